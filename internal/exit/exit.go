@@ -1,0 +1,76 @@
+// Package exit carries the exit code of a target inside its error, so that the code
+// survives any number of wraps.
+//
+// Mage asks only the outermost error for its code (the generated main tests
+// err.(interface{ ExitStatus() int }) without errors.As), so a target's last step is
+// Outermost.
+package exit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Code is a process exit code.
+type Code int
+
+const (
+	// Failed is the code when the work failed or a check found something.
+	Failed Code = 1
+	// Unusable is the code of wrong use: arguments, settings or project files that
+	// cannot be worked with. Nothing was changed.
+	Unusable Code = 2
+	// Missing is the code when something outside of the project is missing: Docker,
+	// the network, a tool.
+	Missing Code = 3
+	// Interrupted is the code after SIGINT or SIGTERM (128 + SIGINT, as shells do).
+	Interrupted Code = 130
+)
+
+// Error is an error with an exit code.
+type Error struct {
+	// Code is what the process exits with.
+	Code Code
+	// Err is the cause; never nil.
+	Err error
+}
+
+// Error returns the text of the cause alone.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ExitStatus is what Mage's generated main asks for.
+func (e *Error) ExitStatus() int { return int(e.Code) }
+
+// Errorf formats an error as fmt.Errorf does and gives it a code.
+func Errorf(code Code, format string, args ...any) error {
+	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// With gives err a code; nil stays nil.
+func With(code Code, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Code: code, Err: err}
+}
+
+// Outermost returns err with the code found anywhere inside of it as its own, or
+// Failed where there is none. An interrupt beats every other code, since what an
+// interrupted command reports is its consequence. Nil stays nil.
+func Outermost(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return &Error{Code: Interrupted, Err: err}
+	}
+	var coded *Error
+	if errors.As(err, &coded) {
+		return &Error{Code: coded.Code, Err: err}
+	}
+	return &Error{Code: Failed, Err: err}
+}

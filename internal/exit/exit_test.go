@@ -1,0 +1,42 @@
+package exit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+func TestOutermost(t *testing.T) {
+	t.Parallel()
+	plain := errors.New("plain")
+	cases := []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"no code", plain, 1},
+		{"own code", exit.With(exit.Missing, plain), 3},
+		{"code below a wrap", fmt.Errorf("building: %w", exit.Errorf(exit.Unusable, "bad %q", "x")), 2},
+		{"code inside a joined error", errors.Join(plain, exit.With(exit.Missing, plain)), 3},
+		{"interrupt beats the code", exit.With(exit.Missing, fmt.Errorf("running: %w", context.Canceled)), 130},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			// As Mage does: a type assertion on the outermost error, no errors.As.
+			got, ok := exit.Outermost(c.err).(interface{ ExitStatus() int })
+			if !ok || got.ExitStatus() != c.want {
+				t.Fatalf("got %v (%v), want %d", got, ok, c.want)
+			}
+			if !errors.Is(exit.Outermost(c.err), c.err) {
+				t.Fatal("the cause is lost")
+			}
+		})
+	}
+	if exit.Outermost(nil) != nil || exit.With(exit.Failed, nil) != nil {
+		t.Fatal("nil must stay nil")
+	}
+}

@@ -1,0 +1,164 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// load reads the Compose file with the settings as its environment.
+func load(ctx context.Context, root string, s Settings) (*Project, error) {
+	compose, err := loadCompose(ctx, root, s)
+	if err != nil {
+		return nil, err
+	}
+	own, declared, err := readExtension(compose)
+	if err != nil {
+		return nil, err
+	}
+	if own.UID != "" {
+		s.UIDName = own.UID
+	}
+	if own.GID != "" {
+		s.GIDName = own.GID
+	}
+	s.adopt(s.UIDName, s.GIDName)
+	if err := s.checkIDs(declared); err != nil {
+		return nil, err
+	}
+	p := &Project{Root: root, Settings: s, Compose: compose}
+	if own.Go != "" {
+		p.GoModules = filepath.Join(root, own.Go)
+	}
+	return p, p.placeData(own, declared)
+}
+
+func loadCompose(ctx context.Context, root string, s Settings) (*types.Project, error) {
+	env := types.NewMapping(s.Environ())
+	if env["COMPOSE_FILE"] == "" && !hasComposeFile(root) {
+		return nil, exit.Errorf(exit.Unusable,
+			"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
+	}
+	options, err := cli.NewProjectOptions(nil,
+		cli.WithWorkingDirectory(root),
+		cli.WithEnv(s.Environ()),
+		cli.WithConfigFileEnv,
+		cli.WithDefaultConfigPath,
+		cli.WithDefaultProfiles(),
+		cli.WithResolvedPaths(true),
+	)
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, "reading the Compose file in %s: %w", root, err)
+	}
+	compose, err := options.LoadProject(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, exit.Errorf(exit.Unusable, "reading the Compose file %s: %w. \"docker compose config\" shows it as Compose reads it",
+			strings.Join(options.ConfigPaths, ", "), err)
+	}
+	return compose, nil
+}
+
+// hasComposeFile looks in root alone: compose-go would go on in the parent folders and
+// take up a project that nobody asked for.
+func hasComposeFile(root string) bool {
+	return slices.ContainsFunc(cli.DefaultFileNames, func(name string) bool {
+		_, err := os.Stat(filepath.Join(root, name))
+		return err == nil
+	})
+}
+
+// adopt makes the process environment's value of variables win that only the Compose
+// file names.
+func (s *Settings) adopt(names ...string) {
+	for _, entry := range s.environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if slices.Contains(names, name) {
+			s.values[name] = Setting{Name: name, Value: value, Source: FromEnvironment}
+		}
+	}
+}
+
+// placeData finds the data folder and what must exist in it.
+func (p *Project) placeData(own extension, declared bool) error {
+	if own.Data == "" {
+		if !declared {
+			return nil
+		}
+		own.Data = "pipeline-data"
+	}
+	p.Data = filepath.Join(p.Root, own.Data)
+	if p.Rel(p.Data) == p.Data || p.Data == p.Root {
+		return exit.Errorf(exit.Unusable, "x-im2: data %q is not a folder below the project's folder %s", own.Data, p.Root)
+	}
+	folders := []string{p.Data}
+	for _, name := range own.Folders {
+		folder := filepath.Join(p.Data, name)
+		if !within(p.Data, folder) {
+			return exit.Errorf(exit.Unusable, "x-im2: folder %q is not below the data folder %s", name, own.Data)
+		}
+		folders = append(folders, folder)
+	}
+	p.Folders = withParents(p.Data, append(folders, p.mountsBelow(p.Data)...))
+	return nil
+}
+
+// mountsBelow returns the sources of bind mounts inside of folder.
+func (p *Project) mountsBelow(folder string) []string {
+	var sources []string
+	for _, name := range p.Services() {
+		for _, v := range p.Compose.Services[name].Volumes {
+			if v.Type == types.VolumeTypeBind && within(folder, v.Source) {
+				sources = append(sources, v.Source)
+			}
+		}
+	}
+	return sources
+}
+
+// withParents adds the folders between root and each path, sorts them parents first
+// and drops repeats.
+func withParents(root string, paths []string) []string {
+	var all []string
+	for _, path := range paths {
+		for ; within(root, path); path = filepath.Dir(path) {
+			all = append(all, path)
+			if path == root {
+				break
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// within reports whether path is root or below it.
+func within(root, path string) bool {
+	rel, err := filepath.Rel(root, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+func absolute(root string) (string, error) {
+	abs, err := filepath.Abs(root)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", exit.Errorf(exit.Unusable, "there is no project folder %s", root)
+	}
+	if err != nil {
+		return "", exit.Errorf(exit.Unusable, "resolving the project folder %s: %w", root, err)
+	}
+	return abs, nil
+}

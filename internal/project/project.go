@@ -1,0 +1,87 @@
+// Package project is the resolved project: its settings (.env.local over .env, the
+// environment over both) and its Compose file, read and validated once, as one value.
+// Nothing else reads those files, and every tool that is started gets the values that
+// were validated here, so that no tool sees other IDs than the ones we checked.
+package project
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// Project is a folder with a Compose file, resolved.
+type Project struct {
+	// Root is the project's folder, absolute, links resolved.
+	Root string
+	// Settings are the values in force and where each comes from.
+	Settings Settings
+	// Compose is the resolved Compose file.
+	Compose *types.Project
+	// Data is the absolute path of the data folder; empty when the project has none.
+	Data string
+	// Folders are the absolute paths below Data that must exist with the app user as
+	// owner before Compose starts, parents first.
+	Folders []string
+	// GoModules is the absolute path of the folder below which a build context with a
+	// main.go is compiled on the host; empty when there is none.
+	GoModules string
+}
+
+// Open resolves the project in root. environ is the process environment (os.Environ).
+// An error has the exit code Unusable and says what is wrong in which file.
+func Open(ctx context.Context, root string, environ []string) (*Project, error) {
+	root, err := absolute(root)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := ReadSettings(root, environ)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, root, settings)
+}
+
+// Name is the Compose project's name.
+func (p *Project) Name() string { return p.Compose.Name }
+
+// Services returns the names of the enabled services in a stable order.
+func (p *Project) Services() []string {
+	names := p.Compose.ServiceNames()
+	slices.Sort(names)
+	return names
+}
+
+// Built returns the services that have a build section, in a stable order.
+func (p *Project) Built() []string {
+	var names []string
+	for _, name := range p.Services() {
+		if p.Compose.Services[name].Build != nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Image returns the image a service runs: the one it names, or the one Compose would
+// give to what it builds.
+func (p *Project) Image(service string) string {
+	s := p.Compose.Services[service]
+	if s.Image != "" {
+		return s.Image
+	}
+	return p.Name() + "-" + service
+}
+
+// Rel returns path relative to the project's folder where it is inside of it, for
+// messages.
+func (p *Project) Rel(path string) string {
+	rel, err := filepath.Rel(p.Root, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return path
+	}
+	return rel
+}

@@ -1,0 +1,259 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// Names of the settings that the targets themselves read.
+const (
+	BaseImage    = "BASE_IMAGE"
+	DemucsEngine = "DEMUCS_ENGINE"
+	DemucsModel  = "DEMUCS_MODEL"
+	CABundle     = "IM2_CA_BUNDLE"
+	// defaultUID and defaultGID name the ID variables unless x-im2 names others.
+	defaultUID = "APP_USER_ID"
+	defaultGID = "APP_GROUP_ID"
+)
+
+// Files that hold settings, the stronger one first.
+const (
+	LocalFile = ".env.local"
+	TeamFile  = ".env"
+)
+
+// Source says who set a value.
+type Source string
+
+// The sources, strongest first.
+const (
+	FromEnvironment Source = "environment"
+	FromLocal       Source = LocalFile
+	FromTeam        Source = TeamFile
+	FromDefault     Source = "default"
+)
+
+// Setting is one value in force.
+type Setting struct {
+	// Name is the variable.
+	Name string `json:"name"`
+	// Value is what it is set to.
+	Value string `json:"value"`
+	// Source says who set it.
+	Source Source `json:"source"`
+	// Line is the line in the source where it is a file, from 1; otherwise 0.
+	Line int `json:"line,omitempty"`
+	// quoted says that the file has the value in quotes.
+	quoted bool
+}
+
+// Where names the place that set the value, for messages: ".env:3" or "environment".
+func (s Setting) Where() string {
+	if s.Line > 0 {
+		return fmt.Sprintf("%s:%d", s.Source, s.Line)
+	}
+	return "the " + string(s.Source)
+}
+
+// Settings are all values in force.
+type Settings struct {
+	// UID and GID are the app user's IDs, checked.
+	UID, GID uint32
+	// UIDName and GIDName are the variables that hold them.
+	UIDName, GIDName string
+
+	root    string
+	values  map[string]Setting
+	environ []string
+}
+
+// ReadSettings resolves the settings of the project in root without its Compose file.
+// The ID variables are the default ones and not yet checked.
+func ReadSettings(root string, environ []string) (Settings, error) {
+	s := Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ}
+	for _, source := range []Source{FromTeam, FromLocal} { // the weaker one first
+		if err := s.readFile(source); err != nil {
+			return Settings{}, err
+		}
+	}
+	for _, entry := range environ {
+		name, value, ok := strings.Cut(entry, "=")
+		if _, known := s.values[name]; ok && name != "" && (known || isIDName(name)) {
+			s.values[name] = Setting{Name: name, Value: value, Source: FromEnvironment}
+		}
+	}
+	return s, nil
+}
+
+// isIDName keeps an ID that is set in the environment alone.
+func isIDName(name string) bool { return name == defaultUID || name == defaultGID }
+
+func defaults(environ []string) map[string]Setting {
+	values := make(map[string]Setting)
+	for name, value := range map[string]string{
+		BaseImage:    "debian:trixie-slim",
+		DemucsEngine: "onnx",
+		DemucsModel:  "htdemucs",
+		CABundle:     hostBundle(environ),
+	} {
+		values[name] = Setting{Name: name, Value: value, Source: FromDefault}
+	}
+	return values
+}
+
+// hostBundle is the first certificate bundle of the usual places, "" where there is none.
+func hostBundle(environ []string) string {
+	for _, path := range []string{
+		envValue(environ, "SSL_CERT_FILE"),   // what Go, OpenSSL and curl are told to use here
+		"/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch
+		"/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
+		"/etc/ssl/ca-bundle.pem",             // openSUSE
+		"/etc/ssl/cert.pem",                  // Alpine, macOS
+	} {
+		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().IsRegular() {
+			return path
+		}
+	}
+	return ""
+}
+
+// envValue returns a variable of an environment.
+func envValue(environ []string, name string) string {
+	for _, entry := range environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Get returns a setting; Value is "" when it is set nowhere.
+func (s Settings) Get(name string) Setting { return s.values[name] }
+
+// All returns every setting, by name.
+func (s Settings) All() []Setting {
+	all := make([]Setting, 0, len(s.values))
+	for _, v := range s.values {
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Environ is the environment for every tool that is started for the project: the
+// process's own with all settings in force.
+func (s Settings) Environ() []string {
+	env := make([]string, 0, len(s.environ)+len(s.values))
+	for _, entry := range s.environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, ours := s.values[name]; !ours {
+			env = append(env, entry)
+		}
+	}
+	for _, v := range s.All() {
+		env = append(env, v.Name+"="+v.Value)
+	}
+	return env
+}
+
+func (s *Settings) readFile(source Source) error {
+	path := filepath.Join(s.root, string(source))
+	text, err := os.ReadFile(path) //nolint:gosec // a fixed name in the project's folder
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
+	}
+	parsed, err := godotenv.Unmarshal(strings.TrimPrefix(string(text), "\ufeff"))
+	if err != nil {
+		return exit.Errorf(exit.Unusable,
+			"reading settings in %s: %w (each line is NAME=value or a comment; %q shows what changed)",
+			path, err, "git diff "+string(source))
+	}
+	for name, value := range parsed {
+		line, quoted := locate(string(text), name)
+		s.values[name] = Setting{Name: name, Value: value, Source: source, Line: line, quoted: quoted}
+	}
+	return nil
+}
+
+// locate finds the line of the last assignment to name (the one that counts) and
+// whether its value stands in quotes. The value itself is godotenv's to read.
+func locate(text, name string) (line int, quoted bool) {
+	for i, l := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		l = strings.TrimPrefix(strings.TrimSpace(l), "export ")
+		rest, ok := strings.CutPrefix(strings.TrimSpace(l), name)
+		if !ok {
+			continue
+		}
+		rest = strings.TrimSpace(rest)
+		if rest == "" || (rest[0] != '=' && rest[0] != ':') {
+			continue
+		}
+		line = i + 1
+		value := strings.TrimSpace(rest[1:])
+		quoted = strings.HasPrefix(value, `"`) || strings.HasPrefix(value, `'`)
+	}
+	return line, quoted
+}
+
+// checkIDs resolves the app user from the variables named in s.
+func (s *Settings) checkIDs(required bool) error {
+	uid, err := s.id(s.UIDName, required)
+	if err != nil {
+		return err
+	}
+	gid, err := s.id(s.GIDName, required)
+	if err != nil {
+		return err
+	}
+	s.UID, s.GID = uid, gid
+	return nil
+}
+
+func (s *Settings) id(name string, required bool) (uint32, error) {
+	setting, set := s.values[name]
+	if !set {
+		if required {
+			return 0, s.unset(name)
+		}
+		setting = Setting{Name: name, Value: "1000", Source: FromDefault}
+		s.values[name] = setting
+	}
+	id, err := ParseID(setting.Value)
+	if err == nil && setting.quoted {
+		err = fmt.Errorf("%w: it stands in quotes, which some readers of env files keep as a part of the value", ErrID)
+	}
+	if err != nil {
+		return 0, exit.Errorf(exit.Unusable, "%s is %q in %s: %w. Write %s=1000 there, or the ID that %q prints",
+			name, setting.Value, setting.Where(), err, name, idCommand(name == s.GIDName))
+	}
+	return id, nil
+}
+
+func (s *Settings) unset(name string) error {
+	path := filepath.Join(s.root, TeamFile)
+	why := path + " does not set it"
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		why = path + " is missing"
+	}
+	return exit.Errorf(exit.Unusable,
+		"%s is set nowhere: %s. Nobody may guess whom the services run as; \"mage setup\" writes the defaults", name, why)
+}
+
+func idCommand(group bool) string {
+	if group {
+		return "id -g"
+	}
+	return "id -u"
+}

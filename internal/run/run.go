@@ -1,0 +1,200 @@
+// Package run is the only package that starts processes.
+//
+// Arguments reach the program as they are: no shell, no expansion of $X (mage/sh
+// expands them), no joining. Every command has a context; when that ends, the command
+// and all of its children are asked to stop (SIGTERM) and killed after a grace period.
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// grace is how long a command may take to stop after its context ended. Mage gives a
+// target 5 seconds after an interrupt, so ours must be shorter.
+const grace = 3 * time.Second
+
+// stderrKept is how many bytes of a failed command's standard error an Error keeps.
+const stderrKept = 8 << 10
+
+// Cmd is one command to run.
+type Cmd struct {
+	// Name is the program: a path, or a name to look up in this process's PATH.
+	Name string
+	// Args are the arguments, without the program itself.
+	Args []string
+	// Dir is the working folder; empty means this process's.
+	Dir string
+	// Env is the whole environment; nil means this process's.
+	Env []string
+	// Stdin is the standard input; nil means empty.
+	Stdin io.Reader
+	// Stdout and Stderr receive the output; nil drops it. An *os.File is handed to the
+	// command itself, which can then see that it is a terminal. The last part of what
+	// goes to any other standard error is kept for Error.
+	Stdout, Stderr io.Writer
+}
+
+// String is the command line for messages only; it is never run.
+func (c Cmd) String() string {
+	return strings.Join(append([]string{c.Name}, c.Args...), " ")
+}
+
+// Runner runs commands.
+type Runner interface {
+	// Run runs the command to its end. The error is an *Error, except when ctx ended
+	// first: then it wraps ctx's.
+	Run(ctx context.Context, c Cmd) error
+}
+
+// Error is returned when a command could not be started or did not exit with 0.
+type Error struct {
+	// Cmd is the command.
+	Cmd Cmd
+	// Stderr is the last part of what it wrote to standard error, trimmed.
+	Stderr string
+	// Err is the cause: an *exec.ExitError, or why it did not start
+	// (errors.Is(err, exec.ErrNotFound) when there is no such program).
+	Err error
+}
+
+// Error names the command, what happened, and what the command said itself; of what the
+// user has seen already only the last line.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("running %q: %v", e.Cmd.String(), e.Err)
+	said := e.Stderr
+	if e.Cmd.Stderr != nil {
+		said = said[strings.LastIndexByte(said, '\n')+1:]
+	}
+	if said != "" {
+		text += ": " + said
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ExitCode is the command's exit code, or -1 when it did not start or was killed.
+func (e *Error) ExitCode() int {
+	var exited *exec.ExitError
+	if errors.As(e.Err, &exited) {
+		return exited.ExitCode()
+	}
+	return -1
+}
+
+// Local runs commands on this machine.
+type Local struct{}
+
+// Run implements Runner.
+func (Local) Run(ctx context.Context, c Cmd) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("running %q: %w", c.Name, err)
+	}
+	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec,forbidigo // this is the package that starts processes; no shell sees them
+	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.Env, c.Stdin
+	tail := &tailBuffer{limit: stderrKept}
+	cmd.Stdout = c.Stdout
+	switch stderr := c.Stderr.(type) {
+	case nil:
+		cmd.Stderr = tail
+	case *os.File:
+		cmd.Stderr = stderr
+	default:
+		cmd.Stderr = io.MultiWriter(stderr, tail)
+	}
+	ownGroup(cmd)
+	cmd.WaitDelay = grace
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		killGroup(cmd)
+		return fmt.Errorf("running %q: %w", c.Name, ctx.Err())
+	}
+	if err != nil {
+		return &Error{Cmd: c, Stderr: tail.String(), Err: err}
+	}
+	return nil
+}
+
+// Output runs the command and returns its standard output.
+func Output(ctx context.Context, r Runner, c Cmd) ([]byte, error) {
+	var out bytes.Buffer
+	c.Stdout = &out
+	err := r.Run(ctx, c)
+	return out.Bytes(), err
+}
+
+// Combined runs the command and returns both outputs in the order they came.
+func Combined(ctx context.Context, r Runner, c Cmd) ([]byte, error) {
+	var out syncBuffer
+	c.Stdout, c.Stderr = &out, &out
+	err := r.Run(ctx, c)
+	return out.buf.Bytes(), err
+}
+
+// syncBuffer takes two outputs at once. A bytes.Buffer would not do, even behind a lock
+// of its callers: io.Copy uses its ReadFrom, which drops what others wrote meanwhile.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+// Detach starts a command that goes on after this process has ended: in a session of
+// its own, without a standard input, both outputs appended to the file logPath.
+func Detach(c Cmd, logPath string) error {
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the caller's path
+	if err != nil {
+		return fmt.Errorf("opening the log of %q: %w", c.Name, err)
+	}
+	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	//nolint:gosec,noctx,forbidigo // outliving every context is its purpose
+	cmd := exec.Command(c.Name, c.Args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, log, log
+	ownSession(cmd)
+	if err := cmd.Start(); err != nil {
+		return &Error{Cmd: c, Err: err}
+	}
+	// Released, so that it is nobody's zombie while this process lives on.
+	return cmd.Process.Release()
+}
+
+// Find returns the path of a program in PATH; errors.Is(err, exec.ErrNotFound) when
+// there is none.
+func Find(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("looking for %q in PATH: %w", name, err)
+	}
+	return path, nil
+}
+
+// tailBuffer keeps the last limit bytes written to it.
+type tailBuffer struct {
+	buf   []byte
+	limit int
+}
+
+func (t *tailBuffer) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - t.limit; over > 0 {
+		t.buf = t.buf[over:]
+	}
+	return len(p), nil
+}
+
+func (t *tailBuffer) String() string { return strings.TrimSpace(string(t.buf)) }

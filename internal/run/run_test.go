@@ -1,0 +1,127 @@
+package run_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// TestMain lets the test binary be the commands that the tests run.
+func TestMain(m *testing.M) {
+	switch os.Getenv("BE") {
+	case "":
+		os.Exit(m.Run())
+	case "echo":
+		for _, arg := range os.Args[1:] {
+			_, _ = os.Stdout.WriteString(arg + "\n")
+		}
+	case "fail":
+		_, _ = os.Stderr.WriteString("first\nno such instrument\n")
+		os.Exit(3)
+	case "both":
+		_, _ = os.Stdout.WriteString("out\n")
+		_, _ = os.Stderr.WriteString("err\n")
+	case "sleep":
+		_, _ = os.Stdout.WriteString("ready\n")
+		time.Sleep(time.Minute)
+	}
+}
+
+// be is a command that runs this test binary.
+func be(t *testing.T, what string, args ...string) run.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run.Cmd{Name: self, Args: args, Env: append(os.Environ(), "BE="+what)}
+}
+
+func TestArgumentsArriveAsTheyAre(t *testing.T) {
+	t.Parallel()
+	args := []string{"$HOME", "a b", "`id`", "*", "", "-rf", "new\nline"}
+	out, err := run.Output(t.Context(), run.Local{}, be(t, "echo", args...))
+	if err != nil || string(out) != strings.Join(args, "\n")+"\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
+}
+
+func TestAFailureSaysWhatTheCommandSaid(t *testing.T) {
+	t.Parallel()
+	err := run.Local{}.Run(t.Context(), be(t, "fail", "x"))
+	var failed *run.Error
+	if !errors.As(err, &failed) || failed.ExitCode() != 3 || !strings.Contains(err.Error(), "first\nno such instrument") {
+		t.Fatalf("got %v", err)
+	}
+	// What the user has seen already is not said twice, but for the last line.
+	c := be(t, "fail", "x")
+	var seen bytes.Buffer
+	c.Stderr = &seen
+	err = run.Local{}.Run(t.Context(), c)
+	if strings.Contains(err.Error(), "first") || !strings.Contains(err.Error(), "no such instrument") || !strings.Contains(seen.String(), "first") {
+		t.Errorf("got %v, seen %q", err, seen.String())
+	}
+}
+
+func TestAProgramThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	err := run.Local{}.Run(t.Context(), run.Cmd{Name: "no-such-program-of-im2"})
+	var failed *run.Error
+	if !errors.Is(err, exec.ErrNotFound) || !errors.As(err, &failed) || failed.ExitCode() != -1 {
+		t.Errorf("got %v", err)
+	}
+	if _, err := run.Find("no-such-program-of-im2"); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCombinedLosesNothing(t *testing.T) {
+	t.Parallel()
+	out, err := run.Combined(t.Context(), run.Local{}, be(t, "both"))
+	if err != nil || !strings.Contains(string(out), "out\n") || !strings.Contains(string(out), "err\n") {
+		t.Errorf("got %q, %v", out, err)
+	}
+}
+
+func TestAnInterruptStopsTheCommand(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	c := be(t, "sleep")
+	c.Stdout = writer(func([]byte) { cancel() }) // once it is ready
+	start := time.Now()
+	err := run.Local{}.Run(ctx, c)
+	if !errors.Is(err, context.Canceled) || time.Since(start) > 20*time.Second {
+		t.Errorf("got %v after %s", err, time.Since(start))
+	}
+	if err := (run.Local{}).Run(ctx, be(t, "echo")); !errors.Is(err, context.Canceled) {
+		t.Errorf("a command was started after the interrupt: %v", err)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
+
+func TestDetach(t *testing.T) {
+	t.Parallel()
+	log := filepath.Join(t.TempDir(), "log")
+	if err := run.Detach(be(t, "echo", "hello"), log); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if text, _ := os.ReadFile(log); strings.Contains(string(text), "hello\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing in the log")
+		}
+	}
+}

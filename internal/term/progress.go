@@ -1,0 +1,136 @@
+package term
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// Unit is what a Progress counts.
+type Unit int
+
+const (
+	// Bytes are shown as kB, MB, GB (powers of 1000) with a rate.
+	Bytes Unit = iota
+	// Percent is a share of a hundred.
+	Percent
+	// Seconds shows the time since the start; for steps whose end is unknown.
+	Seconds
+)
+
+// Progress is one long step: a bar on a terminal, a line every few seconds elsewhere.
+// Its methods are safe for concurrent use.
+type Progress struct {
+	ui    *UI
+	label string
+	unit  Unit
+	start time.Time
+
+	mu          sync.Mutex
+	done, total int64
+
+	container *mpb.Progress
+	bar       *mpb.Bar
+	stop      chan struct{}
+	stopped   sync.WaitGroup
+	end       sync.Once
+}
+
+// Progress starts the display of a step. total is in unit (0 when unknown, ignored for
+// Seconds). Done must be called.
+func (u *UI) Progress(label string, total int64, unit Unit) *Progress {
+	p := &Progress{ui: u, label: label, unit: unit, total: total, start: time.Now(), stop: make(chan struct{})}
+	if u.live {
+		p.startBar()
+	} else {
+		p.stopped.Add(1)
+		go p.plain()
+	}
+	return p
+}
+
+// Set says how much is done.
+func (p *Progress) Set(done int64) {
+	p.mu.Lock()
+	p.done = done
+	p.mu.Unlock()
+	if p.bar != nil && p.unit != Seconds {
+		p.bar.SetCurrent(done)
+	}
+}
+
+// SetTotal says how much there is, when that becomes known.
+func (p *Progress) SetTotal(total int64) {
+	p.mu.Lock()
+	p.total = total
+	p.mu.Unlock()
+	if p.bar != nil && p.unit != Seconds {
+		p.bar.SetTotal(total, false)
+	}
+}
+
+// Done ends the display, whatever was reached. Calling it again does nothing.
+func (p *Progress) Done() {
+	p.end.Do(func() {
+		close(p.stop)
+		p.stopped.Wait()
+		if p.bar != nil {
+			p.bar.Abort(true) // the line goes; what is said about the end is the caller's
+			p.container.Wait()
+		}
+	})
+}
+
+func (p *Progress) startBar() {
+	p.container = mpb.New(mpb.WithOutput(p.ui.err), mpb.WithAutoRefresh())
+	name := decor.Name(p.label, decor.WC{W: len(p.label) + 1, C: decor.DindentRight})
+	switch p.unit {
+	case Seconds:
+		p.bar = p.container.AddSpinner(0, mpb.PrependDecorators(name, decor.Elapsed(decor.ET_STYLE_GO)))
+	case Percent:
+		p.bar = p.container.AddBar(p.total, mpb.PrependDecorators(name),
+			mpb.AppendDecorators(decor.Percentage(), decor.Name("  "), decor.Elapsed(decor.ET_STYLE_GO)))
+	case Bytes:
+		p.bar = p.container.AddBar(p.total, mpb.PrependDecorators(name),
+			mpb.AppendDecorators(decor.Counters(decor.SizeB1000(0), "% .1f / % .1f"), decor.Name("  "),
+				decor.AverageSpeed(decor.SizeB1000(0), "% .1f")))
+	}
+}
+
+func (p *Progress) plain() {
+	defer p.stopped.Done()
+	tick := time.NewTicker(p.ui.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.ui.Note("%s", p.line())
+		}
+	}
+}
+
+// line is the plain form of the state.
+func (p *Progress) line() string {
+	p.mu.Lock()
+	done, total := p.done, p.total
+	p.mu.Unlock()
+	elapsed := time.Since(p.start).Round(time.Second)
+	switch {
+	case p.unit == Seconds:
+		return fmt.Sprintf("%s: %s so far", p.label, elapsed)
+	case p.unit == Bytes && total > 0:
+		return fmt.Sprintf("%s: %s of %s (%d %%)", p.label, size(done), size(total), done*100/total)
+	case p.unit == Bytes:
+		return fmt.Sprintf("%s: %s", p.label, size(done))
+	default:
+		return fmt.Sprintf("%s: %d %% after %s", p.label, done*100/max(total, 1), elapsed)
+	}
+}
+
+func size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
