@@ -1,0 +1,248 @@
+// Package engine finds Docker Engine, Compose and Buildx, checks their versions and
+// builds the commands that speak to them.
+//
+// Everything goes through the docker command-line tools, so the user's contexts,
+// credentials and remote hosts work. Compose and Buildx that "mage setup" built are
+// used through a Docker configuration folder of the project's own whose entries are
+// links to the user's: the user's folder is never written.
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// What is needed at least. Buildx 0.17 is what Compose 2.40 asks for; 20.10 is the
+// first engine whose BuildKit knows secret and cache mounts without a frontend image.
+const (
+	MinEngine  = "20.10.0"
+	MinCompose = "2.40.0"
+	MinBuildx  = "0.17.0"
+)
+
+// answerWithin is how long the engine may take to answer before it counts as hanging.
+const answerWithin = 15 * time.Second
+
+// The three ways in which there is no engine, each with another cure.
+var (
+	// ErrNotInstalled is returned when there is no docker command.
+	ErrNotInstalled = errors.New("docker is not installed")
+	// ErrNotAnswering is returned when the docker command reaches no engine.
+	ErrNotAnswering = errors.New("the docker engine does not answer")
+	// ErrTooOld is returned when the engine, Compose or Buildx is missing or too old.
+	ErrTooOld = errors.New("missing or too old")
+)
+
+// Options say where to look.
+type Options struct {
+	// Runner runs the commands.
+	Runner run.Runner
+	// Environ is the environment of every command: the project's settings in force.
+	Environ []string
+	// Home is the folder of the IM2 checkout, which keeps the tools that setup built.
+	Home string
+}
+
+// Engine is a Docker Engine that answers, with a Compose and a Buildx that are new
+// enough.
+type Engine struct {
+	// Docker is the path of the docker command.
+	Docker string
+	// Compose and Buildx are the plugins in use.
+	Compose, Buildx Plugin
+	// Server is what the engine says of itself.
+	Server Server
+
+	runner run.Runner
+	env    []string
+}
+
+// Plugin is a Docker command-line plugin.
+type Plugin struct {
+	// Path is the program, which also runs on its own.
+	Path string
+	// Version is what it reports, such as "v5.6.0"; empty when it is not there.
+	Version string
+}
+
+// Server is what the engine says of itself.
+type Server struct {
+	// Version is the engine's.
+	Version string `json:"ServerVersion"`
+	// Architecture is the kernel's name of the processor, such as "x86_64".
+	Architecture string `json:"Architecture"`
+	// OSType is the system of its containers, such as "linux".
+	OSType string `json:"OSType"`
+	// SecurityOptions has entries such as "name=rootless" and "name=userns".
+	SecurityOptions []string `json:"SecurityOptions"`
+	// MemTotal is the memory of the engine's machine in bytes.
+	MemTotal int64 `json:"MemTotal"`
+}
+
+// GoArch is the engine's architecture as Go calls it; the unknown ones stay as they are.
+func (s Server) GoArch() string {
+	switch s.Architecture {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	case "armv7l", "armv6l":
+		return "arm"
+	default:
+		return s.Architecture
+	}
+}
+
+// Find returns the engine, or an error that wraps ErrNotInstalled, ErrNotAnswering or
+// ErrTooOld and names the command that mends it; its exit code is exit.Missing.
+func Find(ctx context.Context, o Options) (*Engine, error) {
+	e, err := Look(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range []struct{ name, version, least string }{
+		{"Docker Engine", e.Server.Version, MinEngine},
+		{"Docker Compose", e.Compose.Version, MinCompose},
+		{"Docker Buildx", e.Buildx.Version, MinBuildx},
+	} {
+		if !AtLeast(part.version, part.least) {
+			return nil, exit.Errorf(exit.Missing, "%s %s: %w (needed: %s); \"mage setup\" installs it",
+				part.name, part.version, ErrTooOld, part.least)
+		}
+	}
+	return e, nil
+}
+
+// Look returns what is there without judging versions. It fails when there is no
+// docker command (ErrNotInstalled) or no engine answers (ErrNotAnswering; then the
+// returned Engine still tells which plugins were found).
+func Look(ctx context.Context, o Options) (*Engine, error) {
+	docker, err := run.Find("docker")
+	if err != nil {
+		return nil, exit.Errorf(exit.Missing, "%w (no command \"docker\" in PATH); \"mage setup\" installs it or says how", ErrNotInstalled)
+	}
+	env, err := withOwnPlugins(o.Home, o.Environ)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Docker: docker, runner: o.Runner, env: env}
+	return e, e.ask(ctx)
+}
+
+// info is the part of "docker info" that is read.
+type info struct {
+	Server
+	ServerErrors []string
+	ClientInfo   struct {
+		Context string
+		Plugins []struct {
+			Name, Path, Version, Err string
+		}
+	}
+}
+
+func (e *Engine) ask(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	out, err := run.Output(limited, e.runner, e.Command("info", "--format", "{{json .}}"))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return exit.Errorf(exit.Missing, "%w: nothing came back within %s; restart Docker, then try again", ErrNotAnswering, answerWithin)
+	}
+	var got info
+	if jsonErr := json.Unmarshal(out, &got); jsonErr != nil {
+		return e.silent(err, nil)
+	}
+	for _, p := range got.ClientInfo.Plugins {
+		plugin := Plugin{Path: p.Path, Version: p.Version}
+		switch p.Name {
+		case "compose":
+			e.Compose = plugin
+		case "buildx":
+			e.Buildx = plugin
+		}
+	}
+	if err != nil || got.Version == "" {
+		return e.silent(err, got.ServerErrors)
+	}
+	e.Server = got.Server
+	return nil
+}
+
+// silent words the error of an engine that gave no answer.
+func (e *Engine) silent(err error, said []string) error {
+	text := strings.Join(said, "; ")
+	var failed *run.Error
+	if text == "" && errors.As(err, &failed) {
+		text = failed.Stderr
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return exit.Errorf(exit.Missing, "%w: %v; \"mage setup\" installs it or says how", ErrNotInstalled, err)
+	}
+	mend := "\"mage setup\" starts it where it can; \"docker context ls\" shows where it is looked for"
+	if strings.Contains(strings.ToLower(text), "permission denied") {
+		mend = "this user may not talk to it: \"sudo usermod -aG docker $USER\", then log in again"
+	}
+	return exit.Errorf(exit.Missing, "%w: %s; %s", ErrNotAnswering, text, mend)
+}
+
+// Command is a command of the docker client.
+func (e *Engine) Command(args ...string) run.Cmd {
+	return run.Cmd{Name: e.Docker, Args: args, Env: e.env}
+}
+
+// ComposeCommand is a command of Compose for the project in dir. The plugin is started
+// directly, which saves the client's search for plugins.
+func (e *Engine) ComposeCommand(dir string, args ...string) run.Cmd {
+	return run.Cmd{Name: e.Compose.Path, Args: args, Dir: dir, Env: e.env}
+}
+
+// BuildxCommand is a command of Buildx with dir as its working folder.
+func (e *Engine) BuildxCommand(dir string, args ...string) run.Cmd {
+	return run.Cmd{Name: e.Buildx.Path, Args: args, Dir: dir, Env: e.env}
+}
+
+// Run runs a command made by the methods above.
+func (e *Engine) Run(ctx context.Context, c run.Cmd) error {
+	return e.runner.Run(ctx, c)
+}
+
+// Output runs a command and returns its standard output.
+func (e *Engine) Output(ctx context.Context, c run.Cmd) ([]byte, error) {
+	return run.Output(ctx, e.runner, c)
+}
+
+// Combined runs a command and returns both of its outputs.
+func (e *Engine) Combined(ctx context.Context, c run.Cmd) ([]byte, error) {
+	return run.Combined(ctx, e.runner, c)
+}
+
+// HasImage reports whether the engine has an image of this name.
+func (e *Engine) HasImage(ctx context.Context, name string) (bool, error) {
+	_, err := e.Output(ctx, e.Command("image", "inspect", "--format", "{{.Id}}", name))
+	var failed *run.Error
+	if errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such image") {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for image %q: %w", name, err)
+	}
+	return true, nil
+}
+
+// WithEnv returns the engine with one more variable in the environment of its commands.
+func (e *Engine) WithEnv(entries ...string) *Engine {
+	changed := *e
+	changed.env = append(append([]string{}, e.env...), entries...)
+	return &changed
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestAtLeast(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		version, least string
+		want           bool
+	}{
+		{"20.10.24+dfsg1", MinEngine, true},
+		{"v5.6.0", MinCompose, true},
+		{"2.40.0", MinCompose, true},
+		{"v2.40.3-desktop.1", MinCompose, true},
+		{"2.40.0-rc.1", MinCompose, true},
+		{"2.39.9", MinCompose, false},
+		{"1.29.2", MinCompose, false},
+		{"v0.9.1", MinBuildx, false},
+		{"v0.37.2", MinBuildx, true},
+		{"", MinBuildx, false},
+		{"dev", MinBuildx, false},
+	}
+	for _, c := range cases {
+		if got := AtLeast(c.version, c.least); got != c.want {
+			t.Errorf("AtLeast(%q, %q) = %v", c.version, c.least, got)
+		}
+	}
+}
+
+func TestGoArch(t *testing.T) {
+	t.Parallel()
+	for kernel, want := range map[string]string{"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "riscv64": "riscv64"} {
+		if got := (Server{Architecture: kernel}).GoArch(); got != want {
+			t.Errorf("%s is %q, want %q", kernel, got, want)
+		}
+	}
+}
+
+// touch makes an empty file and the folders above it.
+func touch(t *testing.T, path string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func targets(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]string)
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join(folder, e.Name()))
+		if err != nil {
+			target = "(no link)"
+		}
+		found[e.Name()] = target
+	}
+	return found
+}
+
+func TestNothingBuiltChangesNothing(t *testing.T) {
+	t.Parallel()
+	environ := []string{"HOME=/home/x"}
+	got, err := withOwnPlugins(t.TempDir(), environ)
+	if err != nil || !slices.Equal(got, environ) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestOwnPluginsLeaveTheUsersConfigurationAlone(t *testing.T) {
+	t.Parallel()
+	home, user := t.TempDir(), t.TempDir()
+	compose := touch(t, filepath.Join(ToolsFolder(home), "docker-compose-v5.6.0"))
+	config := touch(t, filepath.Join(user, "config.json"))
+	touch(t, filepath.Join(user, pluginFolder, "docker-compose"))
+	scout := touch(t, filepath.Join(user, pluginFolder, "docker-scout"))
+	before := targets(t, user)
+
+	environ := []string{"DOCKER_CONFIG=" + user}
+	got, err := withOwnPlugins(home, environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := userConfig(got)
+	if ours == user {
+		t.Fatal("the user's folder is still in use")
+	}
+	check := func(folder string, want map[string]string) {
+		t.Helper()
+		found := targets(t, folder)
+		if len(found) != len(want) {
+			t.Errorf("%s has %v, want %v", folder, found, want)
+		}
+		for name, target := range want {
+			if found[name] != target {
+				t.Errorf("%s leads to %q, want %q", name, found[name], target)
+			}
+		}
+	}
+	check(ours, map[string]string{"config.json": config, pluginFolder: "(no link)"})
+	check(filepath.Join(ours, pluginFolder), map[string]string{"docker-compose": compose, "docker-scout": scout})
+
+	// What the user removes or adds is followed by the next run.
+	if err := os.Remove(scout); err != nil {
+		t.Fatal(err)
+	}
+	contexts := touch(t, filepath.Join(user, "contexts"))
+	if _, err := withOwnPlugins(home, environ); err != nil {
+		t.Fatal(err)
+	}
+	check(ours, map[string]string{"config.json": config, "contexts": contexts, pluginFolder: "(no link)"})
+	check(filepath.Join(ours, pluginFolder), map[string]string{"docker-compose": compose})
+	if after := targets(t, user); len(after) != len(before)+1 {
+		t.Errorf("the user's folder changed: %v, before %v", after, before)
+	}
+}

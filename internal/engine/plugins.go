@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// pluginFolder is Docker's name of the folder for command-line plugins.
+const pluginFolder = "cli-plugins"
+
+// ToolsFolder is where "mage setup" puts the plugins that it builds.
+func ToolsFolder(home string) string { return filepath.Join(home, ".im2", "tools") }
+
+// withOwnPlugins returns environ with DOCKER_CONFIG set to a folder of the project's
+// own when setup has built plugins, and environ itself otherwise.
+func withOwnPlugins(home string, environ []string) ([]string, error) {
+	own, err := filepath.Glob(filepath.Join(ToolsFolder(home), "docker-*"))
+	if err != nil || len(own) == 0 {
+		return environ, nil //nolint:nilerr // the only error is that of a bad pattern
+	}
+	theirs := userConfig(environ)
+	// One for each configuration: root's and another user's must not mix.
+	sum := sha256.Sum256([]byte(theirs))
+	ours := filepath.Join(home, ".im2", "docker", hex.EncodeToString(sum[:4]))
+	if err := link(ours, theirs, own); err != nil {
+		return nil, exit.Errorf(exit.Missing,
+			"using the tools in %s: %w. The folder must be writable for who runs mage: \"sudo chown -R $(id -u) %s\"",
+			ToolsFolder(home), err, filepath.Join(home, ".im2"))
+	}
+	return append(append([]string{}, environ...), "DOCKER_CONFIG="+ours), nil
+}
+
+// userConfig is the Docker configuration folder that the user's own commands use.
+func userConfig(environ []string) string {
+	var home, config string
+	for _, entry := range environ {
+		switch name, value, _ := strings.Cut(entry, "="); name {
+		case "DOCKER_CONFIG":
+			config = value
+		case "HOME", "USERPROFILE":
+			home = value
+		}
+	}
+	if config != "" {
+		return config
+	}
+	return filepath.Join(home, ".docker")
+}
+
+// link makes ours a mirror of theirs, in links, with own added to its plugins.
+func link(ours, theirs string, own []string) error {
+	if err := os.MkdirAll(filepath.Join(ours, pluginFolder), 0o700); err != nil {
+		return err
+	}
+	if err := mirror(ours, wanted(theirs, pluginFolder)); err != nil {
+		return err
+	}
+	plugins := wanted(filepath.Join(theirs, pluginFolder), "")
+	for _, path := range own {
+		plugins[pluginName(path)] = path
+	}
+	return mirror(filepath.Join(ours, pluginFolder), plugins)
+}
+
+// pluginName drops the version that setup puts behind a program's name.
+func pluginName(path string) string {
+	base := filepath.Base(path)
+	suffix := ""
+	if strings.HasSuffix(base, ".exe") {
+		suffix = ".exe"
+	}
+	if i := strings.LastIndex(base, "-v"); i > 0 {
+		return base[:i] + suffix
+	}
+	return base
+}
+
+// wanted maps the names in folder, but one, to their paths.
+func wanted(folder, but string) map[string]string {
+	links := make(map[string]string)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return links // the user has no configuration: nothing to mirror
+	}
+	for _, e := range entries {
+		if e.Name() != but {
+			links[e.Name()] = filepath.Join(folder, e.Name())
+		}
+	}
+	return links
+}
+
+// mirror makes the links in folder exactly those wanted; what is no link stays.
+func mirror(folder string, links map[string]string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(folder, e.Name())
+		if target, err := os.Readlink(path); err == nil && target != links[e.Name()] {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	for name, target := range links {
+		// Another run may make the same link at the same time.
+		if err := os.Symlink(target, filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("linking a Docker plugin: %w", err)
+		}
+	}
+	return nil
+}

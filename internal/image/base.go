@@ -1,0 +1,116 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// ErrNoBase is returned when the base image is neither here nor to be had.
+var ErrNoBase = errors.New("the base image is not to be had")
+
+// OwnBase is the name of the image that stands in for an official Debian image where no
+// registry answers: the same release, made from Debian's archive. ok is false for an
+// image that nothing can stand in for.
+func OwnBase(image string) (name, suite string, ok bool) {
+	tag, found := strings.CutPrefix(image, "debian:")
+	if !found {
+		return "", "", false
+	}
+	suite = strings.TrimSuffix(tag, "-slim")
+	if suite == "" || strings.ContainsFunc(suite, func(r rune) bool { return r < 'a' || r > 'z' }) {
+		return "", "", false // a version number or a digest: no name of a release
+	}
+	return "im2/base:" + suite, suite, true
+}
+
+// Base returns the image to build on: the one asked for when the engine has it or a
+// registry gives it, otherwise the stand-in when that is here. ErrNoBase otherwise.
+func Base(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (string, error) {
+	for _, step := range []func() (string, bool, error){
+		func() (string, bool, error) { has, err := e.HasImage(ctx, asked); return asked, has, err },
+		func() (string, bool, error) { return standIn(ctx, e, ui, asked) },
+	} {
+		if name, ok, err := step(); err != nil || ok {
+			return name, err
+		}
+	}
+	ui.Note("base image: pulling %s", asked)
+	err := e.Run(ctx, e.Command("pull", "--quiet", asked))
+	var failed *run.Error
+	if errors.As(err, &failed) {
+		return "", exit.Errorf(exit.Missing,
+			"%w: %s: %s; \"mage setup\" makes one where it can, or set %s to an image that can be reached",
+			ErrNoBase, asked, failed.Stderr, project.BaseImage)
+	}
+	return asked, err
+}
+
+func standIn(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (string, bool, error) {
+	own, _, ok := OwnBase(asked)
+	if !ok {
+		return "", false, nil
+	}
+	has, err := e.HasImage(ctx, own)
+	if has {
+		ui.Note("base image: %s (made from Debian's archive; %s is not here)", own, asked)
+	}
+	return own, has, err
+}
+
+// Bootstrap makes the stand-in for asked with mmdebstrap. sudo is a command line to put
+// in front of it ("sudo -n"), or nil.
+func Bootstrap(ctx context.Context, e *engine.Engine, r run.Runner, asked string, sudo []string) error {
+	own, suite, ok := OwnBase(asked)
+	if !ok {
+		return exit.Errorf(exit.Missing, "%w: nothing can stand in for %s; set %s to an image that can be reached",
+			ErrNoBase, asked, project.BaseImage)
+	}
+	argv := append(append([]string{}, sudo...), "mmdebstrap", "--variant=minbase", "--quiet", suite, "-")
+	in, out := io.Pipe()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		err := r.Run(ctx, run.Cmd{Name: argv[0], Args: argv[1:], Stdout: out})
+		_ = out.CloseWithError(err) // never fails; nil becomes EOF
+		return err
+	})
+	g.Go(func() error {
+		c := e.Command("import", "--message", "Debian "+suite+" from Debian's archive, made by mage setup", "-", own)
+		c.Stdin = in
+		err := e.Run(ctx, c)
+		_ = in.CloseWithError(err) // never fails
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("making base image %s from Debian's archive: %w", own, err)
+	}
+	return nil
+}
+
+// base returns the image that the services are built on; "" when none of them asks.
+func (b Builder) base(ctx context.Context, services []string) (string, error) {
+	if !b.usesBase(services) {
+		return "", nil
+	}
+	return Base(ctx, b.Engine, b.UI, b.Project.Settings.Get(project.BaseImage).Value)
+}
+
+// usesBase reports whether a service's build takes the base image as an argument.
+func (b Builder) usesBase(services []string) bool {
+	for _, name := range services {
+		if _, ok := b.Project.Compose.Services[name].Build.Args[project.BaseImage]; ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// compile builds the Go program of each service that has one into bin/ of its context.
+// On the host, since a build context of ./modules/NAME cannot reach the code that the
+// services share; with -trimpath and without VCS stamps, so that the same source gives
+// the same bytes and an unchanged service keeps its image.
+func (b Builder) compile(ctx context.Context, services []string) error {
+	for _, folder := range b.goContexts(services) {
+		name := filepath.Base(folder)
+		out := filepath.Join(folder, "bin", name)
+		b.UI.Note("compiling %s", b.Project.Rel(out))
+		c := run.Cmd{
+			Name: "go",
+			Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "."},
+			Dir:  folder,
+			Env: append(b.Project.Settings.Environ(),
+				"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.Engine.Server.GoArch(), "GOFLAGS="),
+		}
+		if err := b.Runner.Run(ctx, c); err != nil {
+			return fmt.Errorf("compiling service %s: %w", name, err)
+		}
+		// A umask of 077 here must not make it a program that only root can run there.
+		if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run
+			return exit.Errorf(exit.Failed, "compiling service %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// goContexts returns the build contexts of the services that hold a Go program of ours.
+func (b Builder) goContexts(services []string) []string {
+	if b.Project.GoModules == "" {
+		return nil
+	}
+	var folders []string
+	for _, name := range services {
+		folder := b.Project.Compose.Services[name].Build.Context
+		inside := strings.HasPrefix(folder, b.Project.GoModules+string(filepath.Separator))
+		if _, err := os.Stat(filepath.Join(folder, "main.go")); inside && err == nil {
+			folders = append(folders, folder)
+		}
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
+}
