@@ -1,0 +1,171 @@
+//go:build unix
+
+package ownership_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
+)
+
+// other is an owner that nobody here is, where we may give things away.
+func other() ownership.Owner {
+	if os.Geteuid() == 0 {
+		return ownership.Owner{UID: 23456, GID: 34567}
+	}
+	return self()
+}
+
+func self() ownership.Owner {
+	return ownership.Owner{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
+}
+
+func check(t *testing.T, path string, owner ownership.Owner, mode os.FileMode) {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	if stat.Uid != owner.UID || stat.Gid != owner.GID {
+		t.Errorf("%s belongs to %d:%d, want %d:%d", path, stat.Uid, stat.Gid, owner.UID, owner.GID)
+	}
+	if got := info.Mode() & (os.ModePerm | os.ModeSetuid | os.ModeSetgid | os.ModeSticky); got != mode {
+		t.Errorf("%s has mode %v, want %v", path, got, mode)
+	}
+}
+
+// must fails the test on the first error.
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestResetSetsEverythingBelow(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "outside")
+	must(t, os.WriteFile(outside, nil, 0o600))
+	data := t.TempDir()
+	deep := filepath.Join(data, "a", "-rf")
+	must(t, os.MkdirAll(deep, 0o700))
+	odd := filepath.Join(deep, "new\nline \xff.mp3")
+	must(t, os.WriteFile(odd, nil, 0o600), os.Chmod(odd, 0o777|os.ModeSetuid))
+	unreadable := filepath.Join(data, "unreadable")
+	must(t, os.WriteFile(unreadable, nil, 0o600), os.Chmod(unreadable, 0o000))
+	must(t, os.Symlink(outside, filepath.Join(data, "link")), os.Symlink("..", filepath.Join(data, "up")))
+	must(t, syscall.Mkfifo(filepath.Join(data, "pipe"), 0o600))
+
+	owner := other()
+	var last int64
+	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: owner, Seen: func(n int64) { last = n }})
+	if err != nil || len(sum.Problems) != 0 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	if sum.Seen != 8 || last != 0 {
+		t.Errorf("saw %d entries, want 8", sum.Seen)
+	}
+	for _, folder := range []string{data, filepath.Join(data, "a"), deep} {
+		check(t, folder, owner, 0o755)
+	}
+	check(t, odd, owner, 0o644)
+	check(t, unreadable, owner, 0o644)
+	check(t, outside, self(), 0o600)
+	check(t, filepath.Join(data, "link"), owner, 0o777)
+	check(t, filepath.Join(data, "pipe"), owner, 0o600)
+
+	again, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: owner})
+	if err != nil || again.Owner != 0 || again.Mode != 0 {
+		t.Errorf("the second run changed something: %+v, %v", again, err)
+	}
+}
+
+func TestDryRunChangesNothing(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	file := filepath.Join(data, "file")
+	must(t, os.Chmod(data, 0o755), os.WriteFile(file, nil, 0o600))
+	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: self(), DryRun: true})
+	if err != nil || sum.Mode != 1 || sum.Owner != 0 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	check(t, file, self(), 0o600)
+}
+
+func TestSetgidFoldersStayAsGNUChmodKeepsThem(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	must(t, os.Chmod(data, 0o775|os.ModeSetgid))
+	_, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: self()})
+	must(t, err)
+	check(t, data, self(), 0o755|os.ModeSetgid)
+}
+
+func TestInterruptedReset(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ownership.Reset(ctx, ownership.Request{Folder: t.TempDir(), Owner: self()}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestProblemsAreNamed(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("skipped: root may give files away, so nothing is refused; the scenarios run this as another user")
+	}
+	data := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(data, "file"), nil, 0o600))
+	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: ownership.Owner{UID: 1, GID: 1}})
+	if err != nil || len(sum.Problems) != 2 || sum.Problems[1].Path != "file" {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
+
+func TestEnsure(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	data := filepath.Join(root, "data")
+	deep := filepath.Join(data, "models", "demucs")
+	folders := []string{data, filepath.Join(data, "models"), deep}
+	for range 2 { // making them, then finding them right
+		must(t, ownership.Ensure(root, folders, other()))
+		for _, f := range folders {
+			check(t, f, other(), 0o755)
+		}
+	}
+}
+
+func TestEnsureRefusesWhatIsNoFolder(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		make func(path string) error
+	}{
+		{"a file", func(path string) error { return os.WriteFile(path, nil, 0o600) }},
+		{"a link to a folder", func(path string) error { return os.Symlink(os.TempDir(), path) }},
+		{"a dangling link", func(path string) error { return os.Symlink("nowhere", path) }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			data := filepath.Join(root, "data")
+			must(t, c.make(data))
+			err := ownership.Ensure(root, []string{data}, self())
+			var coded *exit.Error
+			if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), data) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

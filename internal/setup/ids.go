@@ -1,0 +1,108 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// teamDefaults is what .env has when there is none.
+const teamDefaults = `# The team's defaults. Your own values go into .env.local (never committed); the
+# process environment beats both. See README.md, "Settings".
+APP_USER_ID=1000
+APP_GROUP_ID=1000
+`
+
+// settingsFile writes .env where it is missing or says nothing of the app user.
+func (s *Setup) settingsFile() error {
+	path := filepath.Join(s.Root, project.TeamFile)
+	text, err := os.ReadFile(path) //nolint:gosec // a fixed name in the project's folder
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
+	}
+	if err == nil && strings.TrimSpace(string(text)) != "" {
+		return nil
+	}
+	if err := renameio.WriteFile(path, []byte(teamDefaults), 0o644); err != nil {
+		return exit.Errorf(exit.Failed, "writing the default settings: %w", err)
+	}
+	s.UI.Note("wrote %s with the default IDs", path)
+	s.done++
+	return nil
+}
+
+// offerIDs offers the user's own IDs where they differ from those in force, so that the
+// files that services write are the user's own. Never root's.
+func (s *Setup) offerIDs() error {
+	settings, err := project.ReadSettings(s.Root, s.Environ)
+	if err != nil {
+		return err
+	}
+	uid, gid := settings.Get(settings.UIDName), settings.Get(settings.GIDName)
+	decided := uid.Source == project.FromLocal || uid.Source == project.FromEnvironment
+	same := uid.Value == s.Host.UID && gid.Value == s.Host.GID
+	if s.Host.OS != "linux" || same || (decided && s.IDs == nil) || (s.IDs != nil && !*s.IDs) {
+		return nil
+	}
+	if !usable(s.Host.UID, s.Host.GID) {
+		if s.IDs != nil {
+			s.UI.Note("root's IDs are never used; .env stays in force")
+		}
+		return nil
+	}
+	if s.IDs == nil && !s.agreed(uid, gid) {
+		return nil
+	}
+	return s.writeIDs(settings.UIDName, settings.GIDName)
+}
+
+func usable(uid, gid string) bool {
+	_, err := project.ParseID(uid)
+	_, err2 := project.ParseID(gid)
+	return err == nil && err2 == nil
+}
+
+// agreed asks whether to use the user's own IDs, or says how where nobody can answer.
+func (s *Setup) agreed(uid, gid project.Setting) bool {
+	why := fmt.Sprintf("you are %s:%s, but services would run as %s:%s (%s)", s.Host.UID, s.Host.GID, uid.Value, gid.Value, uid.Where())
+	if s.Stdin == nil {
+		s.UI.Note("%s; \"mage setup -ids\" writes yours to %s", why, project.LocalFile)
+		return false
+	}
+	return s.ask(why + "; write yours to " + project.LocalFile + "?")
+}
+
+// writeIDs sets both IDs in .env.local and leaves its other lines as they are.
+func (s *Setup) writeIDs(uidName, gidName string) error {
+	path := filepath.Join(s.Root, project.LocalFile)
+	text, err := os.ReadFile(path) //nolint:gosec // a fixed name in the project's folder
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
+	}
+	changed := assign(assign(string(text), uidName, s.Host.UID), gidName, s.Host.GID)
+	if err := renameio.WriteFile(path, []byte(changed), 0o644); err != nil {
+		return exit.Errorf(exit.Failed, "writing your IDs: %w", err)
+	}
+	s.UI.Note("wrote %s=%s and %s=%s to %s; \"mage build\" takes them up", uidName, s.Host.UID, gidName, s.Host.GID, path)
+	s.done++
+	return nil
+}
+
+// assign replaces the lines that set name by one, or adds it.
+func assign(text, name, value string) string {
+	var lines []string
+	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		if !strings.HasPrefix(strings.TrimSpace(line), name+"=") && (line != "" || len(lines) > 0) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(append(lines, name+"="+value), "\n") + "\n"
+}

@@ -1,0 +1,182 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// startEngine installs Docker Engine where it is missing and starts it. cause is why
+// there is none yet; it is returned, with what to do by hand, where nothing can be done
+// from here.
+func (s *Setup) startEngine(ctx context.Context, o engine.Options, cause error) error {
+	if ctx.Err() != nil {
+		return cause
+	}
+	if remote := s.getenv("DOCKER_HOST"); remote != "" {
+		return exit.Errorf(exit.Missing, "DOCKER_HOST is %q: %w; start that engine, or unset DOCKER_HOST to use this machine's", remote, cause)
+	}
+	if s.Host.OS != "linux" {
+		return exit.Errorf(exit.Missing, "%w; install and start Docker Desktop (or another Docker Engine), then run \"mage setup\" again", cause)
+	}
+	if strings.Contains(cause.Error(), "usermod") {
+		return cause // it runs; this user may not talk to it
+	}
+	sudo, err := s.needs(ctx, "dockerd", "docker.io", cause)
+	if err != nil {
+		return err
+	}
+	if errors.Is(cause, engine.ErrNotInstalled) {
+		// Newer releases keep the client in a package of its own, which the engine's
+		// only recommends.
+		if _, err := s.needs(ctx, "docker", "docker-cli", cause); err != nil {
+			return err
+		}
+	}
+	s.done++
+	return s.start(ctx, o, sudo)
+}
+
+// way is one way to start the engine.
+type way struct {
+	name string
+	do   func() error
+	// wait is how long the engine then may take to answer.
+	wait time.Duration
+}
+
+// start tries the ways in which an engine is started until it answers.
+func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) error {
+	command := func(wait time.Duration, argv ...string) way {
+		return way{strings.Join(argv, " "), func() error { return s.root(ctx, sudo, argv...) }, wait}
+	}
+	var ways []way
+	if s.Host.Systemd {
+		ways = append(ways, command(30*time.Second, "systemctl", "start", "docker"))
+	}
+	ways = append(ways, command(10*time.Second, "service", "docker", "start"),
+		// Where neither can (a container, a machine with a low limit), the daemon
+		// itself, in a session of its own.
+		way{"dockerd", func() error { return s.daemon(sudo) }, time.Minute})
+	var failures []string
+	for _, w := range ways {
+		s.UI.Note("starting the engine: %s", w.name)
+		err := w.do()
+		if err == nil {
+			err = s.answers(ctx, o, w.wait)
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		failures = append(failures, w.name+": "+err.Error())
+	}
+	return exit.Errorf(exit.Missing, "starting Docker Engine: %s", strings.Join(failures, "; "))
+}
+
+// daemon starts dockerd so that it outlives this process.
+func (s *Setup) daemon(sudo []string) error {
+	log := filepath.Join(s.Home, ".im2", "dockerd.log")
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil { //nolint:gosec // holds programs that everybody may run
+		return fmt.Errorf("making a folder for the engine's log: %w", err)
+	}
+	argv := append(append([]string{}, sudo...), "dockerd")
+	err := run.Detach(run.Cmd{Name: argv[0], Args: argv[1:], Env: s.Environ}, log)
+	if err != nil {
+		return fmt.Errorf("%w (its log: %s)", err, log)
+	}
+	return nil
+}
+
+// answers waits until the engine does.
+func (s *Setup) answers(ctx context.Context, o engine.Options, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for {
+		_, err := engine.Look(ctx, o)
+		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// needs makes sure that a program is there, installing its package on Debian, and
+// returns the command line that makes a command run as root (nil for root itself).
+func (s *Setup) needs(ctx context.Context, program, pkg string, cause error) ([]string, error) {
+	sudo, may := s.sudo(ctx)
+	if found(program) {
+		return sudo, nil
+	}
+	if !s.Host.Debian {
+		return nil, exit.Errorf(exit.Missing, "%w; install %q with this system's package manager (package %s or the like), then run \"mage setup\" again", cause, program, pkg)
+	}
+	if !may {
+		return nil, exit.Errorf(exit.Missing, "%w; \"sudo apt-get install %s\", then run \"mage setup\" again", cause, pkg)
+	}
+	s.UI.Note("installing %s from the distribution", pkg)
+	s.done++
+	progress := s.UI.Progress("installing "+pkg, 0, term.Seconds)
+	defer progress.Done()
+	if err := s.root(ctx, sudo, "apt-get", "update", "-q"); err != nil {
+		return nil, exit.Errorf(exit.Missing, "reading the distribution's package lists: %w", err)
+	}
+	if err := s.root(ctx, sudo, "apt-get", "install", "-q", "-y", "--no-install-recommends", pkg); err != nil {
+		return nil, exit.Errorf(exit.Missing, "installing %s: %w", pkg, err)
+	}
+	return sudo, nil
+}
+
+// found reports whether a program is in PATH or where the system's own ones are, which
+// an ordinary user's PATH often leaves out.
+func found(program string) bool {
+	if _, err := run.Find(program); err == nil {
+		return true
+	}
+	for _, folder := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+		if info, err := os.Stat(filepath.Join(folder, program)); err == nil && info.Mode().Perm()&0o111 != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// sudo returns what makes a command run as root, and whether that can be had without a
+// question.
+func (s *Setup) sudo(ctx context.Context) ([]string, bool) {
+	if s.Host.Root {
+		return nil, true
+	}
+	argv := []string{"sudo", "-n"}
+	err := s.Runner.Run(ctx, run.Cmd{Name: argv[0], Args: append(argv[1:], "true")})
+	return argv, err == nil
+}
+
+// root runs a command as root, without questions from the package manager.
+func (s *Setup) root(ctx context.Context, sudo []string, argv ...string) error {
+	env := append(append([]string{}, s.Environ...), "DEBIAN_FRONTEND=noninteractive")
+	if len(sudo) > 0 {
+		argv = append(append(append([]string{}, sudo...), "env", "DEBIAN_FRONTEND=noninteractive"), argv...)
+	}
+	return s.Runner.Run(ctx, run.Cmd{Name: argv[0], Args: argv[1:], Env: env})
+}
+
+func (s *Setup) getenv(name string) string {
+	for _, entry := range s.Environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

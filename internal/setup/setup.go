@@ -1,0 +1,146 @@
+// Package setup brings a machine to the point where the project builds and runs: Docker
+// Engine, Compose, Buildx, a base image, and settings that fit the user. Each step looks
+// first and does nothing where nothing is needed.
+package setup
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/tools"
+)
+
+// Setup is one run of the target.
+type Setup struct {
+	// Root is the project's folder, Home that of the IM2 checkout.
+	Root, Home string
+	// Environ is the process environment.
+	Environ []string
+	// Runner runs the commands.
+	Runner run.Runner
+	// UI is told what goes on.
+	UI *term.UI
+	// Stdin answers questions; nil where nobody is there to be asked.
+	Stdin io.Reader
+	// IDs decides whether the user's own IDs go into .env.local: nil asks.
+	IDs *bool
+	// Host is what is known of this machine.
+	Host Host
+
+	done int // steps that changed something
+}
+
+// Run does every step that is needed and prints what is in use.
+func (s *Setup) Run(ctx context.Context) error {
+	if err := s.settingsFile(); err != nil {
+		return err
+	}
+	if err := s.offerIDs(); err != nil {
+		return err
+	}
+	settings, err := project.ReadSettings(s.Root, s.Environ)
+	if err != nil {
+		return err
+	}
+	e, err := s.engine(ctx, settings)
+	if err != nil {
+		return err
+	}
+	base, err := s.base(ctx, e, settings.Get(project.BaseImage).Value)
+	if err != nil {
+		return err
+	}
+	s.UI.Table([]string{"PART", "IN USE"}, [][]string{
+		{"Docker Engine", e.Server.Version},
+		{"Docker Compose", e.Compose.Version},
+		{"Docker Buildx", e.Buildx.Version},
+		{"base image", base},
+		{"app user", s.appUser(settings)},
+	})
+	if s.done == 0 {
+		s.UI.Note("everything was there already")
+	}
+	return nil
+}
+
+// appUser tells who the services run as and who says so.
+func (s *Setup) appUser(settings project.Settings) string {
+	uid, gid := settings.Get(settings.UIDName), settings.Get(settings.GIDName)
+	return fmt.Sprintf("%s:%s (%s)", uid.Value, gid.Value, uid.Where())
+}
+
+// engine returns an engine that is good enough, after installing what is missing.
+func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.Engine, error) {
+	options := engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home}
+	e, err := engine.Look(ctx, options)
+	if err != nil {
+		if err := s.startEngine(ctx, options, err); err != nil {
+			return nil, err
+		}
+		if e, err = engine.Look(ctx, options); err != nil {
+			return nil, err
+		}
+	}
+	kit := tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}
+	for _, plugin := range []struct {
+		tool           tools.Tool
+		version, least string
+	}{
+		{tools.Compose(), e.Compose.Version, engine.MinCompose},
+		{tools.Buildx(), e.Buildx.Version, engine.MinBuildx},
+	} {
+		if engine.AtLeast(plugin.version, plugin.least) {
+			continue
+		}
+		s.UI.Note("%s is missing or older than %s on this machine", plugin.tool.Name, plugin.least)
+		if _, err := kit.Build(ctx, plugin.tool); err != nil {
+			return nil, err
+		}
+		s.done++
+	}
+	return engine.Find(ctx, options)
+}
+
+// base returns a base image that the engine has, made from Debian's archive if need be.
+func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (string, error) {
+	had, err := e.HasImage(ctx, asked)
+	if err != nil {
+		return "", err
+	}
+	base, err := image.Base(ctx, e, s.UI, asked)
+	if err == nil {
+		if !had && base == asked {
+			s.done++ // pulled
+		}
+		return base, nil
+	}
+	own, suite, ok := image.OwnBase(asked)
+	if !ok || ctx.Err() != nil {
+		return "", err
+	}
+	s.UI.Note("base image: no registry gives %s; making %s from Debian's archive", asked, own)
+	s.done++
+	sudo, err := s.needs(ctx, "mmdebstrap", "mmdebstrap", err)
+	if err != nil {
+		return "", err
+	}
+	progress := s.UI.Progress("fetching Debian "+suite, 0, term.Seconds)
+	defer progress.Done()
+	return own, image.Bootstrap(ctx, e, s.Runner, asked, sudo)
+}
+
+// ask returns the answer to a yes-or-no question, yes where only Enter was typed.
+func (s *Setup) ask(question string) bool {
+	s.UI.Note("%s [Y/n]", question)
+	line, err := bufio.NewReader(s.Stdin).ReadString('\n')
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return (err == nil || answer != "") && (answer == "" || answer == "y" || answer == "yes")
+}

@@ -1,0 +1,167 @@
+// Package stack brings the project's services up and down and tells how they are.
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// Stack is the services of one project on one engine.
+type Stack struct {
+	// Project says which services there are.
+	Project *project.Project
+	// Engine runs them.
+	Engine *engine.Engine
+	// UI is told what goes on.
+	UI *term.UI
+}
+
+// Container is the state of one service's container.
+type Container struct {
+	// Service is its name in the Compose file.
+	Service string `json:"service"`
+	// Name is the container's name; empty when there is none.
+	Name string `json:"container,omitempty"`
+	// State is "running", "exited", "restarting", ... or "not created".
+	State string `json:"state"`
+	// Health is "healthy", "unhealthy", "starting", or empty without a health check.
+	Health string `json:"health,omitempty"`
+	// ExitCode is that of the last exit; nil while it runs.
+	ExitCode *int `json:"exit_code,omitempty"`
+	// User is the UID:GID of its processes as the engine's host sees them, or what the
+	// image asks for while none runs.
+	User string `json:"user,omitempty"`
+	// Image is what it was made from.
+	Image string `json:"image,omitempty"`
+	// Started is when it was last started; nil before that.
+	Started *time.Time `json:"started,omitempty"`
+
+	id         string
+	number     string
+	healthSaid string
+}
+
+// notCreated is the state of a service without a container.
+const notCreated = "not created"
+
+// labels by which Compose finds its containers again.
+const (
+	labelProject = "com.docker.compose.project"
+	labelService = "com.docker.compose.service"
+	labelNumber  = "com.docker.compose.container-number"
+	labelOneOff  = "com.docker.compose.oneoff"
+)
+
+// inspected is the part of "docker inspect" that is read.
+type inspected struct {
+	ID    string `json:"Id"`
+	Name  string
+	State struct {
+		Status    string
+		ExitCode  int
+		StartedAt time.Time
+		Health    *struct {
+			Status string
+			Log    []struct{ Output string }
+		}
+	}
+	Config struct {
+		Image  string
+		User   string
+		Labels map[string]string
+	}
+}
+
+// Containers returns the containers of all enabled services, by service and number; a
+// service without one is there with the state "not created".
+func (s Stack) Containers(ctx context.Context) ([]Container, error) {
+	out, err := s.Engine.Output(ctx, s.Engine.Command("ps", "--all", "--quiet", "--no-trunc",
+		"--filter", "label="+labelProject+"="+s.Project.Name()))
+	if err != nil {
+		return nil, fmt.Errorf("listing the containers of %s: %w", s.Project.Name(), err)
+	}
+	var found []Container
+	if ids := strings.Fields(string(out)); len(ids) > 0 {
+		if found, err = s.inspect(ctx, ids); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range s.Project.Services() {
+		if !slices.ContainsFunc(found, func(c Container) bool { return c.Service == name }) {
+			found = append(found, Container{Service: name, State: notCreated})
+		}
+	}
+	slices.SortFunc(found, func(a, b Container) int {
+		return strings.Compare(a.Service+"\x00"+a.number, b.Service+"\x00"+b.number)
+	})
+	return found, nil
+}
+
+func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
+	out, err := s.Engine.Output(ctx, s.Engine.Command(append([]string{"inspect", "--type", "container"}, ids...)...))
+	var all []inspected
+	// A container that went away since it was listed makes the command fail, but the
+	// others are there all the same.
+	if jsonErr := json.Unmarshal(out, &all); jsonErr != nil {
+		if err == nil {
+			err = jsonErr
+		}
+		return nil, fmt.Errorf("looking at the containers of %s: %w", s.Project.Name(), err)
+	}
+	var found []Container
+	for _, i := range all {
+		if i.Config.Labels[labelOneOff] != "True" {
+			found = append(found, i.container())
+		}
+	}
+	return found, nil
+}
+
+func (i inspected) container() Container {
+	c := Container{
+		Service: i.Config.Labels[labelService], Name: strings.TrimPrefix(i.Name, "/"),
+		State: i.State.Status, User: i.Config.User, Image: i.Config.Image,
+		id: i.ID, number: i.Config.Labels[labelNumber],
+	}
+	if !i.State.StartedAt.IsZero() {
+		c.Started = &i.State.StartedAt
+	}
+	if c.State == "exited" || c.State == "dead" || c.State == "restarting" {
+		c.ExitCode = &i.State.ExitCode
+	}
+	if h := i.State.Health; h != nil {
+		c.Health = h.Status
+		if n := len(h.Log); n > 0 {
+			c.healthSaid = strings.TrimSpace(h.Log[n-1].Output)
+		}
+	}
+	return c
+}
+
+// running reports whether the container runs.
+func (c Container) running() bool { return c.State == "running" }
+
+// users asks the engine which UID:GID the container's processes really have; several
+// are joined by a comma. It looks from the outside, so the image needs no ps.
+func (s Stack) users(ctx context.Context, c Container) (string, error) {
+	out, err := s.Engine.Output(ctx, s.Engine.Command("top", c.id, "-eo", "uid,gid"))
+	if err != nil {
+		return "", fmt.Errorf("looking at the processes of %s: %w", c.Name, err)
+	}
+	var users []string
+	for i, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		if fields := strings.Fields(line); i > 0 && len(fields) == 2 {
+			users = append(users, fields[0]+":"+fields[1])
+		}
+	}
+	slices.Sort(users)
+	return strings.Join(slices.Compact(users), ","), nil
+}

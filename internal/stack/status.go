@@ -1,0 +1,137 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// status is the answer of "mage status -json".
+type status struct {
+	Project  string      `json:"project"`
+	Services []Container `json:"services"`
+}
+
+// Status prints every service's state: as a table, or as JSON.
+func (s Stack) Status(ctx context.Context, asJSON bool) error {
+	all, err := s.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if !all[i].running() {
+			continue
+		}
+		// A container that stopped since then has no processes: what the image asks for
+		// stands.
+		if users, err := s.users(ctx, all[i]); err == nil && users != "" {
+			all[i].User = users
+		}
+	}
+	if asJSON {
+		return s.UI.JSON(status{Project: s.Project.Name(), Services: all})
+	}
+	rows := make([][]string, 0, len(all))
+	for _, c := range all {
+		rows = append(rows, []string{c.label(), c.stateText(), dash(c.Health), dash(c.User)})
+	}
+	s.UI.Table([]string{"SERVICE", "STATE", "HEALTH", "UID:GID"}, rows)
+	return nil
+}
+
+// label names the container among several of one service.
+func (c Container) label() string {
+	if c.number == "" || c.number == "1" {
+		return c.Service
+	}
+	return c.Service + " (" + c.number + ")"
+}
+
+func (c Container) stateText() string {
+	if c.ExitCode != nil {
+		return fmt.Sprintf("%s (%d)", c.State, *c.ExitCode)
+	}
+	return c.State
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// lastLines returns the last 20 log lines of a container, indented.
+func (s Stack) lastLines(ctx context.Context, id string) string {
+	out, err := s.Engine.Combined(ctx, s.Engine.Command("logs", "--tail", "20", id))
+	if err != nil || len(out) == 0 {
+		return ""
+	}
+	return "  " + strings.ReplaceAll(strings.TrimRight(string(out), "\n"), "\n", "\n  ")
+}
+
+// Down stops and removes the containers. Data, images and the model cache stay.
+func (s Stack) Down(ctx context.Context) error {
+	if err := s.compose(ctx, "down", "--remove-orphans"); err != nil {
+		return fmt.Errorf("stopping %s: %w", s.Project.Name(), err)
+	}
+	return nil
+}
+
+// Restart stops the services and starts them again, one or all, and waits until they
+// are healthy.
+func (s Stack) Restart(ctx context.Context, service string) error {
+	args, err := s.withService([]string{"restart"}, service)
+	if err != nil {
+		return err
+	}
+	if err := s.compose(ctx, args...); err != nil {
+		return fmt.Errorf("restarting %s: %w", s.Project.Name(), err)
+	}
+	return s.waitAndShow(ctx)
+}
+
+func (s Stack) waitAndShow(ctx context.Context) error {
+	if err := s.wait(ctx, waitHealthy); err != nil {
+		return err
+	}
+	return s.Status(ctx, false)
+}
+
+// Logs prints the logs of one service or all; with follow until ctx ends, which is then
+// no error.
+func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
+	args := []string{"logs"}
+	if follow {
+		args = append(args, "--follow", "--tail", "100")
+	}
+	if !s.UI.Live() {
+		args = append(args, "--no-color")
+	}
+	args, err := s.withService(args, service)
+	if err != nil {
+		return err
+	}
+	c := s.Engine.ComposeCommand(s.Project.Root, args...)
+	c.Stdout, c.Stderr = s.UI.Stdout(), s.UI.Stderr()
+	err = s.Engine.Run(ctx, c)
+	if err == nil || follow && ctx.Err() != nil {
+		return nil //nolint:nilerr // an interrupt is how following ends
+	}
+	return fmt.Errorf("reading the logs of %s: %w", s.Project.Name(), err)
+}
+
+// withService adds a service's name to a command, checked; "" means all.
+func (s Stack) withService(args []string, service string) ([]string, error) {
+	if service == "" {
+		return args, nil
+	}
+	if !slices.Contains(s.Project.Services(), service) {
+		return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s",
+			service, s.Project.Name(), strings.Join(s.Project.Services(), ", "))
+	}
+	return append(args, service), nil
+}

@@ -1,0 +1,44 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// UpOptions change what Up does.
+type UpOptions struct {
+	// Replicas is the number of containers for the services in it.
+	Replicas map[string]int
+}
+
+// Up starts the services from the images that are there, waits until all are healthy
+// and prints how they are. On a failure the error says which service, its state, exit
+// code, last health output and last log lines.
+func (s Stack) Up(ctx context.Context, o UpOptions) error {
+	args := []string{"up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"}
+	for _, service := range sortedKeys(o.Replicas) {
+		args = append(args, "--scale", service+"="+strconv.Itoa(o.Replicas[service]))
+	}
+	if err := s.compose(ctx, args...); err != nil {
+		return fmt.Errorf("starting %s: %w", s.Project.Name(), err)
+	}
+	return s.waitAndShow(ctx)
+}
+
+// compose runs a Compose command whose output is progress.
+func (s Stack) compose(ctx context.Context, args ...string) error {
+	c := s.Engine.ComposeCommand(s.Project.Root, args...)
+	c.Stdout, c.Stderr = s.UI.Stderr(), s.UI.Stderr()
+	return s.Engine.Run(ctx, c)
+}
+
+func sortedKeys(m map[string]int) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

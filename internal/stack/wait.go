@@ -1,0 +1,141 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+const (
+	// waitHealthy is how long all services together may take to become healthy.
+	waitHealthy = 3 * time.Minute
+	// grace is how long a service may look bad before the wait gives up: a restart may
+	// cure it.
+	grace = 10 * time.Second
+	// steady is how long a service without a health check must have run: one that dies
+	// at once and is restarted runs most of the time, too.
+	steady = 3 * time.Second
+)
+
+// wait returns when every service runs and is healthy, or why not.
+func (s Stack) wait(ctx context.Context, limit time.Duration) error {
+	progress := s.UI.Progress("waiting until every service is healthy", 0, term.Seconds)
+	defer progress.Done()
+	deadline := time.Now().Add(limit)
+	w := watch{bad: make(map[string]time.Time), runs: make(map[string]runs)}
+	for {
+		all, err := s.Containers(ctx)
+		if err != nil {
+			return err
+		}
+		verdict := w.judge(all, time.Now())
+		if verdict.ready {
+			return nil
+		}
+		if verdict.failed == nil && time.Now().After(deadline) {
+			verdict.failed = verdict.waiting
+		}
+		if verdict.failed != nil {
+			return s.explain(ctx, *verdict.failed)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting until every service is healthy: %w; they go on starting, \"mage status\" shows how far they are", ctx.Err())
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// verdict is what a look at all containers says.
+type verdict struct {
+	ready   bool
+	failed  *Container // nothing is to be hoped for
+	waiting *Container // the first that is not ready yet
+}
+
+// watch remembers what earlier looks saw.
+type watch struct {
+	bad  map[string]time.Time // since when a container looks bad
+	runs map[string]runs
+}
+
+// runs is a container's present run.
+type runs struct {
+	started time.Time // by the engine's clock: tells one run from the next
+	since   time.Time // by ours: the first look that saw this run
+}
+
+// judge decides whether all are up, one has failed, or some time is needed yet.
+func (w watch) judge(all []Container, now time.Time) verdict {
+	v := verdict{ready: true}
+	for i := range all {
+		c := &all[i]
+		if w.up(c, now) {
+			delete(w.bad, c.Name)
+			continue
+		}
+		v.ready = false
+		if v.waiting == nil {
+			v.waiting = c
+		}
+		if v.failed == nil && w.failed(c, now) {
+			v.failed = c
+		}
+	}
+	return v
+}
+
+// up reports whether nothing more is to be waited for.
+func (w watch) up(c *Container, now time.Time) bool {
+	switch {
+	case c.State == "exited":
+		return c.ExitCode != nil && *c.ExitCode == 0 // a service that does one thing and ends
+	case !c.running():
+		return false
+	case c.Health != "":
+		return c.Health == "healthy"
+	}
+	r := w.runs[c.Name]
+	if c.Started != nil && !r.started.Equal(*c.Started) {
+		r = runs{started: *c.Started, since: now}
+		w.runs[c.Name] = r
+	}
+	return now.Sub(r.since) >= steady
+}
+
+// failed reports whether nothing is to be hoped for any more.
+func (w watch) failed(c *Container, now time.Time) bool {
+	switch {
+	case c.State == "exited" || c.State == "dead":
+		return true // with a restart policy it would be "restarting"
+	case c.State == "created", c.running() && c.Health != "unhealthy":
+		return !w.bad[c.Name].IsZero() && now.Sub(w.bad[c.Name]) >= grace
+	}
+	if w.bad[c.Name].IsZero() {
+		w.bad[c.Name] = now
+	}
+	return now.Sub(w.bad[c.Name]) >= grace
+}
+
+// explain is the error of a service that did not come up.
+func (s Stack) explain(ctx context.Context, c Container) error {
+	text := fmt.Sprintf("service %s is %s", c.Service, c.State)
+	if c.ExitCode != nil {
+		text += fmt.Sprintf(" (exit code %d)", *c.ExitCode)
+	}
+	if c.Health != "" {
+		text += ", health: " + c.Health
+	}
+	if c.healthSaid != "" {
+		text += ": " + c.healthSaid
+	}
+	if c.id != "" {
+		if logs := s.lastLines(ctx, c.id); logs != "" {
+			text += "\nits last log lines:\n" + logs
+		}
+	}
+	return exit.Errorf(exit.Failed, "%s\n\"mage logs -service=%s\" shows more", text, c.Service)
+}
