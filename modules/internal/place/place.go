@@ -1,0 +1,100 @@
+// Package place puts files and folders where people and other services find them:
+// written whole, and never over something that is already there.
+//
+// Every function works with rename(2) and mkdir(2) alone, so that it holds on NFS and on the
+// shared folders of a virtual machine, where locks and O_EXCL cannot be trusted.
+// Folders get mode 0755 and files 0644, whatever the umask of the caller is.
+package place
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Modes that every file and folder of the data folder has. The services of the pipeline run
+// as one user, but people read the results as other users of the host.
+const (
+	FileMode   fs.FileMode = 0o644
+	FolderMode fs.FileMode = 0o755
+)
+
+// tempPattern names the temporary files. It does not contain the name of the file to come:
+// that may already be as long as the file system allows.
+const tempPattern = ".tmp-*"
+
+// WriteDurable writes data to path whole: a reader sees the old content or the new one, also
+// after a power cut. When it returns nil, the content is on the disk.
+func WriteDurable(path string, data []byte) error {
+	if err := write(path, data, (*os.File).Sync); err != nil {
+		return err
+	}
+	return SyncFolder(filepath.Dir(path))
+}
+
+// WriteWhole writes data to path so that no running program ever reads half of it. It does
+// not wait for the disk: it is for files that nobody needs after a crash, such as progress.
+func WriteWhole(path string, data []byte) error {
+	return write(path, data, func(*os.File) error { return nil })
+}
+
+// write fills a temporary file beside path, lets settle do what must be done before anyone
+// can see it, and renames it to path. It leaves nothing behind when it fails.
+func write(path string, data []byte, settle func(*os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), tempPattern)
+	if err != nil {
+		return fmt.Errorf("writing %q: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+			err = fmt.Errorf("writing %q: %w", path, err)
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Chmod(FileMode); err != nil {
+		return err
+	}
+	if err = settle(f); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// SyncFile puts the content of the file at path on the disk and gives it FileMode.
+func SyncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the callers pass paths that they made themselves.
+	if err != nil {
+		return fmt.Errorf("syncing: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := f.Chmod(FileMode); err != nil {
+		return fmt.Errorf("syncing: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("syncing %q: %w", path, err)
+	}
+	return nil
+}
+
+// SyncFolder puts the entries of a folder on the disk: without it, a rename into the folder
+// may be undone by a power cut.
+func SyncFolder(dir string) error {
+	if err := syncFolder(dir); err != nil {
+		return fmt.Errorf("syncing folder %q: %w", dir, err)
+	}
+	return nil
+}
+
+// Exists reports whether there is an entry of any kind at path. Links are not followed.
+func Exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,92 @@
+package place
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// claimLife is how long a reservation of a name may be in use. Between making and removing
+// one lies a single rename, so an older one was left by a crash.
+const claimLife = time.Minute
+
+// Rename renames oldPath to newPath on the same file system and never replaces anything:
+// when there is an entry at newPath already, the error is fs.ErrExist and nothing changed.
+//
+// On Linux this is one system call. File systems that do not offer it (NFS, some shared
+// folders) get the same promise among everyone who uses this function: a folder is renamed
+// plainly, because rename(2) refuses to replace a folder that holds anything; for a file the
+// new name is reserved first by making a hidden folder, which only one of several can make.
+func Rename(oldPath, newPath string) error {
+	return rename(oldPath, newPath, renameExclusive)
+}
+
+func rename(oldPath, newPath string, exclusive func(string, string) error) error {
+	err := exclusive(oldPath, newPath)
+	if err == nil || !exclusiveUnsupported(err) {
+		return err
+	}
+	info, err := os.Lstat(oldPath)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return renameFolder(oldPath, newPath)
+	}
+	return renameReserved(oldPath, newPath)
+}
+
+// renameFolder relies on rename(2): it replaces an empty folder at most.
+func renameFolder(oldPath, newPath string) error {
+	err := os.Rename(oldPath, newPath)
+	if isErrno(err, syscall.ENOTDIR, syscall.ENOTEMPTY, syscall.EEXIST) {
+		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, fs.ErrExist)
+	}
+	return err
+}
+
+// renameReserved renames a file while it holds the reservation of its new name.
+func renameReserved(oldPath, newPath string) error {
+	claim := claimPath(newPath)
+	if err := reserve(claim); err != nil {
+		return fmt.Errorf("reserving the name %q: %w", newPath, err)
+	}
+	defer func() { _ = os.Remove(claim) }()
+	if Exists(newPath) {
+		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, fs.ErrExist)
+	}
+	return os.Rename(oldPath, newPath)
+}
+
+// reserve makes the folder that stands for a reservation. One that a crash left is removed
+// and made anew, once.
+func reserve(claim string) error {
+	err := os.Mkdir(claim, FolderMode)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, statErr := os.Lstat(claim)
+	if statErr != nil || time.Since(info.ModTime()) < claimLife {
+		return err
+	}
+	_ = os.Remove(claim)
+	return os.Mkdir(claim, FolderMode)
+}
+
+// claimPath is a short name, because the file's own name may be as long as allowed.
+func claimPath(path string) string {
+	sum := sha256.Sum256([]byte(filepath.Base(path)))
+	return filepath.Join(filepath.Dir(path), ".claim-"+hex.EncodeToString(sum[:8]))
+}
+
+func isErrno(err error, numbers ...syscall.Errno) bool {
+	var number syscall.Errno
+	return errors.As(err, &number) && slices.Contains(numbers, number)
+}

@@ -1,0 +1,116 @@
+//go:build unix
+
+package place
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ways are the two ways to rename without replacing: the one of the system, and the one for
+// file systems that do not offer it.
+func ways() map[string]func(string, string) error {
+	return map[string]func(string, string) error{
+		"system": renameExclusive,
+		"plain":  func(string, string) error { return unsupported() },
+	}
+}
+
+func TestRenameNeverReplaces(t *testing.T) {
+	t.Parallel()
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if exclusiveUnsupported(way("", "")) && name == "system" {
+				t.Skip("this system has no such rename")
+			}
+			dir := t.TempDir()
+			at := func(name string) string { return filepath.Join(dir, name) }
+			writeFile(t, at("a"), "a")
+			writeFile(t, at("b"), "b")
+			mkdirWith(t, at("d"), "1")
+			mkdirWith(t, at("e"), "2")
+
+			for _, pair := range [][2]string{{"a", "b"}, {"d", "e"}, {"d", "b"}, {"a", "e"}} {
+				if err := rename(at(pair[0]), at(pair[1]), way); !errors.Is(err, fs.ErrExist) {
+					t.Errorf("rename %v = %v; want fs.ErrExist", pair, err)
+				}
+			}
+			wantText(t, at("b"), "b")
+			if err := rename(at("gone"), at("x"), way); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("rename of nothing = %v; want fs.ErrNotExist", err)
+			}
+			if err := errors.Join(rename(at("a"), at("c"), way), rename(at("d"), at("f"), way)); err != nil {
+				t.Fatal(err)
+			}
+			wantText(t, at("c"), "a")
+			wantText(t, at("f/1"), "1")
+			wantNames(t, dir, "b", "c", "e", "f")
+		})
+	}
+}
+
+func TestRenameOfManyToOneNameHasOneWinner(t *testing.T) {
+	t.Parallel()
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			var wg sync.WaitGroup
+			var mu sync.Mutex
+			won := 0
+			for i := range 8 {
+				src := filepath.Join(dir, "src"+string(rune('0'+i)))
+				writeFile(t, src, "x")
+				wg.Go(func() {
+					err := rename(src, filepath.Join(dir, "dst"), way)
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						won++
+					} else if !errors.Is(err, fs.ErrExist) {
+						t.Errorf("loser's error = %v; want fs.ErrExist", err)
+					}
+				})
+			}
+			wg.Wait()
+			if won != 1 {
+				t.Errorf("%d renames succeeded; want 1", won)
+			}
+		})
+	}
+}
+
+func TestAnAbandonedReservationIsTakenOver(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	src, dst := filepath.Join(dir, "src"), filepath.Join(dir, "dst")
+	writeFile(t, src, "x")
+	claim := claimPath(dst)
+	if err := os.Mkdir(claim, FolderMode); err != nil {
+		t.Fatal(err)
+	}
+	plain := func(string, string) error { return unsupported() }
+	if err := rename(src, dst, plain); !errors.Is(err, fs.ErrExist) {
+		t.Fatalf("rename over a live reservation = %v; want fs.ErrExist", err)
+	}
+	old := time.Now().Add(-2 * claimLife)
+	if err := os.Chtimes(claim, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := rename(src, dst, plain); err != nil {
+		t.Fatal(err)
+	}
+	wantNames(t, dir, "dst")
+}
+
+// unsupported is the error of a rename that the system does not offer.
+func unsupported() error {
+	return errors.Join(errors.ErrUnsupported, syscall.EINVAL)
+}

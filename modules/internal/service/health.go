@@ -1,0 +1,142 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+const (
+	// freshFor is how old a heartbeat may be. Docker asks every few seconds.
+	freshFor = 30 * time.Second
+	// beatEvery is how often KeepAlive renews the heartbeat.
+	beatEvery = 5 * time.Second
+	// statusOK is the heartbeat of a service that has nothing to complain about. Any other
+	// text is what it complains about.
+	statusOK = "ok"
+)
+
+// A Health is the heartbeat of a service: one small file that is rewritten again and again.
+// It may be used by several goroutines.
+type Health struct {
+	path string
+
+	mu     sync.Mutex
+	status string
+}
+
+// NewHealth makes the heartbeat that is kept in the file at path. Nothing is written yet.
+func NewHealth(path string) *Health {
+	return &Health{path: path, status: statusOK}
+}
+
+// Set changes the status and renews the heartbeat. A nil error means that all is well; any
+// other is put into one line for the person who asks.
+func (h *Health) Set(err error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status = statusOK
+	if err != nil {
+		h.status = oneLine(err.Error())
+	}
+	return h.write()
+}
+
+// beat renews the heartbeat with the status it has.
+func (h *Health) beat() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.write()
+}
+
+func (h *Health) write() error {
+	if err := place.WriteWhole(h.path, []byte(h.status+"\n")); err != nil {
+		return fmt.Errorf("renewing the heartbeat: %w", err)
+	}
+	return nil
+}
+
+// KeepAlive reports that all is well, and renews that from another goroutine while the caller
+// is busy with one long piece of work. stop ends that and must be called.
+func (h *Health) KeepAlive(ctx context.Context) (stop func()) {
+	return h.keepAlive(ctx, beatEvery)
+}
+
+func (h *Health) keepAlive(ctx context.Context, every time.Duration) (stop func()) {
+	_ = h.Set(nil) // The next turn of the loop reports a heartbeat that cannot be written.
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				_ = h.beat() // As above.
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// reportHealth is the subcommand `health`: exit code 0 when the service is well, else 1 and
+// one line that says why.
+func (s Service) reportHealth(p process) int {
+	flags, common := s.flags(p.stderr)
+	err := flags.Parse(p.args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		return exitUsage
+	}
+	if err := s.readHealth(common.healthFile, time.Now()); err != nil {
+		_, _ = fmt.Fprintln(p.stdout, err)
+		return exitFailed
+	}
+	_, _ = fmt.Fprintln(p.stdout, statusOK)
+	return exitOK
+}
+
+// readHealth returns what is wrong with the service that writes this heartbeat file.
+func (s Service) readHealth(path string, now time.Time) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not at work yet: there is no heartbeat %s; `mage logs -service=%s` shows why",
+			s.Name, path, s.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the heartbeat: %w", err)
+	}
+	if age := now.Sub(info.ModTime()); age >= freshFor {
+		return fmt.Errorf("%s hangs: its last heartbeat was %s ago; `mage logs -service=%s` shows what it did, `mage restart` helps",
+			s.Name, age.Round(time.Second), s.Name)
+	}
+	data, err := os.ReadFile(path) //nolint:gosec // G304: the path is a flag of this very program.
+	if err != nil {
+		return fmt.Errorf("reading the heartbeat: %w", err)
+	}
+	if status := strings.TrimSpace(string(data)); status != statusOK {
+		return errors.New(status)
+	}
+	return nil
+}
+
+// oneLine joins the lines of a text, because a health check is read as one.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(text), " ")
+}

@@ -1,0 +1,117 @@
+//go:build unix
+
+package service
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+func newEnv(t *testing.T, log *bytes.Buffer) *Env {
+	t.Helper()
+	return &Env{
+		Data: "/data", Poll: time.Microsecond, Worker: "w",
+		Log:    slog.New(slog.NewTextHandler(log, nil)),
+		Health: NewHealth(filepath.Join(t.TempDir(), "h")),
+	}
+}
+
+func TestLoopReportsTroubleAndItsEnd(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	env := newEnv(t, &log)
+	ctx, cancel := context.WithCancel(t.Context())
+	var heard []string
+	turns := []error{nil, syscall.ENOSPC, syscall.ENOSPC, nil, syscall.ENOSPC, nil}
+	turn := -1
+	err := env.Loop(ctx, func(context.Context) (bool, error) {
+		if data, err := os.ReadFile(env.Health.path); err == nil {
+			heard = append(heard, strings.Fields(string(data))[0])
+		}
+		if turn++; turn == len(turns) {
+			cancel()
+			return false, ctx.Err()
+		}
+		return turn%2 == 0, turns[turn]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(heard, " "); got != "ok the the ok the ok" {
+		t.Errorf("health after each turn = %s", got)
+	}
+	if n := strings.Count(log.String(), "is full"); n != 2 {
+		t.Errorf("the trouble was logged %d times; want once for each time it began:\n%s", n, log.String())
+	}
+	if data, err := os.ReadFile(env.Health.path); err != nil || string(data) != "ok\n" {
+		t.Errorf("health after the end = %q, %v", data, err)
+	}
+}
+
+func TestLoopLogsAHeartbeatThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	env := newEnv(t, &log)
+	env.Health = NewHealth(filepath.Join(t.TempDir(), "gone", "h"))
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := env.Loop(ctx, func(context.Context) (bool, error) { cancel(); return true, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "renewing the heartbeat") {
+		t.Errorf("log = %s", log.String())
+	}
+}
+
+func TestExplainNamesTheCommandThatMends(t *testing.T) {
+	t.Parallel()
+	env := newEnv(t, &bytes.Buffer{})
+	ids := fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid())
+	other := errors.New("other")
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{syscall.ENOSPC, "the disk that holds /data is full: free some room"},
+		{syscall.EDQUOT, "the disk that holds /data is full: free some room"},
+		{syscall.EROFS, "/data is mounted read-only: mount it writable and run `mage restart`"},
+		{fs.ErrPermission, "/data cannot be written by " + ids + ": run `mage reset-permissions`"},
+		{spool.ErrNotWritable, "/data cannot be written by " + ids + ": run `mage reset-permissions`"},
+		{fs.ErrNotExist, "run `mage restart`"},
+		{other, "other"},
+	}
+	for _, tt := range tests {
+		got := env.explain(fmt.Errorf("writing: %w", tt.err))
+		if !errors.Is(got, tt.err) || !strings.Contains(got.Error(), tt.want) {
+			t.Errorf("explain(%v) = %v; want %q", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestARepeatedErrorIsNewsAfterAMinute(t *testing.T) {
+	t.Parallel()
+	var l errorLog
+	now := time.Now()
+	a, b := errors.New("a"), errors.New("b")
+	steps := []struct {
+		err   error
+		after time.Duration
+		want  bool
+	}{{nil, 0, false}, {a, 0, true}, {a, 59 * time.Second, false}, {b, 59 * time.Second, true}, {b, 118 * time.Second, false}, {b, 119 * time.Second, true}}
+	for i, step := range steps {
+		if got := l.isNews(step.err, now.Add(step.after)); got != step.want {
+			t.Errorf("step %d: isNews = %v; want %v", i, got, step.want)
+		}
+	}
+}

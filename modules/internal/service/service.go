@@ -1,0 +1,155 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Exit codes of every service.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// A Service is what one service adds to what all have in common.
+type Service struct {
+	// Name is that of the binary, the module and the Compose service.
+	Name string
+	// Poll is how long the service waits by default before it looks for work again.
+	Poll time.Duration
+	// Flags adds the service's own flags; nil for none.
+	Flags func(*flag.FlagSet)
+	// Check says what is wrong with the values of the service's own flags; nil for no check.
+	Check func() error
+	// Run works until ctx ends; most services just call Env.Loop.
+	Run func(ctx context.Context, env *Env) error
+}
+
+// An Env is what a running service gets.
+type Env struct {
+	// Data is the data folder.
+	Data string
+	// Poll is how long to wait before looking for work again when there was none.
+	Poll time.Duration
+	// Worker names this process in the history of jobs: the host's name, which in a container
+	// differs for each replica and outlives a restart.
+	Worker string
+	// Log goes to standard error.
+	Log *slog.Logger
+	// Health is the heartbeat.
+	Health *Health
+}
+
+// A process is the outside world of a service, so that tests can give it another one.
+type process struct {
+	args   []string
+	stdout io.Writer
+	stderr io.Writer
+	uid    int
+}
+
+// Main runs the service with this process's arguments and returns its exit code.
+func Main(s Service) int {
+	p := process{args: os.Args[1:], stdout: os.Stdout, stderr: os.Stderr, uid: os.Getuid()}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return s.main(ctx, p)
+}
+
+func (s Service) main(ctx context.Context, p process) int {
+	if len(p.args) > 0 && p.args[0] == "health" {
+		return s.reportHealth(p)
+	}
+	env, err := s.environment(p)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(p.stderr, "%s: %v\n", s.Name, err)
+		return exitUsage
+	}
+	setUmask()
+	env.Log.Info("started", "data", env.Data, "worker", env.Worker, "uid", p.uid, "gid", os.Getgid())
+	if err := s.Run(ctx, env); err != nil {
+		env.Log.Error("stopped", "error", err)
+		return exitFailed
+	}
+	env.Log.Info("stopped")
+	return exitOK
+}
+
+// environment reads the arguments. Its errors are wrong uses.
+func (s Service) environment(p process) (*Env, error) {
+	flags, common := s.flags(p.stderr)
+	if err := flags.Parse(p.args); err != nil {
+		return nil, fmt.Errorf("reading the arguments: %w", err)
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unknown argument %q: there are flags and the subcommand \"health\"", flags.Arg(0))
+	}
+	if p.uid == 0 {
+		return nil, errors.New("refusing to run as root (UID 0): its files would belong to root; " +
+			"set APP_USER_ID in .env to your own and run `mage build up`")
+	}
+	log, err := newLogger(p.stderr, common.log)
+	if err != nil {
+		return nil, err
+	}
+	if common.poll <= 0 {
+		return nil, fmt.Errorf("-poll %s: it must be more than zero", common.poll)
+	}
+	if s.Check != nil {
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+	}
+	worker, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("naming this worker: %w", err)
+	}
+	health := NewHealth(common.healthFile)
+	return &Env{Data: common.data, Poll: common.poll, Worker: worker, Log: log, Health: health}, nil
+}
+
+// commonFlags are those that every service has.
+type commonFlags struct {
+	data       string
+	log        string
+	healthFile string
+	poll       time.Duration
+}
+
+func (s Service) flags(stderr io.Writer) (*flag.FlagSet, *commonFlags) {
+	c := &commonFlags{}
+	flags := flag.NewFlagSet(s.Name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&c.data, "data", "/pipeline-data", "the data folder")
+	flags.DurationVar(&c.poll, "poll", s.Poll, "how long to wait before looking for work again")
+	flags.StringVar(&c.log, "log", "text", "how to log: text or json")
+	flags.StringVar(&c.healthFile, "health-file", filepath.Join("/tmp", s.Name+".health"), "the heartbeat file")
+	if s.Flags != nil {
+		s.Flags(flags)
+	}
+	return flags, c
+}
+
+func newLogger(w io.Writer, format string) (*slog.Logger, error) {
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, nil)), nil
+	default:
+		return nil, fmt.Errorf("-log %q: it must be text or json", format)
+	}
+}

@@ -1,0 +1,148 @@
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+// What a job's folder may hold.
+const (
+	// SourceFile is the audio. It always has this name, so that no hostile one ever gets on a
+	// command line.
+	SourceFile = "source"
+	// StemsFolder holds the finished stems.
+	StemsFolder = "stems"
+	// WorkFolder is scratch space of the worker; it never outlives a stage.
+	WorkFolder = "work"
+
+	recordFile   = "job.json"
+	damagedFile  = "job.json.damaged"
+	progressFile = "progress.json"
+)
+
+// A Job is a job in this process's hands: its record, and where it is. Only the worker that
+// has it may use it, from one goroutine at a time.
+type Job struct {
+	Record
+	spool *Spool
+	stage Stage
+}
+
+// Stage is where the job is now.
+func (j *Job) Stage() Stage { return j.stage }
+
+// Dir is the job's folder. It changes with the stage.
+func (j *Job) Dir() string { return j.spool.jobFolder(j.stage, j.ID) }
+
+// Path is a file in the job's folder.
+func (j *Job) Path(elem ...string) string {
+	return filepath.Join(append([]string{j.Dir()}, elem...)...)
+}
+
+// Save writes the record. When it returns nil, the record is on the disk.
+func (j *Job) Save() error {
+	data, err := json.MarshalIndent(&j.Record, "", "  ")
+	if err != nil {
+		return fmt.Errorf("saving job %s: %w", j.ID, err)
+	}
+	if err := place.WriteDurable(j.Path(recordFile), append(data, '\n')); err != nil {
+		return fmt.Errorf("saving job %s: %w", j.ID, err)
+	}
+	return nil
+}
+
+// Move hands the job on: it saves the record with the visit to the new stage and renames the
+// folder. When it fails, the job is where it was, and Move may be called again.
+func (j *Job) Move(to Stage) error { return j.move(to, "") }
+
+// HandBack puts a job that this worker did not finish, for a reason that is not the job's
+// (it was told to stop, the disk is full), back among those that wait. What was done of it is
+// dropped, and the attempt does not count.
+func (j *Job) HandBack(why string) error {
+	attempt := j.Attempt
+	j.Attempt = max(0, attempt-1)
+	if err := j.Requeue(why); err != nil {
+		j.Attempt = attempt
+		return err
+	}
+	return nil
+}
+
+// Requeue is HandBack with the attempt counted: for a job whose worker was lost, which may
+// well have been the job's doing.
+func (j *Job) Requeue(why string) error {
+	if err := j.Keep(SourceFile); err != nil {
+		return err
+	}
+	return j.move(Pending, why)
+}
+
+// Fail gives the job up. Its source is kept, so that it can be tried again.
+func (j *Job) Fail(cause error) error {
+	j.Error = cause.Error()
+	if err := j.Keep(SourceFile, damagedFile); err != nil {
+		return err
+	}
+	return j.move(Failed, j.Error)
+}
+
+// Finish ends a job whose results are where they belong: only job.json is left of it.
+func (j *Job) Finish() error {
+	if err := j.Keep(); err != nil {
+		return err
+	}
+	return j.Move(Done)
+}
+
+// Discard removes a job that never had a file.
+func (j *Job) Discard() error {
+	if err := os.RemoveAll(j.Dir()); err != nil {
+		return fmt.Errorf("removing job %s: %w", j.ID, err)
+	}
+	return nil
+}
+
+// Keep removes everything from the job's folder but job.json and the entries named.
+func (j *Job) Keep(names ...string) error {
+	entries, err := os.ReadDir(j.Dir())
+	if err != nil {
+		return fmt.Errorf("clearing job %s: %w", j.ID, err)
+	}
+	var errs []error
+	for _, entry := range entries {
+		if entry.Name() == recordFile || slices.Contains(names, entry.Name()) {
+			continue
+		}
+		errs = append(errs, os.RemoveAll(j.Path(entry.Name())))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("clearing job %s: %w", j.ID, err)
+	}
+	return nil
+}
+
+// move ends the visit to this stage, with the failure if there was one, and renames the job's
+// folder into the next stage.
+func (j *Job) move(to Stage, failure string) error {
+	from := j.stage
+	j.arrive(to, "", failure, j.spool.now().UTC())
+	err := j.Save()
+	if err == nil {
+		err = os.Rename(j.Dir(), j.spool.jobFolder(to, j.ID))
+	}
+	if err != nil {
+		j.settle(from)
+		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, err)
+	}
+	j.stage = to
+	return errors.Join(
+		place.SyncFolder(j.spool.StageFolder(to)),
+		place.SyncFolder(j.spool.StageFolder(from)),
+	)
+}

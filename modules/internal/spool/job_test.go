@@ -1,0 +1,177 @@
+//go:build unix
+
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+func wantHistory(t *testing.T, r *Record, want ...string) {
+	t.Helper()
+	var got []string
+	for _, v := range r.History {
+		state := "open"
+		if !v.End.IsZero() {
+			state = "ended"
+		}
+		line := fmt.Sprintf("%s %s %d %s", v.Stage, v.Worker, v.Attempt, state)
+		if v.Error != "" {
+			line += ": " + v.Error
+		}
+		got = append(got, line)
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("history:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestHandBackDoesNotCountAndRequeueDoes(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w1")
+	must(t, os.Mkdir(j.Path(WorkFolder), place.FolderMode))
+	must(t, j.HandBack("told to stop"))
+	wantOnlyIn(t, s, j.ID, Pending)
+	wantNames(t, j.Dir(), "job.json", "source")
+
+	j, err := s.Claim(t.Context(), Pending, Separating, "w2")
+	must(t, err)
+	must(t, j.Requeue("lost"))
+	j, err = s.Claim(t.Context(), Pending, Separating, "w3")
+	must(t, err)
+	wantHistory(t, &j.Record,
+		"incoming watcher 0 ended", "pending  0 ended", "separating w1 1 ended: told to stop",
+		"pending  0 ended", "separating w2 1 ended: lost",
+		"pending  1 ended", "separating w3 2 open")
+}
+
+func TestFailKeepsTheSource(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w")
+	writeFile(t, j.Path("progress.json"), "{}")
+	must(t, j.Fail(errors.New("engine broke")))
+	wantOnlyIn(t, s, j.ID, Failed)
+	wantNames(t, j.Dir(), "job.json", "source")
+	j, err := s.Load(Failed, j.ID)
+	if err != nil || j.Error != "engine broke" || j.History[2].Error != "engine broke" {
+		t.Errorf("failed job = %+v, %v", j, err)
+	}
+}
+
+func TestAMoveThatFailsChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w")
+	must(t, os.Remove(s.StageFolder(Separated)))
+	if err := j.Move(Separated); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("error = %v; want fs.ErrNotExist", err)
+	}
+	wantOnlyIn(t, s, j.ID, Separating)
+	// A worker that crashes now finds the job as its own.
+	loaded, err := s.Load(Separating, j.ID)
+	if err != nil || loaded.Worker() != "w" {
+		t.Errorf("worker = %q, %v; want w", loaded.Worker(), err)
+	}
+	must(t, s.Ready())
+	must(t, j.Move(Separated))
+	wantHistory(t, &j.Record, "incoming watcher 0 ended", "pending  0 ended", "separating w 1 ended", "separated  1 open")
+}
+
+func TestHandBackThatFailsKeepsTheAttempt(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w")
+	must(t, os.Remove(s.StageFolder(Pending)))
+	if err := j.HandBack("stop"); err == nil || j.Attempt != 1 || j.Stage() != Separating {
+		t.Errorf("HandBack = %v, attempt %d in %s", err, j.Attempt, j.Stage())
+	}
+}
+
+func TestJobsThatAreGoneGiveErrors(t *testing.T) {
+	t.Parallel()
+	j := claimed(t, newSpool(t), "song", "w")
+	must(t, j.Discard())
+	for name, err := range map[string]error{
+		"Save": j.Save(), "Keep": j.Keep(), "Fail": j.Fail(errors.New("x")), "Finish": j.Finish(),
+		"HandBack": j.HandBack("x"), "SetProgress": j.SetProgress(Decoding, 0, 0), "Reject": j.Reject("gone", "x"),
+		"SetAside": j.spool.SetAside(Separating, j.ID, errors.New("x")),
+	} {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s = %v; want fs.ErrNotExist", name, err)
+		}
+	}
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	tests := []struct {
+		name  string
+		in    []Stage
+		found Stage
+		want  int
+	}{
+		{"nothing", nil, Pending, 0},
+		{"as it should be", []Stage{Incoming, Pending}, Pending, 2},
+		{"announced and not moved", []Stage{Incoming, Pending}, Incoming, 1},
+		{"claimed and not recorded", []Stage{Incoming, Pending}, Separating, 2},
+		{"handed back and not moved", []Stage{Pending, Separating, Pending}, Separating, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var r Record
+			for _, stage := range tt.in {
+				r.arrive(stage, "w", "why", now)
+			}
+			r.settle(tt.found)
+			if len(r.History) != tt.want {
+				t.Fatalf("%d visits; want %d", len(r.History), tt.want)
+			}
+			if n := len(r.History); n > 0 && (!r.History[n-1].End.IsZero() || r.History[n-1].Error != "") {
+				t.Errorf("the last visit has ended: %+v", r.History[n-1])
+			}
+		})
+	}
+}
+
+func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 11, 30, 47, 1000, time.UTC)
+	r := Record{
+		ID: "i", Size: 1, SHA256: "s", MIME: "m", Created: now, Track: "t", Error: "e",
+		DurationSeconds: 1.5, Engine: "n", Model: "d", Attempt: 2,
+		History: []Visit{{Stage: Pending, Start: now, End: now, Worker: "w", Attempt: 2, Error: "x"}, {Stage: Done, Start: now}},
+	}
+	r.SetName("a\xff")
+	r.SetArchived("ä\n.mp3")
+	r.SetRejected("r\xfe")
+	data, err := json.Marshal(&r)
+	must(t, err)
+	const want = `{"id":"i","name":"a�","name_bytes":"Yf8=","size":1,"sha256":"s","mime":"m",` +
+		`"created":"2026-11-23T11:30:47.000001Z","track":"t","archived":"ä\n.mp3","rejected":"r�","rejected_bytes":"cv4=",` +
+		`"error":"e","duration_seconds":1.5,"engine":"n","model":"d","attempt":2,"history":[` +
+		`{"stage":"pending","start":"2026-11-23T11:30:47.000001Z","end":"2026-11-23T11:30:47.000001Z","worker":"w","attempt":2,"error":"x"},` +
+		`{"stage":"done","start":"2026-11-23T11:30:47.000001Z","attempt":0}]}`
+	if string(data) != want {
+		t.Errorf("job.json:\n%s\nwant:\n%s", data, want)
+	}
+	var back Record
+	must(t, json.Unmarshal(data, &back))
+	if back.RawName() != "a\xff" || back.RawArchived() != "ä\n.mp3" || back.RawRejected() != "r\xfe" {
+		t.Errorf("names came back as %q, %q, %q", back.RawName(), back.RawArchived(), back.RawRejected())
+	}
+	if (&Record{}).Worker() != "" {
+		t.Error("a record without history has a worker")
+	}
+}

@@ -1,0 +1,146 @@
+package spool
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A Record is what job.json holds: everything that is known of a job. Its JSON names are read
+// by programs outside the containers and must not change.
+type Record struct {
+	// ID sorts by the time the job was made and never repeats.
+	ID string `json:"id"`
+	// Name is the file's original name for people to read. Where the name is not valid UTF-8,
+	// NameBytes holds its true bytes; use RawName to get either.
+	Name      string `json:"name"`
+	NameBytes []byte `json:"name_bytes,omitempty"`
+	// Size of the source in bytes.
+	Size int64 `json:"size"`
+	// SHA256 of the source, hexadecimal.
+	SHA256 string `json:"sha256,omitempty"`
+	// MIME is the media type found by looking at the content.
+	MIME string `json:"mime,omitempty"`
+	// Created is when the job was made, in UTC.
+	Created time.Time `json:"created"`
+	// Track is the folder's name in output/, once decided.
+	Track string `json:"track,omitempty"`
+	// Archived is the file's name in archive/, once decided; ArchivedBytes as with Name.
+	Archived      string `json:"archived,omitempty"`
+	ArchivedBytes []byte `json:"archived_bytes,omitempty"`
+	// Rejected is the file's name in rejected/, once decided; RejectedBytes as with Name.
+	Rejected      string `json:"rejected,omitempty"`
+	RejectedBytes []byte `json:"rejected_bytes,omitempty"`
+	// Error is the last error, or why the file was rejected.
+	Error string `json:"error,omitempty"`
+	// DurationSeconds is how long the track plays.
+	DurationSeconds float64 `json:"duration_seconds,omitempty"`
+	// Engine and Model say what separated the track.
+	Engine string `json:"engine,omitempty"`
+	Model  string `json:"model,omitempty"`
+	// Attempt counts how often separating was begun. A worker that was told to stop and handed
+	// the job back does not count.
+	Attempt int `json:"attempt"`
+	// History has one visit for each stage the job has been in, oldest first.
+	History []Visit `json:"history"`
+}
+
+// A Visit is one stay of a job in one stage.
+type Visit struct {
+	Stage Stage     `json:"stage"`
+	Start time.Time `json:"start"`
+	// End is zero while the job is in the stage.
+	End time.Time `json:"end,omitzero"`
+	// Worker names who had the job; empty in stages where it waits or rests.
+	Worker string `json:"worker,omitempty"`
+	// Attempt is the Record's Attempt at that time.
+	Attempt int `json:"attempt"`
+	// Error says why the visit ended without success.
+	Error string `json:"error,omitempty"`
+}
+
+// RawName returns the file's original name, byte for byte.
+func (r *Record) RawName() string { return exact(r.Name, r.NameBytes) }
+
+// SetName records the file's original name.
+func (r *Record) SetName(raw string) { r.Name, r.NameBytes = displayed(raw) }
+
+// RawArchived returns the file's name in archive/, byte for byte.
+func (r *Record) RawArchived() string { return exact(r.Archived, r.ArchivedBytes) }
+
+// SetArchived records the file's name in archive/.
+func (r *Record) SetArchived(raw string) { r.Archived, r.ArchivedBytes = displayed(raw) }
+
+// RawRejected returns the file's name in rejected/, byte for byte.
+func (r *Record) RawRejected() string { return exact(r.Rejected, r.RejectedBytes) }
+
+// SetRejected records the file's name in rejected/.
+func (r *Record) SetRejected(raw string) { r.Rejected, r.RejectedBytes = displayed(raw) }
+
+// Worker returns who has the job by its last visit, or "".
+func (r *Record) Worker() string {
+	if len(r.History) == 0 {
+		return ""
+	}
+	return r.History[len(r.History)-1].Worker
+}
+
+// Timings sums up how many seconds the job spent in each stage; a visit that has not ended
+// counts until now.
+func (r *Record) Timings(now time.Time) map[Stage]float64 {
+	sums := map[Stage]float64{}
+	for _, v := range r.History {
+		end := v.End
+		if end.IsZero() {
+			end = now
+		}
+		sums[v.Stage] += end.Sub(v.Start).Seconds()
+	}
+	return sums
+}
+
+// displayed splits a file name into text that JSON can carry and, where that is not the
+// same, the true bytes.
+func displayed(raw string) (text string, raws []byte) {
+	if utf8.ValidString(raw) {
+		return raw, nil
+	}
+	return strings.ToValidUTF8(raw, string(utf8.RuneError)), []byte(raw)
+}
+
+func exact(text string, raws []byte) string {
+	if len(raws) > 0 {
+		return string(raws)
+	}
+	return text
+}
+
+// arrive ends the last visit and begins one in stage.
+func (r *Record) arrive(stage Stage, worker, failure string, now time.Time) {
+	r.endVisit(failure, now)
+	r.History = append(r.History, Visit{Stage: stage, Start: now, Worker: worker, Attempt: r.Attempt})
+}
+
+func (r *Record) endVisit(failure string, now time.Time) {
+	if len(r.History) == 0 {
+		return
+	}
+	last := &r.History[len(r.History)-1]
+	if last.End.IsZero() {
+		last.End = now
+		last.Error = failure
+	}
+}
+
+// settle makes the history agree with the stage in whose folder the job was found. A crash
+// between announcing a move and making it leaves a last visit to a stage that the job never
+// reached; it is taken back, and the visit before it goes on.
+func (r *Record) settle(stage Stage) {
+	n := len(r.History)
+	if n < 2 || r.History[n-1].Stage == stage || r.History[n-2].Stage != stage {
+		return
+	}
+	r.History = r.History[:n-1]
+	r.History[n-2].End = time.Time{}
+	r.History[n-2].Error = ""
+}

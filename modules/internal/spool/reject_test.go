@@ -1,0 +1,139 @@
+//go:build unix
+
+package spool
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("n", 251) + ".mp3"
+	tests := []struct {
+		name string
+		// there are files that lie in rejected/ already.
+		there []string
+		raw   string
+		file  string
+		text  string
+	}{
+		{"plain", nil, "song.mp3", "song.mp3", "song.mp3.txt"},
+		{"name taken", []string{"song.mp3"}, "song.mp3", "song (2).mp3", "song (2).mp3.txt"},
+		{"text's name taken", []string{"song.mp3.txt"}, "song.mp3", "song (2).mp3", "song (2).mp3.txt"},
+		{"both, twice", []string{"a", "a.txt", "a (2).txt"}, "a", "a (3)", "a (3).txt"},
+		{"not UTF-8", nil, "\xff\xfe.mp3", "\xff\xfe.mp3", "\xff\xfe.mp3.txt"},
+		{"newline and dash", nil, "-rf\n'\"$(x).mp3", "-rf\n'\"$(x).mp3", "-rf\n'\"$(x).mp3.txt"},
+		{"255 bytes", nil, long, long, long[:251] + ".txt"},
+		{"255 bytes, text's name taken", []string{long[:251] + ".txt"}, long, long[:247] + " (2).mp3", long[:247] + " (2).txt"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpool(t)
+			for _, name := range tt.there {
+				writeFile(t, filepath.Join(s.RejectedFiles(), name), "theirs")
+			}
+			j := claimed(t, s, tt.raw, "w")
+			must(t, j.Reject(j.Path(SourceFile), "It is bad. Mend it."))
+			wantOnlyIn(t, s, j.ID, Rejected)
+			wantNames(t, j.Dir(), "job.json")
+			if got := readFile(t, filepath.Join(s.RejectedFiles(), tt.file)); got != "sound of "+tt.raw {
+				t.Errorf("rejected file holds %q", got)
+			}
+			got := readFile(t, filepath.Join(s.RejectedFiles(), tt.text))
+			if got != "It is bad. Mend it.\n\nJob: "+j.ID+"\n" {
+				t.Errorf("reason = %q", got)
+			}
+			for _, name := range tt.there {
+				if readFile(t, filepath.Join(s.RejectedFiles(), name)) != "theirs" {
+					t.Errorf("%q was replaced", name)
+				}
+			}
+			loaded, err := s.Load(Rejected, j.ID)
+			if err != nil || loaded.RawRejected() != tt.file || loaded.Error != "It is bad. Mend it." {
+				t.Errorf("record = %+v, %v", loaded, err)
+			}
+		})
+	}
+}
+
+// A rejection that a crash cut off at any step is completed by doing it again.
+func TestRejectCanBeRepeatedAfterACrash(t *testing.T) {
+	t.Parallel()
+	const reason = "It is bad."
+	steps := []struct {
+		name string
+		// until does what was done before the crash.
+		until func(t *testing.T, s *Spool, j *Job)
+	}{
+		{"the name was recorded", func(t *testing.T, _ *Spool, j *Job) {
+			t.Helper()
+			j.SetRejected("song")
+			j.Error = reason
+			must(t, j.Save())
+		}},
+		{"the text was put", func(t *testing.T, s *Spool, j *Job) {
+			t.Helper()
+			j.SetRejected("song")
+			j.Error = reason
+			must(t, j.Save())
+			writeFile(t, s.reasonPath("song"), j.reasonText())
+		}},
+		{"the file was put", func(t *testing.T, _ *Spool, j *Job) {
+			t.Helper()
+			j.Error = reason
+			_, err := j.tryRejected(j.Path(SourceFile), "song")
+			must(t, err)
+		}},
+		{"the job was cleared", func(t *testing.T, _ *Spool, j *Job) {
+			t.Helper()
+			j.Error = reason
+			_, err := j.tryRejected(j.Path(SourceFile), "song")
+			must(t, err)
+			must(t, j.Keep())
+		}},
+	}
+	for _, step := range steps {
+		t.Run(step.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpool(t)
+			j := claimed(t, s, "song", "w")
+			step.until(t, s, j)
+			j, err := s.Load(Separating, j.ID)
+			must(t, err)
+			must(t, j.Reject(j.Path(SourceFile), reason))
+			wantNames(t, s.RejectedFiles(), "song", "song.txt")
+			wantOnlyIn(t, s, j.ID, Rejected)
+			wantNames(t, j.Dir(), "job.json")
+			if j.Rejected != "song" {
+				t.Errorf("rejected as %q", j.Rejected)
+			}
+		})
+	}
+}
+
+func TestRejectMovesLinksAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "link", "w")
+	must(t, os.Symlink("/etc/passwd", j.Path("l")))
+	must(t, j.Reject(j.Path("l"), "no links"))
+	if target, err := os.Readlink(filepath.Join(s.RejectedFiles(), "link")); err != nil || target != "/etc/passwd" {
+		t.Errorf("link = %q, %v", target, err)
+	}
+}
+
+func TestNoticeIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	for range 3 {
+		must(t, s.Notice("album", "It is a folder."))
+	}
+	wantNames(t, s.RejectedFiles(), "album.txt")
+	must(t, s.Notice("album", "Something else."))
+	wantNames(t, s.RejectedFiles(), "album (2).txt", "album.txt")
+	wantNames(t, s.StageFolder(Incoming))
+}

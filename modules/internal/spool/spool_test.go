@@ -1,0 +1,235 @@
+//go:build unix
+
+package spool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+func TestOpenMakesEveryFolderAndReadyBringsThemBack(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	wantNames(t, s.data, "archive", "input", "output", "queue", "rejected")
+	wantNames(t, filepath.Join(s.data, "queue"),
+		"done", "failed", "incoming", "organizing", "pending", "rejected", "separated", "separating")
+	must(t, os.RemoveAll(filepath.Join(s.data, "queue")))
+	must(t, s.Ready())
+	if !place.Exists(s.StageFolder(Pending)) {
+		t.Error("Ready did not make a removed folder")
+	}
+}
+
+func TestOpenFailsWithoutADataFolder(t *testing.T) {
+	t.Parallel()
+	if _, err := Open(filepath.Join(t.TempDir(), "gone")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error = %v; want fs.ErrNotExist", err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	writeFile(t, file, "")
+	if _, err := Open(file); err == nil {
+		t.Error("a file was opened as a data folder")
+	}
+}
+
+func TestReadyNoticesFoldersThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere: run as another user to test this")
+	}
+	s := newSpool(t)
+	t.Cleanup(func() { // Or else the test's folder could not be removed.
+		must(t, os.Chmod(s.data, place.FolderMode))
+		must(t, os.Chmod(s.StageFolder(Pending), place.FolderMode))
+	})
+	must(t, os.Chmod(s.StageFolder(Pending), 0o500))
+	if err := s.Ready(); !errors.Is(err, ErrNotWritable) {
+		t.Errorf("error = %v; want ErrNotWritable", err)
+	}
+	must(t, os.Remove(s.Input()))
+	must(t, os.Chmod(s.data, 0o500))
+	if err := s.Ready(); !errors.Is(err, ErrNotWritable) {
+		t.Errorf("error = %v; want ErrNotWritable", err)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 12, 30, 47, 123456789, time.FixedZone("", 3600))
+	id, err := newID(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "20261123T113047.123456Z-"; id[:len(want)] != want || !ValidID(id) {
+		t.Errorf("ID = %q; want %s and 8 digits", id, want)
+	}
+	later, err := newID(at.Add(time.Microsecond))
+	if err != nil || later <= id {
+		t.Errorf("the ID %q a microsecond later does not sort after %q (%v)", later, id, err)
+	}
+	for _, name := range []string{
+		"", ".DS_Store", "lost+found", id + "0", id[:len(id)-1], "20261323T113047.123456Z-1a2b3c4d",
+		"20261123T113047.123456Z_1a2b3c4d", "20261123T113047.123456Z-1A2B3C4D", "20261123T113047.123456Z-1a2b3c4x",
+	} {
+		if ValidID(name) {
+			t.Errorf("ValidID(%q) = true", name)
+		}
+	}
+}
+
+func TestAJobGoesAllTheWay(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	clock := time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC)
+	s.now = func() time.Time { clock = clock.Add(time.Second); return clock }
+
+	id := pending(t, s, "song.mp3").ID
+	wantOnlyIn(t, s, id, Pending)
+	j, err := s.Claim(t.Context(), Pending, Separating, "w1")
+	must(t, err)
+	wantOnlyIn(t, s, id, Separating)
+	must(t, j.SetProgress(Separation, 3, 17))
+	must(t, j.Move(Separated))
+	j, err = s.Claim(t.Context(), Separated, Organizing, "o1")
+	must(t, err)
+	must(t, j.Finish())
+	wantOnlyIn(t, s, id, Done)
+	wantNames(t, j.Dir(), "job.json")
+
+	j, err = s.Load(Done, id)
+	must(t, err)
+	wantHistory(t, &j.Record,
+		"incoming watcher 0 ended", "pending  0 ended", "separating w1 1 ended",
+		"separated  1 ended", "organizing o1 1 ended", "done  1 open")
+	if got := j.Timings(clock)[Separating]; got != 2 {
+		t.Errorf("timing of separating = %v; want 2 seconds", got)
+	}
+}
+
+func TestProgressIsReadableOutside(t *testing.T) {
+	t.Parallel()
+	j := claimed(t, newSpool(t), "song", "w")
+	must(t, j.SetProgress(Decoding, 0, 0))
+	var got map[string]any
+	must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &got))
+	if got["phase"] != "decoding" || got["done"] != 0.0 || got["total"] != 0.0 || got["updated"] == nil {
+		t.Errorf("progress.json = %v", got)
+	}
+}
+
+// Each of many jobs is claimed exactly once by many workers, some of which share a Spool and
+// some of which have their own, like workers in other containers.
+func TestEachJobIsClaimedExactlyOnce(t *testing.T) {
+	t.Parallel()
+	const jobs, workers = 200, 8
+	shared := newSpool(t)
+	for i := range jobs {
+		pending(t, shared, fmt.Sprintf("song %d", i))
+	}
+	var wg sync.WaitGroup
+	claims := make([][]string, workers)
+	for w := range workers {
+		s := shared
+		if w%2 == 1 {
+			own, err := Open(shared.data)
+			must(t, err)
+			s = own
+		}
+		wg.Go(func() { claims[w] = claimAll(t, s, fmt.Sprintf("w%d", w)) })
+	}
+	wg.Wait()
+	all := slices.Concat(claims...)
+	slices.Sort(all)
+	if len(all) != jobs || len(slices.Compact(all)) != jobs {
+		t.Errorf("%d claims of %d jobs; want each exactly once", len(all), jobs)
+	}
+	wantNames(t, shared.StageFolder(Pending))
+}
+
+func claimAll(t *testing.T, s *Spool, worker string) (ids []string) {
+	t.Helper()
+	for {
+		j, err := s.Claim(t.Context(), Pending, Separating, worker)
+		if errors.Is(err, ErrNone) {
+			return ids
+		}
+		if err != nil {
+			t.Error(err)
+			return ids
+		}
+		if loaded, err := s.Load(Separating, j.ID); err != nil || loaded.Worker() != worker || loaded.Attempt != 1 {
+			t.Errorf("claimed job = %+v, %v", loaded, err)
+		}
+		ids = append(ids, j.ID)
+	}
+}
+
+func TestClaimTakesTheOldestAndLeavesWhatIsNoJob(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	must(t, os.Mkdir(filepath.Join(s.StageFolder(Pending), "lost+found"), place.FolderMode))
+	writeFile(t, filepath.Join(s.StageFolder(Pending), ".DS_Store"), "")
+	first := pending(t, s, "1").ID
+	second := pending(t, s, "2").ID
+	for _, want := range []string{first, second} {
+		j, err := s.Claim(t.Context(), Pending, Separating, "w")
+		if err != nil || j.ID != want {
+			t.Fatalf("claimed %v, %v; want %s", j, err, want)
+		}
+	}
+	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrNone) {
+		t.Errorf("error = %v; want ErrNone", err)
+	}
+	wantNames(t, s.StageFolder(Pending), ".DS_Store", "lost+found")
+}
+
+func TestClaimStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	id := pending(t, s, "song").ID
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Claim(ctx, Pending, Separating, "w"); !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v; want context.Canceled", err)
+	}
+	wantOnlyIn(t, s, id, Pending)
+}
+
+func TestClaimSetsADamagedJobAsideAndGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, damage := range []string{"", "{", `{"id":"20261123T113047.123456Z-1a2b3c4d"}`} {
+		s := newSpool(t)
+		bad, good := pending(t, s, "bad"), pending(t, s, "good")
+		writeFile(t, bad.Path("job.json"), damage)
+		if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrDamaged) {
+			t.Errorf("error = %v; want ErrDamaged", err)
+		}
+		wantOnlyIn(t, s, bad.ID, Failed)
+		wantNames(t, s.jobFolder(Failed, bad.ID), "job.json", "job.json.damaged", "source")
+		if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != good.ID {
+			t.Errorf("then claimed %v, %v; want the good job", j, err)
+		}
+	}
+}
+
+func TestAClaimThatCannotBeRecordedIsUndone(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := pending(t, s, "song")
+	must(t, os.Remove(j.Path("job.json")))
+	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error = %v; want fs.ErrNotExist", err)
+	}
+	wantOnlyIn(t, s, j.ID, Pending)
+}

@@ -1,0 +1,15 @@
+//go:build !unix
+
+package main
+
+import (
+	"io/fs"
+	"os"
+)
+
+const openFlags = os.O_RDONLY
+
+func inode(fs.FileInfo) uint64 { return 0 }
+
+// ours is false where owners cannot be told, so that the file is copied.
+func ours(fs.FileInfo) bool { return false }

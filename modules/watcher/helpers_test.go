@@ -1,0 +1,138 @@
+//go:build unix
+
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/service"
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+const (
+	// wave is what a WAV file begins with, and enough of one to be recognized.
+	wave = "RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00"
+	// settleTime is that of the watchers in tests, whose clock stands still unless moved.
+	settleTime = 2 * time.Second
+)
+
+// A bench is a watcher with a clock that only the test moves.
+type bench struct {
+	*watcher
+	t     *testing.T
+	clock time.Time
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	return newBenchOn(t, t.TempDir())
+}
+
+func newBenchOn(t *testing.T, data string) *bench {
+	t.Helper()
+	b := &bench{t: t, clock: time.Now()}
+	b.watcher = newWatcher(&service.Env{
+		Data:   data,
+		Worker: "host",
+		Log:    slog.New(slog.DiscardHandler),
+		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
+	}, settleTime)
+	b.now = func() time.Time { return b.clock }
+	must(t, b.open())
+	return b
+}
+
+// input puts a file into input/ that belongs to this user.
+func (b *bench) input(name, content string) string {
+	b.t.Helper()
+	path := filepath.Join(b.spool.Input(), name)
+	must(b.t, os.WriteFile(path, []byte(content), place.FileMode))
+	return path
+}
+
+// look takes a turn after some time has passed.
+func (b *bench) look(later time.Duration) {
+	b.t.Helper()
+	b.clock = b.clock.Add(later)
+	_, err := b.turn(b.t.Context())
+	must(b.t, err)
+}
+
+// settleAll takes the two turns that make a file complete.
+func (b *bench) settleAll() {
+	b.t.Helper()
+	b.look(0)
+	b.look(settleTime)
+}
+
+// jobs loads every job of a stage.
+func (b *bench) jobs(stage spool.Stage) []*spool.Job {
+	b.t.Helper()
+	ids, err := b.spool.List(stage)
+	must(b.t, err)
+	var jobs []*spool.Job
+	for _, id := range ids {
+		j, err := b.spool.Load(stage, id)
+		must(b.t, err)
+		jobs = append(jobs, j)
+	}
+	return jobs
+}
+
+// oneJob returns the only job of a stage.
+func (b *bench) oneJob(stage spool.Stage) *spool.Job {
+	b.t.Helper()
+	jobs := b.jobs(stage)
+	if len(jobs) != 1 {
+		b.t.Fatalf("%d jobs in %s; want 1", len(jobs), stage)
+	}
+	return jobs[0]
+}
+
+// wantQueue checks how many jobs are in each stage; stages not given must be empty.
+func (b *bench) wantQueue(want map[spool.Stage]int) {
+	b.t.Helper()
+	for _, stage := range spool.Stages() {
+		entries, err := os.ReadDir(b.spool.StageFolder(stage))
+		must(b.t, err)
+		if len(entries) != want[stage] {
+			b.t.Errorf("%d entries in %s; want %d", len(entries), stage, want[stage])
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	got := make([]string, 0, len(entries))
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	slices.Sort(want)
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("%s holds %q; want %q", dir, got, want)
+	}
+}
+
+func wantText(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != want {
+		t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
+	}
+}

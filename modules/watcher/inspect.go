@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+// errChanging is returned when someone still writes into a file that was taken.
+var errChanging = errors.New("the file still changes")
+
+// inspect looks at the taken file at path. It fills size, digest and media type into the
+// job's record, or returns the reason why the file is rejected. Afterwards the file is ours
+// alone with mode 0644: as it is, or as a copy at copyPath.
+func (w *watcher) inspect(ctx context.Context, job *spool.Job, path, copyPath string) (reason string, err error) {
+	if err := os.RemoveAll(copyPath); err != nil { // Half of a copy that a crash left.
+		return "", fmt.Errorf("inspecting: %w", err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", fmt.Errorf("inspecting: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return notRegularReason(job.Name, info.Mode()), nil
+	}
+	f, err := os.OpenFile(path, openFlags, 0) //nolint:gosec // G304: the watcher made the path, and it is in its own folder.
+	if errors.Is(err, fs.ErrPermission) {
+		return unreadableReason(job.Name), nil
+	}
+	if errors.Is(err, syscall.ELOOP) {
+		return notRegularReason(job.Name, fs.ModeSymlink), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("inspecting: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	return w.inspectOpen(ctx, job, f, copyPath)
+}
+
+func (w *watcher) inspectOpen(ctx context.Context, job *spool.Job, f *os.File, copyPath string) (reason string, err error) {
+	before, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("inspecting: %w", err)
+	}
+	if !before.Mode().IsRegular() {
+		return notRegularReason(job.Name, before.Mode()), nil
+	}
+	if before.Size() == 0 {
+		return emptyReason(job.Name), nil
+	}
+	kind, err := mimetype.DetectReader(f)
+	if err != nil {
+		return "", fmt.Errorf("recognizing %q: %w", job.Name, err)
+	}
+	if !mayHoldSound(kind) {
+		return notAudioReason(job.Name, kind.String()), nil
+	}
+	digest, err := w.digest(ctx, f, before, copyPath)
+	if err != nil {
+		return "", err
+	}
+	job.Size, job.SHA256, job.MIME = before.Size(), digest, kind.String()
+	return "", nil
+}
+
+// digest reads the file once, from its start: for the SHA-256, and for the copy where one is
+// needed. It returns errChanging when the file is not the same at the end as it was before.
+func (w *watcher) digest(ctx context.Context, f *os.File, before fs.FileInfo, copyPath string) (string, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", fmt.Errorf("reading: %w", err)
+	}
+	hash := sha256.New()
+	source := io.TeeReader(&beatingReader{ctx: ctx, r: f, beat: w.beat}, hash)
+	var err error
+	if ours(before) {
+		err = settleOwn(f, source)
+	} else {
+		err = copyFile(copyPath, source)
+	}
+	if err != nil {
+		return "", err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("reading: %w", err)
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return "", errChanging
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// settleOwn reads the file to its end, and puts it on the disk with the mode of all files.
+func settleOwn(f *os.File, source io.Reader) error {
+	if _, err := io.Copy(io.Discard, source); err != nil {
+		return fmt.Errorf("reading: %w", err)
+	}
+	if err := f.Chmod(place.FileMode); err != nil {
+		return fmt.Errorf("setting the mode: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("reading: %w", err)
+	}
+	return nil
+}
+
+// copyFile writes source into a new file that belongs to this user, and puts it on the disk.
+func copyFile(path string, source io.Reader) error {
+	f, err := os.Create(path) //nolint:gosec // G304: the path is in the job's own folder.
+	if err != nil {
+		return fmt.Errorf("copying: %w", err)
+	}
+	_, err = io.Copy(f, source)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("copying: %w", err)
+	}
+	return place.SyncFile(path)
+}
+
+// beatEveryBytes is how much is read between two heartbeats: little enough for a slow disk.
+const beatEveryBytes = 8 << 20
+
+// A beatingReader ends with its context, and renews the heartbeat as long as bytes come: a
+// file of many gigabytes is no hanging service.
+type beatingReader struct {
+	ctx    context.Context //nolint:containedctx // The reader lives for one call of digest, which has the context.
+	r      io.Reader
+	beat   func()
+	unsaid int
+}
+
+func (b *beatingReader) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := b.r.Read(p)
+	if b.unsaid += n; b.unsaid >= beatEveryBytes {
+		b.unsaid = 0
+		b.beat()
+	}
+	return n, err
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// The texts that people read beside a rejected file: what it is, why it was not taken, and
+// what to do. %q keeps a name with a newline in it from breaking the text.
+
+func notRegularReason(name string, mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		return fmt.Sprintf("%q is a symbolic link. Links are never followed, since they can lead outside the data folder. "+
+			"Copy the song itself into input/.", name)
+	case mode.IsDir():
+		return fmt.Sprintf("%q is a folder. Songs are taken from input/ itself and not from folders in it. "+
+			"Move the songs out of the folder into input/.", name)
+	case mode&fs.ModeNamedPipe != 0:
+		return fmt.Sprintf("%q is a named pipe and not a file. It was not opened. Put a song into input/ instead.", name)
+	case mode&fs.ModeSocket != 0:
+		return fmt.Sprintf("%q is a socket and not a file. It was not opened. Put a song into input/ instead.", name)
+	default:
+		return fmt.Sprintf("%q is a device and not a file. It was not opened. Put a song into input/ instead.", name)
+	}
+}
+
+func folderNotice(name string) string {
+	return fmt.Sprintf("%q in input/ is a folder, and it was left where it is. Songs are taken from input/ itself and not "+
+		"from folders in it. Move the songs out of the folder into input/.", name)
+}
+
+func emptyReason(name string) string {
+	return fmt.Sprintf("%q is empty: it has 0 bytes. Most likely the copy was broken off. Copy the song into input/ again.", name)
+}
+
+func unreadableReason(name string) string {
+	return fmt.Sprintf("%q cannot be read by the user of the pipeline (%d:%d). Run `mage reset-permissions`, "+
+		"then move the file from rejected/ back into input/.", name, os.Geteuid(), os.Getegid())
+}
+
+func notAudioReason(name, kind string) string {
+	return fmt.Sprintf("%q is not audio: its content is of the type %s, whatever its name says. "+
+		"If it should be a song, check that it plays, or export it again as WAV, FLAC or MP3; "+
+		"then put it into input/ again.", name, kind)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// emptyPatience is how many times longer an empty file must stay unchanged: some programs
+// make the file first and need a moment before they write into it.
+const emptyPatience = 5
+
+// unfinishedExtensions are those that programs give to a file while they still write it. A
+// file with one is taken once it has been renamed.
+func unfinishedExtensions() []string {
+	return []string{".part", ".partial", ".crdownload", ".download", ".tmp"}
+}
+
+// waits reports whether a name says that the file is not meant to be taken (yet): hidden
+// files, which are what most copying programs write first, and those of downloads.
+func waits(name string) bool {
+	return strings.HasPrefix(name, ".") ||
+		slices.Contains(unfinishedExtensions(), strings.ToLower(filepath.Ext(name)))
+}
+
+// facts are what must not change while a file settles.
+type facts struct {
+	size  int64
+	mtime int64 // nanoseconds since 1970
+	inode uint64
+}
+
+// A settler remembers what files looked like, to tell which are complete.
+type settler struct {
+	after time.Duration
+	seen  map[string]look
+	// next collects the looks of the current round and replaces seen at its end, so that
+	// files that are gone are forgotten.
+	next map[string]look
+}
+
+// A look is what a file looked like, and since when.
+type look struct {
+	facts
+	since time.Time
+}
+
+func newSettler(after time.Duration) *settler {
+	return &settler{after: after, seen: map[string]look{}, next: map[string]look{}}
+}
+
+// settled notes what the file looks like now. It reports whether the file has looked the same
+// at an earlier look that is long enough ago.
+func (s *settler) settled(name string, f facts, now time.Time) bool {
+	before, ok := s.seen[name]
+	if !ok || before.facts != f {
+		s.next[name] = look{facts: f, since: now}
+		return false
+	}
+	s.next[name] = before
+	after := s.after
+	if f.size == 0 {
+		after *= emptyPatience
+	}
+	return now.Sub(before.since) >= after
+}
+
+// endRound forgets every file that was not looked at since the last call.
+func (s *settler) endRound() {
+	s.seen, s.next = s.next, map[string]look{}
+}

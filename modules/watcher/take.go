@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+const (
+	// takenFolder holds the file just as it was in input/, under its own name: until job.json
+	// is written, that is where the name is kept.
+	takenFolder = "taken"
+	// copyFileName is the copy of a file that was not ours alone.
+	copyFileName = "copy"
+)
+
+var (
+	// errGone is returned when a job's folder is no longer there.
+	errGone = errors.New("the job is gone")
+	// errNoFile is returned when someone removed the file of a job from its folder.
+	errNoFile = errors.New("its file was removed from the queue: put the song into input/ again")
+)
+
+// take moves a file of input/ into the folder of a new job. From this one rename on it is the
+// pipeline's; a crash before it leaves the file in input/, a crash after it a job that the
+// next run takes up.
+func (w *watcher) take(ctx context.Context, name string) (took bool, err error) {
+	job, err := w.spool.Create(w.worker)
+	if err != nil {
+		return false, err
+	}
+	err = os.Mkdir(job.Path(takenFolder), place.FolderMode)
+	if err == nil {
+		err = os.Rename(filepath.Join(w.spool.Input(), name), job.Path(takenFolder, name))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, job.Discard() // It vanished, which is its owner's right.
+	}
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("taking %q: %w", name, err), job.Discard())
+	}
+	return true, w.finish(ctx, job)
+}
+
+// finish brings a job of Incoming to its next stage, from wherever it was left. When that
+// cannot be done now, the job is held.
+func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
+	err := w.process(ctx, job)
+	switch {
+	case err == nil:
+		w.beat()
+		return nil
+	case errors.Is(err, errChanging):
+		w.log.Info("waiting for a file that is still being written", "job", job.ID, "name", job.Name)
+		w.held = append(w.held, heldJob{id: job.ID, changing: true})
+		return nil
+	default:
+		w.held = append(w.held, heldJob{id: job.ID})
+		return fmt.Errorf("taking job %s: %w", job.ID, err)
+	}
+}
+
+// process does what is still to be done for the job:
+//
+//  1. inspect the file, and make a copy if it is not ours alone
+//  2. write job.json: from now on the name is safe, and what was found is known
+//  3. make the file, or its copy, the source
+//  4. move the job to Pending, or the file to rejected/
+func (w *watcher) process(ctx context.Context, job *spool.Job) error {
+	taken, err := takenFile(job)
+	if err != nil {
+		return err
+	}
+	if job.Name == "" { // Step 2 was not reached.
+		if taken == "" {
+			return job.Discard()
+		}
+		job.SetName(filepath.Base(taken))
+		job.Error, err = w.inspect(ctx, job, taken, job.Path(copyFileName))
+		if err != nil {
+			return err
+		}
+		if job.Error == "" {
+			if err := job.Save(); err != nil {
+				return err
+			}
+		}
+	}
+	if job.Error != "" {
+		return w.reject(job, taken)
+	}
+	return w.publish(job, taken)
+}
+
+func (w *watcher) reject(job *spool.Job, taken string) error {
+	if err := job.Reject(taken, job.Error); err != nil {
+		return err
+	}
+	w.log.Warn("rejected", "job", job.ID, "name", job.Name, "reason", job.Error)
+	return nil
+}
+
+// publish makes the file the job's source and hands the job on.
+func (w *watcher) publish(job *spool.Job, taken string) error {
+	err := makeSource(job, taken)
+	if errors.Is(err, errNoFile) {
+		w.log.Error("given up", "job", job.ID, "name", job.Name, "error", err)
+		return job.Fail(err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := job.Keep(spool.SourceFile); err != nil {
+		return err
+	}
+	if err := job.Move(spool.Pending); err != nil {
+		return err
+	}
+	w.log.Info("taken", "job", job.ID, "name", job.Name, "type", job.MIME, "bytes", job.Size)
+	return nil
+}
+
+// makeSource gives the file, or the copy of it where there is one, its final name. The copy
+// is safe on the disk under that name before Keep removes what it was made from.
+func makeSource(job *spool.Job, taken string) error {
+	source, copied := job.Path(spool.SourceFile), job.Path(copyFileName)
+	if place.Exists(copied) {
+		if err := os.Rename(copied, source); err != nil {
+			return fmt.Errorf("keeping the copy: %w", err)
+		}
+		return place.SyncFolder(job.Dir())
+	}
+	if place.Exists(source) {
+		return nil
+	}
+	if taken == "" {
+		return errNoFile
+	}
+	if err := os.Rename(taken, source); err != nil {
+		return fmt.Errorf("keeping the file: %w", err)
+	}
+	return nil
+}
+
+// load reads a held job, whether its job.json was written or not.
+func (w *watcher) load(id string) (*spool.Job, error) {
+	job, err := w.spool.Load(spool.Incoming, id)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return job, err
+	}
+	job = w.spool.Fresh(id, w.worker)
+	if !place.Exists(job.Dir()) {
+		return nil, errGone
+	}
+	return job, nil
+}
+
+// takenFile returns the path of the file in the job's taken folder, or "" when there is none.
+func takenFile(job *spool.Job) (string, error) {
+	entries, err := os.ReadDir(job.Path(takenFolder))
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(entries) == 0) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking for the taken file: %w", err)
+	}
+	return job.Path(takenFolder, entries[0].Name()), nil
+}

@@ -1,0 +1,270 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+func TestASongBecomesAJob(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	path := b.input("My Song.wav", wave)
+	must(t, os.Chmod(path, 0o600))
+	b.look(0)
+	b.look(settleTime - time.Millisecond)
+	b.wantQueue(nil)
+	b.look(time.Millisecond)
+
+	b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
+	wantNames(t, b.spool.Input())
+	job := b.oneJob(spool.Pending)
+	wantNames(t, job.Dir(), "job.json", "source")
+	wantText(t, job.Path(spool.SourceFile), wave)
+	sum := sha256.Sum256([]byte(wave))
+	if job.Name != "My Song.wav" || job.MIME != "audio/wav" || job.Size != int64(len(wave)) ||
+		job.SHA256 != hex.EncodeToString(sum[:]) || job.History[0].Worker != "host" {
+		t.Errorf("record = %+v", job.Record)
+	}
+	wantOurs(t, job)
+}
+
+// wantOurs checks that the source belongs to this user alone.
+func wantOurs(t *testing.T, job *spool.Job) {
+	t.Helper()
+	info, err := os.Lstat(job.Path(spool.SourceFile))
+	must(t, err)
+	if info.Mode() != place.FileMode || !ours(info) {
+		t.Errorf("source is %v, ours: %v; want %v, true", info.Mode(), ours(info), place.FileMode)
+	}
+}
+
+func TestAGrowingFileIsLeftUntilItRests(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	content := wave
+	for range 5 {
+		content += "more"
+		b.input("song.wav", content)
+		b.look(settleTime)
+		b.wantQueue(nil)
+	}
+	b.look(settleTime)
+	wantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), content)
+}
+
+func TestNamesThatWaitAreLeftUntilTheyAreRenamed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	hidden, part := b.input(".song.wav", wave), b.input("song.wav.part", wave)
+	for range 3 {
+		b.look(time.Hour)
+	}
+	b.wantQueue(nil)
+	must(t, os.Rename(hidden, filepath.Join(b.spool.Input(), "one.wav")))
+	must(t, os.Rename(part, filepath.Join(b.spool.Input(), "two.wav")))
+	b.settleAll()
+	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
+}
+
+func TestHostileNamesAreTakenByteForByte(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		"a b.wav", "-rf.wav", "a\nb.wav", `"'$(reboot)` + "`.wav", "\xff\xfe.wav", "ä.wav",
+		"\\..\\x.wav", "...", strings.Repeat("n", 251) + ".wav", "source", "job.json", "taken",
+	}
+	b := newBench(t)
+	want := map[string]bool{}
+	for _, name := range names {
+		if waits(name) {
+			continue
+		}
+		want[name] = true
+		b.input(name, wave)
+	}
+	b.settleAll()
+	for _, job := range b.jobs(spool.Pending) {
+		if !want[job.RawName()] {
+			t.Errorf("a job is of %q", job.RawName())
+		}
+		delete(want, job.RawName())
+		wantNames(t, job.Dir(), "job.json", "source")
+	}
+	if len(want) != 0 {
+		t.Errorf("not taken: %v", want)
+	}
+}
+
+func TestAFolderIsPointedOutOnceAndLeft(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	must(t, os.Mkdir(filepath.Join(b.spool.Input(), "album"), place.FolderMode))
+	b.input("album/song.wav", wave)
+	for range 3 {
+		b.settleAll()
+	}
+	again := newBenchOn(t, b.data)
+	again.settleAll()
+	wantNames(t, b.spool.Input(), "album")
+	wantNames(t, filepath.Join(b.spool.Input(), "album"), "song.wav")
+	wantNames(t, b.spool.RejectedFiles(), "album.txt")
+	b.wantQueue(nil)
+}
+
+func TestAFileWithASecondNameIsCopied(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	path := b.input("song.wav", wave)
+	second := filepath.Join(t.TempDir(), "second")
+	must(t, os.Link(path, second))
+	b.settleAll()
+	job := b.oneJob(spool.Pending)
+	wantNames(t, job.Dir(), "job.json", "source")
+	wantOurs(t, job)
+	must(t, os.WriteFile(second, []byte("changed"), 0o600))
+	wantText(t, job.Path(spool.SourceFile), wave)
+}
+
+func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away: run as root to test this")
+	}
+	b := newBench(t)
+	must(t, os.Chown(b.input("song.wav", wave), 12345, 12345))
+	b.settleAll()
+	job := b.oneJob(spool.Pending)
+	wantOurs(t, job)
+	wantText(t, job.Path(spool.SourceFile), wave)
+}
+
+func TestAnUnreadableFileIsRejected(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root can read everything: run as another user to test this")
+	}
+	b := newBench(t)
+	must(t, os.Chmod(b.input("song.wav", wave), 0))
+	b.settleAll()
+	if reason := b.oneJob(spool.Rejected).Error; !strings.Contains(reason, "mage reset-permissions") {
+		t.Errorf("reason = %q", reason)
+	}
+	wantNames(t, b.spool.RejectedFiles(), "song.wav", "song.wav.txt")
+}
+
+func TestAFileThatVanishesIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	must(t, os.Remove(b.input("song.wav", wave)))
+	if took, err := b.take(t.Context(), "song.wav"); took || err != nil {
+		t.Errorf("take = %v, %v", took, err)
+	}
+	b.wantQueue(nil)
+}
+
+func TestAFileThatIsStillWrittenIsHeldUntilItRests(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	f, err := os.Create(b.input("song.wav", ""))
+	must(t, err)
+	defer func() { _ = f.Close() }()
+	_, err = f.WriteString(wave + strings.Repeat("x", beatEveryBytes))
+	must(t, err)
+	// The writer goes on while the file is read: the heartbeat comes in the middle of that.
+	grow := true
+	b.beat = func() {
+		if grow {
+			_, err := f.WriteString("more")
+			must(t, err)
+		}
+	}
+	b.settleAll()
+	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+	b.look(0)
+	grow = false
+	b.look(settleTime - 1)
+	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+	b.look(1)
+	job := b.oneJob(spool.Pending)
+	if info, err := f.Stat(); err != nil || job.Size != info.Size() {
+		t.Errorf("size = %d; want that of the finished file", job.Size)
+	}
+}
+
+func TestManyFilesAtOnce(t *testing.T) {
+	t.Parallel()
+	const songs = 200
+	b := newBench(t)
+	for i := range songs {
+		b.input(fmt.Sprintf("song %d.wav", i), wave)
+	}
+	b.settleAll()
+	b.wantQueue(map[spool.Stage]int{spool.Pending: songs})
+	wantNames(t, b.spool.Input())
+}
+
+func TestTwoSongsOfOneNameAreTwoJobs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for range 2 {
+		b.input("song.wav", wave)
+		b.settleAll()
+	}
+	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
+}
+
+func TestOneFileThatCannotBeTakenDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.input("a.wav", wave)
+	b.look(0)
+	b.clock = b.clock.Add(settleTime)
+	b.held = []heldJob{{id: "20261123T113047.123456Z-1a2b3c4d"}}
+	dir := filepath.Join(b.spool.StageFolder(spool.Incoming), b.held[0].id)
+	must(t, os.Mkdir(dir, place.FolderMode))
+	must(t, os.WriteFile(filepath.Join(dir, "taken"), nil, 0o600)) // Not the folder that it should be.
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("error = %v; want ENOTDIR", err)
+	}
+	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1, spool.Pending: 1})
+	must(t, os.RemoveAll(dir))
+	b.look(0)
+	if len(b.held) != 0 {
+		t.Errorf("held: %v; want nothing once the job is gone", b.held)
+	}
+}
+
+func TestStopEndsATurn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.input("song.wav", wave)
+	b.look(0)
+	b.clock = b.clock.Add(settleTime)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.turn(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v; want context.Canceled", err)
+	}
+	if took, err := b.take(ctx, "song.wav"); !took || !errors.Is(err, context.Canceled) {
+		t.Errorf("take = %v, %v; want it stopped while it reads", took, err)
+	}
+	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+	if _, err := b.turn(ctx); !errors.Is(err, context.Canceled) || len(b.held) != 1 {
+		t.Errorf("error = %v, held %v", err, b.held)
+	}
+	b.look(0)
+	b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
+}
