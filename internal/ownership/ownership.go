@@ -119,7 +119,7 @@ func Reset(ctx context.Context, req Request) (Summary, error) {
 	if err != nil {
 		return Summary{}, exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
 	}
-	defer r.Close() //nolint:errcheck // nothing was written through it
+	defer r.Close()                                           //nolint:errcheck // nothing was written through it
 	w := &walk{req: req, sum: Summary{Problems: []Problem{}}} // a list in JSON, too, where it is empty
 	info, err := r.Lstat(".")
 	if err != nil {

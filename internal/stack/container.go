@@ -36,8 +36,9 @@ type Container struct {
 	Health string `json:"health,omitempty"`
 	// ExitCode is that of the last exit; nil while it runs.
 	ExitCode *int `json:"exit_code,omitempty"`
-	// User is the UID:GID of its processes as the engine's host sees them, or what the
-	// image asks for while none runs.
+	// User is the UID:GID of its processes as the engine's host sees them, of several
+	// ones joined by a comma. While none runs it is what the image asks for, and empty
+	// when the engine could not tell.
 	User string `json:"user,omitempty"`
 	// Image is what it was made from.
 	Image string `json:"image,omitempty"`
@@ -152,14 +153,15 @@ func (c Container) running() bool { return c.State == "running" }
 // users asks the engine which UID:GID the container's processes really have; several
 // are joined by a comma. It looks from the outside, so the image needs no ps.
 func (s Stack) users(ctx context.Context, c Container) (string, error) {
-	out, err := s.Engine.Output(ctx, s.Engine.Command("top", c.id, "-eo", "uid,gid"))
+	// The engine refuses a list without the process IDs (seen with 20.10).
+	out, err := s.Engine.Output(ctx, s.Engine.Command("top", c.id, "-eo", "pid,uid,gid"))
 	if err != nil {
 		return "", fmt.Errorf("looking at the processes of %s: %w", c.Name, err)
 	}
 	var users []string
 	for i, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		if fields := strings.Fields(line); i > 0 && len(fields) == 2 {
-			users = append(users, fields[0]+":"+fields[1])
+		if fields := strings.Fields(line); i > 0 && len(fields) == 3 {
+			users = append(users, fields[1]+":"+fields[2])
 		}
 	}
 	slices.Sort(users)

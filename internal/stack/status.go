@@ -25,10 +25,10 @@ func (s Stack) Status(ctx context.Context, asJSON bool) error {
 		if !all[i].running() {
 			continue
 		}
-		// A container that stopped since then has no processes: what the image asks for
-		// stands.
-		if users, err := s.users(ctx, all[i]); err == nil && users != "" {
-			all[i].User = users
+		// Never what the image asks for in place of what could not be seen: this is read
+		// as a proof.
+		if all[i].User, err = s.users(ctx, all[i]); err != nil {
+			s.UI.Note("%v", err)
 		}
 	}
 	if asJSON {

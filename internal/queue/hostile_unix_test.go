@@ -1,0 +1,80 @@
+//go:build unix
+
+package queue
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// What a container could put into the queue to make a reader on the host, who may be root,
+// read something else or wait for ever.
+func TestLinksAndPipesAreNotRead(t *testing.T) {
+	t.Parallel()
+	outside := t.TempDir()
+	put(t, outside, Done, testID(1), recordFile, record(testID(1)))
+	secret := filepath.Join(outside, folder, string(Done), testID(1), recordFile)
+	jobFolder := func(data string) string { return filepath.Join(data, folder, string(Done), testID(1)) }
+	cases := []struct {
+		name  string
+		plant func(data string) error
+		jobs  int
+		fails bool
+	}{
+		{"record", func(data string) error { return os.Symlink(secret, filepath.Join(jobFolder(data), recordFile)) }, 1, false},
+		{"pipe", func(data string) error { return syscall.Mkfifo(filepath.Join(jobFolder(data), recordFile), 0o600) }, 1, false},
+		{"job", func(data string) error {
+			return os.Symlink(filepath.Dir(secret), filepath.Join(data, folder, string(Done), testID(2)))
+		}, 1, false},
+		{"stage", func(data string) error {
+			return os.Symlink(filepath.Join(outside, folder, string(Done)), filepath.Join(data, folder, string(Failed)))
+		}, 1, false},
+		{"queue", func(data string) error {
+			if err := os.RemoveAll(filepath.Join(data, folder)); err != nil {
+				return err
+			}
+			return os.Symlink(filepath.Join(outside, folder), filepath.Join(data, folder))
+		}, 0, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			data := t.TempDir()
+			put(t, data, Done, testID(1), "", "")
+			if err := c.plant(data); err != nil {
+				t.Fatal(err)
+			}
+			jobs, err := New(data).List(t.Context(), Query{})
+			if (err != nil) != c.fails || len(jobs) != c.jobs {
+				t.Fatalf("%+v, %v", jobs, err)
+			}
+			for _, job := range jobs {
+				if job.Name != "" || job.Problem == "" {
+					t.Errorf("read %+v", job)
+				}
+			}
+			if _, err := New(data).Get(t.Context(), testID(1)); (err != nil) != c.fails {
+				t.Errorf("Get: %v", err)
+			}
+		})
+	}
+}
+
+func TestUnreadableQueue(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may read every folder")
+	}
+	data := t.TempDir()
+	put(t, data, Pending, testID(1), "", "")
+	stage := filepath.Join(data, folder, string(Pending))
+	if err := os.Chmod(stage, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(stage, 0o700) })
+	if _, err := New(data).List(t.Context(), Query{}); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,207 @@
+// Package queue reads the pipeline's jobs on the host. It never writes: the services own
+// the queue, and a job's stage is nothing but the folder it lies in.
+//
+// What surprises: the queue moves while it is read. A job may be gone from where it was
+// seen a moment ago, so Get looks through the stages again, and List goes over the stages
+// so that no job that moves on meanwhile is missed or told twice. Whatever lies in the
+// queue and is no job is passed over. Containers can write there, so no link is followed
+// out of it, nothing but regular files is opened, and no more than 1 MiB of each is read.
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	folder       = "queue"
+	recordFile   = "job.json"
+	progressFile = "progress.json"
+	// rounds is how often Get goes through the stages. A job that is missed in one round has
+	// been moved backwards past the look (given back, or tried again), which takes a person
+	// or a failing worker; several in a row do not happen.
+	rounds = 4
+)
+
+// ErrNotFound is returned when no stage has the job.
+var ErrNotFound = errors.New("no such job")
+
+// A Queue is the queue of one data folder. The zero value is not usable; see New.
+type Queue struct {
+	data string
+}
+
+// New returns the queue of a data folder. Neither needs to exist: a queue that does not
+// exist is empty.
+func New(data string) *Queue { return &Queue{data: data} }
+
+// Path is where the job's folder is while the job is in that stage.
+func (q *Queue) Path(stage Stage, id string) string {
+	return filepath.Join(q.data, folder, string(stage), id)
+}
+
+// Query says which jobs List returns.
+type Query struct {
+	// From leaves out the jobs whose ID sorts before it; their records are not read.
+	From string
+	// Stages are those whose jobs are wanted; empty means all of them.
+	Stages []Stage
+}
+
+// List returns the jobs of a query, oldest first. A job that moves while List runs is
+// returned once, in the latest of the stages it was seen in.
+func (q *Queue) List(ctx context.Context, query Query) ([]Job, error) {
+	where, err := q.locate(ctx, query.From)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []Job
+	for _, id := range slices.Sorted(maps.Keys(where)) {
+		job, err := q.getFrom(ctx, id, where[id])
+		if errors.Is(err, ErrNotFound) {
+			continue // Removed meanwhile, which is its owner's right.
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(query.Stages) == 0 || slices.Contains(query.Stages, job.Stage) {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, nil
+}
+
+// IDs returns the IDs of all jobs that do not sort before from, in any stage, oldest
+// first. It reads no records.
+func (q *Queue) IDs(ctx context.Context, from string) ([]string, error) {
+	where, err := q.locate(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(where)), nil
+}
+
+// Waiting returns the IDs of the jobs in one stage, oldest first. It reads no records.
+func (q *Queue) Waiting(ctx context.Context, stage Stage) ([]string, error) {
+	root, err := q.open()
+	if root == nil || err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }() // It was only read.
+	ids, err := listStage(ctx, root, stage, "")
+	slices.Sort(ids)
+	return ids, err
+}
+
+// Get returns one job, wherever it is now. The error wraps ErrNotFound when no stage has it.
+func (q *Queue) Get(ctx context.Context, id string) (Job, error) {
+	return q.getFrom(ctx, id, Incoming)
+}
+
+// locate finds in which stage each job is. Jobs go forwards, so one pass in their order
+// misses none of them; the second pass finds what a worker gave back behind the first.
+func (q *Queue) locate(ctx context.Context, from string) (map[string]Stage, error) {
+	where := map[string]Stage{}
+	root, err := q.open()
+	if root == nil || err != nil {
+		return where, err
+	}
+	defer func() { _ = root.Close() }() // It was only read.
+	for _, stage := range Stages() {
+		ids, err := listStage(ctx, root, stage, from)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			where[id] = stage
+		}
+	}
+	for _, stage := range active() {
+		ids, err := listStage(ctx, root, stage, from)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			if _, seen := where[id]; !seen {
+				where[id] = stage
+			}
+		}
+	}
+	return where, nil
+}
+
+// getFrom is Get, looking into one stage before all the others.
+func (q *Queue) getFrom(ctx context.Context, id string, first Stage) (Job, error) {
+	if !ValidID(id) {
+		return Job{}, fmt.Errorf("reading job %q: %w", id, ErrNotFound)
+	}
+	root, err := q.open()
+	if err != nil {
+		return Job{}, err
+	}
+	if root == nil {
+		return Job{}, fmt.Errorf("reading job %s: %w", id, ErrNotFound)
+	}
+	defer func() { _ = root.Close() }() // It was only read.
+	stages := append([]Stage{first}, Stages()...)
+	for range rounds {
+		for _, stage := range stages {
+			if err := ctx.Err(); err != nil {
+				return Job{}, fmt.Errorf("reading job %s: %w", id, err)
+			}
+			if job, ok := readJob(root, stage, id); ok {
+				return job, nil
+			}
+		}
+	}
+	return Job{}, fmt.Errorf("reading job %s: %w", id, ErrNotFound)
+}
+
+// open returns the queue's folder, or nil when there is none. It is opened from within the
+// data folder, so that a link in its place cannot lead out of that.
+func (q *Queue) open() (*os.Root, error) {
+	data, err := os.OpenRoot(q.data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // no queue and no error is an answer: nothing was ever taken
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the data folder: %w", err)
+	}
+	defer func() { _ = data.Close() }() // It was only read.
+	root, err := data.OpenRoot(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // as above
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the queue of %q: %w", q.data, err)
+	}
+	return root, nil
+}
+
+// listStage returns the IDs in a stage that do not sort before from, in no order.
+func listStage(ctx context.Context, root *os.Root, stage Stage, from string) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("listing the jobs that are %s: %w", stage, err)
+	}
+	entries, err := readFolder(root, string(stage))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the jobs that are %s: %w", stage, err)
+	}
+	var ids []string
+	for _, entry := range entries {
+		if name := entry.Name(); entry.IsDir() && strings.Compare(name, from) >= 0 && ValidID(name) {
+			ids = append(ids, name)
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,286 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// testID is a valid ID; a higher n is a later job.
+func testID(n int) string { return fmt.Sprintf("20261123T113047.%06dZ-1a2b3c4d", n) }
+
+func put(t *testing.T, data string, stage Stage, id, file, text string) {
+	t.Helper()
+	dir := filepath.Join(data, folder, string(stage), id)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if file == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func record(id string) string { return fmt.Sprintf(`{"id":%q,"name":"song.mp3"}`, id) }
+
+func TestListReturnsEveryJobInOrder(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	for i, stage := range Stages() {
+		id := testID(8 - i) // the oldest is the one that is furthest
+		put(t, data, stage, id, recordFile, record(id))
+	}
+	jobs, err := New(data).List(t.Context(), Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Stage
+	for i, job := range jobs {
+		got = append(got, job.Stage)
+		if job.ID != testID(i+1) || job.Name != "song.mp3" || job.Problem != "" {
+			t.Errorf("job %d is %+v", i, job)
+		}
+	}
+	want := Stages()
+	slices.Reverse(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("stages %v, want %v", got, want)
+	}
+}
+
+func TestListNarrowed(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	for n := 1; n <= 4; n++ {
+		put(t, data, Done, testID(n), recordFile, record(testID(n)))
+	}
+	put(t, data, Pending, testID(5), recordFile, record(testID(5)))
+	q := New(data)
+	cases := []struct {
+		name  string
+		query Query
+		want  []string
+	}{
+		{"from an ID", Query{From: testID(4)}, []string{testID(4), testID(5)}},
+		{"from a time", Query{From: IDAt(time.Date(2026, 11, 23, 11, 30, 47, 3000, time.UTC))}, []string{testID(3), testID(4), testID(5)}},
+		{"one stage", Query{Stages: []Stage{Pending}}, []string{testID(5)}},
+		{"both", Query{From: testID(2), Stages: []Stage{Done, Failed}}, []string{testID(2), testID(3), testID(4)}},
+		{"nothing", Query{From: testID(6)}, nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			jobs, err := q.List(t.Context(), c.query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, job := range jobs {
+				got = append(got, job.ID)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+	ids, err := q.IDs(t.Context(), testID(4))
+	if err != nil || !slices.Equal(ids, []string{testID(4), testID(5)}) {
+		t.Errorf("IDs: %v, %v", ids, err)
+	}
+	ids, err = q.Waiting(t.Context(), Done)
+	if err != nil || len(ids) != 4 || !slices.IsSorted(ids) {
+		t.Errorf("Waiting: %v, %v", ids, err)
+	}
+}
+
+func TestNoQueueIsEmpty(t *testing.T) {
+	t.Parallel()
+	q := New(filepath.Join(t.TempDir(), "none"))
+	jobs, err := q.List(t.Context(), Query{})
+	if len(jobs) != 0 || err != nil {
+		t.Errorf("List: %v, %v", jobs, err)
+	}
+	if ids, err := q.Waiting(t.Context(), Pending); len(ids) != 0 || err != nil {
+		t.Errorf("Waiting: %v, %v", ids, err)
+	}
+	for _, id := range []string{testID(1), "", "../../etc", "x"} {
+		if _, err := q.Get(t.Context(), id); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Get(%q): %v", id, err)
+		}
+	}
+}
+
+func TestRecordIsReadWhole(t *testing.T) {
+	t.Parallel()
+	data, id := t.TempDir(), testID(1)
+	put(t, data, Separating, id, recordFile, `{"id":"`+id+`","name":"s\ufffdng.mp3","name_bytes":"c/9uZy5tcDM=",
+		"size":123,"sha256":"ab","mime":"audio/mpeg","created":"2026-11-23T11:30:47.000001Z","track":"song","archived":"a.mp3",
+		"rejected":"r.mp3","error":"why","duration_seconds":1.5,"engine":"onnx","model":"htdemucs","attempt":2,"later":"unknown",
+		"history":[{"stage":"separating","start":"2026-11-23T11:30:48Z","worker":"w","attempt":2}]}`)
+	put(t, data, Separating, id, progressFile, `{"phase":"separating","done":3,"total":12,"updated":"2026-11-23T11:30:49Z"}`)
+	job, err := New(data).Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job.RawName() != "s\xffng.mp3" || job.RawArchived() != "a.mp3" || job.RawRejected() != "r.mp3" {
+		t.Errorf("names %q %q %q", job.RawName(), job.RawArchived(), job.RawRejected())
+	}
+	if job.Size != 123 || job.Track != "song" || job.DurationSeconds != 1.5 || job.Attempt != 2 || job.Created.IsZero() {
+		t.Errorf("record %+v", job.Record)
+	}
+	if len(job.History) != 1 || !job.History[0].End.IsZero() || job.History[0].Worker != "w" {
+		t.Errorf("history %+v", job.History)
+	}
+	if p, ok := job.Progress.Percent(); !ok || p != 25 || job.Progress.Phase != Separation {
+		t.Errorf("progress %+v: %d, %v", job.Progress, p, ok)
+	}
+}
+
+func TestPercent(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		p    *Progress
+		want int
+		ok   bool
+	}{
+		{nil, 0, false},
+		{&Progress{Done: 1}, 0, false},
+		{&Progress{Done: 1, Total: 3}, 33, true},
+		{&Progress{Done: -1, Total: 3}, 0, true},
+		{&Progress{Done: 9, Total: 3}, 100, true},
+	}
+	for _, c := range cases {
+		if got, ok := c.p.Percent(); got != c.want || ok != c.ok {
+			t.Errorf("%+v: %d, %v, want %d, %v", c.p, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestJunkIsNoJob(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	put(t, data, Pending, "lost+found", "", "")
+	put(t, data, Pending, strings.ToUpper(testID(1)), "", "")
+	put(t, data, Pending, testID(1)+"0", "", "")
+	put(t, data, Pending, "20269923T113047.123456Z-1a2b3c4d", "", "")
+	if err := os.WriteFile(filepath.Join(data, folder, string(Pending), testID(2)), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, folder, string(Done)), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := New(data).List(t.Context(), Query{})
+	if err != nil || len(jobs) != 0 {
+		t.Errorf("%+v, %v", jobs, err)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		stage Stage
+		file  string
+		text  string
+		want  string
+	}{
+		{"not yet written", Incoming, "", "", ""},
+		{"missing", Pending, "", "", "no such file"},
+		{"no JSON", Pending, recordFile, "{", "unexpected end"},
+		{"another type", Incoming, recordFile, `{"id":3}`, "cannot unmarshal"},
+		{"another job's", Done, recordFile, record(testID(9)), "it is that of job"},
+		{"too long", Done, recordFile, strings.Repeat(" ", limit+1), "longer than 1 MiB"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			data := t.TempDir()
+			put(t, data, c.stage, testID(1), c.file, c.text)
+			put(t, data, c.stage, testID(1), progressFile, "}")
+			jobs, err := New(data).List(t.Context(), Query{})
+			if err != nil || len(jobs) != 1 {
+				t.Fatalf("%+v, %v", jobs, err)
+			}
+			job := jobs[0]
+			if job.ID != testID(1) || job.Stage != c.stage || job.Progress != nil || job.Name != "" {
+				t.Errorf("%+v", job)
+			}
+			if (c.want == "") != (job.Problem == "") || !strings.Contains(job.Problem, c.want) {
+				t.Errorf("problem %q, want %q", job.Problem, c.want)
+			}
+		})
+	}
+}
+
+func TestCanceled(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	put(t, data, Done, testID(1), recordFile, record(testID(1)))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	q := New(data)
+	_, listErr := q.List(ctx, Query{})
+	_, getErr := q.Get(ctx, testID(1))
+	_, waitErr := q.Waiting(ctx, Done)
+	_, idsErr := q.IDs(ctx, "")
+	for _, err := range []error{listErr, getErr, waitErr, idsErr} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// A job that runs through the stages over and over, also backwards, is found at every
+// moment, once.
+func TestMovingJobIsNeverLost(t *testing.T) {
+	t.Parallel()
+	data, id := t.TempDir(), testID(1)
+	for _, stage := range Stages() {
+		put(t, data, stage, testID(2), "", "")
+	}
+	text, err := json.Marshal(Record{ID: id, Name: "song.mp3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, data, Incoming, id, recordFile, string(text))
+	q := New(data)
+	stop := make(chan struct{})
+	var mover sync.WaitGroup
+	defer mover.Wait()
+	defer close(stop)
+	mover.Go(func() {
+		way := append(active(), Done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			from, to := way[i%len(way)], way[(i+1)%len(way)]
+			if err := os.Rename(q.Path(from, id), q.Path(to, id)); err != nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(200 * time.Microsecond) // a job never moves as fast as it is looked for
+		}
+	})
+	for range 200 {
+		jobs, err := q.List(t.Context(), Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(jobs) != 2 || jobs[0].ID != id || jobs[0].Name != "song.mp3" || jobs[0].Problem != "" {
+			t.Fatalf("found %+v", jobs)
+		}
+	}
+}

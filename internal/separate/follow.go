@@ -1,0 +1,190 @@
+package separate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/queue"
+)
+
+// follow returns the song's job when it has come to rest.
+func (s *separation) follow(ctx context.Context, h handed) (queue.Job, error) {
+	d := &display{ui: s.UI, name: shown(h.name), patience: s.patience}
+	defer d.close()
+	search := &search{separation: s, handed: h}
+	tick := time.NewTicker(s.poll)
+	defer tick.Stop()
+	for {
+		job, found, err := search.look(ctx)
+		if err != nil {
+			return queue.Job{}, err
+		}
+		if found && job.Stage.Final() {
+			return job, nil
+		}
+		now, err := s.state(ctx, job, found, search.gone)
+		if err != nil {
+			return queue.Job{}, err
+		}
+		d.show(now)
+		select {
+		case <-ctx.Done():
+			return queue.Job{}, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// search finds the job of a song.
+//
+// It is the one that was not there before the song, has the song's name and, as soon as
+// the watcher has read it, the song's digest. The time in a job's ID is not asked: it
+// comes from another clock, that of a virtual machine on many hosts.
+type search struct {
+	*separation
+	handed handed
+	// id is the song's job, once it is certain.
+	id string
+	// gone says that the song is no longer in the input folder; since tells how long.
+	gone  bool
+	since time.Time
+}
+
+// look returns the job as it is now, and false while there is none that can be told from
+// others.
+func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
+	if s.id != "" {
+		job, err := s.queue.Get(ctx, s.id)
+		if errors.Is(err, queue.ErrNotFound) {
+			err = exit.Errorf(exit.Failed, `following %q: its job %s is no longer in the queue; somebody removed it`, s.handed.name, s.id)
+		}
+		return job, err == nil, err
+	}
+	// Asked before the jobs are: a song that is gone by now has its job by then.
+	s.notice()
+	ids, err := s.queue.IDs(ctx, "")
+	if err != nil {
+		return queue.Job{}, false, err
+	}
+	for _, id := range ids {
+		if s.handed.before[id] {
+			continue
+		}
+		job, err := s.queue.Get(ctx, id)
+		if errors.Is(err, queue.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return queue.Job{}, false, err
+		}
+		if is, certain := s.handed.owns(&job); is {
+			if certain {
+				s.id = id
+			}
+			return job, true, nil
+		} else if certain {
+			s.handed.before[id] = true // Not to be read again.
+		}
+	}
+	return queue.Job{}, false, s.lost()
+}
+
+// owns reports whether the job is the song's, as far as is known, and whether that is
+// certain by now.
+func (h handed) owns(job *queue.Job) (is, certain bool) {
+	switch {
+	case job.Name == "":
+		return false, false // The watcher has not written it down yet.
+	case job.RawName() != h.name:
+		return false, true
+	case job.SHA256 != "":
+		return job.SHA256 == h.sha256, true
+	default:
+		return true, job.Stage != queue.Incoming
+	}
+}
+
+// notice looks whether the song is still in the input folder.
+func (s *search) notice() {
+	if s.gone {
+		return
+	}
+	_, err := os.Lstat(filepath.Join(s.Data, inputFolder, s.handed.name))
+	if errors.Is(err, fs.ErrNotExist) {
+		s.gone, s.since = true, time.Now()
+	}
+}
+
+// lost ends the search for a song that is neither in the input folder nor in a job.
+func (s *search) lost() error {
+	if !s.gone || time.Since(s.since) < s.searching {
+		return nil
+	}
+	return exit.Errorf(exit.Failed,
+		`following %q: it is no longer in %s, and no job has it: somebody took it away, or "mage logs -service=watcher" says more`,
+		s.handed.name, s.rel(inputFolder))
+}
+
+// state describes where the job is, for a person who waits.
+func (s *separation) state(ctx context.Context, job queue.Job, found, gone bool) (state, error) {
+	switch {
+	case !found && !gone:
+		return state{label: "waiting for the watcher", idle: true}, nil
+	case !found:
+		return state{label: "taken by the watcher"}, nil
+	}
+	switch job.Stage {
+	case queue.Incoming:
+		return state{label: "taken by the watcher"}, nil
+	case queue.Pending:
+		return s.waiting(ctx, job)
+	case queue.Separating:
+		return separating(job.Progress), nil
+	case queue.Separated:
+		return state{label: "waiting for the organizer", idle: true}, nil
+	default:
+		return state{label: "putting the stems in their place"}, nil
+	}
+}
+
+// waiting counts the jobs that a worker takes, or has taken, before this one.
+func (s *separation) waiting(ctx context.Context, job queue.Job) (state, error) {
+	pending, err := s.queue.Waiting(ctx, queue.Pending)
+	if err != nil {
+		return state{}, err
+	}
+	busy, err := s.queue.Waiting(ctx, queue.Separating)
+	if err != nil {
+		return state{}, err
+	}
+	before := len(busy)
+	for _, id := range pending {
+		if id < job.ID {
+			before++
+		}
+	}
+	label := "waiting for a worker"
+	if before > 0 {
+		label = fmt.Sprintf("waiting for a worker (%d before it)", before)
+	}
+	return state{label: label, idle: len(busy) == 0}, nil
+}
+
+func separating(p *queue.Progress) state {
+	if p == nil {
+		return state{label: "decoding"} // The first thing a worker does.
+	}
+	switch p.Phase {
+	case queue.Decoding, queue.Separation, queue.Finishing:
+	default:
+		return state{label: "separating"} // A phase that a later version has.
+	}
+	percent, known := p.Percent()
+	return state{label: string(p.Phase), percent: percent, known: known}
+}

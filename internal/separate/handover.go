@@ -1,0 +1,225 @@
+package separate
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"syscall"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+const (
+	// inputFolder is where the watcher takes songs from.
+	inputFolder = "input"
+	// mode is what every file of the data folder has: the services run as another user.
+	mode = 0o644
+	// mostNames ends the search for a free name; nobody has so many songs of one name.
+	mostNames = 10_000
+)
+
+var (
+	// errChanged is returned for a song that somebody writes to.
+	errChanged = errors.New("it changed while it was copied; wait until it is complete")
+	// errNoName is returned when every name that could be tried is taken.
+	errNoName = errors.New("all names for it are taken")
+)
+
+// handed is a song that is the pipeline's now.
+type handed struct {
+	// name is its name in the input folder.
+	name string
+	// sha256 is its digest in lower-case hexadecimal.
+	sha256 string
+	// before are the jobs that existed before it was there: none of them is its job.
+	before map[string]bool
+}
+
+// handOver puts a copy of the song into the input folder. On an error nothing is left there.
+func (s *separation) handOver(ctx context.Context, song *os.File) (handed, error) {
+	input, err := s.openInput()
+	if err != nil {
+		return handed{}, err
+	}
+	defer func() { _ = input.Close() }() // It has nothing to lose.
+	temp := ".im2-" + rand.Text() + ".part"
+	h := handed{before: map[string]bool{}}
+	if h.sha256, err = s.copy(ctx, input, temp, song); err == nil {
+		err = s.publish(ctx, input, temp, &h)
+	}
+	if err != nil {
+		_ = input.Remove(temp) // It may not even exist.
+		return handed{}, s.copyError(song, err)
+	}
+	return h, nil
+}
+
+// openInput opens the input folder from within the data folder, so that a link in its
+// place cannot lead out of that.
+func (s *separation) openInput() (*os.Root, error) {
+	data, err := os.OpenRoot(s.Data)
+	if err == nil {
+		defer func() { _ = data.Close() }() // It was only read.
+		var input *os.Root
+		if input, err = data.OpenRoot(inputFolder); err == nil {
+			return input, nil
+		}
+	}
+	return nil, exit.Errorf(exit.Failed, `opening the pipeline's input folder: %w; "mage up" makes it`, err)
+}
+
+// copy writes the song to a new file, sees it onto the disk, and returns its digest.
+func (s *separation) copy(ctx context.Context, input *os.Root, temp string, song *os.File) (string, error) {
+	before, err := song.Stat()
+	if err != nil {
+		return "", err
+	}
+	f, err := input.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // The one that counts is below.
+	bar := s.UI.Progress("copying "+shown(inputName(s.File)), before.Size(), term.Bytes)
+	defer bar.Done()
+	sum := sha256.New()
+	from := &reader{ctx: ctx, r: song, read: bar.Set}
+	if _, err := io.Copy(io.MultiWriter(f, sum), from); err != nil {
+		return "", err
+	}
+	after, err := song.Stat()
+	if err != nil {
+		return "", err
+	}
+	if after.Size() != from.n || !after.ModTime().Equal(before.ModTime()) {
+		return "", errChanged
+	}
+	if err := s.finish(f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), f.Close()
+}
+
+// finish gives the open copy its owner and mode, and sees it onto the disk.
+func (s *separation) finish(f *os.File) error {
+	if s.asRoot { // Anybody else can only leave it as it is; the watcher copes with that.
+		if err := f.Chown(int(s.UID), int(s.GID)); err != nil {
+			return err
+		}
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// publish gives the copy the first of the song's names that is free.
+func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h *handed) error {
+	ids, err := s.queue.IDs(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		h.before[id] = true
+	}
+	for n := 1; n <= mostNames; n++ {
+		h.name = numbered(inputName(s.File), n)
+		err := claim(input, temp, h.name)
+		if err == nil {
+			return syncFolder(input)
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return errNoName
+}
+
+// claim renames temp to name, unless there is something of that name.
+//
+// rename(2) would replace it, and looking first would leave a gap. link(2) does both in
+// one step, on every file system that has hard links. Where there are none (FAT, some
+// shares), an empty file made with O_EXCL takes the name, and is then replaced; the watcher
+// leaves an empty file alone for a while.
+func claim(input *os.Root, temp, name string) error {
+	err := input.Link(temp, name)
+	if err == nil {
+		return input.Remove(temp)
+	}
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return reserve(input, temp, name)
+}
+
+func reserve(input *os.Root, temp, name string) error {
+	f, err := input.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_ = f.Close() // Nothing was written.
+	if err := input.Rename(temp, name); err != nil {
+		_ = input.Remove(name)
+		return err
+	}
+	return nil
+}
+
+// syncFolder makes the names in a folder last through a power cut.
+func syncFolder(folder *os.Root) error {
+	if runtime.GOOS == "windows" {
+		return nil // Windows knows no such thing for folders.
+	}
+	f, err := folder.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	return f.Sync()
+}
+
+// copyError says why there is no copy.
+func (s *separation) copyError(song *os.File, err error) error {
+	doing := fmt.Sprintf("copying the song %q to %s", s.File, s.rel(inputFolder))
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		needed := "as much as the song has"
+		if info, statErr := song.Stat(); statErr == nil {
+			needed = humanize.Bytes(uint64(info.Size())) //nolint:gosec // a size is not negative
+		}
+		return exit.Errorf(exit.Failed, "%s: no space left: %s are needed; make room and try again", doing, needed)
+	case errors.Is(err, fs.ErrPermission):
+		return exit.Errorf(exit.Failed,
+			`%s: %w; the folder belongs to another user: "mage reset-permissions" gives it to the app user %d:%d, and "id" shows whether that is you`,
+			doing, err, s.UID, s.GID)
+	default:
+		return exit.Errorf(exit.Failed, "%s: %w", doing, err)
+	}
+}
+
+// reader counts what is read, and ends with the error of its context.
+type reader struct {
+	ctx  context.Context // it lives as long as one call
+	r    io.Reader
+	n    int64
+	read func(n int64)
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	r.n += int64(n)
+	r.read(r.n)
+	return n, err
+}

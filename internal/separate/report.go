@@ -1,0 +1,119 @@
+package separate
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/queue"
+)
+
+// stems are the parts of a track, in the order in which they are told.
+func stems() []string { return []string{"vocals", "drums", "bass", "other"} }
+
+// answer is what -json prints.
+type answer struct {
+	Job   string `json:"job"`
+	Name  string `json:"name"`
+	Track string `json:"track"`
+	// Stems has the path of each stem.
+	Stems map[string]string `json:"stems"`
+	// TrackJSON is the path of the track's description.
+	TrackJSON string `json:"track_json"`
+	// DurationSeconds is how long the track plays.
+	DurationSeconds float64 `json:"duration_seconds,omitempty"`
+	Engine          string  `json:"engine,omitempty"`
+	Model           string  `json:"model,omitempty"`
+}
+
+// report tells how the job ended.
+func (s *separation) report(job queue.Job, h handed) error {
+	switch job.Stage {
+	case queue.Rejected:
+		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
+			h.name, plain(job.Error), line(s.rel("rejected", local(job.RawRejected()))))
+	case queue.Failed:
+		return exit.Errorf(exit.Failed,
+			`separating %q: given up after %d attempts: %s; the song is kept as %s; "mage logs -service=demucs" says more`,
+			h.name, job.Attempt, plain(job.Error), s.rel("queue", string(queue.Failed), job.ID, "source"))
+	}
+	track := local(job.Track)
+	if track == "" {
+		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %q is no name of a folder of stems",
+			h.name, job.ID, job.Track)
+	}
+	if missing := s.missing(track); len(missing) > 0 {
+		return exit.Errorf(exit.Failed, `separating %q: job %s is done, but %s is without %s; "mage logs -service=organizer" says more`,
+			h.name, job.ID, line(s.rel("output", track)), strings.Join(missing, ", "))
+	}
+	return s.answer(job, track)
+}
+
+func (s *separation) answer(job queue.Job, track string) error {
+	a := answer{
+		Job: job.ID, Name: job.Name, Track: track, Stems: map[string]string{},
+		TrackJSON:       s.rel("output", track, "track.json"),
+		DurationSeconds: job.DurationSeconds, Engine: job.Engine, Model: job.Model,
+	}
+	for _, stem := range stems() {
+		path := s.rel("output", track, stem+".wav")
+		a.Stems[stem] = path
+		if !s.JSON {
+			s.UI.Result("%s", line(path))
+		}
+	}
+	if !s.JSON {
+		return nil
+	}
+	return s.UI.JSON(a)
+}
+
+// missing returns the stems that are not where they should be.
+func (s *separation) missing(track string) []string {
+	data, err := os.OpenRoot(s.Data)
+	if err != nil {
+		return stems()
+	}
+	defer func() { _ = data.Close() }() // It was only read.
+	var missing []string
+	for _, stem := range stems() {
+		file := stem + ".wav"
+		info, err := data.Lstat(path.Join("output", track, file))
+		if err != nil || !info.Mode().IsRegular() {
+			missing = append(missing, file)
+		}
+	}
+	return missing
+}
+
+// local returns a name from a job's record if it is one name and not a way elsewhere;
+// otherwise "".
+func local(name string) string {
+	if name == "." || !filepath.IsLocal(name) || filepath.Base(name) != name {
+		return ""
+	}
+	return name
+}
+
+// rel is a path in the data folder for people: relative to Base where it is inside of it.
+func (s *separation) rel(elem ...string) string {
+	full := filepath.Join(append([]string{s.Data}, elem...)...)
+	if s.Base == "" {
+		return full
+	}
+	rel, err := filepath.Rel(resolved(s.Base), filepath.Join(append([]string{resolved(s.Data)}, elem...)...))
+	if err != nil || !filepath.IsLocal(rel) {
+		return full
+	}
+	return rel
+}
+
+// resolved returns a path without links, so that two spellings of it can be compared.
+func resolved(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}

@@ -1,0 +1,108 @@
+// Package separate gives one song to the pipeline, follows its job, and says where the
+// stems are.
+//
+// The song is copied into the data folder's input under a hidden name, which the watcher
+// passes over, and gets its own name when it is complete. From then on it is the
+// pipeline's: this package only reads what the services record about it (internal/queue),
+// so whatever ends the command, the job goes on.
+//
+// What surprises: containers can write into the data folder, and this code may run as
+// root. So it works there through os.Root, with new files only, and believes nothing in a
+// job's record that would lead elsewhere.
+package separate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// Request says what to separate.
+type Request struct {
+	// Data is the absolute path of the data folder.
+	Data string
+	// File is the song, as the user named it.
+	File string
+	// UID and GID are whom the copy is given to where this process may do that.
+	UID, GID uint32
+	// JSON asks for the answer as JSON instead of one path a line.
+	JSON bool
+	// Base is the folder that paths in the answer and in messages are relative to where
+	// they are inside of it: the working folder. Empty means absolute paths.
+	Base string
+	// UI shows the progress and takes the answer.
+	UI *term.UI
+	// Poll is how often the job is looked at; 0 means half a second.
+	Poll time.Duration
+}
+
+const (
+	// defaultPoll is often enough for a person, and a look costs a few system calls.
+	defaultPoll = 500 * time.Millisecond
+	// patience is how long nothing may happen before the user is told that this is odd.
+	patience = 15 * time.Second
+	// searching is how long a song may be gone from input before it counts as lost.
+	searching = time.Minute
+)
+
+// Run separates the song and writes the paths of its stems to standard output.
+//
+// The exit code of an error is Unusable for a file that is no song to begin with, Failed
+// when it was rejected, or given up, or could not be copied. When ctx ends after the song
+// was handed over, the error wraps ctx's, the user has been told that the job goes on.
+func Run(ctx context.Context, req Request) error {
+	s := &separation{
+		Request: req, queue: queue.New(req.Data), poll: req.Poll,
+		patience: patience, searching: searching, asRoot: os.Geteuid() == 0,
+	}
+	if s.poll <= 0 {
+		s.poll = defaultPoll
+	}
+	return s.run(ctx)
+}
+
+// separation is one call of Run.
+type separation struct {
+	Request
+	queue                     *queue.Queue
+	poll, patience, searching time.Duration
+	// asRoot says that files can be given away.
+	asRoot bool
+}
+
+func (s *separation) run(ctx context.Context) error {
+	song, err := openSong(s.File, s.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = song.Close() }() // It was only read.
+	handed, err := s.handOver(ctx, song)
+	if err != nil {
+		return err
+	}
+	s.UI.Note("%s is in %s", shown(handed.name), s.rel("input"))
+	job, err := s.follow(ctx, handed)
+	if ctx.Err() != nil {
+		s.UI.Note(`the pipeline goes on with %s: "mage status" shows how far it is`, shown(handed.name))
+		return fmt.Errorf("following %q: %w", handed.name, ctx.Err())
+	}
+	if err != nil {
+		return explained(err, handed)
+	}
+	return s.report(job, handed)
+}
+
+// explained says what is still true when a job cannot be followed any more.
+func explained(err error, h handed) error {
+	var coded *exit.Error
+	if errors.As(err, &coded) {
+		return err
+	}
+	return exit.Errorf(exit.Failed, `following %q: %w; the pipeline goes on with it: "mage status" shows how far it is`, h.name, err)
+}

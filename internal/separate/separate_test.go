@@ -1,0 +1,162 @@
+package separate
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// try is one call of Run, with its song.
+type try struct {
+	*separation
+	out, err *bytes.Buffer
+}
+
+// newTry makes a song of that name, in a folder beside the data folder.
+func newTry(t *testing.T, data, name string) *try {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte("music of "+name), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ui, out, errs := term.Test()
+	return &try{out: out, err: errs, separation: &separation{
+		Request: Request{
+			Data: data, File: file, Base: filepath.Dir(data), UI: ui,
+			UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
+		},
+		queue: queue.New(data), poll: time.Millisecond, patience: time.Hour, searching: time.Hour,
+		asRoot: os.Geteuid() == 0,
+	}}
+}
+
+func (s *try) fails(t *testing.T, code exit.Code, wants ...string) {
+	t.Helper()
+	err := s.run(t.Context())
+	var coded *exit.Error
+	if !errors.As(err, &coded) || coded.Code != code {
+		t.Fatalf("error %#v, want the code %d", err, code)
+	}
+	for _, want := range wants {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want %q", err, want)
+		}
+	}
+	if s.out.Len() > 0 {
+		t.Errorf("on stdout: %q", s.out)
+	}
+	inputIs(t, s.Data)
+}
+
+// inputIs checks which files the input folder has.
+func inputIs(t *testing.T, data string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(data, "input"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, entry := range entries {
+		got = append(got, entry.Name())
+	}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("input has %q, want %q", got, want)
+	}
+}
+
+func TestSongComesOutAsStems(t *testing.T) {
+	t.Parallel()
+	data := newData(t)
+	(&pipeline{t: t, data: data, step: 3 * time.Millisecond, end: queue.Done}).start()
+	s := newTry(t, data, "song.mp3")
+	if err := s.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	base := filepath.Base(data)
+	var want strings.Builder
+	for _, stem := range stems() {
+		want.WriteString(filepath.Join(base, "output", "the track", stem+".wav") + "\n")
+	}
+	if s.out.String() != want.String() {
+		t.Errorf("stdout %q, want %q", s.out, want.String())
+	}
+	for _, part := range []string{
+		"song.mp3 is in " + filepath.Join(base, "input") + "\n", "song.mp3: decoding\n", "song.mp3: separating\n",
+	} {
+		if !strings.Contains(s.err.String(), part) {
+			t.Errorf("stderr %q, want %q", s.err, part)
+		}
+	}
+	inputIs(t, data)
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	data := newData(t)
+	(&pipeline{t: t, data: data, end: queue.Done}).start()
+	s := newTry(t, data, "song.mp3")
+	err := Run(t.Context(), Request{Data: data, File: s.File, JSON: true, UI: s.UI, UID: s.UID, GID: s.GID, Poll: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got answer
+	if err := json.Unmarshal(s.out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	track := filepath.Join(data, "output", "the track")
+	if got.Track != "the track" || got.Name != "song.mp3" || !queue.ValidID(got.Job) || len(got.Stems) != 4 ||
+		got.Stems["drums"] != filepath.Join(track, "drums.wav") || got.TrackJSON != filepath.Join(track, "track.json") {
+		t.Errorf("answer %+v", got)
+	}
+}
+
+func TestJobDoesNotSucceed(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		setUp func(p *pipeline)
+		wants []string
+	}{
+		{
+			"rejected", func(p *pipeline) { p.end, p.why = queue.Rejected, "it is text,\x1b[2J not audio" },
+			[]string{`separating "song.mp3": it was rejected: it is text, [2J not audio; it is now `, filepath.Join("rejected", "song.mp3")},
+		},
+		{"rejected, the digest never known", func(p *pipeline) {
+			p.end, p.why = queue.Rejected, "why"
+			p.change = func(r *queue.Record, _ queue.Stage) { r.SHA256 = "" }
+		}, []string{"it was rejected: why"}},
+		{"rejected to nowhere", func(p *pipeline) {
+			p.end = queue.Rejected
+			p.change = func(r *queue.Record, _ queue.Stage) { r.Rejected = "../../etc/passwd" }
+		}, []string{string(filepath.Separator) + "rejected"}},
+		{
+			"failed", func(p *pipeline) { p.end, p.why = queue.Failed, "decoding: broken" },
+			[]string{"given up after 1 attempts: decoding: broken", filepath.Join("queue", "failed"), "source", "mage logs"},
+		},
+		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "without bass.wav"}},
+		{"a track elsewhere", func(p *pipeline) {
+			p.change = func(r *queue.Record, _ queue.Stage) { r.Track = "../input" }
+		}, []string{`"../input" is no name of a folder`}},
+		{"no track", func(p *pipeline) {
+			p.change = func(r *queue.Record, _ queue.Stage) { r.Track = "" }
+		}, []string{`"" is no name of a folder`}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := &pipeline{t: t, data: newData(t), end: queue.Done}
+			c.setUp(p)
+			p.start()
+			newTry(t, p.data, "song.mp3").fails(t, exit.Failed, c.wants...)
+		})
+	}
+}

@@ -1,0 +1,76 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// Clean removes what was built: the compiled services and the project's images, and with
+// withTools the tools that setup built. Never data.
+func (t Target) Clean(ctx context.Context, withTools bool) error {
+	p, err := t.project(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.cleanImages(ctx, p); err != nil {
+		return err
+	}
+	var paths []string
+	if p.GoModules != "" {
+		for _, name := range p.Built() {
+			paths = append(paths, filepath.Join(p.Compose.Services[name].Build.Context, "bin"))
+		}
+	}
+	if withTools {
+		paths = append(paths, filepath.Join(t.Home, ".im2"))
+	}
+	for _, path := range paths {
+		if _, err := os.Lstat(path); err != nil {
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return exit.Errorf(exit.Failed, "removing what was built: %w", err)
+		}
+		t.UI.Result("removed %s", p.Rel(path))
+	}
+	return nil
+}
+
+// cleanImages removes the images of the project's own modules. Without an engine there
+// is none to remove.
+func (t Target) cleanImages(ctx context.Context, p *project.Project) error {
+	e, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
+	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) {
+		t.UI.Note("no images removed: %v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range p.Built() {
+		image := p.Image(name)
+		has, err := e.HasImage(ctx, image)
+		if err != nil {
+			return err
+		}
+		if !has {
+			continue
+		}
+		if _, err := e.Output(ctx, e.Command("image", "rm", image)); err != nil {
+			hint := ""
+			if strings.Contains(err.Error(), "container") {
+				hint = "; \"mage down\" removes the containers that use it"
+			}
+			return exit.Errorf(exit.Failed, "removing image %s: %w%s", image, err, hint)
+		}
+		t.UI.Result("removed image %s", image)
+	}
+	return nil
+}

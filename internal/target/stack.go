@@ -1,0 +1,100 @@
+package target
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/stack"
+)
+
+// workers is the service that -replicas is about.
+const workers = "demucs"
+
+// Up brings the pipeline up: folders with the right owner, images, model, services.
+// replicas is the number of demucs workers; 0 leaves it to the Compose file.
+func (t Target) Up(ctx context.Context, replicas int) error {
+	p, e, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	options, err := scale(p, replicas)
+	if err != nil {
+		return err
+	}
+	// Before Compose: what is missing then would be made by the engine, for root.
+	if err := prepare(p); err != nil {
+		return err
+	}
+	if _, err := t.builder(p, e).Build(ctx); err != nil {
+		return err
+	}
+	if err := t.fetchModel(ctx, p); err != nil {
+		return err
+	}
+	return stack.Stack{Project: p, Engine: e, UI: t.UI}.Up(ctx, options)
+}
+
+func scale(p *project.Project, replicas int) (stack.UpOptions, error) {
+	switch {
+	case replicas == 0:
+		return stack.UpOptions{}, nil
+	case replicas < 0:
+		return stack.UpOptions{}, exit.Errorf(exit.Unusable, "-replicas=%d: there cannot be fewer than one worker", replicas)
+	case !slices.Contains(p.Services(), workers):
+		return stack.UpOptions{}, exit.Errorf(exit.Unusable, "-replicas is about the service %q, which is none of %s's: %s",
+			workers, p.Name(), strings.Join(p.Services(), ", "))
+	}
+	return stack.UpOptions{Replicas: map[string]int{workers: replicas}}, nil
+}
+
+// prepare makes the data folders, with the app user as their owner.
+func prepare(p *project.Project) error {
+	if p.Data == "" {
+		return nil
+	}
+	return ownership.Ensure(p.Root, p.Folders, owner(p))
+}
+
+func owner(p *project.Project) ownership.Owner {
+	return ownership.Owner{UID: p.Settings.UID, GID: p.Settings.GID}
+}
+
+// Down stops and removes the services' containers.
+func (t Target) Down(ctx context.Context) error {
+	s, err := t.stack(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Down(ctx)
+}
+
+// Status prints how the services are.
+func (t Target) Status(ctx context.Context, asJSON bool) error {
+	s, err := t.stack(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Status(ctx, asJSON)
+}
+
+// Logs prints the logs of one service, or of all for "".
+func (t Target) Logs(ctx context.Context, service string, follow bool) error {
+	s, err := t.stack(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Logs(ctx, service, follow)
+}
+
+// Restart restarts one service, or all for "".
+func (t Target) Restart(ctx context.Context, service string) error {
+	s, err := t.stack(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Restart(ctx, service)
+}

@@ -1,0 +1,73 @@
+// Package target is what each Mage target does: it opens the project and the engine and
+// joins the packages that do the work. The files here are named as those in magefiles/.
+package target
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/stack"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// Target is one run of one target, or of several in a row.
+type Target struct {
+	// Home is the folder of the IM2 checkout: it has tools/go.mod.
+	Home string
+	// Root is the folder of the project that is worked on.
+	Root string
+	// Environ is the process environment.
+	Environ []string
+	// Runner starts processes.
+	Runner run.Runner
+	// UI is where the target speaks.
+	UI *term.UI
+}
+
+// Run runs do for the project in the working folder. home is the folder of the IM2
+// checkout. SIGTERM ends the context as SIGINT does already (Mage handles only that
+// one), and the error carries the exit code as its outermost one.
+func Run(ctx context.Context, home string, do func(context.Context, Target) error) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	root, err := os.Getwd()
+	if err != nil {
+		return exit.Outermost(exit.Errorf(exit.Unusable, "finding the project's folder: %w", err))
+	}
+	return exit.Outermost(do(ctx, Target{
+		Home: home, Root: root, Environ: os.Environ(), Runner: run.Local{},
+		UI: term.New(os.Stdout, os.Stderr, os.Getenv),
+	}))
+}
+
+// project opens the project alone.
+func (t Target) project(ctx context.Context) (*project.Project, error) {
+	return project.Open(ctx, t.Root, t.Environ)
+}
+
+// open opens the project and the engine.
+func (t Target) open(ctx context.Context) (*project.Project, *engine.Engine, error) {
+	p, err := t.project(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
+	return p, e, err
+}
+
+// stack opens the project's services.
+func (t Target) stack(ctx context.Context) (stack.Stack, error) {
+	p, e, err := t.open(ctx)
+	return stack.Stack{Project: p, Engine: e, UI: t.UI}, err
+}
+
+func (t Target) builder(p *project.Project, e *engine.Engine) image.Builder {
+	return image.Builder{Project: p, Engine: e, Runner: t.Runner, UI: t.UI}
+}

@@ -1,0 +1,61 @@
+package target
+
+import (
+	"context"
+	"os"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/tools"
+)
+
+// Test lints, then runs every test of the checkout; what needs an engine and finds none
+// says so, and fails under IM2_REQUIRE_DOCKER=1. filter is go test's -run.
+func (t Target) Test(ctx context.Context, lint bool, filter string) error {
+	if lint {
+		if err := t.Lint(ctx); err != nil {
+			return err
+		}
+	}
+	args := []string{"test", "-shuffle=on", "-timeout=45m"}
+	if filter != "" {
+		args = append(args, "-run", filter)
+	}
+	return t.inHome(ctx, "testing", "go", append(args, "./...")...)
+}
+
+// Lint runs the linter over all code, and compiles it for the systems that people have.
+func (t Target) Lint(ctx context.Context) error {
+	linter, err := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
+	if err != nil {
+		return err
+	}
+	if err := t.inHome(ctx, "linting", linter, "run"); err != nil {
+		return err
+	}
+	for _, system := range []string{"darwin", "windows"} {
+		os := []string{"GOOS=" + system, "CGO_ENABLED=0"}
+		if err := t.with(os...).inHome(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./internal/...", "./magefiles/..."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// with returns the target with more variables in its environment.
+func (t Target) with(entries ...string) Target {
+	t.Environ = append(append([]string{}, t.Environ...), entries...)
+	return t
+}
+
+// inHome runs a command in the checkout whose output is the result.
+func (t Target) inHome(ctx context.Context, doing, name string, args ...string) error {
+	t.UI.Note("%s", doing)
+	err := t.Runner.Run(ctx, run.Cmd{
+		Name: name, Args: args, Dir: t.Home, Env: t.Environ, Stdout: os.Stdout, Stderr: os.Stderr,
+	})
+	if err != nil {
+		return exit.Errorf(exit.Failed, "%s: %w", doing, err)
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+
+	"github.com/im2-audio/im2/internal/target"
+)
+
+// DemucsCache (demucs-cache) makes the model cache and puts the Demucs weights into it.
+// The download is checked against a digest, goes on where an interrupted one ended, and
+// is not needed when the weights are right already. The weights are Meta's, for personal
+// and research use only.
+func DemucsCache(ctx context.Context,
+	fetch *bool, // fetch the weights (default true)
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.DemucsCache(ctx, or(fetch, true)) })
+}
+
+// Separate puts an audio file into the pipeline, follows it and prints its stems.
+// An interrupt leaves the job running.
+func Separate(ctx context.Context, file string,
+	json *bool, // print the result as JSON
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+		return t.Separate(ctx, file, value(json))
+	})
+}

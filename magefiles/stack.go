@@ -1,0 +1,46 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+
+	"github.com/im2-audio/im2/internal/target"
+)
+
+// Up builds and starts the pipeline, then waits until every service is healthy.
+// The data folders and the model cache are made first, with the app user as owner.
+func Up(ctx context.Context,
+	replicas *int, // number of demucs workers; each takes one track at a time
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Up(ctx, value(replicas)) })
+}
+
+// Down stops the pipeline and removes its containers; data, images and model stay.
+func Down(ctx context.Context) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Down(ctx) })
+}
+
+// Status shows each service's state, health and the UID:GID of its processes.
+func Status(ctx context.Context,
+	json *bool, // print JSON
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Status(ctx, value(json)) })
+}
+
+// Logs prints the services' logs.
+func Logs(ctx context.Context,
+	service *string, // only this one's
+	follow *bool, // go on until interrupted
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+		return t.Logs(ctx, value(service), value(follow))
+	})
+}
+
+// Restart restarts the services and waits until every one is healthy.
+func Restart(ctx context.Context,
+	service *string, // only this one
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Restart(ctx, value(service)) })
+}

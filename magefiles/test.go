@@ -1,0 +1,32 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+
+	"github.com/im2-audio/im2/internal/target"
+)
+
+// Test lints the code and runs every test; with a Docker engine also the real scenarios.
+// What needs an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1.
+func Test(ctx context.Context,
+	lint *bool, // lint first (default true)
+	run *string, // only tests whose names match this pattern
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+		return t.Test(ctx, or(lint, true), value(run))
+	})
+}
+
+// Lint runs golangci-lint and compiles the code for macOS and Windows.
+func Lint(ctx context.Context) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Lint(ctx) })
+}
+
+// Clean removes compiled services and built images, never data.
+func Clean(ctx context.Context,
+	tools *bool, // also the tools that setup built (.im2/)
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Clean(ctx, value(tools)) })
+}
