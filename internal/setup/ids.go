@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
@@ -31,7 +31,7 @@ func (s *Setup) settingsFile() error {
 	if err == nil && strings.TrimSpace(string(text)) != "" {
 		return nil
 	}
-	if err := renameio.WriteFile(path, []byte(teamDefaults), 0o644); err != nil {
+	if err := maybe.WriteFile(path, []byte(teamDefaults), 0o644); err != nil {
 		return exit.Errorf(exit.Failed, "writing the default settings: %w", err)
 	}
 	s.UI.Note("wrote %s with the default IDs", path)
@@ -88,7 +88,7 @@ func (s *Setup) writeIDs(uidName, gidName string) error {
 		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
 	}
 	changed := assign(assign(string(text), uidName, s.Host.UID), gidName, s.Host.GID)
-	if err := renameio.WriteFile(path, []byte(changed), 0o644); err != nil {
+	if err := maybe.WriteFile(path, []byte(changed), 0o644); err != nil {
 		return exit.Errorf(exit.Failed, "writing your IDs: %w", err)
 	}
 	s.UI.Note("wrote %s=%s and %s=%s to %s; \"mage build\" takes them up", uidName, s.Host.UID, gidName, s.Host.GID, path)
