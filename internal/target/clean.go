@@ -10,6 +10,7 @@ import (
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/reset"
 )
 
 // Clean removes what was built: the compiled services and the project's images, and with
@@ -19,7 +20,7 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 	if err != nil {
 		return err
 	}
-	if err := t.cleanImages(ctx, p); err != nil {
+	if err := t.cleanImages(ctx, p, withTools); err != nil {
 		return err
 	}
 	var paths []string
@@ -30,6 +31,9 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 	}
 	if withTools {
 		paths = append(paths, filepath.Join(t.Home, ".im2"))
+		if user := engine.UserFolder(t.Home, t.Environ); user != "" {
+			paths = append(paths, user)
+		}
 	}
 	for _, path := range paths {
 		if _, err := os.Lstat(path); err != nil {
@@ -43,9 +47,9 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 	return nil
 }
 
-// cleanImages removes the images of the project's own modules. Without an engine there
-// is none to remove.
-func (t Target) cleanImages(ctx context.Context, p *project.Project) error {
+// cleanImages removes the images of the project's own modules, and with withTools those
+// that reset permissions. Without an engine there is none to remove.
+func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools bool) error {
 	e, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
 	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) {
 		t.UI.Note("no images removed: %v", err)
@@ -53,6 +57,11 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project) error {
 	}
 	if err != nil {
 		return err
+	}
+	if withTools {
+		if err := reset.RemoveImages(ctx, e, ""); err != nil {
+			return err
+		}
 	}
 	for _, name := range p.Built() {
 		image := p.Image(name)

@@ -32,7 +32,7 @@ func (t Target) DemucsCache(ctx context.Context, fetch bool) error {
 	if cacheFolder(p) == "" {
 		return exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache (a folder of the data folder at ...%s)", workers, p.Name(), cacheMount)
 	}
-	if err := prepare(p); err != nil {
+	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
 	if !fetch {
@@ -120,7 +120,7 @@ func (t Target) Separate(ctx context.Context, file string, asJSON bool) error {
 	if p.Data == "" {
 		return noData(p)
 	}
-	if err := prepare(p); err != nil {
+	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
 	return separate.Run(ctx, separate.Request{
