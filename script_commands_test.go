@@ -30,6 +30,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"mp3":      cmdMP3,
 		"stems":    cmdStems,
 		"owned":    cmdOwned,
+		"as":       cmdAs,
+		"checkout": cmdCheckout,
+		"tree":     cmdTree,
 		"nonroot":  cmdNonRoot,
 		"truncate": cmdTruncate,
 	}

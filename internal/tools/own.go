@@ -34,6 +34,14 @@ func Resetter() Own {
 	}
 }
 
+// Contender is the command that "mage bench" measures with, and measures beside ours.
+func Contender() Own {
+	return Own{
+		Name: "contender", Package: "internal/bench/contender",
+		Sources: []string{"internal/bench/contender", "internal/run"},
+	}
+}
+
 // keyLength is how many hexadecimal digits of a digest tell builds apart.
 const keyLength = 12
 
