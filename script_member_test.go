@@ -4,7 +4,6 @@ package im2_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -56,7 +55,7 @@ func engineGroup(ts *testscript.TestScript) (string, bool) {
 	if err := syscall.Stat(socket, &stat); err != nil {
 		return "", false
 	}
-	return fmt.Sprint(stat.Gid), true
+	return strconv.Itoa(int(stat.Gid)), true
 }
 
 // cmdCheckout copies this checkout into a folder that every user can read, and compiles

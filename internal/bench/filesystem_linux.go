@@ -14,7 +14,7 @@ func fileSystem(folder string) string {
 	if syscall.Statfs(folder, &stat) != nil {
 		return "unknown"
 	}
-	switch int64(stat.Type) {
+	switch int64(stat.Type) { //nolint:unconvert // 32 bits wide on some processors
 	case unix.EXT4_SUPER_MAGIC:
 		return "ext4"
 	case unix.XFS_SUPER_MAGIC:

@@ -158,7 +158,7 @@ func (b *Bench) once(ctx context.Context, t tree, s state, w way) (Figures, erro
 	if err != nil {
 		return Figures{}, err
 	}
-	if left.Seen != t.entries() || left.Owner > 0 || left.Mode > 0 && w.sets || len(left.Problems) > 0 {
+	if left.Seen != t.entries() || left.Owner > 0 || left.Mode > 0 && w.sets || left.ProblemCount() > 0 {
 		return Figures{}, exit.Errorf(exit.Failed, "measuring %q, %s: afterwards %d owners and %d modes of %d entries are wrong",
 			w.name, s.name, left.Owner, left.Mode, left.Seen)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -98,6 +99,9 @@ func word(data string, err error) error {
 			text = strings.TrimPrefix(failed.Stderr, "docker: ")
 		}
 		return exit.Errorf(code, "resetting %s through the engine: %s; %s needs none", data, text, ByRoot)
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("resetting %s through the engine: %w; the next run goes on", data, context.Canceled)
 	}
 	return exit.Errorf(code, "resetting %s through the engine: %w", data, err)
 }

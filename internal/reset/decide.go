@@ -1,6 +1,10 @@
 package reset
 
-import "github.com/im2-audio/im2/internal/ownership"
+import (
+	"slices"
+
+	"github.com/im2-audio/im2/internal/ownership"
+)
 
 // way is how a reset is done.
 type way int
@@ -17,7 +21,7 @@ const (
 // decide chooses the way for an ordinary user. found is what a dry run found, as far as
 // this user may look.
 func decide(euid int, owner ownership.Owner, found ownership.Summary) way {
-	onlyModes := found.Owner == 0 && len(found.Problems) == 0
+	onlyModes := found.Owner == 0 && !closed(found)
 	switch {
 	case onlyModes && found.Mode == 0:
 		return nothing
@@ -26,4 +30,10 @@ func decide(euid int, owner ownership.Owner, found ownership.Summary) way {
 	default:
 		return throughEngine
 	}
+}
+
+// closed reports whether a dry run met entries that more rights would have helped with.
+// What is left alone by design is left alone by everybody.
+func closed(found ownership.Summary) bool {
+	return found.MoreProblems > 0 || slices.ContainsFunc(found.Problems, func(p ownership.Problem) bool { return p.Skip == "" })
 }

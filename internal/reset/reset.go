@@ -73,7 +73,7 @@ func (r Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, er
 	switch w := decide(r.EUID, req.Owner, found); {
 	case w == nothing:
 		return found, nil
-	case req.DryRun && (len(found.Problems) == 0 || e == nil):
+	case req.DryRun && (!closed(found) || e == nil):
 		return found, nil // this user saw all of it, or nobody sees more
 	case w == directly:
 		return r.direct(ctx, req, false)
@@ -159,14 +159,9 @@ func remapping(e *engine.Engine) string {
 
 // direct resets in this process.
 func (r Resetter) direct(ctx context.Context, req Request, dry bool) (ownership.Summary, error) {
-	folder, release, err := pin(req.Data, req.Below)
-	if err != nil {
-		return ownership.Summary{}, exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
-	}
-	defer release()
 	progress := r.UI.Progress(label(req, dry), 0, term.Count)
 	defer progress.Done()
-	return ownership.Reset(ctx, ownership.Request{Folder: folder, Owner: req.Owner, DryRun: dry, Seen: progress.Set})
+	return ownership.ResetBelow(ctx, ownership.Request{Folder: req.Data, Owner: req.Owner, DryRun: dry, Seen: progress.Set}, req.Below)
 }
 
 // label is what the progress is called.

@@ -20,6 +20,7 @@ func TestDecide(t *testing.T) {
 	t.Parallel()
 	owner := ownership.Owner{UID: 1001, GID: 1001}
 	problem := []ownership.Problem{{Path: "closed", Reason: "permission denied"}}
+	left := []ownership.Problem{{Path: "mount", Reason: "another file system", Skip: ownership.SkipMount}}
 	cases := []struct {
 		name  string
 		euid  int
@@ -34,6 +35,9 @@ func TestDecide(t *testing.T) {
 		{"an owner", 1001, ownership.Summary{Seen: 9, Owner: 1}, throughEngine},
 		{"an owner and modes", 1001, ownership.Summary{Seen: 9, Owner: 1, Mode: 5}, throughEngine},
 		{"a folder that this user may not see into", 1001, ownership.Summary{Seen: 9, Problems: problem}, throughEngine},
+		{"only what nobody would touch", 1001, ownership.Summary{Seen: 9, Problems: left}, nothing},
+		{"that, and more than is listed", 1001, ownership.Summary{Seen: 9, Problems: left, MoreProblems: 3}, throughEngine},
+		{"that, and an owner", 1001, ownership.Summary{Seen: 9, Owner: 1, Problems: left}, throughEngine},
 	}
 	for _, c := range cases {
 		if got := decide(c.euid, owner, c.found); got != c.want {
@@ -81,23 +85,6 @@ func TestBelow(t *testing.T) {
 		if _, err := Below(root, wrong, ""); !errors.As(err, &coded) || coded.Code != exit.Unusable {
 			t.Errorf("data folder %s: got %v", wrong, err)
 		}
-	}
-}
-
-// A folder that is replaced by a link after the look stays out of reach.
-func TestPinDoesNotLeaveTheDataFolder(t *testing.T) {
-	t.Parallel()
-	_, data := tree(t)
-	path, release, err := pin(data, "in")
-	if err != nil {
-		t.Fatal(err)
-	}
-	release()
-	if path == "" {
-		t.Error("no path")
-	}
-	if _, _, err := pin(data, "out"); err == nil && path != filepath.Join(data, "in") { // where there are descriptors with names
-		t.Error("a link led out of the data folder")
 	}
 }
 

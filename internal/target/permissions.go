@@ -2,8 +2,11 @@ package target
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -58,10 +61,25 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	} else {
 		t.tell(p.Rel(filepath.Join(p.Data, below)), owner(p), sum, time.Since(start), o.DryRun)
 	}
-	if n := len(sum.Problems); n > 0 {
-		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", entries(int64(n)), reset.ByRoot)
+	return verdict(sum)
+}
+
+// verdict is the error where not everything is right now.
+func verdict(sum ownership.Summary) error {
+	all, alone := sum.ProblemCount(), int64(0)
+	for _, n := range sum.Skipped {
+		alone += n
 	}
-	return nil
+	switch {
+	case all == 0:
+		return nil
+	case all == alone:
+		return exit.Errorf(exit.Failed, "%s left alone, for the reasons given", wasOrWere(all))
+	case os.Geteuid() == 0:
+		return exit.Errorf(exit.Failed, "%s could not be set right, for the reasons given", entries(all))
+	default:
+		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", entries(all), reset.ByRoot)
+	}
 }
 
 func (t Target) resetter(p *project.Project) reset.Resetter {
@@ -80,9 +98,12 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 	}
 	t.UI.Result("%s: %s for %d:%d, %s owner of %s and mode of %s, in %s", folder, entries(sum.Seen), o.UID, o.GID,
 		verb, humanize.Comma(sum.Owner), humanize.Comma(sum.Mode), took.Round(time.Millisecond))
+	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
+		t.UI.Result("left alone: %s (%s)", entries(sum.Skipped[why]), strings.ReplaceAll(string(why), "_", " "))
+	}
 	for i, problem := range sum.Problems {
 		if i == problemsShown {
-			t.UI.Note("and %d more", len(sum.Problems)-i)
+			t.UI.Note("and %s more", humanize.Comma(sum.ProblemCount()-problemsShown))
 			break
 		}
 		t.UI.Note("%q: %s", problem.Path, problem.Reason)
@@ -94,4 +115,11 @@ func entries(n int64) string {
 		return "1 entry"
 	}
 	return humanize.Comma(n) + " entries"
+}
+
+func wasOrWere(n int64) string {
+	if n == 1 {
+		return "1 entry was"
+	}
+	return humanize.Comma(n) + " entries were"
 }

@@ -12,6 +12,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -37,7 +38,7 @@ func do(ctx context.Context, args []string) error {
 		return measure(ctx, args[1:])
 	}
 	if len(args) != 4 {
-		return fmt.Errorf("wrong use: contender measure COMMAND, or contender podman|kubernetes FOLDER UID GID")
+		return errors.New("wrong use: contender measure COMMAND, or contender podman|kubernetes FOLDER UID GID")
 	}
 	uid, err := strconv.Atoi(args[2])
 	if err != nil {
@@ -49,9 +50,9 @@ func do(ctx context.Context, args []string) error {
 	}
 	switch args[0] {
 	case "podman":
-		return filepath.Walk(args[1], podman(uid, gid))
+		return filepath.Walk(args[1], podman(uid, gid)) //nolint:gosec // the caller's path is what it is for
 	case "kubernetes":
-		return filepath.Walk(args[1], kubernetes(uid, gid))
+		return filepath.Walk(args[1], kubernetes(uid, gid)) //nolint:gosec // the caller's path is what it is for
 	}
 	return fmt.Errorf("wrong use: no contender %q", args[0])
 }

@@ -44,6 +44,7 @@ type options struct {
 	owner         ownership.Owner
 	dry           bool
 	every         time.Duration
+	workers       int
 	inode         uint64
 	folders       []string
 	existing      bool
@@ -60,6 +61,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Uint64Var(&uid, "uid", 0, "the owner's UID")
 	flags.Uint64Var(&gid, "gid", 0, "the owner's GID")
 	flags.BoolVar(&o.dry, "dry-run", false, "only count")
+	flags.IntVar(&o.workers, "workers", 0, "how many threads look at once; 0 chooses")
 	flags.DurationVar(&o.every, "progress", 0, "say this often how many entries were seen; 0 for never")
 	flags.Uint64Var(&o.inode, "inode", 0, "refuse another folder than the one with this inode number")
 	flags.Func("ensure", "do not walk, but make this folder in the folder and set it; may be repeated", func(name string) error {
@@ -109,12 +111,12 @@ func (o options) same() error {
 }
 
 func reset(ctx context.Context, o options, stdout io.Writer) error {
-	request := ownership.Request{Folder: filepath.Join(o.folder, o.below), Owner: o.owner, DryRun: o.dry}
+	request := ownership.Request{Folder: o.folder, Owner: o.owner, DryRun: o.dry, Workers: o.workers}
 	quiet := func() {}
 	if o.every > 0 {
 		request.Seen, quiet = tell(stdout, o.every)
 	}
-	sum, err := ownership.Reset(ctx, request)
+	sum, err := ownership.ResetBelow(ctx, request, o.below)
 	quiet()
 	if err != nil {
 		return err
@@ -122,7 +124,7 @@ func reset(ctx context.Context, o options, stdout io.Writer) error {
 	if err := (ownership.Message{Summary: &sum}).Say(stdout); err != nil {
 		return err
 	}
-	if len(sum.Problems) > 0 {
+	if sum.ProblemCount() > 0 {
 		return exit.Errorf(exit.Failed, "not everything could be set")
 	}
 	return nil
