@@ -101,16 +101,22 @@ func (s Server) GoArch() string {
 	}
 }
 
+// The ways in which an engine gives its containers other IDs.
+const (
+	Rootless       = "rootless"
+	UsernsRemapped = "userns-remapped"
+)
+
 // Remapped is how the engine gives other IDs to what its containers do than they see
-// themselves: "rootless", "userns-remapped", or "" when it does not. Where it does, the
+// themselves: Rootless, UsernsRemapped, or "" when it does not. Where it does, the
 // app user of a container is another one on this machine.
 func (s Server) Remapped() string {
 	for _, option := range s.SecurityOptions {
 		switch name, _, _ := strings.Cut(option, ","); name {
 		case "name=rootless":
-			return "rootless"
+			return Rootless
 		case "name=userns":
-			return "userns-remapped"
+			return UsernsRemapped
 		}
 	}
 	return ""

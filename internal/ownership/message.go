@@ -16,8 +16,17 @@ type Message struct {
 	// Missing is the number of folders that were asked for and are not there; said only
 	// where that is not zero.
 	Missing int `json:"missing,omitempty"`
+	// IDs says which IDs of the machine those are that the command sees.
+	IDs *IDMaps `json:"ids,omitempty"`
 	// Summary is the result.
 	Summary *Summary `json:"summary,omitempty"`
+}
+
+// IDMaps are the tables by which a user namespace translates IDs (user_namespaces(7)).
+type IDMaps struct {
+	// UID and GID are the texts of /proc/self/uid_map and gid_map.
+	UID string `json:"uid"`
+	GID string `json:"gid"`
 }
 
 // Say writes a message as one line. Paths are quoted on the way: JSON cannot carry names

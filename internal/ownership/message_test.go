@@ -14,6 +14,7 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 	cases := []ownership.Message{
 		{Seen: 4096},
 		{Missing: 2},
+		{IDs: &ownership.IDMaps{UID: "0 100000 65536\n", GID: "0 0 4294967295\n"}},
 		{Summary: &ownership.Summary{Problems: []ownership.Problem{}}},
 		{Summary: &ownership.Summary{Seen: 3, Owner: 2, Mode: 1, Vanished: 1, Problems: []ownership.Problem{
 			{Path: "new\nline \xff \"quoted\" ü", Reason: "operation not permitted"},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,26 +29,35 @@ const (
 
 // job is one run of the resetter in a container.
 type job struct {
-	// data is the only folder that is mounted.
+	// data is the only folder that is mounted; "" for none.
 	data string
 	// user is who the command runs as; "0:0" gets the three capabilities, others none.
 	user string
+	// userns is docker's --userns; "" for the engine's default.
+	userns string
 	// readOnly mounts the folder so that nothing in it can be changed.
 	readOnly bool
-	// args are the resetter's, beside -folder.
+	// args are the resetter's, beside -folder and -inode.
 	args []string
 }
 
 // inEngine resets in a container.
 func (r Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (ownership.Summary, error) {
-	j := job{data: req.Data, user: "0:0", readOnly: req.DryRun, args: append(ids(req.Owner), "-progress="+tellEvery.String(), "-below="+req.Below)}
+	v, err := r.view(ctx, e, req.Owner)
+	if err != nil {
+		return ownership.Summary{}, err
+	}
+	j := job{
+		data: req.Data, user: "0:0", userns: v.userns, readOnly: req.DryRun,
+		args: append(ids(v.owner), "-progress="+tellEvery.String(), "-below="+req.Below),
+	}
 	if req.DryRun {
 		j.args = append(j.args, "-dry-run")
 	}
 	progress := r.UI.Progress(label(req, req.DryRun), 0, term.Count)
 	defer progress.Done()
 	var sum *ownership.Summary
-	err := r.contain(ctx, e, j, func(m ownership.Message) {
+	err = r.contain(ctx, e, j, func(m ownership.Message) {
 		progress.Set(m.Seen)
 		if m.Summary != nil {
 			sum = m.Summary
@@ -66,7 +76,11 @@ func (r Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (
 // that are there; it could not make others in folders that are not root's, having no
 // capability for that. The app user, with none at all, makes those in its own folders.
 func (r Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data string, folders []string, owner ownership.Owner) error {
-	args := ids(owner)
+	v, err := r.view(ctx, e, owner)
+	if err != nil {
+		return err
+	}
+	args := ids(v.owner)
 	for _, folder := range folders {
 		name, err := filepath.Rel(data, folder)
 		if err != nil {
@@ -75,10 +89,11 @@ func (r Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data str
 		args = append(args, "-ensure="+name)
 	}
 	missing := 0
-	err := r.contain(ctx, e, job{data: data, user: "0:0", args: append(args, "-existing")}, func(m ownership.Message) { missing += m.Missing })
+	root := job{data: data, user: "0:0", userns: v.userns, args: append(slices.Clone(args), "-existing")}
+	err = r.contain(ctx, e, root, func(m ownership.Message) { missing += m.Missing })
 	if err == nil && missing > 0 {
-		user := strconv.Itoa(int(owner.UID)) + ":" + strconv.Itoa(int(owner.GID))
-		err = r.contain(ctx, e, job{data: data, user: user, args: args}, func(ownership.Message) {})
+		user := fmt.Sprintf("%d:%d", v.owner.UID, v.owner.GID)
+		err = r.contain(ctx, e, job{data: data, user: user, userns: v.userns, args: args}, func(ownership.Message) {})
 	}
 	if err != nil {
 		return word(data, err)
@@ -86,24 +101,26 @@ func (r Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data str
 	return nil
 }
 
-// word says what went wrong in the container, with the command's own exit code.
+// word says what went wrong in the container or before it, with the exit code of what
+// knows best: the command's own in the container, that of an error from here.
 func word(data string, err error) error {
-	code := exit.Failed
-	text := err.Error()
+	var coded *exit.Error
 	var failed *run.Error
-	if errors.As(err, &failed) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("resetting %s through the engine: %w; the next run goes on", data, context.Canceled)
+	case errors.As(err, &coded) && coded.Code == exit.Unusable:
+		return err
+	case errors.As(err, &coded):
+		return exit.Errorf(coded.Code, "resetting %s through the engine: %w; %s needs none", data, err, ByRoot)
+	case errors.As(err, &failed):
+		code := exit.Failed
 		if failed.ExitCode() == int(exit.Unusable) {
 			code = exit.Unusable
 		}
-		if failed.Stderr != "" {
-			text = strings.TrimPrefix(failed.Stderr, "docker: ")
-		}
-		return exit.Errorf(code, "resetting %s through the engine: %s; %s needs none", data, text, ByRoot)
+		return exit.Errorf(code, "resetting %s through the engine: %s; %s needs none", data, strings.TrimPrefix(failed.Stderr, "docker: "), ByRoot)
 	}
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("resetting %s through the engine: %w; the next run goes on", data, context.Canceled)
-	}
-	return exit.Errorf(code, "resetting %s through the engine: %w", data, err)
+	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
 }
 
 func ids(o ownership.Owner) []string {
@@ -114,15 +131,18 @@ func ids(o ownership.Owner) []string {
 // container does, too: the docker command passes the signal on, and what it leaves is
 // removed.
 func (r Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(ownership.Message)) error {
-	if err := isFolder(j.data); err != nil {
-		return err
+	if j.data != "" {
+		if err := isFolder(j.data); err != nil {
+			return err
+		}
+		j.args = append(slices.Clone(j.args), "-folder="+j.data)
+		if n := inode(j.data); n != 0 {
+			j.args = append(j.args, "-inode="+strconv.FormatUint(n, 10))
+		}
 	}
 	image, err := r.image(ctx, e)
 	if err != nil {
 		return err
-	}
-	if n := inode(j.data); n != 0 {
-		j.args = append(j.args, "-inode="+strconv.FormatUint(n, 10))
 	}
 	name := "im2-reset-" + strings.ToLower(rand.Text())
 	out := &lines{hear: hear}
@@ -151,8 +171,13 @@ func arguments(name, image string, j job) []string {
 		// To change owners and modes of what is not one's own, and to see all of it.
 		args = append(args, "--cap-add=CHOWN", "--cap-add=FOWNER", "--cap-add=DAC_READ_SEARCH")
 	}
-	args = append(args, "--mount", mount(j.data, j.readOnly), image, "-folder="+j.data)
-	return append(args, j.args...)
+	if j.userns != "" {
+		args = append(args, "--userns="+j.userns)
+	}
+	if j.data != "" {
+		args = append(args, "--mount", mount(j.data, j.readOnly))
+	}
+	return append(append(args, image), j.args...)
 }
 
 // mount is the value of --mount for a folder at its own path, so that messages from

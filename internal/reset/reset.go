@@ -88,7 +88,7 @@ func (r Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, er
 // explain says why the engine does it.
 func (r Resetter) explain(remapped string) {
 	if remapped != "" {
-		r.UI.Note("the engine is %s: its containers see other IDs than this machine, so one of them sets the owners", remapped)
+		r.UI.Note("the engine is %s: its containers have other IDs than this machine, so one of them sets the owners", remapped)
 		return
 	}
 	r.UI.Note("this user may not give files away, the engine may: a container sets the owners")

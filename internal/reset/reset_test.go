@@ -3,8 +3,10 @@ package reset
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 func TestDecide(t *testing.T) {
@@ -100,12 +103,15 @@ func TestArguments(t *testing.T) {
 			t.Errorf("%q is not in %q", want, root)
 		}
 	}
-	if i := slices.Index(root, "image"); i < 0 || !slices.Equal(root[i+1:], []string{"-folder=" + folder, "-uid=1"}) {
+	if i := slices.Index(root, "image"); i < 0 || !slices.Equal(root[i+1:], []string{"-uid=1"}) {
 		t.Errorf("the command gets %q", root)
 	}
 	fields, err := csv.NewReader(strings.NewReader(root[slices.Index(root, "--mount")+1])).Read()
 	if err != nil || !slices.Equal(fields, []string{"type=bind", "source=" + folder, "target=" + folder, "readonly"}) {
 		t.Errorf("the mount is %q, %v", fields, err)
+	}
+	if maps := arguments("n", "image", job{user: "0:0", userns: "host"}); slices.Contains(maps, "--mount") || !slices.Contains(maps, "--userns=host") {
+		t.Errorf("without a folder: %q", maps)
 	}
 	user := arguments("n", "image", job{data: "/data", user: "7:8"})
 	if strings.Contains(strings.Join(user, " "), "cap-add") || user[slices.Index(user, "--user")+1] != "7:8" {
@@ -130,6 +136,33 @@ func TestLinesAreHeardWhole(t *testing.T) {
 	}
 }
 
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	const everything = "         0          0 4294967295\n"
+	const remapped = "         0     100000      65536\n     70000       5000          2\n"
+	for _, c := range []struct {
+		table string
+		id    uint32
+		want  uint32
+		ok    bool
+	}{
+		{everything, 1000, 1000, true},
+		{everything, 4294967294, 4294967294, true},
+		{remapped, 0, 100000, true},
+		{remapped, 1000, 101000, true},
+		{remapped, 65535, 165535, true},
+		{remapped, 65536, 0, false},
+		{remapped, 70001, 5001, true},
+		{remapped, 70002, 0, false},
+		{"", 1, 0, false},
+		{"no table", 1, 0, false},
+	} {
+		if got, ok := outside(c.table, c.id); got != c.want || ok != c.ok {
+			t.Errorf("%d in %q is %d, %v", c.id, c.table, got, ok)
+		}
+	}
+}
+
 func TestPack(t *testing.T) {
 	t.Parallel()
 	archive, err := pack([]byte("program"))
@@ -150,5 +183,27 @@ func TestPack(t *testing.T) {
 	}
 	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("there is more in it: %v", err)
+	}
+}
+
+func TestWord(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		err  error
+		code exit.Code
+		want string
+	}{
+		{"an interrupt", fmt.Errorf("running: %w", context.Canceled), exit.Interrupted, "the next run goes on"},
+		{"a data folder that is none", exit.Errorf(exit.Unusable, "it is no folder"), exit.Unusable, "it is no folder"},
+		{"no Go to build with", exit.Errorf(exit.Missing, "building: no go"), exit.Missing, ByRoot},
+		{"the engine's refusal", &run.Error{Stderr: "docker: no such mount", Err: errors.New("exit status 125")}, exit.Failed, "engine: no such mount; " + ByRoot},
+		{"no result", errors.New("it ended without a result"), exit.Failed, "without a result"},
+	} {
+		err := exit.Outermost(word("/data", c.err))
+		var coded *exit.Error
+		if !errors.As(err, &coded) || coded.Code != c.code || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v", c.name, err)
+		}
 	}
 }

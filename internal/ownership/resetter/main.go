@@ -48,6 +48,7 @@ type options struct {
 	inode         uint64
 	folders       []string
 	existing      bool
+	maps          bool
 }
 
 // parse reads the command line; what is wrong with it goes to stderr, too.
@@ -69,8 +70,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return nil
 	})
 	flags.BoolVar(&o.existing, "existing", false, "with -ensure: make nothing, and say how many are missing")
+	flags.BoolVar(&o.maps, "maps", false, "only say which IDs of the machine those here are")
 	if err := flags.Parse(args); err != nil {
 		return o, exit.Errorf(exit.Unusable, "reading the command line: %w", err)
+	}
+	if o.maps {
+		return o, nil
 	}
 	const most = 1<<32 - 2 // 1<<32 - 1 is (uid_t)-1, which chown(2) reads as "leave it"
 	if o.folder == "" || flags.NArg() > 0 || uid == 0 || gid == 0 || uid > most || gid > most {
@@ -85,6 +90,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.maps {
+		return maps(stdout)
+	}
 	if err := o.same(); err != nil {
 		return err
 	}
@@ -92,6 +100,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return ensure(o, stdout)
 	}
 	return reset(ctx, o, stdout)
+}
+
+// maps says how the user namespace that this process is in translates IDs.
+func maps(stdout io.Writer) error {
+	uid, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return exit.Errorf(exit.Failed, "reading the map of UIDs: %w", err)
+	}
+	gid, err := os.ReadFile("/proc/self/gid_map")
+	if err != nil {
+		return exit.Errorf(exit.Failed, "reading the map of GIDs: %w", err)
+	}
+	return ownership.Message{IDs: &ownership.IDMaps{UID: string(uid), GID: string(gid)}}.Say(stdout)
 }
 
 // same refuses a folder that is another one than the caller sees under its name, as an

@@ -1,0 +1,62 @@
+package reset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
+)
+
+// view is how a container sees owners.
+type view struct {
+	// userns is the value of docker's --userns; "" for the engine's default.
+	userns string
+	// owner is the owner in that view.
+	owner ownership.Owner
+}
+
+// view returns the view in which a container can set owner on everything. Usually, and on
+// a rootless engine, that is the one that the services have. An engine with userns-remap
+// would show what belongs to anybody it does not map, such as whoever copied a song into
+// the folder, as nobody's, and forbid its container to change it. There the container
+// gets the machine's view, and the owner is the one that the app user is on the machine.
+func (r Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.Owner) (view, error) {
+	if e.Server.Remapped() != engine.UsernsRemapped {
+		return view{owner: owner}, nil
+	}
+	var ids *ownership.IDMaps
+	err := r.contain(ctx, e, job{user: "0:0", args: []string{"-maps"}}, func(m ownership.Message) { ids = m.IDs })
+	if err == nil && ids == nil {
+		err = errors.New("the container did not say")
+	}
+	if err != nil {
+		return view{}, fmt.Errorf("asking which IDs the engine maps: %w", err)
+	}
+	uid, known := outside(ids.UID, owner.UID)
+	gid, knownGroup := outside(ids.GID, owner.GID)
+	if !known || !knownGroup {
+		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %d:%d (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
+			owner.UID, owner.GID, strings.Join(strings.Fields(ids.UID), " "))
+	}
+	r.UI.Note("the engine is userns-remapped: its %d:%d is this machine's %d:%d", owner.UID, owner.GID, uid, gid)
+	return view{userns: "host", owner: ownership.Owner{UID: uid, GID: gid}}, nil
+}
+
+// outside translates an ID by the text of a uid_map or gid_map: lines of the first ID
+// inside, the first one outside, and how many there are (user_namespaces(7)).
+func outside(table string, id uint32) (uint32, bool) {
+	for line := range strings.Lines(table) {
+		var inner, outer, count uint64
+		if _, err := fmt.Sscan(line, &inner, &outer, &count); err != nil {
+			continue
+		}
+		if at := uint64(id); at >= inner && at-inner < count {
+			return uint32(outer + at - inner), true //nolint:gosec // the kernel's tables have 32-bit IDs
+		}
+	}
+	return 0, false
+}
