@@ -42,7 +42,7 @@ type job struct {
 }
 
 // inEngine resets in a container.
-func (r Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (ownership.Summary, error) {
+func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (ownership.Summary, error) {
 	v, err := r.view(ctx, e, req.Owner)
 	if err != nil {
 		return ownership.Summary{}, err
@@ -75,7 +75,7 @@ func (r Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (
 // ensureInEngine makes folders by way of the engine. Root in the container sets those
 // that are there; it could not make others in folders that are not root's, having no
 // capability for that. The app user, with none at all, makes those in its own folders.
-func (r Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data string, folders []string, owner ownership.Owner) error {
+func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data string, folders []string, owner ownership.Owner) error {
 	v, err := r.view(ctx, e, owner)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func ids(o ownership.Owner) []string {
 // contain runs the resetter in a container and hands on what it says. When ctx ends the
 // container does, too: the docker command passes the signal on, and what it leaves is
 // removed.
-func (r Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(ownership.Message)) error {
+func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(ownership.Message)) error {
 	if j.data != "" {
 		if err := isFolder(j.data); err != nil {
 			return err

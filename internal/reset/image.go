@@ -27,7 +27,7 @@ const (
 // the engine has none. The command is inside, not mounted: a container then sees nothing
 // of this machine but the data folder, and it works where the engine cannot see the
 // checkout.
-func (r Resetter) image(ctx context.Context, e *engine.Engine) (string, error) {
+func (r *Resetter) image(ctx context.Context, e *engine.Engine) (string, error) {
 	kit := tools.Kit{Home: r.Home, Runner: r.Runner, UI: r.UI}
 	path, err := kit.BuildOwn(ctx, tools.Resetter(), e.Server.GoArch())
 	if err != nil {

@@ -24,7 +24,7 @@ type view struct {
 // would show what belongs to anybody it does not map, such as whoever copied a song into
 // the folder, as nobody's, and forbid its container to change it. There the container
 // gets the machine's view, and the owner is the one that the app user is on the machine.
-func (r Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.Owner) (view, error) {
+func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.Owner) (view, error) {
 	if e.Server.Remapped() != engine.UsernsRemapped {
 		return view{owner: owner}, nil
 	}
@@ -42,7 +42,7 @@ func (r Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.Ow
 		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %d:%d (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
 			owner.UID, owner.GID, strings.Join(strings.Fields(ids.UID), " "))
 	}
-	r.UI.Note("the engine is userns-remapped: its %d:%d is this machine's %d:%d", owner.UID, owner.GID, uid, gid)
+	r.note("the engine is userns-remapped: its %d:%d is this machine's %d:%d", owner.UID, owner.GID, uid, gid)
 	return view{userns: "host", owner: ownership.Owner{UID: uid, GID: gid}}, nil
 }
 

@@ -12,6 +12,7 @@ package reset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,6 +39,8 @@ type Resetter struct {
 	UI *term.UI
 	// EUID is who this process is (os.Geteuid); -1 where users have no numbers.
 	EUID int
+
+	told map[string]bool // notes that were given
 }
 
 // Request is one reset.
@@ -55,7 +58,7 @@ type Request struct {
 // Reset sets owners and modes. What could not be set is in the Summary; the error is
 // about the reset as a whole, and names a command line for root (exit.Failed) where
 // neither this user nor an engine can do it.
-func (r Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, error) {
+func (r *Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, error) {
 	e, noEngine := r.look(ctx)
 	switch remapped := remapping(e); {
 	case ctx.Err() != nil:
@@ -86,17 +89,30 @@ func (r Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, er
 }
 
 // explain says why the engine does it.
-func (r Resetter) explain(remapped string) {
+func (r *Resetter) explain(remapped string) {
 	if remapped != "" {
-		r.UI.Note("the engine is %s: its containers have other IDs than this machine, so one of them sets the owners", remapped)
+		r.note("the engine is %s: its containers have other IDs than this machine, so one of them sets the owners", remapped)
 		return
 	}
-	r.UI.Note("this user may not give files away, the engine may: a container sets the owners")
+	r.note("this user may not give files away, the engine may: a container sets the owners")
+}
+
+// note gives a note once: making folders and resetting them are one thing to the user.
+func (r *Resetter) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if r.told[text] {
+		return
+	}
+	if r.told == nil {
+		r.told = make(map[string]bool)
+	}
+	r.told[text] = true
+	r.UI.Note("%s", text)
 }
 
 // Ensure makes the folders of a project with the owner and ownership.FolderMode, parents
 // first, the data folder being the first. root is the project's folder.
-func (r Resetter) Ensure(ctx context.Context, root string, folders []string, owner ownership.Owner) error {
+func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, owner ownership.Owner) error {
 	e, noEngine := r.look(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -142,7 +158,7 @@ func isFolder(data string) error {
 }
 
 // look asks for the engine; which versions its parts have does not matter here.
-func (r Resetter) look(ctx context.Context) (*engine.Engine, error) {
+func (r *Resetter) look(ctx context.Context) (*engine.Engine, error) {
 	e, err := engine.Look(ctx, engine.Options{Runner: r.Runner, Environ: r.Environ, Home: r.Home})
 	if err != nil {
 		return nil, err
@@ -158,7 +174,7 @@ func remapping(e *engine.Engine) string {
 }
 
 // direct resets in this process.
-func (r Resetter) direct(ctx context.Context, req Request, dry bool) (ownership.Summary, error) {
+func (r *Resetter) direct(ctx context.Context, req Request, dry bool) (ownership.Summary, error) {
 	progress := r.UI.Progress(label(req, dry), 0, term.Count)
 	defer progress.Done()
 	return ownership.ResetBelow(ctx, ownership.Request{Folder: req.Data, Owner: req.Owner, DryRun: dry, Seen: progress.Set}, req.Below)

@@ -40,8 +40,9 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	if p.Data == "" {
 		return noData(p)
 	}
+	resetter := t.resetter(p)
 	if !o.DryRun {
-		if err := t.prepare(ctx, p); err != nil {
+		if err := resetter.Ensure(ctx, p.Root, p.Folders, owner(p)); err != nil {
 			return err
 		}
 	}
@@ -50,7 +51,7 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 		return err
 	}
 	start := time.Now()
-	sum, err := t.resetter(p).Reset(ctx, reset.Request{Data: p.Data, Below: below, Owner: owner(p), DryRun: o.DryRun})
+	sum, err := resetter.Reset(ctx, reset.Request{Data: p.Data, Below: below, Owner: owner(p), DryRun: o.DryRun})
 	if err != nil {
 		return err
 	}
@@ -82,8 +83,8 @@ func verdict(sum ownership.Summary) error {
 	}
 }
 
-func (t Target) resetter(p *project.Project) reset.Resetter {
-	return reset.Resetter{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI, EUID: os.Geteuid()}
+func (t Target) resetter(p *project.Project) *reset.Resetter {
+	return &reset.Resetter{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI, EUID: os.Geteuid()}
 }
 
 // noData is the error of a target that needs a data folder in a project without one.

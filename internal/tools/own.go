@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
@@ -69,7 +70,7 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goarch string) (string, error)
 	for i, folder := range folders {
 		err = k.buildOwn(ctx, o, goarch, filepath.Join(folder, base+key))
 		if err == nil {
-			dropOlder(folder, base, key)
+			dropOlder(folder, base)
 			return filepath.Join(folder, base+key), nil
 		}
 		if !engine.Unwritable(err) || i == len(folders)-1 {
@@ -134,14 +135,17 @@ func (k Kit) buildOwn(ctx context.Context, o Own, goarch, path string) error {
 	return os.Rename(out, path)
 }
 
-// dropOlder removes the builds of older source.
-func dropOlder(folder, base, key string) {
+// keptFor is how long the build of older source stays: a process may be using it.
+const keptFor = 24 * time.Hour
+
+// dropOlder removes builds of older source.
+func dropOlder(folder, base string) {
 	found, err := filepath.Glob(filepath.Join(folder, base+"*"))
 	if err != nil {
 		return // only a bad pattern
 	}
 	for _, path := range found {
-		if filepath.Base(path) != base+key {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > keptFor {
 			_ = os.Remove(path) // another one's build may stay
 		}
 	}

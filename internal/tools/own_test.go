@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
@@ -82,8 +83,17 @@ func TestAnOwnProgramIsBuiltWhenItsSourceChanges(t *testing.T) {
 	if third := build(); third == first {
 		t.Error("not built again after a change")
 	}
+	if _, err := os.Stat(first); err != nil {
+		t.Errorf("the older build is gone while it may be in use: %v", err)
+	}
+	yesterday := time.Now().Add(-25 * time.Hour)
+	if err := os.Chtimes(first, yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	write("cmd/main.go", "package main\n\nfunc main() { println(1) }\n")
+	build()
 	if _, err := os.Stat(first); err == nil {
-		t.Error("the older build is still there")
+		t.Error("yesterday's build is still there")
 	}
 	write("cmd/main.go", "no Go\n")
 	if _, err := kit.BuildOwn(t.Context(), own, "amd64"); err == nil {
