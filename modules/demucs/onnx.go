@@ -37,7 +37,7 @@ func (o *onnx) Ready() error {
 		return fmt.Errorf("looking for the model weights: %w", err)
 	}
 	if !place.Exists(o.cli) {
-		return fmt.Errorf("the separation engine is missing: there is no %s in the image; run `mage build -module=demucs -force`", o.cli)
+		return fmt.Errorf("the separation engine is missing: there is no %s in the image; run `mage build -module=demucs`", o.cli)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (w *worker) ready() error {
 		return err
 	}
 	if _, err := exec.LookPath(w.settings.ffmpeg); err != nil {
-		return fmt.Errorf("ffmpeg is missing in the image (%w); run `mage build -module=demucs -force`", err)
+		return fmt.Errorf("ffmpeg is missing in the image (%w); run `mage build -module=demucs`", err)
 	}
 	return w.engine.Ready()
 }
