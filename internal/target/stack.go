@@ -72,15 +72,6 @@ func (t Target) Down(ctx context.Context) error {
 	return s.Down(ctx)
 }
 
-// Status prints how the services are.
-func (t Target) Status(ctx context.Context, asJSON bool) error {
-	s, err := t.stack(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Status(ctx, asJSON)
-}
-
 // Logs prints the logs of one service, or of all for "".
 func (t Target) Logs(ctx context.Context, service string, follow bool) error {
 	s, err := t.stack(ctx)
