@@ -13,7 +13,7 @@ import (
 func Up(ctx context.Context,
 	replicas *int, // number of demucs workers; each takes one track at a time
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Up(ctx, value(replicas)) })
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Up(ctx, replicas) })
 }
 
 // Down stops the pipeline and removes its containers; data, images and model stay.

@@ -22,11 +22,19 @@ func ToolsFolder(home string) string { return filepath.Join(home, ".im2", "tools
 // withOwnPlugins returns environ with DOCKER_CONFIG set to a folder of the project's
 // own when setup has built plugins, and environ itself otherwise.
 func withOwnPlugins(home string, environ []string) ([]string, error) {
-	own, err := filepath.Glob(filepath.Join(ToolsFolder(home), "docker-*"))
-	if err != nil || len(own) == 0 {
-		return environ, nil //nolint:nilerr // the only error is that of a bad pattern
+	var own []string
+	for name, path := range wanted(ToolsFolder(home), "") {
+		if strings.HasPrefix(name, "docker-") {
+			own = append(own, path)
+		}
 	}
-	theirs := userConfig(environ)
+	if len(own) == 0 {
+		return environ, nil
+	}
+	theirs, err := filepath.Abs(userConfig(environ)) // links would be relative to the mirror
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, "placing the Docker configuration folder: %w", err)
+	}
 	// One for each configuration: root's and another user's must not mix.
 	sum := sha256.Sum256([]byte(theirs))
 	ours := filepath.Join(home, ".im2", "docker", hex.EncodeToString(sum[:4]))

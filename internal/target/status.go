@@ -33,7 +33,7 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 	}
 	jobs, err := underway(ctx, s.Project)
 	if err != nil {
-		return err
+		t.UI.Note("the jobs are not shown: %v", err) // how the services are is worth telling all the same
 	}
 	if asJSON {
 		return t.UI.JSON(status{Project: s.Project.Name(), Services: services, Jobs: jobs})

@@ -39,8 +39,7 @@ func (t Target) Lint(ctx context.Context) error {
 		return err
 	}
 	for _, system := range []string{"darwin", "windows"} {
-		os := []string{"GOOS=" + system, "CGO_ENABLED=0"}
-		if err := t.with(os...).inHome(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./..."); err != nil {
+		if err := t.with("GOOS="+system, "CGO_ENABLED=0").inHome(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./..."); err != nil {
 			return err
 		}
 	}
