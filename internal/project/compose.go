@@ -63,10 +63,10 @@ func loadCompose(ctx context.Context, root string, s Settings) (*types.Project, 
 		return nil, exit.Errorf(exit.Unusable, "reading the Compose file in %s: %w", root, err)
 	}
 	compose, err := options.LoadProject(ctx)
+	if ctx.Err() != nil { // asked here, since the loader may not have
+		return nil, ctx.Err()
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		return nil, exit.Errorf(exit.Unusable, "reading the Compose file %s: %w. \"docker compose config\" shows it as Compose reads it",
 			strings.Join(options.ConfigPaths, ", "), err)
 	}
