@@ -20,17 +20,20 @@ import (
 // commands are what scripts can use beside testscript's own; CONTRIBUTING.md lists them.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"project": cmdProject,
-		"cleanup": cmdCleanup,
-		"expect":  cmdExpect,
-		"json":    cmdJSON,
-		"waitfor": cmdWaitFor,
-		"hostile": cmdHostile,
-		"music":   cmdMusic,
-		"mp3":     cmdMP3,
-		"stems":   cmdStems,
-		"owned":   cmdOwned,
-		"nonroot": cmdNonRoot,
+		"project":  cmdProject,
+		"cleanup":  cmdCleanup,
+		"expect":   cmdExpect,
+		"json":     cmdJSON,
+		"waitfor":  cmdWaitFor,
+		"hostile":  cmdHostile,
+		"music":    cmdMusic,
+		"mp3":      cmdMP3,
+		"stems":    cmdStems,
+		"owned":    cmdOwned,
+		"as":       cmdAs,
+		"checkout": cmdCheckout,
+		"tree":     cmdTree,
+		"nonroot":  cmdNonRoot,
 	}
 }
 

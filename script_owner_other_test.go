@@ -4,7 +4,12 @@ package im2_test
 
 import "github.com/rogpeppe/go-internal/testscript"
 
-// cmdOwned needs numeric owners, which only Unix has.
-func cmdOwned(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Fatalf("owned: files have no UID and GID on this system")
+// What is about numeric owners is there on Unix only.
+func cmdOwned(ts *testscript.TestScript, _ bool, _ []string)    { noOwners(ts) }
+func cmdAs(ts *testscript.TestScript, _ bool, _ []string)       { noOwners(ts) }
+func cmdCheckout(ts *testscript.TestScript, _ bool, _ []string) { noOwners(ts) }
+func cmdTree(ts *testscript.TestScript, _ bool, _ []string)     { noOwners(ts) }
+
+func noOwners(ts *testscript.TestScript) {
+	ts.Fatalf("files have no UID and GID on this system")
 }

@@ -10,12 +10,14 @@ import (
 
 // ResetPermissions (reset-permissions) gives pipeline-data the app user as owner, 755 and 644.
 // Missing folders are made first. No link is followed; what is right already is not
-// written. Exit code 1 when something could not be set.
+// written. What this user may not change is changed through the Docker engine, where the
+// user may use that. Exit code 1 when something could not be set.
 func ResetPermissions(ctx context.Context,
 	dryRun *bool, // only count what would change
 	json *bool, // print the summary as JSON
+	path *string, // only this folder in the data folder
 ) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
-		return t.ResetPermissions(ctx, value(dryRun), value(json))
+		return t.ResetPermissions(ctx, target.Reset{DryRun: value(dryRun), JSON: value(json), Path: value(path)})
 	})
 }

@@ -106,6 +106,21 @@ func (s Server) GoArch() string {
 	}
 }
 
+// Remapped is how the engine gives other IDs to what its containers do than they see
+// themselves: "rootless", "userns-remapped", or "" when it does not. Where it does, the
+// app user of a container is another one on this machine.
+func (s Server) Remapped() string {
+	for _, option := range s.SecurityOptions {
+		switch name, _, _ := strings.Cut(option, ","); name {
+		case "name=rootless":
+			return "rootless"
+		case "name=userns":
+			return "userns-remapped"
+		}
+	}
+	return ""
+}
+
 // Find returns the engine, or an error that wraps ErrNotInstalled, ErrNotAnswering,
 // ErrDenied or ErrTooOld and names the command that mends it; its exit code is exit.Missing.
 func Find(ctx context.Context, o Options) (*Engine, error) {

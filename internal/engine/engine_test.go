@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,24 @@ func TestGoArch(t *testing.T) {
 	for kernel, want := range map[string]string{"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "riscv64": "riscv64"} {
 		if got := (Server{Architecture: kernel}).GoArch(); got != want {
 			t.Errorf("%s is %q, want %q", kernel, got, want)
+		}
+	}
+}
+
+func TestRemapped(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		options []string
+		want    string
+	}{
+		{nil, ""},
+		{[]string{"name=apparmor", "name=seccomp,profile=default"}, ""},
+		{[]string{"name=seccomp,profile=builtin", "name=userns"}, "userns-remapped"},
+		{[]string{"name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"}, "rootless"},
+	}
+	for _, c := range cases {
+		if got := (Server{SecurityOptions: c.options}).Remapped(); got != c.want {
+			t.Errorf("%q is %q, want %q", c.options, got, c.want)
 		}
 	}
 }
@@ -124,5 +143,44 @@ func TestOwnPluginsLeaveTheUsersConfigurationAlone(t *testing.T) {
 	check(filepath.Join(ours, pluginFolder), map[string]string{"docker-compose": compose})
 	if after := targets(t, user); len(after) != len(before)+1 {
 		t.Errorf("the user's folder changed: %v, before %v", after, before)
+	}
+}
+
+// Root's checkout is closed for writing; what a user needs goes to the user's cache.
+func TestAnotherUsersCheckout(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("skipped: root may write everywhere; the scenario reset-permissions-member is about another user")
+	}
+	home, user := t.TempDir(), t.TempDir()
+	compose := touch(t, filepath.Join(ToolsFolder(home), "docker-compose-v5.6.0"))
+	built := filepath.Join(home, ".im2")
+	if err := os.Chmod(built, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(built, 0o700) }) // or the test's folder cannot be removed
+	got, err := withOwnPlugins(home, []string{"HOME=" + user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := userConfig(got)
+	if !strings.HasPrefix(ours, UserFolder(home, []string{"HOME=" + user})) {
+		t.Errorf("the configuration is in %s", ours)
+	}
+	if found := targets(t, filepath.Join(ours, pluginFolder)); found["docker-compose"] != compose {
+		t.Errorf("got %v", found)
+	}
+}
+
+func TestUserFolder(t *testing.T) {
+	t.Parallel()
+	for _, environ := range [][]string{nil, {"HOME="}, {"XDG_CACHE_HOME=relative"}} {
+		if got := UserFolder("/checkout", environ); got != "" {
+			t.Errorf("%q leads to %q", environ, got)
+		}
+	}
+	a, b := UserFolder("/a", []string{"XDG_CACHE_HOME=" + t.TempDir()}), UserFolder("/b", []string{"XDG_CACHE_HOME=" + t.TempDir()})
+	if a == "" || filepath.Base(a) == filepath.Base(b) {
+		t.Errorf("two checkouts share %q and %q", a, b)
 	}
 }

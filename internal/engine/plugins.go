@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -16,18 +18,10 @@ import (
 // pluginFolder is Docker's name of the folder for command-line plugins.
 const pluginFolder = "cli-plugins"
 
-// ToolsFolder is where "mage setup" puts the plugins that it builds.
-func ToolsFolder(home string) string { return filepath.Join(home, ".im2", "tools") }
-
 // withOwnPlugins returns environ with DOCKER_CONFIG set to a folder of the project's
 // own when setup has built plugins, and environ itself otherwise.
 func withOwnPlugins(home string, environ []string) ([]string, error) {
-	var own []string
-	for name, path := range wanted(ToolsFolder(home), "") {
-		if strings.HasPrefix(name, "docker-") {
-			own = append(own, path)
-		}
-	}
+	own := ownPlugins(home, environ)
 	if len(own) == 0 {
 		return environ, nil
 	}
@@ -37,8 +31,14 @@ func withOwnPlugins(home string, environ []string) ([]string, error) {
 	}
 	// One for each configuration: root's and another user's must not mix.
 	sum := sha256.Sum256([]byte(theirs))
-	ours := filepath.Join(home, ".im2", "docker", hex.EncodeToString(sum[:4]))
-	if err := link(ours, theirs, own); err != nil {
+	name := filepath.Join("docker", hex.EncodeToString(sum[:4]))
+	ours := filepath.Join(home, ".im2", name)
+	err = link(ours, theirs, own)
+	if user := UserFolder(home, environ); Unwritable(err) && user != "" {
+		ours = filepath.Join(user, name)
+		err = link(ours, theirs, own)
+	}
+	if err != nil {
 		return nil, exit.Errorf(exit.Missing,
 			"using the tools in %s: %w. The folder must be writable for who runs mage: \"sudo chown -R $(id -u) %s\"",
 			ToolsFolder(home), err, filepath.Join(home, ".im2"))
@@ -48,17 +48,12 @@ func withOwnPlugins(home string, environ []string) ([]string, error) {
 
 // userConfig is the Docker configuration folder that the user's own commands use.
 func userConfig(environ []string) string {
-	var home, config string
-	for _, entry := range environ {
-		switch name, value, _ := strings.Cut(entry, "="); name {
-		case "DOCKER_CONFIG":
-			config = value
-		case "HOME", "USERPROFILE":
-			home = value
-		}
-	}
-	if config != "" {
+	if config := lookup(environ, "DOCKER_CONFIG"); config != "" {
 		return config
+	}
+	home := lookup(environ, "HOME")
+	if runtime.GOOS == "windows" {
+		home = lookup(environ, "USERPROFILE")
 	}
 	return filepath.Join(home, ".docker")
 }
@@ -72,7 +67,7 @@ func link(ours, theirs string, own []string) error {
 		return err
 	}
 	plugins := wanted(filepath.Join(theirs, pluginFolder), "")
-	for _, path := range own {
+	for _, path := range slices.Backward(own) { // the checkout's win
 		plugins[pluginName(path)] = path
 	}
 	return mirror(filepath.Join(ours, pluginFolder), plugins)

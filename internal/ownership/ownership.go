@@ -1,16 +1,22 @@
 // Package ownership gives the data folder the owner and the modes that every service
 // agrees on: the app user's UID and GID, 755 for folders, 644 for files.
 //
-// No symbolic link is ever followed, and nothing outside of the folder is reached: all
-// steps are relative to an open os.Root. An entry that is right already is not written.
+// It is made to be run as root on a folder that others write to meanwhile. No symbolic
+// link is ever followed, nothing outside of the folder is reached or changed, mounts in
+// it are not crossed, and an entry that is right already is not written.
+//
+// On Linux (the files *_linux.go) an entry that is right costs one statx, and one that is
+// wrong is changed through a descriptor that was pinned to it and looked at again, so
+// that no renaming or linking by others can lead the change elsewhere. Other systems have
+// a plain walk relative to an open [os.Root] (plain.go); on Windows, where files have no
+// numeric owner, nothing is changed.
 package ownership
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
+	"math"
 	"path/filepath"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -28,67 +34,146 @@ type Owner struct {
 	UID, GID uint32
 }
 
+// check refuses owners that nobody can mean. 4294967295 is -1 to chown(2), which then
+// leaves the owner as it is: the reset would claim to have done what it did not.
+func (o Owner) check(root bool) error {
+	if o.UID == math.MaxUint32 || o.GID == math.MaxUint32 {
+		return exit.Errorf(exit.Unusable, "giving files to %d:%d: 4294967295 means \"leave as it is\" to the system, not an owner", o.UID, o.GID)
+	}
+	if !root && (o.UID == 0 || o.GID == 0) {
+		return exit.Errorf(exit.Unusable, "giving files to %d:%d: root shall not own data that services work on", o.UID, o.GID)
+	}
+	return nil
+}
+
+// Skip is a reason for which an entry is left alone by design.
+type Skip string
+
+// The entries that are left alone. Each of them is a Problem, too.
+const (
+	// SkipHardLink is a file with another name outside of the folder, or one whose
+	// names could not be proven to be all inside: changing it would change that, too.
+	SkipHardLink Skip = "hard_link"
+	// SkipMount is a mount, of a folder or of a single file, inside of the folder.
+	SkipMount Skip = "mount"
+	// SkipDevice is a device node with another owner: who owns it, owns the device.
+	SkipDevice Skip = "device"
+	// SkipImmutable and SkipAppendOnly are wrong entries with that attribute (chattr +i
+	// and +a), which forbids changes even to root.
+	SkipImmutable  Skip = "immutable"
+	SkipAppendOnly Skip = "append_only"
+	// SkipDeep is a folder below MaxDepth.
+	SkipDeep Skip = "too_deep"
+	// SkipBusy is an entry that others kept replacing.
+	SkipBusy Skip = "busy"
+)
+
+// MaxDepth is how many folders may lie inside of one another. More is only found where
+// someone wants the walk to take forever: reopening a folder costs time in proportion to
+// its depth.
+const MaxDepth = 1 << 16
+
+// MaxProblems is how many Problems a Summary lists; the rest is only counted.
+const MaxProblems = 1000
+
 // Problem is an entry that could not be set right.
 type Problem struct {
-	// Path is relative to the folder that was reset.
+	// Path is relative to the folder that was reset. It has the bytes of the names as
+	// they are, newlines and invalid UTF-8 included: show it with %q. Beyond 4,096 bytes
+	// its middle is left out ("/.../").
 	Path string `json:"path"`
 	// Reason says why.
 	Reason string `json:"reason"`
+	// Skip is set where the entry was left alone by design, and empty where setting it
+	// failed.
+	Skip Skip `json:"skip,omitempty"`
 }
 
 // Summary counts what a reset saw and did.
 type Summary struct {
 	// Seen is the number of entries, the folder itself included.
 	Seen int64 `json:"seen"`
-	// Owner and Mode count the entries of which that was changed (or would be, dry).
+	// Owner and Mode count the entries of which that was changed (or would be, dry). A
+	// file with several names counts once.
 	Owner int64 `json:"changed_owner"`
 	Mode  int64 `json:"changed_mode"`
 	// Vanished counts entries that went away between listing and looking.
 	Vanished int64 `json:"vanished"`
-	// Problems are the entries that could not be set right.
+	// Skipped counts the entries that were left alone by design, by reason; never nil.
+	Skipped map[Skip]int64 `json:"skipped"`
+	// Problems are the entries that could not be set right, by path: the first
+	// MaxProblems that were found. They include those counted in Skipped.
 	Problems []Problem `json:"problems"`
+	// MoreProblems counts the problems beyond those listed.
+	MoreProblems int64 `json:"more_problems"`
+}
+
+// ProblemCount is the number of all problems, listed or not.
+func (s Summary) ProblemCount() int64 { return int64(len(s.Problems)) + s.MoreProblems }
+
+// Request is one reset.
+type Request struct {
+	// Folder is reset all the way down.
+	Folder string
+	// Owner is whom everything shall belong to. 4294967295 is refused, and 0 without
+	// AllowRoot.
+	Owner Owner
+	// AllowRoot permits an Owner with UID or GID 0.
+	AllowRoot bool
+	// DryRun counts without changing anything.
+	DryRun bool
+	// Seen is called with the number of entries so far, a few times a second; may be
+	// nil. The calls come one at a time, on Linux from a goroutine of their own; the last
+	// one has returned when Reset does.
+	Seen func(n int64)
+	// Workers is how many threads look at entries at once; 0 chooses by the number of
+	// processors. Linux only.
+	Workers int
+}
+
+// Reset sets owner and modes of the folder and everything in it. Entries that could not
+// be set are in the Summary; the error is about the reset as a whole: a folder or owner
+// that cannot be used ([exit.Unusable], nothing was changed), a read-only file system
+// that has something to change, or the end of ctx. The Summary then counts what was done
+// until there; the next run does the rest.
+func Reset(ctx context.Context, req Request) (Summary, error) {
+	none := Summary{Skipped: map[Skip]int64{}, Problems: []Problem{}}
+	if err := req.Owner.check(req.AllowRoot); err != nil {
+		return none, err
+	}
+	folder, err := CheckFolder(req.Folder)
+	if err != nil {
+		return none, err
+	}
+	req.Folder = folder
+	return reset(ctx, req)
 }
 
 // Ensure makes the folders, parents first, with the owner and FolderMode. Only the
 // folders themselves are looked at, not what is in them. root is an existing folder
 // above all of them.
 func Ensure(root string, folders []string, owner Owner) error {
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		return exit.Errorf(exit.Unusable, "opening the project's folder: %w", err)
+	if err := owner.check(true); err != nil {
+		return err
 	}
-	defer r.Close() //nolint:errcheck // only read
+	paths := make([]string, 0, len(folders))
 	for _, folder := range folders {
 		rel, err := filepath.Rel(root, folder)
-		if err != nil {
-			return exit.Errorf(exit.Unusable, "placing %s below %s: %w", folder, root, err)
+		if err != nil || !filepath.IsLocal(rel) {
+			return exit.Errorf(exit.Unusable, "preparing %s: it is not below %s", folder, root)
 		}
-		if err := ensure(r, rel, owner); err != nil {
-			return wordEnsure(folder, owner, err)
+		if err := refuse(folder); err != nil {
+			return err
 		}
+		paths = append(paths, rel)
 	}
-	return nil
-}
-
-func ensure(r *os.Root, rel string, owner Owner) error {
-	// 0700 until it belongs to whom it shall: nobody else gets in meanwhile.
-	if err := r.Mkdir(rel, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	info, err := r.Lstat(rel)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return errNoFolder
-	}
-	_, err = set(r, rel, info, owner, false)
-	return err
+	return ensure(root, paths, owner)
 }
 
 // errNoFolder is returned when something else stands where a folder must be.
 var errNoFolder = errors.New("it is not a folder (a link to one does not count: a container could have made it)")
 
+// wordEnsure says what went wrong with a folder, and what to do.
 func wordEnsure(folder string, owner Owner, err error) error {
 	if errors.Is(err, errNoFolder) {
 		return exit.Errorf(exit.Unusable, "preparing %s: %w; move it away, then try again", folder, err)
@@ -98,113 +183,4 @@ func wordEnsure(folder string, owner Owner, err error) error {
 			folder, owner.UID, owner.GID, err, owner.UID, owner.GID, folder)
 	}
 	return exit.Errorf(exit.Failed, "preparing %s: %w", folder, err)
-}
-
-// Request is one reset.
-type Request struct {
-	// Folder is reset all the way down.
-	Folder string
-	// Owner is whom everything shall belong to.
-	Owner Owner
-	// DryRun counts without changing anything.
-	DryRun bool
-	// Seen is called now and then with the number of entries so far; may be nil.
-	Seen func(n int64)
-}
-
-// Reset sets owner and modes of the folder and everything in it. Entries that could not
-// be set are in the Summary; the error is about the reset as a whole.
-func Reset(ctx context.Context, req Request) (Summary, error) {
-	r, err := os.OpenRoot(req.Folder)
-	if err != nil {
-		return Summary{}, exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
-	}
-	defer r.Close()                                           //nolint:errcheck // nothing was written through it
-	w := &walk{req: req, sum: Summary{Problems: []Problem{}}} // a list in JSON, too, where it is empty
-	info, err := r.Lstat(".")
-	if err != nil {
-		return Summary{}, exit.Errorf(exit.Unusable, "looking at %s: %w", req.Folder, err)
-	}
-	w.entry(r, ".", ".", info)
-	err = w.folder(ctx, r, ".")
-	return w.sum, err
-}
-
-// walk is the state of one reset.
-type walk struct {
-	req Request
-	sum Summary
-}
-
-// folder visits what is in r; at is its path for messages.
-func (w *walk) folder(ctx context.Context, r *os.Root, at string) error {
-	dir, err := r.Open(".")
-	if err != nil {
-		w.problem(at, err)
-		return nil
-	}
-	defer dir.Close() //nolint:errcheck // only read
-	for {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("resetting %s: %w; the next run goes on", w.req.Folder, err)
-		}
-		entries, err := dir.ReadDir(1024)
-		for _, e := range entries {
-			if err := w.visit(ctx, r, filepath.Join(at, e.Name()), e.Name()); err != nil {
-				return err
-			}
-		}
-		if err != nil || len(entries) == 0 {
-			return nil // io.EOF; an unreadable folder was a problem when it was opened
-		}
-	}
-}
-
-func (w *walk) visit(ctx context.Context, r *os.Root, at, name string) error {
-	info, err := r.Lstat(name)
-	if err != nil {
-		w.problem(at, err)
-		return nil
-	}
-	w.entry(r, at, name, info)
-	if !info.IsDir() {
-		return nil
-	}
-	sub, err := r.OpenRoot(name)
-	if err != nil {
-		w.problem(at, err)
-		return nil
-	}
-	defer sub.Close() //nolint:errcheck // nothing was written through it
-	return w.folder(ctx, sub, at)
-}
-
-func (w *walk) entry(r *os.Root, at, name string, info fs.FileInfo) {
-	w.sum.Seen++
-	if w.req.Seen != nil && w.sum.Seen%1024 == 0 {
-		w.req.Seen(w.sum.Seen)
-	}
-	changed, err := set(r, name, info, w.req.Owner, w.req.DryRun)
-	if changed.owner {
-		w.sum.Owner++
-	}
-	if changed.mode {
-		w.sum.Mode++
-	}
-	if err != nil {
-		w.problem(at, err)
-	}
-}
-
-// problem records an entry that could not be set, or counts one that is gone.
-func (w *walk) problem(at string, err error) {
-	if errors.Is(err, fs.ErrNotExist) {
-		w.sum.Vanished++
-		return
-	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err // the path is said already
-	}
-	w.sum.Problems = append(w.sum.Problems, Problem{Path: at, Reason: err.Error()})
 }

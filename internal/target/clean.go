@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/reset"
 )
 
 // Clean removes what was built: the compiled services and the project's images, and with
@@ -20,12 +21,15 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 	if err != nil {
 		return err
 	}
-	if err := t.cleanImages(ctx, p); err != nil {
+	if err := t.cleanImages(ctx, p, withTools); err != nil {
 		return err
 	}
 	paths := image.Builder{Project: p}.Programs(p.Built())
 	if withTools {
 		paths = append(paths, filepath.Join(t.Home, ".im2"))
+		if user := engine.UserFolder(t.Home, t.Environ); user != "" {
+			paths = append(paths, user)
+		}
 	}
 	for _, path := range paths {
 		if _, err := os.Lstat(path); err != nil {
@@ -42,9 +46,9 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 	return nil
 }
 
-// cleanImages removes the images of the project's own modules. Without an engine there
-// is none to remove.
-func (t Target) cleanImages(ctx context.Context, p *project.Project) error {
+// cleanImages removes the images of the project's own modules, and with withTools those
+// that reset permissions. Without an engine there is none to remove.
+func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools bool) error {
 	// Removing needs neither Compose nor Buildx, so their versions do not matter.
 	e, err := engine.Look(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
 	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) {
@@ -53,6 +57,11 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project) error {
 	}
 	if err != nil {
 		return err
+	}
+	if withTools {
+		if err := reset.RemoveImages(ctx, e, ""); err != nil {
+			return err
+		}
 	}
 	for _, name := range p.Built() {
 		built := p.Image(name)

@@ -35,7 +35,7 @@ func (t Target) DemucsCache(ctx context.Context, fetch bool) error {
 	if cacheFolder(p) == "" {
 		return exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache (a folder of the data folder at ...%s)", workers, p.Name(), cacheMount)
 	}
-	if err := prepare(p); err != nil {
+	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
 	if !fetch {
@@ -135,7 +135,7 @@ func (t Target) Separate(ctx context.Context, file string, asJSON bool) error {
 		return noData(p)
 	}
 	if _, err := os.Stat(file); err == nil { // for a song that is not there nothing is made
-		if err := prepare(p); err != nil {
+		if err := t.prepare(ctx, p); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,8 @@ package target
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -9,14 +11,25 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/reset"
 )
 
 // problemsShown is how many entries that could not be set are named.
 const problemsShown = 10
 
+// Reset are the flags of ResetPermissions.
+type Reset struct {
+	// DryRun only counts.
+	DryRun bool
+	// JSON prints the summary as JSON.
+	JSON bool
+	// Path is the only folder to reset, as the user named it; "" for all.
+	Path string
+}
+
 // ResetPermissions gives the data folder and everything in it the app user as owner and
-// 755 or 644 as mode. With dry it only counts.
-func (t Target) ResetPermissions(ctx context.Context, dry, asJSON bool) error {
+// 755 or 644 as mode.
+func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	p, err := t.project(ctx)
 	if err != nil {
 		return err
@@ -24,27 +37,35 @@ func (t Target) ResetPermissions(ctx context.Context, dry, asJSON bool) error {
 	if p.Data == "" {
 		return noData(p)
 	}
-	if !dry {
-		if err := prepare(p); err != nil {
+	if !o.DryRun {
+		if err := t.prepare(ctx, p); err != nil {
 			return err
 		}
 	}
-	start := time.Now()
-	sum, err := ownership.Reset(ctx, ownership.Request{Folder: p.Data, Owner: owner(p), DryRun: dry})
+	below, err := reset.Below(p.Root, p.Data, o.Path)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	start := time.Now()
+	sum, err := t.resetter(p).Reset(ctx, reset.Request{Data: p.Data, Below: below, Owner: owner(p), DryRun: o.DryRun})
+	if err != nil {
+		return err
+	}
+	if o.JSON {
 		if err := t.UI.JSON(sum); err != nil {
 			return err
 		}
 	} else {
-		t.tell(p.Rel(p.Data), owner(p), sum, time.Since(start), dry)
+		t.tell(p.Rel(filepath.Join(p.Data, below)), owner(p), sum, time.Since(start), o.DryRun)
 	}
 	if n := len(sum.Problems); n > 0 {
-		return exit.Errorf(exit.Failed, "%s could not be set right; \"sudo env PATH=$PATH mage reset-permissions\" may", entries(int64(n)))
+		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", entries(int64(n)), reset.ByRoot)
 	}
 	return nil
+}
+
+func (t Target) resetter(p *project.Project) reset.Resetter {
+	return reset.Resetter{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI, EUID: os.Geteuid()}
 }
 
 // noData is the error of a target that needs a data folder in a project without one.

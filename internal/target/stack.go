@@ -29,7 +29,7 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 		return err
 	}
 	// Before Compose: what is missing then would be made by the engine, for root.
-	if err := prepare(p); err != nil {
+	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
 	if _, err := t.builder(p, e).Build(ctx); err != nil {
@@ -55,11 +55,11 @@ func scale(p *project.Project, replicas *int) (stack.UpOptions, error) {
 }
 
 // prepare makes the data folders, with the app user as their owner.
-func prepare(p *project.Project) error {
+func (t Target) prepare(ctx context.Context, p *project.Project) error {
 	if p.Data == "" {
 		return nil
 	}
-	return ownership.Ensure(p.Root, p.Folders, owner(p))
+	return t.resetter(p).Ensure(ctx, p.Root, p.Folders, owner(p))
 }
 
 func owner(p *project.Project) ownership.Owner {

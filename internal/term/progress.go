@@ -20,6 +20,9 @@ const (
 	Percent
 	// Seconds shows the time since the start; for steps whose end is unknown.
 	Seconds
+	// Count is a number of entries, shown with how many there were a second; for steps
+	// whose end is unknown.
+	Count
 )
 
 // Progress is one long step: a bar on a terminal, a line every few seconds elsewhere.
@@ -41,7 +44,7 @@ type Progress struct {
 }
 
 // Progress starts the display of a step. total is in unit (0 when unknown, ignored for
-// Seconds). Done must be called.
+// Seconds and Count). Done must be called.
 func (u *UI) Progress(label string, total int64, unit Unit) *Progress {
 	p := &Progress{ui: u, label: label, unit: unit, total: total, start: time.Now(), stop: make(chan struct{})}
 	if u.live {
@@ -58,7 +61,7 @@ func (p *Progress) Set(done int64) {
 	p.mu.Lock()
 	p.done = done
 	p.mu.Unlock()
-	if p.bar != nil && p.unit != Seconds {
+	if p.bar != nil && p.bounded() {
 		p.bar.SetCurrent(done)
 	}
 }
@@ -68,10 +71,13 @@ func (p *Progress) SetTotal(total int64) {
 	p.mu.Lock()
 	p.total = total
 	p.mu.Unlock()
-	if p.bar != nil && p.unit != Seconds {
+	if p.bar != nil && p.bounded() {
 		p.bar.SetTotal(total, false)
 	}
 }
+
+// bounded reports whether the unit has a total to be reached.
+func (p *Progress) bounded() bool { return p.unit == Bytes || p.unit == Percent }
 
 // Done ends the display, whatever was reached. Calling it again does nothing.
 func (p *Progress) Done() {
@@ -91,6 +97,8 @@ func (p *Progress) startBar() {
 	switch p.unit {
 	case Seconds:
 		p.bar = p.container.AddSpinner(0, mpb.PrependDecorators(name, decor.Elapsed(decor.ET_STYLE_GO)))
+	case Count:
+		p.bar = p.container.AddSpinner(0, mpb.PrependDecorators(name, decor.Any(func(decor.Statistics) string { return p.counted() })))
 	case Percent:
 		p.bar = p.container.AddBar(p.total, mpb.PrependDecorators(name),
 			mpb.AppendDecorators(decor.Percentage(), decor.Name("  "), decor.Elapsed(decor.ET_STYLE_GO)))
@@ -124,6 +132,8 @@ func (p *Progress) line() string {
 	switch {
 	case p.unit == Seconds:
 		return fmt.Sprintf("%s: %s so far", p.label, elapsed)
+	case p.unit == Count:
+		return p.label + ": " + p.counted()
 	case p.unit == Bytes && total > 0:
 		return fmt.Sprintf("%s: %s of %s (%d %%)", p.label, size(done), size(total), done*100/total)
 	case p.unit == Bytes:
@@ -131,6 +141,15 @@ func (p *Progress) line() string {
 	default:
 		return fmt.Sprintf("%s: %d %% after %s", p.label, done*100/max(total, 1), elapsed)
 	}
+}
+
+// counted is the state of a Count: "1,234,567 entries, 812,345/s".
+func (p *Progress) counted() string {
+	p.mu.Lock()
+	done := p.done
+	p.mu.Unlock()
+	rate := float64(done) / max(time.Since(p.start).Seconds(), 0.001)
+	return fmt.Sprintf("%s entries, %s/s", humanize.Comma(done), humanize.Comma(int64(rate)))
 }
 
 func size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }

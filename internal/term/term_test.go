@@ -63,11 +63,20 @@ func TestProgressLine(t *testing.T) {
 		{"percent", Percent, 40, 100, "x: 40 % after 0s"},
 		{"percent without a total", Percent, 0, 0, "x: 0 % after 0s"},
 		{"time", Seconds, 0, 0, "x: 0s so far"},
+		{"entries", Count, 0, 0, "x: 0 entries, 0/s"},
 	}
 	for _, c := range cases {
 		p := &Progress{ui: ui, label: "x", unit: c.unit, start: time.Now(), done: c.done, total: c.total}
 		if got := p.line(); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+func TestACountHasARate(t *testing.T) {
+	t.Parallel()
+	p := &Progress{label: "x", unit: Count, start: time.Now().Add(-10 * time.Second), done: 12_345_670}
+	if got := p.line(); !strings.HasPrefix(got, "x: 12,345,670 entries, 1,23") || !strings.HasSuffix(got, "/s") {
+		t.Errorf("got %q", got)
 	}
 }

@@ -1,0 +1,107 @@
+//go:build linux
+
+// Command contender is what "mage bench" runs beside ours: walks as other programs do
+// them, and the small process that measures a command. A process is charged with its
+// parent's memory at the fork, so the parent must be smaller than the targets are.
+//
+//	contender measure COMMAND [ARG ...]    runs it; prints a bench.Figures as JSON
+//	contender podman FOLDER UID GID        lstat; lchown where the owner is another
+//	contender kubernetes FOLDER UID GID    lstat, lchown, chmod, for every entry
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/im2-audio/im2/internal/run"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := do(ctx, os.Args[1:]); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:forbidigo,gocritic // a main package may; the signals end with the process
+	}
+}
+
+func do(ctx context.Context, args []string) error {
+	if len(args) > 1 && args[0] == "measure" {
+		return measure(ctx, args[1:])
+	}
+	if len(args) != 4 {
+		return fmt.Errorf("wrong use: contender measure COMMAND, or contender podman|kubernetes FOLDER UID GID")
+	}
+	uid, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(args[3])
+	if err != nil {
+		return err
+	}
+	switch args[0] {
+	case "podman":
+		return filepath.Walk(args[1], podman(uid, gid))
+	case "kubernetes":
+		return filepath.Walk(args[1], kubernetes(uid, gid))
+	}
+	return fmt.Errorf("wrong use: no contender %q", args[0])
+}
+
+// figures has the shape of bench.Figures, which is not imported to stay small.
+type figures struct {
+	Seconds    float64 `json:"seconds"`
+	CPUSeconds float64 `json:"cpu_seconds"`
+	PeakMemory int64   `json:"peak_memory_bytes"`
+}
+
+func measure(ctx context.Context, args []string) error {
+	u, err := run.Measure(ctx, run.Cmd{Name: args[0], Args: args[1:], Stderr: os.Stderr})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(figures{u.Wall.Seconds(), u.CPU.Seconds(), u.PeakMemory})
+}
+
+// podman is the shape of podman's ":U" (containers/common, pkg/chown): by name, the owner
+// alone, and only where it is another.
+func podman(uid, gid int) filepath.WalkFunc {
+	return func(path string, info fs.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == uid && int(stat.Gid) == gid {
+			return nil
+		}
+		return os.Lchown(path, uid, gid)
+	}
+}
+
+// kubernetes is the shape of the kubelet's fsGroup (pkg/volume, changePermissionsRecursively):
+// by name, every entry written, with our modes in place of its mask.
+func kubernetes(uid, gid int) filepath.WalkFunc {
+	return func(path string, info fs.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := os.Lchown(path, uid, gid); err != nil {
+			return err
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return nil
+		}
+		mode := fs.FileMode(0o644)
+		if info.IsDir() {
+			mode = 0o755
+		}
+		return os.Chmod(path, mode)
+	}
+}

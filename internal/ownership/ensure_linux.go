@@ -1,0 +1,77 @@
+package ownership
+
+import (
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+func ensure(root string, folders []string, owner Owner) error {
+	s := newSys(probe())
+	defer s.close(s.self)
+	// The operator may have mounted a folder of its own somewhere; containers cannot.
+	s.resolve &^= unix.RESOLVE_NO_XDEV
+	top, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "opening the project's folder: %s: %w", root, err)
+	}
+	defer s.close(top)
+	for _, folder := range folders {
+		if err := s.ensureOne(top, folder, owner); err != nil {
+			return wordEnsure(filepath.Join(root, folder), owner, err)
+		}
+	}
+	return nil
+}
+
+// ensureOne makes and sets the folder rel below top. It goes there name by name: a link
+// in the place of any of them ends it.
+func (s *sys) ensureOne(top int, rel string, owner Owner) error {
+	at := top
+	defer func() {
+		if at != top {
+			s.close(at)
+		}
+	}()
+	names := strings.Split(rel, "/")
+	for i, text := range names {
+		name := append([]byte(text), 0)
+		if i == len(names)-1 {
+			// 0700 until it belongs to whom it shall: nobody else gets in meanwhile.
+			if err := unix.Mkdirat(at, text, 0o700); err != nil && err != unix.EEXIST {
+				return err
+			}
+		}
+		next, errno := s.open(at, name, asPin|unix.O_DIRECTORY)
+		if errno == unix.ENOTDIR || errno == unix.ELOOP {
+			return errNoFolder
+		}
+		if errno != 0 {
+			return errno
+		}
+		if i == len(names)-1 {
+			err := s.setOne(next, owner, at, name)
+			s.close(next)
+			return err
+		}
+		if at != top {
+			s.close(at)
+		}
+		at = next
+	}
+	return nil
+}
+
+func (s *sys) setOne(fd int, owner Owner, dir int, name []byte) error {
+	var st unix.Statx_t
+	if errno := s.look(fd, &st); errno != 0 {
+		return errno
+	}
+	if _, errno := s.give(fd, owner, dir, name, &st); errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package ownership
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// inode is which file, folder or other thing something is.
+type inode struct{ dev, ino uint64 }
+
+// identity is an inode in one state: every link, unlink, rename or change of it gives it
+// another change time, as long as the one seen is settled.
+type identity struct {
+	inode
+	sec         int64
+	nsec, nlink uint32
+}
+
+func identify(st *unix.Statx_t) identity {
+	return identity{
+		inode: inode{dev: uint64(st.Dev_major)<<32 | uint64(st.Dev_minor), ino: st.Ino},
+		sec:   st.Ctime.Sec, nsec: st.Ctime.Nsec, nlink: st.Nlink,
+	}
+}
+
+// settled reports whether a change after now would be given another change time than id
+// has. It is the "racily clean" rule of Git's index: up to Linux 6.12, and on some file
+// systems after that, the time only moves on with the timer tick, at most 10 ms, and on
+// those with 128-byte ext inodes once a second. Two states of an inode that look the same
+// may then differ, unless the time they share had passed before the first was seen.
+func (id identity) settled(now time.Time, local bool) bool {
+	return id.unsettled(now, local) <= 0
+}
+
+// unsettled is how long to wait from now until id is settled.
+func (id identity) unsettled(now time.Time, local bool) time.Duration {
+	after := 50 * time.Millisecond
+	if !local || id.nsec == 0 {
+		after = 3 * time.Second // another machine's clock, or whole seconds
+	}
+	return after - now.Sub(time.Unix(id.sec, int64(id.nsec)))
+}
+
+// hasLocalTimes reports whether the file system of fd stamps changes with this machine's
+// clock and knows of every change, since nobody else can make one.
+func hasLocalTimes(fd int) bool {
+	var fs unix.Statfs_t
+	if unix.Fstatfs(fd, &fs) != nil {
+		return false
+	}
+	switch uint32(fs.Type) { //nolint:gosec // magic numbers of 32 bits, sign-extended on some processors
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.F2FS_SUPER_MAGIC,
+		unix.OVERLAYFS_SUPER_MAGIC:
+		return true
+	default:
+		return false
+	}
+}
+
+// need is what an entry must be given.
+type need struct{ owner, mode bool }
+
+func (n need) nothing() bool { return n == need{} }
+
+// modeBits are the bits of a mode that are set: permissions, set-ID and sticky.
+const modeBits = 0o7777
+
+// wantMode is what the entry's mode shall be, if it has one to be set: links have none,
+// and pipes, sockets and devices are not data. A set-group-ID folder stays one, as with
+// GNU chmod 755.
+func wantMode(mode uint16) (uint32, bool) {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return uint32(FolderMode) | uint32(mode)&unix.S_ISGID, true
+	case unix.S_IFREG:
+		return uint32(FileMode), true
+	default:
+		return 0, false
+	}
+}
+
+// needs compares an entry with what it shall be. It is what nearly all of the time
+// outside of the kernel goes into.
+func (o Owner) needs(st *unix.Statx_t) need {
+	n := need{owner: st.Uid != o.UID || st.Gid != o.GID}
+	if want, has := wantMode(st.Mode); has {
+		n.mode = uint32(st.Mode)&modeBits != want
+	}
+	return n
+}
+
+// leave says whether an entry that needs something is to be left alone, and why.
+func leave(st *unix.Statx_t) (Skip, string) {
+	has := st.Attributes & st.Attributes_mask
+	format := st.Mode & unix.S_IFMT
+	switch {
+	case format == unix.S_IFCHR || format == unix.S_IFBLK:
+		return SkipDevice, "it is a device: who owns it may use the device"
+	case has&unix.STATX_ATTR_IMMUTABLE != 0:
+		return SkipImmutable, "it is immutable (see lsattr); \"chattr -i\" ends that"
+	case has&unix.STATX_ATTR_APPEND != 0:
+		return SkipAppendOnly, "it is append-only (see lsattr); \"chattr -a\" ends that"
+	default:
+		return "", ""
+	}
+}
+
+func isFolder(st *unix.Statx_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
+
+// isMount reports whether st is the root of a mount: seen by its attribute (Linux 5.8),
+// or else by another device number than that of the folder it is in, which tells nothing
+// of a bind mount within one file system. Only openat2 makes this needless.
+func isMount(st *unix.Statx_t, parent uint64) bool {
+	if st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 {
+		return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+	}
+	return identify(st).dev != parent
+}

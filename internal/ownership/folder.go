@@ -1,0 +1,95 @@
+package ownership
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// CheckFolder is the rule about which folders may be reset, and returns the folder's path
+// without symbolic links. It refuses with [exit.Unusable]: what is missing, no folder or a
+// symbolic link (a container could have put it there), the root, a folder of the system,
+// and home folders and what lies above them. Only the path's last part may not be a link:
+// how one gets there is the operator's business.
+func CheckFolder(folder string) (string, error) {
+	if folder == "" {
+		return "", exit.Errorf(exit.Unusable, "choosing the folder to reset: none is named")
+	}
+	abs, err := filepath.Abs(folder)
+	if err != nil {
+		return "", exit.Errorf(exit.Unusable, "finding the folder to reset: %w", err)
+	}
+	info, err := os.Lstat(abs)
+	if err != nil {
+		return "", exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
+	}
+	if !info.IsDir() {
+		return "", exit.Errorf(exit.Unusable, "resetting %s: %w; move it away, then try again", abs, errNoFolder)
+	}
+	parent, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return "", exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
+	}
+	path := filepath.Join(parent, filepath.Base(abs))
+	if err := refuse(path); err != nil {
+		return "", err
+	}
+	// The same folder under another name, such as a bind mount of it.
+	for _, other := range []string{string(filepath.Separator), home()} {
+		if there, err := os.Stat(other); err == nil && os.SameFile(info, there) {
+			return "", exit.Errorf(exit.Unusable, "resetting %s: it is the same folder as %s", path, other)
+		}
+	}
+	return path, nil
+}
+
+// refuse is the part of the rule that needs only the path.
+func refuse(path string) error {
+	path = filepath.Clean(path)
+	at := strings.Split(strings.TrimPrefix(path, string(filepath.Separator)), string(filepath.Separator))
+	switch {
+	case filepath.Dir(path) == path:
+		return exit.Errorf(exit.Unusable, "resetting %s: it is the root of the file system", path)
+	case !filepath.IsAbs(path) || filepath.Separator != '/':
+		return nil
+	case slices.Contains(systemTrees(), at[0]):
+		return exit.Errorf(exit.Unusable, "resetting %s: it belongs to the system", path)
+	case slices.Contains(systemFolders(), path):
+		return exit.Errorf(exit.Unusable, "resetting %s: it is a folder of the system", path)
+	case len(at) == 2 && (at[0] == "home" || at[0] == "Users"): // also another user's, as under sudo
+		return exit.Errorf(exit.Unusable, "resetting %s: it is a home folder", path)
+	}
+	if rel, err := filepath.Rel(path, home()); err == nil && filepath.IsLocal(rel) {
+		return exit.Errorf(exit.Unusable, "resetting %s: your home folder %s is in it", path, home())
+	}
+	return nil
+}
+
+// home is the user's home folder, or a path that is no folder's where there is none.
+func home() string {
+	if h, err := os.UserHomeDir(); err == nil && filepath.IsAbs(h) {
+		return filepath.Clean(h)
+	}
+	return filepath.Join(os.DevNull, "none")
+}
+
+// systemTrees are the folders in the root of which everything below is the system's.
+func systemTrees() []string {
+	return []string{"bin", "boot", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "System", "Library", "Applications"}
+}
+
+// systemFolders are folders in which data may lie, but which are not data (hier(7)).
+func systemFolders() []string {
+	return []string{
+		"/dev", "/home", "/lost+found", "/media", "/mnt", "/nix", "/opt", "/private", "/root", "/run", "/snap", "/srv",
+		"/tmp", "/usr", "/var", "/Users", "/Volumes",
+		"/dev/shm", "/run/lock", "/run/user",
+		"/usr/bin", "/usr/include", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/local", "/usr/sbin",
+		"/usr/share", "/usr/src", "/usr/local/bin", "/usr/local/lib", "/usr/local/sbin",
+		"/var/backups", "/var/cache", "/var/lib", "/var/lib/docker", "/var/log", "/var/mail", "/var/opt", "/var/run",
+		"/var/spool", "/var/tmp", "/private/etc", "/private/tmp", "/private/var",
+	}
+}

@@ -1,0 +1,243 @@
+package ownership
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// suspect is an entry that was seen to be wrong.
+type suspect struct {
+	name    []byte
+	id      identity
+	settled bool // see identity.settled
+}
+
+const (
+	// batch is how many wrong entries share one fence.
+	batch = 64
+	// tries is how often an entry is looked at that others keep changing.
+	tries = 4
+)
+
+// entry looks at name in dir. It is all that is done for an entry that is right.
+func (w *worker) entry(n *node, dir int, name []byte) {
+	if errno := w.lookAt(dir, name, &w.st); errno != 0 {
+		w.fail(n, name, errno)
+		return
+	}
+	if isFolder(&w.st) {
+		w.folder(n, name)
+		return
+	}
+	w.seen++
+	if w.st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0 {
+		w.mount(n, name)
+		return
+	}
+	if w.req.Owner.needs(&w.st).nothing() {
+		return
+	}
+	w.wrong(n, dir, name)
+}
+
+// wrong deals with an entry that w.st shows to be wrong: now, if that needs no change,
+// or else together with others.
+func (w *worker) wrong(n *node, dir int, name []byte) {
+	if skip, why := leave(&w.st); skip != "" {
+		w.skip(n, name, skip, why)
+		return
+	}
+	id := identify(&w.st)
+	if w.req.DryRun {
+		if id.nlink > 1 {
+			w.sighted(n, name, id, &w.st)
+		} else {
+			w.changed(w.req.Owner.needs(&w.st))
+		}
+		return
+	}
+	w.suspects = append(w.suspects, suspect{name: name, id: id, settled: id.settled(time.Now(), w.local)})
+	if len(w.suspects) == batch {
+		w.flush(n, dir)
+	}
+}
+
+// flush sets the entries of n that were found wrong.
+//
+// The danger is a hard link: somebody links a foreign file into the folder, we pin it,
+// and it is unlinked before we look at the link count, which then says 1: it seems to
+// have no other name but the one in the folder. Three facts together exclude that:
+//
+//   - looked at by name before it was pinned (s) and by the pin after (p), it is the same
+//     inode with the same link count, 1, and the same change time, and that time is
+//     settled: no link was made or removed in between;
+//   - it was pinned by its name in this folder, so that name was one of its links then,
+//   - or in the middle of being unlinked, with the count lowered but the name not gone
+//     yet; but since the count did not change after s, such an unlink had begun before
+//     s, and all of those were over after the fence, which lies between s and the pin.
+//
+// So the name was the only link. Where a fact is missing, worker.certain asks for more.
+func (w *worker) flush(n *node, dir int) {
+	if len(w.suspects) == 0 {
+		return
+	}
+	fenced := w.fence(dir, w.suspects[0].name)
+	for _, s := range w.suspects {
+		if w.queue.stopped.Load() {
+			break
+		}
+		w.mend(n, dir, s, fenced)
+	}
+	w.suspects = w.suspects[:0]
+}
+
+// mend sets one wrong entry, trying again where it is changed by others meanwhile.
+func (w *worker) mend(n *node, dir int, s suspect, fenced bool) {
+	for range tries {
+		if !w.attempt(n, dir, s, fenced) {
+			return
+		}
+		if errno := w.lookAt(dir, s.name, &w.st); errno != 0 {
+			w.fail(n, s.name, errno)
+			return
+		}
+		if !isFolder(&w.st) && w.req.Owner.needs(&w.st).nothing() {
+			return
+		}
+		s.id = identify(&w.st)
+		s.settled = s.id.settled(time.Now(), w.local)
+		fenced = w.fence(dir, s.name)
+	}
+	w.skip(n, s.name, SkipBusy, "it was changed again and again while it was looked at")
+}
+
+// attempt pins the entry and decides by what is pinned alone. True asks for another try.
+func (w *worker) attempt(n *node, dir int, s suspect, fenced bool) bool {
+	fd, errno := w.retry(func() (int, unix.Errno) { return w.pin(dir, s.name) })
+	if errno != 0 {
+		w.fail(n, s.name, errno)
+		return false
+	}
+	defer w.close(fd)
+	p := &w.pinned
+	if errno := w.look(fd, p); errno != 0 {
+		w.fail(n, s.name, errno)
+		return false
+	}
+	switch {
+	case isFolder(p):
+		w.folder(n, s.name)
+		return false
+	case !w.openat2 && isMount(p, n.inode.dev):
+		w.mount(n, s.name)
+		return false
+	case w.req.Owner.needs(p).nothing():
+		return false
+	}
+	if skip, why := leave(p); skip != "" {
+		w.skip(n, s.name, skip, why)
+		return false
+	}
+	if identify(p) != s.id {
+		return true
+	}
+	if p.Nlink > 1 && !s.settled {
+		if w.settle(s.id) {
+			return true
+		}
+		w.skip(n, s.name, SkipHardLink, "it has other names and was changed a moment ago; run this again")
+		return false
+	}
+	if (!s.settled || !fenced || w.guard || !w.local) && !w.certain(fd, dir, s) {
+		return true
+	}
+	if p.Nlink > 1 {
+		w.sighted(n, s.name, s.id, p)
+		return false
+	}
+	w.change(n, s.name, fd, dir, p)
+	return false
+}
+
+// certain makes sure that what fd is pinned to is still called s.name, after everything
+// that was going on when it was looked at is over. It is asked where the change time
+// tells nothing or nothing hinders others from linking to foreign files (the sysctl
+// fs.protected_hardlinks).
+func (w *worker) certain(fd, dir int, s suspect) bool {
+	w.fence(dir, s.name)
+	return w.still(fd, dir, s.name, s.id, &w.st)
+}
+
+// settle waits until id is settled. False if the walk has waited too often already:
+// somebody may do nothing but change files to keep it waiting.
+func (w *worker) settle(id identity) bool {
+	for {
+		left := id.unsettled(time.Now(), w.local)
+		if left <= 0 {
+			return true
+		}
+		if w.queue.stopped.Load() || w.waits.Add(1) > maxWaits {
+			return false
+		}
+		time.Sleep(min(left, 100*time.Millisecond))
+	}
+}
+
+// maxWaits is how many times, of up to 100 ms, a walk waits for change times to settle.
+const maxWaits = 100
+
+// change gives what fd is open on or pinned to, seen as st, what it needs; or, dry, only
+// counts. The owner comes first: the kernel clears the set-user-ID bits in the same call,
+// so that no moment exists in which such a file belongs to its new owner. False if that
+// failed; it is reported then.
+func (w *worker) change(n *node, name []byte, fd, dir int, st *unix.Statx_t) bool {
+	need := w.req.Owner.needs(st)
+	if need.nothing() {
+		return true
+	}
+	if skip, why := leave(st); skip != "" {
+		w.skip(n, name, skip, why)
+		return false
+	}
+	if w.req.DryRun {
+		w.changed(need)
+		return true
+	}
+	done, errno := w.give(fd, w.req.Owner, dir, name, st)
+	w.changed(done)
+	if errno != 0 {
+		w.refused(n, name, errno, st)
+		return false
+	}
+	return true
+}
+
+func (w *worker) changed(what need) {
+	if what.owner {
+		w.owner++
+	}
+	if what.mode {
+		w.mode++
+	}
+}
+
+// give sets owner and mode where they are wrong, and returns what it did.
+func (s *sys) give(fd int, o Owner, dir int, name []byte, st *unix.Statx_t) (need, unix.Errno) {
+	var done need
+	todo := o.needs(st)
+	if todo.owner {
+		if errno := s.chown(fd, o); errno != 0 {
+			return done, errno
+		}
+		done.owner = true
+	}
+	if todo.mode {
+		mode, _ := wantMode(st.Mode)
+		if errno := s.chmod(fd, mode, dir, name, st); errno != 0 {
+			return done, errno
+		}
+		done.mode = true
+	}
+	return done, 0
+}

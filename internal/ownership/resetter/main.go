@@ -1,0 +1,171 @@
+//go:build linux
+
+// Command resetter resets owners and modes of a folder: ownership.Reset as a static
+// program of its own, for a container of the engine that has nothing else in it, and for
+// measuring the whole process.
+//
+// What it says on standard output are ownership.Messages, one a line. It exits with 0
+// when everything is right now, 1 when something could not be set, 2 when it was used
+// wrongly, and 130 when it was interrupted.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := exit.Outermost(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	var coded *exit.Error
+	if !errors.As(err, &coded) {
+		return
+	}
+	_, _ = fmt.Fprintln(os.Stderr, err)
+	os.Exit(int(coded.Code)) //nolint:forbidigo,gocritic // a main package may; the signals end with the process
+}
+
+// options are the command line.
+type options struct {
+	folder, below string
+	owner         ownership.Owner
+	dry           bool
+	every         time.Duration
+	inode         uint64
+	folders       []string
+	existing      bool
+}
+
+// parse reads the command line; what is wrong with it goes to stderr, too.
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	var uid, gid uint64
+	flags := flag.NewFlagSet("resetter", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.folder, "folder", "", "the folder to reset")
+	flags.StringVar(&o.below, "below", ".", "reset only this folder in it")
+	flags.Uint64Var(&uid, "uid", 0, "the owner's UID")
+	flags.Uint64Var(&gid, "gid", 0, "the owner's GID")
+	flags.BoolVar(&o.dry, "dry-run", false, "only count")
+	flags.DurationVar(&o.every, "progress", 0, "say this often how many entries were seen; 0 for never")
+	flags.Uint64Var(&o.inode, "inode", 0, "refuse another folder than the one with this inode number")
+	flags.Func("ensure", "do not walk, but make this folder in the folder and set it; may be repeated", func(name string) error {
+		o.folders = append(o.folders, name)
+		return nil
+	})
+	flags.BoolVar(&o.existing, "existing", false, "with -ensure: make nothing, and say how many are missing")
+	if err := flags.Parse(args); err != nil {
+		return o, exit.Errorf(exit.Unusable, "reading the command line: %w", err)
+	}
+	const most = 1<<32 - 2 // 1<<32 - 1 is (uid_t)-1, which chown(2) reads as "leave it"
+	if o.folder == "" || flags.NArg() > 0 || uid == 0 || gid == 0 || uid > most || gid > most {
+		return o, exit.Errorf(exit.Unusable, "wrong use: -folder, -uid and -gid are needed, the IDs from 1 to %d, and nothing behind the flags", uint32(most))
+	}
+	o.owner = ownership.Owner{UID: uint32(uid), GID: uint32(gid)}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	if err := o.same(); err != nil {
+		return err
+	}
+	if len(o.folders) > 0 {
+		return ensure(o, stdout)
+	}
+	return reset(ctx, o, stdout)
+}
+
+// same refuses a folder that is another one than the caller sees under its name, as an
+// engine on another machine would mount it.
+func (o options) same() error {
+	if o.inode == 0 {
+		return nil
+	}
+	var stat syscall.Stat_t
+	if err := syscall.Stat(o.folder, &stat); err != nil {
+		return exit.Errorf(exit.Unusable, "looking at %s: %w", o.folder, err)
+	}
+	if stat.Ino != o.inode {
+		return exit.Errorf(exit.Unusable, "the engine sees another folder of that name than this machine does; run this where the engine runs")
+	}
+	return nil
+}
+
+func reset(ctx context.Context, o options, stdout io.Writer) error {
+	request := ownership.Request{Folder: filepath.Join(o.folder, o.below), Owner: o.owner, DryRun: o.dry}
+	quiet := func() {}
+	if o.every > 0 {
+		request.Seen, quiet = tell(stdout, o.every)
+	}
+	sum, err := ownership.Reset(ctx, request)
+	quiet()
+	if err != nil {
+		return err
+	}
+	if err := (ownership.Message{Summary: &sum}).Say(stdout); err != nil {
+		return err
+	}
+	if len(sum.Problems) > 0 {
+		return exit.Errorf(exit.Failed, "not everything could be set")
+	}
+	return nil
+}
+
+// tell returns a function to be told how many entries were seen, and another that ends
+// what it says of them every now and then.
+func tell(stdout io.Writer, every time.Duration) (seen func(int64), end func()) {
+	var count atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				_ = ownership.Message{Seen: count.Load()}.Say(stdout) // the result's line will tell of a closed pipe
+			}
+		}
+	}()
+	return count.Store, func() { close(stop); <-stopped }
+}
+
+// ensure makes the folders and sets them, parents first.
+func ensure(o options, stdout io.Writer) error {
+	var there []string
+	missing := 0
+	for _, name := range o.folders {
+		path := filepath.Join(o.folder, name)
+		if _, err := os.Lstat(path); o.existing && errors.Is(err, os.ErrNotExist) {
+			missing++
+			continue
+		}
+		there = append(there, path)
+	}
+	if err := ownership.Ensure(o.folder, there, o.owner); err != nil {
+		return err
+	}
+	if missing > 0 {
+		return ownership.Message{Missing: missing}.Say(stdout)
+	}
+	return nil
+}

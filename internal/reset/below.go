@@ -1,0 +1,75 @@
+package reset
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// errOutside is returned for a folder that is not in the data folder.
+var errOutside = errors.New("it is not in the data folder")
+
+// Below returns the folder that a user named as a path relative to the data folder. The
+// user may name it by an absolute path, as seen from the project's folder root
+// (pipeline-data/output), or as seen from the data folder (output). What is not in the
+// data folder, also by way of a link, is refused with exit.Unusable, and so is what is no
+// folder.
+func Below(root, data, named string) (string, error) {
+	if err := isFolder(data); err != nil {
+		return "", err
+	}
+	if named == "" {
+		return ".", nil
+	}
+	below, err := resolve(root, data, named)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", exit.Errorf(exit.Unusable, "-path=%s: there is no such folder in %s", named, data)
+	}
+	if err != nil {
+		return "", exit.Errorf(exit.Unusable, "-path=%s: %w (%s)", named, err, data)
+	}
+	return below, nil
+}
+
+func resolve(root, data, named string) (string, error) {
+	path := named
+	if !filepath.IsAbs(named) {
+		path = filepath.Join(root, named)
+		if _, ok := inside(data, path); !ok && !strings.Contains(named, "..") { // "x/.." is outside, not data
+			path = filepath.Join(data, named)
+		}
+	}
+	if _, ok := inside(data, path); !ok {
+		return "", errOutside
+	}
+	realData, err := filepath.EvalSymlinks(data)
+	if err != nil {
+		return "", err
+	}
+	realPath, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	below, ok := inside(realData, realPath)
+	if !ok {
+		return "", errOutside
+	}
+	info, err := os.Stat(realPath)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() {
+		return "", errors.New("it is not a folder")
+	}
+	return below, nil
+}
+
+// inside returns path relative to folder, and whether it is folder or below it.
+func inside(folder, path string) (string, bool) {
+	rel, err := filepath.Rel(folder, path)
+	return rel, err == nil && filepath.IsLocal(rel)
+}

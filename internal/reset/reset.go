@@ -1,0 +1,179 @@
+// Package reset has owners and modes set by whoever may do it: by this process where
+// that is enough, and otherwise by the engine, which can give files away for a user who
+// may talk to it.
+//
+// The engine runs the static command internal/ownership/resetter in a throwaway
+// container that has nothing but it and the data folder: no network, nothing writable
+// beside that folder, no capability but the three that the work needs. On an engine that
+// remaps IDs (rootless, userns-remap) that is the right way for root, too: only there do
+// the IDs mean what the services see.
+package reset
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// ByRoot is the command line that needs no engine.
+const ByRoot = `"sudo env PATH=$PATH mage reset-permissions"`
+
+// Resetter resets the data folder of one project.
+type Resetter struct {
+	// Home is the folder of the IM2 checkout.
+	Home string
+	// Environ is the environment of every command: the project's settings in force.
+	Environ []string
+	// Runner runs the commands.
+	Runner run.Runner
+	// UI is told what goes on.
+	UI *term.UI
+	// EUID is who this process is (os.Geteuid); -1 where users have no numbers.
+	EUID int
+}
+
+// Request is one reset.
+type Request struct {
+	// Data is the absolute path of the data folder.
+	Data string
+	// Below is the folder in it that is reset, as Below returns it; "." for all.
+	Below string
+	// Owner is whom everything shall belong to.
+	Owner ownership.Owner
+	// DryRun counts without changing anything.
+	DryRun bool
+}
+
+// Reset sets owners and modes. What could not be set is in the Summary; the error is
+// about the reset as a whole, and names a command line for root (exit.Failed) where
+// neither this user nor an engine can do it.
+func (r Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, error) {
+	e, noEngine := r.look(ctx)
+	switch remapped := remapping(e); {
+	case ctx.Err() != nil:
+		return ownership.Summary{}, ctx.Err()
+	case remapped != "":
+		r.explain(remapped)
+		return r.inEngine(ctx, e, req)
+	case r.EUID == 0:
+		return r.direct(ctx, req, req.DryRun)
+	}
+	found, err := r.direct(ctx, req, true)
+	if err != nil {
+		return found, err
+	}
+	switch w := decide(r.EUID, req.Owner, found); {
+	case w == nothing:
+		return found, nil
+	case req.DryRun && (len(found.Problems) == 0 || e == nil):
+		return found, nil // this user saw all of it, or nobody sees more
+	case w == directly:
+		return r.direct(ctx, req, false)
+	case noEngine != nil:
+		return found, exit.Errorf(exit.Failed, "resetting %s: this user may not give files to %d:%d, and the way through the engine is closed: %w; %s needs none",
+			req.Data, req.Owner.UID, req.Owner.GID, noEngine, ByRoot)
+	}
+	r.explain("")
+	return r.inEngine(ctx, e, req)
+}
+
+// explain says why the engine does it.
+func (r Resetter) explain(remapped string) {
+	if remapped != "" {
+		r.UI.Note("the engine is %s: its containers see other IDs than this machine, so one of them sets the owners", remapped)
+		return
+	}
+	r.UI.Note("this user may not give files away, the engine may: a container sets the owners")
+}
+
+// Ensure makes the folders of a project with the owner and ownership.FolderMode, parents
+// first, the data folder being the first. root is the project's folder.
+func (r Resetter) Ensure(ctx context.Context, root string, folders []string, owner ownership.Owner) error {
+	e, noEngine := r.look(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	remapped := remapping(e)
+	if remapped == "" {
+		err := ownership.Ensure(root, folders, owner)
+		if r.EUID == 0 || !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		if noEngine != nil {
+			return exit.Errorf(exit.Failed, "preparing %s: this user may not give its folders to %d:%d, and the way through the engine is closed: %w; %s needs none, or use your own IDs: \"mage setup -ids\"",
+				folders[0], owner.UID, owner.GID, noEngine, ByRoot)
+		}
+	}
+	data := folders[0]
+	if err := makeFolder(data); err != nil {
+		return err
+	}
+	r.explain(remapped)
+	return r.ensureInEngine(ctx, e, data, folders, owner)
+}
+
+// makeFolder makes the data folder itself, which no container could: its parent is not
+// mounted.
+func makeFolder(data string) error {
+	if err := os.Mkdir(data, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // ownership.FolderMode
+		return exit.Errorf(exit.Failed, "making the data folder: %w; %s may", err, ByRoot)
+	}
+	return isFolder(data)
+}
+
+// isFolder refuses what is no folder, and a link to one: a mount would follow it.
+func isFolder(data string) error {
+	info, err := os.Lstat(data)
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "looking at the data folder: %w", err)
+	}
+	if !info.IsDir() {
+		return exit.Errorf(exit.Unusable, "%s is not a folder (a link to one does not count); move it away, then try again", data)
+	}
+	return nil
+}
+
+// look asks for the engine; which versions its parts have does not matter here.
+func (r Resetter) look(ctx context.Context) (*engine.Engine, error) {
+	e, err := engine.Look(ctx, engine.Options{Runner: r.Runner, Environ: r.Environ, Home: r.Home})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func remapping(e *engine.Engine) string {
+	if e == nil {
+		return ""
+	}
+	return e.Server.Remapped()
+}
+
+// direct resets in this process.
+func (r Resetter) direct(ctx context.Context, req Request, dry bool) (ownership.Summary, error) {
+	folder, release, err := pin(req.Data, req.Below)
+	if err != nil {
+		return ownership.Summary{}, exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
+	}
+	defer release()
+	progress := r.UI.Progress(label(req, dry), 0, term.Count)
+	defer progress.Done()
+	return ownership.Reset(ctx, ownership.Request{Folder: folder, Owner: req.Owner, DryRun: dry, Seen: progress.Set})
+}
+
+// label is what the progress is called.
+func label(req Request, dry bool) string {
+	doing := "resetting "
+	if dry {
+		doing = "looking through "
+	}
+	return doing + filepath.Join(filepath.Base(req.Data), req.Below)
+}

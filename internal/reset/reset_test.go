@@ -1,0 +1,167 @@
+package reset
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
+)
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	owner := ownership.Owner{UID: 1001, GID: 1001}
+	problem := []ownership.Problem{{Path: "closed", Reason: "permission denied"}}
+	cases := []struct {
+		name  string
+		euid  int
+		found ownership.Summary
+		want  way
+	}{
+		{"everything is right", 1001, ownership.Summary{Seen: 9}, nothing},
+		{"everything is right and another's", 2000, ownership.Summary{Seen: 9}, nothing},
+		{"no numbers on this system", -1, ownership.Summary{Seen: 9}, nothing},
+		{"only modes, of one's own", 1001, ownership.Summary{Seen: 9, Mode: 2}, directly},
+		{"only modes, of another's", 2000, ownership.Summary{Seen: 9, Mode: 2}, throughEngine},
+		{"an owner", 1001, ownership.Summary{Seen: 9, Owner: 1}, throughEngine},
+		{"an owner and modes", 1001, ownership.Summary{Seen: 9, Owner: 1, Mode: 5}, throughEngine},
+		{"a folder that this user may not see into", 1001, ownership.Summary{Seen: 9, Problems: problem}, throughEngine},
+	}
+	for _, c := range cases {
+		if got := decide(c.euid, owner, c.found); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// tree makes data/{in,file,out->..,loop->in,gone->nowhere} in a project's folder.
+func tree(t *testing.T) (root, data string) {
+	t.Helper()
+	root = t.TempDir()
+	data = filepath.Join(root, "data")
+	if err := errors.Join(
+		os.MkdirAll(filepath.Join(data, "in", "deep"), 0o700), os.WriteFile(filepath.Join(data, "file"), nil, 0o600),
+		os.Symlink("..", filepath.Join(data, "out")), os.Symlink("in", filepath.Join(data, "loop")),
+		os.Symlink("nowhere", filepath.Join(data, "gone")), os.Symlink("data", filepath.Join(root, "alias")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	return root, data
+}
+
+func TestBelow(t *testing.T) {
+	t.Parallel()
+	root, data := tree(t)
+	for named, want := range map[string]string{
+		"": ".", ".": ".", "data": ".", data: ".",
+		"in": "in", "in/": "in", "data/in": "in", "./data/in/../in": "in", filepath.Join(data, "in", "deep"): "in/deep",
+		"loop/deep": "in/deep", "out/data/in": "in", // links that end inside
+	} {
+		if got, err := Below(root, data, named); err != nil || got != want {
+			t.Errorf("-path=%s is %q, %v, want %q", named, got, err, want)
+		}
+	}
+	for _, named := range []string{"..", "data/..", root, "/", "/etc", "out", "file", "gone", "missing", "in/../../data2", "\x00"} {
+		_, err := Below(root, data, named)
+		var coded *exit.Error
+		if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), "-path=") {
+			t.Errorf("-path=%q: got %v", named, err)
+		}
+	}
+	for _, wrong := range []string{filepath.Join(root, "alias"), filepath.Join(data, "file"), filepath.Join(root, "missing")} {
+		var coded *exit.Error
+		if _, err := Below(root, wrong, ""); !errors.As(err, &coded) || coded.Code != exit.Unusable {
+			t.Errorf("data folder %s: got %v", wrong, err)
+		}
+	}
+}
+
+// A folder that is replaced by a link after the look stays out of reach.
+func TestPinDoesNotLeaveTheDataFolder(t *testing.T) {
+	t.Parallel()
+	_, data := tree(t)
+	path, release, err := pin(data, "in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if path == "" {
+		t.Error("no path")
+	}
+	if _, _, err := pin(data, "out"); err == nil && path != filepath.Join(data, "in") { // where there are descriptors with names
+		t.Error("a link led out of the data folder")
+	}
+}
+
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	folder := `/srv/a,b "c":d/data`
+	root := arguments("n", "image", job{data: folder, user: "0:0", readOnly: true, args: []string{"-uid=1"}})
+	for _, want := range []string{
+		"--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges",
+		"--cap-add=CHOWN", "--cap-add=FOWNER", "--cap-add=DAC_READ_SEARCH", "--pids-limit=64",
+	} {
+		if !slices.Contains(root, want) {
+			t.Errorf("%q is not in %q", want, root)
+		}
+	}
+	if i := slices.Index(root, "image"); i < 0 || !slices.Equal(root[i+1:], []string{"-folder=" + folder, "-uid=1"}) {
+		t.Errorf("the command gets %q", root)
+	}
+	fields, err := csv.NewReader(strings.NewReader(root[slices.Index(root, "--mount")+1])).Read()
+	if err != nil || !slices.Equal(fields, []string{"type=bind", "source=" + folder, "target=" + folder, "readonly"}) {
+		t.Errorf("the mount is %q, %v", fields, err)
+	}
+	user := arguments("n", "image", job{data: "/data", user: "7:8"})
+	if strings.Contains(strings.Join(user, " "), "cap-add") || user[slices.Index(user, "--user")+1] != "7:8" {
+		t.Errorf("the app user gets %q", user)
+	}
+}
+
+func TestLinesAreHeardWhole(t *testing.T) {
+	t.Parallel()
+	var seen []int64
+	l := &lines{hear: func(m ownership.Message) { seen = append(seen, m.Seen) }}
+	for _, part := range []string{`{"se`, "en\":1}\n{\"seen\":2}\n", `{"seen":3}`, "\n"} {
+		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if !slices.Equal(seen, []int64{1, 2, 3}) || l.err != nil {
+		t.Errorf("heard %v, %v", seen, l.err)
+	}
+	if _, _ = l.Write([]byte("nonsense\n")); l.err == nil {
+		t.Error("nonsense was heard without an error")
+	}
+}
+
+func TestPack(t *testing.T) {
+	t.Parallel()
+	archive, err := pack([]byte("program"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := pack([]byte("program"))
+	if !bytes.Equal(archive.Bytes(), again.Bytes()) {
+		t.Error("the same program gives another image")
+	}
+	r := tar.NewReader(archive)
+	header, err := r.Next()
+	if err != nil || header.Name != "im2-reset" || header.Mode != 0o755 {
+		t.Fatalf("%+v, %v", header, err)
+	}
+	if text, _ := io.ReadAll(r); string(text) != "program" {
+		t.Errorf("it has %q", text)
+	}
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
+		t.Errorf("there is more in it: %v", err)
+	}
+}

@@ -1,0 +1,48 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Usage is what a command needed, its own children included.
+type Usage struct {
+	// Wall is the time from its start to its end.
+	Wall time.Duration
+	// CPU is the processor time, in user and kernel mode together.
+	CPU time.Duration
+	// PeakMemory is the resident memory in bytes of the process that had the most. The
+	// kernel counts a process from its fork on, so it is at least what this process has.
+	PeakMemory int64
+}
+
+// Measure runs a command as Local does and says what it needed. The command is measured
+// also when it exits with another code than 0 (an *Error).
+func Measure(ctx context.Context, c Cmd) (Usage, error) {
+	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec,forbidigo // this is the package that starts processes
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout = c.Dir, c.Env, c.Stdin, c.Stdout
+	cmd.Stderr = c.Stderr
+	cmd.WaitDelay = grace
+	start := time.Now()
+	err := cmd.Run()
+	u := Usage{Wall: time.Since(start)}
+	if ctx.Err() != nil {
+		return u, fmt.Errorf("running %q: %w", c.Name, ctx.Err())
+	}
+	var exited *exec.ExitError
+	if err != nil && !errors.As(err, &exited) {
+		return u, &Error{Cmd: c, Err: err}
+	}
+	u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		u.PeakMemory = usage.Maxrss * 1024 // KiB on Linux: getrusage(2)
+	}
+	if err != nil {
+		return u, &Error{Cmd: c, Err: err}
+	}
+	return u, nil
+}

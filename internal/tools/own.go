@@ -1,0 +1,148 @@
+package tools
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// Own is a program of this checkout that runs outside of the targets: in a container, or
+// as a process to be measured.
+type Own struct {
+	// Name is the program's file name, without system and digest.
+	Name string
+	// Package is its folder below the checkout.
+	Package string
+	// Sources are the folders that its packages of this module are in, Package included.
+	Sources []string
+}
+
+// Resetter is the command that resets owners and modes.
+func Resetter() Own {
+	return Own{
+		Name: "reset", Package: "internal/ownership/resetter",
+		Sources: []string{"internal/exit", "internal/ownership", "internal/ownership/resetter"},
+	}
+}
+
+// Contender is the command that "mage bench" measures with, and measures beside ours.
+func Contender() Own {
+	return Own{
+		Name: "contender", Package: "internal/bench/contender",
+		Sources: []string{"internal/bench/contender", "internal/run"},
+	}
+}
+
+// keyLength is how many hexadecimal digits of a digest tell builds apart.
+const keyLength = 12
+
+// BuildOwn builds a program for Linux on a processor (as Go calls it) unless that build
+// of the same source is there already, and returns its path. It is static and, by
+// -trimpath, the same bytes for everybody. Looking for it costs a millisecond, where
+// asking the Go command whether its cache has it takes some 100, and needs no Go command
+// of who uses what another user built.
+func (k Kit) BuildOwn(ctx context.Context, o Own, goarch string) (string, error) {
+	key, err := k.key(o)
+	if err != nil {
+		return "", exit.Errorf(exit.Unusable, "building %s: %w", o.Name, err)
+	}
+	base := o.Name + "-linux-" + goarch + "-"
+	folders := []string{engine.ToolsFolder(k.Home)}
+	if user := engine.UserFolder(k.Home, os.Environ()); user != "" {
+		folders = append(folders, filepath.Join(user, "tools"))
+	}
+	for _, folder := range folders {
+		path := filepath.Join(folder, base+key)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	for i, folder := range folders {
+		err = k.buildOwn(ctx, o, goarch, filepath.Join(folder, base+key))
+		if err == nil {
+			dropOlder(folder, base, key)
+			return filepath.Join(folder, base+key), nil
+		}
+		if !engine.Unwritable(err) || i == len(folders)-1 {
+			break
+		}
+	}
+	return "", exit.Errorf(exit.Missing, "building %s: %w", o.Name, err)
+}
+
+// key is a digest of all that the program is made of.
+func (k Kit) key(o Own) (string, error) {
+	files := []string{"go.mod", "go.sum"}
+	for _, folder := range o.Sources {
+		found, err := filepath.Glob(filepath.Join(k.Home, folder, "*.go"))
+		if err != nil || len(found) == 0 {
+			return "", fmt.Errorf("%s has no Go files", filepath.Join(k.Home, folder))
+		}
+		for _, path := range found {
+			if !strings.HasSuffix(path, "_test.go") {
+				files = append(files, filepath.Join(folder, filepath.Base(path)))
+			}
+		}
+	}
+	slices.Sort(files)
+	sum := sha256.New()
+	for _, name := range files {
+		text, err := os.ReadFile(filepath.Join(k.Home, name)) //nolint:gosec // the checkout's own files
+		if err != nil {
+			return "", err
+		}
+		// With its length, so that text cannot move from one file to the next unseen.
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text) // a hash takes everything
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:keyLength], nil
+}
+
+func (k Kit) buildOwn(ctx context.Context, o Own, goarch, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // programs that everybody may run
+		return err
+	}
+	// Made beside its place and renamed: an interrupted build must not look done, and
+	// another user's run may be in the middle of using the place.
+	unfinished, err := os.MkdirTemp(filepath.Dir(path), ".building-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(unfinished) //nolint:errcheck // what stays is hidden and harmless
+	out := filepath.Join(unfinished, o.Name)
+	k.UI.Note("compiling %s", o.Package)
+	err = k.Runner.Run(ctx, run.Cmd{
+		Name: "go",
+		Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./" + o.Package},
+		Dir:  k.Home,
+		Env:  append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOFLAGS="),
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run, whatever the umask
+		return err
+	}
+	return os.Rename(out, path)
+}
+
+// dropOlder removes the builds of older source.
+func dropOlder(folder, base, key string) {
+	found, err := filepath.Glob(filepath.Join(folder, base+"*"))
+	if err != nil {
+		return // only a bad pattern
+	}
+	for _, path := range found {
+		if filepath.Base(path) != base+key {
+			_ = os.Remove(path) // another one's build may stay
+		}
+	}
+}
