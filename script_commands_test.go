@@ -34,7 +34,6 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"checkout": cmdCheckout,
 		"tree":     cmdTree,
 		"nonroot":  cmdNonRoot,
-		"truncate": cmdTruncate,
 	}
 }
 
@@ -48,8 +47,8 @@ func usage(ts *testscript.TestScript, neg bool, args []string, n int, text strin
 	}
 }
 
-// cmdProject copies this project, without data and what was built, into a folder and
-// removes its containers and images when the script ends.
+// cmdProject copies this project, without data and what was built, into a folder, with
+// $IDS in its .env.local, and removes its containers and images when the script ends.
 func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 1, "project DIR")
 	home, to := ts.Getenv("CHECKOUT"), ts.MkAbs(args[0])
@@ -60,6 +59,9 @@ func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 			},
 		}))
 	}
+	uid, gid, _ := strings.Cut(ts.Getenv("IDS"), ":")
+	ids := fmt.Sprintf("APP_USER_ID=%s\nAPP_GROUP_ID=%s\n", uid, gid)
+	ts.Check(os.WriteFile(filepath.Join(to, ".env.local"), []byte(ids), 0o644))
 	cmdCleanup(ts, false, nil)
 }
 
@@ -164,18 +166,6 @@ func hostileNames() []string {
 		"with space.mp3", "new\nline.mp3", `quo"te's.mp3`, "-rf.mp3", "bad\xff\xfeutf8.mp3", "$(id).mp3", "up%2f..%2f.mp3",
 		strings.Repeat("x", 251) + ".mp3",
 	}
-}
-
-// cmdTruncate makes a sparse file of the given size.
-func cmdTruncate(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "truncate SIZE FILE")
-	var size int64
-	_, err := fmt.Sscan(args[0], &size)
-	ts.Check(err)
-	f, err := os.Create(ts.MkAbs(args[1]))
-	ts.Check(err)
-	ts.Check(f.Truncate(size))
-	ts.Check(f.Close())
 }
 
 // cmdNonRoot fails when any process of the script's containers is root's, as the

@@ -91,6 +91,11 @@ func (h *harness) setup(env *testscript.Env) error {
 	}
 	env.Setenv("PATH", h.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("CHECKOUT", h.home)
+	// Whom services run as in scripts that do not care: only root can give files away.
+	env.Setenv("IDS", "1000:1000")
+	if uid := os.Getuid(); uid > 0 {
+		env.Setenv("IDS", fmt.Sprintf("%d:%d", uid, os.Getgid()))
+	}
 	env.Setenv("MAGE", filepath.Join(h.bin, "mage"))
 	// Compose finds its containers by this name, so two scripts must not share one.
 	name := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(filepath.Base(env.WorkDir), "-")
@@ -118,7 +123,9 @@ func (h *harness) condition(name string) (bool, error) {
 	case "docker":
 		err = h.docker()
 	case "root":
-		return os.Geteuid() == 0, nil
+		if os.Geteuid() != 0 {
+			err = errors.New("giving files to another user needs root")
+		}
 	case "linter":
 		if found, _ := filepath.Glob(filepath.Join(h.home, ".im2", "tools", "golangci-lint-*")); len(found) == 0 {
 			err = errors.New("the linter is not built yet (mage lint)")
@@ -174,7 +181,7 @@ func ranTargets(t *testing.T) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?m)^[^#\n]*\bmage ([a-z-]+)`).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^(?:exec|expect \d+) (?:mage|\$MAGE) ([a-z-]+)`).FindAllStringSubmatch(string(text), -1) {
 			run = append(run, strings.ToLower(strings.ReplaceAll(m[1], "-", "")))
 		}
 	}

@@ -1,7 +1,7 @@
 //go:build mage
 
-// A song in, stems out, and nobody is root. "mage -h TARGET" explains a target and its
-// flags; "mage setup up" starts from nothing.
+// A song in, stems out, and nobody is root. "mage -h TARGET" explains a target of this
+// list and its flags; "mage setup up" starts from nothing.
 package main
 
 import (
@@ -19,6 +19,9 @@ var Aliases = map[string]any{ //nolint:gochecknoglobals // how Mage finds aliase
 // "mage -w OTHER".
 func home() string {
 	_, file, _, _ := runtime.Caller(0)
+	if !filepath.IsAbs(file) { // compiled with -trimpath: the working folder is the best guess
+		return "."
+	}
 	return filepath.Dir(filepath.Dir(file))
 }
 

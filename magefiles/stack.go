@@ -13,7 +13,7 @@ import (
 func Up(ctx context.Context,
 	replicas *int, // number of demucs workers; each takes one track at a time
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Up(ctx, value(replicas)) })
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Up(ctx, replicas) })
 }
 
 // Down stops the pipeline and removes its containers; data, images and model stay.
@@ -21,7 +21,7 @@ func Down(ctx context.Context) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Down(ctx) })
 }
 
-// Status shows each service's state, health and the UID:GID of its processes.
+// Status shows each service's state, health and processes' UID:GID, and jobs on their way.
 func Status(ctx context.Context,
 	json *bool, // print JSON
 ) error {

@@ -31,12 +31,14 @@ const (
 // answerWithin is how long the engine may take to answer before it counts as hanging.
 const answerWithin = 15 * time.Second
 
-// The three ways in which there is no engine, each with another cure.
+// The ways in which there is no engine to be used, each with another cure.
 var (
 	// ErrNotInstalled is returned when there is no docker command.
 	ErrNotInstalled = errors.New("docker is not installed")
 	// ErrNotAnswering is returned when the docker command reaches no engine.
 	ErrNotAnswering = errors.New("the docker engine does not answer")
+	// ErrDenied is returned when there is an engine, but this user may not talk to it.
+	ErrDenied = errors.New("the docker engine does not answer this user")
 	// ErrTooOld is returned when the engine, Compose or Buildx is missing or too old.
 	ErrTooOld = errors.New("missing or too old")
 )
@@ -60,6 +62,9 @@ type Engine struct {
 	Compose, Buildx Plugin
 	// Server is what the engine says of itself.
 	Server Server
+	// Context is the Docker context in use; "default" is this machine's engine unless
+	// DOCKER_HOST says otherwise.
+	Context string
 
 	runner run.Runner
 	env    []string
@@ -122,8 +127,8 @@ func (s Server) Remapped() string {
 	return ""
 }
 
-// Find returns the engine, or an error that wraps ErrNotInstalled, ErrNotAnswering or
-// ErrTooOld and names the command that mends it; its exit code is exit.Missing.
+// Find returns the engine, or an error that wraps ErrNotInstalled, ErrNotAnswering,
+// ErrDenied or ErrTooOld and names the command that mends it; its exit code is exit.Missing.
 func Find(ctx context.Context, o Options) (*Engine, error) {
 	e, err := Look(ctx, o)
 	if err != nil {
@@ -143,8 +148,8 @@ func Find(ctx context.Context, o Options) (*Engine, error) {
 }
 
 // Look returns what is there without judging versions. It fails when there is no
-// docker command (ErrNotInstalled) or no engine answers (ErrNotAnswering; then the
-// returned Engine still tells which plugins were found).
+// docker command (ErrNotInstalled) or no engine answers (ErrNotAnswering, ErrDenied;
+// then the returned Engine still tells the context and which plugins were found).
 func Look(ctx context.Context, o Options) (*Engine, error) {
 	docker, err := run.Find("docker")
 	if err != nil {
@@ -184,6 +189,7 @@ func (e *Engine) ask(ctx context.Context) error {
 	if jsonErr := json.Unmarshal(out, &got); jsonErr != nil {
 		return e.silent(err, nil)
 	}
+	e.Context = got.ClientInfo.Context
 	for _, p := range got.ClientInfo.Plugins {
 		plugin := Plugin{Path: p.Path, Version: p.Version}
 		switch p.Name {
@@ -210,11 +216,13 @@ func (e *Engine) silent(err error, said []string) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return exit.Errorf(exit.Missing, "%w: %v; \"mage setup\" installs it or says how", ErrNotInstalled, err)
 	}
-	mend := "\"mage setup\" starts it where it can; \"docker context ls\" shows where it is looked for"
-	if strings.Contains(strings.ToLower(text), "permission denied") {
-		mend = "this user may not talk to it: \"sudo usermod -aG docker $USER\", then log in again"
+	// What a client of another machine says ("Permission denied (publickey)") has
+	// another cure.
+	lower := strings.ToLower(text)
+	if strings.Contains(lower, "permission denied") && (strings.Contains(lower, "daemon socket") || strings.Contains(lower, "docker api")) {
+		return exit.Errorf(exit.Missing, "%w: %s; \"sudo usermod -aG docker $USER\", then log in again (members of that group can do what root can)", ErrDenied, text)
 	}
-	return exit.Errorf(exit.Missing, "%w: %s; %s", ErrNotAnswering, text, mend)
+	return exit.Errorf(exit.Missing, "%w: %s; \"mage setup\" starts it where it can; \"docker context ls\" shows where it is looked for", ErrNotAnswering, text)
 }
 
 // Command is a command of the docker client.

@@ -25,12 +25,15 @@ func withOwnPlugins(home string, environ []string) ([]string, error) {
 	if len(own) == 0 {
 		return environ, nil
 	}
-	theirs := userConfig(environ)
+	theirs, err := filepath.Abs(userConfig(environ)) // links would be relative to the mirror
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, "placing the Docker configuration folder: %w", err)
+	}
 	// One for each configuration: root's and another user's must not mix.
 	sum := sha256.Sum256([]byte(theirs))
 	name := filepath.Join("docker", hex.EncodeToString(sum[:4]))
 	ours := filepath.Join(home, ".im2", name)
-	err := link(ours, theirs, own)
+	err = link(ours, theirs, own)
 	if user := UserFolder(home, environ); Unwritable(err) && user != "" {
 		ours = filepath.Join(user, name)
 		err = link(ours, theirs, own)

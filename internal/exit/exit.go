@@ -66,7 +66,7 @@ func Outermost(err error) error {
 		return nil
 	}
 	if errors.Is(err, context.Canceled) {
-		return &Error{Code: Interrupted, Err: err}
+		return &Error{Code: Interrupted, Err: fmt.Errorf("interrupted: %w", err)}
 	}
 	var coded *Error
 	if errors.As(err, &coded) {

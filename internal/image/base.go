@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -68,19 +67,18 @@ func standIn(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (
 	return own, has, err
 }
 
-// Bootstrap makes the stand-in for asked with mmdebstrap. sudo is a command line to put
-// in front of it ("sudo -n"), or nil.
+// Bootstrap makes the stand-in for asked with mmdebstrap. sudo makes that run as root
+// (see run.Cmd).
 func Bootstrap(ctx context.Context, e *engine.Engine, r run.Runner, asked string, sudo []string) error {
 	own, suite, ok := OwnBase(asked)
 	if !ok {
 		return exit.Errorf(exit.Missing, "%w: nothing can stand in for %s; set %s to an image that can be reached",
 			ErrNoBase, asked, project.BaseImage)
 	}
-	argv := append(append([]string{}, sudo...), "mmdebstrap", "--variant=minbase", "--quiet", suite, "-")
 	in, out := io.Pipe()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		err := r.Run(ctx, run.Cmd{Name: argv[0], Args: argv[1:], Stdout: out})
+		err := r.Run(ctx, run.Cmd{Name: "mmdebstrap", Args: []string{"--variant=minbase", "--quiet", suite, "-"}, Sudo: sudo, Stdout: out})
 		_ = out.CloseWithError(err) // never fails; nil becomes EOF
 		return err
 	})
@@ -92,7 +90,7 @@ func Bootstrap(ctx context.Context, e *engine.Engine, r run.Runner, asked string
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return fmt.Errorf("making base image %s from Debian's archive: %w", own, err)
+		return exit.Errorf(exit.Missing, "making base image %s from Debian's archive: %w", own, err)
 	}
 	return nil
 }

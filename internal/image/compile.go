@@ -17,9 +17,9 @@ import (
 // services share; with -trimpath and without VCS stamps, so that the same source gives
 // the same bytes and an unchanged service keeps its image.
 func (b Builder) compile(ctx context.Context, services []string) error {
-	for _, folder := range b.goContexts(services) {
-		name := filepath.Base(folder)
-		out := filepath.Join(folder, "bin", name)
+	for _, out := range b.Programs(services) {
+		folder := filepath.Dir(filepath.Dir(out))
+		name := filepath.Base(out)
 		b.UI.Note("compiling %s", b.Project.Rel(out))
 		c := run.Cmd{
 			Name: "go",
@@ -39,19 +39,19 @@ func (b Builder) compile(ctx context.Context, services []string) error {
 	return nil
 }
 
-// goContexts returns the build contexts of the services that hold a Go program of ours.
-func (b Builder) goContexts(services []string) []string {
+// Programs returns the files that the Go programs of the services are compiled into.
+func (b Builder) Programs(services []string) []string {
 	if b.Project.GoModules == "" {
 		return nil
 	}
-	var folders []string
+	var programs []string
 	for _, name := range services {
 		folder := b.Project.Compose.Services[name].Build.Context
 		inside := strings.HasPrefix(folder, b.Project.GoModules+string(filepath.Separator))
 		if _, err := os.Stat(filepath.Join(folder, "main.go")); inside && err == nil {
-			folders = append(folders, folder)
+			programs = append(programs, filepath.Join(folder, "bin", filepath.Base(folder)))
 		}
 	}
-	slices.Sort(folders)
-	return slices.Compact(folders)
+	slices.Sort(programs)
+	return slices.Compact(programs)
 }

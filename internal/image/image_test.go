@@ -124,8 +124,8 @@ func TestModulesAreFoundByServiceAndByFolder(t *testing.T) {
 func TestOnlyOurGoProgramsAreCompiledAndOnlyOnce(t *testing.T) {
 	t.Parallel()
 	b := builder(t)
-	got := b.goContexts(b.Project.Built())
-	if want := []string{filepath.Join(b.Project.Root, "modules", "web")}; !slices.Equal(got, want) {
+	got := b.Programs(b.Project.Built())
+	if want := []string{filepath.Join(b.Project.Root, "modules", "web", "bin", "web")}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if !b.usesBase([]string{"tool", "web"}) || b.usesBase([]string{"tool"}) {

@@ -87,7 +87,8 @@ func (c *cache) create(name string) (*os.File, error) {
 // are this package's own. Where it fails, making a file of that name fails next and says so.
 func (c *cache) remove(name string) { _ = c.root.RemoveAll(name) }
 
-// sync makes the names in the folder last through a power cut.
+// sync makes the names in the folder last through a power cut, where the file system offers
+// that: some shared folders (VirtualBox, CIFS) do not.
 func (c *cache) sync() error {
 	if runtime.GOOS == "windows" {
 		return nil // Windows knows no such thing for folders.
@@ -97,7 +98,15 @@ func (c *cache) sync() error {
 		return err
 	}
 	defer func() { _ = dir.Close() }() // It was only read.
-	return dir.Sync()
+	return offered(dir.Sync())
+}
+
+// offered drops the errors of fsync(2) on a folder that say that there is no such thing.
+func offered(err error) error {
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }
 
 // free returns how many bytes can be written, and false when that is unknown.

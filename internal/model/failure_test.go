@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -159,5 +160,15 @@ func TestLocate(t *testing.T) {
 				t.Error("something was downloaded")
 			}
 		})
+	}
+}
+
+// Some shared folders cannot sync a folder, which is no reason to refuse them.
+func TestFoldersThatCannotBeSyncedAreNoFailure(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{nil: true, syscall.EINVAL: true, syscall.ENOTSUP: true, syscall.EIO: false, syscall.ENOSPC: false} {
+		if got := offered(err); (got == nil) != want {
+			t.Errorf("offered(%v) = %v", err, got)
+		}
 	}
 }

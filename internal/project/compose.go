@@ -36,6 +36,9 @@ func load(ctx context.Context, root string, s Settings) (*Project, error) {
 		return nil, err
 	}
 	p := &Project{Root: root, Settings: s, Compose: compose}
+	if filepath.IsAbs(own.Go) {
+		return nil, exit.Errorf(exit.Unusable, "x-im2: go %q must be relative to the project's folder", own.Go)
+	}
 	if own.Go != "" {
 		p.GoModules = filepath.Join(root, own.Go)
 	}
@@ -60,10 +63,10 @@ func loadCompose(ctx context.Context, root string, s Settings) (*types.Project, 
 		return nil, exit.Errorf(exit.Unusable, "reading the Compose file in %s: %w", root, err)
 	}
 	compose, err := options.LoadProject(ctx)
+	if ctx.Err() != nil { // asked here, since the loader may not have
+		return nil, ctx.Err()
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		return nil, exit.Errorf(exit.Unusable, "reading the Compose file %s: %w. \"docker compose config\" shows it as Compose reads it",
 			strings.Join(options.ConfigPaths, ", "), err)
 	}
@@ -97,6 +100,11 @@ func (p *Project) placeData(own extension, declared bool) error {
 			return nil
 		}
 		own.Data = "pipeline-data"
+	}
+	for _, path := range append([]string{own.Data}, own.Folders...) {
+		if filepath.IsAbs(path) {
+			return exit.Errorf(exit.Unusable, "x-im2: %q must be relative: data to the project's folder, folders to the data folder", path)
+		}
 	}
 	p.Data = filepath.Join(p.Root, own.Data)
 	if p.Rel(p.Data) == p.Data || p.Data == p.Root {

@@ -74,6 +74,23 @@ func TestTheStrongerSourceWins(t *testing.T) {
 	}
 }
 
+func TestValuesAreWhatComposeReads(t *testing.T) {
+	t.Parallel()
+	p, err := open(t, map[string]string{
+		"docker-compose.yml": "services: {a: {image: x}}\n",
+		".env":               "\ufeffBASE=b\nA=${HOME}/data\nB=${NOTHING:-/fallback}\nC=${BASE}c\n",
+		".env.local":         "D=${A}/d\n",
+	}, "HOME=/home/me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"A": "/home/me/data", "B": "/fallback", "C": "bc", "D": "/home/me/data/d"} {
+		if got := p.Settings.Get(name).Value; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestFoldersAreParentsFirst(t *testing.T) {
 	t.Parallel()
 	p, err := open(t, map[string]string{"docker-compose.yml": compose, ".env": "APP_USER_ID=1\nAPP_GROUP_ID=1\n"})
@@ -141,6 +158,8 @@ func TestUnusableProjects(t *testing.T) {
 		{"broken Compose file", map[string]string{"docker-compose.yml": "services: [", ".env": ids}, nil, []string{"docker-compose.yml", "docker compose config"}},
 		{"misspelt key", map[string]string{"docker-compose.yml": "x-im2: {dta: x}\nservices: {a: {image: x}}\n", ".env": ids}, nil, []string{"dta", "known keys"}},
 		{"data outside", map[string]string{"docker-compose.yml": "x-im2: {data: ../x}\nservices: {a: {image: x}}\n", ".env": ids}, nil, []string{"../x", "not a folder below"}},
+		{"absolute data", map[string]string{"docker-compose.yml": "x-im2: {data: /srv/x}\nservices: {a: {image: x}}\n", ".env": ids}, nil, []string{"/srv/x", "relative"}},
+		{"absolute go", map[string]string{"docker-compose.yml": "x-im2: {go: /srv/x}\nservices: {a: {image: x}}\n", ".env": ids}, nil, []string{"/srv/x", "relative"}},
 		{"folder outside", map[string]string{"docker-compose.yml": "x-im2: {folders: [../x]}\nservices: {a: {image: x}}\n", ".env": ids}, nil, []string{"../x", "not below"}},
 	}
 	for _, c := range cases {
@@ -165,7 +184,7 @@ func TestAnEndedContextIsNotABrokenFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	root := write(t, map[string]string{"docker-compose.yml": compose, ".env": "APP_USER_ID=1\nAPP_GROUP_ID=1\n"})
-	if _, err := project.Open(ctx, root, nil); err != nil && !errors.Is(err, context.Canceled) {
+	if _, err := project.Open(ctx, root, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

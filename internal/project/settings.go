@@ -1,6 +1,7 @@
 package project
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/joho/godotenv"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -174,23 +176,42 @@ func (s *Settings) readFile(source Source) error {
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
 	}
-	parsed, err := godotenv.Unmarshal(strings.TrimPrefix(string(text), "\ufeff"))
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin files with one
+	parsed, err := godotenv.UnmarshalBytes(text)
 	if err != nil {
 		return exit.Errorf(exit.Unusable,
 			"reading settings in %s: %w (each line is NAME=value or a comment; %q shows what changed)",
 			path, err, "git diff "+string(source))
 	}
-	for name, value := range parsed {
+	// Compose's own reading counts, since it expands ${X:-y} and knows the environment;
+	// godotenv's is the stricter one about what is a setting at all.
+	values, err := dotenv.UnmarshalWithLookup(string(text), s.lookup)
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "reading settings in %s: %w", path, err)
+	}
+	for name := range parsed {
+		value := values[name]
 		line, quoted := locate(string(text), name)
 		s.values[name] = Setting{Name: name, Value: value, Source: source, Line: line, quoted: quoted}
 	}
 	return nil
 }
 
+// lookup is what ${X} in a settings file may refer to beside the file itself.
+func (s *Settings) lookup(name string) (string, bool) {
+	for _, entry := range s.environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value, true
+		}
+	}
+	setting, ok := s.values[name]
+	return setting.Value, ok
+}
+
 // locate finds the line of the last assignment to name (the one that counts) and
 // whether its value stands in quotes. The value itself is godotenv's to read.
 func locate(text, name string) (line int, quoted bool) {
-	for i, l := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+	for i, l := range strings.Split(text, "\n") {
 		l = strings.TrimPrefix(strings.TrimSpace(l), "export ")
 		rest, ok := strings.CutPrefix(strings.TrimSpace(l), name)
 		if !ok {

@@ -5,6 +5,6 @@ package run
 import "os/exec"
 
 // Process groups and sessions are Unix's; elsewhere the command alone is killed.
-func ownGroup(*exec.Cmd)   {}
-func killGroup(*exec.Cmd)  {}
-func ownSession(*exec.Cmd) {}
+func ownGroup(*exec.Cmd, []string)  {}
+func killGroup(*exec.Cmd, []string) {}
+func ownSession(*exec.Cmd)          {}

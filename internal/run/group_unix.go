@@ -3,23 +3,35 @@
 package run
 
 import (
+	"errors"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
 // ownGroup puts the command into a process group of its own. A Ctrl-C on the terminal
 // then reaches only this process, which passes exactly one signal on: Docker's tools
 // take a second one as "give up at once".
-func ownGroup(cmd *exec.Cmd) {
+func ownGroup(cmd *exec.Cmd, sudo []string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM, sudo) }
 }
 
 // killGroup kills what is left of the command's group.
-func killGroup(cmd *exec.Cmd) {
+func killGroup(cmd *exec.Cmd, sudo []string) {
 	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // ESRCH: nobody is left, as it should be
+		_ = signalGroup(cmd, syscall.SIGKILL, sudo) // ESRCH: nobody is left, as it should be
 	}
+}
+
+func signalGroup(cmd *exec.Cmd, signal syscall.Signal, sudo []string) error {
+	err := syscall.Kill(-cmd.Process.Pid, signal)
+	if !errors.Is(err, syscall.EPERM) || len(sudo) == 0 {
+		return err
+	}
+	args := append(append([]string{}, sudo[1:]...), "kill", "-s", strconv.Itoa(int(signal)), "--", "-"+strconv.Itoa(cmd.Process.Pid))
+	//nolint:gosec,noctx,forbidigo // ends at once, and must run after the context's end
+	return exec.Command(sudo[0], args...).Run()
 }
 
 // ownSession detaches the command from this terminal (setsid(2)).

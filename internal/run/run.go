@@ -35,6 +35,10 @@ type Cmd struct {
 	Dir string
 	// Env is the whole environment; nil means this process's.
 	Env []string
+	// Sudo is the command line that makes this command run as root ("sudo", "-n"), empty
+	// where it runs as this user. It is put in front, and needed again to stop the
+	// command: this user may not signal root's processes.
+	Sudo []string
 	// Stdin is the standard input; nil means empty.
 	Stdin io.Reader
 	// Stdout and Stderr receive the output; nil drops it. An *os.File is handed to the
@@ -44,8 +48,10 @@ type Cmd struct {
 }
 
 // String is the command line for messages only; it is never run.
-func (c Cmd) String() string {
-	return strings.Join(append([]string{c.Name}, c.Args...), " ")
+func (c Cmd) String() string { return strings.Join(c.argv(), " ") }
+
+func (c Cmd) argv() []string {
+	return append(append(append([]string{}, c.Sudo...), c.Name), c.Args...)
 }
 
 // Runner runs commands.
@@ -100,7 +106,8 @@ func (Local) Run(ctx context.Context, c Cmd) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("running %q: %w", c.Name, err)
 	}
-	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec,forbidigo // this is the package that starts processes; no shell sees them
+	argv := c.argv()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec,forbidigo // this is the package that starts processes; no shell sees them
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.Env, c.Stdin
 	tail := &tailBuffer{limit: stderrKept}
 	cmd.Stdout = c.Stdout
@@ -112,11 +119,11 @@ func (Local) Run(ctx context.Context, c Cmd) error {
 	default:
 		cmd.Stderr = io.MultiWriter(stderr, tail)
 	}
-	ownGroup(cmd)
+	ownGroup(cmd, c.Sudo)
 	cmd.WaitDelay = grace
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		killGroup(cmd)
+		killGroup(cmd, c.Sudo)
 		return fmt.Errorf("running %q: %w", c.Name, ctx.Err())
 	}
 	if err != nil {
@@ -162,8 +169,9 @@ func Detach(c Cmd, logPath string) error {
 		return fmt.Errorf("opening the log of %q: %w", c.Name, err)
 	}
 	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	argv := c.argv()
 	//nolint:gosec,noctx,forbidigo // outliving every context is its purpose
-	cmd := exec.Command(c.Name, c.Args...)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, log, log
 	ownSession(cmd)
 	if err := cmd.Start(); err != nil {

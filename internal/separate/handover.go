@@ -174,7 +174,8 @@ func reserve(input *os.Root, temp, name string) error {
 	return nil
 }
 
-// syncFolder makes the names in a folder last through a power cut.
+// syncFolder makes the names in a folder last through a power cut, where the file system
+// offers that: some shared folders (VirtualBox, CIFS) do not.
 func syncFolder(folder *os.Root) error {
 	if runtime.GOOS == "windows" {
 		return nil // Windows knows no such thing for folders.
@@ -184,7 +185,15 @@ func syncFolder(folder *os.Root) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // It was only read.
-	return f.Sync()
+	return offered(f.Sync())
+}
+
+// offered drops the errors of fsync(2) on a folder that say that there is no such thing.
+func offered(err error) error {
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }
 
 // copyError says why there is no copy.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -278,6 +279,16 @@ func TestRel(t *testing.T) {
 		s := &separation{Request: Request{Data: data, Base: c.base}}
 		if got := s.rel("x"); got != c.want {
 			t.Errorf("base %q: %q, want %q", c.base, got, c.want)
+		}
+	}
+}
+
+// Some shared folders cannot sync a folder, which is no reason to refuse them.
+func TestFoldersThatCannotBeSyncedAreNoFailure(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{nil: true, syscall.EINVAL: true, syscall.ENOTSUP: true, syscall.EIO: false, syscall.ENOSPC: false} {
+		if got := offered(err); (got == nil) != want {
+			t.Errorf("offered(%v) = %v", err, got)
 		}
 	}
 }

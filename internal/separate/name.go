@@ -26,14 +26,19 @@ const (
 // beginning, or the extension of a download).
 func inputName(path string) string {
 	name := strings.TrimLeft(filepath.Base(path), ".")
-	unfinished := []string{".part", ".partial", ".crdownload", ".download", ".tmp"}
-	for slices.Contains(unfinished, strings.ToLower(filepath.Ext(name))) {
+	for slices.Contains(UnfinishedExtensions(), strings.ToLower(filepath.Ext(name))) {
 		name = strings.TrimSuffix(name, filepath.Ext(name))
 	}
 	if name == "" {
 		return nameless
 	}
 	return name
+}
+
+// UnfinishedExtensions are those of files that are still being written, as the watcher has it:
+// it leaves a file with one alone.
+func UnfinishedExtensions() []string {
+	return []string{".part", ".partial", ".crdownload", ".download", ".tmp"}
 }
 
 // numbered returns the nth name to try: "song.mp3", "song (2).mp3", "song (3).mp3". The

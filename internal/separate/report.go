@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -36,8 +37,8 @@ func (s *separation) report(job queue.Job, h handed) error {
 			h.name, plain(job.Error), line(s.rel("rejected", local(job.RawRejected()))))
 	case queue.Failed:
 		return exit.Errorf(exit.Failed,
-			`separating %q: given up after %d attempts: %s; the song is kept as %s; "mage logs -service=demucs" says more`,
-			h.name, job.Attempt, plain(job.Error), s.rel("queue", string(queue.Failed), job.ID, "source"))
+			`separating %q: given up after %s: %s; the song is kept as %s; "mage logs -service=demucs" says more`,
+			h.name, attempts(job.Attempt), plain(job.Error), s.rel("queue", string(queue.Failed), job.ID, "source"))
 	}
 	track := local(job.Track)
 	if track == "" {
@@ -116,4 +117,12 @@ func resolved(path string) string {
 		return target
 	}
 	return path
+}
+
+// attempts counts them in words.
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
+	}
+	return strconv.Itoa(n) + " attempts"
 }

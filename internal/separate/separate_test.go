@@ -140,7 +140,7 @@ func TestJobDoesNotSucceed(t *testing.T) {
 		}, []string{string(filepath.Separator) + "rejected"}},
 		{
 			"failed", func(p *pipeline) { p.end, p.why = queue.Failed, "decoding: broken" },
-			[]string{"given up after 1 attempts: decoding: broken", filepath.Join("queue", "failed"), "source", "mage logs"},
+			[]string{"given up after 1 attempt: decoding: broken", filepath.Join("queue", "failed"), "source", "mage logs"},
 		},
 		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "without bass.wav"}},
 		{"a track elsewhere", func(p *pipeline) {

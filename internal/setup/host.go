@@ -2,8 +2,8 @@ package setup
 
 import (
 	"os"
-	"os/user"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -32,8 +32,8 @@ func ThisHost(getenv func(string) string) Host {
 	if info, err := os.Lstat("/run/systemd/system"); err == nil {
 		h.Systemd = info.IsDir()
 	}
-	if me, err := user.Current(); err == nil {
-		h.UID, h.GID = me.Uid, me.Gid
+	if uid := os.Getuid(); uid >= 0 { // -1 on Windows
+		h.UID, h.GID = strconv.Itoa(uid), strconv.Itoa(os.Getgid())
 	}
 	if h.Root {
 		h.UID, h.GID = getenv("SUDO_UID"), getenv("SUDO_GID")

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,20 +29,37 @@ func (s *Setup) settingsFile() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
 	}
-	if err == nil && strings.TrimSpace(string(text)) != "" {
-		return nil
+	changed := teamDefaults
+	if strings.TrimSpace(string(text)) != "" {
+		if changed, err = s.withIDs(string(text)); err != nil || changed == string(text) {
+			return err
+		}
 	}
-	if err := maybe.WriteFile(path, []byte(teamDefaults), 0o644); err != nil {
+	if err := maybe.WriteFile(path, []byte(changed), 0o644); err != nil {
 		return exit.Errorf(exit.Failed, "writing the default settings: %w", err)
 	}
-	s.UI.Note("wrote %s with the default IDs", path)
+	s.UI.Note("wrote the default IDs to %s", path)
 	s.done++
 	return nil
 }
 
+// withIDs adds the default of each ID that is set nowhere to the text of .env.
+func (s *Setup) withIDs(text string) (string, error) {
+	settings, err := project.ReadSettings(s.Root, s.Environ)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{settings.UIDName, settings.GIDName} {
+		if settings.Get(name).Name == "" {
+			text = assign(text, name, "1000")
+		}
+	}
+	return text, nil
+}
+
 // offerIDs offers the user's own IDs where they differ from those in force, so that the
 // files that services write are the user's own. Never root's.
-func (s *Setup) offerIDs() error {
+func (s *Setup) offerIDs(ctx context.Context) error {
 	settings, err := project.ReadSettings(s.Root, s.Environ)
 	if err != nil {
 		return err
@@ -49,17 +67,21 @@ func (s *Setup) offerIDs() error {
 	uid, gid := settings.Get(settings.UIDName), settings.Get(settings.GIDName)
 	decided := uid.Source == project.FromLocal || uid.Source == project.FromEnvironment
 	same := uid.Value == s.Host.UID && gid.Value == s.Host.GID
-	if s.Host.OS != "linux" || same || (decided && s.IDs == nil) || (s.IDs != nil && !*s.IDs) {
+	// Elsewhere the engine runs in a virtual machine that maps owners by itself.
+	unasked := s.IDs == nil && (s.Host.OS != "linux" || decided)
+	if same || unasked || (s.IDs != nil && !*s.IDs) {
 		return nil
 	}
 	if !usable(s.Host.UID, s.Host.GID) {
 		if s.IDs != nil {
-			s.UI.Note("root's IDs are never used; .env stays in force")
+			s.UI.Note("your IDs are %q:%q: root's are never used, nor what is none; %s stays in force", s.Host.UID, s.Host.GID, uid.Where())
 		}
 		return nil
 	}
-	if s.IDs == nil && !s.agreed(uid, gid) {
-		return nil
+	if s.IDs == nil {
+		if yes, err := s.agreed(ctx, uid, gid); err != nil || !yes {
+			return err
+		}
 	}
 	return s.writeIDs(settings.UIDName, settings.GIDName)
 }
@@ -71,13 +93,13 @@ func usable(uid, gid string) bool {
 }
 
 // agreed asks whether to use the user's own IDs, or says how where nobody can answer.
-func (s *Setup) agreed(uid, gid project.Setting) bool {
+func (s *Setup) agreed(ctx context.Context, uid, gid project.Setting) (bool, error) {
 	why := fmt.Sprintf("you are %s:%s, but services would run as %s:%s (%s)", s.Host.UID, s.Host.GID, uid.Value, gid.Value, uid.Where())
 	if s.Stdin == nil {
 		s.UI.Note("%s; \"mage setup -ids\" writes yours to %s", why, project.LocalFile)
-		return false
+		return false, nil
 	}
-	return s.ask(why + "; write yours to " + project.LocalFile + "?")
+	return s.ask(ctx, why+"; write yours to "+project.LocalFile+"?")
 }
 
 // writeIDs sets both IDs in .env.local and leaves its other lines as they are.

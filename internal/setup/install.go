@@ -18,9 +18,13 @@ import (
 // startEngine installs Docker Engine where it is missing and starts it. cause is why
 // there is none yet; it is returned, with what to do by hand, where nothing can be done
 // from here.
-func (s *Setup) startEngine(ctx context.Context, o engine.Options, cause error) error {
-	if ctx.Err() != nil {
-		return cause
+func (s *Setup) startEngine(ctx context.Context, o engine.Options, looked *engine.Engine, cause error) error {
+	absent := errors.Is(cause, engine.ErrNotInstalled) || errors.Is(cause, engine.ErrNotAnswering)
+	if ctx.Err() != nil || !absent {
+		return cause // starting an engine would not help
+	}
+	if looked != nil && looked.Context != "" && looked.Context != "default" {
+		return exit.Errorf(exit.Missing, "%w; start the engine of Docker context %q, or \"docker context use default\" for this machine's", cause, looked.Context)
 	}
 	if remote := s.getenv("DOCKER_HOST"); remote != "" {
 		return exit.Errorf(exit.Missing, "DOCKER_HOST is %q: %w; start that engine, or unset DOCKER_HOST to use this machine's", remote, cause)
@@ -28,19 +32,19 @@ func (s *Setup) startEngine(ctx context.Context, o engine.Options, cause error) 
 	if s.Host.OS != "linux" {
 		return exit.Errorf(exit.Missing, "%w; install and start Docker Desktop (or another Docker Engine), then run \"mage setup\" again", cause)
 	}
-	if strings.Contains(cause.Error(), "usermod") {
-		return cause // it runs; this user may not talk to it
-	}
-	sudo, err := s.needs(ctx, "dockerd", "docker.io", cause)
+	sudo, err := s.needs(ctx, "dockerd", cause, "docker.io")
 	if err != nil {
 		return err
 	}
 	if errors.Is(cause, engine.ErrNotInstalled) {
 		// Newer releases keep the client in a package of its own, which the engine's
 		// only recommends.
-		if _, err := s.needs(ctx, "docker", "docker-cli", cause); err != nil {
+		if _, err := s.needs(ctx, "docker", cause, "docker-cli"); err != nil {
 			return err
 		}
+	}
+	if !s.Host.Root && sudo == nil {
+		return exit.Errorf(exit.Missing, "%w; start it (\"sudo systemctl start docker\"), then run \"mage setup\" again", cause)
 	}
 	s.done++
 	return s.start(ctx, o, sudo)
@@ -66,7 +70,7 @@ func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) erro
 	ways = append(ways, command(10*time.Second, "service", "docker", "start"),
 		// Where neither can (a container, a machine with a low limit), the daemon
 		// itself, in a session of its own.
-		way{"dockerd", func() error { return s.daemon(sudo) }, time.Minute})
+		way{"dockerd", func() error { return s.daemon(sudo) }, 30 * time.Second})
 	var failures []string
 	for _, w := range ways {
 		s.UI.Note("starting the engine: %s", w.name)
@@ -74,26 +78,35 @@ func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) erro
 		if err == nil {
 			err = s.answers(ctx, o, w.wait)
 		}
-		if err == nil || ctx.Err() != nil {
-			return err
+		if err == nil || ctx.Err() != nil || errors.Is(err, engine.ErrDenied) {
+			return err // it runs, or nobody waits for it, or it runs for others
 		}
 		failures = append(failures, w.name+": "+err.Error())
 	}
-	return exit.Errorf(exit.Missing, "starting Docker Engine: %s", strings.Join(failures, "; "))
+	return exit.Errorf(exit.Missing, "starting Docker Engine: %s%s", strings.Join(failures, "; "), s.daemonSaid())
+}
+
+// daemonLog is where a dockerd that was started here writes its log.
+func (s *Setup) daemonLog() string { return filepath.Join(s.Home, ".im2", "dockerd.log") }
+
+// daemonSaid returns the last lines of that log, for a message.
+func (s *Setup) daemonSaid() string {
+	const kept = 5
+	text, err := os.ReadFile(s.daemonLog())
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return fmt.Sprintf("; its log, %s, ends with:\n%s", s.daemonLog(), strings.Join(lines[max(0, len(lines)-kept):], "\n"))
 }
 
 // daemon starts dockerd so that it outlives this process.
 func (s *Setup) daemon(sudo []string) error {
-	log := filepath.Join(s.Home, ".im2", "dockerd.log")
+	log := s.daemonLog()
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil { //nolint:gosec // holds programs that everybody may run
 		return fmt.Errorf("making a folder for the engine's log: %w", err)
 	}
-	argv := append(append([]string{}, sudo...), "dockerd")
-	err := run.Detach(run.Cmd{Name: argv[0], Args: argv[1:], Env: s.Environ}, log)
-	if err != nil {
-		return fmt.Errorf("%w (its log: %s)", err, log)
-	}
-	return nil
+	return run.Detach(run.Cmd{Name: "dockerd", Sudo: sudo, Env: s.Environ}, log)
 }
 
 // answers waits until the engine does.
@@ -101,7 +114,7 @@ func (s *Setup) answers(ctx context.Context, o engine.Options, limit time.Durati
 	deadline := time.Now().Add(limit)
 	for {
 		_, err := engine.Look(ctx, o)
-		if err == nil || ctx.Err() != nil || time.Now().After(deadline) {
+		if err == nil || ctx.Err() != nil || errors.Is(err, engine.ErrDenied) || time.Now().After(deadline) {
 			return err
 		}
 		select {
@@ -112,13 +125,15 @@ func (s *Setup) answers(ctx context.Context, o engine.Options, limit time.Durati
 	}
 }
 
-// needs makes sure that a program is there, installing its package on Debian, and
-// returns the command line that makes a command run as root (nil for root itself).
-func (s *Setup) needs(ctx context.Context, program, pkg string, cause error) ([]string, error) {
+// needs makes sure that a program is there, installing its packages on Debian, and
+// returns what makes a command run as root: nil for root itself, and where there is no
+// way without a question. cause is what the program is needed for.
+func (s *Setup) needs(ctx context.Context, program string, cause error, packages ...string) ([]string, error) {
 	sudo, may := s.sudo(ctx)
 	if found(program) {
 		return sudo, nil
 	}
+	pkg := strings.Join(packages, " ")
 	if !s.Host.Debian {
 		return nil, exit.Errorf(exit.Missing, "%w; install %q with this system's package manager (package %s or the like), then run \"mage setup\" again", cause, program, pkg)
 	}
@@ -129,10 +144,13 @@ func (s *Setup) needs(ctx context.Context, program, pkg string, cause error) ([]
 	s.done++
 	progress := s.UI.Progress("installing "+pkg, 0, term.Seconds)
 	defer progress.Done()
-	if err := s.root(ctx, sudo, "apt-get", "update", "-q"); err != nil {
+	// A fresh Ubuntu updates itself in the background and holds the lock meanwhile.
+	const patience = "DPkg::Lock::Timeout=120"
+	if err := s.root(ctx, sudo, "apt-get", "-o", patience, "update", "-q"); err != nil {
 		return nil, exit.Errorf(exit.Missing, "reading the distribution's package lists: %w", err)
 	}
-	if err := s.root(ctx, sudo, "apt-get", "install", "-q", "-y", "--no-install-recommends", pkg); err != nil {
+	install := append([]string{"apt-get", "-o", patience, "install", "-q", "-y", "--no-install-recommends"}, packages...)
+	if err := s.root(ctx, sudo, install...); err != nil {
 		return nil, exit.Errorf(exit.Missing, "installing %s: %w", pkg, err)
 	}
 	return sudo, nil
@@ -152,24 +170,24 @@ func found(program string) bool {
 	return false
 }
 
-// sudo returns what makes a command run as root, and whether that can be had without a
-// question.
+// sudo returns what makes a command run as root (nil for root itself), and whether that
+// can be had without a question.
 func (s *Setup) sudo(ctx context.Context) ([]string, bool) {
 	if s.Host.Root {
 		return nil, true
 	}
 	argv := []string{"sudo", "-n"}
-	err := s.Runner.Run(ctx, run.Cmd{Name: argv[0], Args: append(argv[1:], "true")})
-	return argv, err == nil
+	if err := s.Runner.Run(ctx, run.Cmd{Name: "true", Sudo: argv}); err != nil {
+		return nil, false
+	}
+	return argv, true
 }
 
 // root runs a command as root, without questions from the package manager.
 func (s *Setup) root(ctx context.Context, sudo []string, argv ...string) error {
-	env := append(append([]string{}, s.Environ...), "DEBIAN_FRONTEND=noninteractive")
-	if len(sudo) > 0 {
-		argv = append(append(append([]string{}, sudo...), "env", "DEBIAN_FRONTEND=noninteractive"), argv...)
-	}
-	return s.Runner.Run(ctx, run.Cmd{Name: argv[0], Args: argv[1:], Env: env})
+	// By env(1), since sudo drops variables.
+	args := append([]string{"DEBIAN_FRONTEND=noninteractive"}, argv...)
+	return s.Runner.Run(ctx, run.Cmd{Name: "env", Args: args, Sudo: sudo, Env: s.Environ})
 }
 
 func (s *Setup) getenv(name string) string {

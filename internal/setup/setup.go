@@ -43,13 +43,14 @@ func (s *Setup) Run(ctx context.Context) error {
 	if err := s.settingsFile(); err != nil {
 		return err
 	}
-	if err := s.offerIDs(); err != nil {
+	if err := s.offerIDs(ctx); err != nil {
 		return err
 	}
-	settings, err := project.ReadSettings(s.Root, s.Environ)
+	p, err := project.Open(ctx, s.Root, s.Environ)
 	if err != nil {
 		return err
 	}
+	settings := p.Settings
 	e, err := s.engine(ctx, settings)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.
 	options := engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home}
 	e, err := engine.Look(ctx, options)
 	if err != nil {
-		if err := s.startEngine(ctx, options, err); err != nil {
+		if err := s.startEngine(ctx, options, e, err); err != nil {
 			return nil, err
 		}
 		if e, err = engine.Look(ctx, options); err != nil {
@@ -128,7 +129,8 @@ func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (strin
 	}
 	s.UI.Note("base image: no registry gives %s; making %s from Debian's archive", asked, own)
 	s.done++
-	sudo, err := s.needs(ctx, "mmdebstrap", "mmdebstrap", err)
+	// The keyring: on Ubuntu, mmdebstrap alone would trust only Ubuntu's archive.
+	sudo, err := s.needs(ctx, "mmdebstrap", err, "mmdebstrap", "debian-archive-keyring")
 	if err != nil {
 		return "", err
 	}
@@ -138,9 +140,20 @@ func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (strin
 }
 
 // ask returns the answer to a yes-or-no question, yes where only Enter was typed.
-func (s *Setup) ask(question string) bool {
+func (s *Setup) ask(ctx context.Context, question string) (bool, error) {
 	s.UI.Note("%s [Y/n]", question)
-	line, err := bufio.NewReader(s.Stdin).ReadString('\n')
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return (err == nil || answer != "") && (answer == "" || answer == "y" || answer == "yes")
+	answers := make(chan string, 1)
+	go func() { // a read from a terminal cannot be interrupted; it ends with the process
+		line, err := bufio.NewReader(s.Stdin).ReadString('\n')
+		if err != nil && line == "" {
+			line = "no"
+		}
+		answers <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return false, fmt.Errorf("waiting for an answer: %w", ctx.Err())
+	case answer := <-answers:
+		return answer == "" || answer == "y" || answer == "yes", nil
+	}
 }

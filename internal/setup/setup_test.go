@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,6 +85,7 @@ func TestIDsAreOffered(t *testing.T) {
 		{"root", Host{OS: "linux", Root: true, UID: "0", GID: "0"}, "", &yes, "\n", "", "never used"},
 		{"root without sudo", Host{OS: "linux", Root: true}, "", nil, "\n", "", ""},
 		{"macOS maps owners itself", Host{OS: "darwin", UID: "501", GID: "20"}, "", nil, "\n", "", ""},
+		{"macOS, asked for", Host{OS: "darwin", UID: "501", GID: "20"}, "", &yes, "", "APP_USER_ID=501\nAPP_GROUP_ID=20\n", "wrote"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,7 +100,7 @@ func TestIDsAreOffered(t *testing.T) {
 			if c.answer != "" {
 				s.Stdin = strings.NewReader(c.answer)
 			}
-			if err := s.offerIDs(); err != nil {
+			if err := s.offerIDs(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			text, _ := os.ReadFile(filepath.Join(root, ".env.local"))
@@ -133,6 +135,31 @@ func TestMissingSettingsAreWritten(t *testing.T) {
 	}
 }
 
+func TestMissingIDsAreAdded(t *testing.T) {
+	t.Parallel()
+	ui, _, _ := term.Test()
+	s := &Setup{Root: t.TempDir(), UI: ui}
+	write(t, s.Root, ".env", "BASE_IMAGE=x\nAPP_GROUP_ID=7\n")
+	if err := s.settingsFile(); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(s.Root, ".env")); string(text) != "BASE_IMAGE=x\nAPP_GROUP_ID=7\nAPP_USER_ID=1000\n" {
+		t.Errorf("wrote %q", text)
+	}
+}
+
+func TestAnInterruptEndsTheQuestion(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	ui, _, _ := term.Test()
+	silent, _ := io.Pipe() // nobody ever answers
+	s := &Setup{UI: ui, Stdin: silent}
+	if _, err := s.ask(ctx, "really?"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
 const nowhere = "no-such-program-of-im2"
 
 func TestWhatIsMissingIsInstalled(t *testing.T) {
@@ -148,12 +175,13 @@ func TestWhatIsMissingIsInstalled(t *testing.T) {
 	}{
 		{"there already", "go", Host{Root: true}, false, nil, ""},
 		{"Debian, root", nowhere, Host{Root: true, Debian: true}, false, []string{
-			"apt-get update -q", "apt-get install -q -y --no-install-recommends pkg",
+			"env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 update -q",
+			"env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -q -y --no-install-recommends pkg",
 		}, ""},
 		{"Debian, sudo", nowhere, Host{Debian: true}, false, []string{
 			"sudo -n true",
-			"sudo -n env DEBIAN_FRONTEND=noninteractive apt-get update -q",
-			"sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends pkg",
+			"sudo -n env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 update -q",
+			"sudo -n env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -q -y --no-install-recommends pkg",
 		}, ""},
 		{"Debian, no sudo", nowhere, Host{Debian: true}, true, []string{"sudo -n true"}, `"sudo apt-get install pkg"`},
 		{"another system", nowhere, Host{Root: true}, false, nil, "this system's package manager"},
@@ -169,7 +197,7 @@ func TestWhatIsMissingIsInstalled(t *testing.T) {
 				return nil
 			}}
 			s := &Setup{UI: ui, Runner: r, Host: c.host}
-			_, err := s.needs(t.Context(), c.program, "pkg", cause)
+			_, err := s.needs(t.Context(), c.program, cause, "pkg")
 			if strings.Join(r.ran, "\n") != strings.Join(c.ran, "\n") {
 				t.Errorf("ran %q, want %q", r.ran, c.ran)
 			}
@@ -193,17 +221,21 @@ func TestWhereNothingCanBeStarted(t *testing.T) {
 		name    string
 		host    Host
 		environ []string
+		context string
 		cause   error
 		want    string
 	}{
-		{"another engine is asked for", Host{OS: "linux", Root: true}, []string{"DOCKER_HOST=tcp://x:1"}, engine.ErrNotAnswering, "unset DOCKER_HOST"},
-		{"macOS", Host{OS: "darwin"}, nil, engine.ErrNotInstalled, "Docker Desktop"},
+		{"another engine is asked for", Host{OS: "linux", Root: true}, []string{"DOCKER_HOST=tcp://x:1"}, "", engine.ErrNotAnswering, "unset DOCKER_HOST"},
+		{"macOS", Host{OS: "darwin"}, nil, "", engine.ErrNotInstalled, "Docker Desktop"},
+		{"another context is in use", Host{OS: "linux", Root: true}, nil, "buildbox", engine.ErrNotAnswering, "docker context use default"},
+		{"this user may not talk to it", Host{OS: "linux", Root: true}, nil, "", engine.ErrDenied, "does not answer this user"},
+		{"something else is wrong", Host{OS: "linux", Root: true}, nil, "", os.ErrPermission, "permission denied"},
 	}
 	for _, c := range cases {
 		ui, _, _ := term.Test()
 		r := &recorder{}
 		s := &Setup{UI: ui, Runner: r, Host: c.host, Environ: c.environ}
-		err := s.startEngine(t.Context(), engine.Options{}, c.cause)
+		err := s.startEngine(t.Context(), engine.Options{}, &engine.Engine{Context: c.context}, c.cause)
 		if !errors.Is(err, c.cause) || !strings.Contains(err.Error(), c.want) || len(r.ran) > 0 {
 			t.Errorf("%s: got %v after running %q, want %q", c.name, err, r.ran, c.want)
 		}

@@ -9,17 +9,11 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
-// status is the answer of "mage status -json".
-type status struct {
-	Project  string      `json:"project"`
-	Services []Container `json:"services"`
-}
-
-// Status prints every service's state: as a table, or as JSON.
-func (s Stack) Status(ctx context.Context, asJSON bool) error {
+// Look returns the containers as Containers does, with the users of those that run.
+func (s Stack) Look(ctx context.Context) ([]Container, error) {
 	all, err := s.Containers(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range all {
 		if !all[i].running() {
@@ -31,15 +25,16 @@ func (s Stack) Status(ctx context.Context, asJSON bool) error {
 			s.UI.Note("%v", err)
 		}
 	}
-	if asJSON {
-		return s.UI.JSON(status{Project: s.Project.Name(), Services: all})
-	}
+	return all, nil
+}
+
+// Print shows containers as a table.
+func (s Stack) Print(all []Container) {
 	rows := make([][]string, 0, len(all))
 	for _, c := range all {
 		rows = append(rows, []string{c.label(), c.stateText(), dash(c.Health), dash(c.User)})
 	}
 	s.UI.Table([]string{"SERVICE", "STATE", "HEALTH", "UID:GID"}, rows)
-	return nil
 }
 
 // label names the container among several of one service.
@@ -98,7 +93,12 @@ func (s Stack) waitAndShow(ctx context.Context) error {
 	if err := s.wait(ctx, waitHealthy); err != nil {
 		return err
 	}
-	return s.Status(ctx, false)
+	all, err := s.Look(ctx)
+	if err != nil {
+		return err
+	}
+	s.Print(all)
+	return nil
 }
 
 // Logs prints the logs of one service or all; with follow until ctx ends, which is then

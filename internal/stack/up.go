@@ -17,7 +17,7 @@ type UpOptions struct {
 // and prints how they are. On a failure the error says which service, its state, exit
 // code, last health output and last log lines.
 func (s Stack) Up(ctx context.Context, o UpOptions) error {
-	args := []string{"up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"}
+	args := []string{"up", "--detach", "--no-build", "--pull", "missing", "--remove-orphans"}
 	for _, service := range sortedKeys(o.Replicas) {
 		args = append(args, "--scale", service+"="+strconv.Itoa(o.Replicas[service]))
 	}

@@ -35,11 +35,11 @@ func (s Stack) wait(ctx context.Context, limit time.Duration) error {
 		if verdict.ready {
 			return nil
 		}
-		if verdict.failed == nil && time.Now().After(deadline) {
-			verdict.failed = verdict.waiting
-		}
 		if verdict.failed != nil {
-			return s.explain(ctx, *verdict.failed)
+			return s.explain(ctx, *verdict.failed, "")
+		}
+		if time.Now().After(deadline) {
+			return s.explain(ctx, *verdict.waiting, fmt.Sprintf("after %s ", limit))
 		}
 		select {
 		case <-ctx.Done():
@@ -121,8 +121,8 @@ func (w watch) failed(c *Container, now time.Time) bool {
 }
 
 // explain is the error of a service that did not come up.
-func (s Stack) explain(ctx context.Context, c Container) error {
-	text := fmt.Sprintf("service %s is %s", c.Service, c.State)
+func (s Stack) explain(ctx context.Context, c Container, after string) error {
+	text := fmt.Sprintf("%sservice %s is %s", after, c.Service, c.State)
 	if c.ExitCode != nil {
 		text += fmt.Sprintf(" (exit code %d)", *c.ExitCode)
 	}

@@ -11,6 +11,9 @@ func (t Target) Build(ctx context.Context, module string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkModel(p); err != nil {
+		return err
+	}
 	var only []string
 	if module != "" {
 		only = append(only, module)

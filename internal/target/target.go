@@ -6,7 +6,9 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
@@ -32,12 +34,21 @@ type Target struct {
 }
 
 // Run runs do for the project in the working folder. home is the folder of the IM2
-// checkout. SIGTERM ends the context as SIGINT does already (Mage handles only that
-// one), and the error carries the exit code as its outermost one.
+// checkout. SIGTERM and SIGHUP end the context as SIGINT does already (Mage handles only
+// that one), and the error carries the exit code as its outermost one.
 func Run(ctx context.Context, home string, do func(context.Context, Target) error) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if os.Getenv("MAGEFILE_GOCMD") != "" { // set by the mage command for what it runs
+		var lost context.CancelFunc
+		ctx, lost = context.WithCancel(ctx)
+		defer lost()
+		go watchParent(ctx, os.Getppid(), lost)
+	}
 	root, err := os.Getwd()
+	if err == nil {
+		home, err = filepath.Abs(home)
+	}
 	if err != nil {
 		return exit.Outermost(exit.Errorf(exit.Unusable, "finding the project's folder: %w", err))
 	}
@@ -45,6 +56,24 @@ func Run(ctx context.Context, home string, do func(context.Context, Target) erro
 		Home: home, Root: root, Environ: os.Environ(), Runner: run.Local{},
 		UI: term.New(os.Stdout, os.Stderr, os.Getenv),
 	}))
+}
+
+// watchParent calls lost when this process has another parent. The mage command does not
+// pass SIGTERM on: it ends, and what it ran would go on with nobody to see it.
+func watchParent(ctx context.Context, parent int, lost func()) {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if os.Getppid() != parent {
+				lost()
+				return
+			}
+		}
+	}
 }
 
 // project opens the project alone.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/mod/modfile"
 
@@ -113,5 +114,22 @@ func (k Kit) Build(ctx context.Context, t Tool) (string, error) {
 	if err := os.Rename(unfinished, path); err != nil {
 		return "", fmt.Errorf("building %s: %w", t.Name, err)
 	}
-	return path, nil
+	return path, dropOthers(path, t.Name)
+}
+
+// dropOthers removes other versions of a tool: only one can be the plugin of its name.
+func dropOthers(path, name string) error {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return exit.Errorf(exit.Failed, "looking for older versions of %s: %w", name, err)
+	}
+	for _, e := range entries {
+		if e.Name() == filepath.Base(path) || !strings.HasPrefix(e.Name(), name+"-v") {
+			continue
+		}
+		if err := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); err != nil {
+			return exit.Errorf(exit.Failed, "removing an older version of %s: %w", name, err)
+		}
+	}
+	return nil
 }

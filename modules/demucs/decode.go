@@ -12,12 +12,8 @@ import (
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
 
-const (
-	// defaultLongest is how long a track may play unless a flag says otherwise.
-	defaultLongest = 90 * time.Minute
-	// longestMix is what fits into 2 GiB of samples: Node reads no longer file at once.
-	longestMix = 100 * time.Minute
-)
+// longestMix is what fits into 2 GiB of samples: Node reads no longer file at once.
+const longestMix = 100 * time.Minute
 
 // A rejection is returned when a file cannot be separated, whoever tries. Its text is for the
 // person who put the file in.
@@ -36,8 +32,8 @@ func formats() string {
 
 // decodeArgs make ffmpeg write the first audio track of the source as raw stereo float
 // samples to its standard output. They contain no name of a person's file.
-func decodeArgs(longest time.Duration) []string {
-	enough := longest + time.Second // One more than allowed, to notice that there is more.
+func decodeArgs() []string {
+	enough := longestMix + time.Second // One more than can be, to notice that there is more.
 	return []string{
 		"-nostdin", "-hide_banner", "-v", "error",
 		"-protocol_whitelist", "file", "-format_whitelist", formats(),
@@ -52,14 +48,14 @@ func decodeArgs(longest time.Duration) []string {
 // decode writes the job's source as the WAV file at path and returns how many frames it has.
 // A source that holds no sound, or that ffmpeg cannot read, is a *rejection.
 func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (int64, error) {
-	mix, err := createMix(path)
+	mix, err := createMix(path, framesOf(w.settings.longest))
 	if err != nil {
 		return 0, err
 	}
 	c := command{
 		what:   "ffmpeg",
 		path:   w.settings.ffmpeg,
-		args:   decodeArgs(w.settings.longest),
+		args:   decodeArgs(),
 		dir:    job.Dir(),
 		stdout: mix,
 	}
@@ -70,7 +66,7 @@ func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (int64
 	if runErr != nil {
 		return 0, undecodable(job.Name, runErr)
 	}
-	return mix.frames(), checkLength(job.Name, mix.frames(), w.settings.longest)
+	return mix.frames(), w.settings.checkLength(job.Name, mix.frames())
 }
 
 // undecodable turns an exit of ffmpeg into a rejection. Other errors are not the file's fault.
@@ -93,13 +89,38 @@ func noSound(name string) error {
 		"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", name)}
 }
 
-func checkLength(name string, frames int64, longest time.Duration) error {
+// framesOf is how many frames play for so long.
+func framesOf(d time.Duration) int64 { return int64(d.Seconds() * mixRate) }
+
+// checkLength rejects a track that plays for longer than can be separated here, with how long
+// it plays, how long it may, and what to change.
+func (s *settings) checkLength(name string, frames int64) error {
 	if frames == 0 {
 		return noSound(name)
 	}
-	if float64(frames) > longest.Seconds()*mixRate {
-		return &rejection{fmt.Sprintf("%q plays for longer than %s, which is the most that can be separated in one piece. "+
-			"Cut it into parts and put those into input/.", name, longest)}
+	if frames <= framesOf(s.longest) {
+		return nil
 	}
-	return nil
+	plays := time.Duration(float64(frames) / mixRate * float64(time.Second)).Round(time.Millisecond)
+	if plays > time.Minute {
+		plays = plays.Round(time.Second)
+	}
+	length := plays.String()
+	if plays > longestMix {
+		length = "more than " + longestMix.String()
+	}
+	what := fmt.Sprintf("%q plays for %s, and at most %s can be separated in one piece", name, length, s.longest)
+	switch {
+	case s.longest >= longestMix:
+		return &rejection{what + ", since the engine reads no longer file. Cut it into parts and put those into input/."}
+	case s.given:
+		return &rejection{what + " (-max-duration). Cut it into parts and put those into input/, or raise -max-duration."}
+	case plays > longestMix:
+		return &rejection{fmt.Sprintf("%s with the %s of memory that the service has. Cut it into parts of at most that length "+
+			"and put those into input/.", what, gigabytes(s.memory))}
+	default:
+		return &rejection{fmt.Sprintf("%s with the %s of memory that the service has; this one takes %s. Raise mem_limit of demucs in "+
+			"docker-compose.yml to that and run `mage up`, then put the song into input/ again; or cut it into parts.",
+			what, gigabytes(s.memory), gigabytes(memoryFor(plays)))}
+	}
 }

@@ -17,24 +17,28 @@ import (
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
 
-// realFFmpeg skips the test, with the reason, where there is no ffmpeg.
+// The tests in this file need ffmpeg and nothing else, and their names begin with TestFfmpeg:
+// compiled with "go test -c", they run in the service's own image as the app user, with a
+// read-only root and a small /tmp. IM2_REQUIRE_FFMPEG=1 makes what cannot run there fail.
+
+// realFFmpeg leaves the test out, with the reason, where there is no ffmpeg.
 func realFFmpeg(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		t.Skipf("decoding real files is not tested here: %v; install ffmpeg", err)
+		leaveOut(t, "decoding real files: %v; install ffmpeg", err)
 	}
 	return path
 }
 
-// sound makes a file with the real ffmpeg. It skips the test when that lacks the encoder.
+// sound makes a file with the real ffmpeg. It leaves the test out when that lacks the encoder.
 func sound(t *testing.T, ffmpeg, name string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	all := append([]string{"-nostdin", "-v", "error"}, args...)
 	out, err := exec.CommandContext(t.Context(), ffmpeg, append(all, path)...).CombinedOutput()
 	if err != nil {
-		t.Skipf("this ffmpeg cannot make %s: %v: %s", name, err, out)
+		leaveOut(t, "this ffmpeg cannot make %s: %v: %s", name, err, out)
 	}
 	return path
 }
@@ -52,7 +56,7 @@ func decodeReal(t *testing.T, ffmpeg, path string) (mix string, frames int64, er
 	return mix, frames, err
 }
 
-func TestRealFilesOfManyKindsAreDecoded(t *testing.T) {
+func TestFfmpegDecodesFilesOfManyKinds(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	tone := []string{"-f", "lavfi", "-i", "sine=frequency=440:duration=1:sample_rate=44100"}
@@ -113,7 +117,7 @@ func loudest(t *testing.T, mix string) float64 {
 }
 
 // A track that goes beyond full scale, as many MP3 files do when decoded, is not clipped.
-func TestLoudTracksAreNotClipped(t *testing.T) {
+func TestFfmpegDoesNotClipLoudTracks(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	path := sound(t, ffmpeg, "loud.wav", "-f", "lavfi", "-i", "sine=duration=1", "-af", "volume=30dB", "-c:a", "pcm_f32le")
@@ -124,7 +128,7 @@ func TestLoudTracksAreNotClipped(t *testing.T) {
 	}
 }
 
-func TestRealFilesThatCannotBeSeparatedAreRejected(t *testing.T) {
+func TestFfmpegRejectsWhatCannotBeSeparated(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	secret := filepath.Join(t.TempDir(), "secret.wav")
@@ -164,8 +168,9 @@ func TestRealFilesThatCannotBeSeparatedAreRejected(t *testing.T) {
 	}
 }
 
-// Hours of silence cost no more time and room than the longest track that is allowed.
-func TestDecodingEndsAtTheLongestTrack(t *testing.T) {
+// Hours of silence take no more room than the longest track that is allowed, and people are
+// told how long they are.
+func TestFfmpegTakesNoMoreRoomThanTheLongestTrack(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	path := sound(t, ffmpeg, "long.flac", "-f", "lavfi", "-i", "anullsrc=sample_rate=8000:channel_layout=mono", "-t", "600")
@@ -176,7 +181,7 @@ func TestDecodingEndsAtTheLongestTrack(t *testing.T) {
 	job := b.add("long.flac", string(data))
 	_, err = b.decode(t.Context(), job, job.Path("mix.wav"))
 	var rejected *rejection
-	if !errors.As(err, &rejected) || !strings.Contains(rejected.reason, "plays for longer than 1s") {
+	if !errors.As(err, &rejected) || !strings.Contains(rejected.reason, "plays for 10m0s, and at most 1s can be separated") {
 		t.Errorf("decode = %v; want a rejection", err)
 	}
 	if info, err := os.Stat(job.Path("mix.wav")); err != nil || info.Size() > 3*mixRate*mixFrameSize {
@@ -185,7 +190,7 @@ func TestDecodingEndsAtTheLongestTrack(t *testing.T) {
 }
 
 // The whole way of a real file through the worker, with an engine that only counts.
-func TestARealSongGoesThrough(t *testing.T) {
+func TestFfmpegDecodesASongOnItsWay(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	path := sound(t, ffmpeg, "a.flac", "-f", "lavfi", "-i", "sine=duration=0.1:sample_rate=44100")

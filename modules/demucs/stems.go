@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,8 +16,11 @@ var errIncomplete = errors.New("the separation engine made incomplete stems")
 
 // keepStems checks the stems in the folder made against the mix's length, puts them on the
 // disk and makes them the job's. Anything else that the engine made is dropped.
-func keepStems(job *spool.Job, made string, frames int64) error {
+func keepStems(ctx context.Context, job *spool.Job, made string, frames int64) error {
 	for _, stem := range stemNames() {
+		if err := ctx.Err(); err != nil { // A slow disk may take long for each.
+			return fmt.Errorf("keeping the stems: %w", err)
+		}
 		path := filepath.Join(made, stem+".wav")
 		wav, err := readWAV(path)
 		if err != nil {

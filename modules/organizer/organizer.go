@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -21,13 +22,19 @@ type organizer struct {
 	now func() time.Time
 	// spool is nil until the data folder could be opened.
 	spool *spool.Spool
+	// recovery finds jobs in Organizing that nobody works on. An organizer that was lost may
+	// never come back under its name (a container that is made anew has a new one), and no step
+	// of organizing takes a minute, so it finds the jobs of other organizers as well.
+	recovery *spool.Recovery
+	// leftovers means that jobs in Organizing in this organizer's name may not be held yet.
+	leftovers bool
 	// held are the IDs of jobs in Organizing that are this organizer's to finish: those that
 	// a crash left, and those that could not be finished at the last try.
 	held []string
 }
 
 func newOrganizer(env *service.Env) *organizer {
-	return &organizer{env: env, now: time.Now}
+	return &organizer{env: env, now: time.Now, leftovers: true}
 }
 
 // turn finishes what was begun, or else one job that waits.
@@ -35,20 +42,42 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	if err := o.open(); err != nil {
 		return false, err
 	}
-	if err := o.finishHeld(ctx); err != nil {
-		return false, err
+	held := errors.Join(o.putRight(), o.finishHeld(ctx))
+	if spool.StopsAll(held) {
+		return false, held
 	}
 	job, err := o.spool.Claim(ctx, spool.Separated, spool.Organizing, o.env.Worker)
 	if errors.Is(err, spool.ErrNone) {
-		return false, nil
+		return false, held
 	}
 	if err != nil {
-		return false, err
+		return false, errors.Join(held, err)
 	}
-	return true, o.finish(job)
+	return true, errors.Join(held, o.finish(job))
 }
 
-// open prepares the data folder. The first time it also finds what a crash left behind.
+// putRight holds the jobs that an earlier run of this organizer left, and sends those that
+// nobody works on where they belong.
+func (o *organizer) putRight() error {
+	found, err := o.recovery.Strays()
+	if o.leftovers {
+		own, done, ownErr := o.recovery.Own()
+		for _, job := range own {
+			if !slices.Contains(o.held, job.ID) {
+				o.held = append(o.held, job.ID)
+				o.env.Log.Info("taking up what an earlier run began", "job", job.ID, "name", job.Name)
+			}
+		}
+		o.leftovers = ownErr != nil
+		found, err = append(found, done...), errors.Join(err, ownErr)
+	}
+	for _, f := range found {
+		o.env.Log.Warn("putting right what nobody works on", "job", f.ID, "now", f.To)
+	}
+	return err
+}
+
+// open prepares the data folder.
 func (o *organizer) open() error {
 	if o.spool != nil {
 		return o.spool.Ready()
@@ -57,15 +86,14 @@ func (o *organizer) open() error {
 	if err != nil {
 		return err
 	}
-	o.held, err = s.List(spool.Organizing)
-	if err != nil {
-		return err
-	}
-	o.spool = s
+	o.spool, o.recovery = s, s.Recovery(spool.Organizing, o.env.Worker, true)
+	place.Sweep(s.Output(), place.ClaimPrefix+"*")
+	place.Sweep(s.Archive(), place.ClaimPrefix+"*")
 	return nil
 }
 
-// finishHeld tries each held job once more. What fails again stays held.
+// finishHeld tries each held job once more. What fails again stays held, and keeps nobody from
+// the others unless it is something that they would meet as well.
 func (o *organizer) finishHeld(ctx context.Context) error {
 	held := o.held
 	o.held = nil
@@ -73,24 +101,33 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 	for i, id := range held {
 		if err := ctx.Err(); err != nil {
 			o.held = append(o.held, held[i:]...)
-			return err
+			return errors.Join(append(errs, err)...)
 		}
-		job, err := o.spool.Load(spool.Organizing, id)
-		if errors.Is(err, fs.ErrNotExist) {
-			o.env.Log.Warn("a job was removed while it was being organized", "job", id)
-			continue
-		}
-		switch {
-		case err == nil:
-			err = o.finish(job)
-		case errors.Is(err, spool.ErrDamaged):
-			err = errors.Join(err, o.spool.SetAside(spool.Organizing, id, err))
-		default:
-			o.held = append(o.held, id)
-		}
+		err := o.finishOne(id)
 		errs = append(errs, err)
+		if spool.StopsAll(err) {
+			o.held = append(o.held, held[i+1:]...)
+			break
+		}
 	}
 	return errors.Join(errs...)
+}
+
+func (o *organizer) finishOne(id string) error {
+	job, err := o.spool.Load(spool.Organizing, id)
+	switch {
+	case err == nil:
+		return o.finish(job)
+	case errors.Is(err, fs.ErrNotExist):
+		o.env.Log.Warn("a job was removed while it was being organized", "job", id)
+		return nil
+	case errors.Is(err, spool.ErrDamaged):
+		if aside := o.spool.SetAside(spool.Organizing, id, err); aside == nil {
+			return err
+		}
+	}
+	o.held = append(o.held, id)
+	return err
 }
 
 // finish organizes a job in Organizing. When that cannot be done now, the job is held.
@@ -115,11 +152,18 @@ func (o *organizer) finish(job *spool.Job) error {
 // Each is one rename, and the name it leads to is in the record before it is made. So after a
 // crash, what is still in the job's folder tells where to go on.
 func (o *organizer) organize(job *spool.Job) error {
-	haveStems := place.Exists(job.Path(spool.StemsFolder))
+	haveStems, err := place.Has(job.Path(spool.StemsFolder))
+	if err != nil {
+		return fmt.Errorf("organizing job %s: %w", job.ID, err)
+	}
 	if !haveStems && job.Track == "" {
 		return fmt.Errorf("organizing job %s: %w", job.ID, errNoStems)
 	}
-	if place.Exists(job.Path(spool.SourceFile)) {
+	haveSource, err := place.Has(job.Path(spool.SourceFile))
+	if err != nil {
+		return fmt.Errorf("organizing job %s: %w", job.ID, err)
+	}
+	if haveSource {
 		if err := o.archive(job); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
 
@@ -50,4 +52,57 @@ func TestAFullDisk(t *testing.T) {
 	b.wantQueue(map[spool.Stage]int{spool.Pending: 2, spool.Rejected: 1})
 	wantNames(t, b.spool.RejectedFiles(), "c.txt", "c.txt.txt")
 	wantNames(t, b.spool.Input())
+}
+
+// A copy for which there is no room is not begun, and one that fails leaves nothing behind:
+// it would take the room that others need.
+func TestAFullDiskHasNoHalfCopies(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away: run as root to test this")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0755"); err != nil {
+		t.Skipf("mounting a small disk needs root: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	b := newBenchOn(t, dir)
+	path := b.input("a.wav", wave+strings.Repeat("x", 700<<10))
+	must(t, os.Chown(path, 1234, 1234))
+	before, _ := place.Free(dir)
+	b.look(0)
+	var said string
+	for range 3 {
+		b.clock = b.clock.Add(settleTime)
+		_, err := b.turn(t.Context())
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "1 MB are needed and 1 MB are free") {
+			t.Fatalf("turn = %v; want ENOSPC", err)
+		}
+		if said != "" && err.Error() != said {
+			t.Errorf("the same trouble reads %q and %q", said, err)
+		}
+		said = err.Error()
+	}
+	if after, _ := place.Free(dir); before-after > 64<<10 {
+		t.Errorf("%d bytes were free, and now %d", before, after)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "copy"), nil, 0o600))
+	if err := copyFile(filepath.Join(dir, "copy"), strings.NewReader(strings.Repeat("x", 2<<20)), 0); err == nil {
+		t.Error("2 MiB were copied to a disk of 1 MiB")
+	}
+}
+
+func TestAFileThatFailsToBeCopiedLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	path := b.input("a.wav", wave)
+	must(t, os.Link(path, filepath.Join(t.TempDir(), "second")))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.take(ctx, "a.wav"); !errors.Is(err, context.Canceled) {
+		t.Errorf("take = %v; want context.Canceled", err)
+	}
+	ids, err := b.spool.List(spool.Incoming)
+	must(t, err)
+	wantNames(t, filepath.Join(b.spool.StageFolder(spool.Incoming), ids[0]), takenFolder)
 }

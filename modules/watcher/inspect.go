@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -84,25 +85,34 @@ func (w *watcher) digest(ctx context.Context, f *os.File, before fs.FileInfo, co
 	source := io.TeeReader(&beatingReader{ctx: ctx, r: f, beat: w.beat}, hash)
 	var err error
 	if ours(before) {
-		err = settleOwn(f, source)
+		err = readOwn(f, source)
 	} else {
-		err = copyFile(copyPath, source)
+		err = copyFile(copyPath, source, before.Size())
+	}
+	if err == nil {
+		err = unchanged(f, before)
 	}
 	if err != nil {
-		return "", err
-	}
-	after, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("reading: %w", err)
-	}
-	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
-		return "", errChanging
+		// Half a copy would take room on a disk that is full already, or be taken for a whole one.
+		return "", errors.Join(err, os.RemoveAll(copyPath))
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// settleOwn reads the file to its end, and puts it on the disk with the mode of all files.
-func settleOwn(f *os.File, source io.Reader) error {
+// unchanged returns errChanging when an open file is not what it was before.
+func unchanged(f *os.File, before fs.FileInfo) error {
+	after, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("reading: %w", err)
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return errChanging
+	}
+	return nil
+}
+
+// readOwn reads the file to its end, and puts it on the disk with the mode of all files.
+func readOwn(f *os.File, source io.Reader) error {
 	if _, err := io.Copy(io.Discard, source); err != nil {
 		return fmt.Errorf("reading: %w", err)
 	}
@@ -115,8 +125,12 @@ func settleOwn(f *os.File, source io.Reader) error {
 	return nil
 }
 
-// copyFile writes source into a new file that belongs to this user, and puts it on the disk.
-func copyFile(path string, source io.Reader) error {
+// copyFile writes source, of about so many bytes, into a new file that belongs to this user,
+// and puts it on the disk. It does not begin when there is no room.
+func copyFile(path string, source io.Reader, size int64) error {
+	if err := place.CheckRoom(filepath.Dir(path), size); err != nil {
+		return fmt.Errorf("copying a file that belongs to someone else: %w", err)
+	}
 	f, err := os.Create(path) //nolint:gosec // G304: the path is in the job's own folder.
 	if err != nil {
 		return fmt.Errorf("copying: %w", err)

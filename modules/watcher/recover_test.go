@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -55,7 +56,7 @@ func crashes() []crash {
 			t.Helper()
 			recorded(t, b, job)
 			must(t, os.Rename(job.Path(takenFolder, "song.wav"), job.Path(spool.SourceFile)))
-			must(t, job.Keep(spool.SourceFile))
+			must(t, os.Remove(job.Path(takenFolder)))
 			job.History = append(job.History, spool.Visit{Stage: spool.Pending})
 			must(t, job.Save())
 		}, spool.Pending},
@@ -83,6 +84,31 @@ func crashes() []crash {
 			t.Helper()
 			put(t, job.Path(spool.SourceFile), wave)
 			put(t, job.Path("job.json"), "")
+		}, spool.Failed},
+		{"its record was damaged before the file became the source", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			recorded(t, b, job)
+			put(t, job.Path(copyFileName), wave)
+			put(t, job.Path("job.json"), "{")
+		}, spool.Failed},
+		{"its damaged record was moved away", func(t *testing.T, _ *bench, job *spool.Job) {
+			t.Helper()
+			put(t, job.Path(spool.SourceFile), wave)
+			put(t, job.Path("job.json.damaged"), "{")
+		}, spool.Failed},
+		{"a copy alone is there", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			mkTaken(t, b, job)
+			put(t, job.Path(copyFileName), wave)
+		}, spool.Failed},
+		{"it was being set aside", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			recorded(t, b, job)
+			put(t, job.Path("job.json"), "{")
+			must(t, os.Remove(b.spool.StageFolder(spool.Failed)))
+			if b.spool.SetAside(spool.Incoming, job.ID, spool.ErrDamaged) == nil {
+				t.Fatal("it was set aside to nowhere")
+			}
 		}, spool.Failed},
 	}
 }
@@ -122,7 +148,7 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 
 			b := newBenchOn(t, before.data)
 			_, err = b.turn(t.Context())
-			if err != nil && c.name != "its record was damaged" {
+			if err != nil && (c.want != spool.Failed || !errors.Is(err, spool.ErrDamaged)) {
 				t.Fatal(err)
 			}
 			if c.want == "" {
@@ -131,6 +157,9 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 			}
 			b.wantQueue(map[spool.Stage]int{c.want: 1})
 			after := b.oneJob(c.want)
+			if len(b.held) != 0 {
+				t.Errorf("held: %v", b.held)
+			}
 			if after.ID != job.ID {
 				t.Errorf("job %s became %s", job.ID, after.ID)
 			}
@@ -142,7 +171,57 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 				wantNames(t, after.Dir(), "job.json")
 				wantText(t, filepath.Join(b.spool.RejectedFiles(), "song.wav"), wave)
 			default:
+				wantSong(t, after, c.name != "its file was removed by someone")
 			}
 		})
 	}
+}
+
+// wantSong checks that a job has the song, under whatever name, if it should.
+func wantSong(t *testing.T, job *spool.Job, want bool) {
+	t.Helper()
+	got := false
+	for _, path := range []string{job.Path(spool.SourceFile), job.Path(copyFileName), job.Path(takenFolder, "song.wav")} {
+		data, err := os.ReadFile(path)
+		got = got || (err == nil && string(data) == wave)
+	}
+	if got != want {
+		t.Errorf("the job has the song: %v; want %v", got, want)
+	}
+}
+
+// A file manager leaves its own files in every folder that somebody looks into.
+func TestWhatIsHiddenBesideTheSongIsPassedOver(t *testing.T) {
+	t.Parallel()
+	before := newBench(t)
+	job, err := before.spool.Create("host")
+	must(t, err)
+	taken(t, before, job)
+	put(t, job.Path(takenFolder, ".DS_Store"), "junk")
+	b := newBenchOn(t, before.data)
+	b.look(0)
+	after := b.oneJob(spool.Pending)
+	wantText(t, after.Path(spool.SourceFile), wave)
+	if after.Name != "song.wav" {
+		t.Errorf("name = %q", after.Name)
+	}
+}
+
+func TestNothingIsGuessedWhereThereAreTwoFiles(t *testing.T) {
+	t.Parallel()
+	before := newBench(t)
+	job, err := before.spool.Create("host")
+	must(t, err)
+	taken(t, before, job)
+	other := job.Path(takenFolder, "other.wav")
+	put(t, other, "other")
+	b := newBenchOn(t, before.data)
+	if _, err := b.turn(t.Context()); !errors.Is(err, errSeveral) {
+		t.Errorf("turn = %v; want errSeveral", err)
+	}
+	wantText(t, other, "other")
+	wantText(t, job.Path(takenFolder, "song.wav"), wave)
+	must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
+	b.look(0)
+	wantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave)
 }

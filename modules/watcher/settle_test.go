@@ -1,8 +1,11 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/internal/separate" //nolint:depguard // This test alone: that both sides know the same names can be seen only with both.
 )
 
 func TestWaits(t *testing.T) {
@@ -16,6 +19,14 @@ func TestWaits(t *testing.T) {
 		if got := waits(name); got != want {
 			t.Errorf("waits(%q) = %v; want %v", name, got, want)
 		}
+	}
+}
+
+// "mage separate" renames what the watcher would wait for: both must mean the same names.
+func TestTheTargetsKnowTheSameUnfinishedExtensions(t *testing.T) {
+	t.Parallel()
+	if ours, theirs := unfinishedExtensions(), separate.UnfinishedExtensions(); !slices.Equal(ours, theirs) {
+		t.Errorf("the watcher waits for %v, and the targets know %v", ours, theirs)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
@@ -21,8 +22,10 @@ const (
 )
 
 var (
-	// errGone is returned when a job's folder is no longer there.
-	errGone = errors.New("the job is gone")
+	// errMoved is returned when all that a job lacked was its last rename, which is made now.
+	errMoved = errors.New("the job has moved on")
+	// errSeveral is returned when a job's taken folder has files besides the one that was taken.
+	errSeveral = errors.New("there is more than the file that was taken: move what does not belong there to input/")
 	// errNoFile is returned when someone removed the file of a job from its folder.
 	errNoFile = errors.New("its file was removed from the queue: put the song into input/ again")
 )
@@ -40,10 +43,10 @@ func (w *watcher) take(ctx context.Context, name string) (took bool, err error) 
 		err = os.Rename(filepath.Join(w.spool.Input(), name), job.Path(takenFolder, name))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, job.Discard() // It vanished, which is its owner's right.
+		return false, job.Discard(takenFolder) // It vanished, which is its owner's right.
 	}
 	if err != nil {
-		return false, errors.Join(fmt.Errorf("taking %q: %w", name, err), job.Discard())
+		return false, errors.Join(fmt.Errorf("taking %q: %w", name, place.Explain(err)), job.Discard(takenFolder))
 	}
 	return true, w.finish(ctx, job)
 }
@@ -61,7 +64,9 @@ func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
 		w.held = append(w.held, heldJob{id: job.ID, changing: true})
 		return nil
 	default:
-		w.held = append(w.held, heldJob{id: job.ID})
+		if job.Stage() == spool.Incoming && place.Exists(job.Dir()) {
+			w.held = append(w.held, heldJob{id: job.ID})
+		}
 		return fmt.Errorf("taking job %s: %w", job.ID, err)
 	}
 }
@@ -79,7 +84,7 @@ func (w *watcher) process(ctx context.Context, job *spool.Job) error {
 	}
 	if job.Name == "" { // Step 2 was not reached.
 		if taken == "" {
-			return job.Discard()
+			return w.discard(job)
 		}
 		job.SetName(filepath.Base(taken))
 		job.Error, err = w.inspect(ctx, job, taken, job.Path(copyFileName))
@@ -102,6 +107,7 @@ func (w *watcher) reject(job *spool.Job, taken string) error {
 	if err := job.Reject(taken, job.Error); err != nil {
 		return err
 	}
+	_ = os.Remove(job.Path(takenFolder)) // What else is in it, if anything, stays.
 	w.log.Warn("rejected", "job", job.ID, "name", job.Name, "reason", job.Error)
 	return nil
 }
@@ -116,7 +122,7 @@ func (w *watcher) publish(job *spool.Job, taken string) error {
 	if err != nil {
 		return err
 	}
-	if err := job.Keep(spool.SourceFile); err != nil {
+	if err := clearTaken(job, taken); err != nil {
 		return err
 	}
 	if err := job.Move(spool.Pending); err != nil {
@@ -126,18 +132,44 @@ func (w *watcher) publish(job *spool.Job, taken string) error {
 	return nil
 }
 
+// discard removes a job that got no file. One that has something is not that, whatever it is:
+// it is given up with what it has.
+func (w *watcher) discard(job *spool.Job) error {
+	err := job.Discard(takenFolder)
+	if errors.Is(err, spool.ErrNotEmpty) {
+		err = fmt.Errorf("%w: it is missing, and %w", spool.ErrDamaged, err)
+		return errors.Join(err, w.spool.SetAside(spool.Incoming, job.ID, err))
+	}
+	return err
+}
+
+// clearTaken removes what the source was copied from, and nothing else.
+func clearTaken(job *spool.Job, taken string) error {
+	if taken != "" && filepath.Base(taken) == job.RawName() {
+		if err := os.Remove(taken); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing what was copied: %w", err)
+		}
+	}
+	_ = os.Remove(job.Path(takenFolder)) // What else is in it, if anything, stays.
+	return job.Clear()
+}
+
 // makeSource gives the file, or the copy of it where there is one, its final name. The copy
-// is safe on the disk under that name before Keep removes what it was made from.
+// is safe on the disk under that name before what it was made from is removed.
 func makeSource(job *spool.Job, taken string) error {
 	source, copied := job.Path(spool.SourceFile), job.Path(copyFileName)
-	if place.Exists(copied) {
+	haveCopy, err := place.Has(copied)
+	if err != nil {
+		return fmt.Errorf("keeping the copy: %w", err)
+	}
+	if haveCopy {
 		if err := os.Rename(copied, source); err != nil {
 			return fmt.Errorf("keeping the copy: %w", err)
 		}
 		return place.SyncFolder(job.Dir())
 	}
-	if place.Exists(source) {
-		return nil
+	if have, err := place.Has(source); have || err != nil {
+		return err
 	}
 	if taken == "" {
 		return errNoFile
@@ -148,27 +180,38 @@ func makeSource(job *spool.Job, taken string) error {
 	return nil
 }
 
-// load reads a held job, whether its job.json was written or not.
+// load reads a held job, whether its job.json was written or not. One whose move was announced
+// and not made is moved.
 func (w *watcher) load(id string) (*spool.Job, error) {
-	job, err := w.spool.Load(spool.Incoming, id)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return job, err
+	moved, err := w.spool.FinishMove(spool.Incoming, id)
+	switch {
+	case errors.Is(err, spool.ErrNoRecord):
+		return w.spool.Fresh(id, w.worker), nil
+	case err != nil:
+		return nil, err
+	case moved:
+		return nil, errMoved
+	default:
+		return w.spool.Load(spool.Incoming, id)
 	}
-	job = w.spool.Fresh(id, w.worker)
-	if !place.Exists(job.Dir()) {
-		return nil, errGone
-	}
-	return job, nil
 }
 
 // takenFile returns the path of the file in the job's taken folder, or "" when there is none.
+// Hidden files are passed over: none is ever taken, and file managers leave theirs everywhere.
 func takenFile(job *spool.Job) (string, error) {
 	entries, err := os.ReadDir(job.Path(takenFolder))
-	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(entries) == 0) {
-		return "", nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("looking for the taken file: %w", err)
 	}
-	return job.Path(takenFolder, entries[0].Name()), nil
+	path := ""
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		if path != "" {
+			return "", fmt.Errorf("%w: %q and %q", errSeveral, path, job.Path(takenFolder, entry.Name()))
+		}
+		path = job.Path(takenFolder, entry.Name())
+	}
+	return path, nil
 }

@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
+	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
@@ -45,7 +45,7 @@ func newWatcher(env *service.Env, settle time.Duration) *watcher {
 		data:   env.Data,
 		worker: env.Worker,
 		log:    env.Log,
-		beat:   func() { _ = env.Health.Set(nil) }, // The loop reports a heartbeat that cannot be written.
+		beat:   func() { _ = env.Health.Beat() }, // The loop reports a heartbeat that cannot be written.
 		now:    time.Now,
 		settle: newSettler(settle),
 		told:   map[string]bool{},
@@ -59,7 +59,7 @@ func (w *watcher) turn(ctx context.Context) (busy bool, err error) {
 	}
 	defer w.settle.endRound()
 	held := w.finishHeld(ctx)
-	if stopsAll(held) {
+	if spool.StopsAll(held) {
 		return false, held
 	}
 	busy, err = w.scan(ctx)
@@ -84,44 +84,61 @@ func (w *watcher) open() error {
 		w.log.Info("taking up what an earlier run began", "job", id)
 	}
 	w.spool = s
+	w.sweep()
 	return nil
+}
+
+// sweep removes what a crash left long ago in the folders that only this service writes to, or
+// that nobody else cleans: "mage separate" copies into input/ under such a name.
+func (w *watcher) sweep() {
+	place.Sweep(w.spool.Input(), ".im2-*.part")
+	place.Sweep(w.spool.RejectedFiles(), place.ClaimPrefix+"*")
+	place.Sweep(w.spool.StageFolder(spool.Incoming), place.TempPrefix+"*")
 }
 
 // finishHeld tries each held job once more. What fails again stays held.
 func (w *watcher) finishHeld(ctx context.Context) error {
 	held := w.held
 	w.held = nil
-	var first error
+	var errs []error
 	for i, h := range held {
-		if err := ctx.Err(); err != nil || stopsAll(first) {
+		if err := ctx.Err(); err != nil {
 			w.held = append(w.held, held[i:]...)
-			return errors.Join(first, err)
+			return errors.Join(append(errs, err)...)
 		}
-		if err := w.finishOne(ctx, h); err != nil && first == nil {
-			first = err
+		err := w.finishOne(ctx, h)
+		errs = append(errs, err)
+		if spool.StopsAll(err) {
+			w.held = append(w.held, held[i+1:]...)
+			break
 		}
 	}
-	return first
+	return errors.Join(errs...)
 }
 
 func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 	job, err := w.load(h.id)
-	if errors.Is(err, errGone) {
+	switch {
+	case errors.Is(err, errMoved):
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
 		w.log.Warn("a job was removed while it was being taken", "job", h.id)
 		return nil
-	}
-	if errors.Is(err, spool.ErrDamaged) {
-		return errors.Join(err, w.spool.SetAside(spool.Incoming, h.id, err))
-	}
-	if err == nil && h.changing && !w.settledAgain(job) {
+	case errors.Is(err, spool.ErrDamaged):
+		if aside := w.spool.SetAside(spool.Incoming, h.id, err); aside != nil {
+			w.held = append(w.held, h)
+			return errors.Join(err, aside)
+		}
+		return err
+	case err != nil:
+		w.held = append(w.held, h)
+		return err
+	case h.changing && !w.rests(job):
 		w.held = append(w.held, h)
 		return nil
-	}
-	if err == nil {
+	default:
 		return w.finish(ctx, job)
 	}
-	w.held = append(w.held, h)
-	return err
 }
 
 // scan looks at each entry of input/ once.
@@ -130,21 +147,19 @@ func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("looking into input: %w", err)
 	}
-	var first error
+	var errs []error
 	for _, entry := range entries {
 		if err := ctx.Err(); err != nil {
 			return busy, err
 		}
 		took, err := w.consider(ctx, entry)
 		busy = busy || took
-		if err != nil && first == nil {
-			first = err
-		}
-		if stopsAll(err) {
+		errs = append(errs, err)
+		if spool.StopsAll(err) {
 			break
 		}
 	}
-	return busy, first
+	return busy, errors.Join(errs...)
 }
 
 // consider takes one entry of input/ if it is complete.
@@ -182,8 +197,8 @@ func (w *watcher) pointOut(name string) error {
 	return nil
 }
 
-// settledAgain reports whether the file of a held job has come to rest.
-func (w *watcher) settledAgain(job *spool.Job) bool {
+// rests reports whether the file of a held job has come to rest.
+func (w *watcher) rests(job *spool.Job) bool {
 	path, err := takenFile(job)
 	if err != nil || path == "" {
 		return true // finish says what is wrong.
@@ -198,11 +213,4 @@ func (w *watcher) settledAgain(job *spool.Job) bool {
 
 func factsOf(info fs.FileInfo) facts {
 	return facts{size: info.Size(), mtime: info.ModTime().UnixNano(), inode: inode(info)}
-}
-
-// stopsAll reports whether an error will meet the next file as well, so that trying it makes
-// no sense.
-func stopsAll(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
-		errors.Is(err, syscall.EROFS) || errors.Is(err, context.Canceled)
 }

@@ -151,11 +151,9 @@ func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
 	wantText(t, job.Path(spool.SourceFile), wave)
 }
 
-func TestAnUnreadableFileIsRejected(t *testing.T) {
+func TestUnprivilegedUnreadableFileIsRejected(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skip("root can read everything: run as another user to test this")
-	}
+	needUnprivileged(t)
 	b := newBench(t)
 	must(t, os.Chmod(b.input("song.wav", wave), 0))
 	b.settleAll()

@@ -20,9 +20,12 @@ type Naming func(n int) string
 
 // FileNames numbers a file's name before its extension: "song.mp3", "song (2).mp3". The bytes
 // of name are kept as they are, valid UTF-8 or not; names beyond NameLimit are shortened.
-func FileNames(name string) Naming {
+func FileNames(name string) Naming { return FileNamesWithin(name, NameLimit) }
+
+// FileNamesWithin is FileNames for names of at most limit bytes.
+func FileNamesWithin(name string, limit int) Naming {
 	stem, ext := splitName(name)
-	return numbered(stem, ext, NameLimit)
+	return numbered(stem, ext, limit)
 }
 
 // FolderNames numbers a folder's name at its end. No name has more than limit bytes.

@@ -1,16 +1,18 @@
 // Package place puts files and folders where people and other services find them:
 // written whole, and never over something that is already there.
 //
-// Every function works with rename(2) and mkdir(2) alone, so that it holds on NFS and on the
-// shared folders of a virtual machine, where locks and O_EXCL cannot be trusted.
+// What must happen only once is one rename(2) or mkdir(2), so that it holds on NFS and on the
+// shared folders of a virtual machine, where locks and O_EXCL cannot be trusted between hosts.
 // Folders get mode 0755 and files 0644, whatever the umask of the caller is.
 package place
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Modes that every file and folder of the data folder has. The services of the pipeline run
@@ -20,9 +22,9 @@ const (
 	FolderMode fs.FileMode = 0o755
 )
 
-// tempPattern names the temporary files. It does not contain the name of the file to come:
-// that may already be as long as the file system allows.
-const tempPattern = ".tmp-*"
+// TempPrefix begins the names of the temporary files. They do not contain the name of the file
+// to come: that may already be as long as the file system allows.
+const TempPrefix = ".tmp-"
 
 // WriteDurable writes data to path whole: a reader sees the old content or the new one, also
 // after a power cut. When it returns nil, the content is on the disk.
@@ -39,18 +41,25 @@ func WriteWhole(path string, data []byte) error {
 	return write(path, data, func(*os.File) error { return nil })
 }
 
-// write fills a temporary file beside path, lets settle do what must be done before anyone
-// can see it, and renames it to path. It leaves nothing behind when it fails.
-func write(path string, data []byte, settle func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), tempPattern)
+// write fills a temporary file beside path, lets flush do what must be done before anyone can
+// see it, and renames it to path. It leaves nothing behind when it fails, and its error names
+// path alone: the temporary name would be another one each time, and tells nobody anything.
+func write(path string, data []byte, flush func(*os.File) error) error {
+	if err := replace(path, data, flush); err != nil {
+		return fmt.Errorf("writing %q: %w", path, plain(err))
+	}
+	return nil
+}
+
+func replace(path string, data []byte, flush func(*os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), TempPrefix+"*")
 	if err != nil {
-		return fmt.Errorf("writing %q: %w", path, err)
+		return err
 	}
 	defer func() {
 		if err != nil {
 			_ = f.Close()
 			_ = os.Remove(f.Name())
-			err = fmt.Errorf("writing %q: %w", path, err)
 		}
 	}()
 	if _, err = f.Write(data); err != nil {
@@ -59,13 +68,27 @@ func write(path string, data []byte, settle func(*os.File) error) (err error) {
 	if err = f.Chmod(FileMode); err != nil {
 		return err
 	}
-	if err = settle(f); err != nil {
+	if err = flush(f); err != nil {
 		return err
 	}
 	if err = f.Close(); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// plain takes the paths off an error of the os package.
+func plain(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	default:
+		return err
+	}
 }
 
 // SyncFile puts the content of the file at path on the disk and gives it FileMode.
@@ -85,12 +108,30 @@ func SyncFile(path string) error {
 }
 
 // SyncFolder puts the entries of a folder on the disk: without it, a rename into the folder
-// may be undone by a power cut.
+// may be undone by a power cut. Some shared folders (VirtualBox, CIFS) offer no such thing;
+// there it does nothing, since refusing to work would not make anything safer.
 func SyncFolder(dir string) error {
-	if err := syncFolder(dir); err != nil {
+	if err := syncFolder(dir); err != nil && !cannotSyncFolders(err) {
 		return fmt.Errorf("syncing folder %q: %w", dir, err)
 	}
 	return nil
+}
+
+// cannotSyncFolders reports whether an error of fsync(2) on a folder means that the file
+// system does not offer it, rather than that it failed.
+func cannotSyncFolders(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
+}
+
+// Has reports whether there is an entry of any kind at path. Links are not followed. Unlike
+// Exists, it tells "there is none" from "it could not be seen": for whoever would delete or
+// give up something because of the answer.
+func Has(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Exists reports whether there is an entry of any kind at path. Links are not followed.

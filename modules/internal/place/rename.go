@@ -17,6 +17,9 @@ import (
 // one lies a single rename, so an older one was left by a crash.
 const claimLife = time.Minute
 
+// ClaimPrefix begins the names of reservations.
+const ClaimPrefix = ".claim-"
+
 // Rename renames oldPath to newPath on the same file system and never replaces anything:
 // when there is an entry at newPath already, the error is fs.ErrExist and nothing changed.
 //
@@ -83,7 +86,7 @@ func reserve(claim string) error {
 // claimPath is a short name, because the file's own name may be as long as allowed.
 func claimPath(path string) string {
 	sum := sha256.Sum256([]byte(filepath.Base(path)))
-	return filepath.Join(filepath.Dir(path), ".claim-"+hex.EncodeToString(sum[:8]))
+	return filepath.Join(filepath.Dir(path), ClaimPrefix+hex.EncodeToString(sum[:8]))
 }
 
 func isErrno(err error, numbers ...syscall.Errno) bool {

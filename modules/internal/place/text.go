@@ -20,7 +20,7 @@ func PutText(path, text, scratch string) error {
 	if Exists(path) {
 		return fmt.Errorf("writing %q: %w", path, fs.ErrExist)
 	}
-	temp := filepath.Join(scratch, ".text")
+	temp := filepath.Join(scratch, TempPrefix+"text")
 	if err := WriteDurable(temp, []byte(text)); err != nil {
 		return err
 	}

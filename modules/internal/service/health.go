@@ -50,8 +50,8 @@ func (h *Health) Set(err error) error {
 	return h.write()
 }
 
-// beat renews the heartbeat with the status it has.
-func (h *Health) beat() error {
+// Beat renews the heartbeat with the status it has.
+func (h *Health) Beat() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.write()
@@ -64,14 +64,15 @@ func (h *Health) write() error {
 	return nil
 }
 
-// KeepAlive reports that all is well, and renews that from another goroutine while the caller
-// is busy with one long piece of work. stop ends that and must be called.
+// KeepAlive renews the heartbeat, with the status it has, from another goroutine while the
+// caller is busy with one long piece of work. It does not say that all is well: a trouble that
+// the work may meet again is over only when the caller knows so. stop ends it and must be called.
 func (h *Health) KeepAlive(ctx context.Context) (stop func()) {
 	return h.keepAlive(ctx, beatEvery)
 }
 
 func (h *Health) keepAlive(ctx context.Context, every time.Duration) (stop func()) {
-	_ = h.Set(nil) // The next turn of the loop reports a heartbeat that cannot be written.
+	_ = h.Beat() // The next turn of the loop reports a heartbeat that cannot be written.
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -83,7 +84,7 @@ func (h *Health) keepAlive(ctx context.Context, every time.Duration) (stop func(
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				_ = h.beat() // As above.
+				_ = h.Beat() // As above.
 			}
 		}
 	}()

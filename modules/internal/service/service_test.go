@@ -185,8 +185,8 @@ func TestKeepAliveRenewsUntilItIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := h.keepAlive(t.Context(), time.Millisecond)
-	if data, err := os.ReadFile(h.path); err != nil || string(data) != "ok\n" {
-		t.Errorf("heartbeat of a busy service = %q, %v", data, err)
+	if data, err := os.ReadFile(h.path); err != nil || string(data) != "an old trouble\n" {
+		t.Errorf("heartbeat of a busy service = %q, %v; want its last status", data, err)
 	}
 	if err := os.Remove(h.path); err != nil {
 		t.Fatal(err)

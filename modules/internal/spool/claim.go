@@ -8,47 +8,86 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+
+	"github.com/im2-audio/im2/modules/internal/place"
 )
 
-// ErrNone is returned when no job waits.
-var ErrNone = errors.New("no job waits")
+var (
+	// ErrNone is returned when no job waits.
+	ErrNone = errors.New("no job waits")
+	// ErrDamaged is returned when the job.json of a job is missing or cannot be understood.
+	// Claim moves such a job to Failed, so that it stands in nobody's way and what it has is
+	// kept.
+	ErrDamaged = errors.New("job.json is damaged")
+	// ErrNoRecord is returned for a job of Incoming that has no job.json yet.
+	ErrNoRecord = errors.New("job.json was not written yet")
 
-// ErrDamaged is returned when the job.json of a job cannot be understood. Claim moves such a
-// job to Failed, so that it stands in nobody's way and its source is kept.
-var ErrDamaged = errors.New("job.json is damaged")
+	// errTaken is returned when another worker was faster.
+	errTaken = errors.New("another worker has it")
+)
 
-// Claim takes the oldest job that waits in stage from, moves it to the working stage to, and
-// records that worker has it. When no job waits, the error is ErrNone.
+// StopsAll reports whether an error will meet the next job as well, so that trying it makes
+// no sense: the disk is full or read-only, or the service was told to stop.
+func StopsAll(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		errors.Is(err, syscall.EROFS) || errors.Is(err, context.Canceled)
+}
+
+// Claim takes a job that waits in stage from, moves it to the working stage to, and records
+// that worker has it. Jobs are taken in the order of one listing, the oldest first; what came
+// back among them since then waits for the next listing. When no job waits, the error is
+// ErrNone.
+//
+// A job that cannot be claimed for a reason of its own keeps nobody from the others: Claim
+// says what is wrong with it once there is no other left.
 func (s *Spool) Claim(ctx context.Context, from, to Stage, worker string) (*Job, error) {
+	var errs []error
 	for listed := false; ; {
 		id, ok := s.candidate(from)
 		if !ok {
-			if listed {
+			if listed && len(errs) == 0 {
 				return nil, ErrNone
+			}
+			if listed {
+				return nil, errors.Join(errs...)
 			}
 			if err := s.refill(from); err != nil {
 				return nil, err
 			}
-			listed = true
+			listed, errs = true, nil // What failed above is tried once more.
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		err := os.Rename(s.jobFolder(from, id), s.jobFolder(to, id))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // Another worker was faster.
+		j, err := s.claim(from, to, id, worker)
+		switch {
+		case err == nil:
+			return j, nil
+		case errors.Is(err, ErrDamaged) || StopsAll(err):
+			return nil, err
+		case !errors.Is(err, errTaken):
+			errs = append(errs, err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("claiming job %s: %w", id, err)
-		}
-		j, err := s.enter(from, to, id, worker)
-		if err != nil && !errors.Is(err, ErrDamaged) {
-			// A full disk, most likely. The job must not stay where nobody knows who has it.
-			return nil, errors.Join(err, os.Rename(s.jobFolder(to, id), s.jobFolder(from, id)))
-		}
-		return j, err
 	}
+}
+
+// claim takes one job.
+func (s *Spool) claim(from, to Stage, id, worker string) (*Job, error) {
+	err := os.Rename(s.jobFolder(from, id), s.jobFolder(to, id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errTaken
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claiming job %s: %w", id, err)
+	}
+	j, err := s.enter(from, to, id, worker)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		// A full disk, most likely. The job must not stay where nobody knows who has it.
+		return nil, errors.Join(err, os.Rename(s.jobFolder(to, id), s.jobFolder(from, id)))
+	}
+	return j, err
 }
 
 // candidate takes the next ID off the backlog of a stage.
@@ -84,7 +123,7 @@ func (s *Spool) enter(from, stage Stage, id, worker string) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.settle(from)
+	j.rewind(from)
 	if stage == Separating {
 		j.Attempt++
 	}
@@ -92,12 +131,12 @@ func (s *Spool) enter(from, stage Stage, id, worker string) (*Job, error) {
 	return j, j.Save()
 }
 
-// Load reads a job that this caller has already: one it left in a working stage before a
-// crash. It claims nothing. A folder without job.json gives fs.ErrNotExist.
+// Load reads a job that this caller has already. It claims nothing. A job that is not there
+// gives fs.ErrNotExist, and one of Incoming without job.json ErrNoRecord.
 func (s *Spool) Load(stage Stage, id string) (*Job, error) {
 	j, err := s.read(stage, id)
 	if err == nil {
-		j.settle(stage)
+		j.rewind(stage)
 	}
 	return j, err
 }
@@ -105,7 +144,7 @@ func (s *Spool) Load(stage Stage, id string) (*Job, error) {
 func (s *Spool) read(stage Stage, id string) (*Job, error) {
 	j := &Job{spool: s, stage: stage}
 	j.ID = id
-	data, err := os.ReadFile(j.Path(recordFile))
+	data, err := j.readRecord()
 	if err != nil {
 		return nil, fmt.Errorf("reading job %s: %w", id, err)
 	}
@@ -118,21 +157,88 @@ func (s *Spool) read(stage Stage, id string) (*Job, error) {
 	return j, nil
 }
 
+// readRecord reads job.json, and tells a job that has none from one that is not there.
+func (j *Job) readRecord() ([]byte, error) {
+	for range 2 { // Somebody may put the job back between two looks.
+		info, err := os.Lstat(j.Path(recordFile))
+		if err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%w: it is not a file", ErrDamaged)
+		}
+		if err == nil {
+			return os.ReadFile(j.Path(recordFile))
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if there, hasErr := place.Has(j.Dir()); hasErr != nil || !there {
+			return nil, errors.Join(err, hasErr)
+		}
+	}
+	if j.stage == Incoming {
+		return nil, ErrNoRecord
+	}
+	return nil, fmt.Errorf("%w: it is missing", ErrDamaged)
+}
+
 // Fresh is Load for a job of Incoming whose job.json was never written.
 func (s *Spool) Fresh(id, worker string) *Job {
 	return s.incoming(id, worker, s.now().UTC())
 }
 
-// SetAside gives up a job of the caller's whose job.json is damaged: it is kept beside a new
-// one, and the job goes to Failed.
+// SetAside gives up a job whose job.json is missing or damaged, and which nobody else has:
+// with what it has, and its job.json beside a new one, it goes to Failed. It may be repeated
+// after a crash at any point; there always is a job.json, the old or the new one.
 func (s *Spool) SetAside(stage Stage, id string, cause error) error {
 	now := s.now().UTC()
 	j := &Job{Record: Record{ID: id, Name: id, Created: now}, spool: s, stage: stage}
 	j.arrive(stage, "", "", now)
-	if err := os.Rename(j.Path(recordFile), j.Path(damagedFile)); err != nil {
+	j.Error = fmt.Sprintf("%v; what there was of the job is kept in queue/%s/%s", cause, Failed, id)
+	err := j.Clear()
+	if err == nil {
+		err = j.keepDamaged()
+	}
+	if err == nil {
+		err = j.move(Failed, j.Error)
+	}
+	if err != nil {
 		return fmt.Errorf("setting a damaged job aside: %w", err)
 	}
-	return j.Fail(cause)
+	return nil
+}
+
+// keepDamaged gives the damaged job.json a second name, under which it stays.
+func (j *Job) keepDamaged() error {
+	record := j.Path(recordFile)
+	info, err := os.Lstat(record)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = place.FirstFree(place.FileNames(damagedFile), func(name string) (bool, error) {
+		return keepAs(record, info, j.Path(name))
+	})
+	return errors.Join(err, place.SyncFolder(j.Dir()))
+}
+
+// keepAs gives the file at path the second name kept. It returns false when something else has
+// that name.
+func keepAs(path string, info fs.FileInfo, kept string) (bool, error) {
+	if there, err := os.Lstat(kept); err == nil {
+		return os.SameFile(info, there), nil // A crash came after the link.
+	}
+	if !info.Mode().IsRegular() { // A folder cannot be linked; nothing in it can be a record.
+		return true, place.Rename(path, kept)
+	}
+	if os.Link(path, kept) == nil {
+		return true, nil
+	}
+	data, err := os.ReadFile(path) //nolint:gosec // G304: the path is in the job's own folder.
+	if err != nil {
+		return false, err
+	}
+	return true, place.WriteDurable(kept, data)
 }
 
 func (s *Spool) jobFolder(stage Stage, id string) string {

@@ -94,3 +94,16 @@ func wantOnlyIn(t *testing.T, s *Spool, id string, stage Stage) {
 		t.Errorf("job %s is in %v; want it in %s alone", id, got, stage)
 	}
 }
+
+// needUnprivileged skips a test that root cannot run, since root may write everywhere. Where
+// the tests run as the app user (IM2_REQUIRE_FFMPEG=1), that is a failure.
+func needUnprivileged(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	if os.Getenv("IM2_REQUIRE_FFMPEG") == "1" {
+		t.Fatal("IM2_REQUIRE_FFMPEG=1 and this is root: run the tests as the app user")
+	}
+	t.Skip("LEFT OUT: what cannot be written or read, because this is root; run the tests as another user")
+}

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 )
@@ -18,13 +20,16 @@ const (
 	SourceFile = "source"
 	// StemsFolder holds the finished stems.
 	StemsFolder = "stems"
-	// WorkFolder is scratch space of the worker; it never outlives a stage.
+	// WorkFolder is scratch space of the worker; it is dropped when the job moves on.
 	WorkFolder = "work"
 
 	recordFile   = "job.json"
 	damagedFile  = "job.json.damaged"
 	progressFile = "progress.json"
 )
+
+// ErrNotEmpty is returned when a job that was to be removed holds something.
+var ErrNotEmpty = errors.New("the job's folder is not empty")
 
 // A Job is a job in this process's hands: its record, and where it is. Only the worker that
 // has it may use it, from one goroutine at a time.
@@ -77,49 +82,75 @@ func (j *Job) HandBack(why string) error {
 // Requeue is HandBack with the attempt counted: for a job whose worker was lost, which may
 // well have been the job's doing.
 func (j *Job) Requeue(why string) error {
-	if err := j.Keep(SourceFile); err != nil {
+	if err := j.Clear(StemsFolder); err != nil {
 		return err
 	}
 	return j.move(Pending, why)
 }
 
-// Fail gives the job up. Its source is kept, so that it can be tried again.
+// Fail gives the job up. What it has is kept, so that it can be tried again; only what was
+// made of it on the way, the stems included, is dropped.
 func (j *Job) Fail(cause error) error {
 	j.Error = cause.Error()
-	if err := j.Keep(SourceFile, damagedFile); err != nil {
+	if err := j.Clear(StemsFolder); err != nil {
 		return err
 	}
 	return j.move(Failed, j.Error)
 }
 
-// Finish ends a job whose results are where they belong: only job.json is left of it.
+// Finish ends a job whose source and stems are where they belong: only job.json is left of it.
 func (j *Job) Finish() error {
-	if err := j.Keep(); err != nil {
+	if err := j.Clear(); err != nil {
 		return err
 	}
 	return j.Move(Done)
 }
 
-// Discard removes a job that never had a file.
-func (j *Job) Discard() error {
-	if err := os.RemoveAll(j.Dir()); err != nil {
+// Discard removes a job that never had a file: its folder may hold nothing but leftovers of a
+// write, and these folders if they are empty. With anything else in it the job stays as it is,
+// and the error is ErrNotEmpty.
+func (j *Job) Discard(folders ...string) error {
+	err := j.Clear()
+	for _, folder := range folders {
+		if err == nil {
+			err = removeEmpty(j.Path(folder))
+		}
+	}
+	if err == nil {
+		err = removeEmpty(j.Dir())
+	}
+	if err != nil {
 		return fmt.Errorf("removing job %s: %w", j.ID, err)
 	}
 	return nil
 }
 
-// Keep removes everything from the job's folder but job.json and the entries named.
-func (j *Job) Keep(names ...string) error {
+// removeEmpty removes a folder that is empty, or not there at all.
+func removeEmpty(dir string) error {
+	err := os.Remove(dir)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if entries, readErr := os.ReadDir(dir); readErr == nil && len(entries) > 0 {
+		return fmt.Errorf("%w: it has %q", ErrNotEmpty, entries[0].Name())
+	}
+	return err
+}
+
+// Clear removes what the services make in a job's folder on the way and can make again: work/,
+// progress.json, what a crash left of a write, and the entries named. Everything else stays:
+// whatever it is, nobody here has looked at it.
+func (j *Job) Clear(names ...string) error {
 	entries, err := os.ReadDir(j.Dir())
 	if err != nil {
 		return fmt.Errorf("clearing job %s: %w", j.ID, err)
 	}
+	names = append(names, WorkFolder, progressFile)
 	var errs []error
 	for _, entry := range entries {
-		if entry.Name() == recordFile || slices.Contains(names, entry.Name()) {
-			continue
+		if name := entry.Name(); slices.Contains(names, name) || strings.HasPrefix(name, place.TempPrefix) {
+			errs = append(errs, os.RemoveAll(j.Path(name)))
 		}
-		errs = append(errs, os.RemoveAll(j.Path(entry.Name())))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("clearing job %s: %w", j.ID, err)
@@ -132,12 +163,21 @@ func (j *Job) Keep(names ...string) error {
 func (j *Job) move(to Stage, failure string) error {
 	from := j.stage
 	j.arrive(to, "", failure, j.spool.now().UTC())
-	err := j.Save()
-	if err == nil {
-		err = os.Rename(j.Dir(), j.spool.jobFolder(to, j.ID))
+	if err := j.Save(); err != nil {
+		j.rewind(from)
+		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, err)
 	}
-	if err != nil {
-		j.settle(from)
+	if err := j.rename(to); err != nil {
+		j.rewind(from)
+		return err
+	}
+	return nil
+}
+
+// rename moves the job's folder into the folder of the next stage.
+func (j *Job) rename(to Stage) error {
+	from := j.stage
+	if err := os.Rename(j.Dir(), j.spool.jobFolder(to, j.ID)); err != nil {
 		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, err)
 	}
 	j.stage = to

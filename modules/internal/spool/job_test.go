@@ -68,6 +68,62 @@ func TestFailKeepsTheSource(t *testing.T) {
 	}
 }
 
+// What no service made is nobody's to delete, whatever becomes of the job.
+func TestWhatNobodyLookedAtIsKept(t *testing.T) {
+	t.Parallel()
+	ends := map[string]func(j *Job) error{
+		"Fail":     func(j *Job) error { return j.Fail(errors.New("broken")) },
+		"HandBack": func(j *Job) error { return j.HandBack("stop") },
+		"Finish":   func(j *Job) error { return j.Finish() },
+		"Reject":   func(j *Job) error { return j.Reject(j.Path(SourceFile), "bad") },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := claimed(t, newSpool(t), "song", "w")
+			for _, dir := range []string{WorkFolder, "taken"} {
+				must(t, os.Mkdir(j.Path(dir), place.FolderMode))
+				writeFile(t, j.Path(dir, "f"), "content of "+dir)
+			}
+			writeFile(t, j.Path("copy"), "content of copy")
+			writeFile(t, j.Path(".tmp-1"), "{")
+			writeFile(t, j.Path("progress.json"), "{")
+			must(t, end(j))
+			if got := readFile(t, j.Path("taken", "f")) + readFile(t, j.Path("copy")); got != "content of takencontent of copy" {
+				t.Errorf("kept %q", got)
+			}
+			for _, scratch := range []string{WorkFolder, ".tmp-1", "progress.json"} {
+				if place.Exists(j.Path(scratch)) {
+					t.Errorf("%s is still there", scratch)
+				}
+			}
+		})
+	}
+}
+
+func TestDiscardRemovesWhatIsEmptyAlone(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	for _, file := range []string{"copy", "source", "job.json.damaged", "taken/song.mp3"} {
+		j, err := s.Create("w")
+		must(t, err)
+		must(t, os.Mkdir(j.Path("taken"), place.FolderMode))
+		writeFile(t, j.Path(".tmp-1"), "")
+		writeFile(t, j.Path(file), "sound")
+		if err := j.Discard("taken"); !errors.Is(err, ErrNotEmpty) {
+			t.Errorf("Discard with %s = %v; want ErrNotEmpty", file, err)
+		}
+		if got := readFile(t, j.Path(file)); got != "sound" {
+			t.Errorf("%s holds %q", file, got)
+		}
+		must(t, os.Remove(j.Path(file)))
+		must(t, j.Discard("taken"))
+		if place.Exists(j.Dir()) {
+			t.Error("the empty job is still there")
+		}
+	}
+}
+
 func TestAMoveThatFailsChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
@@ -100,9 +156,9 @@ func TestHandBackThatFailsKeepsTheAttempt(t *testing.T) {
 func TestJobsThatAreGoneGiveErrors(t *testing.T) {
 	t.Parallel()
 	j := claimed(t, newSpool(t), "song", "w")
-	must(t, j.Discard())
+	must(t, os.RemoveAll(j.Dir()))
 	for name, err := range map[string]error{
-		"Save": j.Save(), "Keep": j.Keep(), "Fail": j.Fail(errors.New("x")), "Finish": j.Finish(),
+		"Save": j.Save(), "Clear": j.Clear(), "Fail": j.Fail(errors.New("x")), "Finish": j.Finish(),
 		"HandBack": j.HandBack("x"), "SetProgress": j.SetProgress(Decoding, 0, 0), "Reject": j.Reject("gone", "x"),
 		"SetAside": j.spool.SetAside(Separating, j.ID, errors.New("x")),
 	} {
@@ -112,7 +168,7 @@ func TestJobsThatAreGoneGiveErrors(t *testing.T) {
 	}
 }
 
-func TestSettle(t *testing.T) {
+func TestRewind(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	tests := []struct {
@@ -134,7 +190,7 @@ func TestSettle(t *testing.T) {
 			for _, stage := range tt.in {
 				r.arrive(stage, "w", "why", now)
 			}
-			r.settle(tt.found)
+			r.rewind(tt.found)
 			if len(r.History) != tt.want {
 				t.Fatalf("%d visits; want %d", len(r.History), tt.want)
 			}

@@ -78,12 +78,7 @@ func (r *Record) RawRejected() string { return exact(r.Rejected, r.RejectedBytes
 func (r *Record) SetRejected(raw string) { r.Rejected, r.RejectedBytes = displayed(raw) }
 
 // Worker returns who has the job by its last visit, or "".
-func (r *Record) Worker() string {
-	if len(r.History) == 0 {
-		return ""
-	}
-	return r.History[len(r.History)-1].Worker
-}
+func (r *Record) Worker() string { return r.last().Worker }
 
 // Timings sums up how many seconds the job spent in each stage; a visit that has not ended
 // counts until now.
@@ -132,15 +127,30 @@ func (r *Record) endVisit(failure string, now time.Time) {
 	}
 }
 
-// settle makes the history agree with the stage in whose folder the job was found. A crash
+// rewind makes the history agree with the stage in whose folder the job was found. A crash
 // between announcing a move and making it leaves a last visit to a stage that the job never
 // reached; it is taken back, and the visit before it goes on.
-func (r *Record) settle(stage Stage) {
-	n := len(r.History)
-	if n < 2 || r.History[n-1].Stage == stage || r.History[n-2].Stage != stage {
+func (r *Record) rewind(stage Stage) {
+	if !r.announced(stage) {
 		return
 	}
+	n := len(r.History)
 	r.History = r.History[:n-1]
 	r.History[n-2].End = time.Time{}
 	r.History[n-2].Error = ""
+}
+
+// announced reports whether the record of a job that was found in stage says that it moved on
+// from there.
+func (r *Record) announced(stage Stage) bool {
+	n := len(r.History)
+	return n >= 2 && r.History[n-1].Stage != stage && r.History[n-2].Stage == stage
+}
+
+// last returns the last visit; an empty one when there is none.
+func (r *Record) last() Visit {
+	if len(r.History) == 0 {
+		return Visit{}
+	}
+	return r.History[len(r.History)-1]
 }

@@ -13,22 +13,25 @@ import (
 // reasonExtension is what the text that says why a file was rejected has after its name.
 const reasonExtension = ".txt"
 
-// errNoRejectedName is returned when every name that could be tried in rejected/ is taken.
-var errNoRejectedName = errors.New("no free name left in rejected")
-
 // Reject ends a job whose file cannot be separated: payload (a path) goes to rejected/ under
 // the original name, or one with a number when that is taken, beside a text with the reason;
 // of the job only its record is left. reason is one clear paragraph for a person.
 //
-// A crash at any point leaves a job for which Reject may be called again.
+// A file of this user's gets the mode that all files have. What is not a file, or somebody
+// else's, is moved as it is.
+//
+// A crash at any point leaves a job for which Reject may be called again: once Rejected is in
+// its record, that is what must be done with it, with the Error that is in the record.
 func (j *Job) Reject(payload, reason string) error {
 	j.Error = reason
-	if place.Exists(payload) {
-		if err := j.putRejected(payload); err != nil {
-			return err
-		}
+	there, err := place.Has(payload)
+	if err == nil && there {
+		err = j.putRejected(payload)
 	}
-	if err := j.Keep(); err != nil {
+	if err != nil {
+		return fmt.Errorf("rejecting job %s: %w", j.ID, err)
+	}
+	if err := j.Clear(); err != nil {
 		return err
 	}
 	return j.move(Rejected, reason)
@@ -37,15 +40,40 @@ func (j *Job) Reject(payload, reason string) error {
 // putRejected finds a name that is free for the file and for its text, records it, and puts
 // the text first: whoever sees the file finds the reason beside it.
 func (j *Job) putRejected(payload string) error {
-	names := place.FileNames(j.RawName())
-	const most = 100_000 // Reaching it means that something else is wrong.
-	for n := 1; n < most; n++ {
-		done, err := j.tryRejected(payload, names(n))
-		if done || err != nil {
-			return err
-		}
+	if err := share(payload); err != nil {
+		return err
 	}
-	return fmt.Errorf("rejecting job %s: %w", j.ID, errNoRejectedName)
+	_, err := place.FirstFree(rejectedNames(j.RawName()), func(name string) (bool, error) {
+		return j.tryRejected(payload, name)
+	})
+	return err
+}
+
+// share lets everyone read the file at path, if it is a file and this user's.
+func share(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm() == place.FileMode {
+		return nil
+	}
+	if err := os.Chmod(path, place.FileMode); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// rejectedNames gives the file its own name whole if it can have that, and otherwise numbered
+// ones with room for the extension of the text: the number must be in the text's name too.
+func rejectedNames(name string) place.Naming {
+	whole, short := place.FileNames(name), place.FileNamesWithin(name, place.NameLimit-len(reasonExtension))
+	return func(n int) string {
+		if n == 1 {
+			return whole(n)
+		}
+		return short(n)
+	}
 }
 
 // tryRejected puts text and file under one name. It returns false when the name is taken.
@@ -70,7 +98,7 @@ func (j *Job) tryRejected(payload, name string) (bool, error) {
 		return false, os.Remove(text)
 	}
 	if err != nil {
-		return false, fmt.Errorf("rejecting job %s: %w", j.ID, err)
+		return false, place.Explain(err)
 	}
 	return true, place.SyncFolder(j.spool.RejectedFiles())
 }
@@ -78,13 +106,14 @@ func (j *Job) tryRejected(payload, name string) (bool, error) {
 // Notice puts a text about an entry of input/ that stays where it is into rejected/, once: it
 // does nothing when the same text is there already.
 func (s *Spool) Notice(name, text string) error {
-	names := place.FileNames(name)
-	for n := 1; ; n++ {
-		err := place.PutText(s.reasonPath(names(n)), text+"\n", s.StageFolder(Incoming))
-		if !errors.Is(err, fs.ErrExist) {
-			return err
+	_, err := place.FirstFree(rejectedNames(name), func(name string) (bool, error) {
+		err := place.PutText(s.reasonPath(name), text+"\n", s.StageFolder(Incoming))
+		if errors.Is(err, fs.ErrExist) {
+			return false, nil
 		}
-	}
+		return err == nil, err
+	})
+	return err
 }
 
 // reasonPath is where the text about a rejected file goes. A name that leaves no room for

@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/im2-audio/im2/modules/internal/place"
 )
 
 func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("n", 251) + ".mp3"
+	long, bare := strings.Repeat("n", 251)+".mp3", strings.Repeat("n", 255)
 	tests := []struct {
 		name string
 		// there are files that lie in rejected/ already.
@@ -27,7 +29,13 @@ func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {
 		{"not UTF-8", nil, "\xff\xfe.mp3", "\xff\xfe.mp3", "\xff\xfe.mp3.txt"},
 		{"newline and dash", nil, "-rf\n'\"$(x).mp3", "-rf\n'\"$(x).mp3", "-rf\n'\"$(x).mp3.txt"},
 		{"255 bytes", nil, long, long, long[:251] + ".txt"},
-		{"255 bytes, text's name taken", []string{long[:251] + ".txt"}, long, long[:247] + " (2).mp3", long[:247] + " (2).txt"},
+		{"255 bytes, text's name taken", []string{long[:251] + ".txt"}, long, long[:243] + " (2).mp3", long[:243] + " (2).mp3.txt"},
+		{
+			"255 bytes without extension, taken twice",
+			[]string{bare, bare[:247] + " (2)"},
+			bare,
+			bare[:247] + " (3)", bare[:247] + " (3).txt",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,7 +101,7 @@ func TestRejectCanBeRepeatedAfterACrash(t *testing.T) {
 			j.Error = reason
 			_, err := j.tryRejected(j.Path(SourceFile), "song")
 			must(t, err)
-			must(t, j.Keep())
+			must(t, j.Clear())
 		}},
 	}
 	for _, step := range steps {
@@ -123,6 +131,19 @@ func TestRejectMovesLinksAsTheyAre(t *testing.T) {
 	must(t, j.Reject(j.Path("l"), "no links"))
 	if target, err := os.Readlink(filepath.Join(s.RejectedFiles(), "link")); err != nil || target != "/etc/passwd" {
 		t.Errorf("link = %q, %v", target, err)
+	}
+}
+
+// People read what was rejected, and put it back into input/.
+func TestRejectedFilesCanBeReadByAll(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w")
+	must(t, os.Chmod(j.Path(SourceFile), 0o600))
+	must(t, j.Reject(j.Path(SourceFile), "bad"))
+	info, err := os.Stat(filepath.Join(s.RejectedFiles(), "song"))
+	if err != nil || info.Mode() != place.FileMode {
+		t.Errorf("mode = %v, %v; want %v", info.Mode(), err, place.FileMode)
 	}
 }
 

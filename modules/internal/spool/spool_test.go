@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,11 +44,9 @@ func TestOpenFailsWithoutADataFolder(t *testing.T) {
 	}
 }
 
-func TestReadyNoticesFoldersThatCannotBeWritten(t *testing.T) {
+func TestUnprivilegedReadyNoticesFoldersThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere: run as another user to test this")
-	}
+	needUnprivileged(t)
 	s := newSpool(t)
 	t.Cleanup(func() { // Or else the test's folder could not be removed.
 		must(t, os.Chmod(s.data, place.FolderMode))
@@ -103,6 +102,7 @@ func TestAJobGoesAllTheWay(t *testing.T) {
 	must(t, j.Move(Separated))
 	j, err = s.Claim(t.Context(), Separated, Organizing, "o1")
 	must(t, err)
+	must(t, os.Remove(j.Path(SourceFile))) // It is in archive/ now.
 	must(t, j.Finish())
 	wantOnlyIn(t, s, id, Done)
 	wantNames(t, j.Dir(), "job.json")
@@ -223,13 +223,41 @@ func TestClaimSetsADamagedJobAsideAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestAClaimThatCannotBeRecordedIsUndone(t *testing.T) {
+// A job that has lost its record stands in nobody's way, and keeps its source.
+func TestClaimSetsAJobWithoutRecordAside(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	j := pending(t, s, "song")
-	must(t, os.Remove(j.Path("job.json")))
-	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error = %v; want fs.ErrNotExist", err)
+	bad, good := pending(t, s, "bad"), pending(t, s, "good")
+	must(t, os.Remove(bad.Path("job.json")))
+	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrDamaged) {
+		t.Errorf("error = %v; want ErrDamaged", err)
 	}
-	wantOnlyIn(t, s, j.ID, Pending)
+	wantOnlyIn(t, s, bad.ID, Failed)
+	if got := readFile(t, filepath.Join(s.jobFolder(Failed, bad.ID), SourceFile)); got != "sound of bad" {
+		t.Errorf("source = %q", got)
+	}
+	j, err := s.Load(Failed, bad.ID)
+	if err != nil || !strings.Contains(j.Error, "job.json is damaged: it is missing; what there was of the job is kept in queue/failed/") {
+		t.Errorf("record = %+v, %v", j, err)
+	}
+	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != good.ID {
+		t.Errorf("then claimed %v, %v; want the good job", j, err)
+	}
+}
+
+func TestAClaimThatCannotBeRecordedIsUndoneAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	bad, good := pending(t, s, "bad"), pending(t, s, "good")
+	must(t, os.Mkdir(filepath.Join(s.StageFolder(Separating), bad.ID), place.FolderMode))
+	writeFile(t, filepath.Join(s.StageFolder(Separating), bad.ID, "x"), "") // It cannot be moved there.
+	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != good.ID {
+		t.Fatalf("claimed %v, %v; want the good job", j, err)
+	}
+	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("error = %v; want what is wrong with the bad one", err)
+	}
+	if got := readFile(t, bad.Path(SourceFile)); got != "sound of bad" {
+		t.Errorf("source = %q", got)
+	}
 }

@@ -19,3 +19,19 @@ const (
 func Stages() []Stage {
 	return []Stage{Incoming, Pending, Separating, Separated, Organizing, Done, Rejected, Failed}
 }
+
+// entry is the stage from which jobs come into a working stage; "" for Incoming, where they are
+// made, and for the stages in which nobody works.
+func (s Stage) entry() Stage {
+	switch s {
+	case Separating:
+		return Pending
+	case Organizing:
+		return Separated
+	default:
+		return ""
+	}
+}
+
+// working reports whether somebody works on the jobs of a stage.
+func (s Stage) working() bool { return s == Incoming || s.entry() != "" }

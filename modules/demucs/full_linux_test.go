@@ -1,0 +1,46 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+// An engine that would find after many minutes that there is no room is not started, and the
+// job waits until there is.
+func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	if err := unix.Mount("tmpfs", b.env.Data, "tmpfs", 0, "size=8m,mode=0755"); err != nil {
+		t.Skipf("LEFT OUT: a disk that fills up, because a small one cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(b.env.Data, unix.MNT_DETACH) })
+	must(t, b.ready())
+	id := b.add("song", "sound").ID
+	engine := b.engine
+	b.engine = engineFunc(func() error { t.Error("the engine was started"); return nil })
+	var attempts []error
+	for range 3 {
+		_, err := b.turn(t.Context())
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "17 MB are needed and 9 MB are free") {
+			t.Fatalf("turn = %v; want ENOSPC", err)
+		}
+		attempts = append(attempts, err)
+		if job := b.in(spool.Pending, id); job.Attempt != 0 {
+			t.Errorf("attempt %d; want it not counted", job.Attempt)
+		}
+	}
+	if attempts[1].Error() != attempts[2].Error() || !strings.Contains(attempts[1].Error(), "of the next song") {
+		t.Errorf("it was decoded again: %v", attempts)
+	}
+	must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT, "size=64m"))
+	b.engine = engine
+	_, err := b.turn(t.Context())
+	must(t, err)
+	b.in(spool.Separated, id)
+}
