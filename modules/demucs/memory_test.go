@@ -58,7 +58,7 @@ func TestLongestFor(t *testing.T) {
 	t.Parallel()
 	for memory, want := range map[int64]time.Duration{
 		0: longestMix, 1: time.Minute, 4 << 30: time.Minute, 6 << 30: 5 * time.Minute, 8 << 30: 19 * time.Minute,
-		16 << 30: 73 * time.Minute, 64 << 30: longestMix,
+		16 << 30: 73 * time.Minute, 19 << 30: 93 * time.Minute, 20 << 30: longestMix,
 	} {
 		if got := longestFor(memory); got != want {
 			t.Errorf("longestFor(%d) = %s; want %s", memory, got, want)

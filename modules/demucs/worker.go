@@ -58,6 +58,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 		return false, found
 	}
 	if err != nil {
+		w.full = w.full || isFull(err)
 		return false, errors.Join(found, err)
 	}
 	return true, errors.Join(found, w.handle(ctx, job))
@@ -150,7 +151,7 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job,
 		log.Info("handing the job back")
 		handed := job.HandBack("the worker was told to stop")
 		if handed != nil { // Nobody hears of an error after the end of ctx but here.
-			log.Error("the job was not handed back; this worker takes it up when it starts again", "error", handed)
+			log.Error("the job was not handed back; it stays in separating until a worker puts that right", "error", handed)
 		}
 		return errors.Join(ctx.Err(), handed)
 	case errors.As(err, &rejected):

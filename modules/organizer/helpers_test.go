@@ -29,8 +29,13 @@ func newBench(t *testing.T) *bench {
 
 func newBenchOn(t *testing.T, data string) *bench {
 	t.Helper()
+	return newBenchAs(t, data, "me")
+}
+
+func newBenchAs(t *testing.T, data, worker string) *bench {
+	t.Helper()
 	b := &bench{t: t, organizer: newOrganizer(&service.Env{
-		Data: data, Poll: time.Millisecond, Worker: "me",
+		Data: data, Poll: time.Millisecond, Worker: worker,
 		Log:    slog.New(slog.DiscardHandler),
 		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
 	})}

@@ -113,7 +113,7 @@ func TestTwoOrganizersGiveEachTrackItsOwnFolder(t *testing.T) {
 	t.Parallel()
 	const songs = 30
 	first := newBench(t)
-	second := newBenchOn(t, first.env.Data)
+	second := newBenchAs(t, first.env.Data, "you")
 	ids := make([]string, 0, songs)
 	for range songs {
 		ids = append(ids, first.add("song.mp3").ID)

@@ -20,7 +20,7 @@ func TestAFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0755"); err != nil {
-		t.Skipf("mounting a small disk needs root: %v", err)
+		t.Skipf("LEFT OUT: a full disk, because a small one cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	b := newBenchOn(t, dir)
@@ -59,11 +59,11 @@ func TestAFullDisk(t *testing.T) {
 func TestAFullDiskHasNoHalfCopies(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away: run as root to test this")
+		t.Skip("LEFT OUT: a file of somebody else, because only root can give one away; run the tests as root")
 	}
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0755"); err != nil {
-		t.Skipf("mounting a small disk needs root: %v", err)
+		t.Skipf("LEFT OUT: a full disk, because a small one cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	b := newBenchOn(t, dir)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
@@ -224,4 +225,23 @@ func TestNothingIsGuessedWhereThereAreTwoFiles(t *testing.T) {
 	must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
 	b.look(0)
 	wantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave)
+}
+
+func TestLeftoversOfADayAgoAreRemoved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	half, song := b.input(".im2-ABC.part", wave), b.input("song.part", wave)
+	temp := filepath.Join(b.spool.StageFolder(spool.Incoming), ".tmp-text")
+	put(t, temp, "")
+	claim := filepath.Join(b.spool.RejectedFiles(), ".claim-0")
+	must(t, os.Mkdir(claim, place.FolderMode))
+	old := time.Now().Add(-25 * time.Hour)
+	for _, path := range []string{half, song, temp, claim} {
+		must(t, os.Chtimes(path, old, old))
+	}
+	young := b.input(".im2-DEF.part", wave)
+	newBenchOn(t, b.data)
+	wantNames(t, b.spool.Input(), filepath.Base(young), filepath.Base(song))
+	wantNames(t, b.spool.StageFolder(spool.Incoming))
+	wantNames(t, b.spool.RejectedFiles())
 }

@@ -141,7 +141,7 @@ func TestAFileWithASecondNameIsCopied(t *testing.T) {
 func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away: run as root to test this")
+		t.Skip("LEFT OUT: a file of somebody else, because only root can give one away; run the tests as root")
 	}
 	b := newBench(t)
 	must(t, os.Chown(b.input("song.wav", wave), 12345, 12345))

@@ -80,7 +80,7 @@ func (s *Spool) claim(from, to Stage, id, worker string) (*Job, error) {
 		return nil, errTaken
 	}
 	if err != nil {
-		return nil, fmt.Errorf("claiming job %s: %w", id, err)
+		return nil, fmt.Errorf("claiming job %s: %w", id, place.Explain(err))
 	}
 	j, err := s.enter(from, to, id, worker)
 	if err != nil && !errors.Is(err, ErrDamaged) {

@@ -178,7 +178,7 @@ func (j *Job) move(to Stage, failure string) error {
 func (j *Job) rename(to Stage) error {
 	from := j.stage
 	if err := os.Rename(j.Dir(), j.spool.jobFolder(to, j.ID)); err != nil {
-		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, err)
+		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, place.Explain(err))
 	}
 	j.stage = to
 	return errors.Join(

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
 )
 
 const (
@@ -196,6 +198,9 @@ func (r *Recovery) putRight(id string) (Stage, error) {
 		err = j.rename(to)
 	default: // Another worker's, or a history that makes no sense.
 		err = j.move(r.stage.entry(), "its worker was lost")
+	}
+	if err != nil && !place.Exists(j.Dir()) {
+		return "", nil // Its worker lives, and has moved it on just now.
 	}
 	if err != nil {
 		return "", err
