@@ -109,7 +109,7 @@ func (w *worker) mend(n *node, dir int, s suspect, fenced bool) {
 		s.settled = s.id.settled(time.Now(), w.local)
 		fenced = w.fence(dir, s.name)
 	}
-	w.skip(n, s.name, SkipBusy, "it was changed again and again while it was looked at")
+	w.skip(n, s.name, SkipBusy, busyReason)
 }
 
 // attempt pins the entry and decides by what is pinned alone. True asks for another try.
