@@ -177,8 +177,8 @@ func (w *worker) settle(id identity) bool {
 	if left <= 0 {
 		return true
 	}
-	if w.waited.Add(1) > int32(w.waits) { //nolint:gosec // a small number
-		return false
+	if left > longestWait || w.waited.Add(1) > int32(w.waits) { //nolint:gosec // a small number
+		return false // a time in the future is another clock's, or this one was set back
 	}
 	for ; left > 0 && !w.queue.stopped.Load(); left = id.unsettled(time.Now(), w.local) {
 		time.Sleep(min(left, 100*time.Millisecond))

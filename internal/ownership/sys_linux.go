@@ -53,6 +53,7 @@ type sys struct {
 	how     unix.OpenHow
 	empty   [1]byte // "" for AT_EMPTY_PATH
 	self    int     // /proc/self/fd; only valid with features.proc
+	link    []byte  // for reading links there
 }
 
 // newSys returns the way of a first goroutine; those of others are copies of it. Its
@@ -238,10 +239,12 @@ func (s *sys) fence(dir int, name []byte) bool {
 func (s *sys) still(fd, dir int, name []byte, id identity, st *unix.Statx_t) bool {
 	text := unix.ByteSliceToString(name)
 	if s.proc {
-		buf := make([]byte, unix.PathMax)
-		n, err := unix.Readlinkat(s.self, strconv.Itoa(fd), buf)
+		if s.link == nil {
+			s.link = make([]byte, unix.PathMax)
+		}
+		n, err := unix.Readlinkat(s.self, strconv.Itoa(fd), s.link)
 		if err == nil {
-			return n < len(buf) && strings.HasSuffix(string(buf[:n]), "/"+text)
+			return n < len(s.link) && strings.HasSuffix(string(s.link[:n]), "/"+text)
 		}
 	}
 	// No /proc, or a path longer than a page (ENAMETOOLONG): is it still there?
