@@ -36,11 +36,14 @@ func (id identity) settled(now time.Time, local bool) bool {
 // unsettled is how long to wait from now until id is settled.
 func (id identity) unsettled(now time.Time, local bool) time.Duration {
 	after := 50 * time.Millisecond
-	if !local || id.nsec == 0 {
-		after = 3 * time.Second // another machine's clock, or whole seconds
+	if !local || id.nsec == 0 { // another machine's clock, or whole seconds
+		after = longestWait
 	}
 	return after - now.Sub(time.Unix(id.sec, int64(id.nsec)))
 }
+
+// longestWait is how long it can take until a change time is settled.
+const longestWait = 3 * time.Second
 
 // hasLocalTimes reports whether the file system of fd stamps changes with this machine's
 // clock and knows of every change, since nobody else can make one.

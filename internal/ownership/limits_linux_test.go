@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,6 +58,12 @@ func measure(folder string) {
 	_ = json.NewEncoder(os.Stdout).Encode(m)
 }
 
+// raced reports whether this is built with the race detector, which takes memory itself.
+func raced() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
 // limits resets a folder in a process of its own, which must keep to the limits.
 func limits(t *testing.T, folder string) measured {
 	t.Helper()
@@ -64,7 +72,7 @@ func limits(t *testing.T, folder string) measured {
 	var m measured
 	must(t, json.Unmarshal(out, &m))
 	t.Logf("%d entries in %v: %d descriptors, %d KiB", m.Sum.Seen, m.Took.Round(time.Millisecond), m.FDs, m.KiB)
-	if m.FDs >= 64 || m.KiB >= 16<<10 || m.Err != "<nil>" || m.Sum.ProblemCount() != 0 {
+	if m.FDs >= 64 || m.KiB >= 16<<10 && !raced() || m.Err != "<nil>" || m.Sum.ProblemCount() != 0 {
 		t.Errorf("%+v", m)
 	}
 	return m

@@ -54,13 +54,15 @@ func needsRoot(t *testing.T, why string) {
 // insideVar is set in the process that has a namespace of its own.
 const insideVar = "IM2_OWNERSHIP_INSIDE"
 
-// inside runs the calling test once more, in a process of its own with namespaces of its
-// own, so that no mount is left whatever happens. It is true in that process; in the
+// inside runs the calling test once more, in a process of its own with the namespaces of
+// its own that attr asks for, so that no mount is left whatever happens. It is true in that process; in the
 // other, the test is over then.
 func inside(t *testing.T, attr *syscall.SysProcAttr, env ...string) bool {
 	t.Helper()
 	if os.Getenv(insideVar) == t.Name() {
-		must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		if attr != nil && attr.Cloneflags&unix.CLONE_NEWNS != 0 {
+			must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		}
 		return true
 	}
 	self, err := os.Executable()

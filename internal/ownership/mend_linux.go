@@ -109,7 +109,7 @@ func (w *worker) mend(n *node, dir int, s suspect, fenced bool) {
 		s.settled = s.id.settled(time.Now(), w.local)
 		fenced = w.fence(dir, s.name)
 	}
-	w.skip(n, s.name, SkipBusy, "it was changed again and again while it was looked at")
+	w.skip(n, s.name, SkipBusy, busyReason)
 }
 
 // attempt pins the entry and decides by what is pinned alone. True asks for another try.
@@ -177,8 +177,8 @@ func (w *worker) settle(id identity) bool {
 	if left <= 0 {
 		return true
 	}
-	if w.waited.Add(1) > int32(w.waits) { //nolint:gosec // a small number
-		return false
+	if left > longestWait || w.waited.Add(1) > int32(w.waits) { //nolint:gosec // a small number
+		return false // a time in the future is another clock's, or this one was set back
 	}
 	for ; left > 0 && !w.queue.stopped.Load(); left = id.unsettled(time.Now(), w.local) {
 		time.Sleep(min(left, 100*time.Millisecond))

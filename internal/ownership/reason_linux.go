@@ -49,11 +49,15 @@ func (w *worker) fail(n *node, name []byte, errno unix.Errno) {
 	}
 }
 
+const busyReason = "it was replaced or changed again and again while it was looked at"
+
 // refused records that an entry, seen as st, could not be changed.
 func (w *worker) refused(n *node, name []byte, errno unix.Errno, st *unix.Statx_t) {
 	switch errno {
 	case unix.EROFS:
 		w.end(exit.Errorf(exit.Failed, "resetting %s: %w, and %q is not right", w.req.Folder, errno, n.path(name)))
+	case unix.EBUSY:
+		w.skip(n, name, SkipBusy, busyReason)
 	case unix.EINVAL, unix.EOVERFLOW:
 		w.skip(n, name, "", fmt.Sprintf("%d:%d is not mapped in this user namespace or mount (see /proc/self/uid_map, /etc/subuid): %v",
 			w.req.Owner.UID, w.req.Owner.GID, errno))

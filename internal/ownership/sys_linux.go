@@ -53,6 +53,7 @@ type sys struct {
 	how     unix.OpenHow
 	empty   [1]byte // "" for AT_EMPTY_PATH
 	self    int     // /proc/self/fd; only valid with features.proc
+	link    []byte  // for reading links there
 }
 
 // newSys returns the way of a first goroutine; those of others are copies of it. Its
@@ -148,7 +149,8 @@ func (s *sys) pin(dir int, name []byte) (int, unix.Errno) {
 
 func (s *sys) open(dir int, name []byte, flags uint64) (int, unix.Errno) {
 	// openat2 gives EAGAIN where somebody renamed something meanwhile and it cannot be
-	// sure to have stayed beneath; filepath-securejoin's 128 tries are enough for it.
+	// sure to have stayed beneath; filepath-securejoin's 128 tries are enough for it. EXDEV
+	// is a mount, but also what was moved out of the folder just then.
 	for try := 0; ; {
 		var fd uintptr
 		var errno unix.Errno
@@ -164,7 +166,7 @@ func (s *sys) open(dir int, name []byte, flags uint64) (int, unix.Errno) {
 		case errno == 0:
 			return int(fd), 0
 		case errno == unix.EINTR:
-		case errno == unix.EAGAIN && try < 128:
+		case errno == unix.EAGAIN && try < 128, errno == unix.EXDEV && s.openat2 && try < 4:
 			try++
 		default:
 			return -1, errno
@@ -182,6 +184,7 @@ func (s *sys) chown(fd int, o Owner) unix.Errno {
 
 // chmod gives the file or folder that fd is pinned to its mode. It must not be called for
 // a symbolic link: the detour over /proc would follow it. st is what fd was seen to be.
+// EBUSY says that it was replaced meanwhile, where that matters.
 func (s *sys) chmod(fd int, mode uint32, dir int, name []byte, st *unix.Statx_t) unix.Errno {
 	if isFolder(st) {
 		if err := unix.Fchmod(fd, mode); err != unix.EBADF {
@@ -199,7 +202,10 @@ func (s *sys) chmod(fd int, mode uint32, dir int, name []byte, st *unix.Statx_t)
 	}
 	open, errno := s.open(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	if errno != 0 {
-		return errno
+		if errno == unix.EACCES {
+			return errno
+		}
+		return unix.EBUSY // it was there when it was pinned
 	}
 	defer s.close(open)
 	var now unix.Statx_t
@@ -207,7 +213,7 @@ func (s *sys) chmod(fd int, mode uint32, dir int, name []byte, st *unix.Statx_t)
 		return errno
 	}
 	if identify(&now).inode != identify(st).inode {
-		return unix.ESTALE
+		return unix.EBUSY
 	}
 	return number(unix.Fchmod(open, mode))
 }
@@ -233,10 +239,12 @@ func (s *sys) fence(dir int, name []byte) bool {
 func (s *sys) still(fd, dir int, name []byte, id identity, st *unix.Statx_t) bool {
 	text := unix.ByteSliceToString(name)
 	if s.proc {
-		buf := make([]byte, unix.PathMax)
-		n, err := unix.Readlinkat(s.self, strconv.Itoa(fd), buf)
+		if s.link == nil {
+			s.link = make([]byte, unix.PathMax)
+		}
+		n, err := unix.Readlinkat(s.self, strconv.Itoa(fd), s.link)
 		if err == nil {
-			return n < len(buf) && strings.HasSuffix(string(buf[:n]), "/"+text)
+			return n < len(s.link) && strings.HasSuffix(string(s.link[:n]), "/"+text)
 		}
 	}
 	// No /proc, or a path longer than a page (ENAMETOOLONG): is it still there?
