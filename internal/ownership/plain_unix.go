@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -14,6 +15,11 @@ var errSwapped = errors.New("it was replaced by something else meanwhile")
 
 // changes says what an entry needed.
 type changes struct{ owner, mode bool }
+
+// ownersMapped says that the engine's virtual machine shows files of this machine as
+// whoever looks at them, as on macOS: giving them away would take root, and would only
+// take them from the user.
+const ownersMapped = runtime.GOOS == "darwin"
 
 // set gives one entry its owner and, for folders and regular files, its mode; with dry
 // it only says what would be changed. info is the entry's own (Lstat). The owner comes
@@ -25,7 +31,7 @@ func set(r *os.Root, name string, info fs.FileInfo, owner Owner, dry bool) (chan
 	if !ok {
 		return c, errors.ErrUnsupported
 	}
-	if stat.Uid != owner.UID || stat.Gid != owner.GID {
+	if !ownersMapped && (stat.Uid != owner.UID || stat.Gid != owner.GID) {
 		if !dry {
 			if err := r.Lchown(name, int(owner.UID), int(owner.GID)); err != nil {
 				return c, err
