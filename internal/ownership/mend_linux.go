@@ -149,7 +149,7 @@ func (w *worker) attempt(n *node, dir int, s suspect, fenced bool) bool {
 		w.skip(n, s.name, SkipHardLink, "it has other names and was changed a moment ago; run this again")
 		return false
 	}
-	if (!s.settled || !fenced || w.guard || !w.local) && !w.certain(fd, dir, s) {
+	if (!s.settled || !fenced || !w.protected || !w.local) && !w.certain(fd, dir, s) {
 		return true
 	}
 	if p.Nlink > 1 {
@@ -169,23 +169,26 @@ func (w *worker) certain(fd, dir int, s suspect) bool {
 	return w.still(fd, dir, s.name, s.id, &w.st)
 }
 
-// settle waits until id is settled. False if the walk has waited too often already:
+// settle waits until id is settled, which only few files ever need: those with several
+// names that were changed a moment ago. False if the walk has waited too often already:
 // somebody may do nothing but change files to keep it waiting.
 func (w *worker) settle(id identity) bool {
-	for {
-		left := id.unsettled(time.Now(), w.local)
-		if left <= 0 {
-			return true
-		}
-		if w.queue.stopped.Load() || w.waits.Add(1) > maxWaits {
-			return false
-		}
+	left := id.unsettled(time.Now(), w.local)
+	if left <= 0 {
+		return true
+	}
+	if w.waited.Add(1) > int32(w.waits) { //nolint:gosec // a small number
+		return false
+	}
+	for ; left > 0 && !w.queue.stopped.Load(); left = id.unsettled(time.Now(), w.local) {
 		time.Sleep(min(left, 100*time.Millisecond))
 	}
+	return true
 }
 
-// maxWaits is how many times, of up to 100 ms, a walk waits for change times to settle.
-const maxWaits = 100
+// maxWaits is how many times a walk waits for change times to settle: a second's worth on
+// local file systems, where it takes 50 ms.
+const maxWaits = 20
 
 // change gives what fd is open on or pinned to, seen as st, what it needs; or, dry, only
 // counts. The owner comes first: the kernel clears the set-user-ID bits in the same call,

@@ -26,9 +26,8 @@ type walk struct {
 	links  links
 	top    *node
 	local  bool         // see hasLocalTimes
-	guard  bool         // see worker.certain
 	seen   atomic.Int64 // what Request.Seen is told
-	waits  atomic.Int32 // see worker.settle
+	waited atomic.Int32 // see worker.settle
 	buffer sync.Mutex
 	spare  [][]byte
 	made   int // buffers, of those beyond the workers' own
@@ -62,7 +61,7 @@ func resetWith(ctx context.Context, req Request, f features) (Summary, error) {
 	req.Workers = workers(req.Workers)
 	s := newSys(f)
 	defer s.close(s.self)
-	w := &walk{req: req, queue: newQueue(req.Workers), nodes: newNodes(openFolders), guard: !linksProtected()}
+	w := &walk{req: req, queue: newQueue(req.Workers), nodes: newNodes(openFolders)}
 	w.links.reset()
 	defer w.nodes.shed(s)
 	all := make([]*worker, req.Workers)
@@ -108,6 +107,7 @@ func (w *walk) begin(first *worker) error {
 	w.nodes.add(top)
 	first.setFolder(top, fd)
 	first.seen++
+	first.count()
 	w.nodes.hold(top, 1)
 	w.queue.push(work{dir: top})
 	return nil

@@ -16,6 +16,8 @@ type features struct {
 	statx     bool // Linux 4.11; without it: fstatat
 	fchmodat2 bool // Linux 6.6; without it: chmod of /proc/self/fd/N
 	proc      bool // /proc is mounted; without it: open for reading, compare, fchmod
+	protected bool // see linksProtected; without it: worker.certain
+	waits     int  // see worker.settle
 }
 
 // probe asks for each call once, with a descriptor that cannot be: EBADF means that the
@@ -24,7 +26,7 @@ type features struct {
 func probe() features {
 	there := func(errno unix.Errno) bool { return errno != unix.ENOSYS && errno != unix.EPERM }
 	_, err := unix.Openat2(-1, ".", &unix.OpenHow{Flags: unix.O_PATH})
-	f := features{openat2: there(number(err)), proc: true}
+	f := features{openat2: there(number(err)), proc: true, protected: linksProtected(), waits: maxWaits}
 	f.statx = there(number(unix.Statx(-1, ".", 0, unix.STATX_MODE, &unix.Statx_t{})))
 	f.fchmodat2 = there((&sys{}).fchmodat2Empty(-1, 0))
 	return f
@@ -191,6 +193,9 @@ func (s *sys) chmod(fd int, mode uint32, dir int, name []byte, st *unix.Statx_t)
 	}
 	if s.proc {
 		return number(unix.Fchmodat(s.self, strconv.Itoa(fd), mode, 0))
+	}
+	if len(name) == 0 { // a folder that could only be pinned, since it may not be read
+		return unix.EACCES
 	}
 	open, errno := s.open(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	if errno != 0 {

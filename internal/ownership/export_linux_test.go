@@ -1,0 +1,36 @@
+package ownership
+
+import (
+	"context"
+	"slices"
+)
+
+// Lacks are the things that a kernel or a seccomp profile may lack, for ResetWithout.
+func Lacks() []string { return []string{"openat2", "statx", "fchmodat2", "proc", "protected"} }
+
+// ResetWithout is Reset on a system that lacks the things named; without "patience",
+// it does not wait for change times to settle.
+func ResetWithout(ctx context.Context, req Request, lacks ...string) (Summary, error) {
+	f := probe()
+	for i, there := range []*bool{&f.openat2, &f.statx, &f.fchmodat2, &f.proc, &f.protected} {
+		if slices.Contains(lacks, Lacks()[i]) {
+			*there = false
+		}
+	}
+	if slices.Contains(lacks, "patience") {
+		f.waits = 0
+	}
+	return resetWith(ctx, req, f)
+}
+
+// Probed names what this system was found to lack.
+func Probed() []string {
+	f := probe()
+	var lacks []string
+	for i, there := range []bool{f.openat2, f.statx, f.fchmodat2, f.proc, f.protected} {
+		if !there {
+			lacks = append(lacks, Lacks()[i])
+		}
+	}
+	return lacks
+}

@@ -1,0 +1,109 @@
+package ownership_test
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/im2-audio/im2/internal/ownership"
+)
+
+func TestFoldersThatAreRefused(t *testing.T) {
+	// Not parallel: it sets HOME.
+	base := t.TempDir()
+	home := filepath.Join(base, "people", "me")
+	data := filepath.Join(home, "data")
+	must(t, os.MkdirAll(data, 0o755))
+	touch(t, 0o600, filepath.Join(base, "file"))
+	must(t, os.Symlink(data, filepath.Join(base, "link")), os.Symlink("nowhere", filepath.Join(base, "dangling")))
+	must(t, os.Symlink(filepath.Join(base, "people"), filepath.Join(base, "way")))
+	t.Setenv("HOME", home)
+	cases := []struct{ folder, says string }{
+		{"", "none is named"},
+		{"/", "the root of the file system"},
+		{"//.//", "the root of the file system"},
+		{"/proc/self/root", "not a folder"},
+		{"/proc/self/root/etc", "belongs to the system"},
+		{"/etc", "belongs to the system"},
+		{"/etc/ssl", "belongs to the system"},
+		{"/proc/sys", "belongs to the system"},
+		{"/usr", "a folder of the system"},
+		{"/tmp", "a folder of the system"},
+		{"/var/lib", "a folder of the system"},
+		{"/home", "a folder of the system"},
+		{home, "your home folder"},
+		{filepath.Dir(home), "your home folder"},
+		{base, "your home folder"},
+		{filepath.Join(base, "way", "me"), "your home folder"},
+		{filepath.Join(base, "missing"), "no such file"},
+		{filepath.Join(base, "file"), "it is not a folder"},
+		{filepath.Join(base, "link"), "it is not a folder"},
+		{filepath.Join(base, "dangling"), "it is not a folder"},
+	}
+	for _, c := range cases {
+		before := stateOf(t, home)
+		_, err := ownership.Reset(t.Context(), ownership.Request{Folder: c.folder, Owner: other(), AllowRoot: true, DryRun: true})
+		unusable(t, err, c.says)
+		if now := stateOf(t, home); now != before {
+			t.Errorf("%q: the home folder was changed", c.folder)
+		}
+	}
+	for _, folder := range []string{data, filepath.Join(base, "way", "me", "data")} {
+		if got, err := ownership.CheckFolder(folder); err != nil || got != data {
+			t.Errorf("%s: %q, %v", folder, got, err)
+		}
+	}
+}
+
+func TestHomeUnderAnotherName(t *testing.T) {
+	// Not parallel: it sets HOME.
+	if !mounts(t) {
+		return
+	}
+	base := t.TempDir()
+	home, again := filepath.Join(base, "home"), filepath.Join(base, "again")
+	must(t, os.Mkdir(home, 0o755), os.Mkdir(again, 0o755))
+	mount(t, home, again, "", unix.MS_BIND, "")
+	t.Setenv("HOME", home)
+	_, err := ownership.CheckFolder(again)
+	unusable(t, err, "the same folder as")
+}
+
+func TestOwnersThatAreRefused(t *testing.T) {
+	t.Parallel()
+	in := t.TempDir()
+	cases := []struct {
+		owner ownership.Owner
+		root  bool
+		says  string
+	}{
+		{ownership.Owner{UID: math.MaxUint32, GID: 1}, true, "leave as it is"},
+		{ownership.Owner{UID: 1, GID: math.MaxUint32}, false, "leave as it is"},
+		{ownership.Owner{UID: 0, GID: 1}, false, "root shall not own"},
+		{ownership.Owner{UID: 1, GID: 0}, false, "root shall not own"},
+	}
+	for _, c := range cases {
+		before := stateOf(t, in)
+		_, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, Owner: c.owner, AllowRoot: c.root})
+		unusable(t, err, c.says)
+		if stateOf(t, in) != before {
+			t.Errorf("%+v: something was changed", c.owner)
+		}
+	}
+}
+
+func TestEnsureBeneathLinks(t *testing.T) {
+	t.Parallel()
+	root, outside := t.TempDir(), t.TempDir()
+	must(t, os.Mkdir(filepath.Join(root, "data"), 0o755), os.Symlink(outside, filepath.Join(root, "data", "models")))
+	before := stateOf(t, outside)
+	err := ownership.Ensure(root, []string{filepath.Join(root, "data"), filepath.Join(root, "data", "models", "demucs")}, other())
+	unusable(t, err, "it is not a folder")
+	unusable(t, ownership.Ensure(root, []string{outside}, other()), "it is not below")
+	if stateOf(t, outside) != before {
+		t.Error("a folder outside was changed")
+	}
+}
