@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -43,6 +44,9 @@ type Figures struct {
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// PeakMemory is the resident memory in bytes of the process of it that had the most.
 	PeakMemory int64 `json:"peak_memory_bytes"`
+	// OthersCPUSeconds is the processor time that everything else on the machine took
+	// meanwhile, in steps of some hundredths.
+	OthersCPUSeconds float64 `json:"others_cpu_seconds"`
 }
 
 // Result is what one way of doing it needed, over all runs.
@@ -129,6 +133,31 @@ func (b *Bench) folder(root, dir string) (path string, remove func(context.Conte
 			b.UI.Note("removing it: %v; \"rm -rf %s\" does", err, path)
 		}
 	}, nil
+}
+
+// busySeconds reads the first line of /proc/stat (proc_stat(5)): hundredths of a second
+// that the processors spent as user, nice, system, idle, iowait, irq, softirq, steal.
+func busySeconds(text string) float64 {
+	first, _, _ := strings.Cut(text, "\n")
+	var sum float64
+	for i, field := range strings.Fields(first) {
+		if n, err := strconv.ParseFloat(field, 64); err == nil && i <= 8 && i != 4 && i != 5 {
+			sum += n / 100
+		}
+	}
+	return sum
+}
+
+// disturbed is how much of one processor others took while the case was measured, on
+// average; the kernel's own work for it included.
+func (c Case) disturbed() float64 {
+	var others, wall float64
+	for _, r := range c.Results {
+		for _, f := range r.Runs {
+			others, wall = others+f.OthersCPUSeconds, wall+f.Seconds
+		}
+	}
+	return others / max(wall, 0.001)
 }
 
 // summarize fills in what is computed from the runs.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/ownership"
@@ -38,6 +39,10 @@ type Tree struct {
 
 // wrongIn is how many files there are to each wrong one in the case of few.
 const wrongIn = 1000
+
+// mostDisturbed is how much of one processor others may take before the figures are
+// doubted: more than the kernel's own threads need to write out what is changed.
+const mostDisturbed = 0.25
 
 // wanted and other are whom the tree shall belong to and whom it is taken from. The
 // numbers are nobody's in particular.
@@ -133,6 +138,9 @@ func (b *Bench) cases(ctx context.Context, t tree, runs int, states []state) ([]
 		}
 		progress.Done()
 		c.summarize()
+		if d := c.disturbed(); d > mostDisturbed {
+			b.UI.Note("%s: others kept %.1f processors busy meanwhile, so the figures say little; measure again on a quiet machine", s.name, d)
+		}
 		cases = append(cases, c)
 	}
 	return cases, nil
@@ -144,16 +152,19 @@ func (b *Bench) once(ctx context.Context, t tree, s state, w way) (Figures, erro
 		return Figures{}, fmt.Errorf("preparing %q: %w", s.name, err)
 	}
 	settle(t.root)
+	before := busy()
 	out, err := run.Output(ctx, b.Runner, run.Cmd{
 		Name: b.contender, Args: append([]string{"measure"}, w.argv(t.root, wanted())...), Env: b.Environ,
 	})
 	if err != nil {
 		return Figures{}, exit.Errorf(exit.Failed, "measuring %q, %s: %w", w.name, s.name, err)
 	}
+	after := busy()
 	var f Figures
 	if err := json.Unmarshal(bytes.TrimSpace(out), &f); err != nil {
 		return Figures{}, fmt.Errorf("reading the figures of %q: %w", w.name, err)
 	}
+	f.OthersCPUSeconds = max(0, math.Round((after-before-f.CPUSeconds)*100)/100)
 	left, err := ownership.Reset(ctx, ownership.Request{Folder: t.root, Owner: wanted(), DryRun: true})
 	if err != nil {
 		return Figures{}, err

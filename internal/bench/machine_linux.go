@@ -30,6 +30,17 @@ func fileSystem(folder string) string {
 	}
 }
 
+// busy is how many seconds the processors have worked since the machine started, all of
+// them together; 0 where that cannot be had. Time that a virtual machine was denied
+// (steal) counts, too: others worked then.
+func busy() float64 {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	return busySeconds(string(text))
+}
+
 // settle writes out what the preparation left to be written, so that no measured run pays
 // for it.
 func settle(folder string) {
