@@ -179,8 +179,39 @@ func (b *besieged) reset(t *testing.T, base string) {
 // attack does every kind of attack at once, each on names of its own, until its standard
 // input ends. It prints how often it did each.
 func attack(base, who string) {
-	in, out := filepath.Join(base, "in", who), filepath.Join(base, "out")
-	kinds := map[string]func(at string) func(){
+	in := filepath.Join(base, "in", who)
+	if who == "1" { // is often interrupted in the middle of a step, which gives others time
+		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
+	}
+	strikes := map[string]*atomic.Int64{}
+	var over atomic.Bool
+	var busy sync.WaitGroup
+	_ = os.Mkdir(in, 0o700)
+	for kind, prepare := range kinds(filepath.Join(base, "out"), who) {
+		count := &atomic.Int64{}
+		strikes[kind] = count
+		strike := prepare(filepath.Join(in, kind))
+		busy.Go(func() {
+			for !over.Load() {
+				strike()
+				count.Add(1)
+			}
+		})
+	}
+	write(filepath.Join(in, "ready"))
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	over.Store(true)
+	busy.Wait()
+	told := map[string]int64{}
+	for kind, count := range strikes {
+		told[kind] = count.Load()
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(told)
+}
+
+// kinds are the attacks. Each is prepared at a path and returns one strike.
+func kinds(out, who string) map[string]func(at string) func() {
+	return map[string]func(at string) func(){
 		"file for symlink":   exchange(filepath.Join(out, "file"), func(at string) { write(at) }),
 		"folder for symlink": exchange(filepath.Join(out, "folder"), func(at string) { write(filepath.Join(at, "inner")); write(filepath.Join(at, "sub", "x")) }),
 		"hard link in and out": func(at string) func() {
@@ -219,33 +250,6 @@ func attack(base, who string) {
 			return swing(at, filepath.Join(out, "own-"+who))
 		},
 	}
-	if who == "1" { // is often interrupted in the middle of a step, which gives others time
-		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
-	}
-	strikes := map[string]*atomic.Int64{}
-	var over atomic.Bool
-	var busy sync.WaitGroup
-	_ = os.Mkdir(in, 0o700)
-	for kind, prepare := range kinds {
-		count := &atomic.Int64{}
-		strikes[kind] = count
-		strike := prepare(filepath.Join(in, kind))
-		busy.Go(func() {
-			for !over.Load() {
-				strike()
-				count.Add(1)
-			}
-		})
-	}
-	write(filepath.Join(in, "ready"))
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	over.Store(true)
-	busy.Wait()
-	told := map[string]int64{}
-	for kind, count := range strikes {
-		told[kind] = count.Load()
-	}
-	_ = json.NewEncoder(os.Stdout).Encode(told)
 }
 
 // exchange swaps what makes makes with a symbolic link, atomically, and now and then gives

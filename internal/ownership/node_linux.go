@@ -210,7 +210,11 @@ func (t *nodes) descend(s *sys, base *node, path []*node) (int, unix.Errno) {
 		}
 		next, errno := s.openFolder(dir, hop)
 		s.close(fd)
-		if errno != 0 {
+		switch errno {
+		case 0:
+		case unix.EXDEV, unix.ENOTDIR, unix.ELOOP: // it was moved away, and something else put there
+			return -1, unix.ESTALE
+		default:
 			return -1, errno
 		}
 		fd, dir = next, next
