@@ -31,7 +31,7 @@ const (
 type job struct {
 	// data is the only folder that is mounted; "" for none.
 	data string
-	// user is who the command runs as; "0:0" gets the three capabilities, others none.
+	// user is who the command runs as; UID 0 gets the three capabilities, others none.
 	user string
 	// userns is docker's --userns; "" for the engine's default.
 	userns string
@@ -41,6 +41,11 @@ type job struct {
 	args []string
 }
 
+// rootIn is root in the app user's group: without the capability FSETID, which would let
+// it set any file's set-group-ID bit, the kernel takes that bit from a folder that is not
+// of the caller's group when its mode is set (inode(7)). Folders keep it, as with root.
+func rootIn(gid uint32) string { return fmt.Sprintf("0:%d", gid) }
+
 // inEngine resets in a container.
 func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (ownership.Summary, error) {
 	v, err := r.view(ctx, e, req.Owner)
@@ -48,7 +53,7 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 		return ownership.Summary{}, err
 	}
 	j := job{
-		data: req.Data, user: "0:0", userns: v.userns, readOnly: req.DryRun,
+		data: req.Data, user: rootIn(v.owner.GID), userns: v.userns, readOnly: req.DryRun,
 		args: append(ids(v.owner), "-progress="+tellEvery.String(), "-below="+req.Below),
 	}
 	if req.DryRun {
@@ -89,7 +94,7 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 		args = append(args, "-ensure="+name)
 	}
 	missing := 0
-	root := job{data: data, user: "0:0", userns: v.userns, args: append(slices.Clone(args), "-existing")}
+	root := job{data: data, user: rootIn(v.owner.GID), userns: v.userns, args: append(slices.Clone(args), "-existing")}
 	err = r.contain(ctx, e, root, func(m ownership.Message) { missing += m.Missing })
 	if err == nil && missing > 0 {
 		user := fmt.Sprintf("%d:%d", v.owner.UID, v.owner.GID)
@@ -167,7 +172,7 @@ func arguments(name, image string, j job) []string {
 		"--network=none", "--read-only", "--security-opt=no-new-privileges", "--log-driver=none",
 		"--pids-limit=64", "--memory=512m", "--user", j.user, "--cap-drop=ALL",
 	}
-	if j.user == "0:0" {
+	if strings.HasPrefix(j.user, "0:") {
 		// To change owners and modes of what is not one's own, and to see all of it.
 		args = append(args, "--cap-add=CHOWN", "--cap-add=FOWNER", "--cap-add=DAC_READ_SEARCH")
 	}
