@@ -131,7 +131,7 @@ func TestWaitsForAnotherRun(t *testing.T) {
 	if !tryLock(held) {
 		t.Fatal("not locked")
 	}
-	time.AfterFunc(50*time.Millisecond, func() {
+	time.AfterFunc(time.Second, func() { // until the other run is seen to wait
 		err := errors.Join(os.WriteFile(f.path("test.onnx"), f.content, mode),
 			os.Remove(f.path(".test.onnx.tgz.part")), held.Close())
 		if err != nil {
