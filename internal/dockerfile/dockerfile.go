@@ -1,0 +1,160 @@
+// Package dockerfile reads Dockerfiles with BuildKit's own parser and answers what can be
+// known without building: which stages a build reaches, which images and addresses they
+// are made from, and which user the result runs as, with all variables expanded as
+// BuildKit would.
+package dockerfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// Scratch is the name in FROM that stands for no image at all.
+const Scratch = "scratch"
+
+// File is a Dockerfile that could be parsed.
+type File struct {
+	// Path is where it is, for messages.
+	Path string
+	// Text is what is in it.
+	Text []byte
+	// AST is BuildKit's syntax tree.
+	AST *parser.Node
+	// Escape is the character that continues lines and escapes variables: \ or `.
+	Escape rune
+	// Meta are the ARG instructions before the first FROM.
+	Meta []instructions.ArgCommand
+	// Stages are the build stages, in order; there is at least one.
+	Stages []instructions.Stage
+	// Warnings are what BuildKit's parser and its linter noticed, in order.
+	Warnings []Warning
+}
+
+// Warning is one finding of BuildKit's own checks.
+type Warning struct {
+	// Rule is BuildKit's name of it, such as "FromAsCasing"; empty for the parser's own.
+	Rule string
+	// Text says what is wrong.
+	Text string
+	// Line is where, from 1; 0 when that is not known.
+	Line int
+}
+
+// SyntaxError is returned for text that is no Dockerfile.
+type SyntaxError struct {
+	// Path is the file.
+	Path string
+	// Line and Column are where, from 1; the column is that of the instruction, since
+	// BuildKit's parser knows no better. Line is 0 where there is no such place.
+	Line, Column int
+	// Err is what is wrong.
+	Err error
+}
+
+// Error is "PATH:LINE:COLUMN: what is wrong".
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.Path, e.Err)
+	}
+	return fmt.Sprintf("%s:%d:%d: %v", e.Path, e.Line, e.Column, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// Parse parses a Dockerfile. An error is a *SyntaxError.
+func Parse(path string, text []byte) (*File, error) {
+	f := &File{Path: path, Text: text}
+	tree, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		return nil, f.syntaxError(err)
+	}
+	f.AST, f.Escape = tree.AST, tree.EscapeToken
+	for _, w := range tree.Warnings {
+		f.Warnings = append(f.Warnings, Warning{Text: w.Short, Line: startLine(w.Location)})
+	}
+	lint := linter.New(&linter.Config{Warn: func(rule, _, _, text string, at []parser.Range) {
+		f.Warnings = append(f.Warnings, Warning{Rule: rule, Text: text, Line: Line(at)})
+	}})
+	if f.Stages, f.Meta, err = instructions.Parse(tree.AST, lint); err != nil {
+		return nil, f.syntaxError(err)
+	}
+	if len(f.Stages) == 0 {
+		return nil, &SyntaxError{Path: path, Err: errors.New("no FROM: nothing to build on")}
+	}
+	return f, nil
+}
+
+// Line is where a location begins, from 1; 0 for none.
+func Line(at []parser.Range) int {
+	if len(at) == 0 {
+		return 0
+	}
+	return at[0].Start.Line
+}
+
+func startLine(at *parser.Range) int {
+	if at == nil {
+		return 0
+	}
+	return at.Start.Line
+}
+
+// syntaxError finds the place in an error of the parser and drops what it says twice.
+func (f *File) syntaxError(err error) *SyntaxError {
+	e := &SyntaxError{Path: f.Path, Err: err}
+	var located *parser.LocationError
+	if errors.As(err, &located) && len(located.Locations) > 0 {
+		e.Line = Line(located.Locations[0])
+		e.Err = located.Unwrap()
+	}
+	e.Column = f.column(e.Line)
+	text := e.Err.Error()
+	if _, rest, ok := strings.Cut(text, fmt.Sprintf("parse error on line %d: ", e.Line)); ok {
+		e.Err = errors.New(rest)
+	}
+	return e
+}
+
+// column is where the first word of a line begins, from 1.
+func (f *File) column(line int) int {
+	if lines := bytes.Split(f.Text, []byte("\n")); line > 0 && line <= len(lines) {
+		text := lines[line-1]
+		return len(text) - len(bytes.TrimLeft(text, " \t")) + 1
+	}
+	return 1
+}
+
+// Target returns the index of the stage that is built for a target name: the last one for
+// "", otherwise the stage of that name (without regard to case, as BuildKit looks) or
+// number. ok is false where there is none.
+func (f *File) Target(name string) (index int, ok bool) {
+	if name == "" {
+		return len(f.Stages) - 1, true
+	}
+	if i, ok := instructions.HasStage(f.Stages, name); ok {
+		return i, true
+	}
+	if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < len(f.Stages) {
+		return n, true
+	}
+	return -1, false
+}
+
+// StageNames returns the names of the stages that have one.
+func (f *File) StageNames() []string {
+	var names []string
+	for _, s := range f.Stages {
+		if s.Name != "" {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

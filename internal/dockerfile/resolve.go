@@ -1,0 +1,324 @@
+package dockerfile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// Build is what a Dockerfile is built with.
+type Build struct {
+	// Target is the stage to build; "" for the last.
+	Target string
+	// Args are the build arguments.
+	Args map[string]string
+	// Platform is the one that is built for, such as "linux/amd64"; "" where it is not
+	// known, and the platform variables are then empty.
+	Platform string
+	// Contexts are the named contexts, which stand in for stages and images of their name.
+	Contexts []string
+	// Image tells what is known of an image that the build starts from; nil for nothing.
+	Image func(name string) (Image, bool)
+}
+
+// Image is what an image hands down to what is built on it.
+type Image struct {
+	// User is its Config.User.
+	User string
+	// Env is its Config.Env, as "NAME=value".
+	Env []string
+}
+
+// Resolved is what a build of one target comes to.
+type Resolved struct {
+	// Stages are the indices of the stages that are built, in the file's order.
+	Stages []int
+	// Chain are the indices of the stages that the target is, from the first to the
+	// target itself, each FROM the one before.
+	Chain []int
+	// Base is the image that the chain begins with, or the named context; Scratch for none.
+	Base string
+	// Images are the images that the build reads beside Scratch, in order of their names:
+	// of FROM, COPY --from and RUN --mount=from.
+	Images []string
+	// Remote are the addresses that ADD fetches without a checksum, in order.
+	Remote []string
+	// User is whom the result runs as, expanded: of the last USER in the chain, or of the
+	// base image. KnownUser is false when no USER is there and the base is not known.
+	User      string
+	KnownUser bool
+	// UserFrom is the USER instruction in force; nil where there is none in this file.
+	UserFrom *instructions.UserCommand
+	// Env are the variables at the end of the target, of ARG and ENV together.
+	Env map[string]string
+}
+
+// Resolve finds what the build reaches. An error is a *SyntaxError with the place: what
+// BuildKit, too, would refuse.
+func (f *File) Resolve(b Build) (*Resolved, error) {
+	target, ok := f.Target(b.Target)
+	if !ok {
+		return nil, &SyntaxError{Path: f.Path, Err: fmt.Errorf("there is no stage %q; there are: %s",
+			b.Target, strings.Join(f.StageNames(), ", "))}
+	}
+	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), states: make(map[int]*state)}
+	if err := r.metaArgs(); err != nil {
+		return nil, err
+	}
+	if err := r.visit(target); err != nil {
+		return nil, err
+	}
+	return r.result(target), nil
+}
+
+// resolver walks the stages that a build reaches.
+type resolver struct {
+	*File
+	build  Build
+	lex    *shell.Lex
+	global map[string]string
+	states map[int]*state
+}
+
+// state is what is known at the end of a stage.
+type state struct {
+	from      int // the stage it is FROM; -1 for an image
+	base      string
+	images    []string
+	remote    []string
+	env       map[string]string
+	user      string
+	knownUser bool
+	userFrom  *instructions.UserCommand
+}
+
+// metaArgs evaluates what stands before the first FROM: those values reach the FROM lines,
+// and the stages that declare the argument again.
+func (r *resolver) metaArgs() error {
+	r.global = platformArgs(r.build.Platform, r.build.Target)
+	for name := range r.global {
+		if value, ok := r.build.Args[name]; ok {
+			r.global[name] = value
+		}
+	}
+	for _, arg := range r.Meta {
+		for _, kv := range arg.Args {
+			if value, ok := r.build.Args[kv.Key]; ok {
+				r.global[kv.Key] = value
+			} else if kv.Value != nil {
+				value, err := r.expand(*kv.Value, r.global)
+				if err != nil {
+					return r.at(arg.Location(), err)
+				}
+				r.global[kv.Key] = value
+			}
+		}
+	}
+	return nil
+}
+
+// platformArgs are the variables that BuildKit sets for every build.
+func platformArgs(platform, target string) map[string]string {
+	args := map[string]string{}
+	if target == "" {
+		target = "default"
+	}
+	args["TARGETSTAGE"] = target
+	parts := append(strings.Split(platform, "/"), "", "")
+	for _, side := range []string{"BUILD", "TARGET"} {
+		args[side+"PLATFORM"] = platform
+		args[side+"OS"], args[side+"ARCH"], args[side+"VARIANT"] = parts[0], parts[1], parts[2]
+	}
+	return args
+}
+
+// expand expands the variables in a word; one that must be set (":?") and is not is an error.
+func (r *resolver) expand(word string, env map[string]string) (string, error) {
+	list := make([]string, 0, len(env))
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	result, err := r.lex.ProcessWordWithMatches(word, shell.EnvsFromSlice(list))
+	return result.Result, err
+}
+
+// visit evaluates a stage and every stage that it reads.
+func (r *resolver) visit(index int) error {
+	if _, done := r.states[index]; done {
+		return nil
+	}
+	stage := r.Stages[index]
+	s := &state{from: -1, env: make(map[string]string)}
+	r.states[index] = s
+	base, err := r.expand(stage.BaseName, r.global)
+	if err == nil && base == "" {
+		err = fmt.Errorf("FROM %s comes to nothing: set the argument, or give it a default", stage.BaseName)
+	}
+	if err != nil {
+		return r.at(stage.Location, err)
+	}
+	s.base = base
+	if err := r.inherit(index, base); err != nil {
+		return err
+	}
+	for _, command := range stage.Commands {
+		if err := r.command(index, command); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inherit begins a stage with what its base hands down.
+func (r *resolver) inherit(index int, base string) error {
+	s := r.states[index]
+	if stage := r.Stages[index]; slices.Contains(r.build.Contexts, base) || slices.Contains(r.build.Contexts, stage.Name) {
+		return nil // a named context: neither stage nor image of this file
+	}
+	// Only stages before this one can be meant: a later one of that name is an image.
+	if i, ok := instructions.HasStage(r.Stages[:index], base); ok {
+		if err := r.visit(i); err != nil {
+			return err
+		}
+		parent := r.states[i]
+		s.from, s.base, s.env = i, parent.base, maps.Clone(parent.env)
+		s.user, s.knownUser, s.userFrom = parent.user, parent.knownUser, parent.userFrom
+		return nil
+	}
+	if base == Scratch {
+		s.knownUser = true
+		return nil
+	}
+	s.images = append(s.images, base)
+	if r.build.Image == nil {
+		return nil
+	}
+	image, known := r.build.Image(base)
+	s.user, s.knownUser = image.User, known
+	for _, entry := range image.Env {
+		name, value, _ := strings.Cut(entry, "=")
+		s.env[name] = value
+	}
+	return nil
+}
+
+// command applies one instruction.
+func (r *resolver) command(index int, command instructions.Command) error {
+	s := r.states[index]
+	switch c := command.(type) {
+	case *instructions.ArgCommand:
+		return r.arg(s, c)
+	case *instructions.EnvCommand:
+		return r.env(s, c)
+	case *instructions.UserCommand:
+		user, err := r.expand(c.User, s.env)
+		if err != nil {
+			return r.at(c.Location(), err)
+		}
+		s.user, s.knownUser, s.userFrom = user, true, c
+	case *instructions.CopyCommand:
+		return r.source(index, c.From)
+	case *instructions.AddCommand:
+		r.add(s, c)
+	case *instructions.RunCommand:
+		for _, mount := range instructions.GetMounts(c) {
+			if err := r.source(index, mount.From); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
+	for _, kv := range c.Args {
+		global, isGlobal := r.global[kv.Key]
+		value, given := r.build.Args[kv.Key]
+		switch {
+		case given:
+			s.env[kv.Key] = value
+		case kv.Value != nil:
+			value, err := r.expand(*kv.Value, s.env)
+			if err != nil {
+				return r.at(c.Location(), err)
+			}
+			s.env[kv.Key] = value
+		case isGlobal:
+			s.env[kv.Key] = global
+		}
+	}
+	return nil
+}
+
+// env sets variables of ENV: all of one instruction see the values from before it.
+func (r *resolver) env(s *state, c *instructions.EnvCommand) error {
+	before := maps.Clone(s.env)
+	for _, kv := range c.Env {
+		value, err := r.expand(kv.Value, before)
+		if err != nil {
+			return r.at(c.Location(), err)
+		}
+		s.env[kv.Key] = value
+	}
+	return nil
+}
+
+// source takes up what COPY or a mount reads from: a stage by name or number, or an image.
+func (r *resolver) source(index int, from string) error {
+	if from == "" || from == Scratch || slices.Contains(r.build.Contexts, from) {
+		return nil
+	}
+	i, ok := instructions.HasStage(r.Stages, from)
+	if n, err := strconv.Atoi(from); !ok && err == nil && n >= 0 && n < len(r.Stages) {
+		i, ok = n, true
+	}
+	if ok {
+		return r.visit(i)
+	}
+	r.states[index].images = append(r.states[index].images, from)
+	return nil
+}
+
+// add notes addresses whose content can change without anything here changing.
+func (r *resolver) add(s *state, c *instructions.AddCommand) {
+	if c.Checksum != "" {
+		return
+	}
+	for _, path := range c.SourcePaths {
+		path, err := r.expand(path, s.env)
+		if err == nil && (strings.Contains(path, "://") || strings.HasPrefix(path, "git@")) {
+			s.remote = append(s.remote, path)
+		}
+	}
+}
+
+// result gathers what the visit of a target found.
+func (r *resolver) result(target int) *Resolved {
+	t := r.states[target]
+	out := &Resolved{
+		Stages: slices.Sorted(maps.Keys(r.states)), Base: t.base, Env: t.env,
+		User: t.user, KnownUser: t.knownUser, UserFrom: t.userFrom,
+	}
+	for i := target; i >= 0; i = r.states[i].from {
+		out.Chain = append([]int{i}, out.Chain...)
+	}
+	for _, i := range out.Stages {
+		out.Images = append(out.Images, r.states[i].images...)
+		out.Remote = append(out.Remote, r.states[i].remote...)
+	}
+	slices.Sort(out.Images)
+	out.Images = slices.Compact(out.Images)
+	return out
+}
+
+// at gives an error its place.
+func (r *resolver) at(where []parser.Range, err error) error {
+	line := Line(where)
+	return &SyntaxError{Path: r.Path, Line: line, Column: r.column(line), Err: err}
+}
