@@ -107,6 +107,41 @@ func TestWhatABuildReaches(t *testing.T) {
 	}
 }
 
+func TestWhatIsReadOfTheContext(t *testing.T) {
+	t.Parallel()
+	onBuild := func(string) (dockerfile.Image, bool) {
+		return dockerfile.Image{OnBuild: []string{"COPY . /x"}}, true
+	}
+	cases := []struct {
+		name, text string
+		image      func(string) (dockerfile.Image, bool)
+		want       string
+	}{
+		{"nothing", "FROM a\nRUN true\n", nil, "[]"},
+		{"all", "FROM a\nCOPY . /x\n", nil, "[.]"},
+		{"all, spelt from the top", "FROM a\nCOPY / /x\n", nil, "[.]"},
+		{"some, with a wildcard and a variable", "FROM a\nARG D=d\nCOPY --chown=1 b/ ./c*.txt ${D}/e /x/\n", nil, "[b c*.txt d/e]"},
+		{"archives and addresses", "FROM a\nADD a.tar https://x.test/b /x/\n", nil, "[a.tar]"},
+		{"other stages and images are not it", "FROM a AS one\nCOPY o /\nFROM b\nCOPY --from=c d /\n", nil, "[]"},
+		{"a stage that is copied from", "FROM a AS one\nCOPY o /\nFROM b\nCOPY --from=one d /\n", nil, "[o]"},
+		{"mounts", "FROM a\nRUN --mount=type=bind,source=m,target=/m --mount=type=cache,target=/c true\n", nil, "[m]"},
+		{"a mount of all", "FROM a\nRUN --mount=target=/m true\n", nil, "[.]"},
+		{"what the base image's triggers read", "FROM a\nCOPY b /\n", onBuild, "[. b]"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := parse(t, c.text).Resolve(dockerfile.Build{Image: c.image})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(r.Sources); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 func TestWhoARunIs(t *testing.T) {
 	t.Parallel()
 	images := func(name string) (dockerfile.Image, bool) {

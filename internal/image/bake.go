@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 )
@@ -27,11 +28,7 @@ type bakeGroup struct {
 // bake builds the services in one BuildKit run. Compose writes the definition, since
 // only it knows the tags and labels by which it finds its images again; raw
 // "buildx bake -f compose.yml" gives neither.
-func (b Builder) bake(ctx context.Context, base string, services []string) error {
-	e := b.Engine
-	if base != "" {
-		e = e.WithEnv(project.BaseImage + "=" + base)
-	}
+func (b Builder) bake(ctx context.Context, e *engine.Engine, plan *Plan, services []string) error {
 	printed, err := e.Output(ctx, e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...))
 	if err != nil {
 		return fmt.Errorf("asking Compose what to build: %w", err)
@@ -41,6 +38,7 @@ func (b Builder) bake(ctx context.Context, base string, services []string) error
 		return exit.Errorf(exit.Failed, "reading what \"docker compose build --print\" wrote: %w", err)
 	}
 	bundle := b.Project.Settings.Get(project.CABundle).Value
+	def.mark(plan)
 	text, err := adapt(def, bundle)
 	if err != nil {
 		return err

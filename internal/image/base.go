@@ -44,15 +44,21 @@ func Base(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (str
 			return name, err
 		}
 	}
-	ui.Note("base image: pulling %s", asked)
-	err := e.Run(ctx, e.Command("pull", "--quiet", asked))
+	return asked, pull(ctx, e, ui, asked)
+}
+
+// pull fetches an image to build on.
+func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error {
+	progress := ui.Progress("pulling base image "+name, 0, term.Seconds)
+	err := e.Run(ctx, e.Command("pull", "--quiet", name))
+	progress.Done()
 	var failed *run.Error
 	if errors.As(err, &failed) {
-		return "", exit.Errorf(exit.Missing,
+		return exit.Errorf(exit.Missing,
 			"%w: %s: %s; \"mage setup\" makes one where it can, or set %s to an image that can be reached",
-			ErrNoBase, asked, failed.Stderr, project.BaseImage)
+			ErrNoBase, name, failed.Stderr, project.BaseImage)
 	}
-	return asked, err
+	return err
 }
 
 func standIn(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (string, bool, error) {
@@ -93,22 +99,4 @@ func Bootstrap(ctx context.Context, e *engine.Engine, r run.Runner, asked string
 		return exit.Errorf(exit.Missing, "making base image %s from Debian's archive: %w", own, err)
 	}
 	return nil
-}
-
-// base returns the image that the services are built on; "" when none of them asks.
-func (b Builder) base(ctx context.Context, services []string) (string, error) {
-	if !b.usesBase(services) {
-		return "", nil
-	}
-	return Base(ctx, b.Engine, b.UI, b.Project.Settings.Get(project.BaseImage).Value)
-}
-
-// usesBase reports whether a service's build takes the base image as an argument.
-func (b Builder) usesBase(services []string) bool {
-	for _, name := range services {
-		if _, ok := b.Project.Compose.Services[name].Build.Args[project.BaseImage]; ok {
-			return true
-		}
-	}
-	return false
 }

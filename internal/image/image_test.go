@@ -128,7 +128,4 @@ func TestOnlyOurGoProgramsAreCompiledAndOnlyOnce(t *testing.T) {
 	if want := []string{filepath.Join(b.Project.Root, "modules", "web", "bin", "web")}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !b.usesBase([]string{"tool", "web"}) || b.usesBase([]string{"tool"}) {
-		t.Error("the base image is an argument of web alone")
-	}
 }

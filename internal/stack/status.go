@@ -61,7 +61,7 @@ func dash(text string) string {
 
 // lastLines returns the last 20 log lines of a container, indented.
 func (s Stack) lastLines(ctx context.Context, id string) string {
-	out, err := s.Engine.Combined(ctx, s.Engine.Command("logs", "--tail", "20", id))
+	out, err := s.Client.Combined(ctx, s.Client.Command("logs", "--tail", "20", id))
 	if err != nil || len(out) == 0 {
 		return ""
 	}
@@ -115,9 +115,13 @@ func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
 	if err != nil {
 		return err
 	}
-	c := s.Engine.ComposeCommand(s.Project.Root, args...)
+	e, err := s.Client.Find(ctx)
+	if err != nil {
+		return err
+	}
+	c := e.ComposeCommand(s.Project.Root, args...)
 	c.Stdout, c.Stderr = s.UI.Stdout(), s.UI.Stderr()
-	err = s.Engine.Run(ctx, c)
+	err = e.Run(ctx, c)
 	if err == nil || follow && ctx.Err() != nil {
 		return nil //nolint:nilerr // an interrupt is how following ends
 	}
