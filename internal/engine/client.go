@@ -55,21 +55,36 @@ func (c *Client) Combined(ctx context.Context, cmd run.Cmd) ([]byte, error) {
 	return run.Combined(ctx, c.runner, cmd)
 }
 
-// Explain turns the error of a docker command into what is wrong with the engine, where
-// something is: it asks only then, so that what works need not wait for the question.
-func (c *Client) Explain(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
-		return err
+// Ask runs a docker command that the engine answers at once, and returns the answer. Where
+// there is none, the error says what is wrong with the engine (see Find); one of the command
+// itself is a *run.Error, and what it printed is returned with it.
+func (c *Client) Ask(ctx context.Context, args ...string) ([]byte, error) {
+	limited, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	out, err := c.Output(limited, c.Command(args...))
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case limited.Err() != nil:
+		return nil, hangs()
+	case err == nil || strings.Contains(strings.ToLower(err.Error()), "no such"):
+		return out, err
 	}
+	// Asked only now, so that what works need not wait for the question.
 	if _, noEngine := c.Find(ctx); noEngine != nil {
-		return noEngine
+		return nil, noEngine
 	}
-	return err
+	return out, err
+}
+
+// hangs is the error of an engine that says nothing.
+func hangs() error {
+	return exit.Errorf(exit.Missing, "%w: nothing came back within %s; restart Docker, then try again", ErrNotAnswering, answerWithin)
 }
 
 // HasImage reports whether the engine has an image of this name.
 func (c *Client) HasImage(ctx context.Context, name string) (bool, error) {
-	_, err := c.Output(ctx, c.Command("image", "inspect", "--format", "{{.Id}}", name))
+	_, err := c.Ask(ctx, "image", "inspect", "--format", "{{.Id}}", name)
 	var failed *run.Error
 	if errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such image") {
 		return false, nil
@@ -83,9 +98,7 @@ func (c *Client) HasImage(ctx context.Context, name string) (bool, error) {
 // Platform asks what the engine's containers run on, as Go names it, such as "linux/amd64".
 // The error of an engine that does not answer is that of Find.
 func (c *Client) Platform(ctx context.Context) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	out, err := c.Output(limited, c.Command("version", "--format", "{{json .Server}}"))
+	out, err := c.Ask(ctx, "version", "--format", "{{json .Server}}")
 	var server struct{ Os, Arch string }
 	if err == nil {
 		err = json.Unmarshal(out, &server)
@@ -94,7 +107,7 @@ func (c *Client) Platform(ctx context.Context) (string, error) {
 		err = errors.New("it does not say")
 	}
 	if err != nil {
-		return "", c.Explain(ctx, fmt.Errorf("asking the engine what it runs on: %w", err))
+		return "", fmt.Errorf("asking the engine what it runs on: %w", err)
 	}
 	return server.Os + "/" + server.Arch, nil
 }

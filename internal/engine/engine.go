@@ -187,7 +187,7 @@ func (e *Engine) ask(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return exit.Errorf(exit.Missing, "%w: nothing came back within %s; restart Docker, then try again", ErrNotAnswering, answerWithin)
+		return hangs()
 	}
 	var got info
 	if jsonErr := json.Unmarshal(out, &got); jsonErr != nil {

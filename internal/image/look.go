@@ -51,21 +51,15 @@ func (s store) look(ctx context.Context, c *engine.Client, names []string) error
 	if len(asked) == 0 {
 		return nil
 	}
-	out, err := c.Output(ctx, c.Command(append([]string{"image", "inspect"}, asked...)...))
-	if ctx.Err() != nil {
-		return ctx.Err()
+	// The command fails when any image is missing, and prints the others all the same.
+	out, err := c.Ask(ctx, append([]string{"image", "inspect"}, asked...)...)
+	var failed *run.Error
+	if err != nil && !(errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such image")) {
+		return fmt.Errorf("looking at the engine's images: %w", err)
 	}
 	var found []local
-	// The command fails when any image is missing, and prints the others all the same.
-	if jsonErr := json.Unmarshal(out, &found); jsonErr != nil {
-		if err == nil {
-			err = jsonErr
-		}
-		return c.Explain(ctx, fmt.Errorf("looking at the engine's images: %w", err))
-	}
-	var failed *run.Error
-	if errors.As(err, &failed) && !strings.Contains(strings.ToLower(failed.Stderr), "no such image") {
-		return c.Explain(ctx, fmt.Errorf("looking at the engine's images: %w", err))
+	if err := json.Unmarshal(out, &found); err != nil {
+		return fmt.Errorf("reading what the engine says of its images: %w", err)
 	}
 	for _, name := range asked {
 		s[name] = find(found, name)

@@ -84,10 +84,10 @@ type inspected struct {
 // Containers returns the containers of all enabled services, by service and number; a
 // service without one is there with the state "not created".
 func (s Stack) Containers(ctx context.Context) ([]Container, error) {
-	out, err := s.Client.Output(ctx, s.Client.Command("ps", "--all", "--quiet", "--no-trunc",
-		"--filter", "label="+labelProject+"="+s.Project.Name()))
+	out, err := s.Client.Ask(ctx, "ps", "--all", "--quiet", "--no-trunc",
+		"--filter", "label="+labelProject+"="+s.Project.Name())
 	if err != nil {
-		return nil, s.Client.Explain(ctx, fmt.Errorf("listing the containers of %s: %w", s.Project.Name(), err))
+		return nil, fmt.Errorf("listing the containers of %s: %w", s.Project.Name(), err)
 	}
 	var found []Container
 	if ids := strings.Fields(string(out)); len(ids) > 0 {

@@ -28,13 +28,22 @@ func (s Stack) Look(ctx context.Context) ([]Container, error) {
 	return all, nil
 }
 
-// Print shows containers as a table.
-func (s Stack) Print(all []Container) {
+// Print shows containers as a table. images says of services' images whether they are up to
+// date; nil leaves that out.
+func (s Stack) Print(all []Container, images map[string]string) {
+	header := []string{"SERVICE", "STATE", "HEALTH", "UID:GID"}
+	if images != nil {
+		header = append(header, "IMAGE")
+	}
 	rows := make([][]string, 0, len(all))
 	for _, c := range all {
-		rows = append(rows, []string{c.label(), c.stateText(), dash(c.Health), dash(c.User)})
+		row := []string{c.label(), c.stateText(), dash(c.Health), dash(c.User)}
+		if images != nil {
+			row = append(row, dash(images[c.Service]))
+		}
+		rows = append(rows, row)
 	}
-	s.UI.Table([]string{"SERVICE", "STATE", "HEALTH", "UID:GID"}, rows)
+	s.UI.Table(header, rows)
 }
 
 // label names the container among several of one service.
@@ -97,7 +106,7 @@ func (s Stack) waitAndShow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Print(all)
+	s.Print(all, nil)
 	return nil
 }
 
