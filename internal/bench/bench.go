@@ -4,12 +4,9 @@ package bench
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -34,47 +31,6 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 	// FileSystem is the type of the file system that the tree was on, such as "ext4".
 	FileSystem string `json:"file_system"`
-}
-
-// Figures are what one command needed.
-type Figures struct {
-	// Seconds is the time from its start to its end.
-	Seconds float64 `json:"seconds"`
-	// CPUSeconds is the processor time, in user and kernel mode together.
-	CPUSeconds float64 `json:"cpu_seconds"`
-	// PeakMemory is the resident memory in bytes of the process of it that had the most.
-	PeakMemory int64 `json:"peak_memory_bytes"`
-	// OthersCPUSeconds is the processor time that everything else on the machine took
-	// meanwhile, in steps of some hundredths.
-	OthersCPUSeconds float64 `json:"others_cpu_seconds"`
-}
-
-// Result is what one way of doing it needed, over all runs.
-type Result struct {
-	// Way is the way's name; ours is Ours.
-	Way string `json:"way"`
-	// Runs are the single runs.
-	Runs []Figures `json:"runs"`
-	// MedianSeconds and MedianCPUSeconds are the medians over the runs.
-	MedianSeconds    float64 `json:"median_seconds"`
-	MedianCPUSeconds float64 `json:"median_cpu_seconds"`
-	// PeakMemory is the highest over the runs, in bytes.
-	PeakMemory int64 `json:"peak_memory_bytes"`
-	// Ratio is this way's median time over ours: 9 means that ours is nine times faster.
-	Ratio float64 `json:"ratio"`
-}
-
-// Ours is the name of our way in every case.
-const Ours = "mage reset-permissions"
-
-// Case is one state that is measured.
-type Case struct {
-	// Name is the state's, such as "all right".
-	Name string `json:"case"`
-	// Entries is how many files and folders there are.
-	Entries int64 `json:"entries"`
-	// Results has one for each way.
-	Results []Result `json:"results"`
 }
 
 // Bench runs the measurements.
@@ -146,66 +102,6 @@ func busySeconds(text string) float64 {
 		}
 	}
 	return sum
-}
-
-// disturbed is how much of one processor others took while the case was measured, on
-// average; the kernel's own work for it included.
-func (c Case) disturbed() float64 {
-	var others, wall float64
-	for _, r := range c.Results {
-		for _, f := range r.Runs {
-			others, wall = others+f.OthersCPUSeconds, wall+f.Seconds
-		}
-	}
-	return others / max(wall, 0.001)
-}
-
-// summarize fills in what is computed from the runs.
-func (c *Case) summarize() {
-	var ours float64
-	for i := range c.Results {
-		r := &c.Results[i]
-		var wall, cpu []float64
-		for _, f := range r.Runs {
-			wall, cpu = append(wall, f.Seconds), append(cpu, f.CPUSeconds)
-			r.PeakMemory = max(r.PeakMemory, f.PeakMemory)
-		}
-		r.MedianSeconds, r.MedianCPUSeconds = median(wall), median(cpu)
-		if r.Way == Ours {
-			ours = r.MedianSeconds
-		}
-	}
-	for i := range c.Results {
-		if ours > 0 {
-			c.Results[i].Ratio = math.Round(c.Results[i].MedianSeconds/ours*100) / 100
-		}
-	}
-}
-
-// median of the values; 0 of none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	s := slices.Sorted(slices.Values(values))
-	if n := len(s); n%2 == 0 {
-		return (s[n/2-1] + s[n/2]) / 2
-	}
-	return s[len(s)/2]
-}
-
-// Rows are the report as a table.
-func (p Permissions) Rows() (header []string, rows [][]string) {
-	header = []string{"CASE", "WAY", "MEDIAN", "CPU", "PEAK MEMORY", "TIME / OURS"}
-	for _, c := range p.Cases {
-		for _, r := range c.Results {
-			rows = append(rows, []string{
-				c.Name, r.Way, fmt.Sprintf("%.3f s", r.MedianSeconds), fmt.Sprintf("%.3f s", r.MedianCPUSeconds),
-				fmt.Sprintf("%.1f MiB", float64(r.PeakMemory)/(1<<20)), fmt.Sprintf("%.2f", r.Ratio),
-			})
-		}
-	}
-	return header, rows
 }
 
 // machine describes this one.

@@ -42,7 +42,7 @@ func (t Target) Bench(ctx context.Context, o Bench) error {
 	if o.JSON {
 		return t.UI.JSON(bench.Report{Permissions: &permissions})
 	}
-	t.UI.Table(permissions.Rows())
+	t.UI.Table(bench.Rows(permissions.Cases))
 	return nil
 }
 
