@@ -21,7 +21,12 @@ import (
 type Report struct {
 	// Permissions is about resetting owners and modes.
 	Permissions *Permissions `json:"permissions,omitempty"`
+	// Incomplete is why it ended before every case was measured; "" when it did not.
+	Incomplete string `json:"incomplete,omitempty"`
 }
+
+// Empty reports whether no case was measured.
+func (r Report) Empty() bool { return r.Permissions == nil }
 
 // Machine is where it was measured.
 type Machine struct {

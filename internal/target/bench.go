@@ -33,17 +33,42 @@ func (t Target) Bench(ctx context.Context, o Bench) error {
 		return err
 	}
 	b := &bench.Bench{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI}
-	permissions, err := b.Permissions(ctx, bench.Tree{
-		Root: p.Root, Dir: o.Dir, Files: o.Files, Folders: o.Folders, Runs: o.Runs, Wide: o.Wide,
-	})
+	report, err := t.measure(ctx, b, p.Root, o)
 	if err != nil {
-		return err
+		report.Incomplete = exit.Outermost(err).Error()
 	}
-	if o.JSON {
-		return t.UI.JSON(bench.Report{Permissions: &permissions})
+	if o.JSON && !report.Empty() {
+		if jsonErr := t.UI.JSON(report); err == nil {
+			err = jsonErr
+		}
 	}
-	t.UI.Table(bench.Rows(permissions.Cases))
-	return nil
+	return err
+}
+
+// measure runs the parts that were asked for and shows the table of each as it ends. What
+// was measured before an error is returned with it.
+func (t Target) measure(ctx context.Context, b *bench.Bench, root string, o Bench) (r bench.Report, err error) {
+	permissions, err := b.Permissions(ctx, bench.Tree{
+		Root: root, Dir: o.Dir, Files: o.Files, Folders: o.Folders, Runs: o.Runs, Wide: o.Wide,
+	})
+	if len(permissions.Cases) > 0 {
+		r.Permissions = &permissions
+	}
+	t.showCases(o, permissions.Cases, err)
+	return r, err
+}
+
+// showCases prints the cases of one part, which may have ended with an error.
+func (t Target) showCases(o Bench, cases []bench.Case, err error) {
+	if len(cases) == 0 {
+		return
+	}
+	if err != nil {
+		t.UI.Note("incomplete: the cases that were measured before the end")
+	}
+	if !o.JSON {
+		t.UI.Table(bench.Rows(cases))
+	}
 }
 
 // check refuses what cannot be measured.
