@@ -52,15 +52,9 @@ type Bench struct {
 	contender, resetter string
 }
 
-// build compiles the programs that are measured, and the one that measures.
-func (b *Bench) build(ctx context.Context) error {
-	kit := tools.Kit{Home: b.Home, Runner: b.Runner, UI: b.UI}
-	var err error
-	if b.contender, err = kit.BuildOwn(ctx, tools.Contender(), runtime.GOARCH); err != nil {
-		return err
-	}
-	b.resetter, err = kit.BuildOwn(ctx, tools.Resetter(), runtime.GOARCH)
-	return err
+// own compiles a program for this machine, unless it is there, and returns its path.
+func (b *Bench) own(ctx context.Context, o tools.Own) (string, error) {
+	return tools.Kit{Home: b.Home, Runner: b.Runner, UI: b.UI}.BuildOwn(ctx, o, runtime.GOOS, runtime.GOARCH)
 }
 
 // folder makes an empty folder for a tree, in dir or, for "", in .im2 of the project's

@@ -8,6 +8,7 @@ import (
 	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/tools"
 )
 
 // Permissions is the part about resetting owners and modes.
@@ -46,7 +47,11 @@ func other() ownership.Owner  { return ownership.Owner{UID: 1002, GID: 1002} }
 // made, also when ctx ends. Cases that were complete before an error are returned with it.
 func (b *Bench) Permissions(ctx context.Context, o Tree) (Permissions, error) {
 	p := Permissions{Files: o.Files, Folders: o.Folders, Runs: o.Runs}
-	if err := b.build(ctx); err != nil {
+	var err error
+	if b.contender, err = b.own(ctx, tools.Contender()); err != nil {
+		return p, err
+	}
+	if b.resetter, err = b.own(ctx, tools.Resetter()); err != nil {
 		return p, err
 	}
 	whole := []state{
@@ -54,7 +59,7 @@ func (b *Bench) Permissions(ctx context.Context, o Tree) (Permissions, error) {
 		{"all wrong", func(ctx context.Context, t tree) error { return t.spoil(ctx, other()) }},
 		{"one in a thousand wrong", func(ctx context.Context, t tree) error { return t.spoilSome(ctx, other(), wrongIn) }},
 	}
-	if err := b.inTree(ctx, o, tree{files: o.Files, folders: o.Folders}, &p, whole); err != nil || o.Wide == 0 {
+	if err = b.inTree(ctx, o, tree{files: o.Files, folders: o.Folders}, &p, whole); err != nil || o.Wide == 0 {
 		return p, err
 	}
 	return p, b.inTree(ctx, o, tree{files: o.Wide}, &p, []state{{"one wide folder, all right", allRight}})
