@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
@@ -21,12 +22,14 @@ import (
 type Report struct {
 	// Permissions is about resetting owners and modes.
 	Permissions *Permissions `json:"permissions,omitempty"`
+	// Build is about building images and starting what is up to date.
+	Build *Build `json:"build,omitempty"`
 	// Incomplete is why it ended before every case was measured; "" when it did not.
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Empty reports whether no case was measured.
-func (r Report) Empty() bool { return r.Permissions == nil }
+func (r Report) Empty() bool { return r.Permissions == nil && r.Build == nil }
 
 // Machine is where it was measured.
 type Machine struct {
@@ -42,6 +45,8 @@ type Machine struct {
 type Bench struct {
 	// Home is the folder of the IM2 checkout.
 	Home string
+	// Engine is what builds; only the build part needs it.
+	Engine *engine.Engine
 	// Environ is the environment of every command that is measured.
 	Environ []string
 	// Runner runs them.
@@ -68,7 +73,10 @@ func (b *Bench) folder(root, dir string) (path string, remove func(context.Conte
 			return "", nil, exit.Errorf(exit.Unusable, "making a place for the tree: %w; -dir names another", err)
 		}
 	}
-	if path, err = os.MkdirTemp(dir, "bench-"); err != nil {
+	if dir, err = filepath.Abs(dir); err == nil { // commands are run in it that have other working folders
+		path, err = os.MkdirTemp(dir, "bench-")
+	}
+	if err != nil {
 		return "", nil, exit.Errorf(exit.Unusable, "making a place for the tree: %w; -dir names another", err)
 	}
 	return path, func(ctx context.Context) {
