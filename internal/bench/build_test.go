@@ -2,6 +2,9 @@ package bench
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
 )
 
 // contents reads a sample's modules: content by path.
@@ -145,6 +150,47 @@ func TestDigestSeconds(t *testing.T) {
 		got, ok := digestSeconds([]byte(answer))
 		if ok != (want >= 0) || ok && got != want {
 			t.Errorf("%q: got %f, %v", answer, got, ok)
+		}
+	}
+}
+
+// answers is a Runner whose commands print one answer after the other.
+type answers struct {
+	texts []string
+	ran   []run.Cmd
+}
+
+func (a *answers) Run(_ context.Context, c run.Cmd) error {
+	a.ran = append(a.ran, c)
+	text := a.texts[(len(a.ran)-1)%len(a.texts)]
+	if text == "" {
+		return errors.New("no such flag")
+	}
+	_, err := io.WriteString(c.Stdout, text)
+	return err
+}
+
+func TestDigestIsTheMedianOrLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		texts []string
+		want  float64
+		said  string
+	}{
+		{[]string{`{"digest_seconds": 0.5}`, `{"digest_seconds": 0.1}`, `{"digest_seconds": 0.2}`}, 0.2, ""},
+		{[]string{`{"modules": []}`}, 0, "is left out"},
+		{[]string{""}, 0, "is left out"},
+	} {
+		ui, _, said := term.Test()
+		r := &answers{texts: c.texts}
+		b := &Bench{Runner: r, UI: ui}
+		w := &builder{buildName: mageBuild, build: func(sample) run.Cmd { return run.Cmd{Name: "mage", Args: []string{"build"}} }}
+		got, err := b.digest(t.Context(), []*builder{{buildName: "another"}, w}, len(c.texts))
+		if err != nil || got != c.want || !strings.Contains(said.String(), c.said) || c.said == "" && said.Len() > 0 {
+			t.Errorf("%q: got %f, %v; %s", c.texts, got, err, said)
+		}
+		if command := r.ran[0].String(); command != "mage build -json" {
+			t.Errorf("ran %q", command)
 		}
 	}
 }
