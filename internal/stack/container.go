@@ -100,10 +100,15 @@ func (s Stack) Containers(ctx context.Context) ([]Container, error) {
 			found = append(found, Container{Service: name, State: notCreated})
 		}
 	}
-	slices.SortFunc(found, func(a, b Container) int {
+	sortContainers(found)
+	return found, nil
+}
+
+// sortContainers orders them by service and number.
+func sortContainers(all []Container) {
+	slices.SortFunc(all, func(a, b Container) int {
 		return strings.Compare(a.Service+"\x00"+a.number, b.Service+"\x00"+b.number)
 	})
-	return found, nil
 }
 
 func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
