@@ -1,116 +1,105 @@
 package stack
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"maps"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/im2-audio/im2/internal/engine"
 )
 
-// Settled is what the containers were when all of them were up. As long as it is still so, and
-// the project and its images are the same, "compose up" has nothing to do.
-type Settled map[string]string // IDs of containers, and the names of their images
+// Settled are the containers when all of them were up, by ID. As long as it is the same ones
+// that are up, and the project and its images are the same, "compose up" has nothing to do.
+type Settled []string
 
-// listed is the part of "docker ps --format json" that is read.
-type listed struct {
-	ID, Names, Image, State, Status, Labels string
-}
-
-// list returns the project's containers as the engine lists them. A container whose image has
-// lost its name to another one shows an ID in its place.
-func (s Stack) list(ctx context.Context) ([]listed, error) {
-	out, err := s.Client.Ask(ctx, "ps", "--all", "--no-trunc", "--format", "{{json .}}",
-		"--filter", "label="+labelProject+"="+s.Project.Name())
-	if err != nil {
-		return nil, fmt.Errorf("listing the containers of %s: %w", s.Project.Name(), err)
-	}
-	var all []listed
-	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		var l listed
-		if err := decoder.Decode(&l); err == io.EOF {
-			return all, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("reading the list of containers: %w", err)
-		}
-		all = append(all, l)
-	}
-}
-
-// up reports whether the container runs and its health check, if it has one, is content.
-func (l listed) up() bool {
-	return l.State == "running" && (!strings.Contains(l.Status, "(") || strings.Contains(l.Status, "(healthy)"))
-}
-
-// Settle returns what StillSettled compares with later; nil when not all is up.
+// Settle returns the containers that are up; nil when not all are.
 func (s Stack) Settle(ctx context.Context) (Settled, error) {
-	all, err := s.list(ctx)
+	all, err := s.Containers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	now := make(Settled)
-	for _, l := range all {
-		if !l.up() {
+	var ids Settled
+	for _, c := range all {
+		if !c.content() {
 			return nil, nil
 		}
-		now[l.ID] = l.Image
+		ids = append(ids, c.id)
 	}
-	return now, nil
+	slices.Sort(ids)
+	return ids, nil
 }
 
-// StillSettled reports whether the containers are those of before, none more and none less,
-// and all are up. Then it returns them as Look does.
+// content reports whether the container runs and its health check, if it has one, says so.
+func (c Container) content() bool {
+	return c.running() && (c.Health == "" || c.Health == "healthy")
+}
+
+// StillSettled reports whether the containers are those of before, none more and none less, all
+// up and made from the images that have their names now. It returns them as Look does.
 func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, bool, error) {
-	if len(before) == 0 {
-		return nil, false, nil
-	}
-	ids := slices.Sorted(maps.Keys(before))
-	users := make([]string, len(ids))
-	var all []listed
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		var err error
-		all, err = s.list(ctx)
-		return err
-	})
-	for i, id := range ids { // at once, in the hope that they are the right ones
-		g.Go(func() error {
-			users[i], _ = s.users(ctx, Container{id: id, Name: id}) // the list tells why
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	all, err := s.Containers(ctx)
+	if err != nil {
 		return nil, false, err
 	}
-	var found []Container
-	for _, l := range all {
-		i, known := slices.BinarySearch(ids, l.ID)
-		if !known || !l.up() || before[l.ID] != l.Image || users[i] == "" {
+	var names []string
+	var ids Settled
+	for _, c := range all {
+		if !c.content() {
 			return nil, false, nil
 		}
-		found = append(found, l.container(users[i]))
+		ids, names = append(ids, c.id), append(names, c.Image)
 	}
-	sortContainers(found)
-	return found, len(found) == len(before), nil
+	slices.Sort(ids)
+	if len(ids) == 0 || !slices.Equal(ids, before) {
+		return nil, false, nil
+	}
+	if same, err := s.fromCurrentImages(ctx, all, names); err != nil || !same {
+		return nil, false, err
+	}
+	return all, true, s.lookAtUsers(ctx, all)
 }
 
-func (l listed) container(users string) Container {
-	c := Container{Name: l.Names, State: l.State, User: users, Image: l.Image, id: l.ID}
-	if strings.Contains(l.Status, "(healthy)") {
-		c.Health = "healthy"
+// fromCurrentImages reports whether each container's image is the one that has its name now.
+func (s Stack) fromCurrentImages(ctx context.Context, all []Container, names []string) (bool, error) {
+	slices.Sort(names)
+	var images []struct {
+		ID string `json:"Id"`
 	}
-	for _, label := range strings.Split(l.Labels, ",") {
-		switch name, value, _ := strings.Cut(label, "="); name {
-		case labelService:
-			c.Service = value
-		case labelNumber:
-			c.number = value
+	if err := s.Client.Describe(ctx, engine.Image, slices.Compact(names), &images); err != nil {
+		return false, err
+	}
+	for _, c := range all {
+		if !slices.ContainsFunc(images, func(i struct {
+			ID string `json:"Id"`
+		},
+		) bool {
+			return i.ID == c.imageID
+		}) {
+			return false, nil
 		}
 	}
-	return c
+	return true, nil
+}
+
+// lookAtUsers puts into each running container who its processes are.
+func (s Stack) lookAtUsers(ctx context.Context, all []Container) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for i := range all {
+		if !all[i].running() {
+			continue
+		}
+		g.Go(func() error {
+			users, err := s.users(ctx, all[i])
+			if err != nil {
+				s.UI.Note("%v", err)
+			}
+			// Never what the image asks for in place of what could not be seen: this is read
+			// as a proof.
+			all[i].User = users
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
 }
