@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -95,20 +96,33 @@ func Bootstrap(ctx context.Context, e *engine.Engine, r run.Runner, asked string
 	return nil
 }
 
-// base returns the image that the services are built on; "" when none of them asks.
-func (b Builder) base(ctx context.Context, services []string) (string, error) {
-	if !b.usesBase(services) {
-		return "", nil
+// base returns for each base image that the services ask for the one to build them on. A
+// service asks with the build argument BASE_IMAGE; one that does not is left alone.
+func (b Builder) base(ctx context.Context, services []string) (map[string]string, error) {
+	bases := make(map[string]string)
+	for _, asked := range b.askedBases(services) {
+		name, err := Base(ctx, b.Engine, b.UI, asked)
+		if err != nil {
+			return nil, err
+		}
+		bases[asked] = name
 	}
-	return Base(ctx, b.Engine, b.UI, b.Project.Settings.Get(project.BaseImage).Value)
+	return bases, nil
 }
 
-// usesBase reports whether a service's build takes the base image as an argument.
-func (b Builder) usesBase(services []string) bool {
+// askedBases returns the distinct values of the services' arguments BASE_IMAGE.
+func (b Builder) askedBases(services []string) []string {
+	var asked []string
 	for _, name := range services {
-		if _, ok := b.Project.Compose.Services[name].Build.Args[project.BaseImage]; ok {
-			return true
+		value, ok := b.Project.Compose.Services[name].Build.Args[project.BaseImage]
+		switch {
+		case !ok:
+		case value == nil: // "BASE_IMAGE" alone: the environment's, as Compose resolves it
+			asked = append(asked, b.Project.Settings.Get(project.BaseImage).Value)
+		case *value != "":
+			asked = append(asked, *value)
 		}
 	}
-	return false
+	slices.Sort(asked)
+	return slices.Compact(asked)
 }

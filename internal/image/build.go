@@ -40,6 +40,9 @@ func (b Builder) Build(ctx context.Context, modules ...string) ([]string, error)
 		b.UI.Note("no service of %s has a build section: nothing to build", b.Project.Name())
 		return nil, nil
 	}
+	if err := b.check(ctx, services); err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	if err := b.compile(ctx, services); err != nil {
 		return nil, err
