@@ -49,7 +49,7 @@ func (d definition) need(target string, needed map[string]bool) {
 }
 
 // escape makes every value mean itself. Buildx reads the strings of a JSON file as
-// templates: "${X}" would be looked up and "%{" begin a directive. Compose (5.6) has
+// templates: "${X}" would be looked up and "%{" begin a directive. Compose (2.40.2 to 5.6) has
 // escaped "${" in arguments and inline Dockerfiles, and nothing else.
 func (d definition) escape() {
 	for _, target := range d.Target {
