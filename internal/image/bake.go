@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -74,10 +75,17 @@ func (b Builder) explain(services []string, err error) error {
 	}
 	if strings.Contains(said, "moby.buildkit.frontend.contexts") {
 		return exit.Errorf(exit.Missing, "building %s: additional_contexts: Docker Engine %s is too old (needed: 23.0); update it, or begin those Dockerfiles with \"# syntax=docker/dockerfile:1.4\" where that image can be pulled",
-			some(services), b.Engine.Server.Version)
+			some(b.named(services)), b.Engine.Server.Version)
 	}
 	return exit.Errorf(exit.Failed, "building %s: %s; what BuildKit wrote above says where. What did not build has its previous image still",
 		some(services), said)
+}
+
+// named are the services that have additional contexts.
+func (b Builder) named(services []string) []string {
+	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {
+		return len(b.Project.Compose.Services[name].Build.AdditionalContexts) == 0
+	})
 }
 
 // some names a few services, and counts many.

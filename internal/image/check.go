@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 )
+
+// maxSecret is how large a secret of a build may be (session/secrets in BuildKit).
+const maxSecret = 500 << 10
 
 // check refuses what cannot be built, before anything is started.
 func (b Builder) check(ctx context.Context, services []string) error {
@@ -43,6 +47,9 @@ func (b Builder) checkBundle() error {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		err = errors.New("it is a folder, not a file")
+	}
+	if err == nil && info.Size() > maxSecret {
+		err = fmt.Errorf("it has %d bytes, and BuildKit takes no more than %d in a secret: keep what this network needs", info.Size(), maxSecret)
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "giving builds the certificates of %s, set to %q in %s: %w; correct it, or leave it empty where nothing inspects TLS",

@@ -115,8 +115,10 @@ func TestWhatCanBeBuilt(t *testing.T) {
 
 func TestTheBundleMustBeThere(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]string{"nowhere.pem": "no such file or directory", ".": "it is a folder"} {
-		b := made(t, map[string]string{"docker-compose.yml": "services: {}", ".env": "IM2_CA_BUNDLE=" + value + "\n"})
+	for value, want := range map[string]string{"nowhere.pem": "no such file or directory", ".": "it is a folder", "large.pem": "no more than 512000"} {
+		b := made(t, map[string]string{
+			"docker-compose.yml": "services: {}", ".env": "IM2_CA_BUNDLE=" + value + "\n", "large.pem": strings.Repeat("x", maxSecret+1),
+		})
 		var err error
 		b.Project, err = project.Open(t.Context(), b.Project.Root, nil)
 		if err != nil {
