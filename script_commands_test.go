@@ -34,6 +34,10 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"checkout": cmdCheckout,
 		"tree":     cmdTree,
 		"nonroot":  cmdNonRoot,
+		"nolayer":  cmdNoLayer,
+		"bundle":   cmdBundle,
+		"registry": cmdRegistry,
+		"compose":  cmdCompose,
 	}
 }
 
@@ -65,13 +69,14 @@ func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 	cmdCleanup(ts, false, nil)
 }
 
-// cmdCleanup removes the containers and images of the script's Compose project when the
+// cmdCleanup removes the containers, networks and images of the script's Compose project when the
 // script ends.
 func cmdCleanup(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 0, "cleanup")
 	label := "label=com.docker.compose.project=" + ts.Getenv("COMPOSE_PROJECT_NAME")
 	ts.Defer(func() {
 		remove(ts, []string{"rm", "--force", "--volumes"}, "ps", "--all", "--quiet", "--filter", label)
+		remove(ts, []string{"network", "rm"}, "network", "ls", "--quiet", "--filter", label)
 		remove(ts, []string{"image", "rm", "--force"}, "image", "ls", "--quiet", "--filter", label)
 	})
 }

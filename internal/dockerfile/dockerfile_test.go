@@ -172,6 +172,7 @@ func TestWhoARunIs(t *testing.T) {
 		{"a variable of the base image", "FROM app\nUSER ${WHO}\n", nil, "9", true},
 		{"a variable over an argument", "FROM root\nARG X=1\nENV X=2\nUSER $X\n", nil, "2", true},
 		{"a base that is not here", "FROM elsewhere\n", nil, "", false},
+		{"a variable that only the base can have set", "FROM elsewhere\nUSER ${WHO:?x}\n", nil, "", false},
 		{"no base", "FROM scratch\n", nil, "", true},
 	}
 	for _, c := range cases {
@@ -196,7 +197,7 @@ func TestWhatBuildKitWouldRefuse(t *testing.T) {
 		{"nothing", "", "", "Dockerfile: "},
 		{"an instruction before FROM", "RUN x\nFROM a\n", "", "Dockerfile:1:1: "},
 		{"a FROM that comes to nothing", "ARG BASE\nFROM ${BASE}\n", "", "Dockerfile:2:1: FROM ${BASE} comes to nothing"},
-		{"a value that must be set", "FROM a\nUSER ${UID:?set it}\n", "", "Dockerfile:2:1: "},
+		{"a value that must be set", "FROM scratch\nUSER ${UID:?set it}\n", "", "Dockerfile:2:1: "},
 		{"an unknown target", "FROM a AS one\n", "two", `no stage "two"; there are: one`},
 	}
 	for _, c := range cases {

@@ -107,6 +107,8 @@ type state struct {
 	user      string
 	knownUser bool
 	userFrom  *instructions.UserCommand
+	// knownBase says that all variables are known: the image it begins with is.
+	knownBase bool
 }
 
 // metaArgs evaluates what stands before the first FROM: those values reach the FROM lines,
@@ -186,12 +188,22 @@ func (r *resolver) visit(index int) error {
 	return nil
 }
 
+// variable is the error of a variable that must be set, or nothing where the stage begins with
+// an image that nobody knows: that one may set it.
+func (r *resolver) variable(s *state, where []parser.Range, err error) error {
+	if !s.knownBase {
+		return nil
+	}
+	return r.at(where, err)
+}
+
 // inherit begins a stage with what its base hands down.
 func (r *resolver) inherit(index int, base string) error {
 	s := r.states[index]
 	if stage := r.Stages[index]; slices.Contains(r.build.Contexts, base) || slices.Contains(r.build.Contexts, stage.Name) {
 		return nil // a named context: neither stage nor image of this file
 	}
+	s.knownBase = true
 	// Only stages before this one can be meant: a later one of that name is an image.
 	if i, ok := instructions.HasStage(r.Stages[:index], base); ok {
 		if err := r.visit(i); err != nil {
@@ -200,6 +212,7 @@ func (r *resolver) inherit(index int, base string) error {
 		parent := r.states[i]
 		s.from, s.base, s.env = i, parent.base, maps.Clone(parent.env)
 		s.user, s.knownUser, s.userFrom = parent.user, parent.knownUser, parent.userFrom
+		s.knownBase = parent.knownBase
 		return nil
 	}
 	if base == Scratch {
@@ -207,11 +220,12 @@ func (r *resolver) inherit(index int, base string) error {
 		return nil
 	}
 	s.images = append(s.images, base)
+	s.knownBase = false
 	if r.build.Image == nil {
 		return nil
 	}
 	image, known := r.build.Image(base)
-	s.user, s.knownUser = image.User, known
+	s.user, s.knownUser, s.knownBase = image.User, known, known
 	s.triggers = append(s.triggers, image.OnBuild...)
 	for _, entry := range image.Env {
 		name, value, _ := strings.Cut(entry, "=")
@@ -230,10 +244,10 @@ func (r *resolver) command(index int, command instructions.Command) error {
 		return r.env(s, c)
 	case *instructions.UserCommand:
 		user, err := r.expand(c.User, s.env)
+		s.user, s.knownUser, s.userFrom = user, err == nil, c
 		if err != nil {
-			return r.at(c.Location(), err)
+			return r.variable(s, c.Location(), err)
 		}
-		s.user, s.knownUser, s.userFrom = user, true, c
 	case *instructions.CopyCommand:
 		return r.source(index, c.From, c.SourcePaths...)
 	case *instructions.AddCommand:
@@ -254,7 +268,7 @@ func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
 		case kv.Value != nil:
 			value, err := r.expand(*kv.Value, s.env)
 			if err != nil {
-				return r.at(c.Location(), err)
+				return r.variable(s, c.Location(), err)
 			}
 			s.env[kv.Key] = value
 		case isGlobal:
@@ -270,7 +284,7 @@ func (r *resolver) env(s *state, c *instructions.EnvCommand) error {
 	for _, kv := range c.Env {
 		value, err := r.expand(kv.Value, before)
 		if err != nil {
-			return r.at(c.Location(), err)
+			return r.variable(s, c.Location(), err)
 		}
 		s.env[kv.Key] = value
 	}
@@ -310,7 +324,7 @@ func (r *resolver) mounts(index int, c *instructions.RunCommand) error {
 	// Only the expansion fills in what is mounted; it may be done again.
 	s := r.states[index]
 	if err := c.Expand(func(word string) (string, error) { return r.expand(word, s.env) }); err != nil {
-		return r.at(c.Location(), err)
+		return r.variable(s, c.Location(), err)
 	}
 	for _, mount := range instructions.GetMounts(c) {
 		var paths []string

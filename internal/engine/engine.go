@@ -19,11 +19,12 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// What is needed at least. Buildx 0.17 is what Compose 2.40 asks for; 20.10 is the
+// What is needed at least. Compose 2.40.2 is the first whose bake definition spells a "$"
+// in build arguments as Buildx reads it; Buildx 0.17 is what it asks for; 20.10 is the
 // first engine whose BuildKit knows secret and cache mounts without a frontend image.
 const (
 	MinEngine  = "20.10.0"
-	MinCompose = "2.40.0"
+	MinCompose = "2.40.2"
 	MinBuildx  = "0.17.0"
 )
 

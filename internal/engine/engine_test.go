@@ -16,9 +16,10 @@ func TestAtLeast(t *testing.T) {
 	}{
 		{"20.10.24+dfsg1", MinEngine, true},
 		{"v5.6.0", MinCompose, true},
-		{"2.40.0", MinCompose, true},
+		{"2.40.2", MinCompose, true},
+		{"2.40.0", MinCompose, false},
 		{"v2.40.3-desktop.1", MinCompose, true},
-		{"2.40.0-rc.1", MinCompose, true},
+		{"2.40.2-rc.1", MinCompose, true},
 		{"2.39.9", MinCompose, false},
 		{"1.29.2", MinCompose, false},
 		{"v0.9.1", MinBuildx, false},

@@ -4,95 +4,95 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
 )
 
-// definition is a bake file as "docker compose build --print" writes it. Keys that are
-// not of interest here are kept as they are.
-type definition struct {
-	Group  map[string]bakeGroup      `json:"group"`
-	Target map[string]map[string]any `json:"target"`
-}
-
-type bakeGroup struct {
-	Targets []string `json:"targets"`
-}
-
-// bake builds the services in one BuildKit run. Compose writes the definition, since
-// only it knows the tags and labels by which it finds its images again; raw
-// "buildx bake -f compose.yml" gives neither.
+// bake builds the services in one BuildKit run, with what the plan says about each.
 func (b Builder) bake(ctx context.Context, e *engine.Engine, plan *Plan, services []string) error {
-	printed, err := e.Output(ctx, e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...))
-	if err != nil {
-		return fmt.Errorf("asking Compose what to build: %w", err)
-	}
-	var def definition
-	if err := json.Unmarshal(printed, &def); err != nil {
-		return exit.Errorf(exit.Failed, "reading what \"docker compose build --print\" wrote: %w", err)
-	}
-	bundle := b.Project.Settings.Get(project.CABundle).Value
-	def.mark(plan)
-	text, err := adapt(def, bundle)
+	def, err := b.define(ctx, e, services)
 	if err != nil {
 		return err
 	}
-	e = e.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1") // a new digest for every build otherwise
-	c := e.BuildxCommand(b.Project.Root, bakeArgs(def, b.Project.Root, bundle, b.UI.Live())...)
-	c.Stdin = bytes.NewReader(text)
-	c.Stdout, c.Stderr = b.UI.Stderr(), b.UI.Stderr()
-	if err := e.Run(ctx, c); err != nil {
-		return exit.Errorf(exit.Failed, "building %s: %w", strings.Join(services, ", "), err)
-	}
-	return nil
-}
-
-// adapt adds the CA bundle to every target as a secret and orders what a map left in
-// any order.
-func adapt(def definition, bundle string) ([]byte, error) {
-	for name, group := range def.Group {
-		slices.Sort(group.Targets)
-		def.Group[name] = group
-	}
-	if bundle != "" {
-		for _, target := range def.Target {
-			secrets, _ := target["secret"].([]any)
-			target["secret"] = append(secrets, "id=ca,src="+bundle)
-		}
-	}
-	text, err := json.Marshal(def)
+	bundle := b.Project.Settings.Get(project.CABundle).Value
+	args := append(b.bakeArgs(), def.grants(b.Project.Root, bundle)...)
+	def.escape()
+	def.mark(plan)
+	def.trust(bundle)
+	def.proxy(b.proxies())
+	text, err := def.encode()
 	if err != nil {
-		return nil, fmt.Errorf("writing the bake definition: %w", err)
+		return err
 	}
-	return text, nil
+	quiet := e.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1") // a new digest for every build otherwise
+	c := quiet.BuildxCommand(b.Project.Root, args...)
+	c.Stdin = bytes.NewReader(text) // not a file: arguments may be secret, as a proxy's password is
+	c.Stdout, c.Stderr = b.UI.Stderr(), b.UI.Stderr()
+	return b.explain(e, services, e.Run(ctx, c))
 }
 
-// bakeArgs allows exactly the paths outside of root that are read: Buildx refuses them
-// otherwise, or asks on a terminal (docker/bake-action#269).
-func bakeArgs(def definition, root, bundle string, live bool) []string {
+// define asks Compose what to build, since only it knows the tags and labels by which it
+// finds its images again; raw "buildx bake -f compose.yml" gives neither.
+func (b Builder) define(ctx context.Context, e *engine.Engine, services []string) (definition, error) {
+	var def definition
+	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...)
+	printed, err := e.Output(ctx, c)
+	if err != nil {
+		return def, exit.Errorf(exit.Failed, "asking Compose what to build: %w", err)
+	}
+	if err := json.Unmarshal(printed, &def); err != nil {
+		return def, exit.Errorf(exit.Failed, "reading what \"docker compose build --print\" wrote: %w", err)
+	}
+	def.prune()
+	return def, nil
+}
+
+// bakeArgs are the arguments of Buildx that are the same for every definition.
+func (b Builder) bakeArgs() []string {
 	progress := "plain"
-	if live {
+	if b.UI.Live() {
 		progress = "auto"
 	}
-	args := []string{"bake", "--file", "-", "--progress", progress}
-	paths := []string{bundle}
-	for _, target := range def.Target {
-		for _, key := range []string{"context", "dockerfile"} {
-			path, _ := target[key].(string)
-			paths = append(paths, path)
-		}
+	return []string{"bake", "--file", "-", "--progress", progress}
+}
+
+// explain words the error of a build. BuildKit's own output, which names the step and the
+// line, stands above it.
+func (b Builder) explain(e *engine.Engine, services []string, err error) error {
+	var failed *run.Error
+	if !errors.As(err, &failed) {
+		return err
 	}
-	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
-		if filepath.IsAbs(path) && !strings.HasPrefix(path, root+string(filepath.Separator)) {
-			args = append(args, "--allow", "fs.read="+path)
-		}
+	said := failed.Stderr[strings.LastIndexByte(failed.Stderr, '\n')+1:]
+	if said = strings.TrimPrefix(said, "ERROR: "); said == "" {
+		said = failed.Err.Error()
 	}
-	return args
+	if strings.Contains(said, "moby.buildkit.frontend.contexts") {
+		return exit.Errorf(exit.Missing, "building %s: additional_contexts: Docker Engine %s is too old (needed: 23.0); update it, or begin those Dockerfiles with \"# syntax=docker/dockerfile:1.4\" where that image can be pulled",
+			some(b.named(services)), e.Server.Version)
+	}
+	return exit.Errorf(exit.Failed, "building %s: %s; what BuildKit wrote above says where. What did not build has its previous image still",
+		some(services), said)
+}
+
+// named are the services that have additional contexts.
+func (b Builder) named(services []string) []string {
+	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {
+		return len(b.Project.Compose.Services[name].Build.AdditionalContexts) == 0
+	})
+}
+
+// some names a few services, and counts many.
+func some(services []string) string {
+	if len(services) > 4 {
+		return fmt.Sprintf("%d modules", len(services))
+	}
+	return strings.Join(services, ", ")
 }

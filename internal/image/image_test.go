@@ -1,7 +1,6 @@
 package image
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -32,47 +31,6 @@ func TestOwnBase(t *testing.T) {
 		if name != c.name || suite != c.suite || ok != c.ok {
 			t.Errorf("OwnBase(%q) = %q, %q, %v", c.asked, name, suite, ok)
 		}
-	}
-}
-
-// parse reads a bake definition from JSON.
-func parse(t *testing.T, text string) definition {
-	t.Helper()
-	var def definition
-	if err := json.Unmarshal([]byte(text), &def); err != nil {
-		t.Fatal(err)
-	}
-	return def
-}
-
-func TestAdaptAddsTheBundleAndKeepsTheRest(t *testing.T) {
-	t.Parallel()
-	def := parse(t, `{"group":{"default":{"targets":["b","a"]}},
-		"target":{"a":{"context":"/p/a","labels":{"x":"y"}},"b":{"context":"/p/b","secret":["id=mine,src=/m"]}}}`)
-	text, err := adapt(def, "/etc/ca.crt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = `{"group":{"default":{"targets":["a","b"]}},"target":{"a":{"context":"/p/a","labels":{"x":"y"},"secret":["id=ca,src=/etc/ca.crt"]},"b":{"context":"/p/b","secret":["id=mine,src=/m","id=ca,src=/etc/ca.crt"]}}}`
-	if string(text) != want {
-		t.Errorf("got  %s\nwant %s", text, want)
-	}
-	text, err = adapt(parse(t, `{"target":{"a":{"context":"/p/a"}}}`), "")
-	if err != nil || strings.Contains(string(text), "secret") {
-		t.Errorf("without a bundle: %s, %v", text, err)
-	}
-}
-
-func TestOnlyPathsOutsideAreAllowed(t *testing.T) {
-	t.Parallel()
-	def := parse(t, `{"target":{"a":{"context":"/p/a","dockerfile":"/p/a/Dockerfile"},"b":{"context":"/other","dockerfile":"Dockerfile"},"c":{"context":"/pelican"}}}`)
-	got := strings.Join(bakeArgs(def, "/p", "/etc/ca.crt", false), " ")
-	const want = "bake --file - --progress plain --allow fs.read=/etc/ca.crt --allow fs.read=/other --allow fs.read=/pelican"
-	if got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	if got := bakeArgs(def, "/p", "", true); !slices.Contains(got, "auto") {
-		t.Errorf("on a terminal: %q", got)
 	}
 }
 

@@ -236,7 +236,7 @@ func (p *planner) imageNames(services []string) ([]string, error) {
 		}
 		resolved, err := recipe.Resolve(p.platform, p.store.image)
 		if err != nil {
-			return nil, exit.Errorf(exit.Unusable, "service %s: %w", service, err)
+			return nil, exit.Errorf(exit.Unusable, "building %s: %w; mend that line", service, err)
 		}
 		names = append(names, resolved.Images...)
 	}
@@ -295,7 +295,7 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 	recipe := p.recipes[name]
 	resolved, err := recipe.Resolve(p.platform, p.store.image)
 	if err != nil {
-		return Module{}, exit.Errorf(exit.Unusable, "service %s: %w", name, err)
+		return Module{}, exit.Errorf(exit.Unusable, "building %s: %w; mend that line", name, err)
 	}
 	in, err := p.collector.Collect(ctx, recipe, resolved, inputs.Given{
 		Platform: p.platform, Images: p.store.ids(), Services: p.digests,

@@ -77,12 +77,3 @@ func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan,
 	}
 	return b.planner().plan(ctx, services)
 }
-
-// reason is the cause in an error that names the path as well.
-func reason(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}

@@ -57,7 +57,7 @@ func (c *Collector) Collect(ctx context.Context, r *Recipe, resolved *dockerfile
 	}
 	in.Dockerfile = digestOf(r.File.Text)
 	if err := c.context(ctx, r, resolved.Sources, &in); err != nil {
-		return in, fmt.Errorf("service %s: %w", r.Service, err)
+		return in, fmt.Errorf("building %s: %w", r.Service, err)
 	}
 	return in, c.named(ctx, r, g, &in)
 }
@@ -123,7 +123,7 @@ func (c *Collector) named(ctx context.Context, r *Recipe, g Given, in *Inputs) e
 			}
 			t, err := c.walk(ctx, scope{address, []string{"."}, patterns})
 			if err != nil {
-				return fmt.Errorf("service %s, additional context %s: %w", r.Service, name, err)
+				return fmt.Errorf("building %s: additional context %s: %w", r.Service, name, err)
 			}
 			in.Contexts[name], in.Newest = Inputs{Files: t.files}.Digest(), max(in.Newest, t.newest)
 		}

@@ -16,9 +16,6 @@ import (
 	"github.com/im2-audio/im2/internal/dockerfile"
 )
 
-// ErrNoDockerfile is returned for a service whose Dockerfile is not there.
-var ErrNoDockerfile = errors.New("there is no Dockerfile")
-
 // Recipe is what is known of a service's build before anybody has looked at its build context
 // or asked the engine: the Dockerfile and the arguments.
 type Recipe struct {
@@ -48,8 +45,8 @@ func proxies() []string {
 }
 
 // Read reads a service's build section and Dockerfile. lookup gives values to arguments
-// that have none in the Compose file. An error is a *dockerfile.SyntaxError, or wraps
-// ErrNoDockerfile or the reason why the file could not be read.
+// that have none in the Compose file. An error says what to do and wraps a
+// *dockerfile.SyntaxError, or the reason why the file could not be read.
 func Read(project string, service types.ServiceConfig, lookup func(string) (string, bool)) (*Recipe, error) {
 	config := *service.Build
 	r := &Recipe{
@@ -69,8 +66,14 @@ func Read(project string, service types.ServiceConfig, lookup func(string) (stri
 	if err != nil {
 		return nil, err
 	}
-	r.File, err = dockerfile.Parse(r.Path, text)
-	return r, err
+	if r.File, err = dockerfile.Parse(r.Path, text); err != nil {
+		return nil, fmt.Errorf("building %s: %w; mend that line", service.Name, err)
+	}
+	if _, ok := r.File.Target(config.Target); !ok {
+		return nil, fmt.Errorf("building %s: %s has no stage %q (there are: %s); correct \"target\" of the service in the Compose file",
+			service.Name, r.Path, config.Target, strings.Join(r.File.StageNames(), ", "))
+	}
+	return r, nil
 }
 
 // isRemote reports whether a build context is an address that BuildKit fetches.
@@ -115,7 +118,7 @@ func define(service types.ServiceConfig) (string, error) {
 // read returns the Dockerfile's text.
 func (r *Recipe) read() ([]byte, error) {
 	if r.config.DockerfileInline != "" {
-		r.Path = "dockerfile_inline of service " + r.Service
+		r.Path = "dockerfile_inline"
 		return []byte(r.config.DockerfileInline), nil
 	}
 	name := r.config.Dockerfile
@@ -131,12 +134,13 @@ func (r *Recipe) read() ([]byte, error) {
 		// BuildKit takes the other spelling, too.
 		text, err = os.ReadFile(filepath.Join(filepath.Dir(r.Path), "dockerfile"))
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("service %s: %w at %s; write one, or name another with \"dockerfile:\" in the Compose file",
-			r.Service, ErrNoDockerfile, r.Path)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("service %s: reading its Dockerfile: %w", r.Service, err)
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return nil, fmt.Errorf("building %s from its Dockerfile %s: %w; make that file, or correct \"dockerfile\" of the service in the Compose file",
+			r.Service, r.Path, err)
 	}
 	return text, nil
 }

@@ -89,7 +89,7 @@ func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began 
 		if stat, ok := info.Sys().(*types.Stat); ok {
 			f.Content = stat.Linkname
 		}
-	case info.Mode().IsRegular():
+	case !info.IsDir(): // to the walk, a socket is a regular file
 		s, err := t.content(path, last, began)
 		if err != nil {
 			return err
@@ -107,6 +107,9 @@ func (t *tree) content(path string, last map[string]known, began time.Time) (kno
 	info, err := os.Lstat(full)
 	if err != nil {
 		return known{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return known{}, &fs.PathError{Op: "copy", Path: full, Err: unusable(info.Mode())}
 	}
 	now, old := known{State: filestate.Of(info)}, last[path]
 	t.newest = max(t.newest, now.Modified, now.Changed)
@@ -141,10 +144,24 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
+// unusable says why something in a context cannot be in an image.
+func unusable(mode fs.FileMode) error {
+	switch {
+	case mode&fs.ModeSocket != 0:
+		return errors.New("it is a socket, which an image cannot hold")
+	case mode&fs.ModeNamedPipe != 0:
+		return errors.New("it is a named pipe, which an image cannot hold")
+	case mode&fs.ModeDevice != 0:
+		return errors.New("it is a device, which an image cannot hold")
+	}
+	return errors.New("it became something else meanwhile")
+}
+
 // explain says what can be done about an entry that cannot be read.
 func (t *tree) explain(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("reading the build context %s: %w; make it readable, or name it in .dockerignore", t.root, err)
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return fmt.Errorf("copying %s: %w; mend or remove that, or name it in .dockerignore", at.Path, at.Err)
 	}
-	return fmt.Errorf("reading the build context %s: %w", t.root, err)
+	return fmt.Errorf("reading its context %s: %w", t.root, err)
 }

@@ -1,0 +1,113 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"github.com/distribution/reference"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// maxSecret is how large a secret of a build may be (session/secrets in BuildKit).
+const maxSecret = 500 << 10
+
+// check refuses what cannot be built, before anything is started.
+func (b Builder) check(services []string) error {
+	if err := b.checkBundle(); err != nil {
+		return err
+	}
+	for _, name := range services {
+		if err := b.checkContext(name); err != nil {
+			return err
+		}
+	}
+	return b.checkTags(services)
+}
+
+func (b Builder) checkBundle() error {
+	bundle := b.Project.Settings.Get(project.CABundle)
+	if bundle.Value == "" {
+		return nil
+	}
+	path := bundle.Value
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(b.Project.Root, path) // as Buildx reads it
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a folder, not a file")
+	}
+	if err == nil && info.Size() > maxSecret {
+		err = fmt.Errorf("it has %d bytes, and BuildKit takes no more than %d in a secret: keep what this network needs", info.Size(), maxSecret)
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "giving builds the certificates of %s, set to %q in %s: %w; correct it, or leave it empty where nothing inspects TLS",
+			project.CABundle, bundle.Value, bundle.Where(), reason(err))
+	}
+	return nil
+}
+
+// checkContext looks whether there is a folder to build from. A context that is an address is
+// BuildKit's to judge.
+func (b Builder) checkContext(name string) error {
+	build := b.Project.Compose.Services[name].Build
+	if !filepath.IsAbs(build.Context) {
+		return nil
+	}
+	info, err := os.Stat(build.Context)
+	if err == nil && !info.IsDir() {
+		err = errors.New("it is not a folder")
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "building %s in its context %s: %w; make that folder, or correct \"context\" of the service in the Compose file",
+			name, build.Context, reason(err))
+	}
+	return nil
+}
+
+// checkTags refuses two different builds of one name: which one the services would run
+// depends on which is done last.
+func (b Builder) checkTags(services []string) error {
+	owners := make(map[string]string)
+	for _, name := range services {
+		build := b.Project.Compose.Services[name].Build
+		for _, tag := range append(slices.Clone([]string(build.Tags)), b.Project.Image(name)) {
+			tag = familiar(tag)
+			other, taken := owners[tag]
+			if !taken {
+				owners[tag] = name
+				continue
+			}
+			if !reflect.DeepEqual(b.Project.Compose.Services[other].Build, build) {
+				return exit.Errorf(exit.Unusable, "%s and %s build different images named %s: give one of them another \"image\" in the Compose file, or both the same build section",
+					other, name, tag)
+			}
+		}
+	}
+	return nil
+}
+
+// familiar spells an image name with its tag, so that two spellings of one are the same.
+func familiar(name string) string {
+	ref, err := reference.ParseDockerRef(name)
+	if err != nil {
+		return name // BuildKit says what is wrong with it
+	}
+	return reference.FamiliarString(ref)
+}
+
+// reason drops the operation and the path, which stand in the message already.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

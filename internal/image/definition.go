@@ -1,0 +1,124 @@
+package image
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// definition is a bake file as "docker compose build --print" writes it. Keys that are
+// not of interest here are kept as they are.
+type definition struct {
+	Group  map[string]bakeGroup      `json:"group"`
+	Target map[string]map[string]any `json:"target"`
+}
+
+type bakeGroup struct {
+	Targets []string `json:"targets"`
+}
+
+// prune keeps what the groups need, in a stable order: Compose prints every service that
+// has a build section, whichever were asked for, in any order.
+func (d definition) prune() {
+	needed := make(map[string]bool)
+	for name, group := range d.Group {
+		slices.Sort(group.Targets)
+		d.Group[name] = group
+		for _, target := range group.Targets {
+			d.need(target, needed)
+		}
+	}
+	maps.DeleteFunc(d.Target, func(name string, _ map[string]any) bool { return !needed[name] })
+}
+
+// need adds a target and those that it takes as named contexts.
+func (d definition) need(target string, needed map[string]bool) {
+	if needed[target] {
+		return
+	}
+	needed[target] = true
+	contexts, _ := d.Target[target]["contexts"].(map[string]any)
+	for _, value := range contexts {
+		if text, _ := value.(string); strings.HasPrefix(text, "target:") {
+			d.need(strings.TrimPrefix(text, "target:"), needed)
+		}
+	}
+}
+
+// escape makes every value mean itself. Buildx reads the strings of a JSON file as
+// templates: "${X}" would be looked up and "%{" begin a directive. Compose (2.40.2 to 5.6) has
+// escaped "${" in arguments and inline Dockerfiles, and nothing else.
+func (d definition) escape() {
+	for _, target := range d.Target {
+		for key, value := range target {
+			done := key == "args" || key == "dockerfile-inline"
+			target[key] = escapeValue(value, done)
+		}
+	}
+}
+
+func escapeValue(value any, done bool) any {
+	switch v := value.(type) {
+	case string:
+		if done {
+			return strings.ReplaceAll(v, "%{", "%%{")
+		}
+		return escapeText(v)
+	case []any:
+		for i := range v {
+			v[i] = escapeValue(v[i], done)
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = escapeValue(v[key], done)
+		}
+	}
+	return value
+}
+
+func escapeText(text string) string {
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
+}
+
+// trust gives every target the CA bundle as the secret "ca", unless it has a secret of
+// that name. Nothing is given for "".
+func (d definition) trust(bundle string) {
+	if bundle == "" {
+		return
+	}
+	for _, target := range d.Target {
+		secrets, _ := target["secret"].([]any)
+		own := slices.ContainsFunc(secrets, func(s any) bool {
+			text, _ := s.(string)
+			return attribute(text, "id") == "ca"
+		})
+		if !own {
+			target["secret"] = append(secrets, escapeText(`id=ca,"src=`+strings.ReplaceAll(bundle, `"`, `""`)+`"`))
+		}
+	}
+}
+
+// encode writes the definition for Buildx's standard input. Buildx (0.37) tries what has no
+// file name as a Compose file first, and warns of every "$X" in it; a key that is there
+// twice ends that attempt, and "//" is a comment in the JSON that it takes it for then.
+func (d definition) encode() ([]byte, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return nil, exit.Errorf(exit.Failed, "writing the bake definition: %w", err)
+	}
+	return append([]byte(`{"//":"no Compose file:","//":"YAML has no key twice",`), text[1:]...), nil
+}
+
+// attribute returns a value of a comma-separated list such as "type=file,src=/a".
+func attribute(list string, names ...string) string {
+	for _, field := range strings.Split(list, ",") {
+		name, value, _ := strings.Cut(field, "=")
+		if slices.Contains(names, strings.TrimSpace(name)) {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,99 @@
+package image
+
+import (
+	"net"
+	"slices"
+	"strings"
+)
+
+// proxyNames are the proxy settings that BuildKit hands to RUN steps, in both spellings,
+// without a word of them in layers, history or cache keys, and what each is called here:
+// BuildKit takes any spelling, and a Dockerfile that declares "ARG HTTP_PROXY", which would
+// write the value into the image's history, does not mean this one.
+func proxyNames() map[string]string {
+	return map[string]string{
+		"HTTP_PROXY": "Http_Proxy", "HTTPS_PROXY": "Https_Proxy", "FTP_PROXY": "Ftp_Proxy",
+		"NO_PROXY": "No_Proxy", "ALL_PROXY": "All_Proxy",
+	}
+}
+
+// proxies are the proxy settings in force for builds. Those that no build can reach are
+// named, since a step that waits for one says only that it waits.
+func (b Builder) proxies() map[string]string {
+	proxies := proxyArgs(b.Project.Settings.Environ())
+	if names := loopback(proxies); len(names) > 0 {
+		b.UI.Note("%s: on this machine's own address, where RUN steps find themselves; give it one that containers reach, or the service \"network: host\" in its build section",
+			strings.Join(names, ", "))
+	}
+	return proxies
+}
+
+// proxyArgs are the proxy settings of an environment as build arguments. HTTP_PROXY wins
+// over http_proxy where both are set, as it does in Go.
+func proxyArgs(environ []string) map[string]string {
+	found := make(map[string]string)
+	for _, entry := range environ {
+		if name, value, _ := strings.Cut(entry, "="); value != "" {
+			found[name] = value
+		}
+	}
+	args := make(map[string]string)
+	for name, arg := range proxyNames() {
+		for _, spelling := range []string{strings.ToLower(name), name} {
+			if value := found[spelling]; value != "" {
+				args[arg] = value
+			}
+		}
+	}
+	return args
+}
+
+// proxy gives the targets those arguments that they do not have in any spelling.
+func (d definition) proxy(proxies map[string]string) {
+	for _, target := range d.Target {
+		args, ok := target["args"].(map[string]any)
+		if !ok {
+			args = make(map[string]any)
+		}
+		own := make(map[string]bool)
+		for name := range args {
+			own[strings.ToLower(name)] = true
+		}
+		for name, value := range proxies {
+			if !own[strings.ToLower(name)] {
+				args[name] = escapeText(value)
+			}
+		}
+		if len(args) > 0 {
+			target["args"] = args
+		}
+	}
+}
+
+// loopback returns the names of the proxies that are on this machine's own address, which
+// inside of a build is the build's: no RUN step reaches them.
+func loopback(proxies map[string]string) []string {
+	var names []string
+	for name, value := range proxies {
+		host := proxyHost(value)
+		if name != "No_Proxy" && (host == "localhost" || net.ParseIP(host).IsLoopback()) {
+			names = append(names, strings.ToUpper(name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// proxyHost is the host of a proxy's address. Passwords that net/url would refuse are
+// common in them.
+func proxyHost(address string) string {
+	if _, rest, found := strings.Cut(address, "://"); found {
+		address = rest
+	}
+	address = address[strings.LastIndexByte(address, '@')+1:]
+	address, _, _ = strings.Cut(address, "/")
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return strings.Trim(address, "[]")
+}
