@@ -8,22 +8,28 @@ import (
 	"github.com/im2-audio/im2/internal/target"
 )
 
-// Bench measures resetting permissions beside the usual recipe and others' ways.
-// It makes a tree of files, runs every way in turn, and prints medians, peak memory and how
-// many times faster ours is. Needs root, and with the defaults some ten minutes.
+// Bench measures builds beside docker compose, and permissions beside the usual recipe.
+// It makes projects and a tree of files, runs every way in turn, and prints medians and how
+// many times faster ours is. The permissions part needs root, the build part Docker; with
+// the defaults both take some fifteen minutes.
 func Bench(ctx context.Context,
+	build *bool, // measure building and starting (default true)
 	permissions *bool, // measure reset-permissions (default true)
-	files *int, // number of files in the tree (default 500000)
-	folders *int, // number of folders (default 10000)
 	runs *int, // how often each way runs in each case (default 5)
+	modules *int, // number of modules to build (default 20)
+	moduleFiles *int, // number of files in each module (default 300)
+	files *int, // number of files in the tree (default 500000)
+	folders *int, // number of folders in the tree (default 10000)
 	wide *int, // one more case: this many files in one folder (default 0: none)
-	dir *string, // make the tree in this folder (default: the project's .im2)
+	dir *string, // make projects and tree in this folder (default: the project's .im2)
 	json *bool, // print the report as JSON
 ) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
 		return t.Bench(ctx, target.Bench{
-			Permissions: or(permissions, true), Files: or(files, 500_000), Folders: or(folders, 10_000), Runs: or(runs, 5),
-			Wide: value(wide), Dir: value(dir), JSON: value(json),
+			Permissions: or(permissions, true), Build: or(build, true), Runs: or(runs, 5),
+			Files: or(files, 500_000), Folders: or(folders, 10_000), Wide: value(wide),
+			Modules: or(modules, 20), ModuleFiles: or(moduleFiles, 300),
+			Dir: value(dir), JSON: value(json),
 		})
 	})
 }

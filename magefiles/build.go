@@ -8,10 +8,19 @@ import (
 	"github.com/im2-audio/im2/internal/target"
 )
 
-// Build compiles the services and builds their images, all in one BuildKit run.
-// Every build gets the IDs and the base image that are in force.
+// Build builds the images that are stale, all in one BuildKit run, and says why each is.
+// Go services are compiled first. Every build gets the IDs and the base image that are in force.
 func Build(ctx context.Context,
 	module *string, // build only this one
+	force *bool, // build what is up to date, too
+	pull *bool, // fetch the base images anew first
+	jobs *int, // build at most this many at once (default: BuildKit decides)
+	dryRun *bool, // say what is stale and why; build nothing
+	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Build(ctx, value(module)) })
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+		return t.Build(ctx, target.Build{
+			Module: value(module), Force: value(force), Pull: value(pull), Jobs: value(jobs), DryRun: value(dryRun), JSON: value(json),
+		})
+	})
 }

@@ -4,15 +4,13 @@ package bench
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
@@ -24,7 +22,14 @@ import (
 type Report struct {
 	// Permissions is about resetting owners and modes.
 	Permissions *Permissions `json:"permissions,omitempty"`
+	// Build is about building images and starting what is up to date.
+	Build *Build `json:"build,omitempty"`
+	// Incomplete is why it ended before every case was measured; "" when it did not.
+	Incomplete string `json:"incomplete,omitempty"`
 }
+
+// Empty reports whether no case was measured.
+func (r Report) Empty() bool { return r.Permissions == nil && r.Build == nil }
 
 // Machine is where it was measured.
 type Machine struct {
@@ -36,51 +41,12 @@ type Machine struct {
 	FileSystem string `json:"file_system"`
 }
 
-// Figures are what one command needed.
-type Figures struct {
-	// Seconds is the time from its start to its end.
-	Seconds float64 `json:"seconds"`
-	// CPUSeconds is the processor time, in user and kernel mode together.
-	CPUSeconds float64 `json:"cpu_seconds"`
-	// PeakMemory is the resident memory in bytes of the process of it that had the most.
-	PeakMemory int64 `json:"peak_memory_bytes"`
-	// OthersCPUSeconds is the processor time that everything else on the machine took
-	// meanwhile, in steps of some hundredths.
-	OthersCPUSeconds float64 `json:"others_cpu_seconds"`
-}
-
-// Result is what one way of doing it needed, over all runs.
-type Result struct {
-	// Way is the way's name; ours is Ours.
-	Way string `json:"way"`
-	// Runs are the single runs.
-	Runs []Figures `json:"runs"`
-	// MedianSeconds and MedianCPUSeconds are the medians over the runs.
-	MedianSeconds    float64 `json:"median_seconds"`
-	MedianCPUSeconds float64 `json:"median_cpu_seconds"`
-	// PeakMemory is the highest over the runs, in bytes.
-	PeakMemory int64 `json:"peak_memory_bytes"`
-	// Ratio is this way's median time over ours: 9 means that ours is nine times faster.
-	Ratio float64 `json:"ratio"`
-}
-
-// Ours is the name of our way in every case.
-const Ours = "mage reset-permissions"
-
-// Case is one state that is measured.
-type Case struct {
-	// Name is the state's, such as "all right".
-	Name string `json:"case"`
-	// Entries is how many files and folders there are.
-	Entries int64 `json:"entries"`
-	// Results has one for each way.
-	Results []Result `json:"results"`
-}
-
 // Bench runs the measurements.
 type Bench struct {
 	// Home is the folder of the IM2 checkout.
 	Home string
+	// Engine is what builds; only the build part needs it.
+	Engine *engine.Engine
 	// Environ is the environment of every command that is measured.
 	Environ []string
 	// Runner runs them.
@@ -91,15 +57,9 @@ type Bench struct {
 	contender, resetter string
 }
 
-// build compiles the programs that are measured, and the one that measures.
-func (b *Bench) build(ctx context.Context) error {
-	kit := tools.Kit{Home: b.Home, Runner: b.Runner, UI: b.UI}
-	var err error
-	if b.contender, err = kit.BuildOwn(ctx, tools.Contender(), runtime.GOARCH); err != nil {
-		return err
-	}
-	b.resetter, err = kit.BuildOwn(ctx, tools.Resetter(), runtime.GOARCH)
-	return err
+// own compiles a program for this machine, unless it is there, and returns its path.
+func (b *Bench) own(ctx context.Context, o tools.Own) (string, error) {
+	return tools.Kit{Home: b.Home, Runner: b.Runner, UI: b.UI}.BuildOwn(ctx, o, runtime.GOOS, runtime.GOARCH)
 }
 
 // folder makes an empty folder for a tree, in dir or, for "", in .im2 of the project's
@@ -113,7 +73,10 @@ func (b *Bench) folder(root, dir string) (path string, remove func(context.Conte
 			return "", nil, exit.Errorf(exit.Unusable, "making a place for the tree: %w; -dir names another", err)
 		}
 	}
-	if path, err = os.MkdirTemp(dir, "bench-"); err != nil {
+	if dir, err = filepath.Abs(dir); err == nil { // commands are run in it that have other working folders
+		path, err = os.MkdirTemp(dir, "bench-")
+	}
+	if err != nil {
 		return "", nil, exit.Errorf(exit.Unusable, "making a place for the tree: %w; -dir names another", err)
 	}
 	return path, func(ctx context.Context) {
@@ -146,66 +109,6 @@ func busySeconds(text string) float64 {
 		}
 	}
 	return sum
-}
-
-// disturbed is how much of one processor others took while the case was measured, on
-// average; the kernel's own work for it included.
-func (c Case) disturbed() float64 {
-	var others, wall float64
-	for _, r := range c.Results {
-		for _, f := range r.Runs {
-			others, wall = others+f.OthersCPUSeconds, wall+f.Seconds
-		}
-	}
-	return others / max(wall, 0.001)
-}
-
-// summarize fills in what is computed from the runs.
-func (c *Case) summarize() {
-	var ours float64
-	for i := range c.Results {
-		r := &c.Results[i]
-		var wall, cpu []float64
-		for _, f := range r.Runs {
-			wall, cpu = append(wall, f.Seconds), append(cpu, f.CPUSeconds)
-			r.PeakMemory = max(r.PeakMemory, f.PeakMemory)
-		}
-		r.MedianSeconds, r.MedianCPUSeconds = median(wall), median(cpu)
-		if r.Way == Ours {
-			ours = r.MedianSeconds
-		}
-	}
-	for i := range c.Results {
-		if ours > 0 {
-			c.Results[i].Ratio = math.Round(c.Results[i].MedianSeconds/ours*100) / 100
-		}
-	}
-}
-
-// median of the values; 0 of none.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	s := slices.Sorted(slices.Values(values))
-	if n := len(s); n%2 == 0 {
-		return (s[n/2-1] + s[n/2]) / 2
-	}
-	return s[len(s)/2]
-}
-
-// Rows are the report as a table.
-func (p Permissions) Rows() (header []string, rows [][]string) {
-	header = []string{"CASE", "WAY", "MEDIAN", "CPU", "PEAK MEMORY", "TIME / OURS"}
-	for _, c := range p.Cases {
-		for _, r := range c.Results {
-			rows = append(rows, []string{
-				c.Name, r.Way, fmt.Sprintf("%.3f s", r.MedianSeconds), fmt.Sprintf("%.3f s", r.MedianCPUSeconds),
-				fmt.Sprintf("%.1f MiB", float64(r.PeakMemory)/(1<<20)), fmt.Sprintf("%.2f", r.Ratio),
-			})
-		}
-	}
-	return header, rows
 }
 
 // machine describes this one.

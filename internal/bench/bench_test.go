@@ -8,30 +8,6 @@ import (
 	"testing"
 )
 
-func TestSummarize(t *testing.T) {
-	t.Parallel()
-	c := Case{Results: []Result{
-		{Way: "another", Runs: []Figures{{9, 8, 100, 0}, {1, 2, 300, 0}, {3, 4, 200, 9.75}}},
-		{Way: Ours, Runs: []Figures{{2, 1, 5, 0}, {1, 1, 6, 0}, {0.5, 1, 7, 0}, {2, 1, 1, 0}}},
-		{Way: "never ran"},
-	}}
-	c.summarize()
-	another, ours, never := c.Results[0], c.Results[1], c.Results[2]
-	if another.MedianSeconds != 3 || another.MedianCPUSeconds != 4 || another.PeakMemory != 300 || another.Ratio != 2 {
-		t.Errorf("%+v", another)
-	}
-	if ours.MedianSeconds != 1.5 || ours.PeakMemory != 7 || ours.Ratio != 1 || never.MedianSeconds != 0 {
-		t.Errorf("%+v, %+v", ours, never)
-	}
-	if d := c.disturbed(); d < 0.5 || d > 0.53 { // 9.75 of 18.5 seconds
-		t.Errorf("disturbed by %f", d)
-	}
-	header, rows := Permissions{Cases: []Case{c}}.Rows()
-	if len(rows) != 3 || len(rows[0]) != len(header) || rows[0][5] != "2.00" {
-		t.Errorf("%q, %q", header, rows)
-	}
-}
-
 func TestBusySeconds(t *testing.T) {
 	t.Parallel()
 	const stat = "cpu  100 20 300 9999 8888 4 5 600 70 80\ncpu0 1 1 1 1 1 1 1 1 1 1\n"

@@ -30,6 +30,9 @@ const onePass = `exec find "$1" \
 	\( -type d ! -perm 755 -exec chmod 755 {} + \) , \
 	\( -type f ! -perm 644 -exec chmod 644 {} + \)`
 
+// resetPermissions is the name of our way.
+const resetPermissions = "mage reset-permissions"
+
 // ways returns all that are compared, ours last.
 func (b *Bench) ways() []way {
 	ids := func(o ownership.Owner) (uid, gid string) { return strconv.Itoa(int(o.UID)), strconv.Itoa(int(o.GID)) }
@@ -50,7 +53,7 @@ func (b *Bench) ways() []way {
 		{"find, one careful pass", shell(onePass), true},
 		{"podman-style walk", rival("podman"), false},
 		{"kubernetes-style walk", rival("kubernetes"), true},
-		{Ours, func(folder string, o ownership.Owner) []string {
+		{resetPermissions, func(folder string, o ownership.Owner) []string {
 			uid, gid := ids(o)
 			return []string{b.resetter, "-folder=" + folder, "-uid=" + uid, "-gid=" + gid}
 		}, true},

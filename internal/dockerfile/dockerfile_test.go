@@ -31,53 +31,65 @@ func TestWhatABuildReaches(t *testing.T) {
 		{"scratch", "FROM scratch\nCOPY a /\n", dockerfile.Build{}, "[0] [0] scratch [] []"},
 		{
 			"an argument with a default", "ARG BASE=debian\nFROM ${BASE}:1\n",
-			dockerfile.Build{}, "[0] [0] debian:1 [debian:1] []",
+			dockerfile.Build{},
+			"[0] [0] debian:1 [debian:1] []",
 		},
 		{
 			"an argument that is given", "ARG BASE=debian\nFROM ${BASE}:1\n",
-			dockerfile.Build{Args: map[string]string{"BASE": "alpine"}}, "[0] [0] alpine:1 [alpine:1] []",
+			dockerfile.Build{Args: map[string]string{"BASE": "alpine"}},
+			"[0] [0] alpine:1 [alpine:1] []",
 		},
 		{
 			"an argument that is not declared counts for nothing", "FROM a${BASE}\n",
-			dockerfile.Build{Args: map[string]string{"BASE": "x"}}, "[0] [0] a [a] []",
+			dockerfile.Build{Args: map[string]string{"BASE": "x"}},
+			"[0] [0] a [a] []",
 		},
 		{
 			"only what the last stage reads", "FROM a AS one\nFROM b AS two\nFROM c\nCOPY --from=one /x /x\n",
-			dockerfile.Build{}, "[0 2] [2] c [a c] []",
+			dockerfile.Build{},
+			"[0 2] [2] c [a c] []",
 		},
 		{
 			"a target, in other letters", "FROM a AS one\nFROM b AS two\n",
-			dockerfile.Build{Target: "ONE"}, "[0] [0] a [a] []",
+			dockerfile.Build{Target: "ONE"},
+			"[0] [0] a [a] []",
 		},
 		{"a target by number", "FROM a\nFROM b\n", dockerfile.Build{Target: "0"}, "[0] [0] a [a] []"},
 		{
 			"a chain of stages", "FROM a AS one\nFROM one AS two\nFROM two\n",
-			dockerfile.Build{}, "[0 1 2] [0 1 2] a [a] []",
+			dockerfile.Build{},
+			"[0 1 2] [0 1 2] a [a] []",
 		},
 		{
 			"copies and mounts of images", "FROM a\nCOPY --from=b:1 /x /x\nRUN --mount=type=bind,from=c,target=/c true\nCOPY --from=0 /y /y\n",
-			dockerfile.Build{}, "[0] [0] a [a b:1 c] []",
+			dockerfile.Build{},
+			"[0] [0] a [a b:1 c] []",
 		},
 		{
 			"a name that comes later is an image", "FROM later\nFROM b AS later\n",
-			dockerfile.Build{Target: "0"}, "[0] [0] later [later] []",
+			dockerfile.Build{Target: "0"},
+			"[0] [0] later [later] []",
 		},
 		{
 			"a chosen engine", "ARG E=x\nFROM a AS engine-x\nFROM b AS engine-y\nFROM engine-${E}\n",
-			dockerfile.Build{Args: map[string]string{"E": "y"}}, "[1 2] [1 2] b [b] []",
+			dockerfile.Build{Args: map[string]string{"E": "y"}},
+			"[1 2] [1 2] b [b] []",
 		},
 		{
 			"named contexts", "FROM a AS one\nFROM base\nCOPY --from=other /x /x\n",
-			dockerfile.Build{Contexts: []string{"base", "other"}}, "[1] [1] base [] []",
+			dockerfile.Build{Contexts: []string{"base", "other"}},
+			"[1] [1] base [] []",
 		},
 		{
 			"addresses without a checksum",
 			"FROM a\nARG V=1\nADD https://x.test/$V.tar /\nADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d https://x.test/2 /\nADD file.tar /\n",
-			dockerfile.Build{}, "[0] [0] a [a] [https://x.test/1.tar]",
+			dockerfile.Build{},
+			"[0] [0] a [a] [https://x.test/1.tar]",
 		},
 		{
 			"the platform", "FROM a-${TARGETARCH}\n",
-			dockerfile.Build{Platform: "linux/arm64"}, "[0] [0] a-arm64 [a-arm64] []",
+			dockerfile.Build{Platform: "linux/arm64"},
+			"[0] [0] a-arm64 [a-arm64] []",
 		},
 		{"two stages that read each other", "FROM a AS one\nCOPY --from=two /x /x\nFROM one AS two\n", dockerfile.Build{}, "[0 1] [0 1] a [a] []"},
 	}
@@ -89,6 +101,41 @@ func TestWhatABuildReaches(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := fmt.Sprint(r.Stages, " ", r.Chain, " ", r.Base, " ", r.Images, " ", r.Remote); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsReadOfTheContext(t *testing.T) {
+	t.Parallel()
+	onBuild := func(string) (dockerfile.Image, bool) {
+		return dockerfile.Image{OnBuild: []string{"COPY . /x"}}, true
+	}
+	cases := []struct {
+		name, text string
+		image      func(string) (dockerfile.Image, bool)
+		want       string
+	}{
+		{"nothing", "FROM a\nRUN true\n", nil, "[]"},
+		{"all", "FROM a\nCOPY . /x\n", nil, "[.]"},
+		{"all, spelt from the top", "FROM a\nCOPY / /x\n", nil, "[.]"},
+		{"some, with a wildcard and a variable", "FROM a\nARG D=d\nCOPY --chown=1 b/ ./c*.txt ${D}/e /x/\n", nil, "[b c*.txt d/e]"},
+		{"archives and addresses", "FROM a\nADD a.tar https://x.test/b /x/\n", nil, "[a.tar]"},
+		{"other stages and images are not it", "FROM a AS one\nCOPY o /\nFROM b\nCOPY --from=c d /\n", nil, "[]"},
+		{"a stage that is copied from", "FROM a AS one\nCOPY o /\nFROM b\nCOPY --from=one d /\n", nil, "[o]"},
+		{"mounts", "FROM a\nRUN --mount=type=bind,source=m,target=/m --mount=type=cache,target=/c true\n", nil, "[m]"},
+		{"a mount of all", "FROM a\nRUN --mount=target=/m true\n", nil, "[.]"},
+		{"what the base image's triggers read", "FROM a\nCOPY b /\n", onBuild, "[. b]"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := parse(t, c.text).Resolve(dockerfile.Build{Image: c.image})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(r.Sources); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})

@@ -1,8 +1,10 @@
 package dockerfile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +35,8 @@ type Image struct {
 	User string
 	// Env is its Config.Env, as "NAME=value".
 	Env []string
+	// OnBuild are its Config.OnBuild: instructions that run in what is built on it.
+	OnBuild []string
 }
 
 // Resolved is what a build of one target comes to.
@@ -49,6 +53,11 @@ type Resolved struct {
 	Images []string
 	// Remote are the addresses that ADD fetches without a checksum, in order.
 	Remote []string
+	// Sources are the paths that the build reads of its context, cleaned and relative to it,
+	// with their wildcards, in order; "." for all of it.
+	Sources []string
+	// Triggers are the ONBUILD instructions of the images it is built on.
+	Triggers []string
 	// User is whom the result runs as, expanded: of the last USER in the chain, or of the
 	// base image. KnownUser is false when no USER is there and the base is not known.
 	User      string
@@ -60,11 +69,11 @@ type Resolved struct {
 }
 
 // Resolve finds what the build reaches. An error is a *SyntaxError with the place: what
-// BuildKit, too, would refuse.
+// BuildKit, too, would refuse. One File must not be resolved by two goroutines at once.
 func (f *File) Resolve(b Build) (*Resolved, error) {
 	target, ok := f.Target(b.Target)
 	if !ok {
-		return nil, &SyntaxError{Path: f.Path, Err: fmt.Errorf("there is no stage %q; there are: %s",
+		return nil, &SyntaxError{Path: f.Path, Err: fmt.Errorf("there is no stage %q; there are: %s; name one of them as \"target\" in the Compose file",
 			b.Target, strings.Join(f.StageNames(), ", "))}
 	}
 	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), states: make(map[int]*state)}
@@ -92,6 +101,8 @@ type state struct {
 	base      string
 	images    []string
 	remote    []string
+	sources   []string
+	triggers  []string
 	env       map[string]string
 	user      string
 	knownUser bool
@@ -201,6 +212,7 @@ func (r *resolver) inherit(index int, base string) error {
 	}
 	image, known := r.build.Image(base)
 	s.user, s.knownUser = image.User, known
+	s.triggers = append(s.triggers, image.OnBuild...)
 	for _, entry := range image.Env {
 		name, value, _ := strings.Cut(entry, "=")
 		s.env[name] = value
@@ -223,15 +235,11 @@ func (r *resolver) command(index int, command instructions.Command) error {
 		}
 		s.user, s.knownUser, s.userFrom = user, true, c
 	case *instructions.CopyCommand:
-		return r.source(index, c.From)
+		return r.source(index, c.From, c.SourcePaths...)
 	case *instructions.AddCommand:
-		r.add(s, c)
+		return r.add(index, c)
 	case *instructions.RunCommand:
-		for _, mount := range instructions.GetMounts(c) {
-			if err := r.source(index, mount.From); err != nil {
-				return err
-			}
-		}
+		return r.mounts(index, c)
 	}
 	return nil
 }
@@ -269,9 +277,21 @@ func (r *resolver) env(s *state, c *instructions.EnvCommand) error {
 	return nil
 }
 
-// source takes up what COPY or a mount reads from: a stage by name or number, or an image.
-func (r *resolver) source(index int, from string) error {
-	if from == "" || from == Scratch || slices.Contains(r.build.Contexts, from) {
+// source takes up what COPY or a mount reads: paths of a stage by name or number, of an image,
+// or, for "", of the build context.
+func (r *resolver) source(index int, from string, paths ...string) error {
+	s := r.states[index]
+	if from == "" {
+		for _, path := range paths {
+			path, err := r.expand(path, s.env)
+			if err != nil {
+				path = "." // BuildKit will say what is wrong with it
+			}
+			s.sources = append(s.sources, filepath.Clean(strings.TrimLeft(filepath.FromSlash(path), `/\`)))
+		}
+		return nil
+	}
+	if from == Scratch || slices.Contains(r.build.Contexts, from) {
 		return nil
 	}
 	i, ok := instructions.HasStage(r.Stages, from)
@@ -281,21 +301,45 @@ func (r *resolver) source(index int, from string) error {
 	if ok {
 		return r.visit(i)
 	}
-	r.states[index].images = append(r.states[index].images, from)
+	s.images = append(s.images, from)
 	return nil
 }
 
-// add notes addresses whose content can change without anything here changing.
-func (r *resolver) add(s *state, c *instructions.AddCommand) {
-	if c.Checksum != "" {
-		return
+// mounts takes up what the mounts of one RUN read.
+func (r *resolver) mounts(index int, c *instructions.RunCommand) error {
+	// Only the expansion fills in what is mounted; it may be done again.
+	s := r.states[index]
+	if err := c.Expand(func(word string) (string, error) { return r.expand(word, s.env) }); err != nil {
+		return r.at(c.Location(), err)
 	}
-	for _, path := range c.SourcePaths {
-		path, err := r.expand(path, s.env)
-		if err == nil && (strings.Contains(path, "://") || strings.HasPrefix(path, "git@")) {
-			s.remote = append(s.remote, path)
+	for _, mount := range instructions.GetMounts(c) {
+		var paths []string
+		if mount.Type == instructions.MountTypeBind {
+			paths = append(paths, cmp.Or(mount.Source, "."))
+		}
+		if err := r.source(index, mount.From, paths...); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// add takes up what ADD reads, and notes addresses whose content can change without anything
+// here changing.
+func (r *resolver) add(index int, c *instructions.AddCommand) error {
+	s := r.states[index]
+	for _, path := range c.SourcePaths {
+		expanded, err := r.expand(path, s.env)
+		switch {
+		case err != nil || !strings.Contains(expanded, "://") && !strings.HasPrefix(expanded, "git@"):
+			if err := r.source(index, "", path); err != nil {
+				return err
+			}
+		case c.Checksum == "":
+			s.remote = append(s.remote, expanded)
+		}
+	}
+	return nil
 }
 
 // result gathers what the visit of a target found.
@@ -311,10 +355,20 @@ func (r *resolver) result(target int) *Resolved {
 	for _, i := range out.Stages {
 		out.Images = append(out.Images, r.states[i].images...)
 		out.Remote = append(out.Remote, r.states[i].remote...)
+		out.Sources = append(out.Sources, r.states[i].sources...)
+		out.Triggers = append(out.Triggers, r.states[i].triggers...)
 	}
-	slices.Sort(out.Images)
-	out.Images = slices.Compact(out.Images)
+	if len(out.Triggers) > 0 {
+		out.Sources = append(out.Sources, ".") // they may read anything
+	}
+	out.Images, out.Sources = distinct(out.Images), distinct(out.Sources)
 	return out
+}
+
+// distinct sorts texts and drops repeats.
+func distinct(texts []string) []string {
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 // at gives an error its place.

@@ -11,7 +11,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os/exec"
 	"strings"
 	"time"
@@ -57,8 +56,7 @@ type Options struct {
 // Engine is a Docker Engine that answers, with a Compose and a Buildx that are new
 // enough.
 type Engine struct {
-	// Docker is the path of the docker command.
-	Docker string
+	Client
 	// Compose and Buildx are the plugins in use.
 	Compose, Buildx Plugin
 	// Server is what the engine says of itself.
@@ -66,9 +64,6 @@ type Engine struct {
 	// Context is the Docker context in use; "default" is this machine's engine unless
 	// DOCKER_HOST says otherwise.
 	Context string
-
-	runner run.Runner
-	env    []string
 }
 
 // Plugin is a Docker command-line plugin.
@@ -131,7 +126,16 @@ func (s Server) Remapped() string {
 // Find returns the engine, or an error that wraps ErrNotInstalled, ErrNotAnswering,
 // ErrDenied or ErrTooOld and names the command that mends it; its exit code is exit.Missing.
 func Find(ctx context.Context, o Options) (*Engine, error) {
-	e, err := Look(ctx, o)
+	c, err := Open(o)
+	if err != nil {
+		return nil, err
+	}
+	return c.Find(ctx)
+}
+
+// Find is the function of that name for a docker command that was found already.
+func (c *Client) Find(ctx context.Context) (*Engine, error) {
+	e, err := c.look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -152,15 +156,15 @@ func Find(ctx context.Context, o Options) (*Engine, error) {
 // docker command (ErrNotInstalled) or no engine answers (ErrNotAnswering, ErrDenied;
 // then the returned Engine still tells the context and which plugins were found).
 func Look(ctx context.Context, o Options) (*Engine, error) {
-	docker, err := run.Find("docker")
-	if err != nil {
-		return nil, exit.Errorf(exit.Missing, "%w (no command \"docker\" in PATH); \"mage setup\" installs it or says how", ErrNotInstalled)
-	}
-	env, err := withOwnPlugins(o.Home, o.Environ)
+	c, err := Open(o)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Docker: docker, runner: o.Runner, env: env}
+	return c.look(ctx)
+}
+
+func (c *Client) look(ctx context.Context) (*Engine, error) {
+	e := &Engine{Client: *c}
 	return e, e.ask(ctx)
 }
 
@@ -184,7 +188,7 @@ func (e *Engine) ask(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return exit.Errorf(exit.Missing, "%w: nothing came back within %s; restart Docker, then try again", ErrNotAnswering, answerWithin)
+		return hangs()
 	}
 	var got info
 	if jsonErr := json.Unmarshal(out, &got); jsonErr != nil {
@@ -226,11 +230,6 @@ func (e *Engine) silent(err error, said []string) error {
 	return exit.Errorf(exit.Missing, "%w: %s; \"mage setup\" starts it where it can; \"docker context ls\" shows where it is looked for", ErrNotAnswering, text)
 }
 
-// Command is a command of the docker client.
-func (e *Engine) Command(args ...string) run.Cmd {
-	return run.Cmd{Name: e.Docker, Args: args, Env: e.env}
-}
-
 // ComposeCommand is a command of Compose for the project in dir. The plugin is started
 // directly, which saves the client's search for plugins.
 func (e *Engine) ComposeCommand(dir string, args ...string) run.Cmd {
@@ -240,34 +239,6 @@ func (e *Engine) ComposeCommand(dir string, args ...string) run.Cmd {
 // BuildxCommand is a command of Buildx with dir as its working folder.
 func (e *Engine) BuildxCommand(dir string, args ...string) run.Cmd {
 	return run.Cmd{Name: e.Buildx.Path, Args: args, Dir: dir, Env: e.env}
-}
-
-// Run runs a command made by the methods above.
-func (e *Engine) Run(ctx context.Context, c run.Cmd) error {
-	return e.runner.Run(ctx, c)
-}
-
-// Output runs a command and returns its standard output.
-func (e *Engine) Output(ctx context.Context, c run.Cmd) ([]byte, error) {
-	return run.Output(ctx, e.runner, c)
-}
-
-// Combined runs a command and returns both of its outputs.
-func (e *Engine) Combined(ctx context.Context, c run.Cmd) ([]byte, error) {
-	return run.Combined(ctx, e.runner, c)
-}
-
-// HasImage reports whether the engine has an image of this name.
-func (e *Engine) HasImage(ctx context.Context, name string) (bool, error) {
-	_, err := e.Output(ctx, e.Command("image", "inspect", "--format", "{{.Id}}", name))
-	var failed *run.Error
-	if errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such image") {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("looking for image %q: %w", name, err)
-	}
-	return true, nil
 }
 
 // WithEnv returns the engine with one more variable in the environment of its commands.

@@ -9,40 +9,41 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// bake builds the services in one BuildKit run. bases says what to build on (see bases).
-func (b Builder) bake(ctx context.Context, bases map[string]string, services []string) error {
-	def, err := b.define(ctx, services)
+// bake builds the services in one BuildKit run, each as the plan says.
+func (b Builder) bake(ctx context.Context, e *engine.Engine, plan *Plan, services []string) error {
+	def, err := b.define(ctx, e, services)
 	if err != nil {
 		return err
 	}
 	bundle := b.Project.Settings.Get(project.CABundle).Value
 	args := append(b.bakeArgs(), def.grants(b.Project.Root, bundle)...)
 	def.escape()
-	def.substitute(project.BaseImage, bases)
+	def.mark(plan)
 	def.trust(bundle)
 	def.proxy(b.proxies())
 	text, err := def.encode()
 	if err != nil {
 		return err
 	}
-	e := b.Engine.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1") // a new digest for every build otherwise
+	e = e.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1") // a new digest for every build otherwise
 	c := e.BuildxCommand(b.Project.Root, args...)
 	c.Stdin = bytes.NewReader(text) // not a file: arguments may be secret, as a proxy's password is
 	c.Stdout, c.Stderr = b.UI.Stderr(), b.UI.Stderr()
-	return b.explain(services, e.Run(ctx, c))
+	return b.explain(e, services, e.Run(ctx, c))
 }
 
 // define asks Compose what to build, since only it knows the tags and labels by which it
 // finds its images again; raw "buildx bake -f compose.yml" gives neither.
-func (b Builder) define(ctx context.Context, services []string) (definition, error) {
+func (b Builder) define(ctx context.Context, e *engine.Engine, services []string) (definition, error) {
 	var def definition
-	c := b.Engine.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...)
-	printed, err := b.Engine.Output(ctx, c)
+	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, b.once(services)...)...)
+	printed, err := e.Output(ctx, c)
 	if err != nil {
 		return def, exit.Errorf(exit.Failed, "asking Compose what to build: %w", err)
 	}
@@ -64,7 +65,7 @@ func (b Builder) bakeArgs() []string {
 
 // explain words the error of a build. BuildKit's own output, which names the step and the
 // line, stands above it.
-func (b Builder) explain(services []string, err error) error {
+func (b Builder) explain(e *engine.Engine, services []string, err error) error {
 	var failed *run.Error
 	if !errors.As(err, &failed) {
 		return err
@@ -75,7 +76,7 @@ func (b Builder) explain(services []string, err error) error {
 	}
 	if strings.Contains(said, "moby.buildkit.frontend.contexts") {
 		return exit.Errorf(exit.Missing, "building %s: additional_contexts: Docker Engine %s is too old (needed: 23.0); update it, or begin those Dockerfiles with \"# syntax=docker/dockerfile:1.4\" where that image can be pulled",
-			some(b.named(services)), b.Engine.Server.Version)
+			some(b.named(services)), e.Server.Version)
 	}
 	return exit.Errorf(exit.Failed, "building %s: %s; what BuildKit wrote above says where. What did not build has its previous image still",
 		some(services), said)

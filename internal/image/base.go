@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -45,15 +44,24 @@ func Base(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (str
 			return name, err
 		}
 	}
-	ui.Note("base image: pulling %s", asked)
-	err := e.Run(ctx, e.Command("pull", "--quiet", asked))
+	return asked, pull(ctx, e, ui, asked)
+}
+
+// pull fetches an image to build on.
+func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error {
+	progress := ui.Progress("pulling base image "+name, 0, term.Seconds)
+	err := e.Run(ctx, e.Command("pull", "--quiet", name))
+	progress.Done()
 	var failed *run.Error
 	if errors.As(err, &failed) {
-		return "", exit.Errorf(exit.Missing,
+		return exit.Errorf(exit.Missing,
 			"%w: %s: %s; \"mage setup\" makes one where it can, or set %s to an image that can be reached",
-			ErrNoBase, asked, failed.Stderr, project.BaseImage)
+			ErrNoBase, name, failed.Stderr, project.BaseImage)
 	}
-	return asked, err
+	if err == nil {
+		ui.Note("base image: %s (pulled)", name)
+	}
+	return err
 }
 
 func standIn(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (string, bool, error) {
@@ -94,35 +102,4 @@ func Bootstrap(ctx context.Context, e *engine.Engine, r run.Runner, asked string
 		return exit.Errorf(exit.Missing, "making base image %s from Debian's archive: %w", own, err)
 	}
 	return nil
-}
-
-// base returns for each base image that the services ask for the one to build them on. A
-// service asks with the build argument BASE_IMAGE; one that does not is left alone.
-func (b Builder) base(ctx context.Context, services []string) (map[string]string, error) {
-	bases := make(map[string]string)
-	for _, asked := range b.askedBases(services) {
-		name, err := Base(ctx, b.Engine, b.UI, asked)
-		if err != nil {
-			return nil, err
-		}
-		bases[asked] = name
-	}
-	return bases, nil
-}
-
-// askedBases returns the distinct values of the services' arguments BASE_IMAGE.
-func (b Builder) askedBases(services []string) []string {
-	var asked []string
-	for _, name := range services {
-		value, ok := b.Project.Compose.Services[name].Build.Args[project.BaseImage]
-		switch {
-		case !ok:
-		case value == nil: // "BASE_IMAGE" alone: the environment's, as Compose resolves it
-			asked = append(asked, b.Project.Settings.Get(project.BaseImage).Value)
-		case *value != "":
-			asked = append(asked, *value)
-		}
-	}
-	slices.Sort(asked)
-	return slices.Compact(asked)
 }

@@ -1,6 +1,7 @@
 // Package image builds the project's images: Go services are compiled on the host, the
-// base image is resolved, and one BuildKit run builds every service that has a build
-// section.
+// base image is resolved, and one BuildKit run builds every service whose image is stale. A
+// label on each image tells what it was built from (package inputs); one that agrees with what
+// is there now is left alone.
 package image
 
 import (
@@ -21,41 +22,99 @@ import (
 type Builder struct {
 	// Project is what is built.
 	Project *project.Project
-	// Engine builds it.
-	Engine *engine.Engine
+	// Client asks the engine what is there. Compose and Buildx are looked for only when
+	// something is stale.
+	Client *engine.Client
 	// Runner compiles the Go services.
 	Runner run.Runner
 	// UI is told what goes on.
 	UI *term.UI
+	// Cache is a folder of the user's for what is remembered between runs; "" for none, and
+	// every run then looks at everything.
+	Cache string
 }
 
-// Build builds the images of the named services, or of all where none is named, and
-// returns which were built, in a stable order.
-func (b Builder) Build(ctx context.Context, modules ...string) ([]string, error) {
-	services, err := b.choose(modules)
+// Options say what to build, and how.
+type Options struct {
+	// Modules are services, or folders of build contexts; none means all.
+	Modules []string
+	// Force builds what is up to date, too; BuildKit's cache still spares steps.
+	Force bool
+	// Pull fetches the images to build on anew first.
+	Pull bool
+	// Jobs is how many images are built at once; 0 leaves it to BuildKit.
+	Jobs int
+	// DryRun looks and says, but builds nothing.
+	DryRun bool
+}
+
+// Build builds what is stale and returns what there was to say about each module, told before
+// it begins to build.
+func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, error) {
+	services, err := b.choose(o.Modules)
 	if err != nil {
-		return nil, err
+		return Plan{}, err
+	}
+	if err := b.check(services); err != nil {
+		return Plan{}, err
+	}
+	if o.DryRun {
+		plan, err := b.Plan(ctx, services...)
+		if err != nil {
+			return Plan{}, err
+		}
+		plan.force(o.Force)
+		tell(plan)
+		return plan, nil
 	}
 	if len(services) == 0 {
 		b.UI.Note("no service of %s has a build section: nothing to build", b.Project.Name())
-		return nil, nil
+		return Plan{}, nil
 	}
-	if err := b.check(ctx, services); err != nil {
-		return nil, err
+	unlock, err := b.lock(ctx)
+	if err != nil {
+		return Plan{}, err
 	}
+	defer unlock()
+	return b.build(ctx, o, services, tell)
+}
+
+// force makes every module stale.
+func (p Plan) force(yes bool) {
+	for _, m := range p.Modules {
+		if yes && !m.Stale {
+			p.mark(m.Name, "forced")
+		}
+	}
+}
+
+func (b Builder) build(ctx context.Context, o Options, services []string, tell func(Plan)) (Plan, error) {
 	start := time.Now()
 	if err := b.compile(ctx, services); err != nil {
-		return nil, err
+		return Plan{}, err
 	}
-	base, err := b.base(ctx, services)
+	if o.Pull {
+		if err := b.renew(ctx, services); err != nil {
+			return Plan{}, err
+		}
+	}
+	plan, err := b.planner().plan(ctx, services)
+	if err == nil && len(plan.unnoticed) > 0 {
+		plan, err = b.touch(ctx, plan, services)
+	}
 	if err != nil {
-		return nil, err
+		return Plan{}, err
 	}
-	if err := b.bake(ctx, base, services); err != nil {
-		return nil, err
+	plan.force(o.Force)
+	tell(plan)
+	if len(plan.Stale()) == 0 {
+		return plan, nil
 	}
-	b.UI.Note("built %d of %d modules in %s", len(services), len(b.Project.Built()), time.Since(start).Round(100*time.Millisecond))
-	return services, nil
+	if err := b.buildStale(ctx, o.Jobs, &plan); err != nil {
+		return plan, err
+	}
+	b.UI.Note("built %d of %d modules in %s", plan.built(), len(services), time.Since(start).Round(100*time.Millisecond))
+	return plan, nil
 }
 
 // choose resolves module names: a service's, or the folder of its build context.

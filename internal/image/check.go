@@ -1,20 +1,14 @@
 package image
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
-	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 )
@@ -22,13 +16,14 @@ import (
 // maxSecret is how large a secret of a build may be (session/secrets in BuildKit).
 const maxSecret = 500 << 10
 
-// check refuses what cannot be built, before anything is started.
-func (b Builder) check(ctx context.Context, services []string) error {
+// check refuses at once what no look into build contexts is needed for. What is in the
+// contexts and Dockerfiles is the plan's to judge, which reads them anyway.
+func (b Builder) check(services []string) error {
 	if err := b.checkBundle(); err != nil {
 		return err
 	}
 	for _, name := range services {
-		if err := b.checkService(ctx, name); err != nil {
+		if err := b.checkFolder(name); err != nil {
 			return err
 		}
 	}
@@ -58,58 +53,21 @@ func (b Builder) checkBundle() error {
 	return nil
 }
 
-// checkService looks at what a service is built from. A context that is an address is
-// BuildKit's to judge.
-func (b Builder) checkService(ctx context.Context, name string) error {
-	build := b.Project.Compose.Services[name].Build
-	if !filepath.IsAbs(build.Context) {
+// checkFolder looks for a service's build context. One that is an address is BuildKit's.
+func (b Builder) checkFolder(name string) error {
+	folder := b.Project.Compose.Services[name].Build.Context
+	if !filepath.IsAbs(folder) {
 		return nil
 	}
-	info, err := os.Stat(build.Context)
+	info, err := os.Stat(folder)
 	if err == nil && !info.IsDir() {
 		err = errors.New("it is not a folder")
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "building %s in its context %s: %w; make that folder, or correct \"context\" of the service in the Compose file",
-			name, build.Context, reason(err))
+			name, folder, reason(err))
 	}
-	path, text, err := readDockerfile(build)
-	if err != nil {
-		return exit.Errorf(exit.Unusable, "building %s from its Dockerfile %s: %w; make that file, or correct \"dockerfile\" of the service in the Compose file",
-			name, path, reason(err))
-	}
-	file, err := dockerfile.Parse(path, text)
-	if err != nil {
-		return exit.Errorf(exit.Unusable, "building %s: %w; mend that line", name, err)
-	}
-	if _, ok := file.Target(build.Target); !ok {
-		return exit.Errorf(exit.Unusable, "building %s: %s has no stage %q (there are: %s); correct \"target\" of the service in the Compose file",
-			name, path, build.Target, strings.Join(file.StageNames(), ", "))
-	}
-	return b.checkContext(ctx, name, file)
-}
-
-// readDockerfile returns where a build's Dockerfile is and what is in it. path is
-// something to call it where it stands in the Compose file itself.
-func readDockerfile(build *types.BuildConfig) (path string, text []byte, err error) {
-	if build.DockerfileInline != "" {
-		return "dockerfile_inline", []byte(build.DockerfileInline), nil
-	}
-	path = dockerfilePath(build)
-	text, err = os.ReadFile(path) //nolint:gosec // the Compose file names it
-	return path, text, err
-}
-
-// dockerfilePath is where a build's Dockerfile is, or would be.
-func dockerfilePath(build *types.BuildConfig) string {
-	path := build.Dockerfile
-	if path == "" {
-		path = "Dockerfile"
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(build.Context, path)
-	}
-	return path
+	return nil
 }
 
 // checkTags refuses two different builds of one name: which one the services would run
@@ -125,7 +83,7 @@ func (b Builder) checkTags(services []string) error {
 				owners[tag] = name
 				continue
 			}
-			if !reflect.DeepEqual(b.Project.Compose.Services[other].Build, build) {
+			if !b.sameBuild(other, name) {
 				return exit.Errorf(exit.Unusable, "%s and %s build different images named %s: give one of them another \"image\" in the Compose file, or both the same build section",
 					other, name, tag)
 			}
@@ -141,13 +99,4 @@ func familiar(name string) string {
 		return name // BuildKit says what is wrong with it
 	}
 	return reference.FamiliarString(ref)
-}
-
-// reason drops the operation and the path, which stand in the message already.
-func reason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

@@ -1,12 +1,9 @@
 package image
 
 import (
-	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -46,16 +43,6 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 	}{
 		{"no context", "{web: {build: nowhere}}", nil, []string{"building web in its context", "nowhere: no such file or directory", `"context"`}},
 		{"a context that is a file", "{web: {build: file}}", map[string]string{"file": ""}, []string{"it is not a folder"}},
-		{"no Dockerfile", "{web: {build: web}}", map[string]string{"web/": ""}, []string{"web/Dockerfile: no such file", `"dockerfile"`}},
-		{"another Dockerfile", "{web: {build: {context: web, dockerfile: ../D}}}", map[string]string{"web/": ""}, []string{"/D: no such file"}},
-		{"no Dockerfile but a folder", "{web: {build: web}}", map[string]string{"web/Dockerfile/": ""}, []string{"web/Dockerfile: is a directory"}},
-		{"a broken one", "{web: {build: web}}", map[string]string{"web/Dockerfile": "FROM a\n RUNN b\n"}, []string{"web/Dockerfile:2:2: unknown instruction"}},
-		{"a broken one in the Compose file", "{web: {build: {dockerfile_inline: FRM a}}}", nil, []string{"dockerfile_inline:1:1: "}},
-		{
-			"an unknown stage", "{web: {build: {context: web, target: three}}}",
-			map[string]string{"web/Dockerfile": "FROM a AS one\nFROM b AS two\n"},
-			[]string{`no stage "three" (there are: one, two)`, `"target"`},
-		},
 		{
 			"one name for two", "{web: {image: x, build: web}, other: {image: 'x:latest', build: other}}",
 			map[string]string{"web/Dockerfile": "FROM a\n", "other/Dockerfile": "FROM a\n"},
@@ -82,7 +69,7 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 // unusable fails unless the check ends with one error of exit code 2 that has all parts.
 func unusable(t *testing.T, b Builder, parts ...string) {
 	t.Helper()
-	err := b.check(t.Context(), b.Project.Built())
+	err := b.check(b.Project.Built())
 	var coded *exit.Error
 	if !errors.As(err, &coded) || coded.Code != exit.Unusable {
 		t.Fatalf("got %v, want an error with exit code 2", err)
@@ -108,7 +95,7 @@ func TestWhatCanBeBuilt(t *testing.T) {
 `,
 		"a/Dockerfile": "FROM a\nFROM b AS two\nCOPY bin/not-yet-compiled /\nUSER ${SET_BY_BASE:?x}\n",
 	})
-	if err := b.check(t.Context(), b.Project.Built()); err != nil {
+	if err := b.check(b.Project.Built()); err != nil {
 		t.Error(err)
 	}
 }
@@ -128,90 +115,23 @@ func TestTheBundleMustBeThere(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsCopiedOutOfAContextCounts(t *testing.T) {
-	t.Parallel()
-	const all = "FROM scratch\nCOPY . /\n"
-	cases := []struct {
-		name, dockerfile string
-		files            map[string]string
-		refused          string // the path in the error; "" for none
-	}{
-		{"all", all, nil, "in/sock"},
-		{"its folder", "FROM scratch\nCOPY in /\n", nil, "in/sock"},
-		{"by wildcard", "FROM scratch\nCOPY */s?ck /\n", nil, "in/sock"},
-		{"by ADD", "FROM scratch\nADD in/sock /\n", nil, "in/sock"},
-		{"mounted", "FROM scratch\nRUN --mount=type=bind,target=/x true\n", nil, "in/sock"},
-		{"another folder", "FROM scratch\nCOPY out /\n", nil, ""},
-		{"from elsewhere", "FROM scratch AS a\nFROM scratch\nCOPY --from=a in /\n", nil, ""},
-		{"in a stage that is not built", "FROM scratch AS a\nCOPY . /\nFROM scratch\n", nil, ""},
-		{"in a stage that is", "FROM scratch AS a\nCOPY . /\nFROM a\n", nil, "in/sock"},
-		{"ignored", all, map[string]string{".dockerignore": "**/sock\n"}, ""},
-		{"ignored and taken back", all, map[string]string{".dockerignore": "in\n!in/sock\n"}, "in/sock"},
-		{"the Dockerfile's own rules", all, map[string]string{".dockerignore": "*\n", "Dockerfile.dockerignore": "out\n"}, "in/sock"},
-		{"an address", "FROM scratch\nADD https://x.test/in /\n", nil, ""},
-		{"a variable", "FROM scratch\nARG A=in\nCOPY $A /\n", nil, ""},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			files := map[string]string{"docker-compose.yml": "services: {web: {build: c}}", "c/Dockerfile": c.dockerfile, "c/in/": "", "c/out/file": ""}
-			for name, text := range c.files {
-				files["c/"+name] = text
-			}
-			b := made(t, files)
-			socket(t, filepath.Join(b.Project.Root, "c", "in"))
-			if c.refused == "" {
-				if err := b.check(t.Context(), []string{"web"}); err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			unusable(t, b, "building web: copying ", c.refused+": it is a socket", "dockerignore")
-		})
-	}
-}
-
-// socket makes a socket named "sock". It is made in the working folder of a short name,
-// since a socket's path has no more than a hundred bytes.
-func socket(t *testing.T, folder string) {
-	t.Helper()
-	short, err := os.MkdirTemp("", "im2") //nolint:usetesting // t.TempDir has the test's whole name in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(short) })
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(short, "sock"))
-	if err != nil {
-		t.Skipf("skipped: no sockets here: %v", err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	if err := os.Rename(filepath.Join(short, "sock"), filepath.Join(folder, "sock")); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestAnEndedContextEndsTheCheck(t *testing.T) {
-	t.Parallel()
-	b := made(t, map[string]string{"docker-compose.yml": "services: {web: {build: .}}", "Dockerfile": "FROM scratch\nCOPY . /\n"})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := b.check(ctx, []string{"web"}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestBasesAreThoseThatServicesAskFor(t *testing.T) {
+func TestServicesThatShareAnImage(t *testing.T) {
 	t.Parallel()
 	b := made(t, map[string]string{"docker-compose.yml": `services:
-  a: {build: {context: ., args: {BASE_IMAGE: "one:1"}}}
-  b: {build: {context: ., args: {BASE_IMAGE: "${BASE_IMAGE:-x}"}}}
-  c: {build: {context: ., args: [BASE_IMAGE]}}
-  d: {build: {context: ., args: {BASE_IMAGE: ""}}}
-  e: {build: .}
-`}, "BASE_IMAGE=two:2")
-	for services, want := range map[string]string{"a b c d e": "one:1 two:2", "c": "two:2", "d e": "", "a": "one:1"} {
-		if got := b.askedBases(strings.Fields(services)); !slices.Equal(got, strings.Fields(want)) {
-			t.Errorf("%s: got %q, want %q", services, got, want)
+  web: {image: app, build: {context: ., args: {A: 1}}}
+  worker: {image: app, build: {context: ., args: {A: 1}}}
+  other: {image: app, build: {context: ., args: {A: 2}}}
+  arm: {image: app, platform: linux/arm64, build: {context: ., args: {A: 1}}}
+  own: {build: {context: ., args: {A: 1}}}
+`})
+	for service, want := range map[string]string{"web": "web", "worker": "web", "other": "other", "arm": "arm", "own": "own"} {
+		if got := b.owner(service); got != want {
+			t.Errorf("the image of %s is built for %s, want %s", service, got, want)
+		}
+	}
+	for services, want := range map[string]string{"own web worker": "own web", "worker": "worker", "own worker": "own worker"} {
+		if got := strings.Join(b.once(strings.Fields(services)), " "); got != want {
+			t.Errorf("%s: %q is built, want %q", services, got, want)
 		}
 	}
 }

@@ -5,36 +5,62 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// compile builds the Go program of each service that has one into bin/ of its context.
-// On the host, since a build context of ./modules/NAME cannot reach the code that the
-// services share; with -trimpath and without VCS stamps, so that the same source gives
-// the same bytes and an unchanged service keeps its image.
+// compile builds the Go program of each service that has one into bin/ of its context, unless
+// nothing has changed since it was built. On the host, since a build context of ./modules/NAME
+// cannot reach the code that the services share; with -trimpath and without VCS stamps, so that
+// the same source gives the same bytes and an unchanged service keeps its image.
 func (b Builder) compile(ctx context.Context, services []string) error {
-	for _, out := range b.Programs(services) {
-		folder := filepath.Dir(filepath.Dir(out))
-		name := filepath.Base(out)
-		b.UI.Note("compiling %s", b.Project.Rel(out))
-		c := run.Cmd{
-			Name: "go",
-			Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "."},
-			Dir:  folder,
-			Env: append(b.Project.Settings.Environ(),
-				"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.Engine.Server.GoArch(), "GOFLAGS="),
+	programs := b.Programs(services)
+	if len(programs) == 0 {
+		return nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, out := range programs {
+		if b.watch(out).Changed(b.goEnv()) == "" {
+			continue
 		}
-		if err := b.Runner.Run(ctx, c); err != nil {
-			return fmt.Errorf("compiling service %s: %w", name, err)
-		}
-		// A umask of 077 here must not make it a program that only root can run there.
-		if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run
-			return exit.Errorf(exit.Failed, "compiling service %s: %w", name, err)
-		}
+		g.Go(func() error { return b.compileOne(ctx, out) })
+	}
+	return g.Wait()
+}
+
+func (b Builder) compileOne(ctx context.Context, out string) error {
+	name := filepath.Base(out)
+	b.UI.Note("compiling %s", b.Project.Rel(out))
+	platform, err := b.Client.Platform(ctx)
+	if err != nil {
+		return err
+	}
+	_, arch, _ := strings.Cut(platform, "/")
+	c := run.Cmd{
+		Name: "go",
+		Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "."},
+		Dir:  filepath.Dir(filepath.Dir(out)),
+		Env: append(b.Project.Settings.Environ(),
+			"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS="),
+	}
+	began := time.Now()
+	if err := b.Runner.Run(ctx, c); err != nil {
+		return fmt.Errorf("compiling service %s: %w", name, err)
+	}
+	// A umask of 077 here must not make it a program that only root can run there.
+	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run
+		return exit.Errorf(exit.Failed, "compiling service %s: %w", name, err)
+	}
+	if err := b.remember(ctx, began, out, c); err != nil && ctx.Err() == nil {
+		b.UI.Note("%s will be compiled again next time: %v", name, err)
 	}
 	return nil
 }

@@ -83,16 +83,6 @@ func escapeText(text string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
 }
 
-// substitute replaces the values of a build argument.
-func (d definition) substitute(arg string, values map[string]string) {
-	for _, target := range d.Target {
-		args, _ := target["args"].(map[string]any)
-		if asked, ok := args[arg].(string); ok && values[asked] != "" {
-			args[arg] = values[asked]
-		}
-	}
-}
-
 // trust gives every target the CA bundle as the secret "ca", unless it has a secret of
 // that name. Nothing is given for "".
 func (d definition) trust(bundle string) {

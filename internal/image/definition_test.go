@@ -48,13 +48,6 @@ func TestEscapeKeepsWhatComposeHasEscaped(t *testing.T) {
 		`"labels":{"l":"$${g} %%{h}"},"no-cache":true,"shm-size":"64","tags":["$${i}"]}}`)
 }
 
-func TestSubstituteChangesOneValueOfOneArgument(t *testing.T) {
-	t.Parallel()
-	def := parse(t, `{"target":{"a":{"args":{"BASE":"x","OTHER":"x"}},"b":{"args":{"BASE":"y"}},"c":{}}}`)
-	def.substitute("BASE", map[string]string{"x": "z"})
-	want(t, def, `{"a":{"args":{"BASE":"z","OTHER":"x"}},"b":{"args":{"BASE":"y"}},"c":{}}`)
-}
-
 func TestTheBundleIsASecretBesideTheOthers(t *testing.T) {
 	t.Parallel()
 	const targets = `{"target":{"a":{},"b":{"secret":["id=mine,src=/m"]},"c":{"secret":["id=ca,src=/own"]}}}`

@@ -29,7 +29,7 @@ const (
 // checkout.
 func (r *Resetter) image(ctx context.Context, e *engine.Engine) (string, error) {
 	kit := tools.Kit{Home: r.Home, Runner: r.Runner, UI: r.UI}
-	path, err := kit.BuildOwn(ctx, tools.Resetter(), e.Server.GoArch())
+	path, err := kit.BuildOwn(ctx, tools.Resetter(), "linux", e.Server.GoArch())
 	if err != nil {
 		return "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -31,6 +32,8 @@ func TestMain(m *testing.M) {
 	case "both":
 		_, _ = os.Stdout.WriteString("out\n")
 		_, _ = os.Stderr.WriteString("err\n")
+	case "cat":
+		_, _ = io.Copy(os.Stdout, os.Stdin)
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
 		fallthrough
@@ -73,6 +76,30 @@ func TestAFailureSaysWhatTheCommandSaid(t *testing.T) {
 	err = run.Local{}.Run(t.Context(), c)
 	if strings.Contains(err.Error(), "first") || !strings.Contains(err.Error(), "no such instrument") || !strings.Contains(seen.String(), "first") {
 		t.Errorf("got %v, seen %q", err, seen.String())
+	}
+}
+
+// A measured command gets its signals with this process's group; killed at once as well,
+// it would leave its own children behind.
+func TestAMeasuredCommandMayStopByItself(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancelled := make(chan error)
+	in, out := io.Pipe()
+	var text bytes.Buffer
+	c := be(t, "cat")
+	c.Stdin, c.Stdout = in, &text
+	go func() {
+		_, err := run.Measure(ctx, c)
+		cancelled <- err
+	}()
+	_, _ = io.WriteString(out, "early, ")
+	cancel()
+	time.Sleep(100 * time.Millisecond)
+	_, _ = io.WriteString(out, "late")
+	_ = out.Close()
+	if err := <-cancelled; !errors.Is(err, context.Canceled) || text.String() != "early, late" {
+		t.Errorf("got %q, %v", text.String(), err)
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 type Stack struct {
 	// Project says which services there are.
 	Project *project.Project
-	// Engine runs them.
-	Engine *engine.Engine
+	// Client asks the engine that runs them. Compose is looked for when it is needed.
+	Client *engine.Client
 	// UI is told what goes on.
 	UI *term.UI
 }
@@ -84,8 +84,8 @@ type inspected struct {
 // Containers returns the containers of all enabled services, by service and number; a
 // service without one is there with the state "not created".
 func (s Stack) Containers(ctx context.Context) ([]Container, error) {
-	out, err := s.Engine.Output(ctx, s.Engine.Command("ps", "--all", "--quiet", "--no-trunc",
-		"--filter", "label="+labelProject+"="+s.Project.Name()))
+	out, err := s.Client.Ask(ctx, "ps", "--all", "--quiet", "--no-trunc",
+		"--filter", "label="+labelProject+"="+s.Project.Name())
 	if err != nil {
 		return nil, fmt.Errorf("listing the containers of %s: %w", s.Project.Name(), err)
 	}
@@ -107,7 +107,7 @@ func (s Stack) Containers(ctx context.Context) ([]Container, error) {
 }
 
 func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
-	out, err := s.Engine.Output(ctx, s.Engine.Command(append([]string{"inspect", "--type", "container"}, ids...)...))
+	out, err := s.Client.Output(ctx, s.Client.Command(append([]string{"inspect", "--type", "container"}, ids...)...))
 	var all []inspected
 	// A container that went away since it was listed makes the command fail, but the
 	// others are there all the same.
@@ -154,7 +154,7 @@ func (c Container) running() bool { return c.State == "running" }
 // are joined by a comma. It looks from the outside, so the image needs no ps.
 func (s Stack) users(ctx context.Context, c Container) (string, error) {
 	// The engine refuses a list without the process IDs (seen with 20.10).
-	out, err := s.Engine.Output(ctx, s.Engine.Command("top", c.id, "-eo", "pid,uid,gid"))
+	out, err := s.Client.Output(ctx, s.Client.Command("top", c.id, "-eo", "pid,uid,gid"))
 	if err != nil {
 		return "", fmt.Errorf("looking at the processes of %s: %w", c.Name, err)
 	}

@@ -28,13 +28,22 @@ func (s Stack) Look(ctx context.Context) ([]Container, error) {
 	return all, nil
 }
 
-// Print shows containers as a table.
-func (s Stack) Print(all []Container) {
+// Print shows containers as a table. images says of services' images whether they are up to
+// date; nil leaves that out.
+func (s Stack) Print(all []Container, images map[string]string) {
+	header := []string{"SERVICE", "STATE", "HEALTH", "UID:GID"}
+	if images != nil {
+		header = append(header, "IMAGE")
+	}
 	rows := make([][]string, 0, len(all))
 	for _, c := range all {
-		rows = append(rows, []string{c.label(), c.stateText(), dash(c.Health), dash(c.User)})
+		row := []string{c.label(), c.stateText(), dash(c.Health), dash(c.User)}
+		if images != nil {
+			row = append(row, dash(images[c.Service]))
+		}
+		rows = append(rows, row)
 	}
-	s.UI.Table([]string{"SERVICE", "STATE", "HEALTH", "UID:GID"}, rows)
+	s.UI.Table(header, rows)
 }
 
 // label names the container among several of one service.
@@ -61,7 +70,7 @@ func dash(text string) string {
 
 // lastLines returns the last 20 log lines of a container, indented.
 func (s Stack) lastLines(ctx context.Context, id string) string {
-	out, err := s.Engine.Combined(ctx, s.Engine.Command("logs", "--tail", "20", id))
+	out, err := s.Client.Combined(ctx, s.Client.Command("logs", "--tail", "20", id))
 	if err != nil || len(out) == 0 {
 		return ""
 	}
@@ -97,7 +106,7 @@ func (s Stack) waitAndShow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Print(all)
+	s.Print(all, nil)
 	return nil
 }
 
@@ -115,9 +124,13 @@ func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
 	if err != nil {
 		return err
 	}
-	c := s.Engine.ComposeCommand(s.Project.Root, args...)
+	e, err := s.Client.Find(ctx)
+	if err != nil {
+		return err
+	}
+	c := e.ComposeCommand(s.Project.Root, args...)
 	c.Stdout, c.Stderr = s.UI.Stdout(), s.UI.Stderr()
-	err = s.Engine.Run(ctx, c)
+	err = e.Run(ctx, c)
 	if err == nil || follow && ctx.Err() != nil {
 		return nil //nolint:nilerr // an interrupt is how following ends
 	}

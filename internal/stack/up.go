@@ -29,9 +29,13 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 
 // compose runs a Compose command whose output is progress.
 func (s Stack) compose(ctx context.Context, args ...string) error {
-	c := s.Engine.ComposeCommand(s.Project.Root, args...)
+	e, err := s.Client.Find(ctx)
+	if err != nil {
+		return err
+	}
+	c := e.ComposeCommand(s.Project.Root, args...)
 	c.Stdout, c.Stderr = s.UI.Stderr(), s.UI.Stderr()
-	return s.Engine.Run(ctx, c)
+	return e.Run(ctx, c)
 }
 
 func sortedKeys(m map[string]int) []string {

@@ -2,30 +2,88 @@ package target
 
 import (
 	"context"
-	"fmt"
+	"time"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/project"
 )
 
-// Build builds the images of one module, or of all for "".
-func (t Target) Build(ctx context.Context, module string) error {
-	p, e, err := t.open(ctx)
+// Build are the flags of the target of that name.
+type Build struct {
+	// Module is the only one to build; "" for all.
+	Module string
+	// Force, Pull, Jobs and DryRun are image.Options'.
+	Force, Pull bool
+	Jobs        int
+	DryRun      bool
+	// JSON prints the answer as JSON.
+	JSON bool
+}
+
+// built is the answer of "mage build -json".
+type built struct {
+	Project string         `json:"project"`
+	Modules []image.Module `json:"modules"`
+	// Entries is how many files and folders of build contexts were looked at, and
+	// DigestSeconds the time which that took.
+	Entries       int     `json:"entries"`
+	DigestSeconds float64 `json:"digest_seconds"`
+}
+
+// Build builds the images that are stale.
+func (t Target) Build(ctx context.Context, o Build) error {
+	if o.Jobs < 0 {
+		return exit.Errorf(exit.Unusable, "-jobs=%d: there cannot be fewer than one at once; 0 leaves it to BuildKit", o.Jobs)
+	}
+	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
 	}
 	if err := checkModel(p); err != nil {
 		return err
 	}
-	var only []string
-	if module != "" {
-		only = append(only, module)
+	options := image.Options{Force: o.Force, Pull: o.Pull, Jobs: o.Jobs, DryRun: o.DryRun}
+	if o.Module != "" {
+		options.Modules = []string{o.Module}
 	}
-	built, err := t.builder(p, e).Build(ctx, only...)
-	if err != nil {
+	tell := t.printPlan
+	if o.JSON {
+		tell = func(image.Plan) {}
+	}
+	plan, err := t.builder(p, c).Build(ctx, options, tell)
+	if err != nil || !o.JSON {
 		return err
 	}
-	rows := make([][]string, 0, len(built))
-	for _, name := range built {
-		rows = append(rows, []string{name, p.Image(name), fmt.Sprintf("%d:%d", p.Settings.UID, p.Settings.GID)})
+	return t.UI.JSON(built{p.Name(), plan.Modules, plan.Entries, plan.Took.Seconds()})
+}
+
+// printPlan says of each module whether it is stale and why.
+func (t Target) printPlan(plan image.Plan) {
+	now := time.Now()
+	var rows [][]string
+	for _, m := range plan.Modules {
+		rows = append(rows, []string{m.Name, m.Text(now)})
 	}
-	t.UI.Table([]string{"MODULE", "IMAGE", "UID:GID"}, rows)
-	return nil
+	if len(rows) > 0 {
+		t.UI.Rows(rows)
+	}
+}
+
+// notePlan says it where the build is not what was asked for: as notes, and only what is stale.
+func (t Target) notePlan(plan image.Plan) {
+	for _, m := range plan.Modules {
+		if m.Stale {
+			t.UI.Note("%s  %s", m.Name, m.Text(time.Now()))
+		}
+	}
+}
+
+func (t Target) builder(p *project.Project, c *engine.Client) image.Builder {
+	return image.Builder{
+		Project: p, Client: c, Runner: t.Runner, UI: t.UI,
+		// Of the user's own, so that nobody else's notes are believed.
+		Cache: engine.UserFolder(t.Home, p.Settings.Environ()),
+	}
 }

@@ -50,7 +50,7 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 // that reset permissions. Without an engine there is none to remove.
 func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools bool) error {
 	// Removing needs neither Compose nor Buildx, so their versions do not matter.
-	e, err := engine.Look(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
+	e, err := engine.Look(ctx, t.engine(p.Settings.Environ()))
 	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) || errors.Is(err, engine.ErrDenied) {
 		t.UI.Note("no images removed: %v", err)
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/separate"
@@ -86,27 +87,21 @@ func checkModel(p *project.Project) error {
 }
 
 // locateModel asks the demucs image where its package came from, building it first
-// where it is missing.
+// where it is stale.
 func (t Target) locateModel(ctx context.Context, p *project.Project) (model.Source, error) {
-	e, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
+	c, err := engine.Open(t.engine(p.Settings.Environ()))
 	if err != nil {
 		return model.Source{}, err
 	}
-	image := p.Image(workers)
-	has, err := e.HasImage(ctx, image)
-	if err != nil {
+	// Also where it is there: it knows the package that its Dockerfile names now.
+	if _, err := t.builder(p, c).Build(ctx, image.Options{Modules: []string{workers}}, t.notePlan); err != nil {
 		return model.Source{}, err
 	}
-	if !has {
-		t.UI.Note("image %s, which knows where the model is, is missing: building it", image)
-		if _, err := t.builder(p, e).Build(ctx, workers); err != nil {
-			return model.Source{}, err
-		}
-	}
-	text, err := e.Output(ctx, e.Command("run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL",
-		"--security-opt=no-new-privileges", "--entrypoint=cat", image, sourceFile))
+	name := p.Image(workers)
+	text, err := c.Output(ctx, c.Command("run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL",
+		"--security-opt=no-new-privileges", "--entrypoint=cat", name, sourceFile))
 	if err != nil {
-		return model.Source{}, fmt.Errorf("asking image %s where the model is: %w; \"mage build -module=%s\" makes it anew", image, err, workers)
+		return model.Source{}, fmt.Errorf("asking image %s where the model is: %w; \"mage build -module=%s\" makes it anew", name, err, workers)
 	}
 	return model.ParseSource(text)
 }

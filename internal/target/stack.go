@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
@@ -17,7 +18,7 @@ const workers = "demucs"
 // Up brings the pipeline up: folders with the right owner, images, model, services.
 // replicas is the number of demucs workers; nil leaves it to the Compose file.
 func (t Target) Up(ctx context.Context, replicas *int) error {
-	p, e, err := t.open(ctx)
+	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,13 +33,13 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
-	if _, err := t.builder(p, e).Build(ctx); err != nil {
+	if _, err := t.builder(p, c).Build(ctx, image.Options{}, t.notePlan); err != nil {
 		return err
 	}
 	if err := t.fetchModel(ctx, p); err != nil {
 		return err
 	}
-	return stack.Stack{Project: p, Engine: e, UI: t.UI}.Up(ctx, options)
+	return stack.Stack{Project: p, Client: c, UI: t.UI}.Up(ctx, options)
 }
 
 func scale(p *project.Project, replicas *int) (stack.UpOptions, error) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
+	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/stack"
@@ -17,30 +19,49 @@ const jobsShown = 10
 type status struct {
 	Project  string            `json:"project"`
 	Services []stack.Container `json:"services"`
+	// Images are those of the services that are built here; null where they could not be
+	// looked at.
+	Images []image.Module `json:"images"`
 	// Jobs are those on their way, oldest first.
 	Jobs []queue.Job `json:"jobs"`
 }
 
-// Status prints how the services are and which jobs are on their way.
+// Status prints how the services are, whether their images are up to date, and which jobs are
+// on their way.
 func (t Target) Status(ctx context.Context, asJSON bool) error {
-	s, err := t.stack(ctx)
+	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
 	}
+	s := stack.Stack{Project: p, Client: c, UI: t.UI}
 	services, err := s.Look(ctx)
 	if err != nil {
 		return err
 	}
-	jobs, err := underway(ctx, s.Project)
+	plan, err := t.builder(p, c).Plan(ctx)
+	if err != nil { // how the services are is worth telling all the same
+		t.UI.Note("the images are not shown: %v", err)
+	}
+	jobs, err := underway(ctx, p)
 	if err != nil {
-		t.UI.Note("the jobs are not shown: %v", err) // how the services are is worth telling all the same
+		t.UI.Note("the jobs are not shown: %v", err)
 	}
 	if asJSON {
-		return t.UI.JSON(status{Project: s.Project.Name(), Services: services, Jobs: jobs})
+		return t.UI.JSON(status{Project: p.Name(), Services: services, Images: plan.Modules, Jobs: jobs})
 	}
-	s.Print(services)
+	s.Print(services, imageTexts(plan))
 	t.printJobs(jobs)
 	return nil
+}
+
+// imageTexts says of each image whether it is up to date.
+func imageTexts(plan image.Plan) map[string]string {
+	texts := make(map[string]string)
+	now := time.Now()
+	for _, m := range plan.Modules {
+		texts[m.Name] = m.Text(now)
+	}
+	return texts
 }
 
 // underway returns the jobs that are in no final stage.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
@@ -81,22 +80,24 @@ func (t Target) project(ctx context.Context) (*project.Project, error) {
 	return project.Open(ctx, t.Root, t.Environ)
 }
 
-// open opens the project and the engine.
-func (t Target) open(ctx context.Context) (*project.Project, *engine.Engine, error) {
+// docker opens the project and finds the docker command. Whether an engine answers shows when
+// it is asked something.
+func (t Target) docker(ctx context.Context) (*project.Project, *engine.Client, error) {
 	p, err := t.project(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: p.Settings.Environ(), Home: t.Home})
-	return p, e, err
+	c, err := engine.Open(t.engine(p.Settings.Environ()))
+	return p, c, err
+}
+
+// engine says how an engine is found.
+func (t Target) engine(environ []string) engine.Options {
+	return engine.Options{Runner: t.Runner, Environ: environ, Home: t.Home}
 }
 
 // stack opens the project's services.
 func (t Target) stack(ctx context.Context) (stack.Stack, error) {
-	p, e, err := t.open(ctx)
-	return stack.Stack{Project: p, Engine: e, UI: t.UI}, err
-}
-
-func (t Target) builder(p *project.Project, e *engine.Engine) image.Builder {
-	return image.Builder{Project: p, Engine: e, Runner: t.Runner, UI: t.UI}
+	p, c, err := t.docker(ctx)
+	return stack.Stack{Project: p, Client: c, UI: t.UI}, err
 }

@@ -19,7 +19,7 @@ func (t Target) Test(ctx context.Context, lint bool, filter string) error {
 		}
 	}
 	// go test keeps what a passing test says to itself, so it is said here.
-	if _, err := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: t.Environ, Home: t.Home}); err != nil {
+	if _, err := engine.Find(ctx, t.engine(t.Environ)); err != nil {
 		t.UI.Note("scenarios that need a Docker engine are left out: %v", err)
 	}
 	args := []string{"test", "-shuffle=on", "-timeout=45m"}

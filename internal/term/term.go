@@ -84,10 +84,14 @@ func (u *UI) JSON(v any) error {
 
 // Table writes rows below a header to standard output, columns aligned.
 func (u *UI) Table(header []string, rows [][]string) {
+	u.Rows(append([][]string{header}, rows...))
+}
+
+// Rows writes rows without a header to standard output, columns aligned.
+func (u *UI) Rows(rows [][]string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	w := tabwriter.NewWriter(u.out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, row := range rows {
 		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
 	}

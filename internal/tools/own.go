@@ -21,16 +21,18 @@ import (
 type Own struct {
 	// Name is the program's file name, without system and digest.
 	Name string
-	// Package is its folder below the checkout.
+	// Package is its main package, as the Go command names it: "./FOLDER" in the checkout,
+	// or one of a module that go.mod requires.
 	Package string
-	// Sources are the folders that its packages of this module are in, Package included.
+	// Sources are the folders that its packages of this module are in, that of the main
+	// package included.
 	Sources []string
 }
 
 // Resetter is the command that resets owners and modes.
 func Resetter() Own {
 	return Own{
-		Name: "reset", Package: "internal/ownership/resetter",
+		Name: "reset", Package: "./internal/ownership/resetter",
 		Sources: []string{"internal/exit", "internal/ownership", "internal/ownership/resetter"},
 	}
 }
@@ -38,25 +40,30 @@ func Resetter() Own {
 // Contender is the command that "mage bench" measures with, and measures beside ours.
 func Contender() Own {
 	return Own{
-		Name: "contender", Package: "internal/bench/contender",
+		Name: "contender", Package: "./internal/bench/contender",
 		Sources: []string{"internal/bench/contender", "internal/run"},
 	}
+}
+
+// Mage is the mage command in the version that the checkout has, as people install it.
+func Mage() Own {
+	return Own{Name: "mage", Package: "github.com/magefile/mage"}
 }
 
 // keyLength is how many hexadecimal digits of a digest tell builds apart.
 const keyLength = 12
 
-// BuildOwn builds a program for Linux on a processor (as Go calls it) unless that build
-// of the same source is there already, and returns its path. It is static and, by
+// BuildOwn builds a program for a system and a processor (as Go calls them) unless that
+// build of the same source is there already, and returns its path. It is static and, by
 // -trimpath, the same bytes for everybody. Looking for it costs a millisecond, where
 // asking the Go command whether its cache has it takes some 60, and needs no Go command
 // of who uses what another user built.
-func (k Kit) BuildOwn(ctx context.Context, o Own, goarch string) (string, error) {
+func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, error) {
 	key, err := k.key(o)
 	if err != nil {
 		return "", exit.Errorf(exit.Unusable, "building %s: %w", o.Name, err)
 	}
-	base := o.Name + "-linux-" + goarch + "-"
+	base := o.Name + "-" + goos + "-" + goarch + "-"
 	folders := []string{engine.ToolsFolder(k.Home)}
 	if user := engine.UserFolder(k.Home, os.Environ()); user != "" {
 		folders = append(folders, filepath.Join(user, "tools"))
@@ -68,7 +75,7 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goarch string) (string, error)
 		}
 	}
 	for i, folder := range folders {
-		err = k.buildOwn(ctx, o, goarch, filepath.Join(folder, base+key))
+		err = k.buildOwn(ctx, o, goos, goarch, filepath.Join(folder, base+key))
 		if err == nil {
 			dropOlder(folder, base)
 			return filepath.Join(folder, base+key), nil
@@ -107,7 +114,7 @@ func (k Kit) key(o Own) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:keyLength], nil
 }
 
-func (k Kit) buildOwn(ctx context.Context, o Own, goarch, path string) error {
+func (k Kit) buildOwn(ctx context.Context, o Own, goos, goarch, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // programs that everybody may run
 		return err
 	}
@@ -119,12 +126,12 @@ func (k Kit) buildOwn(ctx context.Context, o Own, goarch, path string) error {
 	}
 	defer os.RemoveAll(unfinished) //nolint:errcheck // what stays is hidden and harmless
 	out := filepath.Join(unfinished, o.Name)
-	k.UI.Note("compiling %s", o.Package)
+	k.UI.Note("compiling %s", strings.TrimPrefix(o.Package, "./"))
 	err = k.Runner.Run(ctx, run.Cmd{
 		Name: "go",
-		Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./" + o.Package},
+		Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, o.Package},
 		Dir:  k.Home,
-		Env:  append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOFLAGS="),
+		Env:  append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch, "GOFLAGS="),
 	})
 	if err != nil {
 		return err

@@ -20,8 +20,8 @@ func TestSourcesAreAllThatTheProgramIsMadeOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, own := range []Own{Resetter(), Contender()} {
-		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", "./"+own.Package)
+	for _, own := range []Own{Resetter(), Contender(), Mage()} {
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", own.Package)
 		cmd.Dir = home
 		cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
 		out, err := cmd.Output()
@@ -62,10 +62,10 @@ func TestAnOwnProgramIsBuiltWhenItsSourceChanges(t *testing.T) {
 	write("cmd/main_test.go", "package main\n")
 	ui, _, said := term.Test()
 	kit := Kit{Home: home, Runner: run.Local{}, UI: ui}
-	own := Own{Name: "x", Package: "cmd", Sources: []string{"cmd"}}
+	own := Own{Name: "x", Package: "./cmd", Sources: []string{"cmd"}}
 	build := func() string {
 		t.Helper()
-		path, err := kit.BuildOwn(t.Context(), own, "amd64")
+		path, err := kit.BuildOwn(t.Context(), own, "linux", "amd64")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestAnOwnProgramIsBuiltWhenItsSourceChanges(t *testing.T) {
 		t.Error("yesterday's build is still there")
 	}
 	write("cmd/main.go", "no Go\n")
-	if _, err := kit.BuildOwn(t.Context(), own, "amd64"); err == nil {
+	if _, err := kit.BuildOwn(t.Context(), own, "linux", "amd64"); err == nil {
 		t.Error("what does not compile was built")
 	}
 	if left, _ := filepath.Glob(filepath.Join(home, ".im2", "tools", ".*")); len(left) > 0 {

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 // Command contender is what "mage bench" runs beside ours: walks as other programs do
 // them, and the small process that measures a command. A process is charged with its

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"syscall"
 	"time"
 )
 
@@ -15,17 +14,22 @@ type Usage struct {
 	Wall time.Duration
 	// CPU is the processor time, in user and kernel mode together.
 	CPU time.Duration
-	// PeakMemory is the resident memory in bytes of the process that had the most. The
-	// kernel counts a process from its fork on, so it is at least what this process has.
+	// PeakMemory is the resident memory in bytes of the process that had the most; 0
+	// where the system does not tell. Linux counts a process from its fork on, so it is
+	// at least what this process has.
 	PeakMemory int64
 }
 
-// Measure runs a command as Local does and says what it needed. The command is measured
-// also when it exits with another code than 0 (an *Error).
+// Measure runs a command and says what it needed. The command is measured also when it
+// exits with another code than 0 (an *Error).
+//
+// The command stays in this process's group, whose signals therefore reach it without
+// help. When ctx ends it gets the time to stop that Local gives.
 func Measure(ctx context.Context, c Cmd) (Usage, error) {
 	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec,forbidigo // this is the package that starts processes
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout = c.Dir, c.Env, c.Stdin, c.Stdout
 	cmd.Stderr = c.Stderr
+	cmd.Cancel = func() error { return nil }
 	cmd.WaitDelay = grace
 	start := time.Now()
 	err := cmd.Run()
@@ -38,9 +42,7 @@ func Measure(ctx context.Context, c Cmd) (Usage, error) {
 		return u, &Error{Cmd: c, Err: err}
 	}
 	u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.PeakMemory = usage.Maxrss * 1024 // KiB on Linux: getrusage(2)
-	}
+	u.PeakMemory = peakMemory(cmd.ProcessState)
 	if err != nil {
 		return u, &Error{Cmd: c, Err: err}
 	}

@@ -1,0 +1,25 @@
+package image
+
+import "github.com/im2-audio/im2/internal/project"
+
+// serviceLabel is the label by which Compose tells whose image it is.
+const serviceLabel = "com.docker.compose.service"
+
+// mark gives every target the digest of its inputs as a label, and the base image that the
+// digest was made with. Targets have names of their own where a service's has a dot, so the
+// service is read from Compose's label.
+func (d definition) mark(plan *Plan) {
+	for _, target := range d.Target {
+		labels, _ := target["labels"].(map[string]any)
+		service, _ := labels[serviceLabel].(string)
+		m := plan.find(service)
+		if m == nil {
+			continue // only built on; it keeps the image that it has
+		}
+		labels[Label] = m.Digest
+		args, _ := target["args"].(map[string]any)
+		if base, ok := m.inputs.Args[project.BaseImage]; ok && args != nil {
+			args[project.BaseImage] = base
+		}
+	}
+}

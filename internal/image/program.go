@@ -1,0 +1,125 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/inputs"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// outdated are the services whose Go programs a build would compile, and why.
+func (b Builder) outdated(services []string) []struct{ name, why string } {
+	var found []struct{ name, why string }
+	for _, name := range services {
+		for _, out := range b.Programs([]string{name}) {
+			if why := b.watch(out).Changed(b.goEnv()); why != "" {
+				found = append(found, struct{ name, why string }{name, "its Go program: " + why})
+			}
+		}
+	}
+	return found
+}
+
+// watch tells whether what a program was compiled from is still the same.
+func (b Builder) watch(out string) inputs.Watch {
+	folder := b.cacheFolder("programs")
+	if folder == "" {
+		return inputs.Watch{}
+	}
+	name := strings.ReplaceAll(b.Project.Rel(out), string(filepath.Separator), "-")
+	return inputs.Watch{Path: filepath.Join(folder, name+".json"), Base: b.Project.Root}
+}
+
+// goEnv is what beside files decides what the Go compiler makes.
+func (b Builder) goEnv() []string {
+	var env []string
+	for _, entry := range b.Project.Settings.Environ() {
+		if strings.HasPrefix(entry, "GO") || strings.HasPrefix(entry, "CGO") || strings.HasPrefix(entry, "PATH=") {
+			env = append(env, entry)
+		}
+	}
+	slices.Sort(env)
+	return env
+}
+
+// listed is the part of "go list -json" that is read.
+type listed struct {
+	Dir        string
+	Standard   bool
+	EmbedFiles []string
+	Module     *struct {
+		Main    bool
+		Dir     string
+		GoMod   string
+		Replace *struct{ Version string }
+	}
+}
+
+// sources lists what a program is compiled from and can change here: the folders of its
+// packages, embedded files, and the module files. What comes from the module cache is named by
+// its checksum in go.sum and does not change.
+func (b Builder) sources(ctx context.Context, c run.Cmd) (folders, files []string, err error) {
+	c.Args = []string{"list", "-deps", "-json=Dir,Standard,EmbedFiles,Module", "."}
+	out, err := run.Output(ctx, b.Runner, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for decoder.More() {
+		var p listed
+		if err := decoder.Decode(&p); err != nil {
+			return nil, nil, err
+		}
+		if p.Standard || p.Module == nil || !p.Module.Main && (p.Module.Replace == nil || p.Module.Replace.Version != "") {
+			continue
+		}
+		folders = append(folders, p.Dir)
+		for _, name := range p.EmbedFiles {
+			folders = append(folders, filepath.Dir(filepath.Join(p.Dir, name)))
+		}
+		files = append(files, moduleFiles(p.Module.Dir)...)
+	}
+	if goBinary, err := run.Find("go"); err == nil {
+		files = append(files, goBinary)
+	}
+	slices.Sort(folders)
+	slices.Sort(files)
+	return slices.Compact(folders), slices.Compact(files), nil
+}
+
+// moduleFiles are the files that decide which versions are compiled. go.work may stand in any
+// folder above.
+func moduleFiles(dir string) []string {
+	files := []string{filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum"), filepath.Join(dir, "vendor", "modules.txt")}
+	for {
+		files = append(files, filepath.Join(dir, "go.work"), filepath.Join(dir, "go.work.sum"))
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			break
+		}
+		dir = parent
+	}
+	if config, err := os.UserConfigDir(); err == nil {
+		files = append(files, filepath.Join(config, "go", "env")) // go help env: "go env -w" writes it
+	}
+	return files
+}
+
+// remember records what a program has just been compiled from.
+func (b Builder) remember(ctx context.Context, began time.Time, out string, c run.Cmd) error {
+	w := b.watch(out)
+	if w.Path == "" {
+		return nil
+	}
+	folders, files, err := b.sources(ctx, c)
+	if err != nil {
+		return err
+	}
+	return w.Record(began, b.goEnv(), folders, files, out)
+}

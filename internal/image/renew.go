@@ -1,0 +1,88 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// renew pulls every image that the services are built on, but those that the project builds
+// itself. Where a stand-in made from Debian's archive is in use and no registry answers still,
+// that is said and the stand-in stays.
+func (b Builder) renew(ctx context.Context, services []string) error {
+	e, err := b.Client.Find(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := b.planner().plan(ctx, services)
+	if err != nil {
+		return err
+	}
+	for name, needed := range b.pullable(plan) {
+		err := pull(ctx, e, b.UI, name)
+		if errors.Is(err, ErrNoBase) && !needed {
+			b.UI.Note("%v", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pullable are the images that a registry may have, and whether there is nothing else to build
+// on, in the order of their names.
+func (b Builder) pullable(plan Plan) iter.Seq2[string, bool] {
+	needed := make(map[string]bool)
+	for _, m := range plan.Modules {
+		for name := range m.inputs.Images {
+			needed[name] = true
+		}
+		asked, used := b.Project.Compose.Services[m.Name].Build.Args[project.BaseImage], m.inputs.Args[project.BaseImage]
+		if asked != nil && *asked != used {
+			delete(needed, used)
+			needed[*asked] = false
+		}
+	}
+	for _, service := range b.Project.Built() {
+		delete(needed, b.Project.Image(service))
+	}
+	return func(yield func(string, bool) bool) {
+		for _, name := range slices.Sorted(maps.Keys(needed)) {
+			if !yield(name, needed[name]) {
+				return
+			}
+		}
+	}
+}
+
+// touch gives files a new mtime whose content changed while their size and mtime did not, as
+// after "cp -p" or a tool that dates everything alike: BuildKit's transfer compares no more
+// than those and would build with the old content. The plan is made again.
+func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan, error) {
+	for _, path := range plan.unnoticed {
+		b.UI.Note("touching %s: its content changed, but neither its size nor its time, and BuildKit would not notice", b.Project.Rel(path))
+		now := time.Now()
+		if err := os.Chtimes(path, now, now); err != nil {
+			return Plan{}, exit.Errorf(exit.Failed, "making BuildKit notice that %s changed: %w; \"touch\" it yourself, or copy it", path, reason(err))
+		}
+	}
+	return b.planner().plan(ctx, services)
+}
+
+// reason is the cause in an error that names the path as well.
+func reason(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

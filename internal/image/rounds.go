@@ -1,0 +1,200 @@
+package image
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// attempts is how often a module is built in one run that changes while it is built.
+const attempts = 3
+
+// buildStale builds the stale modules of a plan in rounds: first those that are built on no
+// other stale module's image, then those on theirs. After each round everything is looked at
+// again: what changed while BuildKit read it is built once more, since it may not be what the
+// label says, and what is built on an image that is another one now has become stale.
+func (b Builder) buildStale(ctx context.Context, jobs int, plan *Plan) error {
+	e, err := b.Client.Find(ctx)
+	if err != nil {
+		return err
+	}
+	tries := make(map[string]int)
+	for todo := plan.Stale(); len(todo) > 0; {
+		round := plan.first(todo)
+		if err := b.fetch(ctx, e, plan, round); err != nil {
+			return err
+		}
+		for chunk := range slices.Chunk(round, max(1, chunkSize(jobs, len(round)))) {
+			if err := b.bake(ctx, e, plan, chunk); err != nil {
+				return err
+			}
+		}
+		changed, err := b.lookAgain(ctx, plan, round)
+		if err != nil {
+			return err
+		}
+		for _, name := range changed {
+			tries[name]++
+		}
+		todo = slices.DeleteFunc(todo, func(name string) bool { return slices.Contains(round, name) })
+		for _, name := range changed {
+			switch {
+			case tries[name] >= attempts:
+				b.UI.Note("%s changes again and again while it is built: the next build builds it again", name)
+			case !slices.Contains(todo, name):
+				b.UI.Note("%s is stale again: %s", name, strings.Join(plan.find(name).Reasons, ", "))
+				todo = append(todo, name)
+			}
+		}
+		slices.Sort(todo)
+	}
+	return nil
+}
+
+func chunkSize(jobs, all int) int {
+	if jobs > 0 {
+		return jobs
+	}
+	return all
+}
+
+// find returns a module by name; nil where the plan has none of that name.
+func (p *Plan) find(name string) *Module {
+	for i := range p.Modules {
+		if p.Modules[i].Name == name {
+			return &p.Modules[i]
+		}
+	}
+	return nil
+}
+
+// built is how many modules this run has built.
+func (p *Plan) built() int {
+	n := 0
+	for _, m := range p.Modules {
+		if m.Built {
+			n++
+		}
+	}
+	return n
+}
+
+// first returns those of the modules that are built on no other's image. Where they are built
+// on one another in a ring, all are returned: the engine has older ones.
+func (p *Plan) first(todo []string) []string {
+	var round []string
+	for _, name := range todo {
+		onOther := slices.ContainsFunc(todo, func(other string) bool {
+			_, on := p.find(name).inputs.Images[p.find(other).Image]
+			return on && other != name
+		})
+		if !onOther {
+			round = append(round, name)
+		}
+	}
+	if len(round) == 0 {
+		return todo
+	}
+	return round
+}
+
+// fetch gets the images that the modules are built on and the engine does not have, so that
+// they have an ID to compare, and takes up the IDs.
+func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, modules []string) error {
+	fetched := false
+	for _, image := range plan.missing(modules) {
+		if err := pull(ctx, e, b.UI, image); err != nil {
+			return err
+		}
+		fetched = true
+	}
+	b.tellBases(plan, modules)
+	if !fetched {
+		return nil
+	}
+	now, err := b.planner().plan(ctx, modules)
+	if err != nil {
+		return err
+	}
+	for _, after := range now.Modules {
+		m := plan.find(after.Name)
+		m.Digest, m.User, m.inputs = after.Digest, after.User, after.inputs
+	}
+	return nil
+}
+
+// missing are the images that the modules are built on and that are not here.
+func (p *Plan) missing(modules []string) []string {
+	var names []string
+	for _, name := range modules {
+		for image, id := range p.find(name).inputs.Images {
+			if id == "" {
+				names = append(names, image)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// tellBases says once which image stands in for one that was asked for.
+func (b Builder) tellBases(plan *Plan, modules []string) {
+	var told []string
+	for _, name := range modules {
+		asked := b.Project.Compose.Services[name].Build.Args[project.BaseImage]
+		used := plan.find(name).inputs.Args[project.BaseImage]
+		if asked != nil && used != *asked && !slices.Contains(told, used) {
+			b.UI.Note("base image: %s (made from Debian's archive; %s is not here)", used, *asked)
+			told = append(told, used)
+		}
+	}
+}
+
+// lookAgain takes over what there is after a round and returns the modules that must be built
+// once more, with the reasons in the plan.
+func (b Builder) lookAgain(ctx context.Context, plan *Plan, round []string) ([]string, error) {
+	all := make([]string, 0, len(plan.Modules))
+	for _, m := range plan.Modules {
+		all = append(all, m.Name)
+	}
+	now, err := b.planner().plan(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	var again []string
+	for _, after := range now.Modules {
+		before := plan.find(after.Name)
+		inRound := slices.Contains(round, after.Name)
+		switch {
+		case inRound && before.inputs.Newest == after.inputs.Newest && before.Digest == after.Digest:
+			at := time.Now()
+			before.Built, before.BuiltAt = true, &at
+			if err := b.records().Save(after.inputs, at); err != nil {
+				b.UI.Note("%v", err)
+			}
+		case inRound:
+			before.Built = true
+			after.Reasons = []string{"it changed while it was built"}
+			again = append(again, after.Name)
+			before.adopt(after)
+		case after.Stale && !before.Stale:
+			again = append(again, after.Name)
+			before.adopt(after)
+		case after.Stale:
+			before.adopt(after) // its turn comes, perhaps on another base image now
+		}
+	}
+	return again, nil
+}
+
+// adopt takes over what a later look found.
+func (m *Module) adopt(after Module) {
+	m.Stale, m.Digest, m.User, m.inputs = true, after.Digest, after.User, after.inputs
+	if len(after.Reasons) > 0 {
+		m.Reasons = after.Reasons
+	}
+}

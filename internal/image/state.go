@@ -1,0 +1,82 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/inputs"
+)
+
+// cacheFolder is a folder for what is remembered of this project; "" where there is no place
+// for one. Nothing in it is needed, and it is outside of every build context.
+func (b Builder) cacheFolder(name string) string {
+	if b.Cache == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(b.Project.Root))
+	return filepath.Join(b.Cache, "projects", hex.EncodeToString(sum[:8]), name)
+}
+
+func (b Builder) records() inputs.Records {
+	return inputs.Records{Folder: b.cacheFolder("images")}
+}
+
+// lockAgain is how often a lock that somebody else holds is tried.
+const lockAgain = 250 * time.Millisecond
+
+// lock waits until no other build of this project runs, and says who holds it up: two at once
+// would compile into the same files. The lock goes with the process that has it, however it
+// ends. It is the user's own; another user's build is not seen.
+func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
+	path := b.cacheFolder("lock")
+	if path == "" {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, exit.Errorf(exit.Failed, "keeping other builds away: %w", err)
+	}
+	l := flock.New(path)
+	got, err := l.TryLock()
+	if err == nil && !got {
+		b.UI.Note("another mage build of %s is running (%s): waiting until it is done", b.Project.Root, holder(path))
+		got, err = l.TryLockContext(ctx, lockAgain)
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("waiting for another build: %w", ctx.Err())
+	}
+	if err != nil || !got {
+		return nil, exit.Errorf(exit.Failed, "keeping other builds away with %s: %w", path, err)
+	}
+	_ = os.WriteFile(path+".holder", []byte(describe()), 0o600) // for the message above alone
+	return func() {
+		_ = os.Remove(path + ".holder")
+		_ = l.Unlock() // the process' end does it, too
+	}, nil
+}
+
+// describe says who this process is.
+func describe() string {
+	name := "somebody"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return fmt.Sprintf("process %d of %s, since %s", os.Getpid(), name, time.Now().Format(time.TimeOnly))
+}
+
+func holder(path string) string {
+	text, err := os.ReadFile(path + ".holder") //nolint:gosec // our own file
+	if err != nil || len(text) == 0 {
+		return "it does not say which"
+	}
+	return strings.TrimSpace(string(text))
+}
