@@ -58,6 +58,9 @@ func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error
 			"%w: %s: %s; \"mage setup\" makes one where it can, or set %s to an image that can be reached",
 			ErrNoBase, name, failed.Stderr, project.BaseImage)
 	}
+	if err == nil {
+		ui.Note("base image: %s (pulled)", name)
+	}
 	return err
 }
 

@@ -55,6 +55,9 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 	if err != nil {
 		return Plan{}, err
 	}
+	if err := b.check(services); err != nil {
+		return Plan{}, err
+	}
 	if o.DryRun {
 		plan, err := b.Plan(ctx, services...)
 		if err != nil {

@@ -3,10 +3,8 @@ package image
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 
 	"github.com/distribution/reference"
@@ -61,13 +59,13 @@ func (b Builder) checkContext(name string) error {
 	if !filepath.IsAbs(build.Context) {
 		return nil
 	}
-	info, err := os.Stat(build.Context)
+	info, err := os.Stat(folder)
 	if err == nil && !info.IsDir() {
 		err = errors.New("it is not a folder")
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "building %s in its context %s: %w; make that folder, or correct \"context\" of the service in the Compose file",
-			name, build.Context, reason(err))
+			name, folder, reason(err))
 	}
 	return nil
 }
@@ -85,7 +83,7 @@ func (b Builder) checkTags(services []string) error {
 				owners[tag] = name
 				continue
 			}
-			if !reflect.DeepEqual(b.Project.Compose.Services[other].Build, build) {
+			if !b.sameBuild(other, name) {
 				return exit.Errorf(exit.Unusable, "%s and %s build different images named %s: give one of them another \"image\" in the Compose file, or both the same build section",
 					other, name, tag)
 			}
@@ -101,13 +99,4 @@ func familiar(name string) string {
 		return name // BuildKit says what is wrong with it
 	}
 	return reference.FamiliarString(ref)
-}
-
-// reason drops the operation and the path, which stand in the message already.
-func reason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

@@ -1,9 +1,7 @@
 package image
 
 import (
-	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,16 +43,6 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 	}{
 		{"no context", "{web: {build: nowhere}}", nil, []string{"building web in its context", "nowhere: no such file or directory", `"context"`}},
 		{"a context that is a file", "{web: {build: file}}", map[string]string{"file": ""}, []string{"it is not a folder"}},
-		{"no Dockerfile", "{web: {build: web}}", map[string]string{"web/": ""}, []string{"web/Dockerfile: no such file", `"dockerfile"`}},
-		{"another Dockerfile", "{web: {build: {context: web, dockerfile: ../D}}}", map[string]string{"web/": ""}, []string{"/D: no such file"}},
-		{"no Dockerfile but a folder", "{web: {build: web}}", map[string]string{"web/Dockerfile/": ""}, []string{"web/Dockerfile: is a directory"}},
-		{"a broken one", "{web: {build: web}}", map[string]string{"web/Dockerfile": "FROM a\n RUNN b\n"}, []string{"web/Dockerfile:2:2: unknown instruction"}},
-		{"a broken one in the Compose file", "{web: {build: {dockerfile_inline: FRM a}}}", nil, []string{"dockerfile_inline:1:1: "}},
-		{
-			"an unknown stage", "{web: {build: {context: web, target: three}}}",
-			map[string]string{"web/Dockerfile": "FROM a AS one\nFROM b AS two\n"},
-			[]string{`no stage "three" (there are: one, two)`, `"target"`},
-		},
 		{
 			"one name for two", "{web: {image: x, build: web}, other: {image: 'x:latest', build: other}}",
 			map[string]string{"web/Dockerfile": "FROM a\n", "other/Dockerfile": "FROM a\n"},

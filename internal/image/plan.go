@@ -174,6 +174,7 @@ func (p *planner) read(services []string) ([]string, error) {
 		if err != nil {
 			return exit.With(exit.Unusable, err)
 		}
+		recipe.Service = p.owner(name) // those that share an image share what it is made from
 		for _, need := range recipe.Needs() {
 			if err := visit(need, append(from, name)); err != nil {
 				return err
@@ -311,7 +312,7 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 		m.User = resolved.User
 	}
 	if image := p.store[m.Image]; image != nil {
-		at, known := p.records().Built(name, image.Config.Labels[Label])
+		at, known := p.records().Built(recipe.Service, image.Config.Labels[Label])
 		if !known {
 			at = image.Created
 		}

@@ -85,6 +85,8 @@ func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
 func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began time.Time) error {
 	f := File{Path: filepath.ToSlash(path), Mode: info.Mode()}
 	switch {
+	case holdable(info.Mode()) != nil:
+		return &fs.PathError{Op: "copying", Path: filepath.Join(t.root, path), Err: holdable(info.Mode())}
 	case info.Mode()&fs.ModeSymlink != 0:
 		if stat, ok := info.Sys().(*types.Stat); ok {
 			f.Content = stat.Linkname
@@ -128,6 +130,23 @@ func (t *tree) content(path string, last map[string]known, began time.Time) (kno
 		t.seen[path] = now
 	}
 	return now, nil
+}
+
+// errNotHoldable is what a build context has that an image cannot hold.
+var errNotHoldable = errors.New("an image cannot hold it")
+
+// holdable says what keeps a file of this mode out of an image. BuildKit would make an empty
+// file of a socket or a device and drop a pipe, without a word.
+func holdable(mode fs.FileMode) error {
+	switch {
+	case mode&fs.ModeSocket != 0:
+		return fmt.Errorf("it is a socket: %w", errNotHoldable)
+	case mode&fs.ModeNamedPipe != 0:
+		return fmt.Errorf("it is a named pipe: %w", errNotHoldable)
+	case mode&fs.ModeDevice != 0:
+		return fmt.Errorf("it is a device: %w", errNotHoldable)
+	}
+	return nil
 }
 
 // hashFile returns the SHA-256 of a file's content.
