@@ -73,7 +73,7 @@ type Resolved struct {
 func (f *File) Resolve(b Build) (*Resolved, error) {
 	target, ok := f.Target(b.Target)
 	if !ok {
-		return nil, &SyntaxError{Path: f.Path, Err: fmt.Errorf("there is no stage %q; there are: %s; name one of them as \"target\" in the Compose file",
+		return nil, &SyntaxError{Path: f.Path, Err: fmt.Errorf("there is no stage %q; there are: %s",
 			b.Target, strings.Join(f.StageNames(), ", "))}
 	}
 	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), states: make(map[int]*state)}

@@ -38,11 +38,16 @@ func (c *Client) ask(ctx context.Context, args ...string) ([]byte, error) {
 	case err == nil || missing(err):
 		return out, err
 	}
-	// Asked only now, so that what works need not wait for the question.
+	return out, c.diagnose(ctx, err)
+}
+
+// diagnose returns what is wrong with the engine, or err where nothing is. It asks only now,
+// so that what works need not wait for the question.
+func (c *Client) diagnose(ctx context.Context, err error) error {
 	if _, noEngine := c.Find(ctx); noEngine != nil {
-		return nil, noEngine
+		return noEngine
 	}
-	return out, err
+	return err
 }
 
 // missing reports whether a docker command failed because something is not there.
@@ -70,7 +75,7 @@ func (c *Client) Platform(ctx context.Context) (string, error) {
 		}
 	}
 	if server.Arch == "" {
-		return "", exit.Errorf(exit.Failed, "asking the engine what it runs on: it does not say")
+		return "", c.diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine what it runs on: it does not say"))
 	}
 	return server.Os + "/" + server.Arch, nil
 }
@@ -90,7 +95,7 @@ func (c *Client) Describe(ctx context.Context, kind Kind, names []string, all an
 		return fmt.Errorf("asking the engine about %s: %w", strings.Join(names, ", "), err)
 	}
 	if err := json.Unmarshal(text, all); err != nil {
-		return exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", strings.Join(names, ", "), err)
+		return c.diagnose(ctx, exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", strings.Join(names, ", "), err))
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (b Builder) bake(ctx context.Context, e *engine.Engine, plan *Plan, service
 // finds its images again; raw "buildx bake -f compose.yml" gives neither.
 func (b Builder) define(ctx context.Context, e *engine.Engine, services []string) (definition, error) {
 	var def definition
-	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...)
+	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, b.once(services)...)...)
 	printed, err := e.Output(ctx, c)
 	if err != nil {
 		return def, exit.Errorf(exit.Failed, "asking Compose what to build: %w", err)

@@ -71,9 +71,6 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 		b.UI.Note("no service of %s has a build section: nothing to build", b.Project.Name())
 		return Plan{}, nil
 	}
-	if err := b.check(services); err != nil {
-		return Plan{}, err
-	}
 	unlock, err := b.lock(ctx)
 	if err != nil {
 		return Plan{}, err

@@ -16,13 +16,14 @@ import (
 // maxSecret is how large a secret of a build may be (session/secrets in BuildKit).
 const maxSecret = 500 << 10
 
-// check refuses what cannot be built, before anything is started.
+// check refuses at once what no look into build contexts is needed for. What is in the
+// contexts and Dockerfiles is the plan's to judge, which reads them anyway.
 func (b Builder) check(services []string) error {
 	if err := b.checkBundle(); err != nil {
 		return err
 	}
 	for _, name := range services {
-		if err := b.checkContext(name); err != nil {
+		if err := b.checkFolder(name); err != nil {
 			return err
 		}
 	}
@@ -52,11 +53,10 @@ func (b Builder) checkBundle() error {
 	return nil
 }
 
-// checkContext looks whether there is a folder to build from. A context that is an address is
-// BuildKit's to judge.
-func (b Builder) checkContext(name string) error {
-	build := b.Project.Compose.Services[name].Build
-	if !filepath.IsAbs(build.Context) {
+// checkFolder looks for a service's build context. One that is an address is BuildKit's.
+func (b Builder) checkFolder(name string) error {
+	folder := b.Project.Compose.Services[name].Build.Context
+	if !filepath.IsAbs(folder) {
 		return nil
 	}
 	info, err := os.Stat(folder)

@@ -1,7 +1,9 @@
 package image
 
 import (
+	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +45,16 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 	}{
 		{"no context", "{web: {build: nowhere}}", nil, []string{"building web in its context", "nowhere: no such file or directory", `"context"`}},
 		{"a context that is a file", "{web: {build: file}}", map[string]string{"file": ""}, []string{"it is not a folder"}},
+		{"no Dockerfile", "{web: {build: web}}", map[string]string{"web/": ""}, []string{"web/Dockerfile: no such file", `"dockerfile"`}},
+		{"another Dockerfile", "{web: {build: {context: web, dockerfile: ../D}}}", map[string]string{"web/": ""}, []string{"/D: no such file"}},
+		{"no Dockerfile but a folder", "{web: {build: web}}", map[string]string{"web/Dockerfile/": ""}, []string{"web/Dockerfile: is a directory"}},
+		{"a broken one", "{web: {build: web}}", map[string]string{"web/Dockerfile": "FROM a\n RUNN b\n"}, []string{"web/Dockerfile:2:2: unknown instruction"}},
+		{"a broken one in the Compose file", "{web: {build: {dockerfile_inline: FRM a}}}", nil, []string{"dockerfile_inline:1:1: "}},
+		{
+			"an unknown stage", "{web: {build: {context: web, target: three}}}",
+			map[string]string{"web/Dockerfile": "FROM a AS one\nFROM b AS two\n"},
+			[]string{`no stage "three" (there are: one, two)`, `"target"`},
+		},
 		{
 			"one name for two", "{web: {image: x, build: web}, other: {image: 'x:latest', build: other}}",
 			map[string]string{"web/Dockerfile": "FROM a\n", "other/Dockerfile": "FROM a\n"},
@@ -218,6 +230,27 @@ func TestBasesAreThoseThatServicesAskFor(t *testing.T) {
 	for service, want := range map[string]string{"a": "one:1", "b": "two:2", "c": "two:2", "d": "", "e": ""} {
 		if got := p.recipes[service].Args[project.BaseImage]; got != want {
 			t.Errorf("%s: got %q, want %q", service, got, want)
+		}
+	}
+}
+
+func TestServicesThatShareAnImage(t *testing.T) {
+	t.Parallel()
+	b := made(t, map[string]string{"docker-compose.yml": `services:
+  web: {image: app, build: {context: ., args: {A: 1}}}
+  worker: {image: app, build: {context: ., args: {A: 1}}}
+  other: {image: app, build: {context: ., args: {A: 2}}}
+  arm: {image: app, platform: linux/arm64, build: {context: ., args: {A: 1}}}
+  own: {build: {context: ., args: {A: 1}}}
+`})
+	for service, want := range map[string]string{"web": "web", "worker": "web", "other": "other", "arm": "arm", "own": "own"} {
+		if got := b.owner(service); got != want {
+			t.Errorf("the image of %s is built for %s, want %s", service, got, want)
+		}
+	}
+	for services, want := range map[string]string{"own web worker": "own web", "worker": "worker", "own worker": "own worker"} {
+		if got := strings.Join(b.once(strings.Fields(services)), " "); got != want {
+			t.Errorf("%s: %q is built, want %q", services, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"maps"
 	"os"
@@ -76,4 +77,13 @@ func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan,
 		}
 	}
 	return b.planner().plan(ctx, services)
+}
+
+// reason drops the operation and the path from an error that stand in the message already.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }

@@ -85,8 +85,6 @@ func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
 func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began time.Time) error {
 	f := File{Path: filepath.ToSlash(path), Mode: info.Mode()}
 	switch {
-	case holdable(info.Mode()) != nil:
-		return &fs.PathError{Op: "copying", Path: filepath.Join(t.root, path), Err: holdable(info.Mode())}
 	case info.Mode()&fs.ModeSymlink != 0:
 		if stat, ok := info.Sys().(*types.Stat); ok {
 			f.Content = stat.Linkname
@@ -110,8 +108,8 @@ func (t *tree) content(path string, last map[string]known, began time.Time) (kno
 	if err != nil {
 		return known{}, err
 	}
-	if !info.Mode().IsRegular() {
-		return known{}, &fs.PathError{Op: "copy", Path: full, Err: unusable(info.Mode())}
+	if err := holdable(info.Mode()); err != nil {
+		return known{}, &fs.PathError{Op: "copy", Path: full, Err: err}
 	}
 	now, old := known{State: filestate.Of(info)}, last[path]
 	t.newest = max(t.newest, now.Modified, now.Changed)
@@ -133,7 +131,7 @@ func (t *tree) content(path string, last map[string]known, began time.Time) (kno
 }
 
 // errNotHoldable is what a build context has that an image cannot hold.
-var errNotHoldable = errors.New("an image cannot hold it")
+var errNotHoldable = errors.New("an image cannot hold that")
 
 // holdable says what keeps a file of this mode out of an image. BuildKit would make an empty
 // file of a socket or a device and drop a pipe, without a word.
@@ -161,19 +159,6 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 		return sum, err
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
-}
-
-// unusable says why something in a context cannot be in an image.
-func unusable(mode fs.FileMode) error {
-	switch {
-	case mode&fs.ModeSocket != 0:
-		return errors.New("it is a socket, which an image cannot hold")
-	case mode&fs.ModeNamedPipe != 0:
-		return errors.New("it is a named pipe, which an image cannot hold")
-	case mode&fs.ModeDevice != 0:
-		return errors.New("it is a device, which an image cannot hold")
-	}
-	return errors.New("it became something else meanwhile")
 }
 
 // explain says what can be done about an entry that cannot be read.
