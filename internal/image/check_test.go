@@ -12,7 +12,7 @@ import (
 )
 
 // made opens a project of these files; a name that ends with "/" is a folder.
-func made(t *testing.T, files map[string]string, environ ...string) Builder {
+func made(t *testing.T, files map[string]string) Builder {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range files {
@@ -27,7 +27,7 @@ func made(t *testing.T, files map[string]string, environ ...string) Builder {
 			t.Fatal(err)
 		}
 	}
-	p, err := project.Open(t.Context(), root, append(environ, "IM2_CA_BUNDLE="))
+	p, err := project.Open(t.Context(), root, []string{"IM2_CA_BUNDLE="})
 	if err != nil {
 		t.Fatal(err)
 	}

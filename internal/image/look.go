@@ -2,9 +2,6 @@ package image
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +10,6 @@ import (
 
 	"github.com/im2-audio/im2/internal/dockerfile"
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/run"
 )
 
 // Label is the label of an image that has the digest of what it was built from. It goes
@@ -51,16 +47,9 @@ func (s store) look(ctx context.Context, c *engine.Client, names []string) error
 	if len(asked) == 0 {
 		return nil
 	}
-	// The command fails when any image is missing, and prints the others all the same.
-	out, err := c.Ask(ctx, append([]string{"image", "inspect"}, asked...)...)
-	var failed *run.Error
-	missing := errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such image")
-	if err != nil && !missing {
-		return fmt.Errorf("looking at the engine's images: %w", err)
-	}
 	var found []local
-	if err := json.Unmarshal(out, &found); err != nil {
-		return fmt.Errorf("reading what the engine says of its images: %w", err)
+	if err := c.Describe(ctx, engine.Image, asked, &found); err != nil {
+		return err
 	}
 	for _, name := range asked {
 		s[name] = find(found, name)

@@ -125,7 +125,7 @@ func (b Builder) planner() *planner {
 	return &planner{
 		Builder: b, recipes: make(map[string]*inputs.Recipe), store: make(store),
 		digests:   make(map[string]string),
-		collector: &inputs.Collector{Cache: inputs.Cache{Folder: b.cacheFolder("contexts")}},
+		collector: &inputs.Collector{Cache: inputs.Cache{Folder: b.Remembered("contexts")}},
 	}
 }
 

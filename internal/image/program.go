@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/internal/inputs"
+	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -27,13 +27,13 @@ func (b Builder) outdated(services []string) []struct{ name, why string } {
 }
 
 // watch tells whether what a program was compiled from is still the same.
-func (b Builder) watch(out string) inputs.Watch {
-	folder := b.cacheFolder("programs")
+func (b Builder) watch(out string) filestate.Watch {
+	folder := b.Remembered("programs")
 	if folder == "" {
-		return inputs.Watch{}
+		return filestate.Watch{}
 	}
 	name := strings.ReplaceAll(b.Project.Rel(out), string(filepath.Separator), "-")
-	return inputs.Watch{Path: filepath.Join(folder, name+".json"), Base: b.Project.Root}
+	return filestate.Watch{Path: filepath.Join(folder, name+".json"), Base: b.Project.Root}
 }
 
 // goEnv is what beside files decides what the Go compiler makes.

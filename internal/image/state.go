@@ -17,9 +17,9 @@ import (
 	"github.com/im2-audio/im2/internal/inputs"
 )
 
-// cacheFolder is a folder for what is remembered of this project; "" where there is no place
-// for one. Nothing in it is needed, and it is outside of every build context.
-func (b Builder) cacheFolder(name string) string {
+// Remembered is a file or folder for what is remembered of this project; "" where there is no
+// place for one. Nothing there is needed, and it is outside of every build context.
+func (b Builder) Remembered(name string) string {
 	if b.Cache == "" {
 		return ""
 	}
@@ -28,7 +28,7 @@ func (b Builder) cacheFolder(name string) string {
 }
 
 func (b Builder) records() inputs.Records {
-	return inputs.Records{Folder: b.cacheFolder("images")}
+	return inputs.Records{Folder: b.Remembered("images")}
 }
 
 // lockAgain is how often a lock that somebody else holds is tried.
@@ -38,7 +38,7 @@ const lockAgain = 250 * time.Millisecond
 // would compile into the same files. The lock goes with the process that has it, however it
 // ends. It is the user's own; another user's build is not seen.
 func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
-	path := b.cacheFolder("lock")
+	path := b.Remembered("lock")
 	if path == "" {
 		return func() {}, nil
 	}

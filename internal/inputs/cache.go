@@ -9,47 +9,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/google/renameio/v2/maybe"
+
+	"github.com/im2-audio/im2/internal/filestate"
 )
 
-// settledAfter is how long a file must have been left alone before its times are believed: a
-// second change within the clock's granularity, which is two seconds on FAT, leaves no trace.
-const settledAfter = 2 * time.Second
-
-// state is what tells without reading whether a file is still the same, and its content's
-// digest. A file system changes ctime by itself, so that a change which puts size and mtime
-// back is seen, too (inode(7)).
-type state struct {
-	size, mtime, ctime int64 // bytes, nanoseconds, nanoseconds
-	inode              uint64
-	mode               fs.FileMode
-	sum                [sha256.Size]byte
-}
-
-func stateOf(info fs.FileInfo) state {
-	ctime, inode := identity(info)
-	return state{size: info.Size(), mtime: info.ModTime().UnixNano(), ctime: ctime, inode: inode, mode: info.Mode()}
-}
-
-// same reports whether nothing has happened to the file; the digest is not compared.
-func (s state) same(other state) bool {
-	other.sum = s.sum
-	return s == other && s != state{sum: s.sum}
-}
-
-// looksSame reports whether size and mtime are the same: BuildKit's transfer looks at no more
-// (fsutil's comparison of metadata), and takes such a file from its own copy.
-func (s state) looksSame(other state) bool {
-	return s.size == other.size && s.mtime == other.mtime && s.mode == other.mode && s.size > 0
-}
-
-// settled reports whether the file's times can be believed at the next look: they are old
-// enough, and not in the future, as after a clock that jumped.
-func (s state) settled(now time.Time) bool {
-	last := now.Add(-settledAfter).UnixNano()
-	return s.mtime <= last && s.ctime <= last
+// known is a file's state and its content's digest then.
+type known struct {
+	filestate.State
+	sum [sha256.Size]byte
 }
 
 // Cache keeps the states of files between runs, one file for each build context, in a folder
@@ -67,7 +36,7 @@ func (c Cache) path(key string) string {
 
 // load returns what is known of the files under key; nothing where the cache is missing or
 // damaged.
-func (c Cache) load(key string) map[string]state {
+func (c Cache) load(key string) map[string]known {
 	if c.Folder == "" {
 		return nil
 	}
@@ -87,7 +56,7 @@ func (c Cache) load(key string) map[string]state {
 }
 
 // store keeps the states for the next run.
-func (c Cache) store(key string, states map[string]state) error {
+func (c Cache) store(key string, states map[string]known) error {
 	if c.Folder == "" {
 		return nil
 	}
@@ -103,32 +72,32 @@ func (c Cache) store(key string, states map[string]state) error {
 var errDamaged = errors.New("damaged")
 
 // encode writes states as records: the path with its length, five numbers, and the digest.
-func encode(states map[string]state) []byte {
+func encode(states map[string]known) []byte {
 	text := binary.AppendUvarint(nil, scheme)
 	for path, s := range states {
 		text = binary.AppendUvarint(text, uint64(len(path)))
 		text = append(text, path...)
-		for _, n := range []int64{s.size, s.mtime, s.ctime} {
+		for _, n := range []int64{s.Size, s.Modified, s.Changed} {
 			text = binary.AppendVarint(text, n)
 		}
-		text = binary.AppendUvarint(text, s.inode)
-		text = binary.AppendUvarint(text, uint64(s.mode))
+		text = binary.AppendUvarint(text, s.Inode)
+		text = binary.AppendUvarint(text, uint64(s.Mode))
 		text = append(text, s.sum[:]...)
 	}
 	return text
 }
 
 // decode reads what encode wrote.
-func decode(text []byte) (map[string]state, error) {
+func decode(text []byte) (map[string]known, error) {
 	d := decoder{text: text}
 	if d.unsigned() != scheme {
 		return nil, errDamaged
 	}
-	states := make(map[string]state)
+	states := make(map[string]known)
 	for len(d.text) > 0 && !d.bad {
 		path := string(d.take(d.unsigned()))
-		s := state{size: d.signed(), mtime: d.signed(), ctime: d.signed(), inode: d.unsigned()}
-		s.mode = fs.FileMode(d.unsigned()) //nolint:gosec // written as 32 bits
+		s := known{State: filestate.State{Size: d.signed(), Modified: d.signed(), Changed: d.signed(), Inode: d.unsigned()}}
+		s.Mode = fs.FileMode(d.unsigned()) //nolint:gosec // written as 32 bits
 		copy(s.sum[:], d.take(sha256.Size))
 		states[path] = s
 	}

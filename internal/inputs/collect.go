@@ -172,12 +172,12 @@ func (c *Collector) walk(ctx context.Context, s scope) (*tree, error) {
 }
 
 func (c *Collector) read(ctx context.Context, key string, s scope) (*tree, error) {
-	known := c.Cache.load(key)
-	t, err := walk(ctx, s, known)
+	last := c.Cache.load(key)
+	t, err := walk(ctx, s, last)
 	if err != nil {
 		return nil, err
 	}
-	if t.read > 0 || len(t.seen) != len(known) {
+	if t.read > 0 || len(t.seen) != len(last) {
 		_ = c.Cache.store(key, t.seen) // only the next run's time is at stake
 	}
 	c.mu.Lock()

@@ -15,6 +15,8 @@ import (
 
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
+
+	"github.com/im2-audio/im2/internal/filestate"
 )
 
 // tree is a build context as BuildKit would see it.
@@ -22,7 +24,7 @@ type tree struct {
 	root  string
 	files []File
 	// seen are the states of the files by path, for the next time.
-	seen map[string]state
+	seen map[string]known
 	// unnoticed are files that changed in a way BuildKit does not see (see Unnoticed).
 	unnoticed []string
 	read      int   // files whose content was read
@@ -49,9 +51,9 @@ func (s scope) filter() *fsutil.FilterOpt {
 	return opt
 }
 
-// walk reads a build context. known are the files' states at the last walk.
-func walk(ctx context.Context, s scope, known map[string]state) (*tree, error) {
-	t := &tree{root: s.root, seen: make(map[string]state, len(known))}
+// walk reads a build context. last are the files' states at the last walk.
+func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
+	t := &tree{root: s.root, seen: make(map[string]known, len(last))}
 	if len(s.sources) == 0 {
 		return t, nil // no filter would mean all of it
 	}
@@ -71,7 +73,7 @@ func walk(ctx context.Context, s scope, known map[string]state) (*tree, error) {
 		if err != nil {
 			return err
 		}
-		return t.take(path, info, known, began)
+		return t.take(path, info, last, began)
 	})
 	if err != nil {
 		return nil, t.explain(err)
@@ -80,7 +82,7 @@ func walk(ctx context.Context, s scope, known map[string]state) (*tree, error) {
 }
 
 // take adds one entry.
-func (t *tree) take(path string, info fs.FileInfo, known map[string]state, began time.Time) error {
+func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began time.Time) error {
 	f := File{Path: filepath.ToSlash(path), Mode: info.Mode()}
 	switch {
 	case holdable(info.Mode()) != nil:
@@ -90,7 +92,7 @@ func (t *tree) take(path string, info fs.FileInfo, known map[string]state, began
 			f.Content = stat.Linkname
 		}
 	case info.Mode().IsRegular():
-		s, err := t.content(path, known, began)
+		s, err := t.content(path, last, began)
 		if err != nil {
 			return err
 		}
@@ -102,29 +104,29 @@ func (t *tree) take(path string, info fs.FileInfo, known map[string]state, began
 
 // content returns a file's state with the digest of its content: the known one where nothing
 // about the file has changed since, otherwise a new one.
-func (t *tree) content(path string, known map[string]state, began time.Time) (state, error) {
+func (t *tree) content(path string, last map[string]known, began time.Time) (known, error) {
 	full := filepath.Join(t.root, path)
 	info, err := os.Lstat(full)
 	if err != nil {
-		return state{}, err
+		return known{}, err
 	}
 	if err := holdable(info.Mode()); err != nil { // the walk makes files of sockets
-		return state{}, &fs.PathError{Op: "copying", Path: full, Err: err}
+		return known{}, &fs.PathError{Op: "copying", Path: full, Err: err}
 	}
-	now, old := stateOf(info), known[path]
-	t.newest = max(t.newest, now.mtime, now.ctime)
-	if old.same(now) {
+	now, old := known{State: filestate.Of(info)}, last[path]
+	t.newest = max(t.newest, now.Modified, now.Changed)
+	if old.State == now.State {
 		t.seen[path] = old
 		return old, nil
 	}
 	if now.sum, err = hashFile(full); err != nil {
-		return state{}, err
+		return known{}, err
 	}
 	t.read++
-	if old.looksSame(now) && old.sum != now.sum {
+	if old.LooksSame(now.State) && old.sum != now.sum {
 		t.unnoticed = append(t.unnoticed, full)
 	}
-	if now.settled(began) {
+	if now.Settled(began) {
 		t.seen[path] = now
 	}
 	return now, nil

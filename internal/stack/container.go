@@ -3,7 +3,6 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +45,7 @@ type Container struct {
 	Started *time.Time `json:"started,omitempty"`
 
 	id         string
+	imageID    string
 	number     string
 	healthSaid string
 }
@@ -65,6 +65,7 @@ const (
 type inspected struct {
 	ID    string `json:"Id"`
 	Name  string
+	Image string // the image's ID
 	State struct {
 		Status    string
 		ExitCode  int
@@ -84,37 +85,34 @@ type inspected struct {
 // Containers returns the containers of all enabled services, by service and number; a
 // service without one is there with the state "not created".
 func (s Stack) Containers(ctx context.Context) ([]Container, error) {
-	out, err := s.Client.Ask(ctx, "ps", "--all", "--quiet", "--no-trunc",
-		"--filter", "label="+labelProject+"="+s.Project.Name())
+	ids, err := s.Client.Containers(ctx, labelProject+"="+s.Project.Name())
 	if err != nil {
 		return nil, fmt.Errorf("listing the containers of %s: %w", s.Project.Name(), err)
 	}
-	var found []Container
-	if ids := strings.Fields(string(out)); len(ids) > 0 {
-		if found, err = s.inspect(ctx, ids); err != nil {
-			return nil, err
-		}
+	found, err := s.inspect(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
 	for _, name := range s.Project.Services() {
 		if !slices.ContainsFunc(found, func(c Container) bool { return c.Service == name }) {
 			found = append(found, Container{Service: name, State: notCreated})
 		}
 	}
-	slices.SortFunc(found, func(a, b Container) int {
-		return strings.Compare(a.Service+"\x00"+a.number, b.Service+"\x00"+b.number)
-	})
+	sortContainers(found)
 	return found, nil
 }
 
+// sortContainers orders them by service and number.
+func sortContainers(all []Container) {
+	slices.SortFunc(all, func(a, b Container) int {
+		return strings.Compare(a.Service+"\x00"+a.number, b.Service+"\x00"+b.number)
+	})
+}
+
+// inspect looks at containers; one that went away since it was listed is left out.
 func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
-	out, err := s.Client.Output(ctx, s.Client.Command(append([]string{"inspect", "--type", "container"}, ids...)...))
 	var all []inspected
-	// A container that went away since it was listed makes the command fail, but the
-	// others are there all the same.
-	if jsonErr := json.Unmarshal(out, &all); jsonErr != nil {
-		if err == nil {
-			err = jsonErr
-		}
+	if err := s.Client.Describe(ctx, engine.Container, ids, &all); err != nil {
 		return nil, fmt.Errorf("looking at the containers of %s: %w", s.Project.Name(), err)
 	}
 	var found []Container
@@ -130,7 +128,7 @@ func (i inspected) container() Container {
 	c := Container{
 		Service: i.Config.Labels[labelService], Name: strings.TrimPrefix(i.Name, "/"),
 		State: i.State.Status, User: i.Config.User, Image: i.Config.Image,
-		id: i.ID, number: i.Config.Labels[labelNumber],
+		id: i.ID, imageID: i.Image, number: i.Config.Labels[labelNumber],
 	}
 	if !i.State.StartedAt.IsZero() {
 		c.Started = &i.State.StartedAt
@@ -154,15 +152,13 @@ func (c Container) running() bool { return c.State == "running" }
 // are joined by a comma. It looks from the outside, so the image needs no ps.
 func (s Stack) users(ctx context.Context, c Container) (string, error) {
 	// The engine refuses a list without the process IDs (seen with 20.10).
-	out, err := s.Client.Output(ctx, s.Client.Command("top", c.id, "-eo", "pid,uid,gid"))
+	rows, err := s.Client.Processes(ctx, c.id, "pid", "uid", "gid")
 	if err != nil {
 		return "", fmt.Errorf("looking at the processes of %s: %w", c.Name, err)
 	}
 	var users []string
-	for i, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		if fields := strings.Fields(line); i > 0 && len(fields) == 3 {
-			users = append(users, fields[1]+":"+fields[2])
-		}
+	for _, row := range rows {
+		users = append(users, row[1]+":"+row[2])
 	}
 	slices.Sort(users)
 	return strings.Join(slices.Compact(users), ","), nil

@@ -15,17 +15,7 @@ func (s Stack) Look(ctx context.Context) ([]Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if !all[i].running() {
-			continue
-		}
-		// Never what the image asks for in place of what could not be seen: this is read
-		// as a proof.
-		if all[i].User, err = s.users(ctx, all[i]); err != nil {
-			s.UI.Note("%v", err)
-		}
-	}
-	return all, nil
+	return all, s.lookAtUsers(ctx, all)
 }
 
 // Print shows containers as a table. images says of services' images whether they are up to

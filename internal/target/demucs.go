@@ -4,14 +4,18 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/dustin/go-humanize"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
@@ -53,6 +57,10 @@ func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
 	if folder == "" {
 		return nil
 	}
+	if !t.modelChanged(p) {
+		return nil
+	}
+	began := time.Now()
 	set := p.Settings
 	result, err := model.Ensure(ctx, model.Request{
 		Data: p.Data, Dir: folder, UID: set.UID, GID: set.GID,
@@ -72,7 +80,35 @@ func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
 		state = "was right, and has its owner and mode again"
 	}
 	t.UI.Note("model: %s (%s) %s", p.Rel(result.Path), humanize.Bytes(uint64(max(result.Bytes, 0))), state)
+	if w := t.modelWatch(p); w.Path != "" {
+		if err := w.Record(began, modelOf(p), nil, []string{result.Path}, result.Path); err != nil {
+			t.UI.Note("the model will be read again next time: %v", err)
+		}
+	}
 	return nil
+}
+
+// modelChanged reports whether the weights may be others than when they were found to be right,
+// so that all of them must be read. Only ctime can tell, which a container cannot set; the note
+// of it lies where no container can write.
+func (t Target) modelChanged(p *project.Project) bool {
+	if cacheFolder(p) == "" {
+		return false
+	}
+	return runtime.GOOS != "linux" || t.modelWatch(p).Changed(modelOf(p)) != ""
+}
+
+func (t Target) modelWatch(p *project.Project) filestate.Watch {
+	return filestate.Watch{Path: t.remembered(p, "model.json"), Base: p.Root}
+}
+
+// modelOf is which model is asked for, where, and for whom.
+func modelOf(p *project.Project) []string {
+	set := p.Settings
+	return []string{
+		set.Get(project.DemucsEngine).Value, set.Get(project.DemucsModel).Value, cacheFolder(p),
+		strconv.Itoa(int(set.UID)), strconv.Itoa(int(set.GID)),
+	}
 }
 
 // checkModel refuses an unknown engine or model before anything is built for it: the

@@ -29,6 +29,9 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if err := checkModel(p); err != nil {
 		return err
 	}
+	if t.stillUp(ctx, p, c, options) {
+		return nil
+	}
 	// Before Compose: what is missing then would be made by the engine, for root.
 	if err := t.prepare(ctx, p); err != nil {
 		return err
@@ -39,7 +42,12 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if err := t.fetchModel(ctx, p); err != nil {
 		return err
 	}
-	return stack.Stack{Project: p, Client: c, UI: t.UI}.Up(ctx, options)
+	s := stack.Stack{Project: p, Client: c, UI: t.UI}
+	if err := s.Up(ctx, options); err != nil {
+		return err
+	}
+	t.settle(ctx, p, c, options)
+	return nil
 }
 
 func scale(p *project.Project, replicas *int) (stack.UpOptions, error) {

@@ -1,6 +1,7 @@
-package inputs
+package filestate
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/google/renameio/v2/maybe"
@@ -38,7 +38,7 @@ type watched struct {
 func (w Watch) Record(began time.Time, env, folders, files []string, made string) error {
 	states, settled, err := look(folders, files, began)
 	if err != nil {
-		return fmt.Errorf("remembering what was compiled: %w", err)
+		return fmt.Errorf("remembering what it was made from: %w", err)
 	}
 	if !settled {
 		_ = os.Remove(w.Path)
@@ -46,15 +46,15 @@ func (w Watch) Record(began time.Time, env, folders, files []string, made string
 	}
 	result, _, err := look(nil, []string{made}, began)
 	if err != nil {
-		return fmt.Errorf("remembering what was compiled: %w", err)
+		return fmt.Errorf("remembering what it was made from: %w", err)
 	}
 	states[made], files = result[made], append(files, made)
-	text, err := json.Marshal(watched{digestOf([]byte(fmt.Sprintf("%q", env))), folders, files, states})
+	text, err := json.Marshal(watched{digest(env), folders, files, states})
 	if err != nil {
-		return fmt.Errorf("remembering what was compiled: %w", err)
+		return fmt.Errorf("remembering what it was made from: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(w.Path), 0o700); err != nil {
-		return fmt.Errorf("remembering what was compiled: %w", err)
+		return fmt.Errorf("remembering what it was made from: %w", err)
 	}
 	return maybe.WriteFile(w.Path, text, 0o600)
 }
@@ -63,14 +63,14 @@ func (w Watch) Record(began time.Time, env, folders, files []string, made string
 func (w Watch) Changed(env []string) string {
 	text, err := os.ReadFile(w.Path)
 	if w.Path == "" || errors.Is(err, fs.ErrNotExist) {
-		return "not compiled yet, or just now"
+		return "it was made just now, or nobody noted when"
 	}
 	var was watched
 	if err != nil || json.Unmarshal(text, &was) != nil {
-		return "nobody knows what it was compiled from"
+		return "nobody knows what it was made from"
 	}
-	if was.Env != digestOf([]byte(fmt.Sprintf("%q", env))) {
-		return "the environment of the Go compiler changed"
+	if was.Env != digest(env) {
+		return "the environment that it was made in changed"
 	}
 	states, _, err := look(was.Folders, was.Files, time.Now())
 	if err != nil {
@@ -82,11 +82,17 @@ func (w Watch) Changed(env []string) string {
 // difference names the first file that differs and counts the others.
 func (w Watch) difference(was, is map[string]string) string {
 	var changed []string
-	for _, path := range names(was, is) {
+	for path := range is {
 		if was[path] != is[path] {
 			changed = append(changed, path)
 		}
 	}
+	for path := range was {
+		if _, there := is[path]; !there {
+			changed = append(changed, path) // removed from its folder
+		}
+	}
+	slices.Sort(changed)
 	if len(changed) == 0 {
 		return ""
 	}
@@ -125,14 +131,14 @@ func look(folders, files []string, now time.Time) (states map[string]string, set
 		if err != nil {
 			return nil, false, err
 		}
-		s := stateOf(info)
-		settled = settled && s.settled(now)
+		s := Of(info)
+		settled = settled && s.Settled(now)
 		states[path] = s.String()
 	}
 	return states, settled, nil
 }
 
-// String is the state without the digest of the content.
-func (s state) String() string {
-	return fmt.Sprint(s.size, " ", s.mtime, " ", s.ctime, " ", strconv.FormatUint(s.inode, 10), " ", s.mode)
+// digest is one number for texts, in which none of them can be read.
+func digest(texts []string) string {
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", texts)))
 }

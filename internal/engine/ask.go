@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// Kind is a kind of thing that the engine can describe.
+type Kind string
+
+// The kinds that are asked for.
+const (
+	Image     Kind = "image"
+	Container Kind = "container"
+)
+
+// ask runs a docker command that the engine answers at once, and returns the answer. Where
+// there is none, the error says what is wrong with the engine (see Find); one of the command
+// itself is a *run.Error, and what it printed is returned with it.
+func (c *Client) ask(ctx context.Context, args ...string) ([]byte, error) {
+	limited, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	out, err := c.Output(limited, c.Command(args...))
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case limited.Err() != nil:
+		return nil, hangs()
+	case err == nil || missing(err):
+		return out, err
+	}
+	// Asked only now, so that what works need not wait for the question.
+	if _, noEngine := c.Find(ctx); noEngine != nil {
+		return nil, noEngine
+	}
+	return out, err
+}
+
+// missing reports whether a docker command failed because something is not there.
+func missing(err error) bool {
+	var failed *run.Error
+	return errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such")
+}
+
+// hangs is the error of an engine that says nothing.
+func hangs() error {
+	return exit.Errorf(exit.Missing, "%w: nothing came back within %s; restart Docker, then try again", ErrNotAnswering, answerWithin)
+}
+
+// Platform asks what the engine's containers run on, as Go names it, such as "linux/amd64".
+// The error of an engine that does not answer is that of Find.
+func (c *Client) Platform(ctx context.Context) (string, error) {
+	var server struct{ Os, Arch string }
+	if c.socket == nil || c.socket.get(ctx, "/version", &server) != nil {
+		out, err := c.ask(ctx, "version", "--format", "{{json .Server}}")
+		if err == nil {
+			err = json.Unmarshal(out, &server)
+		}
+		if err != nil {
+			return "", fmt.Errorf("asking the engine what it runs on: %w", err)
+		}
+	}
+	if server.Arch == "" {
+		return "", exit.Errorf(exit.Failed, "asking the engine what it runs on: it does not say")
+	}
+	return server.Os + "/" + server.Arch, nil
+}
+
+// Describe appends what "docker inspect" says of each to the slice that all points to, in any
+// order; those that are not there are left out.
+func (c *Client) Describe(ctx context.Context, kind Kind, names []string, all any) error {
+	if len(names) == 0 {
+		return nil
+	}
+	text, err := c.describeBySocket(ctx, kind, names)
+	if err != nil {
+		text, err = c.ask(ctx, append([]string{string(kind), "inspect"}, names...)...)
+	}
+	// The command fails when one is missing, and prints the others all the same.
+	if err != nil && !missing(err) {
+		return fmt.Errorf("asking the engine about %s: %w", strings.Join(names, ", "), err)
+	}
+	if err := json.Unmarshal(text, all); err != nil {
+		return exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", strings.Join(names, ", "), err)
+	}
+	return nil
+}
+
+func (c *Client) describeBySocket(ctx context.Context, kind Kind, names []string) ([]byte, error) {
+	if c.socket == nil {
+		return nil, errNotFound
+	}
+	found := make([]json.RawMessage, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4) // more would only wait for each other in the engine
+	for i, name := range names {
+		g.Go(func() error {
+			err := c.socket.get(ctx, "/"+string(kind)+"s/"+name+"/json", &found[i])
+			if errors.Is(err, errNotFound) {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	there := found[:0]
+	for _, text := range found {
+		if text != nil {
+			there = append(there, text)
+		}
+	}
+	return json.Marshal(there)
+}
+
+// HasImage reports whether the engine has an image of this name.
+func (c *Client) HasImage(ctx context.Context, name string) (bool, error) {
+	var found []struct{ ID string }
+	err := c.Describe(ctx, Image, []string{name}, &found)
+	return len(found) > 0, err
+}
+
+// Containers returns the IDs of all containers with this label ("name=value"), also of those
+// that do not run.
+func (c *Client) Containers(ctx context.Context, label string) ([]string, error) {
+	if c.socket != nil {
+		filters, err := json.Marshal(map[string][]string{"label": {label}})
+		var found []struct{ ID string }
+		if err == nil {
+			err = c.socket.get(ctx, "/containers/json?all=1&filters="+url.QueryEscape(string(filters)), &found)
+		}
+		if err == nil {
+			ids := make([]string, 0, len(found))
+			for _, f := range found {
+				ids = append(ids, f.ID)
+			}
+			return ids, nil
+		}
+	}
+	out, err := c.ask(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label)
+	return strings.Fields(string(out)), err
+}
+
+// Processes returns what ps says of a container's processes in these columns, one row for
+// each. It looks from outside, so the image needs no ps.
+func (c *Client) Processes(ctx context.Context, id string, columns ...string) ([][]string, error) {
+	format := strings.Join(columns, ",")
+	if c.socket != nil {
+		var top struct{ Processes [][]string }
+		err := c.socket.get(ctx, "/containers/"+id+"/top?ps_args="+url.QueryEscape("-eo "+format), &top)
+		if err == nil {
+			return top.Processes, nil
+		}
+	}
+	out, err := c.ask(ctx, "top", id, "-eo", format)
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]string
+	for i, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		if fields := strings.Fields(line); i > 0 && len(fields) >= len(columns) {
+			rows = append(rows, fields)
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// defaultSocket is where the docker command looks for an engine when it is told nothing.
+const defaultSocket = "/var/run/docker.sock"
+
+// errNotFound is returned for what the engine does not have.
+var errNotFound = errors.New("not found")
+
+// socket is a way to ask the engine without starting the docker command, which takes ten
+// milliseconds for each question. It is taken only for reading, and only where the docker
+// command would speak to a Unix socket of this machine, too; whatever goes wrong on it, the
+// command is asked instead and words the error.
+type socket struct{ http http.Client }
+
+// openSocket returns the socket that the docker command would use, or nil where that is no
+// Unix socket, or where nobody can know: a docker command that is a script may do anything.
+func openSocket(docker string, environ []string) *socket {
+	path := endpoint(environ)
+	if path == "" || isScript(docker) {
+		return nil
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode()&os.ModeSocket == 0 {
+		return nil
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}
+	return &socket{http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}}
+}
+
+// endpoint is the path of the engine's socket as the docker command finds it: DOCKER_HOST,
+// else the context of DOCKER_CONTEXT or of the configuration ("docker context use"). "" for
+// everything that is no Unix socket.
+func endpoint(environ []string) string {
+	host := lookup(environ, "DOCKER_HOST")
+	if host == "" {
+		name := contextName(environ)
+		if name == "" || name == "default" {
+			return defaultSocket
+		}
+		host = contextHost(environ, name)
+	}
+	path, ok := strings.CutPrefix(host, "unix://")
+	if !ok || !filepath.IsAbs(path) {
+		return ""
+	}
+	return path
+}
+
+func contextName(environ []string) string {
+	if name := lookup(environ, "DOCKER_CONTEXT"); name != "" {
+		return name
+	}
+	var config struct{ CurrentContext string }
+	text, err := os.ReadFile(filepath.Join(userConfig(environ), "config.json"))
+	if err == nil && json.Unmarshal(text, &config) != nil {
+		return "\x00" // no context has this name: the command says what is wrong
+	}
+	return config.CurrentContext
+}
+
+// contextHost reads where a context leads. The folder is named by the digest of the context's
+// name (docker/cli, cli/context/store).
+func contextHost(environ []string, name string) string {
+	sum := sha256.Sum256([]byte(name))
+	var meta struct {
+		Endpoints map[string]struct{ Host string }
+	}
+	text, err := os.ReadFile(filepath.Join(userConfig(environ), "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"))
+	if err != nil || json.Unmarshal(text, &meta) != nil {
+		return ""
+	}
+	return meta.Endpoints["docker"].Host
+}
+
+// isScript reports whether a program begins with "#!", or cannot be looked into.
+func isScript(path string) bool {
+	f, err := os.Open(path) //nolint:gosec // the docker command
+	if err != nil {
+		return true
+	}
+	defer f.Close() //nolint:errcheck // only read
+	var start [2]byte
+	_, err = io.ReadFull(f, start[:])
+	return err != nil || string(start[:]) == "#!"
+}
+
+// get asks for a path of the Engine API, without a version: what is read here is the same in
+// all of them. errNotFound stands for what is not there.
+func (s *socket) get(ctx context.Context, path string, answer any) error {
+	limited, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(limited, http.MethodGet, "http://engine"+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := s.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	switch response.StatusCode {
+	case http.StatusOK:
+		return json.NewDecoder(response.Body).Decode(answer)
+	case http.StatusNotFound:
+		return errNotFound
+	}
+	return fmt.Errorf("the engine answered %s", response.Status)
+}

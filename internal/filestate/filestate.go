@@ -1,0 +1,51 @@
+// Package filestate tells without reading a file whether it is still the same.
+package filestate
+
+import (
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// settledAfter is how long a file must have been left alone before its times are believed: a
+// second change within the clock's granularity, which is two seconds on FAT, leaves no trace.
+const settledAfter = 2 * time.Second
+
+// State is what changes when a file does.
+type State struct {
+	// Size is in bytes.
+	Size int64 `json:"size"`
+	// Modified and Changed are mtime and ctime in nanoseconds since 1970. The file system
+	// sets ctime by itself, so a change that puts size and mtime back is seen, too
+	// (inode(7)); it is 0 where it is not known, which is everywhere but on Linux.
+	Modified int64 `json:"modified"`
+	Changed  int64 `json:"changed"`
+	// Inode is the file's number; 0 where it is not known.
+	Inode uint64 `json:"inode"`
+	// Mode has the type and the permission bits.
+	Mode fs.FileMode `json:"mode"`
+}
+
+// Of returns a file's state.
+func Of(info fs.FileInfo) State {
+	changed, inode := identity(info)
+	return State{Size: info.Size(), Modified: info.ModTime().UnixNano(), Changed: changed, Inode: inode, Mode: info.Mode()}
+}
+
+// LooksSame reports whether size, mtime and mode are the same, which is all that many tools
+// look at, among them BuildKit's transfer of build contexts.
+func (s State) LooksSame(other State) bool {
+	return s.Size == other.Size && s.Modified == other.Modified && s.Mode == other.Mode && s != State{}
+}
+
+// Settled reports whether the state can be believed at a later look, when the file was read at
+// this time: its times are old enough, and not in the future, as after a clock that jumped.
+func (s State) Settled(at time.Time) bool {
+	last := at.Add(-settledAfter).UnixNano()
+	return s.Modified <= last && s.Changed <= last
+}
+
+// String is the state in one line.
+func (s State) String() string {
+	return fmt.Sprintf("%d %d %d %d %s", s.Size, s.Modified, s.Changed, s.Inode, s.Mode)
+}

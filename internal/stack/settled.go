@@ -1,0 +1,105 @@
+package stack
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/im2-audio/im2/internal/engine"
+)
+
+// Settled are the containers when all of them were up, by ID. As long as it is the same ones
+// that are up, and the project and its images are the same, "compose up" has nothing to do.
+type Settled []string
+
+// Settle returns the containers that are up; nil when not all are.
+func (s Stack) Settle(ctx context.Context) (Settled, error) {
+	all, err := s.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids Settled
+	for _, c := range all {
+		if !c.content() {
+			return nil, nil
+		}
+		ids = append(ids, c.id)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// content reports whether the container runs and its health check, if it has one, says so.
+func (c Container) content() bool {
+	return c.running() && (c.Health == "" || c.Health == "healthy")
+}
+
+// StillSettled reports whether the containers are those of before, none more and none less, all
+// up and made from the images that have their names now. It returns them as Look does.
+func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, bool, error) {
+	all, err := s.Containers(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	var names []string
+	var ids Settled
+	for _, c := range all {
+		if !c.content() {
+			return nil, false, nil
+		}
+		ids, names = append(ids, c.id), append(names, c.Image)
+	}
+	slices.Sort(ids)
+	if len(ids) == 0 || !slices.Equal(ids, before) {
+		return nil, false, nil
+	}
+	if same, err := s.fromCurrentImages(ctx, all, names); err != nil || !same {
+		return nil, false, err
+	}
+	return all, true, s.lookAtUsers(ctx, all)
+}
+
+// fromCurrentImages reports whether each container's image is the one that has its name now.
+func (s Stack) fromCurrentImages(ctx context.Context, all []Container, names []string) (bool, error) {
+	slices.Sort(names)
+	var images []struct {
+		ID string `json:"Id"`
+	}
+	if err := s.Client.Describe(ctx, engine.Image, slices.Compact(names), &images); err != nil {
+		return false, err
+	}
+	for _, c := range all {
+		if !slices.ContainsFunc(images, func(i struct {
+			ID string `json:"Id"`
+		},
+		) bool {
+			return i.ID == c.imageID
+		}) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// lookAtUsers puts into each running container who its processes are.
+func (s Stack) lookAtUsers(ctx context.Context, all []Container) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for i := range all {
+		if !all[i].running() {
+			continue
+		}
+		g.Go(func() error {
+			users, err := s.users(ctx, all[i])
+			if err != nil {
+				s.UI.Note("%v", err)
+			}
+			// Never what the image asks for in place of what could not be seen: this is read
+			// as a proof.
+			all[i].User = users
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
+}

@@ -1,0 +1,123 @@
+package target
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2/maybe"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/filestate"
+	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/stack"
+)
+
+// settled is what "mage up" left behind. When nothing of it has changed, the next one has
+// nothing to do, and need not ask Compose to find that out.
+type settled struct {
+	// Config is a digest of the project as Compose resolves it, and of the flags.
+	Config string `json:"config"`
+	// Folders maps the data folders to owner and mode.
+	Folders map[string]string `json:"folders"`
+	// Containers are those that run.
+	Containers stack.Settled `json:"containers"`
+}
+
+// stillUp reports whether the pipeline is up as the last "mage up" left it and nothing is
+// stale; then it prints how it is. Any doubt, and any error, means no: the long way says what
+// is wrong.
+func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Client, o stack.UpOptions) bool {
+	before, ok := t.readSettled(p)
+	if !ok || before.Config == "" || before.Config != configOf(p, o) || !maps.Equal(before.Folders, foldersOf(p)) || t.modelChanged(p) {
+		return false
+	}
+	s := stack.Stack{Project: p, Client: c, UI: t.UI}
+	var plan image.Plan
+	var all []stack.Container
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		var err error
+		plan, err = t.builder(p, c).Plan(ctx)
+		return err
+	})
+	g.Go(func() error {
+		var err error
+		all, ok, err = s.StillSettled(ctx, before.Containers)
+		return err
+	})
+	if err := g.Wait(); err != nil || !ok || len(plan.Stale()) > 0 {
+		return false
+	}
+	s.Print(all, nil)
+	return true
+}
+
+// settle remembers that the pipeline is up. It is a convenience: where it cannot be remembered,
+// the next "mage up" goes the long way.
+func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client, o stack.UpOptions) {
+	path := t.settledPath(p)
+	if path == "" {
+		return
+	}
+	containers, err := stack.Stack{Project: p, Client: c, UI: t.UI}.Settle(ctx)
+	if err != nil || len(containers) == 0 {
+		_ = os.Remove(path)
+		return
+	}
+	text, err := json.Marshal(settled{configOf(p, o), foldersOf(p), containers})
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		_ = maybe.WriteFile(path, text, 0o600)
+	}
+}
+
+func (t Target) readSettled(p *project.Project) (before settled, ok bool) {
+	text, err := os.ReadFile(t.settledPath(p))
+	return before, err == nil && json.Unmarshal(text, &before) == nil
+}
+
+// settledPath is the file that remembers; "" where there is no place for one.
+func (t Target) settledPath(p *project.Project) string { return t.remembered(p, "up.json") }
+
+// remembered is a file or folder of the user's own with what is known of the project; "" where
+// there is no place for one.
+func (t Target) remembered(p *project.Project, name string) string {
+	return t.builder(p, nil).Remembered(name)
+}
+
+// configOf is a digest of all that decides what Compose would do; "" where files that are not
+// read here have a part in it.
+func configOf(p *project.Project, o stack.UpOptions) string {
+	if len(p.Compose.Secrets) > 0 || len(p.Compose.Configs) > 0 {
+		return ""
+	}
+	text, err := json.Marshal(struct {
+		Compose any
+		Options stack.UpOptions
+	}{p.Compose, o})
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text))
+}
+
+// foldersOf maps the data folders to their owner and mode, as they are.
+func foldersOf(p *project.Project) map[string]string {
+	folders := make(map[string]string, len(p.Folders))
+	for _, path := range p.Folders {
+		folders[path] = "missing"
+		if info, err := os.Lstat(path); err == nil {
+			folders[path] = filestate.Owner(info) + " " + info.Mode().String()
+		}
+	}
+	return folders
+}
