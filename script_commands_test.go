@@ -37,6 +37,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"nolayer":  cmdNoLayer,
 		"bundle":   cmdBundle,
 		"registry": cmdRegistry,
+		"relay":    cmdRelay,
 		"compose":  cmdCompose,
 	}
 }

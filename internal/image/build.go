@@ -107,6 +107,7 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	}
 	plan.force(o.Force)
 	tell(plan)
+	b.record(plan)
 	if len(plan.Stale()) == 0 {
 		return plan, nil
 	}
@@ -115,6 +116,16 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	}
 	b.UI.Note("built %d of %d modules in %s", plan.built(), len(services), time.Since(start).Round(100*time.Millisecond))
 	return plan, nil
+}
+
+// record makes up for records that are missing, as where the image came from elsewhere: the
+// next change then has a name.
+func (b Builder) record(plan Plan) {
+	for _, m := range plan.Modules {
+		if !m.Stale && !m.recorded {
+			_ = b.records().Save(m.inputs, *m.BuiltAt) // only a reason's wording is at stake
+		}
+	}
 }
 
 // choose resolves module names: a service's, or the folder of its build context.

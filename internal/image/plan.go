@@ -34,7 +34,8 @@ type Module struct {
 	// Digest is that of the inputs, as in the image's label.
 	Digest string `json:"digest,omitempty"`
 
-	inputs inputs.Inputs
+	inputs   inputs.Inputs
+	recorded bool // a record says what the image was built from
 }
 
 // Text is the state in a few words: "stale: Dockerfile changed".
@@ -316,7 +317,7 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 		if !known {
 			at = image.Created
 		}
-		m.BuiltAt = &at
+		m.BuiltAt, m.recorded = &at, known
 		m.Reasons = append(m.Reasons, p.differences(m, *image)...)
 	} else {
 		m.Reasons = append(m.Reasons, "there is no image yet")
@@ -335,6 +336,9 @@ func (p *planner) differences(m Module, image local) []string {
 		why = append(why, "its image was not built by mage build")
 	default:
 		why = append(why, p.records().Why(label, m.inputs)...)
+	}
+	if len(why) > 0 {
+		return why // which explains what else is different
 	}
 	if has := image.Os + "/" + image.Architecture; !strings.HasPrefix(m.inputs.Platform+"/", has+"/") && !strings.Contains(m.inputs.Platform, ",") {
 		why = append(why, fmt.Sprintf("its image is for %s, not %s", has, m.inputs.Platform))
