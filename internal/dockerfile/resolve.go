@@ -327,3 +327,13 @@ func (r *resolver) at(where []parser.Range, err error) error {
 	line := Line(where)
 	return &SyntaxError{Path: r.Path, Line: line, Column: r.column(line), Err: err}
 }
+
+// Expand expands the variables of a word outside of any instruction; a word that cannot be
+// expanded comes to nothing.
+func (f *File) Expand(word string, env map[string]string) string {
+	result, err := shell.NewLex(f.Escape).ProcessWordWithMatches(word, &scope{own: env})
+	if err != nil {
+		return ""
+	}
+	return result.Result
+}
