@@ -36,11 +36,21 @@ func Save(path string, text []byte) (backup string, err error) {
 	if backup, err = keep(path, before, info); err != nil {
 		return "", err
 	}
+	return backup, Replace(path, text)
+}
+
+// Replace writes a file that is there whole, with the mode and owner it had, and keeps
+// nothing of what was in it.
+func Replace(path string, text []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
 	if err := write(path, text, info.Mode().Perm()); err != nil {
-		return backup, err
+		return err
 	}
 	giveLike(path, info)
-	return backup, nil
+	return nil
 }
 
 func write(path string, text []byte, mode fs.FileMode) error {
