@@ -63,21 +63,29 @@ func (r rooted) edits() []edit.Edit {
 	head := r.head()
 	tail := r.tail()
 	user, replaced := r.replaceable()
-	if !r.startsAsRoot() { // the user can only be created where the stage is root again
+	if len(head) < 3 || !r.startsAsRoot() { // the user can only be created where the stage is root again
 		head, tail = nil, append(head, tail...)
 	}
 	var edits []edit.Edit
 	if len(head) > 0 {
-		edits = append(edits, d.src.insert(first, append([]string{""}, head...)...))
+		edits = append(edits, d.src.insert(first, d.apart(first, head)...))
 	}
 	if replaced {
 		return append(edits, d.src.replace(user[0], user[1], append(tail, userLine)...))
 	}
-	lines := append([]string{""}, append(tail, "# "+userReason, userLine)...)
-	if end <= len(d.src.lines) && strings.TrimSpace(d.src.line(end)) != "" {
+	return append(edits, d.src.insert(end, d.apart(end, append(tail, "# "+userReason, userLine))...))
+}
+
+// apart puts an empty line before and behind lines that come before a line, unless there
+// is one already.
+func (d *dockerfileSubject) apart(before int, lines []string) []string {
+	if strings.TrimSpace(d.src.line(before-1)) != "" {
+		lines = append([]string{""}, lines...)
+	}
+	if before <= len(d.src.lines) && strings.TrimSpace(d.src.line(before)) != "" {
 		lines = append(lines, "")
 	}
-	return append(edits, d.src.insert(end, lines...))
+	return lines
 }
 
 const (
@@ -272,7 +280,7 @@ func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 }
 
 // withDefault gives an argument a default: its ARG where it has one, otherwise a new one
-// before a line.
+// at the stage's beginning, or before a line that comes earlier.
 func (d *dockerfileSubject) withDefault(name string, before int) edit.Edit {
 	for _, c := range d.commands() {
 		arg, ok := c.(*instructions.ArgCommand)
@@ -287,6 +295,9 @@ func (d *dockerfileSubject) withDefault(name string, before int) edit.Edit {
 			}
 			return edit.Edit{Start: end, End: end, New: "=" + appID}
 		}
+	}
+	if first := lastLineOf(d.target().Location) + 1; first < before {
+		before = first // what comes before USER may want it, too
 	}
 	return d.src.insert(before, "ARG "+name+"="+appID)
 }

@@ -52,6 +52,7 @@ func (a *auditor) unreadable(s *subject, d *dockerfileSubject) {
 	var syntax *dockerfile.SyntaxError
 	if d.file != nil || otherFrontend {
 		grade = Warning // it stops the build: nothing of it can run as root
+		a.emptyArgs(s)
 	}
 	if !errors.As(d.err, &syntax) {
 		a.found("D00", grade, s, d.whole(), "%v", d.err)

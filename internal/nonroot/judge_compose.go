@@ -2,6 +2,7 @@ package nonroot
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -142,6 +143,22 @@ func (a *auditor) emptyArg(s *subject, d *dockerfileSubject, name string, at com
 	}
 	f := a.found("C03", grade, s, here(at), "the argument %s of %s is empty where %s is%s", name, s.name, names(empty), bashHint(empty))
 	a.fixVariables(f, at, empty)
+}
+
+// emptyArgs reports the build arguments that are empty, where that may be why a build stops.
+func (a *auditor) emptyArgs(s *subject) {
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Build.Args)) {
+		at, raw, ok := a.rawArg(s, name)
+		if given := s.cfg.Build.Args[name]; !ok || given != nil && *given != "" {
+			continue
+		}
+		if empty := emptyable(raw); len(empty) > 0 {
+			f := a.found("C03", Warning, s, here(at), "the argument %s of %s is empty, since %s is%s", name, s.name, names(empty), bashHint(empty))
+			if name == userArg || name == groupArg {
+				a.fixVariables(f, at, empty)
+			}
+		}
+	}
 }
 
 // rawArg finds a build argument as it is written.

@@ -108,10 +108,11 @@ func (a *auditor) home(s *subject, d *dockerfileSubject) {
 	if !a.own() || d.UserFrom == nil || len(d.accounts) == 0 || d.Env["HOME"] != "" {
 		return
 	}
-	if id := identify(d.User, d.accounts); id.root() || id.name != "" {
+	id := identify(d.User, d.accounts)
+	if id.root() || id.name != "" {
 		return
 	}
 	line := dockerfile.Line(d.UserFrom.Location())
-	f := a.found("D09", Off, s, d.spot(line, d.column(line)), "HOME is not set, and Docker may find another user of UID %s", d.expand(strings.SplitN(d.UserFrom.User, ":", 2)[0]))
+	f := a.found("D09", Off, s, d.spot(line, d.column(line)), "HOME is not set, and Docker may find another user of UID %s", id.uid)
 	a.fixHome(f, d)
 }

@@ -1,0 +1,7 @@
+package nonroot
+
+// What the template must have.
+const (
+	ShadowBlock = shadowBlock
+	UserLine    = userLine
+)
