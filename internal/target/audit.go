@@ -64,7 +64,7 @@ func (t Target) Audit(ctx context.Context, o Audit) error {
 		return err
 	}
 	if n := len(found.AtLeast(least)); n > 0 {
-		return exit.Errorf(exit.Failed, "the audit of %s: %s", in.Project.Root, report.Summary(found))
+		return exit.Errorf(exit.Failed, "auditing %s: %s of severity %s or worse", in.Project.Root, report.Findings(n), least)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ func Text(r nonroot.Report) string {
 			source(&b, f)
 		}
 		switch {
+		case f.Fixable && f.Severity == nonroot.Note:
+			b.WriteString("      = mended by: mage audit -fix -threshold=note\n")
 		case f.Fixable:
 			b.WriteString("      = mended by: mage audit -fix\n")
 		case f.Hint != "":
@@ -37,7 +39,7 @@ func Summary(r nonroot.Report) string {
 	text := fmt.Sprintf("%s, %s and %s in %s%s", count(r.Count(nonroot.Error), "error"), count(r.Count(nonroot.Warning), "warning"),
 		count(r.Count(nonroot.Note), "note"), count(r.Services, "service"), suppressed(r))
 	fixable := 0
-	for _, f := range r.Findings {
+	for _, f := range r.AtLeast(nonroot.Warning) {
 		if f.Fixable {
 			fixable++
 		}
@@ -46,6 +48,14 @@ func Summary(r nonroot.Report) string {
 		text += fmt.Sprintf("; \"mage audit -fix\" mends %d", fixable)
 	}
 	return text
+}
+
+// Findings is "1 finding is" or "N findings are".
+func Findings(n int) string {
+	if n == 1 {
+		return "1 finding is"
+	}
+	return fmt.Sprintf("%d findings are", n)
 }
 
 func suppressed(r nonroot.Report) string {
