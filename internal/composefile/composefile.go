@@ -23,6 +23,8 @@ const (
 	maxNodes = 500_000
 	// maxHops is how many aliases, merges, extends and includes are followed in a row.
 	maxHops = 64
+	// largeMapping is from how many nodes on a mapping's keys are kept in a map.
+	largeMapping = 64
 )
 
 // ErrTooLarge is returned for aliases of aliases that come to more than anybody writes.
@@ -37,7 +39,8 @@ type File struct {
 	// Docs are its documents' top nodes.
 	Docs []*yaml.Node
 
-	lines []int // the offset of each line's start
+	lines   []int // the offset of each line's start
+	indices map[*yaml.Node]map[string]int
 }
 
 // Place is where something stands.
@@ -168,9 +171,11 @@ func size(n *yaml.Node, memo map[*yaml.Node]int) int {
 	return total
 }
 
+var lineNumber = regexp.MustCompile(`line (\d+)`)
+
 // ErrorLine finds the line in an error of the YAML parser; 0 where it names none.
 func ErrorLine(err error) int {
-	m := regexp.MustCompile(`line (\d+)`).FindStringSubmatch(err.Error())
+	m := lineNumber.FindStringSubmatch(err.Error())
 	if m == nil {
 		return 0
 	}

@@ -162,10 +162,8 @@ func child(at Place, key string, hops int) (Place, bool) {
 	if n.Kind != yaml.MappingNode || hops == 0 {
 		return Place{}, false
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if k := n.Content[i]; k.Value == key && k.Tag != "!!merge" {
-			return Place{File: at.File, Key: k, Value: resolve(n.Content[i+1]), Parent: n}, true
-		}
+	if i, ok := at.File.index(n, key); ok {
+		return Place{File: at.File, Key: n.Content[i], Value: resolve(n.Content[i+1]), Parent: n}, true
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Tag != "!!merge" {
@@ -182,6 +180,33 @@ func child(at Place, key string, hops int) (Place, bool) {
 		}
 	}
 	return Place{}, false
+}
+
+// index finds a key in a mapping; large mappings are read once.
+func (f *File) index(n *yaml.Node, key string) (int, bool) {
+	if len(n.Content) < largeMapping {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if k := n.Content[i]; k.Value == key && k.Tag != "!!merge" {
+				return i, true
+			}
+		}
+		return 0, false
+	}
+	known, ok := f.indices[n]
+	if !ok {
+		known = make(map[string]int, len(n.Content)/2)
+		for i := len(n.Content) - 2; i >= 0; i -= 2 { // the first of equal keys stays
+			if k := n.Content[i]; k.Tag != "!!merge" {
+				known[k.Value] = i
+			}
+		}
+		if f.indices == nil {
+			f.indices = make(map[*yaml.Node]map[string]int)
+		}
+		f.indices[n] = known
+	}
+	i, ok := known[key]
+	return i, ok
 }
 
 // resolve follows aliases.

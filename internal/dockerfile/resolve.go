@@ -68,6 +68,9 @@ func (f *File) Resolve(b Build) (*Resolved, error) {
 			b.Target, strings.Join(f.StageNames(), ", "))}
 	}
 	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), names: f.byName(), states: make(map[int]*state)}
+	for _, value := range b.Args {
+		r.longest = max(r.longest, len(value))
+	}
 	if err := r.metaArgs(); err != nil {
 		return nil, err
 	}
@@ -85,6 +88,9 @@ type resolver struct {
 	global *scope
 	names  map[string][]int
 	states map[int]*state
+
+	longest int // of all values so far
+	stored  int // bytes of all values so far
 }
 
 // state is what is known at the end of a stage.
@@ -143,9 +149,17 @@ func platformArgs(platform, target string) map[string]string {
 // expand expands the variables in a word; one that must be set (":?") and is not is an error.
 func (r *resolver) expand(word string, env *scope) (string, error) {
 	if !strings.ContainsAny(word, "$'\"") && !strings.ContainsRune(word, r.Escape) {
+		r.longest = max(r.longest, len(word))
 		return word, nil // nothing in it means anything
 	}
+	if strings.Count(word, "$")*r.longest > maxValues || strings.Count(word, "${") > maxNesting {
+		return "", fmt.Errorf("its variables come to %w", ErrTooLarge) // each doubles the one before it, say
+	}
 	result, err := r.lex.ProcessWordWithMatches(word, env)
+	r.longest = max(r.longest, len(result.Result))
+	if r.stored += len(result.Result); r.stored > 16*maxValues {
+		return "", fmt.Errorf("its variables come to %w", ErrTooLarge)
+	}
 	return result.Result, err
 }
 
@@ -204,6 +218,7 @@ func (r *resolver) inherit(index int, base string) error {
 	s.user, s.knownUser = image.User, known
 	for _, entry := range image.Env {
 		name, value, _ := strings.Cut(entry, "=")
+		r.longest = max(r.longest, len(value))
 		s.env.set(name, value)
 	}
 	return nil
@@ -331,6 +346,13 @@ func (r *resolver) at(where []parser.Range, err error) error {
 // Expand expands the variables of a word outside of any instruction; a word that cannot be
 // expanded comes to nothing.
 func (f *File) Expand(word string, env map[string]string) string {
+	longest := 1
+	for _, value := range env {
+		longest = max(longest, len(value))
+	}
+	if strings.Count(word, "$")*longest > maxValues || strings.Count(word, "${") > maxNesting {
+		return ""
+	}
 	result, err := shell.NewLex(f.Escape).ProcessWordWithMatches(word, &scope{own: env})
 	if err != nil {
 		return ""

@@ -53,6 +53,7 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 	a.settings()
 	report := Report{Services: len(a.names)}
 	report.Findings, report.Suppressed = a.suppress(merge(a.findings))
+	report.Omitted = a.omitted
 	return report, nil
 }
 
@@ -89,6 +90,8 @@ type auditor struct {
 	parsed   map[string]parsed
 	sources  map[string]*source
 	findings []Finding
+	counts   map[[2]string]int // of findings, by rule and file
+	omitted  int
 }
 
 type parsed struct {
@@ -100,7 +103,7 @@ func newAuditor(in Input) (*auditor, error) {
 	a := &auditor{
 		in: in, rules: make(map[string]Rule), env: types.NewMapping(in.Project.Settings.Environ()),
 		subjects: make(map[string]*subject), makers: make(map[string]string), visiting: make(map[string]bool), done: make(map[string]bool),
-		asked: make(map[string]bool), parsed: make(map[string]parsed), sources: make(map[string]*source),
+		asked: make(map[string]bool), parsed: make(map[string]parsed), sources: make(map[string]*source), counts: make(map[[2]string]int),
 	}
 	for _, r := range Rules() {
 		a.rules[r.ID] = r
@@ -222,6 +225,22 @@ func here(p composefile.Place) spot {
 	return s
 }
 
+// Limits on what is said: nobody reads more of the same.
+const (
+	// maxSame is how many findings of one rule there are in one file.
+	maxSame = 500
+	// maxText is how many characters of a message or line are kept.
+	maxText = 300
+)
+
+// short is a text that is not longer than anybody reads.
+func short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
+}
+
 // severity is a rule's in this project.
 func (a *auditor) severity(id string) Severity {
 	if a.own() {
@@ -239,9 +258,13 @@ func (a *auditor) found(id string, grade Severity, s *subject, at spot, format s
 	if grade == Off || len(a.in.Only) > 0 && !slices.Contains(a.in.Only, id) {
 		return &Finding{}
 	}
+	if a.counts[[2]string{id, at.path}]++; a.counts[[2]string{id, at.path}] > maxSame {
+		a.omitted++
+		return &Finding{}
+	}
 	f := Finding{
-		Rule: id, Severity: grade, Message: fmt.Sprintf(format, args...), path: at.path, File: a.shown(at.path),
-		Line: at.line, Column: at.col, EndColumn: at.end, Source: a.source(at.path).line(at.line), blocks: a.rules[id].Blocks,
+		Rule: id, Severity: grade, Message: short(fmt.Sprintf(format, args...)), path: at.path, File: a.shown(at.path),
+		Line: at.line, Column: at.col, EndColumn: at.end, Source: short(a.source(at.path).line(at.line)), blocks: a.rules[id].Blocks,
 	}
 	if s != nil {
 		f.Services = []string{s.name}

@@ -98,6 +98,8 @@ type Report struct {
 	Services int
 	// Suppressed is how many findings a comment with a reason holds back.
 	Suppressed int
+	// Omitted is how many findings were one of too many of the same rule in one file.
+	Omitted int
 }
 
 // Count returns how many findings have a severity.

@@ -206,9 +206,11 @@ func (a *auditor) fixMount(f *Finding, item composefile.Place, v types.ServiceVo
 	a.fixable(f, item.File.Path, edit.Edit{Start: from, End: to, New: text + "bind: { create_host_path: false } }"})
 }
 
+var plainPath = regexp.MustCompile(`^[\w./][\w./-]*$`)
+
 // quoted is a path as YAML takes it inside of braces.
 func quoted(path string) string {
-	if regexp.MustCompile(`^[\w./][\w./-]*$`).MatchString(path) {
+	if plainPath.MatchString(path) {
 		return path
 	}
 	return strconv.Quote(path)

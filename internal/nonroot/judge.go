@@ -217,9 +217,11 @@ func (a *auditor) dropsRoot(s *subject, d *dockerfileSubject) string {
 	return ""
 }
 
+var dropperPattern = regexp.MustCompile(`(?:^|[\s/"';&|(])(gosu|su-exec|setpriv|runuser|s6-setuidgid|setuidgid|chpst|su)(?:["'\s]|$)`)
+
 // dropper finds a tool that becomes another user in a command line or script.
 func dropper(text string) string {
-	m := regexp.MustCompile(`(?:^|[\s/"';&|(])(gosu|su-exec|setpriv|runuser|s6-setuidgid|setuidgid|chpst|su)(?:["'\s]|$)`).FindStringSubmatch(text)
+	m := dropperPattern.FindStringSubmatch(text)
 	if m == nil {
 		return ""
 	}

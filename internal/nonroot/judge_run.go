@@ -76,6 +76,12 @@ func (a *auditor) creates(s *subject, d *dockerfileSubject, c call, at spot, gua
 	}
 }
 
+// The modes of chmod(1) that set the set-user-ID bit, and those that let others write.
+var (
+	setUID = regexp.MustCompile(`^0?[4-7][0-7]{3}$|(?:^|,)(?:[goa]*u[ugoa]*|a)?[+=][rwxX]*s`)
+	forAll = regexp.MustCompile(`^0?[0-7][0-7][2367]$|(?:^|,)[ug]*[oa][ugoa]*[+=][rx]*w`)
+)
+
 // chmod judges modes that give root away, or everything to everybody.
 func (a *auditor) chmod(s *subject, c call, at spot) {
 	var mode string
@@ -89,10 +95,10 @@ func (a *auditor) chmod(s *subject, c call, at spot) {
 			paths = append(paths, word)
 		}
 	}
-	if regexp.MustCompile(`^0?[4-7][0-7]{3}$|^[ugoa,]*[+=][rwxX]*s`).MatchString(mode) && !strings.HasPrefix(mode, "g+") && !strings.HasPrefix(mode, "g=") && !regexp.MustCompile(`^0?5`).MatchString(mode) {
+	if setUID.MatchString(mode) {
 		a.found("D10", Off, s, at, "chmod %s gives its caller the owner's rights", mode)
 	}
-	if !regexp.MustCompile(`^0?[0-7][0-7][2367]$|(?:^|,)[ug]*[oa][ugoa]*[+=][rx]*w`).MatchString(mode) {
+	if !forAll.MatchString(mode) {
 		return
 	}
 	for _, path := range paths {

@@ -98,19 +98,20 @@ func (d *dockerfileSubject) lastLines() map[int]int {
 	return last
 }
 
+var ignorePattern = regexp.MustCompile(`(?:^|\s)(#\s*im2:ignore=([A-Za-z0-9,]*)(?:\s+(.*))?)$`)
+
 // comments finds the suppressions of a file: each is about its own line where something
 // stands before it, otherwise about the next line that is no comment, and in a Dockerfile
 // about the whole instruction that begins there.
 func comments(src *source, last map[int]int) []*suppression {
 	found := []*suppression{}
 	var next []int
-	pattern := regexp.MustCompile(`(?:^|\s)(#\s*im2:ignore=([A-Za-z0-9,]*)(?:\s+(.*))?)$`)
 	for i := range src.lines {
 		line := src.line(i + 1)
 		if !strings.Contains(line, "im2:ignore") {
 			continue
 		}
-		m := pattern.FindStringSubmatchIndex(line)
+		m := ignorePattern.FindStringSubmatchIndex(line)
 		if m == nil {
 			continue
 		}

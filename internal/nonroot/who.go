@@ -87,7 +87,7 @@ type variable struct {
 // variables finds the variables of a word, in the syntax that BuildKit and Compose share.
 func variables(word string) []variable {
 	var found []variable
-	for _, m := range variablePattern().FindAllStringSubmatchIndex(word, -1) {
+	for _, m := range variablePattern.FindAllStringSubmatchIndex(word, -1) {
 		text := word[m[0]:m[1]]
 		if text == "$$" || strings.HasPrefix(text, `\`) {
 			continue
@@ -104,9 +104,7 @@ func variables(word string) []variable {
 	return found
 }
 
-func variablePattern() *regexp.Regexp {
-	return regexp.MustCompile(`\$\$|\\\$|\$([A-Za-z_]\w*)|\$\{([A-Za-z_]\w*)([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}`)
-}
+var variablePattern = regexp.MustCompile(`\$\$|\\\$|\$([A-Za-z_]\w*)|\$\{([A-Za-z_]\w*)([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}`)
 
 // canBeEmpty judges what stands behind the name: only ":?" and a default in ":-" that is
 // itself something keep a variable from being empty ("-" and "?" let an empty one pass).

@@ -3,7 +3,9 @@ package project
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/loader"
@@ -14,6 +16,10 @@ import (
 // such a project, and what is judged of it must not be taken for root or for nothing. It
 // is a number, since most places where it could matter want one.
 const standIn = "64999"
+
+// maxVariables is how many ${...} one value may have: in one another, they take Compose
+// time that grows with the square of their number.
+const maxVariables = 200
 
 // Problem is something that Open would refuse and Examine only reports.
 type Problem struct {
@@ -66,6 +72,9 @@ func (m *standIns) use(o *loader.Options) {
 // substitute expands a template; each variable that must be set and is not is given the
 // stand-in, one after the other.
 func (m *standIns) substitute(text string, lookup template.Mapping) (string, error) {
+	if strings.Count(text, "${") > maxVariables {
+		return "", fmt.Errorf("a value has more than %d variables", maxVariables)
+	}
 	given := make(map[string]bool)
 	for {
 		value, err := template.SubstituteWithOptions(text, func(name string) (string, bool) {

@@ -21,6 +21,7 @@ type Counts struct {
 	Warnings   int `json:"warnings"`
 	Notes      int `json:"notes"`
 	Suppressed int `json:"suppressed"`
+	Omitted    int `json:"omitted"`
 	Services   int `json:"services"`
 }
 
@@ -30,7 +31,7 @@ func NewJSON(project string, r nonroot.Report) JSON {
 		Version: Version, Project: project, Findings: append([]nonroot.Finding{}, r.Findings...),
 		Summary: Counts{
 			Errors: r.Count(nonroot.Error), Warnings: r.Count(nonroot.Warning), Notes: r.Count(nonroot.Note),
-			Suppressed: r.Suppressed, Services: r.Services,
+			Suppressed: r.Suppressed, Omitted: r.Omitted, Services: r.Services,
 		},
 	}
 }

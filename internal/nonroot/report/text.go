@@ -58,11 +58,16 @@ func Findings(n int) string {
 	return fmt.Sprintf("%d findings are", n)
 }
 
+// suppressed tells what is not shown.
 func suppressed(r nonroot.Report) string {
-	if r.Suppressed == 0 {
-		return ""
+	text := ""
+	if r.Suppressed > 0 {
+		text += fmt.Sprintf(" (%d suppressed)", r.Suppressed)
 	}
-	return fmt.Sprintf(" (%d suppressed)", r.Suppressed)
+	if r.Omitted > 0 {
+		text += fmt.Sprintf(" (and %d more of the same)", r.Omitted)
+	}
+	return text
 }
 
 func count(n int, what string) string {
