@@ -272,7 +272,7 @@ func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 			return
 		}
 		edits = append(edits, edit.Edit{Start: from + at, End: from + at + len(v.text), New: "${" + v.name + ":?" + v.name + " is empty}"})
-		if given, ok := s.cfg.Build.Args[v.name]; d.Env[v.name] == "" && !(ok && given != nil && *given != "") {
+		if given, ok := s.cfg.Build.Args[v.name]; d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
 			edits = append(edits, d.withDefault(v.name, line))
 		}
 	}

@@ -99,15 +99,15 @@ func (a *auditor) expandBuild(f *Finding, build composefile.Place, missing []str
 		return
 	}
 	indent := nl + strings.Repeat(" ", build.Key.Column-1)
-	text := indent + "  context: " + context + indent + "  args:"
+	lines := []string{"", "  context: " + context, "  args:"}
 	for _, name := range missing {
-		text += indent + "    " + name + ": " + values[name]
+		lines = append(lines, "    "+name+": "+values[name])
 	}
 	colon := from
 	for colon > 0 && build.File.Text[colon-1] == ' ' {
 		colon--
 	}
-	a.fixable(f, build.File.Path, edit.Edit{Start: colon, End: to, New: text})
+	a.fixable(f, build.File.Path, edit.Edit{Start: colon, End: to, New: strings.Join(lines, indent)})
 }
 
 // fixService adds an item to a list of a service, or the list. Only where the service is
@@ -145,13 +145,11 @@ func (a *auditor) insert(f *Finding, at composefile.Place, flow string, block ..
 	if !ok {
 		return
 	}
-	indent, text := strings.Repeat(" ", column-1), ""
-	for _, l := range block {
-		text += indent + l + at.File.Newline()
-	}
+	indent, nl := strings.Repeat(" ", column-1), at.File.Newline()
+	text := indent + strings.Join(block, nl+indent) + nl
 	start := at.File.LineStart(line)
 	if start == len(at.File.Text) && start > 0 && at.File.Text[start-1] != '\n' {
-		text = at.File.Newline() + strings.TrimSuffix(text, at.File.Newline())
+		text = nl + strings.TrimSuffix(text, nl)
 	}
 	a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: text})
 }

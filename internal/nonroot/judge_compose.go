@@ -1,7 +1,6 @@
 package nonroot
 
 import (
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -25,7 +24,7 @@ func (a *auditor) place(s *subject, keys ...string) composefile.Place {
 // appUser is who the services of a project of ours run as.
 func (a *auditor) appUser() identity {
 	settings := a.in.Project.Settings
-	return identity{uid: fmt.Sprint(settings.UID), gid: fmt.Sprint(settings.GID)}
+	return identity{uid: strconv.FormatUint(uint64(settings.UID), 10), gid: strconv.FormatUint(uint64(settings.GID), 10)}
 }
 
 // composeUser judges "user:".

@@ -39,11 +39,11 @@ func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 	if len(open) == 0 {
 		return
 	}
-	at, f := spot{path: path}, (*Finding)(nil)
+	at := spot{path: path}
 	if exists {
 		at.line, at.col, at.end = 1, 1, 1
 	}
-	f = a.found("R01", Off, s, at, "the build of %s copies its whole context, and with it %s", s.name, strings.Join(open, ", "))
+	f := a.found("R01", Off, s, at, "the build of %s copies its whole context, and with it %s", s.name, strings.Join(open, ", "))
 	src := newSource(path, text)
 	last := len(src.lines)
 	if len(text) > 0 && text[len(text)-1] != '\n' {

@@ -19,40 +19,40 @@ const own = "x-im2: {data: ./data}\n"
 const goodEnv = "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n"
 
 // write makes the files in a new folder and returns it.
-func write(t testing.TB, files map[string]string) string {
-	t.Helper()
-	root, err := filepath.EvalSymlinks(t.TempDir())
+func write(tb testing.TB, files map[string]string) string {
+	tb.Helper()
+	root, err := filepath.EvalSymlinks(tb.TempDir())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for name, text := range files {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return root
 }
 
 // input opens a project to be judged.
-func input(t testing.TB, root string, environ ...string) nonroot.Input {
-	t.Helper()
-	p, problems, err := project.Examine(t.Context(), root, environ)
+func input(tb testing.TB, root string, environ ...string) nonroot.Input {
+	tb.Helper()
+	p, problems, err := project.Examine(tb.Context(), root, environ)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return nonroot.Input{Project: p, Problems: problems}
 }
 
 // audit judges files.
-func audit(t testing.TB, files map[string]string, environ ...string) nonroot.Report {
-	t.Helper()
-	report, err := nonroot.Audit(t.Context(), input(t, write(t, files), environ...))
+func audit(tb testing.TB, files map[string]string, environ ...string) nonroot.Report {
+	tb.Helper()
+	report, err := nonroot.Audit(tb.Context(), input(tb, write(tb, files), environ...))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return report
 }

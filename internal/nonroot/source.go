@@ -2,6 +2,7 @@ package nonroot
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -69,10 +70,8 @@ func (s *source) newline() string {
 
 // insert puts whole lines before a line.
 func (s *source) insert(line int, lines ...string) edit.Edit {
-	text, nl := "", s.newline()
-	for _, l := range lines {
-		text += l + nl
-	}
+	nl := s.newline()
+	text := strings.Join(lines, nl) + nl
 	at := s.start(line)
 	if at == len(s.text) && at > 0 && s.text[at-1] != '\n' {
 		text = nl + text[:len(text)-len(nl)]

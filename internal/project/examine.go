@@ -115,11 +115,8 @@ func (s *Settings) idProblems(required bool) []Problem {
 		}
 		*id = value
 	}
-	slices.SortFunc(all, func(a, b Problem) int { // the user's first
-		if a.Setting.Name == s.UIDName {
-			return -1
-		}
-		return 1
-	})
+	if len(all) == 2 && all[0].Setting.Name == s.GIDName {
+		slices.Reverse(all) // the user's first
+	}
 	return all
 }
