@@ -63,7 +63,7 @@ func (a *auditor) fixArgs(f *Finding, s *subject, missing []string) {
 		return
 	}
 	args, ok := a.set.Find(s.name, "build", "args")
-	if !ok || args.Value.Kind == yaml.ScalarNode {
+	if !ok {
 		var flow, block []string
 		for _, name := range missing {
 			flow = append(flow, fmt.Sprintf("%s: %q", name, values[name]))
@@ -117,7 +117,7 @@ func (a *auditor) fixService(f *Finding, s *subject, key, item string) {
 		f.Hint = "once it does not start as root, add " + key + ": [" + item + "]"
 		return
 	}
-	if list, ok := a.set.Find(s.name, key); ok && list.Value.Kind == yaml.SequenceNode && len(list.Value.Content) > 0 {
+	if list, ok := a.set.Find(s.name, key); ok {
 		a.insert(f, list, item, "- "+item)
 		return
 	}
@@ -128,7 +128,11 @@ func (a *auditor) fixService(f *Finding, s *subject, key, item string) {
 // braces, block its lines otherwise. Where no safe place is found there is no fix.
 func (a *auditor) insert(f *Finding, at composefile.Place, flow string, block ...string) {
 	n := at.Value
-	if n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+	if n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode {
+		return // "key:" without a value: where its first entry goes is a person's choice
+	}
+	if len(n.Content) == 0 {
+		a.fillEmpty(f, at, flow)
 		return
 	}
 	first := n.Content[0]
@@ -152,6 +156,14 @@ func (a *auditor) insert(f *Finding, at composefile.Place, flow string, block ..
 		text = nl + strings.TrimSuffix(text, nl)
 	}
 	a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: text})
+}
+
+// fillEmpty writes the first entry between the braces or brackets of an empty value.
+func (a *auditor) fillEmpty(f *Finding, at composefile.Place, flow string) {
+	start := at.File.Offset(at.Value.Line, at.Value.Column) + 1
+	if before := at.File.Text[:min(start, len(at.File.Text))]; strings.HasSuffix(string(before), "{") || strings.HasSuffix(string(before), "[") {
+		a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: flow})
+	}
 }
 
 // entryLine is the line before which a new entry of a block can stand: behind the first

@@ -24,15 +24,15 @@ func FuzzDockerfile(f *testing.F) {
 			f.Add([]byte(r.Right))
 		}
 	}
+	root := write(f, map[string]string{
+		"docker-compose.yml": own + "services: {web: {build: {context: ., args: {USER_ID: 5}}, volumes: [\"./data:/data\"]}}\n",
+		".env":               goodEnv,
+	})
+	in := input(f, root) // once: the Compose file is always the same
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if len(text) > maxFuzz {
-			return
+		if len(text) <= maxFuzz {
+			fuzz(t, nonroot.WithFile(in, filepath.Join(root, "Dockerfile"), string(text)))
 		}
-		fuzz(t, map[string]string{
-			"Dockerfile":         string(text),
-			"docker-compose.yml": own + "services: {web: {build: {context: ., args: {USER_ID: 5}}, volumes: [\"./data:/data\"]}}\n",
-			".env":               goodEnv,
-		})
 	})
 }
 
@@ -49,11 +49,17 @@ func FuzzCompose(f *testing.F) {
 		if len(text) > maxFuzz {
 			return
 		}
-		fuzz(t, map[string]string{
+		root := write(t, map[string]string{
 			"Dockerfile":         "FROM debian:trixie-slim\nARG USER_ID\nUSER $USER_ID\n",
 			"docker-compose.yml": string(text),
 			".env":               goodEnv,
 		})
+		p, problems, err := project.Examine(t.Context(), root, nil)
+		if err != nil {
+			unusable(t, err)
+			return
+		}
+		fuzz(t, nonroot.Input{Project: p, Problems: problems})
 	})
 }
 
@@ -73,15 +79,8 @@ func seed(f *testing.F, kind string) {
 	}
 }
 
-func fuzz(t *testing.T, files map[string]string) {
+func fuzz(t *testing.T, in nonroot.Input) {
 	t.Helper()
-	root := write(t, files)
-	p, problems, err := project.Examine(t.Context(), root, nil)
-	if err != nil {
-		unusable(t, err)
-		return
-	}
-	in := nonroot.Input{Project: p, Problems: problems}
 	if _, err := nonroot.Audit(t.Context(), in); err != nil {
 		unusable(t, err)
 		return

@@ -191,7 +191,7 @@ func (a *auditor) privileges(s *subject) {
 		{"pid", s.cfg.Pid}, {"ipc", s.cfg.Ipc}, {"network_mode", s.cfg.NetworkMode}, {"userns_mode", s.cfg.UserNSMode}, {"uts", s.cfg.Uts},
 	} {
 		if namespace.value == "host" {
-			report(namespace.key, "shares the host's: %s is host", namespace.key)
+			report(namespace.key, "shares a namespace with the host: %s is host", namespace.key)
 		}
 	}
 	if s.cfg.UseAPISocket {

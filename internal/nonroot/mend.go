@@ -1,6 +1,7 @@
 package nonroot
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -24,7 +25,9 @@ type Changed struct {
 // Mend works out the files in which every finding of a severity or worse that has a safe
 // fix is gone. It writes nothing.
 func Mend(ctx context.Context, in Input, least Severity) ([]Changed, error) {
+	given := in.files
 	in.files, in.adopted = make(map[string][]byte), make(map[string]bool)
+	maps.Copy(in.files, given)
 	for range maxPasses {
 		done, err := mendDockerfiles(ctx, in, least)
 		if err != nil {
@@ -39,7 +42,13 @@ func Mend(ctx context.Context, in Input, least Severity) ([]Changed, error) {
 	}
 	var all []Changed
 	for _, path := range slices.Sorted(maps.Keys(in.files)) {
-		before, _ := readLimited(path) // nil where it is new
+		before, ok := given[path]
+		if !ok {
+			before, _ = readLimited(path) // nil where it is new
+		}
+		if bytes.Equal(before, in.files[path]) {
+			continue
+		}
 		all = append(all, Changed{Path: path, Name: in.Project.Rel(path), Before: before, After: in.files[path]})
 	}
 	return all, nil

@@ -210,3 +210,15 @@ func TestEveryRuleHasBothExamples(t *testing.T) {
 		})
 	}
 }
+
+// TestMoreOfTheSame: nobody reads thousands of equal findings, and they cost memory.
+func TestMoreOfTheSame(t *testing.T) {
+	t.Parallel()
+	r := audit(t, map[string]string{
+		"docker-compose.yml": "services: {web: {build: .}}\n",
+		"Dockerfile":         "FROM debian:trixie-slim\n" + strings.Repeat("RUN chmod 777 /x\n", 2_000) + "USER 1:1\n",
+	})
+	if got := strings.Count(show(r, "D12"), "D12"); got != 500 || r.Omitted != 1_500 {
+		t.Errorf("%d findings and %d omitted", got, r.Omitted)
+	}
+}
