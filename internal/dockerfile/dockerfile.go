@@ -19,6 +19,20 @@ import (
 // Scratch is the name in FROM that stands for no image at all.
 const Scratch = "scratch"
 
+// Limits of what is read: far above what any engine builds (an image has at most 127
+// layers), and low enough for a hostile file to cost no more than an honest one.
+const (
+	// maxInstructions is how many instructions a file may have.
+	maxInstructions = 10_000
+	// maxValues is how many bytes all values of variables may come to, and any one word.
+	maxValues = 1 << 20
+	// maxNesting is how many ${...} a word may have, since they may stand in one another.
+	maxNesting = 1000
+)
+
+// ErrTooLarge is returned for a file beyond these limits.
+var ErrTooLarge = errors.New("more than any engine would build")
+
 // File is a Dockerfile that could be parsed.
 type File struct {
 	// Path is where it is, for messages.
@@ -75,6 +89,9 @@ func Parse(path string, text []byte) (*File, error) {
 	tree, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
 		return nil, f.syntaxError(err)
+	}
+	if n := len(tree.AST.Children); n > maxInstructions {
+		return nil, &SyntaxError{Path: path, Err: fmt.Errorf("%d instructions: %w", n, ErrTooLarge)}
 	}
 	f.AST, f.Escape = tree.AST, tree.EscapeToken
 	for _, w := range tree.Warnings {
