@@ -24,10 +24,10 @@ type Plan struct {
 func (p *Plan) Add(edits ...Edit) bool {
 	var fresh []Edit
 	for _, e := range edits {
-		if slices.Contains(p.edits, e) {
+		if slices.Contains(p.edits, e) || slices.Contains(fresh, e) {
 			continue
 		}
-		if slices.ContainsFunc(p.edits, e.meets) {
+		if slices.ContainsFunc(p.edits, e.meets) || slices.ContainsFunc(fresh, e.meets) {
 			return false
 		}
 		fresh = append(fresh, e)

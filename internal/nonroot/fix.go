@@ -271,7 +271,9 @@ func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 		if at < 0 {
 			return
 		}
-		edits = append(edits, edit.Edit{Start: from + at, End: from + at + len(v.text), New: "${" + v.name + ":?" + v.name + " is empty}"})
+		end := from + at + len(v.text)
+		edits = append(edits, edit.Edit{Start: from + at, End: end, New: "${" + v.name + ":?" + v.name + " is empty}"})
+		from = end // the next one stands behind it, perhaps in the same words
 		if given, ok := s.cfg.Build.Args[v.name]; d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
 			edits = append(edits, d.withDefault(v.name, line))
 		}

@@ -40,12 +40,14 @@ func (a *auditor) fixVariables(f *Finding, at composefile.Place, empty []variabl
 	if !ok {
 		return
 	}
-	token := string(at.File.Text[from:to])
 	var edits []edit.Edit
 	for _, v := range empty {
-		if i := strings.Index(token, v.text); i >= 0 {
-			edits = append(edits, edit.Edit{Start: from + i, End: from + i + len(v.text), New: "${" + v.name + ":-" + appID + "}"})
+		i := strings.Index(string(at.File.Text[from:to]), v.text)
+		if i < 0 {
+			continue
 		}
+		edits = append(edits, edit.Edit{Start: from + i, End: from + i + len(v.text), New: "${" + v.name + ":-" + appID + "}"})
+		from += i + len(v.text)
 	}
 	a.fixable(f, at.File.Path, edits...)
 }
