@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -206,7 +207,7 @@ func (r *resolver) visit(index int) error {
 // variable is the error of a variable that must be set, or nothing where the stage begins with
 // an image that nobody knows: that one may set it.
 func (r *resolver) variable(s *state, where []parser.Range, err error) error {
-	if !s.knownBase {
+	if !s.knownBase && !errors.Is(err, ErrTooLarge) {
 		return nil
 	}
 	return r.at(where, err)
