@@ -9,9 +9,10 @@ import (
 	"github.com/im2-audio/im2/internal/target"
 )
 
-// New makes a service: modules/NAME from modules/Dockerfile.template, with a small program
-// that is healthy at once, and its entry in the Compose file, of which nothing else changes.
-// All of it is made, or nothing. The flags come behind the name: mage new loudness -dryRun.
+// New makes a service from modules/Dockerfile.template and adds it to the Compose file.
+// modules/NAME gets a small program that is healthy at once; of the Compose file nothing else
+// changes. All of it is made, or nothing. The flags come behind the name:
+// mage new loudness -dryRun. docs/new.md tells more.
 func New(ctx context.Context, name string,
 	user *string, // the name of the user it runs as (default appuser)
 	dryRun *bool, // print what would be written, as a diff; write nothing

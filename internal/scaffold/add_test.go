@@ -101,7 +101,7 @@ func undisguise(text []byte) []byte {
 func example(words []string) *Service {
 	s := &Service{
 		Name: "echo", User: DefaultUser, root: "/p", Folder: "/p/modules/echo",
-		uid: "${APP_USER_ID:-1000}", gid: "${APP_GROUP_ID:-1000}", data: "./data", Mount: "/data",
+		uid: "${APP_USER_ID:-1000}", gid: "${APP_GROUP_ID:-1000}", data: "/p/data", Mount: "/data",
 	}
 	if len(words) > 1 && words[0] == "name" {
 		s.Name = strings.TrimSuffix(words[1], ":")

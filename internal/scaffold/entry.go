@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"bytes"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func (s *Service) entry(root *yaml.Node, before int) *yaml.Node {
 	if _, mounts := value(base, "volumes"); s.data != "" && !mounts {
 		pairs = append(pairs, plain("volumes"), list(0, mapping(
 			plain("type"), plain("bind"),
-			plain("source"), plain(s.data),
+			plain("source"), plain(s.composePath(s.data)),
 			plain("target"), plain(s.Mount),
 			plain("bind"), flow(mapping(plain("create_host_path"), plain("false"))),
 		)))
@@ -42,10 +43,23 @@ func (s *Service) build(ids *yaml.Node) *yaml.Node {
 		args = alias(ids)
 	}
 	return mapping(
-		plain("context"), plain("./"+strings.ReplaceAll(s.Rel(s.Folder), `\`, "/")),
+		plain("context"), plain(s.composePath(s.Folder)),
 		plain("dockerfile"), plain("Dockerfile"),
 		plain("args"), args,
 	)
+}
+
+// composePath is a path as a Compose file names it.
+func (s *Service) composePath(path string) string {
+	rel, err := filepath.Rel(s.root, path)
+	if err != nil {
+		rel = path // on another drive
+	}
+	rel = strings.ReplaceAll(filepath.ToSlash(rel), "$", "$$")
+	if !filepath.IsAbs(rel) && !strings.HasPrefix(rel, "../") {
+		rel = "./" + rel
+	}
+	return rel
 }
 
 // hardening is what our own Compose file says for every service; a test holds the two

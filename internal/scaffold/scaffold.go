@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,7 +77,7 @@ type Service struct {
 	templateFrom string // how the Dockerfile calls the template
 	importPath   string // of the folder that has internal/service
 	goMod        bool   // a go.mod of its own is needed
-	data         string // the data folder, relative to the project
+	data         string // the data folder; "" for none
 	uid, gid     string // how the Compose file refers to the IDs
 
 	replace func(path string, text []byte) error // edit.Replace; tests have others
@@ -137,15 +138,19 @@ func (s *Service) place(p *project.Project, home string) error {
 		}
 	}
 	if p.Data != "" {
-		s.data = "./" + filepath.ToSlash(p.Rel(p.Data))
+		s.data = p.Data
 		s.Mount = mountOf(p)
 	}
 	s.Template, s.templateFrom = filepath.Join(parent, templateFile), "../"+templateFile
 	if _, err := os.Stat(s.Template); errors.Is(err, fs.ErrNotExist) {
 		s.Template, s.templateFrom = filepath.Join(home, modules, templateFile), "IM2's "+templateFile
 	}
-	if _, err := os.Stat(s.Template); err != nil {
-		return exit.Errorf(exit.Unusable, "making service %s: there is no template: %w", s.Name, err)
+	text, err := os.ReadFile(s.Template)
+	if err == nil {
+		_, err = s.dockerfile(string(text))
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "making service %s from the template %s: %w", s.Name, s.Rel(s.Template), err)
 	}
 	return nil
 }
@@ -168,11 +173,14 @@ func sharedFolder(p *project.Project) string {
 	return shared
 }
 
+// plainMount is a mount point that needs no quotes in a Dockerfile.
+var plainMount = regexp.MustCompile(`^/[\w./-]*\w$`)
+
 // mountOf is where the project's services mount the data folder.
 func mountOf(p *project.Project) string {
 	for _, name := range p.Services() {
 		for _, v := range p.Compose.Services[name].Volumes {
-			if v.Type == types.VolumeTypeBind && v.Source == p.Data {
+			if v.Type == types.VolumeTypeBind && v.Source == p.Data && plainMount.MatchString(v.Target) {
 				return v.Target
 			}
 		}
@@ -283,6 +291,12 @@ func (s *Service) confirm(ctx context.Context, r Request, files []string, before
 	if !slices.Equal(got, slices.Compact(want)) {
 		return exit.Errorf(exit.Unusable, "adding service %s to %s: Compose would then see the services %q instead of %q; nothing was made. To add by hand:\n%s",
 			s.Name, s.Rel(s.Compose), got, want, s.paste())
+	}
+	made := after.Compose.Services[s.Name]
+	mounted := s.data == "" || slices.ContainsFunc(made.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Source == s.data })
+	if made.Build == nil || made.Build.Context != s.Folder || !mounted {
+		return exit.Errorf(exit.Unusable, "adding service %s to %s: Compose would not find %s, or not mount the data folder; nothing was made. To add by hand:\n%s",
+			s.Name, s.Rel(s.Compose), s.Rel(s.Folder), s.paste())
 	}
 	return nil
 }

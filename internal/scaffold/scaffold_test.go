@@ -35,6 +35,7 @@ func write(t *testing.T, files map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir = filepath.Join(dir, "project")
 	for name, text := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -182,6 +183,14 @@ func TestKinds(t *testing.T) {
 			"Dockerfile", "# The echo, after IM2's Dockerfile.template.",
 		},
 		{
+			"paths that need care",
+			map[string]string{
+				"compose.yml": "x-im2: {go: '../go', data: 'my data/$d'}\nservices: {a: {image: b, volumes: [{type: bind, source: 'my data/$$d', target: /my data}]}}\n",
+			},
+			nil, "../go/echo", Go, "/pipeline-data", "compose.yml:2",
+			"go.mod", "module example.com/echo\n",
+		},
+		{
 			"Go without a module",
 			map[string]string{"compose.yml": "x-im2: {go: ./svc}\n"},
 			nil, "svc/echo", Go, "/pipeline-data", "compose.yml:4",
@@ -244,7 +253,8 @@ func TestKinds(t *testing.T) {
 				}
 			}
 			s := mustPrepare(t, root, c.environ...)
-			if filepath.ToSlash(s.Rel(s.Folder)) != c.folder || s.Kind != c.kind || s.Mount != c.mount {
+			folder, err := filepath.Rel(root, s.Folder)
+			if err != nil || filepath.ToSlash(folder) != c.folder || s.Kind != c.kind || s.Mount != c.mount {
 				t.Errorf("a %s service in %s with %q, want %s in %s with %q", s.Kind, s.Folder, s.Mount, c.kind, c.folder, c.mount)
 			}
 			file, _, _ := strings.Cut(c.compose, ":")
@@ -317,6 +327,11 @@ func TestRefusalsSayWhatToPaste(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	unchanged(t, before, tree(t, root))
+	root = write(t, map[string]string{"docker-compose.yml": "x-im2: {go: ./svc}\nservices: {}\n", "svc/" + templateFile: "FROM scratch\n"})
+	var coded *exit.Error
+	if _, err := prepare(t, root, "echo"); err == nil || !strings.Contains(err.Error(), "no line") || !errors.As(err, &coded) || coded.Code != exit.Unusable {
+		t.Errorf("a template without a program: %v", err)
+	}
 	if _, err := prepare(t, t.TempDir(), "echo"); err == nil || !strings.Contains(err.Error(), "no docker-compose.yml in ") {
 		t.Errorf("no Compose file: %v", err)
 	}
