@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -46,7 +45,7 @@ func (p *Prover) fly(ctx context.Context, leaver, taker *look, l leg, name strin
 	if err != nil {
 		return []Finding{found(Canary, Fail, by, "it cannot make files in %s: %s", l.left, said(err))}
 	}
-	canary := judgeCanary(p.owner(leaver), look3(l.host, name), leaver.seen.by == ByHost)
+	canary := judgeCanary(p.owner(leaver), p.plumage(l.host, name), leaver.seen.by == ByHost)
 	if by == ByStandIn {
 		canary.By = by
 	}
@@ -118,14 +117,14 @@ type feather struct {
 	err   error
 }
 
-// look3 looks at the three parts of a canary. No link leads out of the folder.
-func look3(host, name string) []feather {
+// plumage looks at the three parts of a canary.
+func (p *Prover) plumage(host, name string) []feather {
 	parts := []feather{
 		{what: "file", right: 0o644},
 		{what: "folder", right: 0o755},
 		{what: "file in the folder", right: 0o644},
 	}
-	root, err := os.OpenRoot(host)
+	root, err := p.open(host)
 	if err != nil {
 		return []feather{{what: "folder", err: err}}
 	}

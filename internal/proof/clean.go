@@ -2,6 +2,8 @@ package proof
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/im2-audio/im2/internal/proof/witness"
 )
@@ -15,7 +17,10 @@ func (p *Prover) clean(ctx context.Context, looks []look) {
 	}
 	cleared := make(map[string]bool)
 	for _, folder := range p.Project.Folders {
-		cleared[folder] = witness.Clear(folder) == nil
+		if rel, err := filepath.Rel(p.Project.Data, folder); err == nil {
+			folder = filepath.Join(p.data, rel)
+			cleared[folder] = p.clear(folder) == nil
+		}
 	}
 	for i := range looks {
 		p.cleanContainer(ctx, &looks[i], cleared)
@@ -33,7 +38,7 @@ func (p *Prover) cleanContainer(ctx context.Context, l *look, cleared map[string
 			continue
 		}
 		// On another machine than the engine's, nothing to clear means nothing.
-		if witness.Clear(m.host) != nil || l.seen.by != ByHost {
+		if p.clear(m.host) != nil || l.seen.by != ByHost {
 			left = append(left, m.inside)
 			continue
 		}
@@ -65,6 +70,31 @@ func (p *Prover) cleanThroughEngine(ctx context.Context, l *look, folders []stri
 	if _, err := p.output(ctx, append(args, folders...)...); err != nil {
 		p.UI.Note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), witness.Prefix)
 	}
+}
+
+// open opens a part of the data folder. No link leads out of that: who works in it could put
+// one there.
+func (p *Prover) open(folder string) (*os.Root, error) {
+	data, err := os.OpenRoot(p.data)
+	if err != nil {
+		return nil, err
+	}
+	defer data.Close() //nolint:errcheck // only read
+	rel, err := filepath.Rel(p.data, folder)
+	if err != nil {
+		return nil, err
+	}
+	return data.OpenRoot(rel)
+}
+
+// clear removes what is ours in a part of the data folder.
+func (p *Prover) clear(folder string) error {
+	root, err := p.open(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // only read
+	return witness.ClearIn(root)
 }
 
 // remove removes containers with what belongs to them, also after an interrupt.

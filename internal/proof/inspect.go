@@ -39,9 +39,11 @@ type inspected struct {
 
 // mounted is one mount of a container.
 type mounted struct {
-	Type        string
-	Name        string
-	Source      string
+	Type   string
+	Name   string
+	Source string
+	// resolved is Source with links followed, as far as this machine has it.
+	resolved    string
 	Destination string
 	RW          bool
 }
@@ -110,8 +112,12 @@ func sockets() []string {
 func engineSocket(mounts []mounted, used []string, device map[string]string) (mounted, bool) {
 	all := append(sockets(), used...)
 	for _, m := range mounts {
-		for _, source := range []string{m.Source, device[m.Name]} {
-			if source == "" || m.Type != "bind" && source != device[m.Name] {
+		sources := []string{device[m.Name]}
+		if m.Type == "bind" {
+			sources = []string{m.Source, m.resolved}
+		}
+		for _, source := range sources {
+			if source == "" {
 				continue
 			}
 			source = canonical(source)

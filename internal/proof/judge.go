@@ -3,7 +3,6 @@ package proof
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/proof/witness"
@@ -68,17 +67,27 @@ func judgeUsers(w want, s seen) Finding {
 			return found(Users, Fail, s.by, "process %s%s %s", p.pid, nameOf(p), detail)
 		}
 	}
-	p := s.processes[0]
-	who := fmt.Sprintf("%s as %s:%s", plural(len(s.processes), "process", "processes"), ids(p.uids), ids(p.gids))
+	who := fmt.Sprintf("%s as %s", plural(len(s.processes), "process", "processes"), usersOf(s.processes))
 	if s.by == ByEngine {
 		return found(Users, OK, s.by, "%s, by the engine's word alone: %s", who, s.only)
 	}
 	for _, p := range s.processes {
-		if w.gid != 0 && (slices.Contains(p.groups, 0) || slices.Contains(p.gids, 0)) {
+		asked := w.uid > 0 && w.gid == 0 // such as a UID that no file of the image knows
+		if !asked && (slices.Contains(p.groups, 0) || slices.Contains(p.gids, 0)) {
 			return found(Users, w.lacking(), s.by, "process %s%s is in group 0, root's", p.pid, nameOf(p))
 		}
 	}
-	return found(Users, OK, s.by, "%s, groups %s", who, ids(p.groups))
+	return found(Users, OK, s.by, "%s, groups %s", who, ids(s.processes[0].groups))
+}
+
+// usersOf names the users of processes, each once.
+func usersOf(all []process) string {
+	var users []string
+	for _, p := range all {
+		users = append(users, ids(p.uids)+":"+ids(p.gids))
+	}
+	slices.Sort(users)
+	return strings.Join(slices.Compact(users), " and ")
 }
 
 // behind puts a text behind another one.
@@ -285,9 +294,9 @@ func judgeDevices(w want, i inspected) Finding {
 
 // judgeExecUser says whom "docker exec" without -u makes: an image that drops root in its
 // entrypoint alone still gives root to everybody who runs something in it, health checks
-// included.
+// included. What was seen and what the engine was told must both be right.
 func judgeExecUser(w want, s seen) Finding {
-	uid, gid, by := w.uid, w.gid, ByConfiguration
+	uid, gid, by := w.toldUID, w.toldGID, ByConfiguration
 	switch {
 	case s.sight != nil:
 		p, err := parseStatus(s.sight.Self, nil, nil)
@@ -297,22 +306,31 @@ func judgeExecUser(w want, s seen) Finding {
 		uid, gid, by = p.uids[1], p.gids[1], ByContainer
 	case s.imageUID != "":
 		uid, gid, by = small64(s.imageUID), -1, ByImageTool
-	case w.strict: // what was asked for is no proof; what the engine was told is
-		if u, g, _ := strings.Cut(s.inspected.Config.User, ":"); u != strconv.FormatInt(w.uid, 10) || g != strconv.FormatInt(w.gid, 10) {
-			return found(ExecUser, Fail, by, "the container's user is %q, asked for was %s", s.inspected.Config.User, w.asked)
-		}
 	}
 	switch {
-	case uid == 0:
+	case uid == 0 || w.toldUID == 0:
 		return found(ExecUser, Fail, by, "root: \"docker exec\" and health checks run as UID 0; end the Dockerfile with USER, or set user:")
+	case !w.is(uid, gid):
+		return found(ExecUser, Fail, by, "%s, asked for was %s", pair(uid, gid), w.asked)
+	case !w.is(w.toldUID, w.toldGID):
+		return found(ExecUser, Fail, ByConfiguration, "the container's user is %q, asked for was %s", s.inspected.Config.User, w.asked)
 	case uid < 0:
 		return found(ExecUser, Warn, "", "not seen: user %q, and %s", s.inspected.Config.User, s.blind)
-	case w.uid > 0 && uid != w.uid, w.uid > 0 && w.gid >= 0 && gid >= 0 && gid != w.gid:
-		return found(ExecUser, Fail, by, "%d:%d, asked for was %s", uid, gid, w.asked)
-	case gid < 0:
-		return found(ExecUser, OK, by, "UID %d", uid)
 	}
-	return found(ExecUser, OK, by, "%d:%d", uid, gid)
+	return found(ExecUser, OK, by, "%s", pair(uid, gid))
+}
+
+// is reports whether IDs are those that were asked for, as far as both are known.
+func (w want) is(uid, gid int64) bool {
+	return w.uid <= 0 || (uid < 0 || uid == w.uid) && (w.gid < 0 || gid < 0 || gid == w.gid)
+}
+
+// pair writes a user and a group; a group that is not known is left out.
+func pair(uid, gid int64) string {
+	if gid < 0 {
+		return fmt.Sprintf("UID %d", uid)
+	}
+	return fmt.Sprintf("%d:%d", uid, gid)
 }
 
 func small64(text string) int64 {

@@ -48,7 +48,7 @@ type look struct {
 func (p *Prover) look(ctx context.Context, c stack.Container) (look, error) {
 	for tries := 1; ; tries++ {
 		if c.ID() == "" {
-			return look{container: c, unsteady: "there is no container; \"mage up\" makes it"}, nil
+			return look{container: c}, nil
 		}
 		l, err := p.lookOnce(ctx, c.ID(), "")
 		l.container = c
@@ -105,7 +105,7 @@ func (p *Prover) lookOnce(ctx context.Context, id, placed string) (look, error) 
 		return l, err
 	}
 	l.seen.inspected, l.seen.probe = before, placed
-	l.mounts = dataMounts(p.Project.Data, before.Mounts)
+	l.mounts = dataMounts(p.data, before.Mounts)
 	switch before.State.Status {
 	case restarting:
 		l.unsteady = fmt.Sprintf("it was restarting, after exit code %d,", before.State.ExitCode)
@@ -147,7 +147,7 @@ func (p *Prover) inspect(ctx context.Context, id string) (inspected, bool, error
 	}
 	for i, m := range all[0].Mounts {
 		if resolved, err := filepath.EvalSymlinks(m.Source); err == nil { // as the engine follows them
-			all[0].Mounts[i].Source = resolved
+			all[0].Mounts[i].resolved = resolved
 		}
 	}
 	return all[0], true, nil
@@ -211,8 +211,11 @@ func (p *Prover) fromHost(id string, rows [][]string) (all []process, uid, gid i
 		if !strings.Contains(texts[1], id) {
 			return nil, nil, nil, "the engine's processes are not in this machine's " + p.Proc
 		}
-		uid, gid = parseMap(texts[2]), parseMap(texts[3])
-		one, err := parseStatus(texts[0], uid.inside, gid.inside)
+		u, g := parseMap(texts[2]), parseMap(texts[3])
+		if uid == nil { // those of the first, which is the container's own
+			uid, gid = u, g
+		}
+		one, err := parseStatus(texts[0], u.inside, g.inside)
 		if err != nil {
 			return nil, nil, nil, err.Error()
 		}
@@ -338,6 +341,8 @@ func (l *look) judge(p *project.Project, around surroundings) {
 		l.service.Asked = l.want.asked
 		add(found(State, OK, ByEngine, "runs, and did all the time"))
 		add(judge(l.want, l.seen, around, l.files)...)
+	case l.container.ID() == "":
+		add(judgeMissing(p, l.container.Service))
 	case l.unsteady != "":
 		add(found(State, Fail, ByEngine, "%s", l.unsteady))
 	case i.State.Status == "exited" && i.State.ExitCode == 0:
@@ -346,4 +351,13 @@ func (l *look) judge(p *project.Project, around surroundings) {
 	default:
 		add(found(State, Fail, ByEngine, "%s, exit code %d: it does not run; \"mage logs -service=%s\" may say why", i.State.Status, i.State.ExitCode, l.container.Service))
 	}
+}
+
+// judgeMissing judges a service that has no container.
+func judgeMissing(p *project.Project, service string) Finding {
+	s := p.Compose.Services[service]
+	if s.Provider != nil || s.GetScale() == 0 {
+		return found(State, Note, ByEngine, "the Compose file asks for no container of it")
+	}
+	return found(State, Fail, ByEngine, "there is no container; \"mage up\" makes it")
 }

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,7 @@ type Prover struct {
 	// UI is told what goes on.
 	UI *term.UI
 
+	data  string // the data folder, links resolved; "" for none
 	run   string // names what this run makes
 	label string // of what runs for this project make in the engine
 }
@@ -81,6 +83,9 @@ const (
 	program = "/im2-verify"
 	// atOnce is how many containers are looked at at once.
 	atOnce = 4
+	// answerWithin is how long one command may take: a container whose data folder hangs
+	// must not hold up the others.
+	answerWithin = 30 * time.Second
 	// cleanWithin is how long removing everything may take after an interrupt: Mage ends a
 	// target after 5 seconds.
 	cleanWithin = 4 * time.Second
@@ -108,9 +113,7 @@ func (p *Prover) Prove(ctx context.Context, service string) (Report, error) {
 		return Report{}, err
 	}
 	defer unlock()
-	p.run = strings.ToLower(rand.Text()[:12])
-	sum := sha256.Sum256([]byte(p.Project.Root))
-	p.label = projectLabel + "=" + hex.EncodeToString(sum[:8])
+	p.begin()
 	p.clean(ctx, nil) // what a killed run left
 	progress := p.UI.Progress("verifying "+plural(len(containers), "container", "containers"), 0, term.Seconds)
 	defer progress.Done()
@@ -118,6 +121,17 @@ func (p *Prover) Prove(ctx context.Context, service string) (Report, error) {
 	r.Seconds = time.Since(start).Seconds()
 	r.count()
 	return r, err
+}
+
+// begin names what this run makes.
+func (p *Prover) begin() {
+	p.run = strings.ToLower(rand.Text()[:12])
+	sum := sha256.Sum256([]byte(p.Project.Root))
+	p.label = projectLabel + "=" + hex.EncodeToString(sum[:8])
+	p.data = p.Project.Data
+	if resolved, err := filepath.EvalSymlinks(p.data); err == nil && p.data != "" {
+		p.data = resolved
+	}
 }
 
 // choose returns the containers that are to be looked at.
@@ -132,7 +146,11 @@ func (p *Prover) choose(ctx context.Context, service string) ([]stack.Container,
 	}
 	all = slices.DeleteFunc(all, func(c stack.Container) bool { return service != "" && c.Service != service })
 	if !slices.ContainsFunc(all, func(c stack.Container) bool { return c.ID() != "" }) {
-		return nil, exit.Errorf(exit.Unusable, "nothing of %s runs, so there is nothing to be seen: \"mage up\" starts it", p.Project.Name())
+		what := p.Project.Name()
+		if service != "" {
+			what = "service " + service
+		}
+		return nil, exit.Errorf(exit.Unusable, "nothing of %s runs, so there is nothing to be seen: \"mage up\" starts it", what)
 	}
 	return all, nil
 }
@@ -212,8 +230,10 @@ func (p *Prover) surroundings() surroundings {
 	return around
 }
 
-// output runs a docker command and returns what it prints.
+// output runs a docker command that is done at once, and returns what it prints.
 func (p *Prover) output(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	c := p.Docker.Command(args...)
 	out := new(strings.Builder)
 	c.Stdout = out

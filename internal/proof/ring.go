@@ -26,10 +26,15 @@ func dataMounts(data string, mounts []mounted) []dataMount {
 		if m.Type != "bind" {
 			continue
 		}
-		if _, below := relative(data, m.Source); below {
-			all = append(all, dataMount{m.Destination, m.Source, m.RW})
-		} else if rel, above := relative(m.Source, data); above {
-			all = append(all, dataMount{path.Join(m.Destination, rel), data, m.RW})
+		for _, source := range []string{m.Source, m.resolved} {
+			if _, below := relative(data, source); below {
+				all = append(all, dataMount{m.Destination, source, m.RW})
+				break
+			}
+			if rel, above := relative(source, data); above {
+				all = append(all, dataMount{path.Join(m.Destination, rel), data, m.RW})
+				break
+			}
 		}
 	}
 	// The whole folder before its parts.

@@ -18,6 +18,9 @@ type want struct {
 	strict bool
 	// uid and gid are the IDs that were asked for; -1 where that is not known, or root.
 	uid, gid int64
+	// toldUID and toldGID are what the engine was told; -1 where that is a name that nothing
+	// here translates.
+	toldUID, toldGID int64
 	// groups are supplementary groups that were asked for beside gid.
 	groups []int64
 	// asked says who asked for which user.
@@ -59,6 +62,7 @@ func argument(s types.ServiceConfig, name string) string {
 func wants(p *project.Project, service string, user string, groupAdd []string, files imageFiles) want {
 	s, known := p.Compose.Services[service]
 	w := want{known: known, uid: -1, gid: -1, groups: numeric(groupAdd)}
+	w.toldUID, w.toldGID = files.resolve(user)
 	if known {
 		w.capAdd = capNamesOf(s.CapAdd)
 	}
@@ -67,7 +71,7 @@ func wants(p *project.Project, service string, user string, groupAdd []string, f
 		w.asked = fmt.Sprintf("%d:%d (%s, %s)", w.uid, w.gid, p.Settings.UIDName, p.Settings.GIDName)
 		return w
 	}
-	w.uid, w.gid = files.resolve(user)
+	w.uid, w.gid = w.toldUID, w.toldGID
 	w.asked = fmt.Sprintf("%q (user of the image or the Compose file)", user)
 	return w
 }

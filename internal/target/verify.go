@@ -24,6 +24,9 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	if e.Server.OSType != "linux" {
+		return exit.Errorf(exit.Missing, "verifying %s: the engine's containers are of %q, and only those of Linux can be looked at", p.Name(), e.Server.OSType)
+	}
 	kit := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}
 	image, err := kit.Image(ctx, e, proof.Image())
 	if err != nil {

@@ -144,6 +144,11 @@ func Clear(folder string) error {
 		return err
 	}
 	defer root.Close() //nolint:errcheck // only read
+	return ClearIn(root)
+}
+
+// ClearIn is Clear for a folder that is open.
+func ClearIn(root *os.Root) error {
 	listing, err := root.Open(".")
 	if err != nil {
 		return err
