@@ -108,7 +108,7 @@ func (p *Prover) lookOnce(ctx context.Context, id, placed string) (look, error) 
 	l.mounts = dataMounts(p.data, before.Mounts)
 	switch before.State.Status {
 	case restarting:
-		l.unsteady = fmt.Sprintf("it was restarting, after exit code %d,", before.State.ExitCode)
+		l.unsteady = fmt.Sprintf("it was restarting, after exit code %d", before.State.ExitCode)
 		return l, nil
 	case running:
 	default:
@@ -345,11 +345,21 @@ func (l *look) judge(p *project.Project, around surroundings) {
 		add(judgeMissing(p, l.container.Service))
 	case l.unsteady != "":
 		add(found(State, Fail, ByEngine, "%s", l.unsteady))
-	case i.State.Status == "exited" && i.State.ExitCode == 0:
-		add(found(State, Note, ByEngine, "it has ended with exit code 0; what its processes were cannot be seen any more"))
-		add(judgeConfiguration(l.want, i, around)...)
 	default:
-		add(found(State, Fail, ByEngine, "%s, exit code %d: it does not run; \"mage logs -service=%s\" may say why", i.State.Status, i.State.ExitCode, l.container.Service))
+		add(judgeStopped(*l))
+		add(judgeConfiguration(l.want, i, around)...)
+	}
+}
+
+// judgeStopped judges a container that does not run.
+func judgeStopped(l look) Finding {
+	switch s := l.seen.inspected.State; {
+	case s.Status == "exited" && s.ExitCode == 0: // as "mage up" waits for it
+		return found(State, Note, ByEngine, "it has ended with exit code 0; what its processes were cannot be seen any more")
+	case s.Status == "exited":
+		return found(State, Fail, ByEngine, "it has ended with exit code %d; \"mage logs -service=%s\" may say why", s.ExitCode, l.container.Service)
+	default:
+		return found(State, Fail, ByEngine, "it does not run, it is %s", s.Status)
 	}
 }
 
