@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -150,14 +151,16 @@ func (f *File) column(line int) int {
 }
 
 // Target returns the index of the stage that is built for a target name: the last one for
-// "", otherwise the stage of that name (without regard to case, as BuildKit looks) or
-// number. ok is false where there is none.
+// "", otherwise the stage of that name (without regard to case, and the last of several, as
+// BuildKit looks) or number. ok is false where there is none.
 func (f *File) Target(name string) (index int, ok bool) {
 	if name == "" {
 		return len(f.Stages) - 1, true
 	}
-	if i, ok := instructions.HasStage(f.Stages, name); ok {
-		return i, true
+	for i, stage := range slices.Backward(f.Stages) {
+		if strings.EqualFold(stage.Name, name) {
+			return i, true
+		}
 	}
 	if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < len(f.Stages) {
 		return n, true

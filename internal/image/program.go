@@ -13,12 +13,13 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// outdated are the services whose Go programs a build would compile, and why.
-func (b Builder) outdated(services []string) []struct{ name, why string } {
+// outdated are the services whose Go programs a build would compile for an engine on this
+// platform, and why.
+func (b Builder) outdated(services []string, platform string) []struct{ name, why string } {
 	var found []struct{ name, why string }
 	for _, name := range services {
 		for _, out := range b.Programs([]string{name}) {
-			if why := b.watch(out).Changed(b.goEnv()); why != "" {
+			if why := b.watch(out).Changed(madeBy(b.compiler(out, platform))); why != "" {
 				found = append(found, struct{ name, why string }{name, "its Go program: " + why})
 			}
 		}
@@ -36,16 +37,17 @@ func (b Builder) watch(out string) filestate.Watch {
 	return filestate.Watch{Path: filepath.Join(folder, name+".json"), Base: b.Project.Root}
 }
 
-// goEnv is what beside files decides what the Go compiler makes.
-func (b Builder) goEnv() []string {
+// madeBy is what beside files decides what the Go compiler makes: its arguments, and what it is
+// told by the environment, such as the engine's architecture.
+func madeBy(compiler run.Cmd) []string {
 	var env []string
-	for _, entry := range b.Project.Settings.Environ() {
+	for _, entry := range compiler.Env {
 		if strings.HasPrefix(entry, "GO") || strings.HasPrefix(entry, "CGO") || strings.HasPrefix(entry, "PATH=") {
 			env = append(env, entry)
 		}
 	}
 	slices.Sort(env)
-	return env
+	return append(env, compiler.Args...)
 }
 
 // listed is the part of "go list -json" that is read.
@@ -121,5 +123,5 @@ func (b Builder) remember(ctx context.Context, began time.Time, out string, c ru
 	if err != nil {
 		return err
 	}
-	return w.Record(began, b.goEnv(), folders, files, out)
+	return w.Record(began, madeBy(c), folders, files, out)
 }

@@ -35,6 +35,7 @@ func (a *auditor) settings() {
 func (a *auditor) problem(p project.Problem) {
 	at := a.settingSpot(p.Setting)
 	if p.Required {
+		at = a.mention(p.Setting.Name)
 		f := a.found("E01", Note, nil, at, "Compose does not start this: %v", p.Err)
 		f.blocks = false
 		return
@@ -58,6 +59,21 @@ func (a *auditor) settingSpot(s project.Setting) spot {
 	}
 	path := filepath.Join(a.in.Project.Root, string(s.Source))
 	return spot{path: path, line: s.Line, col: 1, end: len([]rune(a.source(path).line(s.Line))) + 1}
+}
+
+// mention is where a Compose file first wants a variable to be set.
+func (a *auditor) mention(name string) spot {
+	for _, f := range a.set.Files() {
+		src := a.source(f.Path)
+		for i := range src.lines {
+			if line := src.line(i + 1); strings.Contains(line, "${"+name) {
+				before, _, _ := strings.Cut(line, "${"+name)
+				column := len([]rune(before)) + 1
+				return spot{path: f.Path, line: i + 1, col: column, end: column + len(name) + len("${")}
+			}
+		}
+	}
+	return spot{path: a.in.Project.Compose.ComposeFiles[0]}
 }
 
 // overridden reports IDs of the environment that are others than the files'.

@@ -113,7 +113,7 @@ func TestGoldenCases(t *testing.T) {
 		{"user that the environment gives", "FROM root:1\n", "services: {web: {build: ., user: \"${MY_ID}:${MY_ID}\"}}\n", "C03 note docker-compose.yml:1"},
 		{"user: \"1000\"", "FROM root:1\n", "services: {web: {build: ., user: \"1000\"}}\n", "C15 note docker-compose.yml:1"},
 		{"UID and GID that nobody sets", "FROM root:1\n", "services: {web: {build: ., user: \"${UID}:${GID}\"}}\n", "C03 error docker-compose.yml:1"},
-		{"a variable that must be set", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:?}:${GID:?}\"}}\n", "E01 note docker-compose.yml:0\nE01 note docker-compose.yml:0"},
+		{"a variable that must be set", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:?}:${GID:?}\"}}\n", "E01 note docker-compose.yml:1\nE01 note docker-compose.yml:1"},
 		{"a default that can be empty", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:-}:${GID:-$GROUP}\"}}\n", "C03 error docker-compose.yml:1"},
 		{"a default of a default", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:-${ALSO:-7}}:1\"}}\n", ""},
 		{"an image that is not here", "FROM root:1\nUSER 1:1\n", "services: {web: {build: .}, db: {image: \"db:1\"}}\n", "C14 note docker-compose.yml:1"},
