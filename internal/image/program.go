@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,11 +20,36 @@ func (b Builder) outdated(services []string, platform string) []struct{ name, wh
 	var found []struct{ name, why string }
 	for _, name := range services {
 		for _, out := range b.Programs([]string{name}) {
-			if why := b.watch(out).Changed(madeBy(b.compiler(out, platform))); why != "" {
+			why := b.watch(out).Changed(madeBy(b.compiler(out, platform)))
+			if why == filestate.Unnoted {
+				why = b.newer(out)
+			}
+			if why != "" {
 				found = append(found, struct{ name, why string }{name, "its Go program: " + why})
 			}
 		}
 	}
+	return found
+}
+
+// newer says which Go file is newer than the program, "" where none is: all that can be known
+// of a program compiled so soon after a change that no note of it would be worth anything.
+func (b Builder) newer(out string) string {
+	program, err := os.Stat(out)
+	if err != nil {
+		return "it is not there yet"
+	}
+	found := ""
+	_ = filepath.WalkDir(b.Project.GoModules, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" {
+			return nil //nolint:nilerr // the compiler will say what is wrong with it
+		}
+		if info, err := entry.Info(); err == nil && info.ModTime().After(program.ModTime()) {
+			found = b.Project.Rel(path) + " is newer"
+			return filepath.SkipAll
+		}
+		return nil
+	})
 	return found
 }
 
