@@ -54,6 +54,11 @@ func TestWhatABuildReaches(t *testing.T) {
 			dockerfile.Build{Target: "ONE"},
 			"[0] [0] a [a] []",
 		},
+		{
+			"the last target of a name", "FROM a AS one\nFROM b AS one\nFROM c\n",
+			dockerfile.Build{Target: "one"},
+			"[1] [1] b [b] []",
+		},
 		{"a target by number", "FROM a\nFROM b\n", dockerfile.Build{Target: "0"}, "[0] [0] a [a] []"},
 		{
 			"a chain of stages", "FROM a AS one\nFROM one AS two\nFROM two\n",

@@ -78,7 +78,10 @@ func (f *File) Resolve(b Build) (*Resolved, error) {
 		return nil, &SyntaxError{Path: f.Path, Err: fmt.Errorf("there is no stage %q; there are: %s",
 			b.Target, strings.Join(f.StageNames(), ", "))}
 	}
-	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), states: make(map[int]*state)}
+	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), names: f.byName(), states: make(map[int]*state)}
+	for _, value := range b.Args {
+		r.longest = max(r.longest, len(value))
+	}
 	if err := r.metaArgs(); err != nil {
 		return nil, err
 	}
@@ -93,8 +96,12 @@ type resolver struct {
 	*File
 	build  Build
 	lex    *shell.Lex
-	global map[string]string
+	global *scope
+	names  map[string][]int
 	states map[int]*state
+
+	longest int // of all values so far
+	stored  int // bytes of all values so far
 }
 
 // state is what is known at the end of a stage.
@@ -105,7 +112,7 @@ type state struct {
 	remote    []string
 	sources   []string
 	onbuild   []string // what this stage leaves to those that are FROM it
-	env       map[string]string
+	env       *scope
 	user      string
 	knownUser bool
 	userFrom  *instructions.UserCommand
@@ -116,22 +123,23 @@ type state struct {
 // metaArgs evaluates what stands before the first FROM: those values reach the FROM lines,
 // and the stages that declare the argument again.
 func (r *resolver) metaArgs() error {
-	r.global = platformArgs(r.build)
-	for name := range r.global {
+	platform := platformArgs(r.build)
+	for name := range platform {
 		if value, ok := r.build.Args[name]; ok {
-			r.global[name] = value
+			platform[name] = value
 		}
 	}
+	r.global = &scope{own: platform}
 	for _, arg := range r.Meta {
 		for _, kv := range arg.Args {
 			if value, ok := r.build.Args[kv.Key]; ok {
-				r.global[kv.Key] = value
+				r.global.own[kv.Key] = value
 			} else if kv.Value != nil {
 				value, err := r.expand(*kv.Value, r.global)
 				if err != nil {
 					return r.at(arg.Location(), err)
 				}
-				r.global[kv.Key] = value
+				r.global.own[kv.Key] = value
 			}
 		}
 	}
@@ -150,12 +158,19 @@ func platformArgs(build Build) map[string]string {
 }
 
 // expand expands the variables in a word; one that must be set (":?") and is not is an error.
-func (r *resolver) expand(word string, env map[string]string) (string, error) {
-	list := make([]string, 0, len(env))
-	for name, value := range env {
-		list = append(list, name+"="+value)
+func (r *resolver) expand(word string, env *scope) (string, error) {
+	if !strings.ContainsAny(word, "$'\"") && !strings.ContainsRune(word, r.Escape) {
+		r.longest = max(r.longest, len(word))
+		return word, nil // nothing in it means anything
 	}
-	result, err := r.lex.ProcessWordWithMatches(word, shell.EnvsFromSlice(list))
+	if strings.Count(word, "$")*r.longest > maxValues || strings.Count(word, "${") > maxNesting {
+		return "", fmt.Errorf("its variables come to %w", ErrTooLarge) // each doubles the one before it, say
+	}
+	result, err := r.lex.ProcessWordWithMatches(word, env)
+	r.longest = max(r.longest, len(result.Result))
+	if r.stored += len(result.Result); r.stored > 16*maxValues {
+		return "", fmt.Errorf("its variables come to %w", ErrTooLarge)
+	}
 	return result.Result, err
 }
 
@@ -165,7 +180,7 @@ func (r *resolver) visit(index int) error {
 		return nil
 	}
 	stage := r.Stages[index]
-	s := &state{from: -1, env: make(map[string]string)}
+	s := &state{from: -1, env: &scope{}}
 	r.states[index] = s
 	base, err := r.expand(stage.BaseName, r.global)
 	if err == nil && base == "" {
@@ -189,7 +204,7 @@ func (r *resolver) visit(index int) error {
 // variable is the error of a variable that must be set, or nothing where the stage begins with
 // an image that nobody knows: that one may set it.
 func (r *resolver) variable(s *state, where []parser.Range, err error) error {
-	if !s.knownBase {
+	if !s.knownBase && !errors.Is(err, ErrTooLarge) {
 		return nil
 	}
 	return r.at(where, err)
@@ -203,12 +218,12 @@ func (r *resolver) inherit(index int, base string) error {
 	}
 	s.knownBase = true
 	// Only stages before this one can be meant: a later one of that name is an image.
-	if i, ok := instructions.HasStage(r.Stages[:index], base); ok {
+	if i, ok := r.stage(base, index); ok {
 		if err := r.visit(i); err != nil {
 			return err
 		}
 		parent := r.states[i]
-		s.from, s.base, s.env = i, parent.base, maps.Clone(parent.env)
+		s.from, s.base, s.env = i, parent.base, &scope{parent: parent.env.settled()}
 		s.user, s.knownUser, s.userFrom = parent.user, parent.knownUser, parent.userFrom
 		s.knownBase = parent.knownBase
 		return r.trigger(index, parent.onbuild)
@@ -226,7 +241,8 @@ func (r *resolver) inherit(index int, base string) error {
 	s.user, s.knownUser, s.knownBase = image.User, known, known
 	for _, entry := range image.Env {
 		name, value, _ := strings.Cut(entry, "=")
-		s.env[name] = value
+		r.longest = max(r.longest, len(value))
+		s.env.set(name, value)
 	}
 	return r.trigger(index, image.OnBuild)
 }
@@ -286,19 +302,19 @@ func (r *resolver) command(index int, command instructions.Command) error {
 
 func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
 	for _, kv := range c.Args {
-		global, isGlobal := r.global[kv.Key]
+		global, isGlobal := r.global.Get(kv.Key)
 		value, given := r.build.Args[kv.Key]
 		switch {
 		case given:
-			s.env[kv.Key] = value
+			s.env.set(kv.Key, value)
 		case kv.Value != nil:
 			value, err := r.expand(*kv.Value, s.env)
 			if err != nil {
 				return r.variable(s, c.Location(), err)
 			}
-			s.env[kv.Key] = value
+			s.env.set(kv.Key, value)
 		case isGlobal:
-			s.env[kv.Key] = global
+			s.env.set(kv.Key, global)
 		}
 	}
 	return nil
@@ -306,13 +322,16 @@ func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
 
 // env sets variables of ENV: all of one instruction see the values from before it.
 func (r *resolver) env(s *state, c *instructions.EnvCommand) error {
-	before := maps.Clone(s.env)
-	for _, kv := range c.Env {
-		value, err := r.expand(kv.Value, before)
+	values := make([]string, len(c.Env))
+	for i, kv := range c.Env {
+		value, err := r.expand(kv.Value, s.env)
 		if err != nil {
 			return r.variable(s, c.Location(), err)
 		}
-		s.env[kv.Key] = value
+		values[i] = value
+	}
+	for i, kv := range c.Env {
+		s.env.set(kv.Key, values[i])
 	}
 	return nil
 }
@@ -334,7 +353,7 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 	if from == Scratch || slices.Contains(r.build.Contexts, from) {
 		return nil
 	}
-	i, ok := instructions.HasStage(r.Stages, from)
+	i, ok := r.stage(from, len(r.Stages))
 	if n, err := strconv.Atoi(from); !ok && err == nil && n >= 0 && n < len(r.Stages) {
 		i, ok = n, true
 	}
@@ -398,12 +417,13 @@ func isAddress(path string) bool {
 func (r *resolver) result(target int) *Resolved {
 	t := r.states[target]
 	out := &Resolved{
-		Stages: slices.Sorted(maps.Keys(r.states)), Base: t.base, Env: t.env,
+		Stages: slices.Sorted(maps.Keys(r.states)), Base: t.base, Env: t.env.all(),
 		User: t.user, KnownUser: t.knownUser, UserFrom: t.userFrom,
 	}
 	for i := target; i >= 0; i = r.states[i].from {
-		out.Chain = append([]int{i}, out.Chain...)
+		out.Chain = append(out.Chain, i)
 	}
+	slices.Reverse(out.Chain)
 	for _, i := range out.Stages {
 		out.Images = append(out.Images, r.states[i].images...)
 		out.Remote = append(out.Remote, r.states[i].remote...)
@@ -423,4 +443,21 @@ func distinct(texts []string) []string {
 func (r *resolver) at(where []parser.Range, err error) error {
 	line := Line(where)
 	return &SyntaxError{Path: r.Path, Line: line, Column: r.column(line), Err: err}
+}
+
+// Expand expands the variables of a word outside of any instruction; a word that cannot be
+// expanded comes to nothing.
+func (f *File) Expand(word string, env map[string]string) string {
+	longest := 1
+	for _, value := range env {
+		longest = max(longest, len(value))
+	}
+	if strings.Count(word, "$")*longest > maxValues || strings.Count(word, "${") > maxNesting {
+		return ""
+	}
+	result, err := shell.NewLex(f.Escape).ProcessWordWithMatches(word, &scope{own: env})
+	if err != nil {
+		return ""
+	}
+	return result.Result
 }

@@ -122,6 +122,7 @@ type planner struct {
 	collector *inputs.Collector
 	digests   map[string]string
 	doubts    map[string][]string
+	onStale   func() // called as soon as it is sure that an image is stale; may be nil
 }
 
 func (b Builder) planner() *planner {
@@ -217,12 +218,24 @@ func (p *planner) ask(ctx context.Context, services []string) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	p.notice(services)
 	p.settleBases()
 	names, err = p.imageNames(services) // others, where a base image has a stand-in
 	if err != nil {
 		return err
 	}
 	return p.store.look(ctx, p.Client, names)
+}
+
+// notice tells at once when an image is missing or not from here.
+func (p *planner) notice(services []string) {
+	for _, service := range services {
+		image := p.store[p.Project.Image(service)]
+		if p.onStale != nil && (image == nil || image.Config.Labels[Label] == "") {
+			p.onStale()
+			return
+		}
+	}
 }
 
 // imageNames are the images that matter: those that are built, those that they are built on,

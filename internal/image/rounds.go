@@ -18,19 +18,18 @@ const attempts = 3
 // other stale module's image, then those on theirs. After each round everything is looked at
 // again: what changed while BuildKit read it is built once more, since it may not be what the
 // label says, and what is built on an image that is another one now has become stale.
-func (b Builder) buildStale(ctx context.Context, jobs int, plan *Plan) error {
-	e, err := b.Client.Find(ctx)
-	if err != nil {
+func (b Builder) buildStale(ctx context.Context, r *ready, jobs int, plan *Plan) error {
+	if err := r.wait(ctx); err != nil {
 		return err
 	}
 	tries := make(map[string]int)
 	for todo := plan.Stale(); len(todo) > 0; {
 		round := plan.first(todo)
-		if err := b.fetch(ctx, e, plan, round); err != nil {
+		if err := b.fetch(ctx, r.engine, plan, round); err != nil {
 			return err
 		}
 		for chunk := range slices.Chunk(round, max(1, chunkSize(jobs, len(round)))) {
-			if err := b.bake(ctx, e, plan, chunk); err != nil {
+			if err := b.bake(ctx, r, plan, chunk); err != nil {
 				return err
 			}
 		}

@@ -21,6 +21,9 @@ type Project struct {
 	Settings Settings
 	// Compose is the resolved Compose file.
 	Compose *types.Project
+	// Declared says that the Compose file has an x-im2 section: that the project follows
+	// our conventions, and wants to be held to them.
+	Declared bool
 	// Data is the absolute path of the data folder; empty when the project has none.
 	Data string
 	// Folders are the absolute paths below Data that must exist with the app user as

@@ -153,6 +153,12 @@ func (i inspected) container() Container {
 	return c
 }
 
+// ID is the engine's name for it; empty when there is none.
+func (c Container) ID() string { return c.id }
+
+// Number tells it from others of the same service.
+func (c Container) Number() string { return c.number }
+
 // running reports whether the container runs.
 func (c Container) running() bool { return c.State == "running" }
 
