@@ -86,6 +86,11 @@ func TestWhatABuildReaches(t *testing.T) {
 			"[1] [1] base [] []",
 		},
 		{
+			"named contexts in other words", "FROM base:latest AS one\nFROM docker.io/library/base\nCOPY --from=one /x /x\nCOPY --from=base:2 /x /x\n",
+			dockerfile.Build{Contexts: []string{"base"}},
+			"[0 1] [1] docker.io/library/base [base:2] []",
+		},
+		{
 			"addresses without a checksum",
 			"FROM a\nARG V=1\nADD https://x.test/$V.tar /\nADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d https://x.test/2 /\nADD file.tar /\n",
 			dockerfile.Build{},

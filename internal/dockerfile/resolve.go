@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
@@ -213,7 +214,7 @@ func (r *resolver) variable(s *state, where []parser.Range, err error) error {
 // inherit begins a stage with what its base hands down.
 func (r *resolver) inherit(index int, base string) error {
 	s := r.states[index]
-	if stage := r.Stages[index]; slices.Contains(r.build.Contexts, base) || slices.Contains(r.build.Contexts, stage.Name) {
+	if stage := r.Stages[index]; r.isNamed(base) || r.isNamed(stage.Name) {
 		return nil // a named context: neither stage nor image of this file
 	}
 	s.knownBase = true
@@ -350,7 +351,7 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 		}
 		return nil
 	}
-	if from == Scratch || slices.Contains(r.build.Contexts, from) {
+	if from == Scratch || r.isNamed(from) {
 		return nil
 	}
 	i, ok := r.stage(from, len(r.Stages))
@@ -362,6 +363,20 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 	}
 	s.images = append(s.images, from)
 	return nil
+}
+
+// isNamed reports whether a named context stands in for a stage or an image of this name. To
+// BuildKit "alpine:latest" and "docker.io/library/alpine" are "alpine" there.
+func (r *resolver) isNamed(name string) bool {
+	return slices.ContainsFunc(r.build.Contexts, func(context string) bool { return contextName(context) == contextName(name) })
+}
+
+func contextName(name string) string {
+	ref, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name // a stage's, which need not be an image's
+	}
+	return strings.TrimSuffix(reference.FamiliarString(ref), ":latest")
 }
 
 // inContext is a path as BuildKit asks for it: the context is the root, so nothing is above it.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/internal/filestate"
 )
 
 // folder makes files in a new folder: a name that ends with "/" is a folder, a text that begins
@@ -197,6 +199,10 @@ func TestAFutureTimeDoesNotHideOtherChanges(t *testing.T) {
 	t.Parallel()
 	root := folder(t, map[string]string{"future": "1", "f": "1"})
 	age(t, filepath.Join(root, "future"), time.Now().Add(1000*time.Hour))
+	info, err := os.Stat(root)
+	if err != nil || filestate.Of(info).Changed == 0 {
+		t.Skipf("skipped: this system tells no ctime: %v", err)
+	}
 	newest := func() int64 {
 		got, err := walk(t.Context(), scope{root, []string{"."}, nil}, nil)
 		if err != nil {
@@ -205,9 +211,6 @@ func TestAFutureTimeDoesNotHideOtherChanges(t *testing.T) {
 		return got.newest
 	}
 	before := newest()
-	if before > time.Now().Add(time.Hour).UnixNano() {
-		t.Skip("skipped: this system tells no ctime")
-	}
 	time.Sleep(20 * time.Millisecond) // more than the clock's granularity
 	put(t, filepath.Join(root, "f"), "2", false)
 	put(t, filepath.Join(root, "f"), "1", false)
