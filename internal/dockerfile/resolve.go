@@ -99,6 +99,8 @@ type resolver struct {
 	names  map[string][]int
 	states map[int]*state
 
+	triggered int // how much work triggers were so far
+
 	longest int // of all values so far
 	stored  int // bytes of all values so far
 }
@@ -111,6 +113,7 @@ type state struct {
 	remote    []string
 	sources   []string
 	triggers  []string
+	onBuild   []*instructions.OnbuildCommand
 	env       *scope
 	user      string
 	knownUser bool
@@ -204,6 +207,21 @@ func (r *resolver) visit(index int) error {
 	return nil
 }
 
+// knows says that what a USER comes to can be told. Where it comes to nobody, a base image that
+// nobody knows may have set what this file does not even declare: "USER $NB_UID".
+func (r *resolver) knows(s *state, word, user string) bool {
+	if s.knownBase || !strings.HasPrefix(user+":", ":") {
+		return true
+	}
+	result, err := r.lex.ProcessWordWithMatches(word, s.env)
+	for name := range result.Unmatched {
+		if !s.env.isDeclared(name) {
+			return false
+		}
+	}
+	return err == nil
+}
+
 // variable is the error of a variable that must be set, or nothing where the stage begins with
 // an image that nobody knows: that one may set it.
 func (r *resolver) variable(s *state, where []parser.Range, err error) error {
@@ -229,6 +247,11 @@ func (r *resolver) inherit(index int, base string) error {
 		s.from, s.base, s.env = i, parent.base, &scope{parent: parent.env.settled()}
 		s.user, s.knownUser, s.userFrom = parent.user, parent.knownUser, parent.userFrom
 		s.knownBase = parent.knownBase
+		for _, c := range parent.onBuild {
+			if err := r.trigger(index, c.Expression, Line(c.Location())); err != nil {
+				return r.at(c.Location(), err)
+			}
+		}
 		return nil
 	}
 	if base == Scratch {
@@ -248,7 +271,33 @@ func (r *resolver) inherit(index int, base string) error {
 		r.longest = max(r.longest, len(value))
 		s.env.set(name, value)
 	}
+	for _, text := range image.OnBuild {
+		if err := r.trigger(index, text, 1); err != nil {
+			return r.at(r.Stages[index].Location, err)
+		}
+		s.userFrom = nil // it stands in another file
+	}
 	return nil
+}
+
+// trigger applies an ONBUILD instruction of what a stage begins with, which stands on a line.
+func (r *resolver) trigger(index int, text string, line int) error {
+	if r.triggered += 1 + line/100; r.triggered > maxTriggers {
+		return fmt.Errorf("its triggers come to %w", ErrTooLarge)
+	}
+	// The empty lines give the instruction the place of its ONBUILD.
+	tree, err := parser.Parse(strings.NewReader(strings.Repeat("\n", max(0, line-1)) + text))
+	if err != nil {
+		return err
+	}
+	if len(tree.AST.Children) != 1 {
+		return errors.New("an ONBUILD is to be one instruction")
+	}
+	command, err := instructions.ParseCommand(tree.AST.Children[0])
+	if err != nil {
+		return err
+	}
+	return r.command(index, command)
 }
 
 // command applies one instruction.
@@ -261,7 +310,7 @@ func (r *resolver) command(index int, command instructions.Command) error {
 		return r.env(s, c)
 	case *instructions.UserCommand:
 		user, err := r.expand(c.User, s.env)
-		s.user, s.knownUser, s.userFrom = user, err == nil, c
+		s.user, s.knownUser, s.userFrom = user, err == nil && r.knows(s, c.User, user), c
 		if err != nil {
 			return r.variable(s, c.Location(), err)
 		}
@@ -271,6 +320,8 @@ func (r *resolver) command(index int, command instructions.Command) error {
 		return r.add(index, c)
 	case *instructions.RunCommand:
 		return r.mounts(index, c)
+	case *instructions.OnbuildCommand:
+		s.onBuild = append(s.onBuild, c)
 	}
 	return nil
 }
@@ -290,6 +341,8 @@ func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
 			s.env.set(kv.Key, value)
 		case isGlobal:
 			s.env.set(kv.Key, global)
+		default:
+			s.env.declare(kv.Key)
 		}
 	}
 	return nil
