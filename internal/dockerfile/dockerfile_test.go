@@ -56,7 +56,8 @@ func TestWhatABuildReaches(t *testing.T) {
 		},
 		{
 			"the last target of a name", "FROM a AS one\nFROM b AS one\nFROM c\n",
-			dockerfile.Build{Target: "one"}, "[1] [1] b [b] []",
+			dockerfile.Build{Target: "one"},
+			"[1] [1] b [b] []",
 		},
 		{"a target by number", "FROM a\nFROM b\n", dockerfile.Build{Target: "0"}, "[0] [0] a [a] []"},
 		{

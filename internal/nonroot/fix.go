@@ -263,6 +263,9 @@ func (r rooted) end() int {
 
 // fixEmpty keeps the variables of USER from being empty.
 func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
+	if d.triggered() {
+		return
+	}
 	line := dockerfile.Line(d.UserFrom.Location())
 	from, to := d.src.start(line), d.src.start(lastLineOf(d.UserFrom.Location())+1)
 	var edits []edit.Edit
@@ -274,11 +277,23 @@ func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 		end := from + at + len(v.text)
 		edits = append(edits, edit.Edit{Start: from + at, End: end, New: "${" + v.name + ":?" + v.name + " is empty}"})
 		from = end // the next one stands behind it, perhaps in the same words
-		if given, ok := s.cfg.Build.Args[v.name]; d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
+		if given, ok := s.cfg.Build.Args[v.name]; isID(v.name) && d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
 			edits = append(edits, d.withDefault(v.name, line))
 		}
 	}
 	d.fix(f, edits...)
+}
+
+// isID says that a variable holds an ID by its name, so that a number can be its default.
+func isID(name string) bool {
+	name = strings.ToUpper(name)
+	return strings.HasSuffix(name, "ID") || strings.Contains(name, "UID") || strings.Contains(name, "GID")
+}
+
+// triggered says that USER stands in an ONBUILD, which is about other images, too.
+func (d *dockerfileSubject) triggered() bool {
+	word, _, _ := strings.Cut(strings.TrimSpace(d.src.line(dockerfile.Line(d.UserFrom.Location()))), " ")
+	return strings.EqualFold(word, "ONBUILD")
 }
 
 // withDefault gives an argument a default: its ARG where it has one, otherwise a new one
@@ -304,8 +319,11 @@ func (d *dockerfileSubject) withDefault(name string, before int) edit.Edit {
 	return d.src.insert(before, "ARG "+name+"="+appID)
 }
 
-// fixGroup adds a group to USER.
+// fixGroup adds a group to USER, unless the base image may know the user, or count on group 0.
 func (a *auditor) fixGroup(f *Finding, d *dockerfileSubject) {
+	if d.triggered() || !d.baseRoot && !a.own() {
+		return
+	}
 	user := d.UserFrom.User
 	group := strings.TrimSuffix(user, ":")
 	if strings.Contains(user, userArg) && d.Env[groupArg] != "" {
@@ -326,7 +344,7 @@ func (a *auditor) fixGroup(f *Finding, d *dockerfileSubject) {
 
 // fixNumeric writes the template's USER where both arguments are there for it.
 func (a *auditor) fixNumeric(f *Finding, d *dockerfileSubject) {
-	if d.UserFrom == nil || d.Env[userArg] == "" || d.Env[groupArg] == "" || d.UserFrom.User == strings.TrimPrefix(userLine, "USER ") {
+	if d.UserFrom == nil || d.triggered() || d.Env[userArg] == "" || d.Env[groupArg] == "" || d.UserFrom.User == strings.TrimPrefix(userLine, "USER ") {
 		f.Hint = "take the arguments USER_ID and GROUP_ID and end with " + userLine
 		return
 	}
