@@ -1,6 +1,8 @@
 package nonroot
 
 import (
+	"cmp"
+	"path"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -46,6 +48,10 @@ func (a *auditor) fixRoot(f *Finding, s *subject, d *dockerfileSubject) {
 		return
 	}
 	r := rooted{d: d, s: s, a: a}
+	if next := r.continued(); next != "" {
+		f.Hint = "the stage " + next + " goes on from here as root: give it a stage of its own to start from, then add USER here"
+		return
+	}
 	d.fix(f, r.edits()...)
 }
 
@@ -109,8 +115,33 @@ func (r rooted) head() []string {
 		block = shadowBlock
 	}
 	lines = append(lines, "# "+blockReason)
-	lines = append(lines, strings.Split(block, "\n")...)
+	for line := range strings.SplitSeq(block, "\n") {
+		if text, ok := strings.CutSuffix(line, `\`); ok {
+			line = text + string(r.d.file.Escape)
+		}
+		lines = append(lines, line)
+	}
 	return append(lines, "ENV HOME="+appHome)
+}
+
+// continued names a stage that is FROM the target and runs commands before a USER of its own:
+// they would no longer be root's. "" for none, "FROM NAME" for one without a name.
+func (r rooted) continued() string {
+	target := r.d.target()
+	for _, stage := range r.d.file.Stages {
+		if target.Name == "" || !strings.EqualFold(stage.BaseName, target.Name) {
+			continue
+		}
+		for _, c := range stage.Commands {
+			if _, user := c.(*instructions.UserCommand); user {
+				break
+			}
+			if _, run := c.(*instructions.RunCommand); run {
+				return cmp.Or(stage.Name, "FROM "+stage.BaseName)
+			}
+		}
+	}
+	return ""
 }
 
 // hasUser says that the built stages create a user with the UID already.
@@ -128,13 +159,28 @@ func (r rooted) hasShell() bool {
 	if noShell(r.d.Base) {
 		return false
 	}
+	found := false
 	for _, c := range r.d.commands() {
-		if run, ok := c.(*instructions.RunCommand); ok && run.PrependShell {
-			return true
+		switch c := c.(type) {
+		case *instructions.RunCommand:
+			found = found || c.PrependShell
+		case *instructions.ShellCommand:
+			if !posixShell(c.Shell) {
+				return false
+			}
 		}
 	}
-	name, tag := familiar(r.d.Base)
-	return debianLike(name, tag) || otherRoot(name)
+	_, known := wellKnown(r.d.Base)
+	return found || known
+}
+
+// posixShell says that what SHELL names understands what the fix writes.
+func posixShell(shell []string) bool {
+	switch path.Base(shell[0]) {
+	case "sh", "bash", "ash", "dash", "ksh", "zsh", "busybox":
+		return true
+	}
+	return false
 }
 
 // tail gives the service's folders their owner.
