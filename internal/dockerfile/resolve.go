@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	slashpath "path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,6 +25,8 @@ type Build struct {
 	// Platform is the one that is built for, such as "linux/amd64"; "" where it is not
 	// known, and the platform variables are then empty.
 	Platform string
+	// Host is the one that is built on; "" for the same.
+	Host string
 	// Contexts are the named contexts, which stand in for stages and images of their name.
 	Contexts []string
 	// Image tells what is known of an image that the build starts from; nil for nothing.
@@ -57,8 +60,6 @@ type Resolved struct {
 	// Sources are the paths that the build reads of its context, cleaned and relative to it,
 	// with their wildcards, in order; "." for all of it.
 	Sources []string
-	// Triggers are the ONBUILD instructions of the images it is built on.
-	Triggers []string
 	// User is whom the result runs as, expanded: of the last USER in the chain, or of the
 	// base image. KnownUser is false when no USER is there and the base is not known.
 	User      string
@@ -112,8 +113,7 @@ type state struct {
 	images    []string
 	remote    []string
 	sources   []string
-	triggers  []string
-	onBuild   []*instructions.OnbuildCommand
+	onbuild   []onbuild // what this stage leaves to those that are FROM it
 	env       *scope
 	user      string
 	knownUser bool
@@ -125,7 +125,7 @@ type state struct {
 // metaArgs evaluates what stands before the first FROM: those values reach the FROM lines,
 // and the stages that declare the argument again.
 func (r *resolver) metaArgs() error {
-	platform := platformArgs(r.build.Platform, r.build.Target)
+	platform := platformArgs(r.build)
 	for name := range platform {
 		if value, ok := r.build.Args[name]; ok {
 			platform[name] = value
@@ -149,14 +149,10 @@ func (r *resolver) metaArgs() error {
 }
 
 // platformArgs are the variables that BuildKit sets for every build.
-func platformArgs(platform, target string) map[string]string {
-	args := map[string]string{}
-	if target == "" {
-		target = "default"
-	}
-	args["TARGETSTAGE"] = target
-	parts := append(strings.Split(platform, "/"), "", "")
-	for _, side := range []string{"BUILD", "TARGET"} {
+func platformArgs(build Build) map[string]string {
+	args := map[string]string{"TARGETSTAGE": cmp.Or(build.Target, "default")}
+	for side, platform := range map[string]string{"BUILD": cmp.Or(build.Host, build.Platform), "TARGET": build.Platform} {
+		parts := append(strings.Split(platform, "/"), "", "")
 		args[side+"PLATFORM"] = platform
 		args[side+"OS"], args[side+"ARCH"], args[side+"VARIANT"] = parts[0], parts[1], parts[2]
 	}
@@ -247,12 +243,7 @@ func (r *resolver) inherit(index int, base string) error {
 		s.from, s.base, s.env = i, parent.base, &scope{parent: parent.env.settled()}
 		s.user, s.knownUser, s.userFrom = parent.user, parent.knownUser, parent.userFrom
 		s.knownBase = parent.knownBase
-		for _, c := range parent.onBuild {
-			if err := r.trigger(index, c.Expression, Line(c.Location())); err != nil {
-				return r.at(c.Location(), err)
-			}
-		}
-		return nil
+		return r.trigger(index, parent.onbuild)
 	}
 	if base == Scratch {
 		s.knownUser = true
@@ -265,39 +256,55 @@ func (r *resolver) inherit(index int, base string) error {
 	}
 	image, known := r.build.Image(base)
 	s.user, s.knownUser, s.knownBase = image.User, known, known
-	s.triggers = append(s.triggers, image.OnBuild...)
 	for _, entry := range image.Env {
 		name, value, _ := strings.Cut(entry, "=")
 		r.longest = max(r.longest, len(value))
 		s.env.set(name, value)
 	}
+	var triggers []onbuild
 	for _, text := range image.OnBuild {
-		if err := r.trigger(index, text, 1); err != nil {
+		triggers = append(triggers, onbuild{text: text, line: 1})
+	}
+	err := r.trigger(index, triggers)
+	s.userFrom = nil // it stands in another file
+	return err
+}
+
+// onbuild is an ONBUILD instruction: what it leaves, and the line it stands on.
+type onbuild struct {
+	text string
+	line int
+}
+
+// trigger applies the ONBUILD instructions of what a stage begins with, which run before its
+// own.
+func (r *resolver) trigger(index int, left []onbuild) error {
+	for _, o := range left {
+		if r.triggered += 1 + o.line/100; r.triggered > maxTriggers {
+			return r.at(r.Stages[index].Location, fmt.Errorf("its triggers come to %w", ErrTooLarge))
+		}
+		command, err := o.parse()
+		if err != nil {
+			err = fmt.Errorf("its base has \"ONBUILD %s\": %w", o.text, err)
 			return r.at(r.Stages[index].Location, err)
 		}
-		s.userFrom = nil // it stands in another file
+		if err := r.command(index, command); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// trigger applies an ONBUILD instruction of what a stage begins with, which stands on a line.
-func (r *resolver) trigger(index int, text string, line int) error {
-	if r.triggered += 1 + line/100; r.triggered > maxTriggers {
-		return fmt.Errorf("its triggers come to %w", ErrTooLarge)
-	}
-	// The empty lines give the instruction the place of its ONBUILD.
-	tree, err := parser.Parse(strings.NewReader(strings.Repeat("\n", max(0, line-1)) + text))
+// parse gives the instruction the place of its ONBUILD, by empty lines.
+func (o onbuild) parse() (instructions.Command, error) {
+	tree, err := parser.Parse(strings.NewReader(strings.Repeat("\n", max(0, o.line-1)) + o.text))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(tree.AST.Children) != 1 {
-		return errors.New("an ONBUILD is to be one instruction")
+		return nil, errors.New("that is not one instruction")
 	}
-	command, err := instructions.ParseCommand(tree.AST.Children[0])
-	if err != nil {
-		return err
-	}
-	return r.command(index, command)
+	return instructions.ParseCommand(tree.AST.Children[0])
 }
 
 // command applies one instruction.
@@ -321,7 +328,7 @@ func (r *resolver) command(index int, command instructions.Command) error {
 	case *instructions.RunCommand:
 		return r.mounts(index, c)
 	case *instructions.OnbuildCommand:
-		s.onBuild = append(s.onBuild, c)
+		s.onbuild = append(s.onbuild, onbuild{text: c.Expression, line: Line(c.Location())})
 	}
 	return nil
 }
@@ -374,7 +381,7 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 			if err != nil {
 				path = "." // BuildKit will say what is wrong with it
 			}
-			s.sources = append(s.sources, filepath.Clean(strings.TrimLeft(filepath.FromSlash(path), `/\`)))
+			s.sources = append(s.sources, inContext(path))
 		}
 		return nil
 	}
@@ -390,6 +397,11 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 	}
 	s.images = append(s.images, from)
 	return nil
+}
+
+// inContext is a path as BuildKit asks for it: the context is the root, so nothing is above it.
+func inContext(path string) string {
+	return slashpath.Join(".", slashpath.Join("/", filepath.ToSlash(path)))
 }
 
 // mounts takes up what the mounts of one RUN read.
@@ -418,7 +430,7 @@ func (r *resolver) add(index int, c *instructions.AddCommand) error {
 	for _, path := range c.SourcePaths {
 		expanded, err := r.expand(path, s.env)
 		switch {
-		case err != nil || !strings.Contains(expanded, "://") && !strings.HasPrefix(expanded, "git@"):
+		case err != nil || !isAddress(expanded):
 			if err := r.source(index, "", path); err != nil {
 				return err
 			}
@@ -427,6 +439,13 @@ func (r *resolver) add(index int, c *instructions.AddCommand) error {
 		}
 	}
 	return nil
+}
+
+// isAddress reports whether ADD fetches this: an URL, or USER@HOST:PATH of a Git repository.
+func isAddress(path string) bool {
+	user, rest, at := strings.Cut(path, "@")
+	host, _, colon := strings.Cut(rest, ":")
+	return strings.Contains(path, "://") || at && colon && !strings.Contains(user+host, "/")
 }
 
 // result gathers what the visit of a target found.
@@ -444,10 +463,6 @@ func (r *resolver) result(target int) *Resolved {
 		out.Images = append(out.Images, r.states[i].images...)
 		out.Remote = append(out.Remote, r.states[i].remote...)
 		out.Sources = append(out.Sources, r.states[i].sources...)
-		out.Triggers = append(out.Triggers, r.states[i].triggers...)
-	}
-	if len(out.Triggers) > 0 {
-		out.Sources = append(out.Sources, ".") // they may read anything
 	}
 	out.Images, out.Sources = distinct(out.Images), distinct(out.Sources)
 	return out

@@ -4,5 +4,5 @@ package edit
 
 import "io/fs"
 
-// giveLike does nothing: files here take their owner from the folder.
-func giveLike(string, fs.FileInfo) {}
+// GiveLike does nothing: files here take their owner from the folder.
+func GiveLike(string, fs.FileInfo) {}

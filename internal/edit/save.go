@@ -49,7 +49,7 @@ func Replace(path string, text []byte) error {
 	if err := write(path, text, info.Mode().Perm()); err != nil {
 		return err
 	}
-	giveLike(path, info)
+	GiveLike(path, info)
 	return nil
 }
 
@@ -81,7 +81,7 @@ func keep(path string, text []byte, info fs.FileInfo) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("keeping what was in %s: %w; nothing was changed", path, err)
 		}
-		giveLike(backup, info)
+		GiveLike(backup, info)
 		return backup, nil
 	}
 	return "", fmt.Errorf("keeping what was in %s: there are %d backups already; remove some of %s.orig*", path, backups, path)

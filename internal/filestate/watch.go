@@ -59,11 +59,14 @@ func (w Watch) Record(began time.Time, env, folders, files []string, made string
 	return maybe.WriteFile(w.Path, text, 0o600)
 }
 
+// Unnoted is what Changed says where nothing is remembered.
+const Unnoted = "it was made just now, or nobody noted when"
+
 // Changed says what is different now, "" where nothing is.
 func (w Watch) Changed(env []string) string {
 	text, err := os.ReadFile(w.Path)
 	if w.Path == "" || errors.Is(err, fs.ErrNotExist) {
-		return "it was made just now, or nobody noted when"
+		return Unnoted
 	}
 	var was watched
 	if err != nil || json.Unmarshal(text, &was) != nil {

@@ -35,7 +35,8 @@ type Module struct {
 	Digest string `json:"digest,omitempty"`
 
 	inputs   inputs.Inputs
-	recorded bool // a record says what the image was built from
+	names    []string // all that its image gets, spelt as familiar does
+	recorded bool     // a record says what the image was built from
 }
 
 // Text is the state in a few words: "stale: Dockerfile changed".
@@ -97,7 +98,7 @@ func (b Builder) Plan(ctx context.Context, services ...string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	for _, service := range b.outdated(services) { // what a build would compile first
+	for _, service := range b.outdated(services, p.platform) { // what a build would compile first
 		plan.mark(service.name, service.why)
 	}
 	return plan, nil
@@ -120,13 +121,14 @@ type planner struct {
 	platform  string
 	collector *inputs.Collector
 	digests   map[string]string
+	doubts    map[string][]string
 	onStale   func() // called as soon as it is sure that an image is stale; may be nil
 }
 
 func (b Builder) planner() *planner {
 	return &planner{
 		Builder: b, recipes: make(map[string]*inputs.Recipe), store: make(store),
-		digests:   make(map[string]string),
+		digests: make(map[string]string), doubts: make(map[string][]string),
 		collector: &inputs.Collector{Cache: inputs.Cache{Folder: b.Remembered("contexts")}},
 	}
 }
@@ -290,7 +292,7 @@ func (p *planner) judgeAll(ctx context.Context, order []string) ([]Module, error
 			return nil, err
 		}
 		for _, m := range found {
-			p.digests[m.Name] = m.Digest
+			p.digests[m.Name], p.doubts[m.Name] = m.Digest, m.inputs.Doubts
 		}
 		modules, order = append(modules, found...), order[n:]
 	}
@@ -321,7 +323,15 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 	if err != nil {
 		return Module{}, exit.With(exit.Unusable, err)
 	}
-	m := Module{Name: name, Image: p.Project.Image(name), Digest: in.Digest(), Reasons: []string{}, inputs: in}
+	for _, need := range recipe.Needs() {
+		for _, doubt := range p.doubts[need] { // it is built each time, and this then on another image
+			in.Doubts = append(in.Doubts, "service "+need+": "+doubt)
+		}
+	}
+	m := Module{
+		Name: name, Image: p.Project.Image(name), Digest: in.Digest(), Reasons: []string{},
+		inputs: in, names: p.names(name),
+	}
 	if resolved.KnownUser {
 		m.User = resolved.User
 	}

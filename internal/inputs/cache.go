@@ -21,6 +21,13 @@ type known struct {
 	sum [sha256.Size]byte
 }
 
+// doubted is what is known of a file that had changed just before it was read: no later state is
+// the same, though it still tells which change BuildKit would not notice.
+func (k known) doubted() known {
+	k.Changed = -1
+	return k
+}
+
 // Cache keeps the states of files between runs, one file for each build context, in a folder
 // outside of all of them. It is never needed: without it every file is read again.
 type Cache struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -46,7 +45,7 @@ type Given struct {
 func (c *Collector) Collect(ctx context.Context, r *Recipe, resolved *dockerfile.Resolved, g Given) (Inputs, error) {
 	in := Inputs{
 		Service: r.Service, Project: r.project, Definition: r.definition, Args: r.Args,
-		Platform: r.platform(g.Platform), Images: make(map[string]string), Contexts: make(map[string]string),
+		Platform: strings.Join(r.targets(g.Platform), ","), Images: make(map[string]string), Contexts: make(map[string]string),
 	}
 	for _, name := range resolved.Images {
 		in.Images[name] = g.Images[name]
@@ -79,8 +78,6 @@ func (r *Recipe) doubts(resolved *dockerfile.Resolved, g Given) []string {
 	for _, address := range r.Named {
 		doubt(isRemote(address) && !strings.HasPrefix(address, imageContext), "an additional context is remote")
 	}
-	doubt(slices.ContainsFunc(resolved.Triggers, func(t string) bool { return strings.Contains(t, "from=") }),
-		"its base image copies from other images (ONBUILD)")
 	doubt(r.Remote, "its build context is remote")
 	doubt(r.config.NoCache, "no_cache is set in the Compose file")
 	doubt(r.config.Pull, "pull is set in the Compose file")
@@ -139,7 +136,7 @@ func ignored(root, dockerfile string) (patterns []string, text []byte, err error
 		paths = append([]string{dockerfile + ".dockerignore"}, paths...)
 	}
 	for _, path := range paths {
-		text, err := os.ReadFile(path) //nolint:gosec // a file of the project
+		text, err := readIn(filepath.Dir(path), filepath.Base(path))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -84,13 +85,15 @@ func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
 // take adds one entry.
 func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began time.Time) error {
 	f := File{Path: filepath.ToSlash(path), Mode: info.Mode()}
+	var stat types.Stat
+	if walked, ok := info.Sys().(*types.Stat); ok {
+		stat.Linkname, stat.Xattrs = walked.Linkname, walked.Xattrs
+	}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		if stat, ok := info.Sys().(*types.Stat); ok {
-			f.Content = stat.Linkname
-		}
+		f.Content = stat.Linkname
 	case !info.IsDir(): // to the walk, a socket is a regular file
-		s, err := t.content(path, last, began)
+		s, err := t.content(path, stat.Xattrs, last, began)
 		if err != nil {
 			return err
 		}
@@ -100,9 +103,10 @@ func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began 
 	return nil
 }
 
-// content returns a file's state with the digest of its content: the known one where nothing
-// about the file has changed since, otherwise a new one.
-func (t *tree) content(path string, last map[string]known, began time.Time) (known, error) {
+// content returns a file's state with the digest of its content and its extended attributes,
+// which COPY keeps: the known one where nothing about the file has changed since, otherwise a
+// new one.
+func (t *tree) content(path string, attributes map[string][]byte, last map[string]known, began time.Time) (known, error) {
 	full := filepath.Join(t.root, path)
 	info, err := os.Lstat(full)
 	if err != nil {
@@ -112,7 +116,7 @@ func (t *tree) content(path string, last map[string]known, began time.Time) (kno
 		return known{}, &fs.PathError{Op: "copy", Path: full, Err: err}
 	}
 	now, old := known{State: filestate.Of(info)}, last[path]
-	t.newest = max(t.newest, now.Modified, now.Changed)
+	t.newest = max(t.newest, cmp.Or(now.Changed, now.Modified)) // an mtime may be in the future
 	if old.State == now.State {
 		t.seen[path] = old
 		return old, nil
@@ -120,14 +124,30 @@ func (t *tree) content(path string, last map[string]known, began time.Time) (kno
 	if now.sum, err = hashFile(full); err != nil {
 		return known{}, err
 	}
-	t.read++
-	if old.LooksSame(now.State) && old.sum != now.sum {
-		t.unnoticed = append(t.unnoticed, full)
+	if len(attributes) > 0 {
+		r := recorder{sha256.New()}
+		r.add(string(now.sum[:]))
+		r.addMap(stringly(attributes))
+		now.sum = [sha256.Size]byte(r.Sum(nil))
 	}
-	if now.Settled(began) {
-		t.seen[path] = now
+	t.read++
+	t.seen[path] = now
+	switch {
+	case old.LooksSame(now.State) && old.sum != now.sum:
+		t.unnoticed = append(t.unnoticed, full)
+		t.seen[path] = old // BuildKit has that one until somebody touches the file
+	case !now.Settled(began):
+		t.seen[path] = now.doubted()
 	}
 	return now, nil
+}
+
+func stringly(values map[string][]byte) map[string]string {
+	texts := make(map[string]string, len(values))
+	for name, value := range values {
+		texts[name] = string(value)
+	}
+	return texts
 }
 
 // errNotHoldable is what a build context has that an image cannot hold.
@@ -165,7 +185,7 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 func (t *tree) explain(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return fmt.Errorf("copying %s: %w; mend or remove that, or name it in .dockerignore", at.Path, at.Err)
+		return fmt.Errorf("copying %s: %w; mend or remove that, or name it in .dockerignore", legible(at.Path), at.Err)
 	}
 	return fmt.Errorf("reading its context %s: %w", t.root, err)
 }

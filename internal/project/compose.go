@@ -58,8 +58,7 @@ func read(ctx context.Context, root string, s Settings, how ...cli.ProjectOption
 func loadCompose(ctx context.Context, root string, s Settings, how ...cli.ProjectOptionsFn) (*types.Project, error) {
 	env := types.NewMapping(s.Environ())
 	if env["COMPOSE_FILE"] == "" && !hasComposeFile(root) {
-		return nil, exit.Errorf(exit.Unusable,
-			"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
+		return nil, noComposeFile(root)
 	}
 	options, err := cli.NewProjectOptions(nil, append([]cli.ProjectOptionsFn{
 		cli.WithWorkingDirectory(root),
@@ -179,4 +178,42 @@ func absolute(root string) (string, error) {
 		return "", exit.Errorf(exit.Unusable, "resolving the project folder %s: %w", root, err)
 	}
 	return abs, nil
+}
+
+// Files returns the Compose files of the project in root that are on this machine, as
+// Compose would choose them; later ones override earlier ones. They are not read.
+func Files(root string, environ []string) ([]string, error) {
+	root, err := absolute(root)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := readSettings(Settings{
+		UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ, lenient: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if types.NewMapping(settings.Environ())["COMPOSE_FILE"] == "" && !hasComposeFile(root) {
+		return nil, noComposeFile(root)
+	}
+	options, err := cli.NewProjectOptions(nil, cli.WithWorkingDirectory(root), cli.WithEnv(settings.Environ()),
+		cli.WithConfigFileEnv, cli.WithDefaultConfigPath)
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, "finding the Compose file in %s: %w", root, err)
+	}
+	var files []string
+	for _, path := range options.ConfigPaths {
+		if _, err := os.Stat(path); err == nil {
+			files = append(files, path)
+		}
+	}
+	if len(files) == 0 {
+		return nil, exit.Errorf(exit.Unusable, "no Compose file of %s is on this machine (%s)", root, strings.Join(options.ConfigPaths, ", "))
+	}
+	return files, nil
+}
+
+func noComposeFile(root string) error {
+	return exit.Errorf(exit.Unusable,
+		"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
 }

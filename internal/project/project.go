@@ -76,7 +76,12 @@ func (p *Project) Image(service string) string {
 	if s.Image != "" {
 		return s.Image
 	}
-	return p.Name() + "-" + service
+	separator := "-"
+	switch strings.ToLower(strings.TrimSpace(p.Compose.Environment["COMPOSE_COMPATIBILITY"])) {
+	case "1", "t", "true", "y": // Compose's words for it
+		separator = "_"
+	}
+	return p.Name() + separator + service
 }
 
 // Rel returns path relative to the project's folder where it is inside of it, for
