@@ -29,6 +29,8 @@ const (
 	maxValues = 1 << 20
 	// maxNesting is how many ${...} a word may have, since they may stand in one another.
 	maxNesting = 1000
+	// maxTriggers is how many ONBUILD instructions may run, those far down counting more.
+	maxTriggers = 10_000
 )
 
 // ErrTooLarge is returned for a file beyond these limits.

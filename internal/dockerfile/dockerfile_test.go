@@ -205,6 +205,8 @@ func TestWhoARunIs(t *testing.T) {
 			return dockerfile.Image{User: "7:8", Env: []string{"WHO=9"}}, true
 		case "root":
 			return dockerfile.Image{}, true
+		case "triggers":
+			return dockerfile.Image{OnBuild: []string{"USER 5"}}, true
 		case "onbuild":
 			return dockerfile.Image{User: "5", OnBuild: []string{"USER 6"}}, true
 		}
@@ -231,6 +233,14 @@ func TestWhoARunIs(t *testing.T) {
 		{"a variable of the base image", "FROM app\nUSER ${WHO}\n", nil, "9", true},
 		{"a variable over an argument", "FROM root\nARG X=1\nENV X=2\nUSER $X\n", nil, "2", true},
 		{"a base that is not here", "FROM elsewhere\n", nil, "", false},
+		{"a variable that a base that is not here may set", "FROM elsewhere\nUSER root\nUSER $WHO:$WHO\n", nil, ":", false},
+		{"the same with a default", "FROM elsewhere\nUSER ${WHO:-5}\n", nil, "5", true},
+		{"the same as an argument without a value", "FROM elsewhere\nARG WHO\nUSER $WHO\n", nil, "", true},
+		{"the same as an argument of a stage before", "FROM elsewhere AS b\nARG WHO\nFROM b\nUSER $WHO\n", nil, "", true},
+		{"a trigger of a stage before", "FROM root AS b\nONBUILD ARG WHO=3\nONBUILD USER $WHO\nFROM b\nRUN true\n", nil, "3", true},
+		{"a trigger counts only once", "FROM root AS b\nONBUILD USER 3\nFROM b AS c\nUSER 0\nFROM c\n", nil, "0", true},
+		{"a trigger counts only for others", "FROM root\nONBUILD USER 3\n", nil, "", true},
+		{"a trigger of the base image", "FROM triggers\n", nil, "5", true},
 		{"a variable that only the base can have set", "FROM elsewhere\nUSER ${WHO:?x}\n", nil, "", false},
 		{"no base", "FROM scratch\n", nil, "", true},
 	}

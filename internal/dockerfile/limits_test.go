@@ -15,6 +15,7 @@ func TestLimits(t *testing.T) {
 	var doubled, stored strings.Builder
 	doubled.WriteString("FROM a\nENV v0=xxxxxxxx\n")
 	stored.WriteString("FROM a\nENV v0=" + strings.Repeat("x", 10_000) + "\n")
+	triggers := "FROM a AS s\n" + strings.Repeat("ONBUILD USER 1\n", 4_000)
 	for i := range 60 {
 		fmt.Fprintf(&doubled, "ENV v%d=$v%d$v%d\n", i+1, i, i)
 	}
@@ -26,6 +27,7 @@ func TestLimits(t *testing.T) {
 		"many long values":    stored.String(),
 		"a long word":         "FROM a\nARG x=" + strings.Repeat("y", 100) + "\nUSER " + strings.Repeat("$x", 20_000) + "\n",
 		"nested variables":    "FROM a\nUSER " + strings.Repeat("${A:-", 10_000) + strings.Repeat("}", 10_000) + "\n",
+		"many triggers":       triggers + strings.Repeat("FROM s\n", 4_000) + "FROM a\n" + strings.Repeat("COPY --from=1 x x\nCOPY --from=2 x x\nCOPY --from=3 x x\n", 10),
 		"many instructions":   "FROM a\n" + strings.Repeat("USER 1\n", 20_000),
 		"given, and repeated": "FROM a\nARG given\nENV x=" + strings.Repeat("$given", 2_000) + "\n",
 	} {

@@ -101,6 +101,8 @@ type resolver struct {
 	names  map[string][]int
 	states map[int]*state
 
+	triggered int // how much work triggers were so far
+
 	longest int // of all values so far
 	stored  int // bytes of all values so far
 }
@@ -112,7 +114,7 @@ type state struct {
 	images    []string
 	remote    []string
 	sources   []string
-	onbuild   []string // what this stage leaves to those that are FROM it
+	onbuild   []onbuild // what this stage leaves to those that are FROM it
 	env       *scope
 	user      string
 	knownUser bool
@@ -202,6 +204,21 @@ func (r *resolver) visit(index int) error {
 	return nil
 }
 
+// knows says that what a USER comes to can be told. Where it comes to nobody, a base image that
+// nobody knows may have set what this file does not even declare: "USER $NB_UID".
+func (r *resolver) knows(s *state, word, user string) bool {
+	if s.knownBase || !strings.HasPrefix(user+":", ":") {
+		return true
+	}
+	result, err := r.lex.ProcessWordWithMatches(word, s.env)
+	for name := range result.Unmatched {
+		if !s.env.isDeclared(name) {
+			return false
+		}
+	}
+	return err == nil
+}
+
 // variable is the error of a variable that must be set, or nothing where the stage begins with
 // an image that nobody knows: that one may set it.
 func (r *resolver) variable(s *state, where []parser.Range, err error) error {
@@ -245,16 +262,31 @@ func (r *resolver) inherit(index int, base string) error {
 		r.longest = max(r.longest, len(value))
 		s.env.set(name, value)
 	}
-	return r.trigger(index, image.OnBuild)
+	var triggers []onbuild
+	for _, text := range image.OnBuild {
+		triggers = append(triggers, onbuild{text: text, line: 1})
+	}
+	err := r.trigger(index, triggers)
+	s.userFrom = nil // it stands in another file
+	return err
+}
+
+// onbuild is an ONBUILD instruction: what it leaves, and the line it stands on.
+type onbuild struct {
+	text string
+	line int
 }
 
 // trigger applies the ONBUILD instructions of what a stage begins with, which run before its
 // own.
-func (r *resolver) trigger(index int, onbuild []string) error {
-	for _, text := range onbuild {
-		command, err := parseOne(text)
+func (r *resolver) trigger(index int, left []onbuild) error {
+	for _, o := range left {
+		if r.triggered += 1 + o.line/100; r.triggered > maxTriggers {
+			return r.at(r.Stages[index].Location, fmt.Errorf("its triggers come to %w", ErrTooLarge))
+		}
+		command, err := o.parse()
 		if err != nil {
-			err = fmt.Errorf("its base has \"ONBUILD %s\": %w", text, err)
+			err = fmt.Errorf("its base has \"ONBUILD %s\": %w", o.text, err)
 			return r.at(r.Stages[index].Location, err)
 		}
 		if err := r.command(index, command); err != nil {
@@ -264,8 +296,9 @@ func (r *resolver) trigger(index int, onbuild []string) error {
 	return nil
 }
 
-func parseOne(text string) (instructions.Command, error) {
-	tree, err := parser.Parse(strings.NewReader(text))
+// parse gives the instruction the place of its ONBUILD, by empty lines.
+func (o onbuild) parse() (instructions.Command, error) {
+	tree, err := parser.Parse(strings.NewReader(strings.Repeat("\n", max(0, o.line-1)) + o.text))
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +318,7 @@ func (r *resolver) command(index int, command instructions.Command) error {
 		return r.env(s, c)
 	case *instructions.UserCommand:
 		user, err := r.expand(c.User, s.env)
-		s.user, s.knownUser, s.userFrom = user, err == nil, c
+		s.user, s.knownUser, s.userFrom = user, err == nil && r.knows(s, c.User, user), c
 		if err != nil {
 			return r.variable(s, c.Location(), err)
 		}
@@ -296,7 +329,7 @@ func (r *resolver) command(index int, command instructions.Command) error {
 	case *instructions.RunCommand:
 		return r.mounts(index, c)
 	case *instructions.OnbuildCommand:
-		s.onbuild = append(s.onbuild, c.Expression)
+		s.onbuild = append(s.onbuild, onbuild{text: c.Expression, line: Line(c.Location())})
 	}
 	return nil
 }
@@ -316,6 +349,8 @@ func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
 			s.env.set(kv.Key, value)
 		case isGlobal:
 			s.env.set(kv.Key, global)
+		default:
+			s.env.declare(kv.Key)
 		}
 	}
 	return nil

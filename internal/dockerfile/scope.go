@@ -11,6 +11,8 @@ import (
 type scope struct {
 	own    map[string]string
 	parent *scope
+	// unset are the arguments that are declared and have no value.
+	unset []string
 }
 
 // set gives a variable its value in this scope.
@@ -19,6 +21,19 @@ func (s *scope) set(name, value string) {
 		s.own = make(map[string]string)
 	}
 	s.own[name] = value
+}
+
+// declare notes an argument without a value.
+func (s *scope) declare(name string) { s.unset = append(s.unset, name) }
+
+// isDeclared reports whether an argument was declared, though it has no value.
+func (s *scope) isDeclared(name string) bool {
+	for ; s != nil; s = s.parent {
+		if slices.Contains(s.unset, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Get is BuildKit's question for a variable.
@@ -37,7 +52,7 @@ func (s *scope) Keys() []string { return slices.Sorted(maps.Keys(s.all())) }
 // settled is the first scope that holds anything, so that stages without variables do not
 // lengthen the way to those that have some.
 func (s *scope) settled() *scope {
-	for s != nil && len(s.own) == 0 {
+	for s != nil && len(s.own) == 0 && len(s.unset) == 0 {
 		s = s.parent
 	}
 	return s

@@ -1,6 +1,8 @@
 package nonroot
 
 import (
+	"cmp"
+	"path"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -46,6 +48,10 @@ func (a *auditor) fixRoot(f *Finding, s *subject, d *dockerfileSubject) {
 		return
 	}
 	r := rooted{d: d, s: s, a: a}
+	if next := r.continued(); next != "" {
+		f.Hint = "the stage " + next + " goes on from here as root: give it a stage of its own to start from, then add USER here"
+		return
+	}
 	d.fix(f, r.edits()...)
 }
 
@@ -109,8 +115,33 @@ func (r rooted) head() []string {
 		block = shadowBlock
 	}
 	lines = append(lines, "# "+blockReason)
-	lines = append(lines, strings.Split(block, "\n")...)
+	for line := range strings.SplitSeq(block, "\n") {
+		if text, ok := strings.CutSuffix(line, `\`); ok {
+			line = text + string(r.d.file.Escape)
+		}
+		lines = append(lines, line)
+	}
 	return append(lines, "ENV HOME="+appHome)
+}
+
+// continued names a stage that is FROM the target and runs commands before a USER of its own:
+// they would no longer be root's. "" for none, "FROM NAME" for one without a name.
+func (r rooted) continued() string {
+	target := r.d.target()
+	for _, stage := range r.d.file.Stages {
+		if target.Name == "" || !strings.EqualFold(stage.BaseName, target.Name) {
+			continue
+		}
+		for _, c := range stage.Commands {
+			if _, user := c.(*instructions.UserCommand); user {
+				break
+			}
+			if _, run := c.(*instructions.RunCommand); run {
+				return cmp.Or(stage.Name, "FROM "+stage.BaseName)
+			}
+		}
+	}
+	return ""
 }
 
 // hasUser says that the built stages create a user with the UID already.
@@ -128,13 +159,28 @@ func (r rooted) hasShell() bool {
 	if noShell(r.d.Base) {
 		return false
 	}
+	found := false
 	for _, c := range r.d.commands() {
-		if run, ok := c.(*instructions.RunCommand); ok && run.PrependShell {
-			return true
+		switch c := c.(type) {
+		case *instructions.RunCommand:
+			found = found || c.PrependShell
+		case *instructions.ShellCommand:
+			if !posixShell(c.Shell) {
+				return false
+			}
 		}
 	}
-	name, tag := familiar(r.d.Base)
-	return debianLike(name, tag) || otherRoot(name)
+	_, known := wellKnown(r.d.Base)
+	return found || known
+}
+
+// posixShell says that what SHELL names understands what the fix writes.
+func posixShell(shell []string) bool {
+	switch path.Base(shell[0]) {
+	case "sh", "bash", "ash", "dash", "ksh", "zsh", "busybox":
+		return true
+	}
+	return false
 }
 
 // tail gives the service's folders their owner.
@@ -263,6 +309,9 @@ func (r rooted) end() int {
 
 // fixEmpty keeps the variables of USER from being empty.
 func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
+	if d.triggered() {
+		return
+	}
 	line := dockerfile.Line(d.UserFrom.Location())
 	from, to := d.src.start(line), d.src.start(lastLineOf(d.UserFrom.Location())+1)
 	var edits []edit.Edit
@@ -274,11 +323,23 @@ func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 		end := from + at + len(v.text)
 		edits = append(edits, edit.Edit{Start: from + at, End: end, New: "${" + v.name + ":?" + v.name + " is empty}"})
 		from = end // the next one stands behind it, perhaps in the same words
-		if given, ok := s.cfg.Build.Args[v.name]; d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
+		if given, ok := s.cfg.Build.Args[v.name]; isID(v.name) && d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
 			edits = append(edits, d.withDefault(v.name, line))
 		}
 	}
 	d.fix(f, edits...)
+}
+
+// isID says that a variable holds an ID by its name, so that a number can be its default.
+func isID(name string) bool {
+	name = strings.ToUpper(name)
+	return strings.HasSuffix(name, "ID") || strings.Contains(name, "UID") || strings.Contains(name, "GID")
+}
+
+// triggered says that USER stands in an ONBUILD, which is about other images, too.
+func (d *dockerfileSubject) triggered() bool {
+	word, _, _ := strings.Cut(strings.TrimSpace(d.src.line(dockerfile.Line(d.UserFrom.Location()))), " ")
+	return strings.EqualFold(word, "ONBUILD")
 }
 
 // withDefault gives an argument a default: its ARG where it has one, otherwise a new one
@@ -304,8 +365,11 @@ func (d *dockerfileSubject) withDefault(name string, before int) edit.Edit {
 	return d.src.insert(before, "ARG "+name+"="+appID)
 }
 
-// fixGroup adds a group to USER.
+// fixGroup adds a group to USER, unless the base image may know the user, or count on group 0.
 func (a *auditor) fixGroup(f *Finding, d *dockerfileSubject) {
+	if d.triggered() || !d.baseRoot && !a.own() {
+		return
+	}
 	user := d.UserFrom.User
 	group := strings.TrimSuffix(user, ":")
 	if strings.Contains(user, userArg) && d.Env[groupArg] != "" {
@@ -326,7 +390,7 @@ func (a *auditor) fixGroup(f *Finding, d *dockerfileSubject) {
 
 // fixNumeric writes the template's USER where both arguments are there for it.
 func (a *auditor) fixNumeric(f *Finding, d *dockerfileSubject) {
-	if d.UserFrom == nil || d.Env[userArg] == "" || d.Env[groupArg] == "" || d.UserFrom.User == strings.TrimPrefix(userLine, "USER ") {
+	if d.UserFrom == nil || d.triggered() || d.Env[userArg] == "" || d.Env[groupArg] == "" || d.UserFrom.User == strings.TrimPrefix(userLine, "USER ") {
 		f.Hint = "take the arguments USER_ID and GROUP_ID and end with " + userLine
 		return
 	}

@@ -3,7 +3,6 @@ package nonroot
 import (
 	"errors"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -69,6 +68,10 @@ func (a *auditor) reason(err error) string {
 // dockerfileUser judges whom an image that is built here runs as.
 func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 	if !d.KnownUser {
+		if d.UserFrom != nil {
+			a.found("D18", Off, s, a.userSpot(d), "whom the image runs as is not known: USER %s is what the base image %s says, which is not here", d.UserFrom.User, d.Base)
+			return
+		}
 		a.found("D18", Off, s, a.fromSpot(d), "whom the image runs as is not known: no USER, and the base image %s is not here", d.Base)
 		return
 	}
@@ -87,11 +90,13 @@ func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 		f := a.found("D02", Off, s, at, "USER %s is root where %s is empty, which a build argument may make it", d.UserFrom.User, names(empty))
 		a.fixEmpty(f, s, d)
 	}
-	if id.name == "" && (id.gid == "0" || id.noGroup && id.gid == "") {
+	switch {
+	case id.name != "":
+	case id.gid == "0" && !id.noGroup:
+		a.found("D03", Off, s, at, "USER %s names group 0, which is root's", d.UserFrom.User)
+	case id.gid == "0" || id.noGroup && !id.inPasswd && !d.ofBase(id):
 		f := a.found("D03", Off, s, at, "USER %s has no group of its own: with UID %s the process gets group 0, unless the image's passwd file knows it", d.UserFrom.User, id.uid)
-		if id.noGroup {
-			a.fixGroup(f, d)
-		}
+		a.fixGroup(f, d)
 	}
 	if id.name != "" {
 		f := a.found("D04", Off, s, at, "USER %s is a name, not numbers", d.UserFrom.User)
@@ -104,7 +109,10 @@ func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 func (a *auditor) rootImage(s *subject, d *dockerfileSubject) {
 	if how := a.dropsRoot(s, d); how != "" {
 		f := a.found("D11", Off, s, a.userSpot(d), "the image starts as root and leaves it to %s to become somebody else", how)
-		f.Hint = "set USER and drop " + how
+		f.Hint = "set USER, and do without " + how
+		if how == ofBase(d.Base) {
+			f.Hint = "set USER to one that it can run as"
+		}
 		return
 	}
 	if d.UserFrom != nil && len(a.emptyInUser(d)) > 0 {
@@ -139,27 +147,51 @@ func (a *auditor) fromSpot(d *dockerfileSubject) spot {
 	return d.spot(line, d.column(line))
 }
 
-// emptyInUser returns the variables of USER that can be empty: not those that ENV sets,
-// since no build argument changes them.
+// emptyInUser returns the variables of USER that are empty or can be: not those that ENV or
+// the base image sets, since no build argument changes them.
 func (a *auditor) emptyInUser(d *dockerfileSubject) []variable {
 	if d.UserFrom == nil {
 		return nil
 	}
-	fixed := make(map[string]bool)
-	for _, c := range d.commands() {
-		if env, ok := c.(*instructions.EnvCommand); ok {
-			for _, kv := range env.Env {
-				fixed[kv.Key] = d.Env[kv.Key] != ""
-			}
-		}
-	}
+	argument := d.setHere()
 	var found []variable
 	for _, v := range emptyable(d.UserFrom.User) {
-		if !fixed[v.name] {
+		if d.Env[v.name] == "" || argument[v.name] {
 			found = append(found, v)
 		}
 	}
 	return found
+}
+
+// setHere are the variables that the built stages set, and whether a build argument does.
+func (d *dockerfileSubject) setHere() map[string]bool {
+	argument := make(map[string]bool)
+	for _, c := range d.commands() {
+		switch c := c.(type) {
+		case *instructions.ArgCommand:
+			for _, kv := range c.Args {
+				if _, set := argument[kv.Key]; !set {
+					argument[kv.Key] = true
+				}
+			}
+		case *instructions.EnvCommand:
+			for _, kv := range c.Env {
+				argument[kv.Key] = false
+			}
+		}
+	}
+	return argument
+}
+
+// ofBase says that USER is a user of the base image: its own, or one that its variables name.
+func (d *dockerfileSubject) ofBase(id identity) bool {
+	here := d.setHere()
+	for _, v := range variables(d.UserFrom.User) {
+		if _, set := here[v.name]; !set {
+			return true
+		}
+	}
+	return id.uid == identify(d.baseUser, nil).uid
 }
 
 func names(variables []variable) string {
@@ -185,83 +217,6 @@ func (a *auditor) ownUser(s *subject, d *dockerfileSubject, id identity, at spot
 		f := a.found("D05", Warning, s, at, "USER %s does not follow the build arguments", d.UserFrom.User)
 		a.fixNumeric(f, d)
 	}
-}
-
-// dropsRoot finds what an image uses to become another user after its start; "" for none.
-func (a *auditor) dropsRoot(s *subject, d *dockerfileSubject) string {
-	var start []string
-	for _, c := range d.commands() {
-		switch c := c.(type) {
-		case *instructions.EntrypointCommand:
-			start = append(append([]string{}, start...), c.CmdLine...)
-		case *instructions.CmdCommand:
-			start = append(start, c.CmdLine...)
-		}
-	}
-	start = append(append(start, s.cfg.Entrypoint...), s.cfg.Command...)
-	for _, word := range start {
-		if tool := dropper(word); tool != "" {
-			return tool
-		}
-		if tool := a.scriptDrops(s, d, word); tool != "" {
-			return tool
-		}
-	}
-	for _, c := range d.runs { // installed for an entrypoint that cannot be read here
-		for _, word := range c.words {
-			if word == "gosu" || word == "su-exec" {
-				return word
-			}
-		}
-	}
-	return ""
-}
-
-var dropperPattern = regexp.MustCompile(`(?:^|[\s/"';&|(])(gosu|su-exec|setpriv|runuser|s6-setuidgid|setuidgid|chpst|su)(?:["'\s]|$)`)
-
-// dropper finds a tool that becomes another user in a command line or script.
-func dropper(text string) string {
-	m := dropperPattern.FindStringSubmatch(text)
-	if m == nil {
-		return ""
-	}
-	return m[1]
-}
-
-// scriptDrops looks into a script of the build context that the image starts with.
-func (a *auditor) scriptDrops(s *subject, d *dockerfileSubject, word string) string {
-	base := filepath.Base(filepath.FromSlash(strings.TrimSpace(word)))
-	if remote(s.cfg.Build.Context) || base == "." || strings.ContainsAny(base, "*?[$ ") {
-		return ""
-	}
-	for _, c := range d.commands() {
-		var sources []string
-		switch c := c.(type) {
-		case *instructions.CopyCommand:
-			if c.From == "" {
-				sources = c.SourcePaths
-			}
-		case *instructions.AddCommand:
-			sources = c.SourcePaths
-		}
-		for _, from := range sources {
-			path := filepath.Join(s.cfg.Build.Context, filepath.FromSlash(from))
-			if isDir(path) {
-				path = filepath.Join(path, base)
-			} else if filepath.Base(path) != base && len(sources) > 1 {
-				continue
-			}
-			if !inside(s.cfg.Build.Context, path) {
-				continue
-			}
-			if text, err := a.readFile(path); err == nil && strings.HasPrefix(string(text), "#!") {
-				if tool := dropper(string(text)); tool != "" {
-					return tool
-				}
-			}
-		}
-	}
-	return ""
 }
 
 // baseTag reports a base that can be another one tomorrow.

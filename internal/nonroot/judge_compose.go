@@ -51,7 +51,11 @@ func (a *auditor) composeUser(s *subject) {
 	if id.root() {
 		return
 	}
-	if id.name == "" && (id.noGroup && id.gid == "" || id.gid == "0") {
+	switch {
+	case id.name != "":
+	case id.gid == "0" && !id.noGroup:
+		a.found("C15", Off, s, here(at), "%s names group 0, which is root's: user is %q", s.name, s.cfg.User)
+	case id.gid == "0" || id.noGroup && !id.inPasswd:
 		a.found("C15", Off, s, here(at), "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, s.cfg.User)
 	}
 	want := a.appUser()
@@ -85,7 +89,11 @@ func (a *auditor) imageUser(s *subject) {
 	}
 	at := here(a.place(s, "image"))
 	if !s.known {
-		a.found("C14", Off, s, at, "whom %s runs as is not known: its image %s is not here, and it has no user", s.name, s.cfg.Image)
+		image := s.cfg.Image
+		if place, ok := a.set.Find(s.name, "image"); ok && image == "" {
+			image = place.Value.Value
+		}
+		a.found("C14", Off, s, at, "whom %s runs as is not known: its image %s is not here, and it has no user", s.name, image)
 		return
 	}
 	if !identify(s.image.User, nil).root() {
@@ -141,7 +149,7 @@ func (a *auditor) emptyArg(s *subject, d *dockerfileSubject, name string, at com
 		grade = Error
 	}
 	f := a.found("C03", grade, s, here(at), "the argument %s of %s is empty where %s is%s", name, s.name, names(empty), bashHint(empty))
-	a.fixVariables(f, at, empty)
+	a.fixArg(f, name, at, empty)
 }
 
 // emptyArgs reports the build arguments that are empty, where that may be why a build stops.
@@ -153,10 +161,17 @@ func (a *auditor) emptyArgs(s *subject) {
 		}
 		if empty := emptyable(raw); len(empty) > 0 {
 			f := a.found("C03", Warning, s, here(at), "the argument %s of %s is empty, since %s is%s", name, s.name, names(empty), bashHint(empty))
-			if name == userArg || name == groupArg {
-				a.fixVariables(f, at, empty)
-			}
+			a.fixArg(f, name, at, empty)
 		}
+	}
+}
+
+// fixArg gives the variables of an argument a default where it is an ID; a name's is a
+// person's choice.
+func (a *auditor) fixArg(f *Finding, name string, at composefile.Place, empty []variable) {
+	f.Hint = "set " + names(empty) + ", or write a default: ${" + empty[0].name + ":-...}"
+	if isID(name) {
+		a.fixVariables(f, at, empty)
 	}
 }
 
@@ -238,8 +253,8 @@ func (a *auditor) nonroot(s *subject) bool {
 
 // hardening judges what keeps a process that is not root from becoming it.
 func (a *auditor) hardening(s *subject) {
-	if s.cfg.Provider != nil {
-		return
+	if s.cfg.Provider != nil || !a.own() && !a.nonroot(s) {
+		return // elsewhere, first things first: what is root may well need all that
 	}
 	if !slices.ContainsFunc(s.cfg.CapDrop, func(c string) bool { return strings.EqualFold(c, "ALL") }) {
 		f := a.found("C05", Off, s, here(s.at), "%s keeps capabilities: no cap_drop: [ALL]", s.name)

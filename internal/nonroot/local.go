@@ -15,8 +15,9 @@ func Local(inspected []byte) (func(name string) (dockerfile.Image, bool), error)
 		RepoTags    []string `json:"RepoTags"`
 		RepoDigests []string `json:"RepoDigests"`
 		Config      struct {
-			User string   `json:"User"`
-			Env  []string `json:"Env"`
+			User    string   `json:"User"`
+			Env     []string `json:"Env"`
+			OnBuild []string `json:"OnBuild"`
 		} `json:"Config"`
 	}
 	if err := json.Unmarshal(inspected, &images); err != nil {
@@ -24,7 +25,7 @@ func Local(inspected []byte) (func(name string) (dockerfile.Image, bool), error)
 	}
 	known := make(map[string]dockerfile.Image)
 	for _, i := range images {
-		image := dockerfile.Image{User: i.Config.User, Env: i.Config.Env}
+		image := dockerfile.Image{User: i.Config.User, Env: i.Config.Env, OnBuild: i.Config.OnBuild}
 		known[i.ID] = image
 		for _, name := range append(i.RepoTags, i.RepoDigests...) {
 			known[name], known[canonical(name)] = image, image

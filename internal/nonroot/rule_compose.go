@@ -37,6 +37,7 @@ func composeRules() []Rule {
 		},
 		{
 			ID: "C05", Title: "capabilities are not dropped", Own: Warning, Elsewhere: Note,
+			Varies: "elsewhere only for services known not to start as root",
 			Why:    "Fourteen capabilities of root's are granted by default, and a set-user-ID program gets them all.",
 			Source: "CIS Docker Benchmark 5.3; OWASP Docker Security Cheat Sheet, rule 3; capabilities(7)",
 			Fix:    "adds cap_drop: [ALL]",
@@ -45,6 +46,7 @@ func composeRules() []Rule {
 		},
 		{
 			ID: "C06", Title: "new privileges are possible", Own: Warning, Elsewhere: Note,
+			Varies: "elsewhere only for services known not to start as root",
 			Why:    "Without no-new-privileges a set-user-ID program makes the service root again.",
 			Source: "CIS Docker Benchmark 5.26; OWASP Docker Security Cheat Sheet, rule 4; prctl(2), PR_SET_NO_NEW_PRIVS",
 			Fix:    "adds security_opt: [\"no-new-privileges:true\"]",

@@ -53,7 +53,8 @@ type dockerfileSubject struct {
 	// accounts are the users that the built stages create.
 	accounts map[string]account
 	runs     []call
-	baseRoot bool // the base image is known to be root's
+	baseRoot bool   // the base image is known to be root's
+	baseUser string // the base image's user, where that is known
 }
 
 // column is where the first word of a line begins, from 1.
@@ -166,7 +167,8 @@ func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
 	if d.Resolved, d.err = d.file.Resolve(build); d.err != nil {
 		return
 	}
-	_, d.baseRoot = a.rootBase(b, d.Base)
+	base, known := a.rootBase(b, d.Base)
+	d.baseRoot, d.baseUser = known, base.User
 	for _, c := range d.commands() {
 		if run, ok := c.(*instructions.RunCommand); ok {
 			d.runs = append(d.runs, d.calls(run)...)
@@ -300,8 +302,8 @@ func (d *dockerfileSubject) created() map[string]account {
 		switch c.program() {
 		case "useradd", "adduser":
 			uid, ok := c.flag("-u", "--uid")
-			name := c.words[len(c.words)-1]
-			if strings.HasPrefix(name, "-") || len(c.words) < 2 {
+			name := d.expand(c.words[len(c.words)-1])
+			if name == "" || strings.HasPrefix(name, "-") || len(c.words) < 2 {
 				continue
 			}
 			if !ok {
@@ -312,7 +314,7 @@ func (d *dockerfileSubject) created() map[string]account {
 			made[name] = account{uid: d.expand(uid), gid: d.numeric(gid)}
 		case "usermod":
 			if uid, ok := c.flag("-u", "--uid"); ok && len(c.words) > 2 {
-				name := c.words[len(c.words)-1]
+				name := d.expand(c.words[len(c.words)-1])
 				made[name] = account{uid: d.expand(uid), gid: made[name].gid}
 			}
 		}

@@ -64,7 +64,7 @@ func (a *auditor) reportSuppression(s *suppression) {
 		looked := len(a.in.Only) == 0 || slices.Contains(a.in.Only, id)
 		if _, known := a.rules[id]; !known {
 			a.found("S02", Off, nil, at, "im2:ignore=%s: there is no such rule", id)
-		} else if looked && !s.used[id] && !fleeting(id) {
+		} else if looked && !s.used[id] && !a.fleeting(id) {
 			a.found("S02", Off, nil, at, "im2:ignore=%s holds nothing back", id)
 		}
 	}
@@ -72,7 +72,15 @@ func (a *auditor) reportSuppression(s *suppression) {
 
 // fleeting says that a rule's findings come and go with what this machine has: a comment
 // that holds nothing back here may do so elsewhere.
-func fleeting(id string) bool { return id == "D18" || id == "C14" || id == "E02" }
+func (a *auditor) fleeting(id string) bool {
+	switch id {
+	case "D18", "C14", "E02":
+		return true
+	case "C05", "C06": // only for what is known not to be root
+		return !a.own()
+	}
+	return false
+}
 
 // suppressions reads the comments of every file that was judged.
 func (a *auditor) suppressions() map[string][]*suppression {

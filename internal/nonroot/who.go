@@ -15,6 +15,9 @@ type identity struct {
 	// noGroup says that no group is named, so that the engine asks the passwd file, and
 	// takes group 0 where that does not know the user.
 	noGroup bool
+	// inPasswd says that the passwd file is known to have the user, so that the engine finds
+	// the group there.
+	inPasswd bool
 }
 
 // account is a user that a Dockerfile creates.
@@ -35,6 +38,9 @@ func identify(spec string, accounts map[string]account) identity {
 		id.uid = accounts[user].uid
 	}
 	id.gid = groupOf(group, id, accounts)
+	for name, a := range accounts {
+		id.inPasswd = id.inPasswd || name == id.name || id.name == "" && a.uid == id.uid && a.uid != ""
+	}
 	return id
 }
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // standIn is the value of a variable that must be set and is not: Compose would not start
@@ -34,7 +36,7 @@ type Problem struct {
 
 // Examine opens a project to be judged, not run: IDs that cannot be used, settings files
 // that only Compose can read, env_file entries that are not there and variables that must
-// be set are no errors. Of a folder, a Compose file or an x-im2 section that cannot be
+// be set, or without which the file means nothing, are no errors. Of a folder, a Compose file or an x-im2 section that cannot be
 // read at all, it is the same error as Open's. UID and GID are 0 where they are a problem.
 func Examine(ctx context.Context, root string, environ []string) (*Project, []Problem, error) {
 	root, err := absolute(root)
@@ -47,9 +49,7 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 	if err != nil {
 		return nil, nil, err
 	}
-	var missing standIns
-	p, own, err := read(ctx, root, settings, cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution,
-		cli.WithLoadOptions(missing.use))
+	p, own, missing, err := readLeniently(ctx, root, settings)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,10 +57,101 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 	return p, problems, p.placeData(own, p.Declared)
 }
 
+// readLeniently reads the Compose file with stand-ins. Where that fails since variables have
+// no value, as in a project whose .env is everybody's own, it is read again as though they had.
+func readLeniently(ctx context.Context, root string, s Settings) (*Project, extension, *standIns, error) {
+	var first error
+	for _, blanks := range []blankness{keepBlank, fillBlank, fillParts} {
+		missing := &standIns{blanks: blanks}
+		how := []cli.ProjectOptionsFn{cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution, cli.WithLoadOptions(missing.use)}
+		if blanks != keepBlank {
+			how = append(how, cli.WithConsistency(false)) // "${DATA}:/data" becomes a volume that is not declared
+		}
+		p, own, err := read(ctx, root, s, how...)
+		if err == nil {
+			missing.empty(p.Compose)
+			return p, own, missing, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if ctx.Err() != nil || !missing.blank {
+			break
+		}
+	}
+	return nil, extension{}, nil, first
+}
+
+// blankness is what becomes of variables that have no value, and that need not have any.
+type blankness int
+
+const (
+	keepBlank blankness = iota // nothing, as in Compose
+	fillBlank                  // a stand-in
+	fillParts                  // a stand-in where more than the variable stands there
+)
+
+// blankValue is the stand-in for a variable that has no value.
+const blankValue = "64998"
+
 // standIns gives variables that must be set a value, and keeps their names.
 type standIns struct {
-	names []string
-	errs  []error
+	names  []string
+	errs   []error
+	blanks blankness
+	blank  bool     // whether any variable has no value
+	filled []string // the variables that got one
+}
+
+var plainVariable = regexp.MustCompile(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})`)
+
+// fill wraps a lookup to give variables without a value and without a default the stand-in.
+func (m *standIns) fill(text string, lookup template.Mapping) template.Mapping {
+	plain := make(map[string]bool)
+	for _, v := range plainVariable.FindAllStringSubmatch(text, -1) {
+		if m.blanks == fillBlank || m.blanks == fillParts && v[0] != text {
+			plain[v[1]+v[2]] = true
+		}
+	}
+	return func(name string) (string, bool) {
+		value, ok := lookup(name)
+		if value != "" {
+			return value, ok
+		}
+		m.blank = true
+		if !plain[name] {
+			return value, ok
+		}
+		if !slices.Contains(m.filled, name) {
+			m.filled = append(m.filled, name)
+		}
+		return blankValue, true
+	}
+}
+
+// empty takes the stand-in for no value out of what is judged: there, nothing means root.
+func (m *standIns) empty(p *types.Project) {
+	if len(m.filled) == 0 {
+		return
+	}
+	clean := func(text *string) { *text = strings.ReplaceAll(*text, blankValue, "") }
+	for _, services := range []types.Services{p.Services, p.DisabledServices} {
+		for name, s := range services {
+			clean(&s.User)
+			clean(&s.Image)
+			if s.Build != nil {
+				clean(&s.Build.Context)
+				clean(&s.Build.Dockerfile)
+				clean(&s.Build.Target)
+				for _, value := range s.Build.Args {
+					if value != nil {
+						clean(value)
+					}
+				}
+			}
+			services[name] = s
+		}
+	}
 }
 
 func (m *standIns) use(o *loader.Options) {
@@ -76,6 +167,7 @@ func (m *standIns) substitute(text string, lookup template.Mapping) (string, err
 		return "", fmt.Errorf("a value has more than %d variables", maxVariables)
 	}
 	given := make(map[string]bool)
+	lookup = m.fill(text, lookup)
 	for {
 		value, err := template.SubstituteWithOptions(text, func(name string) (string, bool) {
 			if given[name] {
@@ -98,6 +190,17 @@ func (m *standIns) problems() []Problem {
 	var all []Problem
 	for i, name := range m.names {
 		all = append(all, Problem{Setting: Setting{Name: name}, Required: true, Err: m.errs[i]})
+	}
+	if len(m.filled) > 0 {
+		slices.Sort(m.filled)
+		names := strings.Join(m.filled[:min(3, len(m.filled))], ", ")
+		if more := len(m.filled) - 3; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		all = append(all, Problem{
+			Setting: Setting{Name: m.filled[0]}, Required: true, // no error, but said
+			Err: fmt.Errorf("it cannot read the file while there is no value for %s; it is judged as though there was", names),
+		})
 	}
 	return all
 }

@@ -34,6 +34,16 @@ func TestExamineReportsWhatOpenRefuses(t *testing.T) {
 			map[string]string{"docker-compose.yml": "services: {a: {image: \"${X:?}/${Y?set it}\", ports: [\"${P:?}:80\"]}}\n"},
 			"!X !Y !P",
 		},
+		{
+			"variables without which the file cannot be read",
+			map[string]string{"docker-compose.yml": "services: {a: {image: \"${X}/i\", ports: [\"${P}\"], volumes: [\"${D}:/d\", \"${E:-e}:/e\"]}}\n"},
+			"!D",
+		},
+		{
+			"the same, where some must be nothing",
+			map[string]string{"docker-compose.yml": "services: {a: {image: x, volumes: [\"${D}:/d\"], privileged: \"${B:-false}\", mem_limit: \"${M}\"}}\n"},
+			"!D",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
