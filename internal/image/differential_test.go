@@ -74,7 +74,8 @@ func newDifference(t *testing.T, g *generator) *difference {
 	}
 	d := &difference{root: t.TempDir()}
 	g.project(t, d.root)
-	for name, b := range map[string]*Builder{"im2-random-asked": &d.asked, "im2-random-truth": &d.truth} {
+	for kind, b := range map[string]*Builder{"asked": &d.asked, "truth": &d.truth} {
+		name := fmt.Sprintf("im2-random-%d-%s", os.Getpid(), kind)
 		p, err := project.Open(t.Context(), d.root, append(os.Environ(), "COMPOSE_PROJECT_NAME="+name, "IM2_CA_BUNDLE="))
 		if err != nil {
 			t.Fatal(err)
