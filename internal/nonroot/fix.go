@@ -323,7 +323,7 @@ func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 		end := from + at + len(v.text)
 		edits = append(edits, edit.Edit{Start: from + at, End: end, New: "${" + v.name + ":?" + v.name + " is empty}"})
 		from = end // the next one stands behind it, perhaps in the same words
-		if given, ok := s.cfg.Build.Args[v.name]; isID(v.name) && d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
+		if given, ok := s.cfg.Build.Args[v.name]; d.holdsID(v.name) && d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
 			edits = append(edits, d.withDefault(v.name, line))
 		}
 	}
@@ -334,6 +334,22 @@ func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 func isID(name string) bool {
 	name = strings.ToUpper(name)
 	return strings.HasSuffix(name, "ID") || strings.Contains(name, "UID") || strings.Contains(name, "GID")
+}
+
+// holdsID says the same, or that nothing but USER wants the variable: useradd takes no number
+// for a name.
+func (d *dockerfileSubject) holdsID(name string) bool {
+	if isID(name) {
+		return true
+	}
+	for _, c := range d.runs {
+		for _, v := range variables(strings.Join(c.words, " ")) {
+			if v.name == name {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // triggered says that USER stands in an ONBUILD, which is about other images, too.

@@ -149,7 +149,7 @@ func (a *auditor) emptyArg(s *subject, d *dockerfileSubject, name string, at com
 		grade = Error
 	}
 	f := a.found("C03", grade, s, here(at), "the argument %s of %s is empty where %s is%s", name, s.name, names(empty), bashHint(empty))
-	a.fixArg(f, name, at, empty)
+	a.fixArg(f, d.holdsID(name), at, empty)
 }
 
 // emptyArgs reports the build arguments that are empty, where that may be why a build stops.
@@ -161,16 +161,16 @@ func (a *auditor) emptyArgs(s *subject) {
 		}
 		if empty := emptyable(raw); len(empty) > 0 {
 			f := a.found("C03", Warning, s, here(at), "the argument %s of %s is empty, since %s is%s", name, s.name, names(empty), bashHint(empty))
-			a.fixArg(f, name, at, empty)
+			a.fixArg(f, isID(name), at, empty)
 		}
 	}
 }
 
 // fixArg gives the variables of an argument a default where it is an ID; a name's is a
 // person's choice.
-func (a *auditor) fixArg(f *Finding, name string, at composefile.Place, empty []variable) {
+func (a *auditor) fixArg(f *Finding, isID bool, at composefile.Place, empty []variable) {
 	f.Hint = "set " + names(empty) + ", or write a default: ${" + empty[0].name + ":-...}"
-	if isID(name) {
+	if isID {
 		a.fixVariables(f, at, empty)
 	}
 }
