@@ -85,7 +85,7 @@ func nothing(errs []error) error {
 
 // claim takes one job.
 func (s *Spool) claim(from, to Stage, id, worker string) (*Job, error) {
-	c := claim{id: id, worker: workerName(worker), token: s.token()}
+	c := claim{id: id, worker: workerName(worker), token: s.claimToken()}
 	err := s.disk.Rename(s.jobFolder(from, id), s.folderOf(to, c))
 	if errors.Is(err, fs.ErrNotExist) {
 		// A file server may answer so to a rename that it made, when its first answer got lost.

@@ -159,14 +159,15 @@ func (r *Record) announced(stage Stage, c claim) bool {
 	return of == c.token || (of == "" && c.token == noToken)
 }
 
-// Failures are why the attempts of a working stage failed since the job was last given up, the
-// oldest first. An attempt that did not count has none: its number was used again.
+// Failures are why the attempts of a working stage failed, the oldest first, since the job was
+// last brought back. An attempt that did not count has none: its number was used again.
 func (r *Record) Failures(stage Stage) []string {
 	var failures []string
-	for _, v := range r.History {
-		switch {
-		case v.Stage == Failed:
+	for i, v := range r.History {
+		if i > 0 && r.History[i-1].Stage == Failed {
 			failures = nil
+		}
+		switch {
 		case v.Stage != stage || v.Error == "":
 		case stage == Separating && v.Attempt >= 1 && v.Attempt <= len(failures):
 			failures = append(failures[:v.Attempt-1], v.Error)

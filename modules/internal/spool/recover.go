@@ -182,7 +182,7 @@ func (s *Spool) takeBack(stage Stage, c claim, why string) (Stage, error) {
 		return "", err
 	}
 	if to := j.last().Stage; j.announced(stage, fenced) && !to.working() && slices.Contains(Stages(), to) {
-		err = j.rename(to)
+		err = j.finishMove(to)
 	} else {
 		err = j.putBack(why)
 	}
@@ -205,7 +205,24 @@ func (j *Job) putBack(why string) error {
 	if j.stage == Separating && j.Rejected != "" { // A rejection had begun; it ends as one.
 		return j.Reject(j.Path(SourceFile), j.Error)
 	}
+	if out, err := j.isOut(); out || err != nil {
+		if err != nil {
+			return j.orLost(err)
+		}
+		return j.Finish()
+	}
 	return j.Requeue(why)
+}
+
+// isOut reports whether all of the job's results are where they belong, so that it has only to
+// be ended.
+func (j *Job) isOut() (bool, error) {
+	if j.stage != Organizing || j.Track == "" {
+		return false, nil
+	}
+	haveStems, err := j.disk().Has(j.Path(StemsFolder))
+	haveSource, sourceErr := j.disk().Has(j.Path(SourceFile))
+	return !haveStems && !haveSource, errors.Join(err, sourceErr)
 }
 
 // FinishMove makes the move that the record of a job in stage announces, and reports whether
@@ -220,5 +237,19 @@ func (s *Spool) FinishMove(stage Stage, id string) (bool, error) {
 	if !j.announced(stage, j.claim) || to.working() || !slices.Contains(Stages(), to) {
 		return false, nil
 	}
-	return true, j.rename(to)
+	if to == Pending { // A power cut may have kept the record and not the rename of the source before it.
+		if there, err := s.disk.Has(j.Path(SourceFile)); !there || err != nil {
+			return false, err
+		}
+	}
+	return true, j.finishMove(to)
+}
+
+// finishMove makes a move that somebody announced, who may have been killed before the record was
+// on the disk under its name.
+func (j *Job) finishMove(to Stage) error {
+	if err := j.disk().SyncFolder(j.Dir()); err != nil {
+		return j.orLost(err)
+	}
+	return j.rename(to)
 }

@@ -353,6 +353,10 @@ func TestFinishMove(t *testing.T) {
 	}
 	j.arrive(Visit{Stage: Pending, Start: time.Now()}, "")
 	must(t, j.Save())
+	if moved, err := s.FinishMove(Incoming, j.ID); moved || err != nil {
+		t.Errorf("moved %v, %v without a source", moved, err)
+	}
+	writeFile(t, j.Path(SourceFile), "")
 	if moved, err := s.FinishMove(Incoming, j.ID); !moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}

@@ -23,8 +23,8 @@ type Spool struct {
 	data string
 	disk place.Placer
 	now  func() time.Time
-	// token makes what tells one claim from all others.
-	token func() string
+	// token makes what tells one job or folder from all others, and claimToken what tells one claim so.
+	token, claimToken func() string
 	// stages are the folders of the stages, as far as putting them on the disk goes.
 	stages map[Stage]*folder
 
@@ -43,7 +43,7 @@ func Open(data string) (*Spool, error) {
 // on returns a spool on that disk.
 func on(disk place.Disk, data string, now func() time.Time, token func() string) *Spool {
 	s := &Spool{
-		data: data, disk: place.Placer{Disk: disk}, now: now, token: token,
+		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token,
 		stages: map[Stage]*folder{}, backlog: map[Stage]*backlog{},
 	}
 	for _, stage := range Stages() {
