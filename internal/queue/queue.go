@@ -1,5 +1,6 @@
-// Package queue reads the pipeline's jobs on the host. It never writes: the services own
-// the queue, and a job's stage is nothing but the folder it lies in.
+// Package queue reads the pipeline's jobs on the host, and brings back those that failed. It
+// writes nothing else: the services own the queue, and a job's stage is nothing but the folder
+// it lies in.
 //
 // What surprises: the queue moves while it is read. A job may be gone from where it was
 // seen a moment ago, so Get looks through the stages again, and List goes over the stages

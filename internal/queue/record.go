@@ -116,3 +116,15 @@ type Job struct {
 	// A job that is Incoming and has no record yet has no problem.
 	Problem string `json:"problem,omitempty"`
 }
+
+// Made is when the job was made: by its record, or else by its ID.
+func (j *Job) Made() time.Time {
+	if !j.Created.IsZero() {
+		return j.Created
+	}
+	made, err := time.Parse(idTime, j.ID[:min(len(j.ID), len(idTime))])
+	if err != nil {
+		return time.Time{}
+	}
+	return made
+}
