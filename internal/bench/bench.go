@@ -24,12 +24,14 @@ type Report struct {
 	Permissions *Permissions `json:"permissions,omitempty"`
 	// Build is about building images and starting what is up to date.
 	Build *Build `json:"build,omitempty"`
+	// Spool is about handing jobs from service to service.
+	Spool *Spool `json:"spool,omitempty"`
 	// Incomplete is why it ended before every case was measured; "" when it did not.
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Empty reports whether no case was measured.
-func (r Report) Empty() bool { return r.Permissions == nil && r.Build == nil }
+func (r Report) Empty() bool { return r.Permissions == nil && r.Build == nil && r.Spool == nil }
 
 // Machine is where it was measured.
 type Machine struct {

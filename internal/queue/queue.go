@@ -1,5 +1,6 @@
-// Package queue reads the pipeline's jobs on the host. It never writes: the services own
-// the queue, and a job's stage is nothing but the folder it lies in.
+// Package queue reads the pipeline's jobs on the host, and brings back those that failed. It
+// writes nothing else: the services own the queue, and a job's stage is nothing but the folder
+// it lies in.
 //
 // What surprises: the queue moves while it is read. A job may be gone from where it was
 // seen a moment ago, so Get looks through the stages again, and List goes over the stages
@@ -15,7 +16,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -42,11 +42,6 @@ type Queue struct {
 // exist is empty.
 func New(data string) *Queue { return &Queue{data: data} }
 
-// Path is where the job's folder is while the job is in that stage.
-func (q *Queue) Path(stage Stage, id string) string {
-	return filepath.Join(q.data, folder, string(stage), id)
-}
-
 // Query says which jobs List returns.
 type Query struct {
 	// From leaves out the jobs whose ID sorts before it; their records are not read.
@@ -64,7 +59,7 @@ func (q *Queue) List(ctx context.Context, query Query) ([]Job, error) {
 	}
 	var jobs []Job
 	for _, id := range slices.Sorted(maps.Keys(where)) {
-		job, err := q.getFrom(ctx, id, where[id])
+		job, err := q.getFrom(ctx, id, where[id].stage, where[id].name)
 		if errors.Is(err, ErrNotFound) {
 			continue // Removed meanwhile, which is its owner's right.
 		}
@@ -95,50 +90,71 @@ func (q *Queue) Waiting(ctx context.Context, stage Stage) ([]string, error) {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }() // It was only read.
-	ids, err := listStage(ctx, root, stage, "")
+	spots, err := listStage(ctx, root, stage, "")
+	ids := make([]string, 0, len(spots))
+	for id := range spots {
+		ids = append(ids, id)
+	}
 	slices.Sort(ids)
 	return ids, err
 }
 
+// Count returns how many jobs are in each stage. It reads no records.
+func (q *Queue) Count(ctx context.Context) (map[Stage]int, error) {
+	where, err := q.locate(ctx, "")
+	counts := map[Stage]int{}
+	for _, stage := range Stages() {
+		counts[stage] = 0
+	}
+	for _, at := range where {
+		counts[at.stage]++
+	}
+	return counts, err
+}
+
 // Get returns one job, wherever it is now. The error wraps ErrNotFound when no stage has it.
 func (q *Queue) Get(ctx context.Context, id string) (Job, error) {
-	return q.getFrom(ctx, id, Incoming)
+	return q.getFrom(ctx, id, Incoming, id)
+}
+
+// A spot is where a job was seen: a stage, and the name of the job's folder in it.
+type spot struct {
+	stage Stage
+	name  string
 }
 
 // locate finds in which stage each job is. Jobs go forwards, so one pass in their order
 // misses none of them; the second pass finds what a worker gave back behind the first.
-func (q *Queue) locate(ctx context.Context, from string) (map[string]Stage, error) {
-	where := map[string]Stage{}
+func (q *Queue) locate(ctx context.Context, from string) (map[string]spot, error) {
+	where := map[string]spot{}
 	root, err := q.open()
 	if root == nil || err != nil {
 		return where, err
 	}
 	defer func() { _ = root.Close() }() // It was only read.
 	for _, stage := range Stages() {
-		ids, err := listStage(ctx, root, stage, from)
+		spots, err := listStage(ctx, root, stage, from)
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
-			where[id] = stage
-		}
+		maps.Copy(where, spots)
 	}
 	for _, stage := range active() {
-		ids, err := listStage(ctx, root, stage, from)
+		spots, err := listStage(ctx, root, stage, from)
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
+		for id, at := range spots {
 			if _, seen := where[id]; !seen {
-				where[id] = stage
+				where[id] = at
 			}
 		}
 	}
 	return where, nil
 }
 
-// getFrom is Get, looking into one stage before all the others.
-func (q *Queue) getFrom(ctx context.Context, id string, first Stage) (Job, error) {
+// getFrom is Get, looking for one folder in one stage before all the others.
+func (q *Queue) getFrom(ctx context.Context, id string, first Stage, name string) (Job, error) {
 	if !ValidID(id) {
 		return Job{}, fmt.Errorf("reading job %q: %w", id, ErrNotFound)
 	}
@@ -150,13 +166,15 @@ func (q *Queue) getFrom(ctx context.Context, id string, first Stage) (Job, error
 		return Job{}, fmt.Errorf("reading job %s: %w", id, ErrNotFound)
 	}
 	defer func() { _ = root.Close() }() // It was only read.
-	stages := append([]Stage{first}, Stages()...)
+	if job, ok := readJob(root, first, id, name); ok {
+		return job, nil
+	}
 	for range rounds {
-		for _, stage := range stages {
+		for _, stage := range Stages() {
 			if err := ctx.Err(); err != nil {
 				return Job{}, fmt.Errorf("reading job %s: %w", id, err)
 			}
-			if job, ok := readJob(root, stage, id); ok {
+			if job, ok := readJob(root, stage, id, nameIn(ctx, root, stage, id)); ok {
 				return job, nil
 			}
 		}
@@ -185,8 +203,20 @@ func (q *Queue) open() (*os.Root, error) {
 	return root, nil
 }
 
-// listStage returns the IDs in a stage that do not sort before from, in no order.
-func listStage(ctx context.Context, root *os.Root, stage Stage, from string) ([]string, error) {
+// nameIn returns the name that a job's folder has, if it is in that stage.
+func nameIn(ctx context.Context, root *os.Root, stage Stage, id string) string {
+	if stage != Separating && stage != Organizing {
+		return id
+	}
+	spots, err := listStage(ctx, root, stage, id)
+	if at, ok := spots[id]; ok && err == nil {
+		return at.name
+	}
+	return id
+}
+
+// listStage maps the IDs in a stage that do not sort before from to their folders.
+func listStage(ctx context.Context, root *os.Root, stage Stage, from string) (map[string]spot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("listing the jobs that are %s: %w", stage, err)
 	}
@@ -197,11 +227,11 @@ func listStage(ctx context.Context, root *os.Root, stage Stage, from string) ([]
 	if err != nil {
 		return nil, fmt.Errorf("listing the jobs that are %s: %w", stage, err)
 	}
-	var ids []string
+	spots := map[string]spot{}
 	for _, entry := range entries {
-		if name := entry.Name(); entry.IsDir() && strings.Compare(name, from) >= 0 && ValidID(name) {
-			ids = append(ids, name)
+		if h, ok := parseName(entry.Name()); ok && entry.IsDir() && strings.Compare(h.id, from) >= 0 {
+			spots[h.id] = spot{stage, entry.Name()}
 		}
 	}
-	return ids, nil
+	return spots, nil
 }

@@ -240,6 +240,53 @@ func TestCanceled(t *testing.T) {
 	}
 }
 
+// folderOf is where a job's folder is: with who has it where workers compete for jobs.
+func folderOf(data string, stage Stage, id string) string {
+	if stage == Separating || stage == Organizing {
+		id += ".host.0011aabb"
+	}
+	return filepath.Join(data, folder, string(stage), id)
+}
+
+// Who has a job is in the name of its folder until the job moves on.
+func TestAClaimedJobIsReadWithItsWorker(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, folder, history string
+		attempt, visits       int
+		worker                string
+	}{
+		{"claimed", ".host.0011aabb", `{"stage":"pending","start":"2026-11-23T11:30:48Z"}`, 3, 2, "host"},
+		{"taken back just now", ".host.0011aabb-ccdd0011", `{"stage":"pending","start":"2026-11-23T11:30:48Z"}`, 3, 2, "host"},
+		{"moving on", ".host.0011aabb", `{"stage":"separating","claim":"0011aabb","worker":"host"},{"stage":"separated"}`, 2, 2, ""},
+		{"recorded", ".host.0011aabb", `{"stage":"pending"},{"stage":"separating","worker":"full name"}`, 2, 2, "full name"},
+		{"of an earlier version", "", `{"stage":"pending"},{"stage":"separating","worker":"you"}`, 2, 2, "you"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			data, id := t.TempDir(), testID(1)
+			put(t, data, Separating, id+c.folder, recordFile, `{"id":"`+id+`","name":"x","attempt":2,"history":[`+c.history+`]}`)
+			job, err := New(data).Get(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if job.Attempt != c.attempt || len(job.History) != c.visits || job.History[c.visits-1].Worker != c.worker {
+				t.Errorf("attempt %d, history %+v", job.Attempt, job.History)
+			}
+			counts, err := New(data).Count(t.Context())
+			if err != nil || counts[Separating] != 1 || len(counts) != len(Stages()) {
+				t.Errorf("counts %v, %v", counts, err)
+			}
+		})
+	}
+	for _, name := range []string{"", "x", testID(1) + ".", testID(1) + ".w", testID(1) + ".w.t.x", testID(1) + "..t"} {
+		if _, ok := parseName(name); ok {
+			t.Errorf("parseName(%q) is a job's", name)
+		}
+	}
+}
+
 // A job that runs through the stages over and over, also backwards, is found at every
 // moment, once.
 func TestMovingJobIsNeverLost(t *testing.T) {
@@ -267,7 +314,7 @@ func TestMovingJobIsNeverLost(t *testing.T) {
 			default:
 			}
 			from, to := way[i%len(way)], way[(i+1)%len(way)]
-			if err := os.Rename(q.Path(from, id), q.Path(to, id)); err != nil {
+			if err := os.Rename(folderOf(data, from, id), folderOf(data, to, id)); err != nil {
 				t.Error(err)
 				return
 			}

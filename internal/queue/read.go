@@ -22,8 +22,9 @@ var (
 )
 
 // readJob reads the job if it is in that stage. What cannot be read of it becomes its Problem.
-func readJob(root *os.Root, stage Stage, id string) (Job, bool) {
-	dir := path.Join(string(stage), id)
+// name is that of its folder.
+func readJob(root *os.Root, stage Stage, id, name string) (Job, bool) {
+	dir := path.Join(string(stage), name)
 	record, err := readRecord(root, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if info, statErr := root.Lstat(dir); statErr != nil || !info.IsDir() {
@@ -40,8 +41,31 @@ func readJob(root *os.Root, stage Stage, id string) (Job, bool) {
 		if stage != Incoming || !errors.Is(err, fs.ErrNotExist) {
 			job.Problem = fmt.Sprintf("reading %s: %v", recordFile, err)
 		}
+		return job, true
 	}
+	job.begun(name)
 	return job, true
+}
+
+// begun adds what a claim does not write down: the visit of whoever has the job now. The name of
+// the job's folder tells who that is, and the progress since when.
+func (j *Job) begun(name string) {
+	h, ok := parseName(name)
+	n := len(j.History)
+	if !ok || h.token == "" || (n > 0 && j.History[n-1].Stage == j.Stage) {
+		return
+	}
+	if n > 1 && j.History[n-2].Claim == h.token {
+		return // It is about to move on, and the record is ahead.
+	}
+	if j.Stage == Separating {
+		j.Attempt++
+	}
+	visit := Visit{Stage: j.Stage, Worker: h.worker, Claim: h.token, Attempt: j.Attempt}
+	if j.Progress != nil {
+		visit.Start = j.Progress.Started
+	}
+	j.History = append(j.History, visit)
 }
 
 func readRecord(root *os.Root, dir string) (Record, error) {

@@ -48,6 +48,8 @@ type Visit struct {
 	End time.Time `json:"end,omitzero"`
 	// Worker names who had the job; empty where it waits or rests.
 	Worker string `json:"worker,omitempty"`
+	// Claim tells this visit from any other of the same worker to the same stage.
+	Claim string `json:"claim,omitempty"`
 	// Attempt is the Record's Attempt at that time.
 	Attempt int `json:"attempt"`
 	// Error says why the visit ended without success.
@@ -88,6 +90,10 @@ type Progress struct {
 	Total int `json:"total"`
 	// Updated is when this was written, by the worker's clock.
 	Updated time.Time `json:"updated,omitzero"`
+	// Started is when the worker began with the job.
+	Started time.Time `json:"started,omitzero"`
+	// Beat counts how often the worker has renewed its lease.
+	Beat int `json:"beat"`
 }
 
 // Percent is how much of the phase is finished, 0 to 100, and false while that is unknown.
@@ -109,4 +115,16 @@ type Job struct {
 	// Problem says why the record could not be read; then the Record has nothing but the ID.
 	// A job that is Incoming and has no record yet has no problem.
 	Problem string `json:"problem,omitempty"`
+}
+
+// Made is when the job was made: by its record, or else by its ID.
+func (j *Job) Made() time.Time {
+	if !j.Created.IsZero() {
+		return j.Created
+	}
+	made, err := time.Parse(idTime, j.ID[:min(len(j.ID), len(idTime))])
+	if err != nil {
+		return time.Time{}
+	}
+	return made
 }

@@ -15,8 +15,12 @@ import (
 
 // Bench are the flags of the target of that name.
 type Bench struct {
-	// Permissions measures resetting owners and modes, Build building images.
-	Permissions, Build bool
+	// Permissions measures resetting owners and modes, Build building images, Spool handing jobs
+	// from service to service.
+	Permissions, Build, Spool bool
+	// Jobs is how many jobs go through the spool, Workers how many workers each stage has, Waiting
+	// how many jobs wait in the longest queue.
+	Jobs, Workers, Waiting int
 	// Runs is how often each way runs in each case.
 	Runs int
 	// Files and Folders are the size of the tree whose owners are reset.
@@ -91,9 +95,31 @@ func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, 
 		}
 		t.showCases(o, part.Cases, err)
 		t.showDigest(o, part)
-		return r, err
+		if err != nil {
+			return r, err
+		}
+	}
+	if o.Spool {
+		part, err := b.Spool(ctx, bench.Jobs{Root: root, Dir: o.Dir, Jobs: o.Jobs, Workers: o.Workers, Waiting: o.waiting()})
+		if err != nil {
+			return r, err
+		}
+		r.Spool = &part
+		if !o.JSON {
+			t.UI.Table(part.Table())
+		}
 	}
 	return r, nil
+}
+
+// waiting are the lengths of the queue that are measured: 100 and ten times more each time, up to
+// the longest.
+func (o Bench) waiting() []int {
+	var lengths []int
+	for n := 100; n < o.Waiting; n *= 10 {
+		lengths = append(lengths, n)
+	}
+	return append(lengths, o.Waiting)
 }
 
 // showCases prints the cases of one part, which may have ended with an error.
@@ -119,8 +145,12 @@ func (t Target) showDigest(o Bench, part bench.Build) {
 // check refuses what cannot be measured.
 func (o Bench) check() error {
 	switch {
-	case !o.Permissions && !o.Build:
-		return exit.Errorf(exit.Unusable, "nothing to measure: -permissions=false and -build=false leave no part")
+	case !o.Permissions && !o.Build && !o.Spool:
+		return exit.Errorf(exit.Unusable, "nothing to measure: -permissions=false, -build=false and -spool=false leave no part")
+	case o.Spool && (o.Jobs < 1 || o.Workers < 1 || o.Waiting < 1):
+		return exit.Errorf(exit.Unusable, "-jobs=%d -workers=%d -waiting=%d: at least one of each is needed", o.Jobs, o.Workers, o.Waiting)
+	case o.Spool && runtime.GOOS == "windows":
+		return exit.Errorf(exit.Unusable, "measuring the spool: only Linux and macOS are measured; -spool=false leaves that part out")
 	case o.Runs < 1:
 		return exit.Errorf(exit.Unusable, "-runs=%d: at least one run is needed", o.Runs)
 	case o.Build && (o.Modules < 1 || o.ModuleFiles < 1):

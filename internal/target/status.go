@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/im2-audio/im2/internal/image"
@@ -24,6 +25,8 @@ type status struct {
 	Images []image.Module `json:"images"`
 	// Jobs are those on their way, oldest first.
 	Jobs []queue.Job `json:"jobs"`
+	// Counts is how many jobs are in each stage, those that have ended included.
+	Counts map[queue.Stage]int `json:"counts"`
 }
 
 // Status prints how the services are, whether their images are up to date, and which jobs are
@@ -42,15 +45,16 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 	if err != nil { // how the services are is worth telling all the same
 		t.UI.Note("the images are not shown: %v", err)
 	}
-	jobs, err := underway(ctx, p)
+	jobs, counts, err := underway(ctx, p)
 	if err != nil {
 		t.UI.Note("the jobs are not shown: %v", err)
 	}
 	if asJSON {
-		return t.UI.JSON(status{Project: p.Name(), Services: services, Images: plan.Modules, Jobs: jobs})
+		return t.UI.JSON(status{Project: p.Name(), Services: services, Images: plan.Modules, Jobs: jobs, Counts: counts})
 	}
 	s.Print(services, imageTexts(plan))
 	t.printJobs(jobs)
+	t.printCounts(counts)
 	return nil
 }
 
@@ -64,11 +68,15 @@ func imageTexts(plan image.Plan) map[string]string {
 	return texts
 }
 
-// underway returns the jobs that are in no final stage.
-func underway(ctx context.Context, p *project.Project) ([]queue.Job, error) {
+// underway returns the jobs that are in no final stage, and how many are in each.
+func underway(ctx context.Context, p *project.Project) ([]queue.Job, map[queue.Stage]int, error) {
 	jobs := []queue.Job{} // a list in JSON, too, where it is empty
 	if p.Data == "" {
-		return jobs, nil
+		return jobs, nil, nil
+	}
+	counts, err := queue.New(p.Data).Count(ctx)
+	if err != nil {
+		return jobs, nil, err
 	}
 	var stages []queue.Stage
 	for _, stage := range queue.Stages() {
@@ -77,7 +85,25 @@ func underway(ctx context.Context, p *project.Project) ([]queue.Job, error) {
 		}
 	}
 	found, err := queue.New(p.Data).List(ctx, queue.Query{Stages: stages})
-	return append(jobs, found...), err
+	return append(jobs, found...), counts, err
+}
+
+// printCounts tells how many jobs are where, unless there never was one.
+func (t Target) printCounts(counts map[queue.Stage]int) {
+	var texts []string
+	for _, stage := range queue.Stages() {
+		if n := counts[stage]; n > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", n, stage))
+		}
+	}
+	if len(texts) == 0 {
+		return
+	}
+	t.UI.Result("")
+	t.UI.Result("jobs: %s", strings.Join(texts, ", "))
+	if n := counts[queue.Failed]; n > 0 {
+		t.UI.Note(`"mage jobs -state=failed" says why, "mage retry -all" tries again`)
+	}
 }
 
 func (t Target) printJobs(jobs []queue.Job) {

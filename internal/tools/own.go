@@ -53,6 +53,14 @@ func Contender() Own {
 	}
 }
 
+// SpoolBench is the command that measures how the services hand jobs on.
+func SpoolBench() Own {
+	return Own{
+		Name: "spoolbench", Package: "./modules/internal/spool/spoolbench",
+		Sources: []string{"modules/internal/place", "modules/internal/spool", "modules/internal/spool/spoolbench"},
+	}
+}
+
 // Mage is the mage command in the version that the checkout has, as people install it.
 func Mage() Own {
 	return Own{Name: "mage", Package: "github.com/magefile/mage"}

@@ -19,6 +19,13 @@ const killGrace = 2 * time.Second
 // errOutOfMemory is returned when a process most likely ended for want of memory.
 var errOutOfMemory = errors.New("it ran out of memory; give the service more (mem_limit in docker-compose.yml), or a shorter song")
 
+var (
+	// errCrashed is returned when a process ended by a signal that is not for want of memory.
+	errCrashed = errors.New("it crashed")
+	// errStalled is returned when a process said nothing for too long.
+	errStalled = errors.New("it made no progress")
+)
+
 // A command is a process to run in a group of its own, so that it can be ended together with
 // everything it started.
 type command struct {
@@ -29,6 +36,8 @@ type command struct {
 	// dir is its working folder; empty for that of this process.
 	dir    string
 	stdout io.Writer
+	// stall is how long it may say nothing on its standard output; 0 for ever.
+	stall time.Duration
 }
 
 // A commandError is returned when a process ran and did not succeed.
@@ -48,17 +57,21 @@ func (e *commandError) Error() string {
 
 func (e *commandError) Unwrap() error { return e.reason }
 
-// run starts the command and waits for it. When ctx ends, the whole group is killed and the
-// error is that of ctx.
+// run starts the command and waits for it. When ctx ends, or nothing was said for too long, the
+// whole group is killed; in the first case the error is that of ctx.
 func (c command) run(ctx context.Context) error {
 	// Linux sends the signal for a dead parent when the starting thread ends, not the process.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	watch := newWatch(c.stdout, c.stall, func() { stop(errStalled) })
+	defer watch.stop()
 	var said tail
-	cmd := exec.CommandContext(ctx, c.path, c.args...) //nolint:gosec,forbidigo // G204: program and arguments are this service's own; file names of people are never among them.
+	cmd := exec.CommandContext(running, c.path, c.args...) //nolint:gosec,forbidigo // G204: program and arguments are this service's own; file names of people are never among them.
 	cmd.Dir = c.dir
-	cmd.Stdout = c.stdout
+	cmd.Stdout = watch
 	cmd.Stderr = &said
 	cmd.WaitDelay = killGrace
 	isolate(cmd)
@@ -69,7 +82,42 @@ func (c command) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("running %s: %w", c.what, ctx.Err())
 	}
-	return &commandError{what: c.what, reason: explain(err, said.text()), said: said.telling(), all: said.text()}
+	reason := explain(err, said.text())
+	if errors.Is(context.Cause(running), errStalled) {
+		reason = fmt.Errorf("%w for %s and was ended", errStalled, c.stall)
+	}
+	return &commandError{what: c.what, reason: reason, said: said.telling(), all: said.text()}
+}
+
+// A watch passes on what a process says, and calls late when it says nothing for long.
+type watch struct {
+	to    io.Writer
+	stall time.Duration
+	timer *time.Timer
+}
+
+func newWatch(to io.Writer, stall time.Duration, late func()) *watch {
+	w := &watch{to: to, stall: stall}
+	if w.to == nil {
+		w.to = io.Discard
+	}
+	if stall > 0 {
+		w.timer = time.AfterFunc(stall, late)
+	}
+	return w
+}
+
+func (w *watch) Write(p []byte) (int, error) {
+	if w.timer != nil {
+		w.timer.Reset(w.stall)
+	}
+	return w.to.Write(p)
+}
+
+func (w *watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 }
 
 // explain finds out what ended a process.
@@ -85,6 +133,8 @@ func explain(err error, said string) error {
 		return fmt.Errorf("it was killed (signal 9): %w", errOutOfMemory)
 	case soundsLikeMemory(said):
 		return fmt.Errorf("%w: %w", errOutOfMemory, err)
+	case crashed(exit):
+		return fmt.Errorf("%w: %w", errCrashed, err)
 	default:
 		return err
 	}

@@ -58,6 +58,7 @@ func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (int64
 		args:   decodeArgs(),
 		dir:    job.Dir(),
 		stdout: mix,
+		stall:  w.settings.stall,
 	}
 	runErr := c.run(ctx)
 	if err := mix.close(); err != nil {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 // The test binary is also its own ffmpeg and node: called through a link whose name begins
@@ -31,9 +33,9 @@ const fakeFrames = mixRate / 10
 func program(t *testing.T, behavior string) string {
 	t.Helper()
 	exe, err := os.Executable()
-	must(t, err)
+	spooltest.Must(t, err)
 	path := filepath.Join(t.TempDir(), "fake-"+behavior)
-	must(t, os.Symlink(exe, path))
+	spooltest.Must(t, os.Symlink(exe, path))
 	return path
 }
 
@@ -65,7 +67,10 @@ func fake(behavior string, args []string) int {
 	case "parent":
 		// A worker, as far as its engine can tell: args are the program and its argument.
 		_ = command{what: "child", path: args[0], args: args[1:]}.run(context.Background())
-	case "sleep":
+	case "engine-crashes":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // One that Go programs do not catch.
+		time.Sleep(time.Hour)
+	case "sleep", "ffmpeg-stalls", "engine-stalls":
 		time.Sleep(time.Hour)
 	}
 	if strings.HasSuffix(behavior, "killed") {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 // The tests in this file need ffmpeg and nothing else, and their names begin with TestFfmpeg:
@@ -26,7 +27,7 @@ func realFFmpeg(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		leaveOut(t, "decoding real files: %v; install ffmpeg", err)
+		spooltest.LeaveOut(t, "decoding real files: %v; install ffmpeg", err)
 	}
 	return path
 }
@@ -38,7 +39,7 @@ func sound(t *testing.T, ffmpeg, name string, args ...string) string {
 	all := append([]string{"-nostdin", "-v", "error"}, args...)
 	out, err := exec.CommandContext(t.Context(), ffmpeg, append(all, path)...).CombinedOutput()
 	if err != nil {
-		leaveOut(t, "this ffmpeg cannot make %s: %v: %s", name, err, out)
+		spooltest.LeaveOut(t, "this ffmpeg cannot make %s: %v: %s", name, err, out)
 	}
 	return path
 }
@@ -49,7 +50,7 @@ func decodeReal(t *testing.T, ffmpeg, path string) (mix string, frames int64, er
 	b := newBench(t, "ffmpeg", "engine")
 	b.settings.ffmpeg = ffmpeg
 	data, err := os.ReadFile(path)
-	must(t, err)
+	spooltest.Must(t, err)
 	job := b.add(filepath.Base(path), string(data))
 	mix = filepath.Join(t.TempDir(), "mix.wav")
 	frames, err = b.decode(t.Context(), job, mix)
@@ -88,7 +89,7 @@ func TestFfmpegDecodesFilesOfManyKinds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mix, frames, err := decodeReal(t, ffmpeg, sound(t, ffmpeg, name, args...))
-			must(t, err)
+			spooltest.Must(t, err)
 			// Encoders of lossy formats cut off or add a little at the ends.
 			if frames < mixRate*95/100 || frames > mixRate*12/10 {
 				t.Errorf("%d frames; want about one second", frames)
@@ -107,7 +108,7 @@ func TestFfmpegDecodesFilesOfManyKinds(t *testing.T) {
 func loudest(t *testing.T, mix string) float64 {
 	t.Helper()
 	data, err := os.ReadFile(mix)
-	must(t, err)
+	spooltest.Must(t, err)
 	peak := 0.0
 	for data = data[wavHeader:]; len(data) >= 4; data = data[4:] {
 		sample := math.Float32frombits(binary.LittleEndian.Uint32(data))
@@ -122,7 +123,7 @@ func TestFfmpegDoesNotClipLoudTracks(t *testing.T) {
 	ffmpeg := realFFmpeg(t)
 	path := sound(t, ffmpeg, "loud.wav", "-f", "lavfi", "-i", "sine=duration=1", "-af", "volume=30dB", "-c:a", "pcm_f32le")
 	mix, _, err := decodeReal(t, ffmpeg, path)
-	must(t, err)
+	spooltest.Must(t, err)
 	if peak := loudest(t, mix); peak < 2 {
 		t.Errorf("the loudest sample is %v; want it beyond 1", peak)
 	}
@@ -132,12 +133,12 @@ func TestFfmpegRejectsWhatCannotBeSeparated(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	secret := filepath.Join(t.TempDir(), "secret.wav")
-	must(t, os.WriteFile(secret, pcm16(mixRate), place.FileMode))
+	spooltest.Must(t, os.WriteFile(secret, pcm16(mixRate), place.FileMode))
 	text := func(content string) func(t *testing.T) string {
 		return func(t *testing.T) string {
 			t.Helper()
 			path := filepath.Join(t.TempDir(), "x.mp3")
-			must(t, os.WriteFile(path, []byte(content), 0o600))
+			spooltest.Must(t, os.WriteFile(path, []byte(content), 0o600))
 			return path
 		}
 	}
@@ -177,7 +178,7 @@ func TestFfmpegTakesNoMoreRoomThanTheLongestTrack(t *testing.T) {
 	b := newBench(t, "ffmpeg", "engine")
 	b.settings.ffmpeg, b.settings.longest = ffmpeg, time.Second
 	data, err := os.ReadFile(path)
-	must(t, err)
+	spooltest.Must(t, err)
 	job := b.add("long.flac", string(data))
 	_, err = b.decode(t.Context(), job, job.Path("mix.wav"))
 	var rejected *rejection
@@ -197,10 +198,10 @@ func TestFfmpegDecodesASongOnItsWay(t *testing.T) {
 	b := newBench(t, "ffmpeg", "engine")
 	b.settings.ffmpeg = ffmpeg
 	data, err := os.ReadFile(path)
-	must(t, err)
+	spooltest.Must(t, err)
 	id := b.add("-rf \"\n.flac", string(data)).ID
 	_, err = b.turn(t.Context())
-	must(t, err)
+	spooltest.Must(t, err)
 	if job := b.in(spool.Separated, id); job.DurationSeconds != 0.1 {
 		t.Errorf("duration = %v", job.DurationSeconds)
 	}

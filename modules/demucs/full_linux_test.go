@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 // An engine that would find after many minutes that there is no room is not started, and the
@@ -20,7 +21,7 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 		t.Skipf("LEFT OUT: a disk that fills up, because a small one cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(b.env.Data, unix.MNT_DETACH) })
-	must(t, b.ready())
+	spooltest.Must(t, b.ready())
 	id := b.add("song", "sound").ID
 	engine := b.engine
 	b.engine = engineFunc(func() error { t.Error("the engine was started"); return nil })
@@ -38,9 +39,9 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 	if attempts[1].Error() != attempts[2].Error() || !strings.Contains(attempts[1].Error(), "of the next song") {
 		t.Errorf("it was decoded again: %v", attempts)
 	}
-	must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT, "size=64m"))
+	spooltest.Must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT, "size=64m"))
 	b.engine = engine
 	_, err := b.turn(t.Context())
-	must(t, err)
+	spooltest.Must(t, err)
 	b.in(spool.Separated, id)
 }

@@ -17,6 +17,8 @@ const (
 	defaultPoll   = 500 * time.Millisecond
 	defaultEngine = "onnx"
 	defaultModel  = "htdemucs"
+	// defaultStall is many times what a step of the engine takes on a slow machine.
+	defaultStall = 15 * time.Minute
 )
 
 // settings are the values of the service's own flags.
@@ -29,6 +31,8 @@ type settings struct {
 	// longest is how long a track may play: what was given, or what the memory allows.
 	longest time.Duration
 	given   bool
+	// stall is how long ffmpeg and the engine may say nothing.
+	stall time.Duration
 	// memory is what the service may use; 0 when that is unknown.
 	memory int64
 }
@@ -66,11 +70,15 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	flags.StringVar(&s.node, "node", "node", "what runs the program of the onnx engine")
 	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs")
 	flags.DurationVar(&s.longest, "max-duration", 0, "how long a track may play; by default what the memory of the service allows")
+	flags.DurationVar(&s.stall, "stall", defaultStall, "how long ffmpeg or the engine may make no progress before it is ended")
 }
 
 func (s *settings) check() error {
 	if s.longest < 0 || s.longest > longestMix {
 		return fmt.Errorf("-max-duration %s: it must be more than zero and at most %s", s.longest, longestMix)
+	}
+	if s.stall <= 0 {
+		return fmt.Errorf("-stall %s: it must be more than zero", s.stall)
 	}
 	s.memory, s.given = memoryLimit(os.DirFS("/")), s.longest > 0
 	if !s.given {

@@ -10,13 +10,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 func TestTheServiceSaysWhatIsMissingAndGoesOnOnceItIsThere(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
 	weights := filepath.Join(b.settings.weights, "htdemucs.onnx")
-	must(t, os.Rename(weights, weights+".part"))
+	spooltest.Must(t, os.Rename(weights, weights+".part"))
 	b.add("song.mp3", "sound")
 
 	// What demucsService does with these settings.
@@ -25,10 +27,10 @@ func TestTheServiceSaysWhatIsMissingAndGoesOnOnceItIsThere(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- b.env.Loop(ctx, b.turn) }()
 	waitForHealth(ctx, t, b, "run `mage demucs-cache`")
-	must(t, os.Rename(weights+".part", weights))
+	spooltest.Must(t, os.Rename(weights+".part", weights))
 	waitForHealth(ctx, t, b, "ok")
 	cancel()
-	must(t, <-done)
+	spooltest.Must(t, <-done)
 }
 
 // waitForHealth waits until the heartbeat contains a text.

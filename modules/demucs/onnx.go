@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 )
@@ -18,13 +19,15 @@ type onnx struct {
 	node, cli string
 	// weights is the file that the command's own htdemucs.onnx is a link to.
 	weights string
+	// stall is how long the command may make no step.
+	stall time.Duration
 }
 
 func newONNX(s *settings) (*onnx, error) {
 	if s.model != defaultModel {
 		return nil, unknown("model", "DEMUCS_MODEL", s.model, []string{defaultModel})
 	}
-	return &onnx{node: s.node, cli: s.cli, weights: filepath.Join(s.weights, s.model+".onnx")}, nil
+	return &onnx{node: s.node, cli: s.cli, weights: filepath.Join(s.weights, s.model+".onnx"), stall: s.stall}, nil
 }
 
 // Ready looks for the weights: they come into the cache after the image was built.
@@ -72,7 +75,8 @@ func (o *onnx) Separate(ctx context.Context, in, outDir string, progress func(do
 		path: o.node,
 		args: []string{o.cli, in, "-o", outDir},
 		// ONNX Runtime may leave a file in its working folder, which goes with this one.
-		dir: filepath.Dir(in),
+		dir:   filepath.Dir(in),
+		stall: o.stall,
 		stdout: &lineWriter{line: func(line string) {
 			if done, total, ok := parseProgress(line); ok {
 				progress(done, total)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 func parse(t *testing.T, args ...string) *settings {
@@ -20,7 +22,7 @@ func parse(t *testing.T, args ...string) *settings {
 	flags := flag.NewFlagSet("demucs", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	s.addTo(flags)
-	must(t, flags.Parse(args))
+	spooltest.Must(t, flags.Parse(args))
 	return s
 }
 
@@ -163,22 +165,22 @@ func TestMixFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "mix.wav")
 	m, err := createMix(path, 100)
-	must(t, err)
+	spooltest.Must(t, err)
 	_, err = m.Write(make([]byte, 100*mixFrameSize))
-	must(t, err)
-	must(t, m.close())
+	spooltest.Must(t, err)
+	spooltest.Must(t, m.close())
 	if w, err := readWAV(path); err != nil || w != (wavInfo{channels: 2, rate: 44100, frames: 100}) || m.frames() != 100 {
 		t.Errorf("mix = %+v, %v", w, err)
 	}
 	// What is beyond the longest track is counted, and takes no room.
 	m, err = createMix(path, 100)
-	must(t, err)
+	spooltest.Must(t, err)
 	for range 3 {
 		if n, err := m.Write(make([]byte, 70*mixFrameSize)); n != 70*mixFrameSize || err != nil {
 			t.Fatalf("Write = %d, %v", n, err)
 		}
 	}
-	must(t, m.close())
+	spooltest.Must(t, m.close())
 	if w, err := readWAV(path); err != nil || w.frames != 100 || m.frames() != 210 {
 		t.Errorf("mix = %+v, %v; %d frames came", w, err, m.frames())
 	}

@@ -24,7 +24,7 @@ type worker struct {
 	engine   Engine
 	// spool is nil until the data folder could be opened.
 	spool *spool.Spool
-	// recovery finds jobs in Separating that nobody works on.
+	// recovery takes jobs back from workers that were lost.
 	recovery *spool.Recovery
 	// leftovers means that a job may lie in Separating in this worker's name though nobody
 	// works on it: at the start, after a crash, and when a hand-over failed.
@@ -71,7 +71,7 @@ func (w *worker) ready() error {
 		if err != nil {
 			return err
 		}
-		w.spool, w.recovery = s, s.Recovery(spool.Separating, w.env.Worker, false)
+		w.spool, w.recovery = s, s.Recovery(w.env.Worker, spool.Separating, spool.Organizing)
 	} else if err := w.spool.Ready(); err != nil {
 		return err
 	}
@@ -81,39 +81,31 @@ func (w *worker) ready() error {
 	return w.engine.Ready()
 }
 
-// putRight puts jobs that this worker left behind back among those that wait, and sends those
-// that nobody works on where they belong. It must run only while the worker has no job in its
+// putRight puts jobs that an earlier run of this worker left back among those that wait, and
+// those of others whose leases have ended. It must run only while the worker has no job in its
 // hands. One job that resists keeps it from no other.
 func (w *worker) putRight() error {
-	found, err := w.recovery.Strays()
-	errs := []error{err}
-	if w.leftovers {
-		own, done, err := w.recovery.Own()
-		errs = append(errs, err)
-		failed := err != nil
-		for _, job := range own {
-			err := w.takeBack(job)
-			errs = append(errs, err)
-			failed = failed || err != nil
-		}
-		w.leftovers = failed
-		found = append(found, done...)
+	err := w.lookAround()
+	if !w.leftovers {
+		return err
 	}
-	for _, f := range found {
-		w.env.Log.Warn("putting right what nobody works on", "job", f.ID, "now", f.To)
-	}
-	return errors.Join(errs...)
+	own, ownErr := w.recovery.Own(spool.Separating)
+	w.leftovers = ownErr != nil
+	w.tell(own)
+	return errors.Join(err, ownErr)
 }
 
-// takeBack ends the rejection of a job that this worker left, if it had begun, and otherwise
-// puts the job back among those that wait.
-func (w *worker) takeBack(job *spool.Job) error {
-	if job.Rejected != "" {
-		w.env.Log.Warn("completing a rejection that an earlier run began", "job", job.ID, "name", job.Name)
-		return job.Reject(job.Path(spool.SourceFile), job.Error)
+// lookAround takes back the jobs of lost workers. It is also called beside a long separation.
+func (w *worker) lookAround() error {
+	found, err := w.recovery.Strays()
+	w.tell(found)
+	return err
+}
+
+func (w *worker) tell(found []spool.Found) {
+	for _, f := range found {
+		w.env.Log.Warn("taking a job back from a worker that was lost", "job", f.ID, "worker", f.Worker, "now", f.To)
 	}
-	w.env.Log.Warn("taking up what an earlier run began", "job", job.ID, "name", job.Name)
-	return job.Requeue("the worker was lost while it had the job")
 }
 
 // handle separates a claimed job and hands it on, whatever comes of it.
@@ -121,13 +113,26 @@ func (w *worker) handle(ctx context.Context, job *spool.Job) error {
 	if !w.full {
 		w.well()
 	}
-	stop := w.env.Health.KeepAlive(ctx)
-	defer stop()
+	stopBeat := w.env.Health.KeepAlive(ctx)
+	defer stopBeat()
 	log := w.env.Log.With("job", job.ID, "name", job.Name)
 	log.Info("separating", "attempt", job.Attempt)
-	outcome := w.separate(ctx, job)
+	held, release := job.Hold(ctx, func() {
+		if err := w.lookAround(); err != nil {
+			w.env.Log.Warn("looking for jobs of lost workers", "error", err)
+		}
+	})
+	outcome := w.separate(held, job)
+	release()
+	if lost := context.Cause(held); errors.Is(lost, spool.ErrLost) {
+		outcome = lost
+	}
 	w.full = isFull(outcome)
 	err := w.handOver(ctx, log, job, outcome)
+	if errors.Is(err, spool.ErrLost) {
+		log.Warn("dropped: somebody else has the job by now", "error", err)
+		return nil
+	}
 	if job.Stage() == spool.Separating {
 		w.leftovers = true
 	}
@@ -144,6 +149,8 @@ func (w *worker) well() {
 func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job, err error) error {
 	var rejected *rejection
 	switch {
+	case errors.Is(err, spool.ErrLost):
+		return err
 	case err == nil:
 		log.Info("separated", "seconds", job.DurationSeconds)
 		return job.Move(spool.Separated)
@@ -159,9 +166,12 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job,
 		return job.Reject(job.Path(spool.SourceFile), rejected.reason)
 	case isFull(err):
 		return errors.Join(err, job.HandBack(err.Error()))
-	default:
+	case errors.Is(err, errNoSource), errors.Is(err, errSourceNoFile):
 		log.Error("given up", "error", err)
 		return job.Fail(err)
+	default:
+		log.Error("failed", "attempt", job.Attempt, "of", spool.MaxAttempts, "error", err)
+		return job.Requeue(err.Error())
 	}
 }
 

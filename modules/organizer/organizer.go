@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -22,15 +20,12 @@ type organizer struct {
 	now func() time.Time
 	// spool is nil until the data folder could be opened.
 	spool *spool.Spool
-	// recovery finds jobs in Organizing that nobody works on. An organizer that was lost may
-	// never come back under its name (a container that is made anew has a new one), and no step
-	// of organizing takes a minute, so it finds the jobs of other organizers as well.
+	// recovery takes jobs back from workers that were lost.
 	recovery *spool.Recovery
-	// leftovers means that jobs in Organizing in this organizer's name may not be held yet.
+	// leftovers means that an earlier run may have left jobs in this organizer's name.
 	leftovers bool
-	// held are the IDs of jobs in Organizing that are this organizer's to finish: those that
-	// a crash left, and those that could not be finished at the last try.
-	held []string
+	// held are jobs in this organizer's hands that could not be finished at the last try.
+	held []*spool.Job
 }
 
 func newOrganizer(env *service.Env) *organizer {
@@ -56,23 +51,17 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	return true, errors.Join(held, o.finish(job))
 }
 
-// putRight holds the jobs that an earlier run of this organizer left, and sends those that
-// nobody works on where they belong.
+// putRight puts the jobs that an earlier run of this organizer left back among those that wait,
+// and those of others whose leases have ended.
 func (o *organizer) putRight() error {
 	found, err := o.recovery.Strays()
 	if o.leftovers {
-		own, done, ownErr := o.recovery.Own()
-		for _, job := range own {
-			if !slices.Contains(o.held, job.ID) {
-				o.held = append(o.held, job.ID)
-				o.env.Log.Info("taking up what an earlier run began", "job", job.ID, "name", job.Name)
-			}
-		}
+		own, ownErr := o.recovery.Own(spool.Organizing)
 		o.leftovers = ownErr != nil
-		found, err = append(found, done...), errors.Join(err, ownErr)
+		found, err = append(found, own...), errors.Join(err, ownErr)
 	}
 	for _, f := range found {
-		o.env.Log.Warn("putting right what nobody works on", "job", f.ID, "now", f.To)
+		o.env.Log.Warn("taking a job back from a worker that was lost", "job", f.ID, "worker", f.Worker, "now", f.To)
 	}
 	return err
 }
@@ -86,7 +75,7 @@ func (o *organizer) open() error {
 	if err != nil {
 		return err
 	}
-	o.spool, o.recovery = s, s.Recovery(spool.Organizing, o.env.Worker, true)
+	o.spool, o.recovery = s, s.Recovery(o.env.Worker, spool.Organizing, spool.Separating)
 	place.Sweep(s.Output(), place.ClaimPrefix+"*")
 	place.Sweep(s.Archive(), place.ClaimPrefix+"*")
 	return nil
@@ -98,12 +87,12 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 	held := o.held
 	o.held = nil
 	var errs []error
-	for i, id := range held {
+	for i, job := range held {
 		if err := ctx.Err(); err != nil {
 			o.held = append(o.held, held[i:]...)
 			return errors.Join(append(errs, err)...)
 		}
-		err := o.finishOne(id)
+		err := o.finishOne(job)
 		errs = append(errs, err)
 		if spool.StopsAll(err) {
 			o.held = append(o.held, held[i+1:]...)
@@ -113,20 +102,25 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (o *organizer) finishOne(id string) error {
-	job, err := o.spool.Load(spool.Organizing, id)
+// finishOne tries a held job once more. Its lease is renewed first, or else another organizer
+// would take it for lost.
+func (o *organizer) finishOne(job *spool.Job) error {
+	err := job.Renew()
+	if !errors.Is(err, spool.ErrLost) {
+		err = job.Reload() // A lease that could not be renewed is no reason not to try.
+	}
 	switch {
 	case err == nil:
 		return o.finish(job)
-	case errors.Is(err, fs.ErrNotExist):
-		o.env.Log.Warn("a job was removed while it was being organized", "job", id)
+	case errors.Is(err, spool.ErrLost):
+		o.env.Log.Warn("a job was removed or taken away while it was being organized", "job", job.ID)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
-		if aside := o.spool.SetAside(spool.Organizing, id, err); aside == nil {
+		if aside := o.spool.SetAside(spool.Organizing, job.ID, err); aside == nil {
 			return err
 		}
 	}
-	o.held = append(o.held, id)
+	o.held = append(o.held, job)
 	return err
 }
 
@@ -137,8 +131,12 @@ func (o *organizer) finish(job *spool.Job) error {
 		o.env.Log.Error("given up", "job", job.ID, "name", job.Name, "error", err)
 		err = job.Fail(err)
 	}
+	if errors.Is(err, spool.ErrLost) {
+		o.env.Log.Warn("dropped: somebody else has the job by now", "job", job.ID, "name", job.Name)
+		return nil
+	}
 	if err != nil && job.Stage() == spool.Organizing {
-		o.held = append(o.held, job.ID)
+		o.held = append(o.held, job)
 	}
 	return err
 }
@@ -182,22 +180,17 @@ func (o *organizer) organize(job *spool.Job) error {
 
 func (o *organizer) archive(job *spool.Job) error {
 	names := place.FileNames(job.RawName())
-	_, err := place.Put(job.Path(spool.SourceFile), o.spool.Archive(), names, func(name string) error {
+	return job.Deliver(spool.SourceFile, o.spool.Archive(), names, func(name string) error {
 		job.SetArchived(name)
-		return job.Save()
+		return nil
 	})
-	return err
 }
 
 // putOut publishes the stems. They appear in output/ complete, with track.json, or not at all.
 func (o *organizer) putOut(job *spool.Job) error {
 	names := place.FolderNames(trackName(job.RawName()), longestTrackName)
-	_, err := place.Put(job.Path(spool.StemsFolder), o.spool.Output(), names, func(name string) error {
+	return job.Deliver(spool.StemsFolder, o.spool.Output(), names, func(name string) error {
 		job.Track = name
-		if err := writeTrack(job, o.now().UTC()); err != nil {
-			return err
-		}
-		return job.Save()
+		return writeTrack(job, o.now().UTC())
 	})
-	return err
 }

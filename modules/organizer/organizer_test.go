@@ -16,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
@@ -31,9 +32,9 @@ func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
 		t.Errorf("track %q, archived %q", job.Track, job.Archived)
 	}
 	data, err := os.ReadFile(filepath.Join(b.spool.Output(), "My Song", "track.json"))
-	must(t, err)
+	spooltest.Must(t, err)
 	var got map[string]any
-	must(t, json.Unmarshal(data, &got))
+	spooltest.Must(t, json.Unmarshal(data, &got))
 	for key, want := range map[string]any{
 		"job": id, "track": "My Song", "source": "My Song.mp3", "sha256": "abc",
 		"duration_seconds": 1.5, "engine": "onnx", "model": "htdemucs",
@@ -56,7 +57,7 @@ func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
 
 func wantModes(t *testing.T, root string) {
 	t.Helper()
-	must(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	spooltest.Must(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -74,13 +75,13 @@ func wantModes(t *testing.T, root string) {
 func TestSongsOfOneNameNeverOverwriteEachOther(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	put(t, filepath.Join(b.spool.Archive(), "song.mp3"), "someone's")
-	must(t, os.Mkdir(filepath.Join(b.spool.Output(), "song"), place.FolderMode))
+	spooltest.Put(t, filepath.Join(b.spool.Archive(), "song.mp3"), "someone's")
+	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.Output(), "song"), place.FolderMode))
 	var tracks, archived []string
 	for _, name := range []string{"song.mp3", "song.mp3", "song.flac"} {
 		id := b.add(name).ID
 		_, err := b.turn(t.Context())
-		must(t, err)
+		spooltest.Must(t, err)
 		job := b.wantDone(id)
 		tracks, archived = append(tracks, job.Track), append(archived, job.Archived)
 	}
@@ -90,8 +91,8 @@ func TestSongsOfOneNameNeverOverwriteEachOther(t *testing.T) {
 	if got := strings.Join(archived, "|"); got != "song (2).mp3|song (3).mp3|song.flac" {
 		t.Errorf("archived = %s", got)
 	}
-	wantText(t, filepath.Join(b.spool.Archive(), "song.mp3"), "someone's")
-	wantNames(t, filepath.Join(b.spool.Output(), "song"))
+	spooltest.WantText(t, filepath.Join(b.spool.Archive(), "song.mp3"), "someone's")
+	spooltest.WantNames(t, filepath.Join(b.spool.Output(), "song"))
 }
 
 func TestHostileNames(t *testing.T) {
@@ -102,7 +103,7 @@ func TestHostileNames(t *testing.T) {
 	} {
 		id := b.add(name).ID
 		_, err := b.turn(t.Context())
-		must(t, err)
+		spooltest.Must(t, err)
 		if job := b.wantDone(id); job.RawArchived() != name {
 			t.Errorf("%q was archived as %q", name, job.RawArchived())
 		}
@@ -146,6 +147,6 @@ func TestTheServiceWorksUntilItIsStopped(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
-	must(t, <-done)
+	spooltest.Must(t, <-done)
 	b.wantDone(id)
 }

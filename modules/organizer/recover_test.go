@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
@@ -28,28 +29,28 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 		{"the archive's name was recorded", func(t *testing.T, _ *bench, job *spool.Job) {
 			t.Helper()
 			job.SetArchived("song.mp3")
-			must(t, job.Save())
+			spooltest.Must(t, job.Save())
 		}},
-		{"the original was archived", func(t *testing.T, b *bench, job *spool.Job) { t.Helper(); must(t, b.archive(job)) }},
+		{"the original was archived", func(t *testing.T, b *bench, job *spool.Job) { t.Helper(); spooltest.Must(t, b.archive(job)) }},
 		{"the track's name was recorded", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
-			must(t, b.archive(job))
+			spooltest.Must(t, b.archive(job))
 			job.Track = "song"
-			must(t, writeTrack(job, time.Now()))
-			must(t, job.Save())
+			spooltest.Must(t, writeTrack(job, time.Now()))
+			spooltest.Must(t, job.Save())
 		}},
 		{"the stems were put out", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
-			must(t, errors.Join(b.archive(job), b.putOut(job)))
+			spooltest.Must(t, errors.Join(b.archive(job), b.putOut(job)))
 		}},
 		{"the job was cleared", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
-			must(t, errors.Join(b.archive(job), b.putOut(job), job.Clear()))
+			spooltest.Must(t, errors.Join(b.archive(job), b.putOut(job), job.Clear()))
 		}},
 		{"the end was announced", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
-			must(t, errors.Join(b.archive(job), b.putOut(job)))
-			must(t, os.Remove(b.spool.StageFolder(spool.Done)))
+			spooltest.Must(t, errors.Join(b.archive(job), b.putOut(job)))
+			spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Done)))
 			if err := job.Finish(); err == nil {
 				t.Fatal(stop)
 			}
@@ -61,17 +62,17 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 			before := newBench(t)
 			id := before.add("song.mp3").ID
 			job, err := before.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
-			must(t, err)
+			spooltest.Must(t, err)
 			tt.until(t, before, job)
 
 			b := newBenchOn(t, before.env.Data)
 			_, err = b.turn(t.Context())
-			must(t, err)
+			spooltest.Must(t, err)
 			if job := b.wantDone(id); job.Track != "song" || job.Archived != "song.mp3" {
 				t.Errorf("track %q, archived %q", job.Track, job.Archived)
 			}
-			wantNames(t, b.spool.Output(), "song")
-			wantNames(t, b.spool.Archive(), "song.mp3")
+			spooltest.WantNames(t, b.spool.Output(), "song")
+			spooltest.WantNames(t, b.spool.Archive(), "song.mp3")
 		})
 	}
 }
@@ -81,8 +82,8 @@ func TestAJobThatCannotBeFinishedIsTriedAgain(t *testing.T) {
 	b := newBench(t)
 	id := b.add("song.mp3").ID
 	job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
-	must(t, err)
-	must(t, os.Remove(b.spool.Archive()))
+	spooltest.Must(t, err)
+	spooltest.Must(t, os.Remove(b.spool.Archive()))
 	if err := b.finish(job); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("finish = %v; want fs.ErrNotExist", err)
 	}
@@ -92,27 +93,25 @@ func TestAJobThatCannotBeFinishedIsTriedAgain(t *testing.T) {
 		t.Errorf("turn after the stop = %v, held %v", err, b.held)
 	}
 	_, err = b.turn(t.Context())
-	must(t, err)
+	spooltest.Must(t, err)
 	b.wantDone(id)
 }
 
 func TestJobsThatLackSomethingStopNobody(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	noStems, damaged, gone := b.add("1.mp3"), b.add("2.mp3"), b.add("3.mp3")
+	noStems, damaged := b.add("1.mp3"), b.add("2.mp3")
+	b.add("3.mp3")
 	for range 3 {
-		_, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
-		must(t, err)
+		job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+		spooltest.Must(t, err)
+		b.held = append(b.held, job)
 	}
-	at := func(job *spool.Job, name string) string {
-		return filepath.Join(b.spool.StageFolder(spool.Organizing), job.ID, name)
-	}
-	must(t, os.RemoveAll(at(noStems, "stems")))
-	again := newBenchOn(t, b.env.Data)
-	must(t, again.putRight())
-	put(t, at(damaged, "job.json"), "{")
-	must(t, os.RemoveAll(at(gone, "")))
-	if _, err := again.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
+	spooltest.Must(t, os.RemoveAll(b.held[0].Path("stems")))
+	spooltest.Put(t, b.held[1].Path("job.json"), "{")
+	spooltest.Must(t, os.RemoveAll(b.held[2].Dir()))
+	b.leftovers = false
+	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
 		t.Errorf("turn = %v; want ErrDamaged", err)
 	}
 	for _, job := range []*spool.Job{noStems, damaged} {
@@ -120,8 +119,8 @@ func TestJobsThatLackSomethingStopNobody(t *testing.T) {
 			t.Errorf("job %s did not fail with its source kept", job.ID)
 		}
 	}
-	if busy, err := again.turn(t.Context()); busy || err != nil || len(again.held) != 0 {
-		t.Errorf("next turn = %v, %v, held %v", busy, err, again.held)
+	if busy, err := b.turn(t.Context()); busy || err != nil || len(b.held) != 0 {
+		t.Errorf("next turn = %v, %v, held %v", busy, err, b.held)
 	}
 }
 
@@ -130,17 +129,18 @@ func TestOneJobThatCannotBeFinishedDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	bad := b.add("bad.mp3")
-	_, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
-	must(t, err)
-	stems := filepath.Join(b.spool.StageFolder(spool.Organizing), bad.ID, spool.StemsFolder)
-	must(t, os.RemoveAll(stems))
-	put(t, stems, "no folder")
+	stems := filepath.Join(b.spool.StageFolder(spool.Separated), bad.ID, spool.StemsFolder)
+	spooltest.Must(t, os.RemoveAll(stems))
+	spooltest.Put(t, stems, "no folder")
 	good := b.add("good.mp3")
+	if busy, err := b.turn(t.Context()); !busy || err == nil {
+		t.Errorf("turn = %v, %v; want the error of the bad job", busy, err)
+	}
 	if busy, err := b.turn(t.Context()); !busy || err == nil {
 		t.Errorf("turn = %v, %v; want the good job done and the error of the bad one", busy, err)
 	}
 	b.wantDone(good.ID)
-	wantText(t, stems, "no folder")
+	spooltest.WantText(t, filepath.Join(spooltest.Folder(t, b.spool, spool.Organizing, bad.ID), spool.StemsFolder), "no folder")
 }
 
 // An organizer in a container that was made anew has another name, and takes up what the one
@@ -149,46 +149,62 @@ func TestTheJobsOfALostOrganizerAreTakenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		recorded := b.add("recorded.mp3")
-		_, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "lost")
-		must(t, err)
-		unrecorded := b.add("unrecorded.mp3")
-		must(t, os.Rename(unrecorded.Dir(), filepath.Join(b.spool.StageFolder(spool.Organizing), unrecorded.ID)))
+		claimed := b.add("claimed.mp3")
+		job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "lost")
+		spooltest.Must(t, err)
+		earlier := b.add("of an earlier version.mp3")
+		spooltest.Must(t, b.archive(job))
+		spooltest.Must(t, os.Rename(earlier.Dir(), filepath.Join(b.spool.StageFolder(spool.Organizing), earlier.ID)))
 		if busy, err := b.turn(t.Context()); busy || err != nil {
 			t.Fatalf("turn = %v, %v; want it to wait", busy, err)
 		}
-		for _, job := range []*spool.Job{recorded, unrecorded} {
-			if !place.Exists(filepath.Join(b.spool.StageFolder(spool.Organizing), job.ID)) {
-				t.Errorf("job %s was taken at once", job.ID)
-			}
+		for _, job := range []*spool.Job{claimed, earlier} {
+			spooltest.In(t, b.spool, spool.Organizing, job.ID)
 		}
-		time.Sleep(2 * time.Minute)
-		for range 2 {
+		spooltest.Must(t, spooltest.Minute(func() error {
 			_, err := b.turn(t.Context())
-			must(t, err)
-		}
-		b.wantDone(recorded.ID)
-		b.wantDone(unrecorded.ID)
+			return err
+		}))
+		b.wantDone(claimed.ID)
+		b.wantDone(earlier.ID)
 	})
+}
+
+// One that was stopped for long and goes on puts nothing out: another one has.
+func TestAnOrganizerThatLostItsJobPutsNothingOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.add("song.mp3").ID
+	job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	spooltest.Must(t, err)
+	other := newBenchAs(t, b.env.Data, "other")
+	_, err = other.spool.Recovery("me", spool.Organizing).Own(spool.Organizing)
+	spooltest.Must(t, err)
+	_, err = other.turn(t.Context())
+	spooltest.Must(t, err)
+	spooltest.Must(t, b.finish(job))
+	if len(b.held) != 0 {
+		t.Errorf("held %v", b.held)
+	}
+	b.held = append(b.held, job)
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+	b.wantDone(id)
+	spooltest.WantNames(t, b.spool.Output(), "song")
+	spooltest.WantNames(t, b.spool.Archive(), "song.mp3")
 }
 
 func TestAJobWithoutRecordFailsWithWhatItHas(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		id := b.add("song.mp3").ID
-		_, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
-		must(t, err)
-		must(t, os.Remove(filepath.Join(b.spool.StageFolder(spool.Organizing), id, "job.json")))
-		if busy, err := b.turn(t.Context()); busy || err != nil {
-			t.Fatalf("turn = %v, %v", busy, err)
-		}
-		time.Sleep(2 * time.Minute)
-		if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
-			t.Errorf("turn = %v; want ErrDamaged", err)
-		}
-		failed := filepath.Join(b.spool.StageFolder(spool.Failed), id)
-		wantText(t, filepath.Join(failed, spool.SourceFile), "sound of "+id)
-		wantText(t, filepath.Join(failed, spool.StemsFolder, "vocals.wav"), "vocals.wav of "+id)
-	})
+	b := newBench(t)
+	id := b.add("song.mp3").ID
+	job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	spooltest.Must(t, err)
+	spooltest.Must(t, os.Remove(job.Path("job.json")))
+	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
+		t.Errorf("turn = %v; want ErrDamaged", err)
+	}
+	failed := filepath.Join(b.spool.StageFolder(spool.Failed), id)
+	spooltest.WantText(t, filepath.Join(failed, spool.SourceFile), "sound of "+id)
+	spooltest.WantText(t, filepath.Join(failed, spool.StemsFolder, "vocals.wav"), "vocals.wav of "+id)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
 
@@ -52,7 +51,7 @@ func writeTrack(job *spool.Job, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("describing track %q: %w", job.Track, err)
 	}
-	return place.WriteDurable(job.Path(spool.StemsFolder, trackFile), append(data, '\n'))
+	return job.Write(append(data, '\n'), spool.StemsFolder, trackFile)
 }
 
 // stemFiles are the audio files of each track.

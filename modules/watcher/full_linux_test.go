@@ -13,6 +13,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 // With no room on the disk nothing is lost, and all goes on once there is some.
@@ -46,12 +47,12 @@ func TestAFullDisk(t *testing.T) {
 	if jobs, err := b.spool.List(spool.Incoming); err != nil || len(jobs) > 1 {
 		t.Errorf("%d jobs were begun, %v; want one at most", len(jobs), err)
 	}
-	must(t, os.Remove(filler))
+	spooltest.Must(t, os.Remove(filler))
 	b.settleAll()
 	b.settleAll()
 	b.wantQueue(map[spool.Stage]int{spool.Pending: 2, spool.Rejected: 1})
-	wantNames(t, b.spool.RejectedFiles(), "c.txt", "c.txt.txt")
-	wantNames(t, b.spool.Input())
+	spooltest.WantNames(t, b.spool.RejectedFiles(), "c.txt", "c.txt.txt")
+	spooltest.WantNames(t, b.spool.Input())
 }
 
 // A copy for which there is no room is not begun, and one that fails leaves nothing behind:
@@ -68,7 +69,7 @@ func TestAFullDiskHasNoHalfCopies(t *testing.T) {
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	b := newBenchOn(t, dir)
 	path := b.input("a.wav", wave+strings.Repeat("x", 700<<10))
-	must(t, os.Chown(path, 1234, 1234))
+	spooltest.Must(t, os.Chown(path, 1234, 1234))
 	before, _ := place.Free(dir)
 	b.look(0)
 	var said string
@@ -86,7 +87,7 @@ func TestAFullDiskHasNoHalfCopies(t *testing.T) {
 	if after, _ := place.Free(dir); before-after > 64<<10 {
 		t.Errorf("%d bytes were free, and now %d", before, after)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "copy"), nil, 0o600))
+	spooltest.Must(t, os.WriteFile(filepath.Join(dir, "copy"), nil, 0o600))
 	if err := copyFile(filepath.Join(dir, "copy"), strings.NewReader(strings.Repeat("x", 2<<20)), 0); err == nil {
 		t.Error("2 MiB were copied to a disk of 1 MiB")
 	}
@@ -96,13 +97,13 @@ func TestAFileThatFailsToBeCopiedLeavesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	path := b.input("a.wav", wave)
-	must(t, os.Link(path, filepath.Join(t.TempDir(), "second")))
+	spooltest.Must(t, os.Link(path, filepath.Join(t.TempDir(), "second")))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := b.take(ctx, "a.wav"); !errors.Is(err, context.Canceled) {
 		t.Errorf("take = %v; want context.Canceled", err)
 	}
 	ids, err := b.spool.List(spool.Incoming)
-	must(t, err)
-	wantNames(t, filepath.Join(b.spool.StageFolder(spool.Incoming), ids[0]), takenFolder)
+	spooltest.Must(t, err)
+	spooltest.WantNames(t, filepath.Join(b.spool.StageFolder(spool.Incoming), ids[0]), takenFolder)
 }

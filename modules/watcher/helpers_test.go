@@ -3,17 +3,14 @@
 package main
 
 import (
-	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 const (
@@ -37,15 +34,11 @@ func newBench(t *testing.T) *bench {
 
 func newBenchOn(t *testing.T, data string) *bench {
 	t.Helper()
+	env, _ := spooltest.Env(t, data, "host")
 	b := &bench{t: t, clock: time.Now()}
-	b.watcher = newWatcher(&service.Env{
-		Data:   data,
-		Worker: "host",
-		Log:    slog.New(slog.DiscardHandler),
-		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
-	}, settleTime)
+	b.watcher = newWatcher(env, settleTime)
 	b.now = func() time.Time { return b.clock }
-	must(t, b.open())
+	spooltest.Must(t, b.open())
 	return b
 }
 
@@ -53,7 +46,7 @@ func newBenchOn(t *testing.T, data string) *bench {
 func (b *bench) input(name, content string) string {
 	b.t.Helper()
 	path := filepath.Join(b.spool.Input(), name)
-	must(b.t, os.WriteFile(path, []byte(content), place.FileMode))
+	spooltest.Must(b.t, os.WriteFile(path, []byte(content), place.FileMode))
 	return path
 }
 
@@ -62,7 +55,7 @@ func (b *bench) look(later time.Duration) {
 	b.t.Helper()
 	b.clock = b.clock.Add(later)
 	_, err := b.turn(b.t.Context())
-	must(b.t, err)
+	spooltest.Must(b.t, err)
 }
 
 // settleAll takes the two turns that make a file complete.
@@ -76,11 +69,11 @@ func (b *bench) settleAll() {
 func (b *bench) jobs(stage spool.Stage) []*spool.Job {
 	b.t.Helper()
 	ids, err := b.spool.List(stage)
-	must(b.t, err)
+	spooltest.Must(b.t, err)
 	var jobs []*spool.Job
 	for _, id := range ids {
 		j, err := b.spool.Load(stage, id)
-		must(b.t, err)
+		spooltest.Must(b.t, err)
 		jobs = append(jobs, j)
 	}
 	return jobs
@@ -101,51 +94,9 @@ func (b *bench) wantQueue(want map[spool.Stage]int) {
 	b.t.Helper()
 	for _, stage := range spool.Stages() {
 		entries, err := os.ReadDir(b.spool.StageFolder(stage))
-		must(b.t, err)
+		spooltest.Must(b.t, err)
 		if len(entries) != want[stage] {
 			b.t.Errorf("%d entries in %s; want %d", len(entries), stage, want[stage])
 		}
-	}
-}
-
-// needUnprivileged skips a test that root cannot run, since root may read everything. Where the
-// tests run as the app user (IM2_REQUIRE_FFMPEG=1), that is a failure.
-func needUnprivileged(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return
-	}
-	if os.Getenv("IM2_REQUIRE_FFMPEG") == "1" {
-		t.Fatal("IM2_REQUIRE_FFMPEG=1 and this is root: run the tests as the app user")
-	}
-	t.Skip("LEFT OUT: what cannot be written or read, because this is root; run the tests as another user")
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func wantNames(t *testing.T, dir string, want ...string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	must(t, err)
-	got := make([]string, 0, len(entries))
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	slices.Sort(want)
-	if strings.Join(got, "|") != strings.Join(want, "|") {
-		t.Errorf("%s holds %q; want %q", dir, got, want)
-	}
-}
-
-func wantText(t *testing.T, path, want string) {
-	t.Helper()
-	got, err := os.ReadFile(path)
-	if err != nil || string(got) != want {
-		t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 func TestKindsAreToldByContent(t *testing.T) {
@@ -54,9 +55,9 @@ func TestKindsAreToldByContent(t *testing.T) {
 				return
 			}
 			b.wantQueue(map[spool.Stage]int{spool.Rejected: 1})
-			wantText(t, filepath.Join(b.spool.RejectedFiles(), tt.name), tt.content)
+			spooltest.WantText(t, filepath.Join(b.spool.RejectedFiles(), tt.name), tt.content)
 			reason, err := os.ReadFile(filepath.Join(b.spool.RejectedFiles(), tt.name+".txt"))
-			must(t, err)
+			spooltest.Must(t, err)
 			if !strings.Contains(string(reason), tt.want) || !strings.Contains(string(reason), tt.name) {
 				t.Errorf("reason = %s", reason)
 			}
@@ -71,10 +72,10 @@ func TestWhatIsNoFileIsNeverOpened(t *testing.T) {
 		make func(t *testing.T, path string)
 		want string
 	}{
-		{"link", func(t *testing.T, path string) { t.Helper(); must(t, os.Symlink("/etc/passwd", path)) }, "symbolic link"},
-		{"dangling link", func(t *testing.T, path string) { t.Helper(); must(t, os.Symlink("/none", path)) }, "symbolic link"},
-		{"link to a folder", func(t *testing.T, path string) { t.Helper(); must(t, os.Symlink("/etc", path)) }, "symbolic link"},
-		{"pipe", func(t *testing.T, path string) { t.Helper(); must(t, syscall.Mkfifo(path, 0o644)) }, "named pipe"},
+		{"link", func(t *testing.T, path string) { t.Helper(); spooltest.Must(t, os.Symlink("/etc/passwd", path)) }, "symbolic link"},
+		{"dangling link", func(t *testing.T, path string) { t.Helper(); spooltest.Must(t, os.Symlink("/none", path)) }, "symbolic link"},
+		{"link to a folder", func(t *testing.T, path string) { t.Helper(); spooltest.Must(t, os.Symlink("/etc", path)) }, "symbolic link"},
+		{"pipe", func(t *testing.T, path string) { t.Helper(); spooltest.Must(t, syscall.Mkfifo(path, 0o644)) }, "named pipe"},
 		{"socket", makeSocket, "socket"},
 		{"device", makeDevice, "device"},
 	}
@@ -84,7 +85,7 @@ func TestWhatIsNoFileIsNeverOpened(t *testing.T) {
 			b := newBench(t)
 			tt.make(t, filepath.Join(b.spool.Input(), "x"))
 			before, err := os.Lstat(filepath.Join(b.spool.Input(), "x"))
-			must(t, err)
+			spooltest.Must(t, err)
 			b.look(0)
 			b.look(emptyPatience * settleTime)
 			b.wantQueue(map[spool.Stage]int{spool.Rejected: 1})
@@ -103,12 +104,12 @@ func makeSocket(t *testing.T, path string) {
 	t.Helper()
 	// The path of a socket may have few bytes only, so it is not made in the test's folder.
 	short, err := os.MkdirTemp("", "s") //nolint:usetesting // The test's folder has a long name, see above.
-	must(t, err)
+	spooltest.Must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(short) })
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(short, "s")})
-	must(t, err)
+	spooltest.Must(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
-	must(t, os.Rename(filepath.Join(short, "s"), path))
+	spooltest.Must(t, os.Rename(filepath.Join(short, "s"), path))
 }
 
 func makeDevice(t *testing.T, path string) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 func TestTheServiceTakesASongAndStops(t *testing.T) {
@@ -23,11 +24,11 @@ func TestTheServiceTakesASongAndStops(t *testing.T) {
 	flags := flag.NewFlagSet("watcher", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	s.Flags(flags)
-	must(t, flags.Parse([]string{"-settle", "1ms"}))
-	must(t, s.Check())
+	spooltest.Must(t, flags.Parse([]string{"-settle", "1ms"}))
+	spooltest.Must(t, s.Check())
 	sp, err := spool.Open(data)
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(sp.Input(), "song.wav"), []byte(wave), 0o600))
+	spooltest.Must(t, err)
+	spooltest.Must(t, os.WriteFile(filepath.Join(sp.Input(), "song.wav"), []byte(wave), 0o600))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	env := &service.Env{
@@ -56,7 +57,7 @@ func TestANegativeSettleTimeIsRefused(t *testing.T) {
 	s := watcherService()
 	flags := flag.NewFlagSet("watcher", flag.ContinueOnError)
 	s.Flags(flags)
-	must(t, flags.Parse([]string{"-settle", "-1s"}))
+	spooltest.Must(t, flags.Parse([]string{"-settle", "-1s"}))
 	if s.Check() == nil {
 		t.Error("-settle -1s was accepted")
 	}

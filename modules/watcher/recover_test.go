@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 // A crash is a point at which the watcher may die while it takes a file.
@@ -30,83 +31,83 @@ func crashes() []crash {
 		{"half of a copy was made", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			taken(t, b, job)
-			put(t, job.Path(copyFileName), wave[:5])
+			spooltest.Put(t, job.Path(copyFileName), wave[:5])
 		}, spool.Pending},
 		{"it was recorded", recorded, spool.Pending},
 		{"a temporary record was left", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			taken(t, b, job)
-			put(t, job.Path(".tmp-123"), "{")
+			spooltest.Put(t, job.Path(".tmp-123"), "{")
 		}, spool.Pending},
 		{"a copy was made and recorded", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
-			put(t, job.Path(copyFileName), wave)
+			spooltest.Put(t, job.Path(copyFileName), wave)
 		}, spool.Pending},
 		{"the copy became the source", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
-			put(t, job.Path(spool.SourceFile), wave)
+			spooltest.Put(t, job.Path(spool.SourceFile), wave)
 		}, spool.Pending},
 		{"the file became the source", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
-			must(t, os.Rename(job.Path(takenFolder, "song.wav"), job.Path(spool.SourceFile)))
+			spooltest.Must(t, os.Rename(job.Path(takenFolder, "song.wav"), job.Path(spool.SourceFile)))
 		}, spool.Pending},
 		{"all was ready to move", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
-			must(t, os.Rename(job.Path(takenFolder, "song.wav"), job.Path(spool.SourceFile)))
-			must(t, os.Remove(job.Path(takenFolder)))
+			spooltest.Must(t, os.Rename(job.Path(takenFolder, "song.wav"), job.Path(spool.SourceFile)))
+			spooltest.Must(t, os.Remove(job.Path(takenFolder)))
 			job.History = append(job.History, spool.Visit{Stage: spool.Pending})
-			must(t, job.Save())
+			spooltest.Must(t, job.Save())
 		}, spool.Pending},
 		{"its rejection was recorded", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
 			job.Error = "bad"
 			job.SetRejected("song.wav")
-			must(t, job.Save())
+			spooltest.Must(t, job.Save())
 		}, spool.Rejected},
 		{"it was rejected", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
 			job.Error = "bad"
 			job.SetRejected("song.wav")
-			must(t, job.Save())
-			must(t, os.Rename(job.Path(takenFolder, "song.wav"), filepath.Join(b.spool.RejectedFiles(), "song.wav")))
+			spooltest.Must(t, job.Save())
+			spooltest.Must(t, os.Rename(job.Path(takenFolder, "song.wav"), filepath.Join(b.spool.RejectedFiles(), "song.wav")))
 		}, spool.Rejected},
 		{"its file was removed by someone", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
-			must(t, os.RemoveAll(job.Path(takenFolder)))
+			spooltest.Must(t, os.RemoveAll(job.Path(takenFolder)))
 		}, spool.Failed},
 		{"its record was damaged", func(t *testing.T, _ *bench, job *spool.Job) {
 			t.Helper()
-			put(t, job.Path(spool.SourceFile), wave)
-			put(t, job.Path("job.json"), "")
+			spooltest.Put(t, job.Path(spool.SourceFile), wave)
+			spooltest.Put(t, job.Path("job.json"), "")
 		}, spool.Failed},
 		{"its record was damaged before the file became the source", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
-			put(t, job.Path(copyFileName), wave)
-			put(t, job.Path("job.json"), "{")
+			spooltest.Put(t, job.Path(copyFileName), wave)
+			spooltest.Put(t, job.Path("job.json"), "{")
 		}, spool.Failed},
 		{"its damaged record was moved away", func(t *testing.T, _ *bench, job *spool.Job) {
 			t.Helper()
-			put(t, job.Path(spool.SourceFile), wave)
-			put(t, job.Path("job.json.damaged"), "{")
+			spooltest.Put(t, job.Path(spool.SourceFile), wave)
+			spooltest.Put(t, job.Path("job.json.damaged"), "{")
 		}, spool.Failed},
 		{"a copy alone is there", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			mkTaken(t, b, job)
-			put(t, job.Path(copyFileName), wave)
+			spooltest.Put(t, job.Path(copyFileName), wave)
 		}, spool.Failed},
 		{"it was being set aside", func(t *testing.T, b *bench, job *spool.Job) {
 			t.Helper()
 			recorded(t, b, job)
-			put(t, job.Path("job.json"), "{")
-			must(t, os.Remove(b.spool.StageFolder(spool.Failed)))
+			spooltest.Put(t, job.Path("job.json"), "{")
+			spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Failed)))
 			if b.spool.SetAside(spool.Incoming, job.ID, spool.ErrDamaged) == nil {
 				t.Fatal("it was set aside to nowhere")
 			}
@@ -116,25 +117,20 @@ func crashes() []crash {
 
 func mkTaken(t *testing.T, _ *bench, job *spool.Job) {
 	t.Helper()
-	must(t, os.Mkdir(job.Path(takenFolder), place.FolderMode))
+	spooltest.Must(t, os.Mkdir(job.Path(takenFolder), place.FolderMode))
 }
 
 func taken(t *testing.T, b *bench, job *spool.Job) {
 	t.Helper()
 	mkTaken(t, b, job)
-	put(t, job.Path(takenFolder, "song.wav"), wave)
+	spooltest.Put(t, job.Path(takenFolder, "song.wav"), wave)
 }
 
 func recorded(t *testing.T, b *bench, job *spool.Job) {
 	t.Helper()
 	taken(t, b, job)
 	job.SetName("song.wav")
-	must(t, job.Save())
-}
-
-func put(t *testing.T, path, content string) {
-	t.Helper()
-	must(t, os.WriteFile(path, []byte(content), place.FileMode))
+	spooltest.Must(t, job.Save())
 }
 
 func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
@@ -144,7 +140,7 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 			t.Parallel()
 			before := newBench(t)
 			job, err := before.spool.Create("host")
-			must(t, err)
+			spooltest.Must(t, err)
 			c.until(t, before, job)
 
 			b := newBenchOn(t, before.data)
@@ -166,11 +162,11 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 			}
 			switch c.want {
 			case spool.Pending:
-				wantNames(t, after.Dir(), "job.json", "source")
-				wantText(t, after.Path(spool.SourceFile), wave)
+				spooltest.WantNames(t, after.Dir(), "job.json", "source")
+				spooltest.WantText(t, after.Path(spool.SourceFile), wave)
 			case spool.Rejected:
-				wantNames(t, after.Dir(), "job.json")
-				wantText(t, filepath.Join(b.spool.RejectedFiles(), "song.wav"), wave)
+				spooltest.WantNames(t, after.Dir(), "job.json")
+				spooltest.WantText(t, filepath.Join(b.spool.RejectedFiles(), "song.wav"), wave)
 			default:
 				wantSong(t, after, c.name != "its file was removed by someone")
 			}
@@ -196,13 +192,13 @@ func TestWhatIsHiddenBesideTheSongIsPassedOver(t *testing.T) {
 	t.Parallel()
 	before := newBench(t)
 	job, err := before.spool.Create("host")
-	must(t, err)
+	spooltest.Must(t, err)
 	taken(t, before, job)
-	put(t, job.Path(takenFolder, ".DS_Store"), "junk")
+	spooltest.Put(t, job.Path(takenFolder, ".DS_Store"), "junk")
 	b := newBenchOn(t, before.data)
 	b.look(0)
 	after := b.oneJob(spool.Pending)
-	wantText(t, after.Path(spool.SourceFile), wave)
+	spooltest.WantText(t, after.Path(spool.SourceFile), wave)
 	if after.Name != "song.wav" {
 		t.Errorf("name = %q", after.Name)
 	}
@@ -212,19 +208,19 @@ func TestNothingIsGuessedWhereThereAreTwoFiles(t *testing.T) {
 	t.Parallel()
 	before := newBench(t)
 	job, err := before.spool.Create("host")
-	must(t, err)
+	spooltest.Must(t, err)
 	taken(t, before, job)
 	other := job.Path(takenFolder, "other.wav")
-	put(t, other, "other")
+	spooltest.Put(t, other, "other")
 	b := newBenchOn(t, before.data)
 	if _, err := b.turn(t.Context()); !errors.Is(err, errSeveral) {
 		t.Errorf("turn = %v; want errSeveral", err)
 	}
-	wantText(t, other, "other")
-	wantText(t, job.Path(takenFolder, "song.wav"), wave)
-	must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
+	spooltest.WantText(t, other, "other")
+	spooltest.WantText(t, job.Path(takenFolder, "song.wav"), wave)
+	spooltest.Must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
 	b.look(0)
-	wantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave)
+	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave)
 }
 
 func TestLeftoversOfADayAgoAreRemoved(t *testing.T) {
@@ -232,16 +228,16 @@ func TestLeftoversOfADayAgoAreRemoved(t *testing.T) {
 	b := newBench(t)
 	half, song := b.input(".im2-ABC.part", wave), b.input("song.part", wave)
 	temp := filepath.Join(b.spool.StageFolder(spool.Incoming), ".tmp-text")
-	put(t, temp, "")
+	spooltest.Put(t, temp, "")
 	claim := filepath.Join(b.spool.RejectedFiles(), ".claim-0")
-	must(t, os.Mkdir(claim, place.FolderMode))
+	spooltest.Must(t, os.Mkdir(claim, place.FolderMode))
 	old := time.Now().Add(-25 * time.Hour)
 	for _, path := range []string{half, song, temp, claim} {
-		must(t, os.Chtimes(path, old, old))
+		spooltest.Must(t, os.Chtimes(path, old, old))
 	}
 	young := b.input(".im2-DEF.part", wave)
 	newBenchOn(t, b.data)
-	wantNames(t, b.spool.Input(), filepath.Base(young), filepath.Base(song))
-	wantNames(t, b.spool.StageFolder(spool.Incoming))
-	wantNames(t, b.spool.RejectedFiles())
+	spooltest.WantNames(t, b.spool.Input(), filepath.Base(young), filepath.Base(song))
+	spooltest.WantNames(t, b.spool.StageFolder(spool.Incoming))
+	spooltest.WantNames(t, b.spool.RejectedFiles())
 }

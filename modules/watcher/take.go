@@ -92,7 +92,7 @@ func (w *watcher) process(ctx context.Context, job *spool.Job) error {
 			return err
 		}
 		if job.Error == "" {
-			if err := job.Save(); err != nil {
+			if err := w.record(job); err != nil {
 				return err
 			}
 		}
@@ -101,6 +101,15 @@ func (w *watcher) process(ctx context.Context, job *spool.Job) error {
 		return w.reject(job, taken)
 	}
 	return w.publish(job, taken)
+}
+
+// record writes job.json once it is on the disk that the file was taken: a record without one
+// would say that somebody removed it.
+func (w *watcher) record(job *spool.Job) error {
+	if err := place.SyncFolder(job.Path(takenFolder)); err != nil {
+		return err
+	}
+	return job.Save()
 }
 
 func (w *watcher) reject(job *spool.Job, taken string) error {

@@ -17,23 +17,24 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
 func TestASongBecomesAJob(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	path := b.input("My Song.wav", wave)
-	must(t, os.Chmod(path, 0o600))
+	spooltest.Must(t, os.Chmod(path, 0o600))
 	b.look(0)
 	b.look(settleTime - time.Millisecond)
 	b.wantQueue(nil)
 	b.look(time.Millisecond)
 
 	b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
-	wantNames(t, b.spool.Input())
+	spooltest.WantNames(t, b.spool.Input())
 	job := b.oneJob(spool.Pending)
-	wantNames(t, job.Dir(), "job.json", "source")
-	wantText(t, job.Path(spool.SourceFile), wave)
+	spooltest.WantNames(t, job.Dir(), "job.json", "source")
+	spooltest.WantText(t, job.Path(spool.SourceFile), wave)
 	sum := sha256.Sum256([]byte(wave))
 	if job.Name != "My Song.wav" || job.MIME != "audio/wav" || job.Size != int64(len(wave)) ||
 		job.SHA256 != hex.EncodeToString(sum[:]) || job.History[0].Worker != "host" {
@@ -46,7 +47,7 @@ func TestASongBecomesAJob(t *testing.T) {
 func wantOurs(t *testing.T, job *spool.Job) {
 	t.Helper()
 	info, err := os.Lstat(job.Path(spool.SourceFile))
-	must(t, err)
+	spooltest.Must(t, err)
 	if info.Mode() != place.FileMode || !ours(info) {
 		t.Errorf("source is %v, ours: %v; want %v, true", info.Mode(), ours(info), place.FileMode)
 	}
@@ -63,7 +64,7 @@ func TestAGrowingFileIsLeftUntilItRests(t *testing.T) {
 		b.wantQueue(nil)
 	}
 	b.look(settleTime)
-	wantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), content)
+	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), content)
 }
 
 func TestNamesThatWaitAreLeftUntilTheyAreRenamed(t *testing.T) {
@@ -74,8 +75,8 @@ func TestNamesThatWaitAreLeftUntilTheyAreRenamed(t *testing.T) {
 		b.look(time.Hour)
 	}
 	b.wantQueue(nil)
-	must(t, os.Rename(hidden, filepath.Join(b.spool.Input(), "one.wav")))
-	must(t, os.Rename(part, filepath.Join(b.spool.Input(), "two.wav")))
+	spooltest.Must(t, os.Rename(hidden, filepath.Join(b.spool.Input(), "one.wav")))
+	spooltest.Must(t, os.Rename(part, filepath.Join(b.spool.Input(), "two.wav")))
 	b.settleAll()
 	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
 }
@@ -101,7 +102,7 @@ func TestHostileNamesAreTakenByteForByte(t *testing.T) {
 			t.Errorf("a job is of %q", job.RawName())
 		}
 		delete(want, job.RawName())
-		wantNames(t, job.Dir(), "job.json", "source")
+		spooltest.WantNames(t, job.Dir(), "job.json", "source")
 	}
 	if len(want) != 0 {
 		t.Errorf("not taken: %v", want)
@@ -111,16 +112,16 @@ func TestHostileNamesAreTakenByteForByte(t *testing.T) {
 func TestAFolderIsPointedOutOnceAndLeft(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	must(t, os.Mkdir(filepath.Join(b.spool.Input(), "album"), place.FolderMode))
+	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.Input(), "album"), place.FolderMode))
 	b.input("album/song.wav", wave)
 	for range 3 {
 		b.settleAll()
 	}
 	again := newBenchOn(t, b.data)
 	again.settleAll()
-	wantNames(t, b.spool.Input(), "album")
-	wantNames(t, filepath.Join(b.spool.Input(), "album"), "song.wav")
-	wantNames(t, b.spool.RejectedFiles(), "album.txt")
+	spooltest.WantNames(t, b.spool.Input(), "album")
+	spooltest.WantNames(t, filepath.Join(b.spool.Input(), "album"), "song.wav")
+	spooltest.WantNames(t, b.spool.RejectedFiles(), "album.txt")
 	b.wantQueue(nil)
 }
 
@@ -129,13 +130,13 @@ func TestAFileWithASecondNameIsCopied(t *testing.T) {
 	b := newBench(t)
 	path := b.input("song.wav", wave)
 	second := filepath.Join(t.TempDir(), "second")
-	must(t, os.Link(path, second))
+	spooltest.Must(t, os.Link(path, second))
 	b.settleAll()
 	job := b.oneJob(spool.Pending)
-	wantNames(t, job.Dir(), "job.json", "source")
+	spooltest.WantNames(t, job.Dir(), "job.json", "source")
 	wantOurs(t, job)
-	must(t, os.WriteFile(second, []byte("changed"), 0o600))
-	wantText(t, job.Path(spool.SourceFile), wave)
+	spooltest.Must(t, os.WriteFile(second, []byte("changed"), 0o600))
+	spooltest.WantText(t, job.Path(spool.SourceFile), wave)
 }
 
 func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
@@ -144,29 +145,29 @@ func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
 		t.Skip("LEFT OUT: a file of somebody else, because only root can give one away; run the tests as root")
 	}
 	b := newBench(t)
-	must(t, os.Chown(b.input("song.wav", wave), 12345, 12345))
+	spooltest.Must(t, os.Chown(b.input("song.wav", wave), 12345, 12345))
 	b.settleAll()
 	job := b.oneJob(spool.Pending)
 	wantOurs(t, job)
-	wantText(t, job.Path(spool.SourceFile), wave)
+	spooltest.WantText(t, job.Path(spool.SourceFile), wave)
 }
 
 func TestUnprivilegedUnreadableFileIsRejected(t *testing.T) {
 	t.Parallel()
-	needUnprivileged(t)
+	spooltest.NeedUnprivileged(t)
 	b := newBench(t)
-	must(t, os.Chmod(b.input("song.wav", wave), 0))
+	spooltest.Must(t, os.Chmod(b.input("song.wav", wave), 0))
 	b.settleAll()
 	if reason := b.oneJob(spool.Rejected).Error; !strings.Contains(reason, "mage reset-permissions") {
 		t.Errorf("reason = %q", reason)
 	}
-	wantNames(t, b.spool.RejectedFiles(), "song.wav", "song.wav.txt")
+	spooltest.WantNames(t, b.spool.RejectedFiles(), "song.wav", "song.wav.txt")
 }
 
 func TestAFileThatVanishesIsForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	must(t, os.Remove(b.input("song.wav", wave)))
+	spooltest.Must(t, os.Remove(b.input("song.wav", wave)))
 	if took, err := b.take(t.Context(), "song.wav"); took || err != nil {
 		t.Errorf("take = %v, %v", took, err)
 	}
@@ -177,16 +178,16 @@ func TestAFileThatIsStillWrittenIsHeldUntilItRests(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	f, err := os.Create(b.input("song.wav", ""))
-	must(t, err)
+	spooltest.Must(t, err)
 	defer func() { _ = f.Close() }()
 	_, err = f.WriteString(wave + strings.Repeat("x", beatEveryBytes))
-	must(t, err)
+	spooltest.Must(t, err)
 	// The writer goes on while the file is read: the heartbeat comes in the middle of that.
 	grow := true
 	b.beat = func() {
 		if grow {
 			_, err := f.WriteString("more")
-			must(t, err)
+			spooltest.Must(t, err)
 		}
 	}
 	b.settleAll()
@@ -211,7 +212,7 @@ func TestManyFilesAtOnce(t *testing.T) {
 	}
 	b.settleAll()
 	b.wantQueue(map[spool.Stage]int{spool.Pending: songs})
-	wantNames(t, b.spool.Input())
+	spooltest.WantNames(t, b.spool.Input())
 }
 
 func TestTwoSongsOfOneNameAreTwoJobs(t *testing.T) {
@@ -232,13 +233,13 @@ func TestOneFileThatCannotBeTakenDoesNotStopTheOthers(t *testing.T) {
 	b.clock = b.clock.Add(settleTime)
 	b.held = []heldJob{{id: "20261123T113047.123456Z-1a2b3c4d"}}
 	dir := filepath.Join(b.spool.StageFolder(spool.Incoming), b.held[0].id)
-	must(t, os.Mkdir(dir, place.FolderMode))
-	must(t, os.WriteFile(filepath.Join(dir, "taken"), nil, 0o600)) // Not the folder that it should be.
+	spooltest.Must(t, os.Mkdir(dir, place.FolderMode))
+	spooltest.Must(t, os.WriteFile(filepath.Join(dir, "taken"), nil, 0o600)) // Not the folder that it should be.
 	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("error = %v; want ENOTDIR", err)
 	}
 	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1, spool.Pending: 1})
-	must(t, os.RemoveAll(dir))
+	spooltest.Must(t, os.RemoveAll(dir))
 	b.look(0)
 	if len(b.held) != 0 {
 		t.Errorf("held: %v; want nothing once the job is gone", b.held)

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
@@ -28,54 +27,11 @@ const TempPrefix = ".tmp-"
 
 // WriteDurable writes data to path whole: a reader sees the old content or the new one, also
 // after a power cut. When it returns nil, the content is on the disk.
-func WriteDurable(path string, data []byte) error {
-	if err := write(path, data, (*os.File).Sync); err != nil {
-		return err
-	}
-	return SyncFolder(filepath.Dir(path))
-}
+func WriteDurable(path string, data []byte) error { return Placer{OS{}}.WriteDurable(path, data) }
 
 // WriteWhole writes data to path so that no running program ever reads half of it. It does
 // not wait for the disk: it is for files that nobody needs after a crash, such as progress.
-func WriteWhole(path string, data []byte) error {
-	return write(path, data, func(*os.File) error { return nil })
-}
-
-// write fills a temporary file beside path, lets flush do what must be done before anyone can
-// see it, and renames it to path. It leaves nothing behind when it fails, and its error names
-// path alone: the temporary name would be another one each time, and tells nobody anything.
-func write(path string, data []byte, flush func(*os.File) error) error {
-	if err := replace(path, data, flush); err != nil {
-		return fmt.Errorf("writing %q: %w", path, plain(err))
-	}
-	return nil
-}
-
-func replace(path string, data []byte, flush func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), TempPrefix+"*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(FileMode); err != nil {
-		return err
-	}
-	if err = flush(f); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
+func WriteWhole(path string, data []byte) error { return Placer{OS{}}.WriteWhole(path, data) }
 
 // plain takes the paths off an error of the os package.
 func plain(err error) error {
@@ -126,13 +82,7 @@ func cannotSyncFolders(err error) bool {
 // Has reports whether there is an entry of any kind at path. Links are not followed. Unlike
 // Exists, it tells "there is none" from "it could not be seen": for whoever would delete or
 // give up something because of the answer.
-func Has(path string) (bool, error) {
-	_, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
+func Has(path string) (bool, error) { return Placer{OS{}}.Has(path) }
 
 // Exists reports whether there is an entry of any kind at path. Links are not followed.
 func Exists(path string) bool {

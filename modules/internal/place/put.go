@@ -3,8 +3,6 @@ package place
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"syscall"
 )
 
@@ -31,31 +29,9 @@ func FirstFree(names Naming, try func(name string) (bool, error)) (string, error
 	return "", errNoName
 }
 
-// Put moves src into the folder dir under the first free name of names and returns it.
-//
-// announce, when not nil, is called with each name before it is tried, so that the caller can
-// record where src is about to go: after a crash it then knows whether src has arrived. The
-// move has reached the disk when Put returns nil. src must be on the file system of dir.
+// Put is Placer.Put on the file system of this machine.
 func Put(src, dir string, names Naming, announce func(name string) error) (string, error) {
-	name, err := FirstFree(names, func(name string) (bool, error) {
-		if Exists(filepath.Join(dir, name)) {
-			return false, nil
-		}
-		if announce != nil {
-			if err := announce(name); err != nil {
-				return false, err
-			}
-		}
-		err := Rename(src, filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrExist) {
-			return false, nil
-		}
-		return err == nil, Explain(err)
-	})
-	if err != nil {
-		return "", fmt.Errorf("moving %q to %q: %w", src, dir, err)
-	}
-	return name, errors.Join(SyncFolder(dir), SyncFolder(filepath.Dir(src)))
+	return Placer{OS{}}.Put(src, dir, names, announce)
 }
 
 // Explain says what a rename across file systems means; other errors stay as they are.

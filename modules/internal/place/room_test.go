@@ -28,12 +28,18 @@ func TestErrorsOfWritingNameTheFileAlone(t *testing.T) {
 			t.Errorf("%s: %v; then %v", name, first, second)
 		}
 	}
-	full := func(*os.File) error { return &fs.PathError{Op: "sync", Path: "x/.tmp-1", Err: syscall.ENOSPC} }
-	err := write(filepath.Join(dir, "g"), nil, full)
+	err := Placer{fullDisk{}}.WriteDurable(filepath.Join(dir, "g"), nil)
 	if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), TempPrefix) {
 		t.Errorf("error = %v", err)
 	}
 	wantNames(t, dir, "f")
+}
+
+// A fullDisk has no room for files.
+type fullDisk struct{ OS }
+
+func (fullDisk) Temp(string, []byte, bool) (string, error) {
+	return "", &fs.PathError{Op: "sync", Path: "x/.tmp-1", Err: syscall.ENOSPC}
 }
 
 func TestFoldersThatCannotBeSyncedAreNoFailure(t *testing.T) {

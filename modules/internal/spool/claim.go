@@ -2,13 +2,12 @@ package spool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 )
@@ -23,6 +22,10 @@ var (
 	// ErrNoRecord is returned for a job of Incoming that has no job.json yet.
 	ErrNoRecord = errors.New("job.json was not written yet")
 
+	// ErrLost is returned when the job was taken from this worker, which had not renewed its lease
+	// for long. Somebody else has it by now, and nothing that was made of it here counts.
+	ErrLost = errors.New("the job was taken from this worker, which had not renewed its lease")
+
 	// errTaken is returned when another worker was faster.
 	errTaken = errors.New("another worker has it")
 )
@@ -34,10 +37,12 @@ func StopsAll(err error) bool {
 		errors.Is(err, syscall.EROFS) || errors.Is(err, context.Canceled)
 }
 
-// Claim takes a job that waits in stage from, moves it to the working stage to, and records
-// that worker has it. Jobs are taken in the order of one listing, the oldest first; what came
-// back among them since then waits for the next listing. When no job waits, the error is
-// ErrNone.
+// Claim takes a job that waits in stage from, and moves it to the working stage to, in the hands
+// of worker. Jobs are taken in the order of a listing, the oldest first. When no job waits, the
+// error is ErrNone.
+//
+// A claim is one rename and writes nothing: a power cut may undo it, and then the job waits
+// again.
 //
 // A job that cannot be claimed for a reason of its own keeps nobody from the others: Claim
 // says what is wrong with it once there is no other left.
@@ -46,11 +51,8 @@ func (s *Spool) Claim(ctx context.Context, from, to Stage, worker string) (*Job,
 	for listed := false; ; {
 		id, ok := s.candidate(from)
 		if !ok {
-			if listed && len(errs) == 0 {
-				return nil, ErrNone
-			}
 			if listed {
-				return nil, errors.Join(errs...)
+				return nil, errors.Join(nothing(errs), s.Flush())
 			}
 			if err := s.refill(from); err != nil {
 				return nil, err
@@ -73,174 +75,90 @@ func (s *Spool) Claim(ctx context.Context, from, to Stage, worker string) (*Job,
 	}
 }
 
+// nothing says why no job was claimed.
+func nothing(errs []error) error {
+	if len(errs) == 0 {
+		return ErrNone
+	}
+	return errors.Join(errs...)
+}
+
 // claim takes one job.
 func (s *Spool) claim(from, to Stage, id, worker string) (*Job, error) {
-	err := os.Rename(s.jobFolder(from, id), s.jobFolder(to, id))
+	c := claim{id: id, worker: workerName(worker), token: s.claimToken()}
+	err := s.disk.Rename(s.jobFolder(from, id), s.folderOf(to, c))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errTaken
+		// A file server may answer so to a rename that it made, when its first answer got lost.
+		if won, _ := s.disk.Has(s.folderOf(to, c)); !won {
+			return nil, errTaken
+		}
+		err = nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claiming job %s: %w", id, place.Explain(err))
 	}
-	j, err := s.enter(from, to, id, worker)
-	if err != nil && !errors.Is(err, ErrDamaged) {
-		// A full disk, most likely. The job must not stay where nobody knows who has it.
-		return nil, errors.Join(err, os.Rename(s.jobFolder(to, id), s.jobFolder(from, id)))
+	j, err := s.read(to, c)
+	if errors.Is(err, ErrDamaged) {
+		return nil, errors.Join(err, s.setAside(to, c, err))
 	}
-	return j, err
+	if err != nil {
+		return nil, errors.Join(err, s.disk.Rename(s.folderOf(to, c), s.jobFolder(from, id)))
+	}
+	j.begin(worker, s.now().UTC())
+	return j, nil
 }
 
-// candidate takes the next ID off the backlog of a stage.
+// begin begins the visit to the working stage that the job was claimed into.
+func (j *Job) begin(worker string, now time.Time) {
+	j.rewind(j.stage.entry())
+	if j.stage == Separating {
+		j.Attempt++
+	}
+	j.arrive(Visit{Stage: j.stage, Start: now, Worker: worker, Claim: j.claim.token}, "")
+}
+
+// A backlog is a listing of the jobs that wait in a stage, without those that somebody here has
+// tried to claim: a long queue is listed now and then, and not for each job.
+type backlog struct {
+	ids []string
+	// from and until are when the listing began and how long it may be used.
+	from  time.Time
+	valid time.Duration
+}
+
+const (
+	// freshList is how long a listing is used at least.
+	freshList = time.Second
+	// listShare bounds the part of the time that listing takes: a listing is used for so many
+	// times longer than it took.
+	listShare = 50
+)
+
+// candidate takes the next ID off the backlog of a stage. An old listing ends early: jobs that
+// came back since, or that somebody brought back, may be older than those in it.
 func (s *Spool) candidate(stage Stage) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := s.backlog[stage]
-	if len(ids) == 0 {
+	b := s.backlog[stage]
+	if len(b.ids) == 0 || s.now().Sub(b.from) > b.valid {
+		b.ids = nil
 		return "", false
 	}
-	s.backlog[stage] = ids[1:]
-	return ids[0], true
+	id := b.ids[0]
+	b.ids = b.ids[1:]
+	return id, true
 }
 
 // refill lists a stage anew, unless another goroutine has done so by now.
 func (s *Spool) refill(stage Stage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.backlog[stage]) > 0 {
+	b := s.backlog[stage]
+	if len(b.ids) > 0 {
 		return nil
 	}
+	b.from = s.now()
 	ids, err := s.List(stage)
-	s.backlog[stage] = ids
+	b.ids, b.valid = slices.Clip(ids), max(freshList, listShare*s.now().Sub(b.from))
 	return err
-}
-
-// enter records the claim of a job that was in stage from and lies in stage by now.
-func (s *Spool) enter(from, stage Stage, id, worker string) (*Job, error) {
-	j, err := s.read(stage, id)
-	if errors.Is(err, ErrDamaged) {
-		return nil, errors.Join(err, s.SetAside(stage, id, err))
-	}
-	if err != nil {
-		return nil, err
-	}
-	j.rewind(from)
-	if stage == Separating {
-		j.Attempt++
-	}
-	j.arrive(stage, worker, "", s.now().UTC())
-	return j, j.Save()
-}
-
-// Load reads a job that this caller has already. It claims nothing. A job that is not there
-// gives fs.ErrNotExist, and one of Incoming without job.json ErrNoRecord.
-func (s *Spool) Load(stage Stage, id string) (*Job, error) {
-	j, err := s.read(stage, id)
-	if err == nil {
-		j.rewind(stage)
-	}
-	return j, err
-}
-
-func (s *Spool) read(stage Stage, id string) (*Job, error) {
-	j := &Job{spool: s, stage: stage}
-	j.ID = id
-	data, err := j.readRecord()
-	if err != nil {
-		return nil, fmt.Errorf("reading job %s: %w", id, err)
-	}
-	if err := json.Unmarshal(data, &j.Record); err != nil {
-		return nil, fmt.Errorf("%w: job %s: %w", ErrDamaged, id, err)
-	}
-	if j.ID != id {
-		return nil, fmt.Errorf("%w: job %s: it is that of job %q", ErrDamaged, id, j.ID)
-	}
-	return j, nil
-}
-
-// readRecord reads job.json, and tells a job that has none from one that is not there.
-func (j *Job) readRecord() ([]byte, error) {
-	for range 2 { // Somebody may put the job back between two looks.
-		info, err := os.Lstat(j.Path(recordFile))
-		if err == nil && !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%w: it is not a file", ErrDamaged)
-		}
-		if err == nil {
-			return os.ReadFile(j.Path(recordFile))
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if there, hasErr := place.Has(j.Dir()); hasErr != nil || !there {
-			return nil, errors.Join(err, hasErr)
-		}
-	}
-	if j.stage == Incoming {
-		return nil, ErrNoRecord
-	}
-	return nil, fmt.Errorf("%w: it is missing", ErrDamaged)
-}
-
-// Fresh is Load for a job of Incoming whose job.json was never written.
-func (s *Spool) Fresh(id, worker string) *Job {
-	return s.incoming(id, worker, s.now().UTC())
-}
-
-// SetAside gives up a job whose job.json is missing or damaged, and which nobody else has:
-// with what it has, and its job.json beside a new one, it goes to Failed. It may be repeated
-// after a crash at any point; there always is a job.json, the old or the new one.
-func (s *Spool) SetAside(stage Stage, id string, cause error) error {
-	now := s.now().UTC()
-	j := &Job{Record: Record{ID: id, Name: id, Created: now}, spool: s, stage: stage}
-	j.arrive(stage, "", "", now)
-	j.Error = fmt.Sprintf("%v; what there was of the job is kept in queue/%s/%s", cause, Failed, id)
-	err := j.Clear()
-	if err == nil {
-		err = j.keepDamaged()
-	}
-	if err == nil {
-		err = j.move(Failed, j.Error)
-	}
-	if err != nil {
-		return fmt.Errorf("setting a damaged job aside: %w", err)
-	}
-	return nil
-}
-
-// keepDamaged gives the damaged job.json a second name, under which it stays.
-func (j *Job) keepDamaged() error {
-	record := j.Path(recordFile)
-	info, err := os.Lstat(record)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	_, err = place.FirstFree(place.FileNames(damagedFile), func(name string) (bool, error) {
-		return keepAs(record, info, j.Path(name))
-	})
-	return errors.Join(err, place.SyncFolder(j.Dir()))
-}
-
-// keepAs gives the file at path the second name kept. It returns false when something else has
-// that name.
-func keepAs(path string, info fs.FileInfo, kept string) (bool, error) {
-	if there, err := os.Lstat(kept); err == nil {
-		return os.SameFile(info, there), nil // A crash came after the link.
-	}
-	if !info.Mode().IsRegular() { // A folder cannot be linked; nothing in it can be a record.
-		return true, place.Rename(path, kept)
-	}
-	if os.Link(path, kept) == nil {
-		return true, nil
-	}
-	data, err := os.ReadFile(path) //nolint:gosec // G304: the path is in the job's own folder.
-	if err != nil {
-		return false, err
-	}
-	return true, place.WriteDurable(kept, data)
-}
-
-func (s *Spool) jobFolder(stage Stage, id string) string {
-	return filepath.Join(s.StageFolder(stage), id)
 }

@@ -2,21 +2,45 @@
 //
 // # The invariant
 //
-// A job is one folder, queue/<stage>/<id>. At any instant it is in exactly one stage, because
-// the only thing that ever changes its stage is one rename(2) of that folder from the folder
-// of one stage into that of another, on one file system. The folder a job lies in is the
-// truth; what job.json says about stages is history.
+// A job is one folder, and at any instant that folder is in exactly one stage:
 //
-// Claiming is the same rename: of any number of workers that try, exactly one succeeds, and
-// for the others the folder is gone and they try the next job. There is no lock, no O_EXCL
-// and no file notification, so this holds on NFS and on the shared folders of a virtual
-// machine, and between containers that know nothing of each other.
+//	queue/incoming/<id>                     the watcher is taking a file
+//	queue/pending/<id>                      waits for separation
+//	queue/separating/<id>.<worker>.<token>  one demucs worker has it
+//	queue/separated/<id>                    the stems are ready
+//	queue/organizing/<id>.<worker>.<token>  one organizer has it
+//	queue/done/<id>                         results are in output/ and archive/; only job.json is left
+//	queue/rejected/<id>                     the file is in rejected/ with the reason; only job.json is left
+//	queue/failed/<id>                       given up; job.json and the source are kept for another try
 //
-// Before a job is handed on, its files and its folder are on the disk; after the rename, both
-// stage folders are. So a crash or a power cut at any point leaves the job in the old stage or
-// in the new one, complete, and everything a service does to a job in its hands can be
-// repeated. A claim waits for neither stage folder: a power cut may undo it, and then the job
-// waits again.
+// Whatever is killed at whatever moment, workers or the machine: no job is lost; none has its
+// results in output/ twice, or in part; none stays in a working stage for longer than it takes
+// others to notice; and once it rests, nothing of the way is left but job.json. The model test
+// in this package plays workers that are killed, stopped and started again, and power cuts, at
+// every step of all that, and checks these sentences.
+//
+// What they rest on:
+//
+//   - The stage is changed by one rename(2) of the folder and by nothing else, on one file
+//     system. The folder a job lies in is the truth; what job.json says about stages is history.
+//   - Claiming is such a rename, to a name that no other claim ever has. Of any number of workers
+//     that try, exactly one succeeds. The name is also the fence: whoever takes the job away
+//     renames the folder first, and from then on every path that the worker before has leads
+//     nowhere. It cannot hand the job on, save its record or put its results out, however late
+//     it notices.
+//   - Before a job is handed on, job.json and the names in its folder are on the disk. So it
+//     arrives complete, or is back, complete, where it was.
+//   - Before anything outside of the folder is changed for a job (its source archived, its stems
+//     put out), it is on the disk in which stage it is, and in job.json which name that gets.
+//     So a job that a power cut puts back is one for which nothing else was done.
+//   - Nothing else waits for the stage folders. They are put on the disk now and then, once for
+//     all that was renamed since: a power cut may put a job back by a stage or two. Renames of one
+//     folder are taken to last in their order, which file systems with a journal and file servers
+//     give.
+//
+// There is no lock, no O_EXCL, no file notification, and no clock that two hosts must agree on,
+// so this holds on NFS and on the shared folders of a virtual machine, and between containers
+// that know nothing of each other.
 //
 // Nothing is deleted but by name, and only what a service made itself and can make again
 // (work/, stems/, progress.json, temporary files) or has just put in its place elsewhere.
@@ -24,29 +48,21 @@
 //
 // # Who may touch what
 //
-// In a waiting stage (pending, separated) nobody changes a job; any worker may claim it. In a
-// working stage (incoming, separating, organizing) only its claimer does: the last visit in
-// its history names that worker, from the moment the claim is recorded. In a final stage (done, rejected, failed) it rests.
+// In a waiting stage (pending, separated) nobody changes a job; any worker may claim it. In
+// separating and organizing only its claimer does. In incoming that is the one watcher. In a
+// final stage (done, rejected, failed) it rests, and a person may bring back what failed.
 //
-//	queue/incoming/     the watcher is taking a file
-//	queue/pending/      waits for separation
-//	queue/separating/   one demucs worker has it
-//	queue/separated/    the stems are ready
-//	queue/organizing/   the organizer has it
-//	queue/done/         results are in output/ and archive/; only job.json is left
-//	queue/rejected/     the file is in rejected/ with the reason; only job.json is left
-//	queue/failed/       given up; job.json and the source are kept for another try
+// # Leases
 //
-// # What a crash leaves
+// While a worker has a job it rewrites progress.json every few seconds. When a process has seen
+// the same content for a minute of its own looking, it takes the job back: it goes where its
+// record says that it was about to go, or waits again, with the attempt counted. After three
+// attempts it goes to failed, with the errors of all of them. See Recovery for why a slow or
+// sleeping worker that is taken for lost does no harm.
 //
-// A worker that is killed leaves its job in the working stage; Recovery has the rules. A job
-// whose last visit is to that stage and names this worker is taken up at once when the worker
-// starts. A job whose last visit is to another stage was caught between the two steps of a
-// move; any worker puts it there, once it has seen it unchanged for a minute. So is one whose
-// job.json is missing or damaged: it goes to failed, with all it has.
+// A worker that starts under the name of an earlier one takes that one's jobs back at once, and
+// one that is told to stop hands its job back itself, and the attempt does not count.
 //
-// In separating, a job whose last visit names another worker stays: whether that one is lost,
-// or busy with a long song, cannot be seen without leases, for which the history already has
-// the worker and the attempt of each visit. In organizing nothing takes a minute, so there it
-// is put back among those that wait.
+// An earlier version had plain IDs in the working stages, and the worker in job.json alone. Such
+// jobs are taken back in the same way.
 package spool

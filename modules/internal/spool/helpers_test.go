@@ -4,7 +4,6 @@ package spool
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -86,8 +85,11 @@ func wantOnlyIn(t *testing.T, s *Spool, id string, stage Stage) {
 	t.Helper()
 	var got []Stage
 	for _, in := range Stages() {
-		if place.Exists(filepath.Join(s.StageFolder(in), id)) {
-			got = append(got, in)
+		ids, _ := s.List(in) // Tests take folders away.
+		for _, there := range ids {
+			if there == id {
+				got = append(got, in)
+			}
 		}
 	}
 	if len(got) != 1 || got[0] != stage {

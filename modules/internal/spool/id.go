@@ -1,9 +1,7 @@
 package spool
 
 import (
-	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"time"
 )
 
@@ -14,13 +12,9 @@ const idTime = "20060102T150405.000000Z"
 // idRandom is how many random bytes keep two IDs of one microsecond apart.
 const idRandom = 4
 
-// newID makes an ID such as 20261123T113047.123456Z-1a2b3c4d.
-func newID(now time.Time) (string, error) {
-	random := make([]byte, idRandom)
-	if _, err := rand.Read(random); err != nil {
-		return "", fmt.Errorf("making a job ID: %w", err)
-	}
-	return now.UTC().Format(idTime) + "-" + hex.EncodeToString(random), nil
+// idAt makes an ID such as 20261123T113047.123456Z-1a2b3c4d.
+func idAt(now time.Time, token string) string {
+	return now.UTC().Format(idTime) + "-" + token
 }
 
 // ValidID reports whether name has the form of a job's ID. Whatever else lies in a stage

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 )
@@ -32,78 +32,96 @@ const (
 var ErrNotEmpty = errors.New("the job's folder is not empty")
 
 // A Job is a job in this process's hands: its record, and where it is. Only the worker that
-// has it may use it, from one goroutine at a time.
+// has it may use it, from one goroutine at a time; SetProgress and Renew may be called beside.
 type Job struct {
 	Record
 	spool *Spool
 	stage Stage
+	claim claim
+
+	mu sync.Mutex
+	// progress is what was told last of this visit.
+	progress progress
 }
 
 // Stage is where the job is now.
 func (j *Job) Stage() Stage { return j.stage }
 
 // Dir is the job's folder. It changes with the stage.
-func (j *Job) Dir() string { return j.spool.jobFolder(j.stage, j.ID) }
+func (j *Job) Dir() string { return j.spool.folderOf(j.stage, j.claim) }
 
 // Path is a file in the job's folder.
 func (j *Job) Path(elem ...string) string {
 	return filepath.Join(append([]string{j.Dir()}, elem...)...)
 }
 
-// Save writes the record. When it returns nil, the record is on the disk.
+func (j *Job) disk() place.Placer { return j.spool.disk }
+
+// orLost returns err, or ErrLost besides when the reason is that the job's folder is gone.
+func (j *Job) orLost(err error) error {
+	if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrLost) {
+		return err
+	}
+	if there, hasErr := j.disk().Has(j.Dir()); there || hasErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// Save writes the record. When it returns nil, the record is on the disk, and so are the names
+// of everything in the job's folder.
 func (j *Job) Save() error {
 	data, err := json.MarshalIndent(&j.Record, "", "  ")
 	if err != nil {
 		return fmt.Errorf("saving job %s: %w", j.ID, err)
 	}
-	if err := place.WriteDurable(j.Path(recordFile), append(data, '\n')); err != nil {
-		return fmt.Errorf("saving job %s: %w", j.ID, err)
+	if err := j.disk().WriteDurable(j.Path(recordFile), append(data, '\n')); err != nil {
+		return fmt.Errorf("saving job %s: %w", j.ID, j.orLost(err))
 	}
 	return nil
 }
 
-// Move hands the job on: it saves the record with the visit to the new stage and renames the
-// folder. When it fails, the job is where it was, and Move may be called again.
-func (j *Job) Move(to Stage) error { return j.move(to, "") }
+// Write writes a file whole into the job's folder, or one in it. What a crash leaves of it is in
+// the job's own folder, where Clear finds it, and goes nowhere with the folder that it is for.
+func (j *Job) Write(data []byte, elem ...string) error {
+	path := j.Path(elem...)
+	temp, err := j.disk().Temp(j.Dir(), data, true)
+	if err == nil {
+		if err = j.disk().Rename(temp, path); err != nil {
+			_ = j.disk().Remove(temp)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s of job %s: %w", filepath.Join(elem...), j.ID, j.orLost(err))
+	}
+	return j.disk().SyncFolder(filepath.Dir(path))
+}
 
-// HandBack puts a job that this worker did not finish, for a reason that is not the job's
-// (it was told to stop, the disk is full), back among those that wait. What was done of it is
-// dropped, and the attempt does not count.
-func (j *Job) HandBack(why string) error {
-	attempt := j.Attempt
-	j.Attempt = max(0, attempt-1)
-	if err := j.Requeue(why); err != nil {
-		j.Attempt = attempt
-		return err
+// Settle returns when it is on the disk that the job is in this stage. It must be called before
+// anything outside of the job's folder is changed for it: what a power cut then puts back was
+// not acted upon.
+func (j *Job) Settle() error {
+	if err := j.spool.stages[j.stage].sync(); err != nil {
+		return fmt.Errorf("settling job %s: %w", j.ID, err)
 	}
 	return nil
 }
 
-// Requeue is HandBack with the attempt counted: for a job whose worker was lost, which may
-// well have been the job's doing.
-func (j *Job) Requeue(why string) error {
-	if err := j.Clear(StemsFolder); err != nil {
+// Deliver moves an entry of the job's folder into the folder dir, which is none of the queue,
+// under the first of these names that is free. record is told each name before it is tried, and
+// the record is saved with what it changes: a crash leaves either the entry in the job's folder
+// or its name in the record.
+func (j *Job) Deliver(entry, dir string, names place.Naming, record func(name string) error) error {
+	if err := j.Settle(); err != nil {
 		return err
 	}
-	return j.move(Pending, why)
-}
-
-// Fail gives the job up. What it has is kept, so that it can be tried again; only what was
-// made of it on the way, the stems included, is dropped.
-func (j *Job) Fail(cause error) error {
-	j.Error = cause.Error()
-	if err := j.Clear(StemsFolder); err != nil {
-		return err
-	}
-	return j.move(Failed, j.Error)
-}
-
-// Finish ends a job whose source and stems are where they belong: only job.json is left of it.
-func (j *Job) Finish() error {
-	if err := j.Clear(); err != nil {
-		return err
-	}
-	return j.Move(Done)
+	_, err := j.disk().Put(j.Path(entry), dir, names, func(name string) error {
+		if err := record(name); err != nil {
+			return err
+		}
+		return j.Save()
+	})
+	return j.orLost(err)
 }
 
 // Discard removes a job that never had a file: its folder may hold nothing but leftovers of a
@@ -113,11 +131,11 @@ func (j *Job) Discard(folders ...string) error {
 	err := j.Clear()
 	for _, folder := range folders {
 		if err == nil {
-			err = removeEmpty(j.Path(folder))
+			err = removeEmpty(j.disk(), j.Path(folder))
 		}
 	}
 	if err == nil {
-		err = removeEmpty(j.Dir())
+		err = removeEmpty(j.disk(), j.Dir())
 	}
 	if err != nil {
 		return fmt.Errorf("removing job %s: %w", j.ID, err)
@@ -126,12 +144,12 @@ func (j *Job) Discard(folders ...string) error {
 }
 
 // removeEmpty removes a folder that is empty, or not there at all.
-func removeEmpty(dir string) error {
-	err := os.Remove(dir)
+func removeEmpty(d place.Disk, dir string) error {
+	err := d.Remove(dir)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if entries, readErr := os.ReadDir(dir); readErr == nil && len(entries) > 0 {
+	if entries, readErr := d.ReadDir(dir); readErr == nil && len(entries) > 0 {
 		return fmt.Errorf("%w: it has %q", ErrNotEmpty, entries[0].Name())
 	}
 	return err
@@ -141,48 +159,37 @@ func removeEmpty(dir string) error {
 // progress.json, what a crash left of a write, and the entries named. Everything else stays:
 // whatever it is, nobody here has looked at it.
 func (j *Job) Clear(names ...string) error {
-	entries, err := os.ReadDir(j.Dir())
+	entries, err := j.disk().ReadDir(j.Dir())
 	if err != nil {
-		return fmt.Errorf("clearing job %s: %w", j.ID, err)
+		return fmt.Errorf("clearing job %s: %w", j.ID, j.orLost(err))
 	}
 	names = append(names, WorkFolder, progressFile)
 	var errs []error
 	for _, entry := range entries {
 		if name := entry.Name(); slices.Contains(names, name) || strings.HasPrefix(name, place.TempPrefix) {
-			errs = append(errs, os.RemoveAll(j.Path(name)))
+			errs = append(errs, j.drop(entry))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("clearing job %s: %w", j.ID, err)
+		return fmt.Errorf("clearing job %s: %w", j.ID, j.orLost(err))
 	}
 	return nil
 }
 
-// move ends the visit to this stage, with the failure if there was one, and renames the job's
-// folder into the next stage.
-func (j *Job) move(to Stage, failure string) error {
-	from := j.stage
-	j.arrive(to, "", failure, j.spool.now().UTC())
-	if err := j.Save(); err != nil {
-		j.rewind(from)
-		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, err)
+// drop removes an entry of the job's folder. A folder first gets a name that nobody else knows:
+// emptying it takes many steps, and a worker that is stopped between two of them and lost the
+// job meanwhile must not go on with what the next one has under the same name.
+func (j *Job) drop(entry fs.DirEntry) error {
+	path := j.Path(entry.Name())
+	if !entry.IsDir() {
+		return ignore(j.disk().Remove(path), fs.ErrNotExist)
 	}
-	if err := j.rename(to); err != nil {
-		j.rewind(from)
-		return err
+	if !strings.HasPrefix(entry.Name(), place.TempPrefix) {
+		dropped := j.Path(place.TempPrefix + j.spool.token())
+		if err := j.disk().Rename(path, dropped); err != nil {
+			return err
+		}
+		path = dropped
 	}
-	return nil
-}
-
-// rename moves the job's folder into the folder of the next stage.
-func (j *Job) rename(to Stage) error {
-	from := j.stage
-	if err := os.Rename(j.Dir(), j.spool.jobFolder(to, j.ID)); err != nil {
-		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, place.Explain(err))
-	}
-	j.stage = to
-	return errors.Join(
-		place.SyncFolder(j.spool.StageFolder(to)),
-		place.SyncFolder(j.spool.StageFolder(from)),
-	)
+	return j.disk().RemoveAll(path)
 }

@@ -53,6 +53,9 @@ type Visit struct {
 	End time.Time `json:"end,omitzero"`
 	// Worker names who had the job; empty in stages where it waits or rests.
 	Worker string `json:"worker,omitempty"`
+	// Claim tells this visit from any other of the same worker to the same stage; empty where
+	// nobody competes for jobs.
+	Claim string `json:"claim,omitempty"`
 	// Attempt is the Record's Attempt at that time.
 	Attempt int `json:"attempt"`
 	// Error says why the visit ended without success.
@@ -110,41 +113,69 @@ func exact(text string, raws []byte) string {
 	return text
 }
 
-// arrive ends the last visit and begins one in stage.
-func (r *Record) arrive(stage Stage, worker, failure string, now time.Time) {
-	r.endVisit(failure, now)
-	r.History = append(r.History, Visit{Stage: stage, Start: now, Worker: worker, Attempt: r.Attempt})
+// arrive ends the last visit, with the failure if there was one, and begins another.
+func (r *Record) arrive(v Visit, failure string) {
+	if n := len(r.History); n > 0 && r.History[n-1].End.IsZero() {
+		r.History[n-1].End = v.Start
+		r.History[n-1].Error = failure
+	}
+	v.Attempt = r.Attempt
+	r.History = append(r.History, v)
 }
 
-func (r *Record) endVisit(failure string, now time.Time) {
-	if len(r.History) == 0 {
-		return
-	}
-	last := &r.History[len(r.History)-1]
-	if last.End.IsZero() {
-		last.End = now
-		last.Error = failure
-	}
-}
-
-// rewind makes the history agree with the stage in whose folder the job was found. A crash
-// between announcing a move and making it leaves a last visit to a stage that the job never
-// reached; it is taken back, and the visit before it goes on.
-func (r *Record) rewind(stage Stage) {
-	if !r.announced(stage) {
-		return
-	}
+// takeBack undoes an arrive that led nowhere: the visit before it goes on.
+func (r *Record) takeBack() {
 	n := len(r.History)
+	if n < 2 {
+		return
+	}
 	r.History = r.History[:n-1]
 	r.History[n-2].End = time.Time{}
 	r.History[n-2].Error = ""
 }
 
-// announced reports whether the record of a job that was found in stage says that it moved on
-// from there.
-func (r *Record) announced(stage Stage) bool {
+// rewind makes the history agree with the stage in whose folder the job was found. After a
+// power cut the folder may be back in a stage that it had left; then the last visit to that
+// stage goes on, and those after it have not been. A history that has no such visit stays.
+func (r *Record) rewind(stage Stage) {
+	last := len(r.History) - 1
+	for last >= 0 && r.History[last].Stage != stage {
+		last--
+	}
+	for last >= 0 && len(r.History)-1 > last {
+		r.takeBack()
+	}
+}
+
+// announced reports whether the record of a job that was found in stage, in the hands of c, says
+// that it moves on from there. The claim is compared, since the job may have been in this stage
+// before.
+func (r *Record) announced(stage Stage, c claim) bool {
 	n := len(r.History)
-	return n >= 2 && r.History[n-1].Stage != stage && r.History[n-2].Stage == stage
+	if n < 2 || r.History[n-1].Stage == stage || r.History[n-2].Stage != stage {
+		return false
+	}
+	of := r.History[n-2].Claim
+	return of == c.token || (of == "" && c.token == noToken)
+}
+
+// Failures are why the attempts of a working stage failed, the oldest first, since the job was
+// last brought back. An attempt that did not count has none: its number was used again.
+func (r *Record) Failures(stage Stage) []string {
+	var failures []string
+	for i, v := range r.History {
+		if i > 0 && r.History[i-1].Stage == Failed {
+			failures = nil
+		}
+		switch {
+		case v.Stage != stage || v.Error == "":
+		case stage == Separating && v.Attempt >= 1 && v.Attempt <= len(failures):
+			failures = append(failures[:v.Attempt-1], v.Error)
+		default:
+			failures = append(failures, v.Error)
+		}
+	}
+	return failures
 }
 
 // last returns the last visit; an empty one when there is none.

@@ -1,189 +1,179 @@
 package spool
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
-	"os"
 	"slices"
+	"sync"
 	"time"
-
-	"github.com/im2-audio/im2/modules/internal/place"
 )
 
-const (
-	// patience is how long a job must lie in a working stage without a change before anybody
-	// but its worker touches it.
-	patience = time.Minute
-	// strayEvery is how often Strays looks. It is asked on each turn of a loop.
-	strayEvery = 5 * time.Second
-)
+// strayEvery is how often Strays looks. It is asked on each turn of a loop, and beside long work.
+const strayEvery = 5 * time.Second
 
-// A Recovery finds the jobs of a working stage that a crash or a failed step left there.
+// A Recovery takes jobs back from workers that were lost.
 //
-// A job's last visit tells what they are. A visit to this very stage names the worker that has
-// the job. A visit to another stage means that a move was cut off between its two steps: a
-// claim that renamed the folder and did not record it, or a hand-over that was recorded and did
-// not rename the folder. Either way the visit says where the job belongs, complete. But the
-// same sight is also that of a worker that is claiming the job just now, so it counts only
-// after a minute without a change, by this process's own monotonic clock.
+// A worker renews its lease while it has a job. Whether a lease has ended, each process judges
+// for itself, by its own clock: when it has seen the same lease for a minute of its own looking.
+// No two clocks are compared, and a process that was stopped for that minute, with the machine
+// perhaps, has not looked. Who is wrong about a worker does no harm but the work done twice: the
+// job's folder gets another name before anything else is done to it, and the worker, should it
+// live, finds nothing under the old one.
 type Recovery struct {
 	spool  *Spool
-	stage  Stage
 	worker string
-	others bool
+	stages []Stage
 	now    func() time.Time
+
+	mu     sync.Mutex
 	looked time.Time
-	seen   map[string]sighting
+	// seen maps the name of a claim to what it was at the last look.
+	seen map[string]sighting
 	// err is what the last look met: it holds until the next one.
 	err error
 }
 
-// A sighting is what a job looked like, and since when.
+// A sighting is what a lease was, and for how long it has been that.
 type sighting struct {
-	folder, record fs.FileInfo
-	since          time.Time
+	lease string
+	age   time.Duration
 }
 
 // A Found is a job of which a Recovery disposed.
 type Found struct {
 	ID string
-	// To is the stage where it is now.
-	To Stage
+	// From is the stage where it was found, To the one where it is now.
+	From, To Stage
+	// Worker is who had it, as far as that is known.
+	Worker string
 }
 
-// Recovery returns one for the jobs of a working stage, on behalf of worker. With others set,
-// jobs that another worker has are also taken from it after a minute without a change: for
-// stages in which no step takes nearly so long.
-func (s *Spool) Recovery(stage Stage, worker string, others bool) *Recovery {
-	return &Recovery{spool: s, stage: stage, worker: worker, others: others, now: time.Now, seen: map[string]sighting{}}
+// Recovery returns one on behalf of worker, for the jobs of these working stages.
+func (s *Spool) Recovery(worker string, stages ...Stage) *Recovery {
+	return &Recovery{spool: s, worker: workerName(worker), stages: stages, now: time.Now, seen: map[string]sighting{}}
 }
 
-// Own returns the jobs that this worker has by their last visit. It also completes the moves
-// that this worker announced and did not make, except those back to the stage where jobs come
-// from: such a job may be in another worker's hands by now. Own must be called only while the
-// worker has no job in its hands. It returns what it can besides an error.
-func (r *Recovery) Own() (own []*Job, done []Found, err error) {
-	ids, err := r.spool.List(r.stage)
-	if err != nil {
-		return nil, nil, err
-	}
-	var errs []error
-	for _, id := range ids {
-		j, err := r.spool.read(r.stage, id)
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrDamaged): // It is gone, or one for Strays.
-		case err != nil:
-			errs = append(errs, err)
-		case j.last().Stage == r.stage && j.Worker() == r.worker:
-			own = append(own, j)
-		case r.announcedByMe(j):
-			err := j.rename(j.last().Stage)
-			if err == nil {
-				done = append(done, Found{id, j.stage})
-			}
-			errs = append(errs, err)
-		}
-	}
-	return own, done, errors.Join(errs...)
-}
-
-func (r *Recovery) announcedByMe(j *Job) bool {
-	to := j.last().Stage
-	return j.announced(r.stage) && j.History[len(j.History)-2].Worker == r.worker &&
-		to != r.stage.entry() && !to.working() && slices.Contains(Stages(), to)
-}
-
-// FinishMove makes the move that the record of a job in stage announces, and reports whether
-// there was one. It is for a service that alone works in that stage: where there are others,
-// the job may be in the hands of one of them.
-func (s *Spool) FinishMove(stage Stage, id string) (bool, error) {
-	j, err := s.read(stage, id)
-	if err != nil {
-		return false, err
-	}
-	to := j.last().Stage
-	if !j.announced(stage) || to.working() || !slices.Contains(Stages(), to) {
-		return false, nil
-	}
-	return true, j.rename(to)
-}
-
-// Strays puts right what nobody works on, once it has been seen unchanged for a minute: a job
-// whose last visit is to another stage goes there, and one whose job.json is missing or damaged
-// is set aside. Any worker may do that for all. It returns what it can besides an error.
-//
-// Jobs that another worker has by their last visit stay, unless the Recovery is for them too:
-// whether that worker is lost or busy with a long song cannot be seen without leases.
-func (r *Recovery) Strays() (found []Found, err error) {
-	now := r.now()
-	if !r.looked.IsZero() && now.Sub(r.looked) < strayEvery {
-		return nil, r.err
-	}
-	r.looked = now
-	found, r.err = r.strays(now)
-	return found, r.err
-}
-
-func (r *Recovery) strays(now time.Time) (found []Found, err error) {
-	ids, err := r.spool.List(r.stage)
+// Own takes back, at once, the jobs of a stage that a worker of this worker's name has: it is
+// called only while this one has none in its hands, so they were left by an earlier run. It does
+// what it can besides an error.
+func (r *Recovery) Own(stage Stage) ([]Found, error) {
+	claims, err := r.spool.claims(stage)
 	if err != nil {
 		return nil, err
 	}
+	var found []Found
 	var errs []error
-	seen := map[string]sighting{}
-	for _, id := range ids {
-		look, ok := r.look(id, now)
-		if !ok {
+	for _, c := range claims {
+		if !r.own(stage, c) {
 			continue
 		}
-		seen[id] = look
-		if now.Sub(look.since) < patience {
-			continue
-		}
-		to, err := r.putRight(id)
+		to, err := r.spool.takeBack(stage, c, "its worker was lost: it was started anew")
 		if to != "" {
-			found = append(found, Found{id, to})
+			found = append(found, Found{c.id, stage, to, c.worker})
 		}
 		errs = append(errs, err)
+	}
+	return found, errors.Join(errs...)
+}
+
+// own reports whether a claim is one of this worker's name. What an earlier version claimed has
+// the worker in its record.
+func (r *Recovery) own(stage Stage, c claim) bool {
+	if c.token != "" {
+		return c.worker == r.worker
+	}
+	j, err := r.spool.read(stage, c)
+	return err == nil && j.last().Stage == stage && workerName(j.Worker()) == r.worker
+}
+
+// Strays takes back the jobs whose leases have ended. Any process may do that for all. It does
+// what it can besides an error.
+func (r *Recovery) Strays() (found []Found, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	var since time.Duration
+	if !r.looked.IsZero() {
+		if since = now.Sub(r.looked); since < strayEvery {
+			return nil, r.err
+		}
+	}
+	r.looked = now
+	// What passed while this process did not look does not count: it may have been stopped, and
+	// the worker with it.
+	found, r.err = r.look(min(since, 2*strayEvery))
+	return found, r.err
+}
+
+func (r *Recovery) look(since time.Duration) (found []Found, err error) {
+	seen := map[string]sighting{}
+	var errs []error
+	for _, stage := range r.stages {
+		claims, err := r.spool.claims(stage)
+		errs = append(errs, err)
+		for _, c := range claims {
+			if !r.ended(stage, c, since, seen) {
+				continue
+			}
+			to, err := r.spool.takeBack(stage, c, fmt.Sprintf("its worker %s was lost: it had not renewed its lease for a minute", c.worker))
+			if to != "" {
+				found = append(found, Found{c.id, stage, to, c.worker})
+			}
+			errs = append(errs, err)
+		}
 	}
 	r.seen = seen
 	return found, errors.Join(errs...)
 }
 
-// look notes what a job looks like now, and since when it has looked like that.
-func (r *Recovery) look(id string, now time.Time) (sighting, bool) {
-	j := &Job{Record: Record{ID: id}, spool: r.spool, stage: r.stage}
-	folder, err := os.Lstat(j.Dir())
-	if err != nil {
-		return sighting{}, false // It moved on.
+// ended notes what the lease of a claim is now, and reports whether it has ended.
+func (r *Recovery) ended(stage Stage, c claim, since time.Duration, seen map[string]sighting) bool {
+	lease, ok := r.spool.lease(stage, c)
+	if !ok {
+		return false // It moved on.
 	}
-	record, err := os.Lstat(j.Path(recordFile))
-	if err != nil {
-		record = nil
+	now := sighting{lease: lease}
+	key := string(stage) + "/" + c.name()
+	if before, ok := r.seen[key]; ok && before.lease == lease {
+		now.age = before.age + since
 	}
-	look := sighting{folder: folder, record: record, since: now}
-	if before, ok := r.seen[id]; ok && sameInfo(before.folder, folder) && sameInfo(before.record, record) {
-		look.since = before.since
-	}
-	return look, true
+	seen[key] = now
+	return now.age >= leaseLife
 }
 
-func sameInfo(a, b fs.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+// lease is a text that changes when the worker renews. The content is read, and not the time of
+// the file: file servers may tell that of a minute ago. The folder's time is for a worker that
+// has no room for a file.
+func (s *Spool) lease(stage Stage, c claim) (text string, ok bool) {
+	j := s.job(stage, c)
+	data, err := s.disk.ReadFile(j.Path(progressFile))
+	if err != nil {
+		data = nil
 	}
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	info, err := s.disk.Lstat(j.Dir())
+	if err != nil {
+		return "", false
+	}
+	return fmt.Sprintf("%s %d", data, info.ModTime().UnixNano()), true
 }
 
-// putRight moves one job that has not changed for long to where it belongs, and returns that
-// stage; "" when it stays.
-func (r *Recovery) putRight(id string) (Stage, error) {
-	j, err := r.spool.read(r.stage, id)
+// takeBack takes a job from the worker that has it and puts it where it belongs: to where its
+// record says that it was about to go, or among those that wait, with the attempt counted. It
+// returns that stage, and "" when the job was not there any more.
+func (s *Spool) takeBack(stage Stage, c claim, why string) (Stage, error) {
+	fenced := c.fenced(s.token())
+	err := s.disk.Rename(s.folderOf(stage, c), s.folderOf(stage, fenced))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return "", nil // Its worker lives, or another process was faster.
 	}
+	if err != nil {
+		return "", fmt.Errorf("taking job %s back: %w", c.id, err)
+	}
+	j, err := s.read(stage, fenced)
 	if errors.Is(err, ErrDamaged) {
-		if err := r.spool.SetAside(r.stage, id, err); err != nil {
+		if err := s.setAside(stage, fenced, err); err != nil {
 			return "", err
 		}
 		return Failed, err
@@ -191,19 +181,75 @@ func (r *Recovery) putRight(id string) (Stage, error) {
 	if err != nil {
 		return "", err
 	}
-	switch to := j.last().Stage; {
-	case to == r.stage && (j.Worker() == r.worker || !r.others):
+	if to := j.last().Stage; j.announced(stage, fenced) && !to.working() && slices.Contains(Stages(), to) {
+		err = j.finishMove(to)
+	} else {
+		err = j.putBack(why)
+	}
+	if errors.Is(err, ErrLost) {
 		return "", nil
-	case to != r.stage && !to.working() && slices.Contains(Stages(), to):
-		err = j.rename(to)
-	default: // Another worker's, or a history that makes no sense.
-		err = j.move(r.stage.entry(), "its worker was lost")
 	}
-	if err != nil && !place.Exists(j.Dir()) {
-		return "", nil // Its worker lives, and has moved it on just now.
+	return j.stage, err
+}
+
+// putBack ends the visit of a worker that was lost.
+func (j *Job) putBack(why string) error {
+	if j.last().Stage != j.stage {
+		start := j.spool.now().UTC()
+		var p progress
+		if data, err := j.disk().ReadFile(j.Path(progressFile)); err == nil && json.Unmarshal(data, &p) == nil && p.Started.After(j.last().Start) {
+			start = p.Started
+		}
+		j.begin(j.claim.worker, start)
 	}
+	if j.stage == Separating && j.Rejected != "" { // A rejection had begun; it ends as one.
+		return j.Reject(j.Path(SourceFile), j.Error)
+	}
+	if out, err := j.isOut(); out || err != nil {
+		if err != nil {
+			return j.orLost(err)
+		}
+		return j.Finish()
+	}
+	return j.Requeue(why)
+}
+
+// isOut reports whether all of the job's results are where they belong, so that it has only to
+// be ended.
+func (j *Job) isOut() (bool, error) {
+	if j.stage != Organizing || j.Track == "" {
+		return false, nil
+	}
+	haveStems, err := j.disk().Has(j.Path(StemsFolder))
+	haveSource, sourceErr := j.disk().Has(j.Path(SourceFile))
+	return !haveStems && !haveSource, errors.Join(err, sourceErr)
+}
+
+// FinishMove makes the move that the record of a job in stage announces, and reports whether
+// there was one. It is for a service that alone works in that stage: where there are others,
+// the job may be in the hands of one of them.
+func (s *Spool) FinishMove(stage Stage, id string) (bool, error) {
+	j, err := s.read(stage, claim{id: id})
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	return j.stage, nil
+	to := j.last().Stage
+	if !j.announced(stage, j.claim) || to.working() || !slices.Contains(Stages(), to) {
+		return false, nil
+	}
+	if to == Pending { // A power cut may have kept the record and not the rename of the source before it.
+		if there, err := s.disk.Has(j.Path(SourceFile)); !there || err != nil {
+			return false, err
+		}
+	}
+	return true, j.finishMove(to)
+}
+
+// finishMove makes a move that somebody announced, who may have been killed before the record was
+// on the disk under its name.
+func (j *Job) finishMove(to Stage) error {
+	if err := j.disk().SyncFolder(j.Dir()); err != nil {
+		return j.orLost(err)
+	}
+	return j.rename(to)
 }

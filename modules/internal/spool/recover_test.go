@@ -3,10 +3,13 @@
 package spool
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -19,9 +22,9 @@ type finder struct {
 	clock time.Time
 }
 
-func newFinder(t *testing.T, s *Spool, stage Stage, others bool) *finder {
+func newFinder(t *testing.T, s *Spool, stages ...Stage) *finder {
 	t.Helper()
-	f := &finder{Recovery: s.Recovery(stage, "me", others), t: t, clock: time.Now()}
+	f := &finder{Recovery: s.Recovery("me", stages...), t: t, clock: time.Now()}
 	f.now = func() time.Time { return f.clock }
 	return f
 }
@@ -33,14 +36,20 @@ func (f *finder) after(d time.Duration) ([]Found, error) {
 	return f.Strays()
 }
 
+// minute looks again and again until a minute is over, but for the last look.
+func (f *finder) minute() {
+	f.t.Helper()
+	for passed := time.Duration(0); passed < leaseLife; passed += strayEvery {
+		if found, err := f.after(strayEvery); len(found) != 0 || err != nil {
+			f.t.Fatalf("found %v, %v after %s", found, err, passed)
+		}
+	}
+}
+
 // wantFound checks that nothing happens before the minute is over, and then this.
 func (f *finder) wantFound(want ...Found) {
 	f.t.Helper()
-	for _, d := range []time.Duration{0, 30 * time.Second, patience - 30*time.Second - 1} {
-		if found, err := f.after(d); len(found) != 0 || err != nil {
-			f.t.Fatalf("found %v, %v before the minute was over", found, err)
-		}
-	}
+	f.minute()
 	found, err := f.after(strayEvery)
 	must(f.t, err)
 	if len(found) != len(want) || (len(want) > 0 && found[0] != want[0]) {
@@ -48,123 +57,229 @@ func (f *finder) wantFound(want ...Found) {
 	}
 }
 
-// killedClaim renames a job's folder into Separating as Claim does, and is killed then.
-func killedClaim(t *testing.T, s *Spool, id string, from Stage) {
-	t.Helper()
-	must(t, os.Rename(s.jobFolder(from, id), s.jobFolder(Separating, id)))
-}
-
-func TestAClaimThatWasNotRecordedIsPutBackAfterAMinute(t *testing.T) {
+func TestTheJobOfALostWorkerIsTakenBackAfterAMinute(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	j := pending(t, s, "song")
-	killedClaim(t, s, j.ID, Pending)
-	f := newFinder(t, s, Separating, false)
-	if own, done, err := f.Own(); len(own)+len(done) != 0 || err != nil {
-		t.Errorf("Own = %v, %v, %v; want nothing", own, done, err)
-	}
-	f.wantFound(Found{j.ID, Pending})
+	j := claimed(t, s, "song", "lost")
+	must(t, j.SetProgress(Separation, 3, 17))
+	must(t, os.Mkdir(j.Path(WorkFolder), place.FolderMode))
+	f := newFinder(t, s, Organizing, Separating)
+	f.wantFound(Found{j.ID, Separating, Pending, "lost"})
 	wantOnlyIn(t, s, j.ID, Pending)
-	j, err := s.Claim(t.Context(), Pending, Separating, "me")
+	again, err := s.Claim(t.Context(), Pending, Separating, "me")
 	must(t, err)
-	wantHistory(t, &j.Record, "incoming watcher 0 ended", "pending  0 ended", "separating me 1 open")
+	wantNames(t, again.Dir(), "job.json", "source")
+	wantHistory(t, &again.Record, "incoming watcher 0 ended", "pending  0 ended",
+		"separating lost 1 ended: its worker lost was lost: it had not renewed its lease for a minute",
+		"pending  1 ended", "separating me 2 open")
 }
 
-// A worker that had the job once must not take it from the one that is claiming it now.
-func TestAJobThatIsBeingClaimedIsNotTakenAway(t *testing.T) {
+func TestALeaseThatIsRenewedDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	j := claimed(t, s, "song", "me")
-	must(t, j.HandBack("stop"))
-	killedClaim(t, s, j.ID, Pending) // By another one, which is about to record it.
-	f := newFinder(t, s, Separating, false)
-	own, done, err := f.Own()
-	must(t, err)
-	if len(own)+len(done) != 0 {
-		t.Errorf("Own = %v, %v; want nothing", own, done)
-	}
-	_, err = f.after(0)
-	must(t, err)
-	_, err = s.enter(Pending, Separating, j.ID, "you")
-	must(t, err)
-	if found, err := f.after(patience); len(found) != 0 || err != nil {
-		t.Errorf("found %v, %v; want nothing", found, err)
+	j := claimed(t, s, "song", "busy")
+	f := newFinder(t, s, Separating)
+	for range 3 {
+		f.minute()
+		must(t, j.Renew())
 	}
 	wantOnlyIn(t, s, j.ID, Separating)
 }
 
-func TestOwnAreTheJobsOfThisWorker(t *testing.T) {
+// On a full disk there is no room for another progress.json, and the lease goes on.
+func TestALeaseIsRenewedOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "busy")
+	s.disk = place.Placer{Disk: full{s.disk.Disk}}
+	before, ok := s.lease(Separating, j.claim)
+	time.Sleep(10 * time.Millisecond) // The clock of a file system may be as coarse as the kernel's.
+	if err := j.Renew(); err == nil || errors.Is(err, ErrLost) {
+		t.Errorf("Renew = %v", err)
+	}
+	if after, _ := s.lease(Separating, j.claim); !ok || after == before {
+		t.Errorf("the lease was %q and is %q", before, after)
+	}
+}
+
+type full struct{ place.Disk }
+
+func (full) Temp(string, []byte, bool) (string, error) { return "", errors.New("no room") }
+
+// Who was stopped for a while has not looked meanwhile: when a machine wakes up, nobody takes
+// jobs from workers that were asleep as well.
+func TestAStoppedProcessHasNotLooked(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "busy")
+	f := newFinder(t, s, Separating)
+	for range 3 {
+		if found, err := f.after(time.Hour); len(found) != 0 || err != nil {
+			t.Fatalf("found %v, %v", found, err)
+		}
+	}
+	wantOnlyIn(t, s, j.ID, Separating)
+}
+
+// A worker that was stopped for long and goes on finds its job gone, whatever it does next.
+func TestAWorkerWhoseJobWasTakenNoticesAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	ends := map[string]func(s *Spool, j *Job) error{
+		"Move":     func(_ *Spool, j *Job) error { return j.Move(Separated) },
+		"HandBack": func(_ *Spool, j *Job) error { return j.HandBack("stop") },
+		"Requeue":  func(_ *Spool, j *Job) error { return j.Requeue("broken") },
+		"Fail":     func(_ *Spool, j *Job) error { return j.Fail(errors.New("broken")) },
+		"Finish":   func(_ *Spool, j *Job) error { return j.Finish() },
+		"Reload":   func(_ *Spool, j *Job) error { return j.Reload() },
+		"Renew":    func(_ *Spool, j *Job) error { return j.Renew() },
+		"Save":     func(_ *Spool, j *Job) error { return j.Save() },
+		"Deliver": func(s *Spool, j *Job) error {
+			return j.Deliver(SourceFile, s.Archive(), place.FileNames("song"), func(string) error { return nil })
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpool(t)
+			j := claimed(t, s, "song", "slow")
+			newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, "slow"})
+			again, err := s.Claim(t.Context(), Pending, Separating, "me")
+			must(t, err)
+			must(t, again.SetProgress(Decoding, 0, 0))
+			before := readFile(t, again.Path("job.json"))
+			if err := end(s, j); !errors.Is(err, ErrLost) {
+				t.Errorf("error = %v; want ErrLost", err)
+			}
+			wantNames(t, again.Dir(), "job.json", "progress.json", "source")
+			if after := readFile(t, again.Path("job.json")); after != before {
+				t.Errorf("the record of the next worker was changed to %s", after)
+			}
+			must(t, again.Move(Separated))
+		})
+	}
+}
+
+func TestHoldRenewsAndNoticesTheLoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpool(t)
+		j := claimed(t, s, "song", "w")
+		beside := 0
+		ctx, stop := j.Hold(t.Context(), func() { beside++ })
+		time.Sleep(10*renewEvery + 1)
+		synctest.Wait()
+		var p progress
+		must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &p))
+		if p.Beat != 10 || beside != 10 || ctx.Err() != nil {
+			t.Errorf("%d renewals, beside %d times, %v", p.Beat, beside, ctx.Err())
+		}
+		_, err := s.takeBack(Separating, j.claim, "why")
+		must(t, err)
+		<-ctx.Done()
+		if err := context.Cause(ctx); !errors.Is(err, ErrLost) {
+			t.Errorf("cause = %v; want ErrLost", err)
+		}
+		stop()
+	})
+}
+
+func TestOwnAreTheJobsOfThisWorkersName(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	mine, theirs := claimed(t, s, "mine", "me"), claimed(t, s, "theirs", "you")
-	f := newFinder(t, s, Separating, false)
-	own, done, err := f.Own()
-	if err != nil || len(done) != 0 || len(own) != 1 || own[0].ID != mine.ID {
-		t.Errorf("Own = %v, %v, %v", own, done, err)
+	found, err := newFinder(t, s, Separating).Own(Separating)
+	if err != nil || len(found) != 1 || found[0] != (Found{mine.ID, Separating, Pending, "me"}) {
+		t.Errorf("Own = %v, %v", found, err)
 	}
-	f.wantFound()
+	wantOnlyIn(t, s, mine.ID, Pending)
 	wantOnlyIn(t, s, theirs.ID, Separating)
 }
 
-func TestOneJobThatCannotBeReadHidesNoOther(t *testing.T) {
+func TestOneJobThatCannotBeTakenBackHidesNoOther(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	claimed(t, s, "bad", "me")
-	bad := claimed(t, s, "worse", "me")
-	good := claimed(t, s, "good", "me")
-	must(t, bad.move(Failed, "x"))
-	killedClaim(t, s, bad.ID, Failed) // Announced, and cannot be made: something is there.
-	must(t, os.Mkdir(s.jobFolder(Failed, bad.ID), place.FolderMode))
-	writeFile(t, filepath.Join(s.jobFolder(Failed, bad.ID), "x"), "")
-	own, done, err := newFinder(t, s, Separating, false).Own()
-	if err == nil || len(done) != 0 || len(own) != 2 || own[1].ID != good.ID {
-		t.Errorf("Own = %v, %v, %v; want both good ones and an error", own, done, err)
+	bad, good := claimed(t, s, "bad", "me"), claimed(t, s, "good", "me")
+	must(t, os.Mkdir(s.jobFolder(Pending, bad.ID), place.FolderMode)) // Its place is taken.
+	writeFile(t, filepath.Join(s.jobFolder(Pending, bad.ID), "x"), "")
+	found, err := newFinder(t, s, Separating).Own(Separating)
+	if err == nil || len(found) == 0 || found[len(found)-1].ID != good.ID {
+		t.Errorf("Own = %v, %v; want the good one and an error", found, err)
 	}
+	wantOnlyIn(t, s, good.ID, Pending)
 }
 
 func TestAMoveThatWasAnnouncedIsMade(t *testing.T) {
 	t.Parallel()
-	for _, to := range []Stage{Separated, Rejected, Failed} {
-		for _, worker := range []string{"me", "you"} {
-			t.Run(string(to)+" by "+worker, func(t *testing.T) {
-				t.Parallel()
-				s := newSpool(t)
-				j := claimed(t, s, "song", worker)
-				j.Error = "why"
-				j.arrive(to, "", "", time.Now())
-				must(t, j.Save())
-				f := newFinder(t, s, Separating, false)
-				own, done, err := f.Own()
-				must(t, err)
-				if worker == "me" {
-					if len(own) != 0 || len(done) != 1 || done[0] != (Found{j.ID, to}) {
-						t.Errorf("Own = %v, %v", own, done)
-					}
-				} else {
-					f.wantFound(Found{j.ID, to})
-				}
-				wantOnlyIn(t, s, j.ID, to)
-				if j, err := s.Load(to, j.ID); err != nil || j.Error != "why" {
-					t.Errorf("record = %+v, %v", j, err)
-				}
-			})
+	for _, to := range []Stage{Separated, Rejected, Failed, Pending} {
+		t.Run(string(to), func(t *testing.T) {
+			t.Parallel()
+			s := newSpool(t)
+			j := claimed(t, s, "song", "you")
+			j.Error = "why"
+			j.arrive(Visit{Stage: to, Start: time.Now()}, "")
+			must(t, j.Save())
+			newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, to, "you"})
+			wantOnlyIn(t, s, j.ID, to)
+			if j, err := s.Load(to, j.ID); err != nil || j.Error != "why" || len(j.History) != 4 {
+				t.Errorf("record = %+v, %v", j, err)
+			}
+		})
+	}
+}
+
+// What a worker of an earlier version left: a folder with the bare ID, whose worker is in the
+// record, if that was written.
+func TestJobsOfAnEarlierVersionAreTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, recorded := range []bool{true, false} {
+		s := newSpool(t)
+		j := pending(t, s, "song")
+		if recorded {
+			j.Attempt = 1
+			j.arrive(Visit{Stage: Separating, Start: time.Now(), Worker: "you"}, "")
+			must(t, j.Save())
+		}
+		must(t, os.Rename(j.Dir(), s.jobFolder(Separating, j.ID)))
+		newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, ""})
+		wantOnlyIn(t, s, j.ID, Pending)
+		j, err := s.Claim(t.Context(), Pending, Separating, "me")
+		must(t, err)
+		if j.Attempt != 2 {
+			t.Errorf("attempt %d; want that of the lost worker counted", j.Attempt)
 		}
 	}
 }
 
-func TestJobsOfOthersAreTakenOnlyWhereThatWasAsked(t *testing.T) {
+func TestThePlaceOfAnEarlierVersionsAnnouncementIsFound(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	must(t, claimed(t, s, "song", "w").Move(Separated))
-	j, err := s.Claim(t.Context(), Separated, Organizing, "lost")
-	must(t, err)
-	newFinder(t, s, Organizing, false).wantFound()
-	newFinder(t, s, Organizing, true).wantFound(Found{j.ID, Separated})
-	wantOnlyIn(t, s, j.ID, Separated)
-	j, err = s.Claim(t.Context(), Separated, Organizing, "me")
-	must(t, err)
-	newFinder(t, s, Organizing, true).wantFound() // Its own are not its to find.
-	wantOnlyIn(t, s, j.ID, Organizing)
+	j := pending(t, s, "song")
+	j.arrive(Visit{Stage: Separating, Start: time.Now(), Worker: "me"}, "")
+	j.arrive(Visit{Stage: Separated, Start: time.Now()}, "")
+	must(t, j.Save())
+	must(t, os.Rename(j.Dir(), s.jobFolder(Separating, j.ID)))
+	newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Separated, ""})
+}
+
+func TestAnOrganizersJobWaitsAgainWithItsStems(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w")
+	must(t, os.Mkdir(j.Path(StemsFolder), place.FolderMode))
+	must(t, j.Move(Separated))
+	for attempt := range MaxAttempts {
+		j, err := s.Claim(t.Context(), Separated, Organizing, "lost")
+		must(t, err)
+		j.Track = "song"
+		must(t, j.Save())
+		want := Separated
+		if attempt == MaxAttempts-1 {
+			want = Failed
+		}
+		newFinder(t, s, Organizing).wantFound(Found{j.ID, Organizing, want, "lost"})
+		wantOnlyIn(t, s, j.ID, want)
+		wantNames(t, s.jobFolder(want, j.ID), "job.json", "source", "stems")
+	}
 }
 
 func TestADamagedJobIsSetAsideAfterAMinute(t *testing.T) {
@@ -173,12 +288,8 @@ func TestADamagedJobIsSetAsideAfterAMinute(t *testing.T) {
 	empty, missing := claimed(t, s, "empty", "you"), claimed(t, s, "missing", "you")
 	writeFile(t, empty.Path("job.json"), "")
 	must(t, os.Remove(missing.Path("job.json")))
-	f := newFinder(t, s, Separating, false)
-	for _, d := range []time.Duration{0, patience - 1} {
-		if found, err := f.after(d); len(found) != 0 || err != nil {
-			t.Fatalf("found %v, %v too early", found, err)
-		}
-	}
+	f := newFinder(t, s, Separating)
+	f.minute()
 	if found, err := f.after(strayEvery); len(found) != 2 || !errors.Is(err, ErrDamaged) {
 		t.Errorf("found %v, %v; want both, and ErrDamaged", found, err)
 	}
@@ -198,16 +309,12 @@ func TestAHistoryThatMakesNoSenseLeadsNowhereElse(t *testing.T) {
 	for _, last := range []Stage{"../../..", Incoming, Organizing, ""} {
 		s := newSpool(t)
 		j := claimed(t, s, "song", "you")
-		j.History = []Visit{{Stage: Separating, Worker: "me"}, {Stage: last}}
+		j.History = []Visit{{Stage: Separating, Worker: "me", Claim: j.claim.token}, {Stage: last}}
 		if last == "" {
 			j.History = nil
 		}
 		must(t, j.Save())
-		f := newFinder(t, s, Separating, false)
-		if own, done, err := f.Own(); len(own)+len(done) != 0 || err != nil {
-			t.Errorf("Own = %v, %v, %v", own, done, err)
-		}
-		f.wantFound(Found{j.ID, Pending})
+		newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, "you"})
 		wantOnlyIn(t, s, j.ID, Pending)
 	}
 }
@@ -216,10 +323,10 @@ func TestAHistoryThatMakesNoSenseLeadsNowhereElse(t *testing.T) {
 func TestStraysLooksNowAndThen(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	f := newFinder(t, s, Separating, false)
+	f := newFinder(t, s, Separating)
 	_, err := f.after(0)
 	must(t, err)
-	killedClaim(t, s, pending(t, s, "song").ID, Pending)
+	claimed(t, s, "song", "w")
 	_, err = f.after(strayEvery - 1)
 	must(t, err)
 	if len(f.seen) != 0 {
@@ -244,81 +351,14 @@ func TestFinishMove(t *testing.T) {
 	if moved, err := s.FinishMove(Incoming, j.ID); moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}
-	j.arrive(Pending, "", "", time.Now())
+	j.arrive(Visit{Stage: Pending, Start: time.Now()}, "")
 	must(t, j.Save())
+	if moved, err := s.FinishMove(Incoming, j.ID); moved || err != nil {
+		t.Errorf("moved %v, %v without a source", moved, err)
+	}
+	writeFile(t, j.Path(SourceFile), "")
 	if moved, err := s.FinishMove(Incoming, j.ID); !moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}
 	wantOnlyIn(t, s, j.ID, Pending)
-}
-
-// A crash at any step of setting a job aside leaves one that the next try completes, with the
-// song and the damaged record in it.
-func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("damaged")
-	steps := map[string]func(t *testing.T, s *Spool, j *Job){
-		"nothing was done": func(*testing.T, *Spool, *Job) {},
-		"it has its second name": func(t *testing.T, _ *Spool, j *Job) {
-			t.Helper()
-			must(t, j.keepDamaged())
-		},
-		"the new record was written": func(t *testing.T, s *Spool, j *Job) {
-			t.Helper()
-			must(t, os.Remove(s.StageFolder(Failed)))
-			if err := s.SetAside(Separating, j.ID, cause); err == nil {
-				t.Fatal("it was set aside to nowhere")
-			}
-			must(t, s.Ready())
-		},
-	}
-	for name, until := range steps {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSpool(t)
-			j := claimed(t, s, "song", "w")
-			must(t, os.Mkdir(j.Path("taken"), place.FolderMode))
-			writeFile(t, j.Path("taken", "song"), "sound")
-			writeFile(t, j.Path("job.json"), "{damaged")
-			until(t, s, j)
-			if _, err := os.Lstat(j.Path("job.json")); err != nil {
-				t.Errorf("there is no job.json: %v", err)
-			}
-			if name == "the new record was written" {
-				newFinder(t, s, Separating, false).wantFound(Found{j.ID, Failed})
-			} else {
-				must(t, s.SetAside(Separating, j.ID, cause))
-			}
-			wantOnlyIn(t, s, j.ID, Failed)
-			dir := s.jobFolder(Failed, j.ID)
-			wantNames(t, dir, "job.json", "job.json.damaged", "source", "taken")
-			for file, want := range map[string]string{"job.json.damaged": "{damaged", "source": "sound of song", "taken/song": "sound"} {
-				if got := readFile(t, filepath.Join(dir, file)); got != want {
-					t.Errorf("%s holds %q; want %q", file, got, want)
-				}
-			}
-		})
-	}
-}
-
-func TestSetAsideKeepsEveryDamagedRecord(t *testing.T) {
-	t.Parallel()
-	s := newSpool(t)
-	j := claimed(t, s, "song", "w")
-	writeFile(t, j.Path("job.json.damaged"), "an older one")
-	must(t, os.Remove(j.Path("job.json")))
-	must(t, os.Mkdir(j.Path("job.json"), place.FolderMode))
-	writeFile(t, j.Path("job.json", "x"), "not looked at")
-	_, err := s.Load(Separating, j.ID)
-	if !errors.Is(err, ErrDamaged) {
-		t.Fatalf("error = %v; want ErrDamaged", err)
-	}
-	must(t, s.SetAside(Separating, j.ID, err))
-	dir := s.jobFolder(Failed, j.ID)
-	if got := readFile(t, filepath.Join(dir, "job.json (2).damaged", "x")); got != "not looked at" {
-		t.Errorf("kept %q", got)
-	}
-	if got := readFile(t, filepath.Join(dir, "job.json.damaged")); got != "an older one" {
-		t.Errorf("kept %q", got)
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -24,12 +23,12 @@ const reasonExtension = ".txt"
 // its record, that is what must be done with it, with the Error that is in the record.
 func (j *Job) Reject(payload, reason string) error {
 	j.Error = reason
-	there, err := place.Has(payload)
+	there, err := j.disk().Has(payload)
 	if err == nil && there {
 		err = j.putRejected(payload)
 	}
 	if err != nil {
-		return fmt.Errorf("rejecting job %s: %w", j.ID, err)
+		return fmt.Errorf("rejecting job %s: %w", j.ID, j.orLost(err))
 	}
 	if err := j.Clear(); err != nil {
 		return err
@@ -40,7 +39,10 @@ func (j *Job) Reject(payload, reason string) error {
 // putRejected finds a name that is free for the file and for its text, records it, and puts
 // the text first: whoever sees the file finds the reason beside it.
 func (j *Job) putRejected(payload string) error {
-	if err := share(payload); err != nil {
+	if err := j.Settle(); err != nil {
+		return err
+	}
+	if err := share(j.disk(), payload); err != nil {
 		return err
 	}
 	_, err := place.FirstFree(rejectedNames(j.RawName()), func(name string) (bool, error) {
@@ -50,15 +52,15 @@ func (j *Job) putRejected(payload string) error {
 }
 
 // share lets everyone read the file at path, if it is a file and this user's.
-func share(path string) error {
-	info, err := os.Lstat(path)
+func share(d place.Disk, path string) error {
+	info, err := d.Lstat(path)
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm() == place.FileMode {
 		return nil
 	}
-	if err := os.Chmod(path, place.FileMode); err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := d.Chmod(path, place.FileMode); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return nil
@@ -79,35 +81,35 @@ func rejectedNames(name string) place.Naming {
 // tryRejected puts text and file under one name. It returns false when the name is taken.
 func (j *Job) tryRejected(payload, name string) (bool, error) {
 	file, text := filepath.Join(j.spool.RejectedFiles(), name), j.spool.reasonPath(name)
-	if place.Exists(file) {
-		return false, nil
+	if taken, err := j.disk().Has(file); taken || err != nil {
+		return false, err
 	}
 	j.SetRejected(name)
 	if err := j.Save(); err != nil {
 		return false, err
 	}
-	err := place.PutText(text, j.reasonText(), j.Dir())
+	err := j.disk().PutText(text, j.reasonText(), j.Dir())
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	err = place.Rename(payload, file)
+	err = j.disk().RenameNew(payload, file)
 	if errors.Is(err, fs.ErrExist) {
-		return false, os.Remove(text)
+		return false, j.disk().Remove(text)
 	}
 	if err != nil {
 		return false, place.Explain(err)
 	}
-	return true, place.SyncFolder(j.spool.RejectedFiles())
+	return true, j.disk().SyncFolder(j.spool.RejectedFiles())
 }
 
 // Notice puts a text about an entry of input/ that stays where it is into rejected/, once: it
 // does nothing when the same text is there already.
 func (s *Spool) Notice(name, text string) error {
 	_, err := place.FirstFree(rejectedNames(name), func(name string) (bool, error) {
-		err := place.PutText(s.reasonPath(name), text+"\n", s.StageFolder(Incoming))
+		err := s.disk.PutText(s.reasonPath(name), text+"\n", s.StageFolder(Incoming))
 		if errors.Is(err, fs.ErrExist) {
 			return false, nil
 		}

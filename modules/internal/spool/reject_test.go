@@ -110,9 +110,13 @@ func TestRejectCanBeRepeatedAfterACrash(t *testing.T) {
 			s := newSpool(t)
 			j := claimed(t, s, "song", "w")
 			step.until(t, s, j)
-			j, err := s.Load(Separating, j.ID)
+			found, err := s.Recovery("w", Separating).Own(Separating)
 			must(t, err)
-			must(t, j.Reject(j.Path(SourceFile), reason))
+			if len(found) != 1 || found[0].To != Rejected {
+				t.Fatalf("found %+v", found)
+			}
+			j, err = s.Load(Rejected, j.ID)
+			must(t, err)
 			wantNames(t, s.RejectedFiles(), "song", "song.txt")
 			wantOnlyIn(t, s, j.ID, Rejected)
 			wantNames(t, j.Dir(), "job.json")

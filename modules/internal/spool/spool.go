@@ -21,19 +21,36 @@ var ErrNotWritable = errors.New("the data folder cannot be written")
 // A Spool is the data folder as the services see it. It may be used by several goroutines.
 type Spool struct {
 	data string
+	disk place.Placer
 	now  func() time.Time
+	// token makes what tells one job or folder from all others, and claimToken what tells one claim so.
+	token, claimToken func() string
+	// stages are the folders of the stages, as far as putting them on the disk goes.
+	stages map[Stage]*folder
 
 	mu sync.Mutex
-	// backlog holds the IDs of the last listing of a stage that nobody here has tried to claim
-	// yet, so that a long queue is listed once and not once for each job.
-	backlog map[Stage][]string
+	// backlog holds the last listing of each stage that jobs are claimed from.
+	backlog map[Stage]*backlog
 }
 
 // Open makes what is missing of the folders of a data folder and checks that they can be
 // written. The data folder itself must exist: a missing one means that nothing is mounted.
 func Open(data string) (*Spool, error) {
-	s := &Spool{data: data, now: time.Now, backlog: map[Stage][]string{}}
+	s := on(place.OS{}, data, time.Now, newToken)
 	return s, s.Ready()
+}
+
+// on returns a spool on that disk.
+func on(disk place.Disk, data string, now func() time.Time, token func() string) *Spool {
+	s := &Spool{
+		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token,
+		stages: map[Stage]*folder{}, backlog: map[Stage]*backlog{},
+	}
+	for _, stage := range Stages() {
+		s.stages[stage] = newFolder(disk, s.StageFolder(stage), func() time.Time { return s.now() })
+		s.backlog[stage] = &backlog{}
+	}
+	return s
 }
 
 // Input is the folder where people put songs.
@@ -92,36 +109,64 @@ func makeFolder(path string) error {
 
 // List returns the IDs of the jobs in a stage, oldest first.
 func (s *Spool) List(stage Stage) ([]string, error) {
-	entries, err := os.ReadDir(s.StageFolder(stage))
+	claims, err := s.claims(stage)
+	ids := make([]string, 0, len(claims))
+	for _, c := range claims {
+		ids = append(ids, c.id)
+	}
+	return ids, err
+}
+
+// claims returns the jobs in a stage with who has them, oldest first.
+func (s *Spool) claims(stage Stage) ([]claim, error) {
+	entries, err := s.disk.ReadDir(s.StageFolder(stage))
 	if err != nil {
 		return nil, fmt.Errorf("listing jobs: %w", err)
 	}
-	ids := make([]string, 0, len(entries))
+	claims := make([]claim, 0, len(entries))
 	for _, entry := range entries {
-		if entry.IsDir() && ValidID(entry.Name()) {
-			ids = append(ids, entry.Name())
+		if c, ok := parseClaim(entry.Name()); ok && entry.IsDir() && (c.token == "" || stage.entry() != "") {
+			claims = append(claims, c)
 		}
 	}
-	return ids, nil
+	return claims, nil
 }
 
 // Create makes the folder of a new job in Incoming, in the hands of worker. Nothing is known
 // of it yet, and there is no job.json before the first Save.
 func (s *Spool) Create(worker string) (*Job, error) {
 	now := s.now().UTC()
-	id, err := newID(now)
-	if err != nil {
-		return nil, err
-	}
-	j := s.incoming(id, worker, now)
-	if err := os.Mkdir(j.Dir(), place.FolderMode); err != nil {
+	j := s.incoming(idAt(now, s.token()), worker, now)
+	if err := s.disk.Mkdir(j.Dir()); err != nil {
 		return nil, fmt.Errorf("making a job: %w", err)
 	}
 	return j, nil
 }
 
 func (s *Spool) incoming(id, worker string, now time.Time) *Job {
-	j := &Job{Record: Record{ID: id, Created: now}, spool: s, stage: Incoming}
-	j.arrive(Incoming, worker, "", now)
+	j := s.job(Incoming, claim{id: id})
+	j.Created = now
+	j.arrive(Visit{Stage: Incoming, Start: now, Worker: worker}, "")
 	return j
+}
+
+// job returns one of which nothing is known but where it is.
+func (s *Spool) job(stage Stage, c claim) *Job {
+	return &Job{Record: Record{ID: c.id}, spool: s, stage: stage, claim: c}
+}
+
+func (s *Spool) folderOf(stage Stage, c claim) string {
+	return filepath.Join(s.StageFolder(stage), c.name())
+}
+
+func (s *Spool) jobFolder(stage Stage, id string) string { return s.folderOf(stage, claim{id: id}) }
+
+// Flush puts on the disk what was moved from stage to stage and is not there yet. It is for
+// whoever has nothing else to do.
+func (s *Spool) Flush() error {
+	var errs []error
+	for _, stage := range Stages() {
+		errs = append(errs, s.stages[stage].flush())
+	}
+	return errors.Join(errs...)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,16 +67,12 @@ func TestUnprivilegedReadyNoticesFoldersThatCannotBeWritten(t *testing.T) {
 func TestIDs(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 12, 30, 47, 123456789, time.FixedZone("", 3600))
-	id, err := newID(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := idAt(at, newToken())
 	if want := "20261123T113047.123456Z-"; id[:len(want)] != want || !ValidID(id) {
 		t.Errorf("ID = %q; want %s and 8 digits", id, want)
 	}
-	later, err := newID(at.Add(time.Microsecond))
-	if err != nil || later <= id {
-		t.Errorf("the ID %q a microsecond later does not sort after %q (%v)", later, id, err)
+	if later := idAt(at.Add(time.Microsecond), newToken()); later <= id {
+		t.Errorf("the ID %q a microsecond later does not sort after %q", later, id)
 	}
 	for _, name := range []string{
 		"", ".DS_Store", "lost+found", id + "0", id[:len(id)-1], "20261323T113047.123456Z-1a2b3c4d",
@@ -168,8 +165,8 @@ func claimAll(t *testing.T, s *Spool, worker string) (ids []string) {
 			t.Error(err)
 			return ids
 		}
-		if loaded, err := s.Load(Separating, j.ID); err != nil || loaded.Worker() != worker || loaded.Attempt != 1 {
-			t.Errorf("claimed job = %+v, %v", loaded, err)
+		if _, err := s.Load(Separating, j.ID); err != nil || j.Worker() != worker || j.Attempt != 1 {
+			t.Errorf("claimed job = %+v, %v", j, err)
 		}
 		ids = append(ids, j.ID)
 	}
@@ -245,19 +242,99 @@ func TestClaimSetsAJobWithoutRecordAside(t *testing.T) {
 	}
 }
 
-func TestAClaimThatCannotBeRecordedIsUndoneAndHoldsUpNobody(t *testing.T) {
+func TestAClaimThatCannotBeReadIsUndoneAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	bad, good := pending(t, s, "bad"), pending(t, s, "good")
-	must(t, os.Mkdir(filepath.Join(s.StageFolder(Separating), bad.ID), place.FolderMode))
-	writeFile(t, filepath.Join(s.StageFolder(Separating), bad.ID, "x"), "") // It cannot be moved there.
+	s.disk = place.Placer{Disk: unreadable{s.disk.Disk, bad.ID}}
 	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != good.ID {
 		t.Fatalf("claimed %v, %v; want the good job", j, err)
 	}
-	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); err == nil || errors.Is(err, ErrNone) {
+	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, syscall.EIO) {
 		t.Errorf("error = %v; want what is wrong with the bad one", err)
 	}
 	if got := readFile(t, bad.Path(SourceFile)); got != "sound of bad" {
 		t.Errorf("source = %q", got)
+	}
+}
+
+// An unreadable disk has errors where the record of one job is.
+type unreadable struct {
+	place.Disk
+	id string
+}
+
+func (u unreadable) ReadFile(path string) ([]byte, error) {
+	if strings.Contains(path, u.id) {
+		return nil, syscall.EIO
+	}
+	return u.Disk.ReadFile(path)
+}
+
+// A file server may answer that there is no such file to a rename that it made, when its first
+// answer got lost and the question was asked again.
+func TestAClaimWhoseAnswerGotLostIsAClaim(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	id := pending(t, s, "song").ID
+	s.disk = place.Placer{Disk: forgetful{s.disk.Disk}}
+	j, err := s.Claim(t.Context(), Pending, Separating, "w")
+	if err != nil || j.ID != id {
+		t.Errorf("claimed %v, %v; want the job", j, err)
+	}
+}
+
+type forgetful struct{ place.Disk }
+
+func (f forgetful) Rename(from, to string) error {
+	if err := f.Disk.Rename(from, to); err != nil {
+		return err
+	}
+	return syscall.ENOENT
+}
+
+func TestNamesOfClaims(t *testing.T) {
+	t.Parallel()
+	const id = "20261123T113047.123456Z-1a2b3c4d"
+	for _, c := range []claim{
+		{id: id}, {id: id, worker: "host-1", token: "00112233"}, {id: id, worker: "_", token: noToken, fence: "aabbccdd"},
+	} {
+		if got, ok := parseClaim(c.name()); !ok || got != c {
+			t.Errorf("parseClaim(%q) = %+v, %v; want %+v", c.name(), got, ok, c)
+		}
+	}
+	for _, name := range []string{
+		"", "lost+found", id + "x", id + ".", id + ".w", id + ".w.", id + ".w.0011223", id + ".w.0011223G", id + ".w.00112233-",
+		id + ".w.00112233.x", id + "..00112233", id + ".ä.00112233", id + ".w.00112233-aabbccdd-", id + "/w.00112233",
+	} {
+		if c, ok := parseClaim(name); ok {
+			t.Errorf("parseClaim(%q) = %+v; want none", name, c)
+		}
+	}
+	if got := workerName("a.b/ä"); got != "a_b__" {
+		t.Errorf("workerName = %q", got)
+	}
+	if got := workerName(strings.Repeat("x", 100)) + workerName(""); len(got) != longestWorker+1 {
+		t.Errorf("workerName = %q", got)
+	}
+}
+
+// What came back, or was brought back, is not older than it looks to whoever listed before.
+func TestAListingIsNotUsedForEver(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	clock := time.Now()
+	s.now = func() time.Time { clock = clock.Add(time.Microsecond); return clock }
+	first, second := pending(t, s, "1"), pending(t, s, "2")
+	pending(t, s, "3")
+	j, err := s.Claim(t.Context(), Pending, Separating, "w")
+	must(t, err)
+	must(t, j.HandBack("stop"))
+	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != second.ID {
+		t.Errorf("claimed %v, %v; want the second: the list is young", j, err)
+	}
+	clock = clock.Add(freshList + 1)
+	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != first.ID {
+		t.Errorf("claimed %v, %v; want the first, which came back", j, err)
 	}
 }

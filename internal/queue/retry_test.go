@@ -1,0 +1,47 @@
+package queue
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A retry that was cut off after it had written the record is done again, as if for the first time.
+func TestRetryCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	data, id := t.TempDir(), testID(1)
+	put(t, data, Pending, testID(2), "", "")
+	text := `{"id":"` + id + `","name":"x","attempt":0,"history":[{"stage":"failed","end":"2026-11-23T11:30:47Z"},{"stage":"pending"}]}`
+	put(t, data, Failed, id, recordFile, text)
+	put(t, data, Failed, id, sourceFile, "sound")
+	q := New(data)
+	to, err := q.Retry(t.Context(), id, Owner{UID: 1234, GID: 1234})
+	if err != nil || to != Pending {
+		t.Fatalf("Retry = %v, %v", to, err)
+	}
+	job, err := q.Get(t.Context(), id)
+	if err != nil || job.Stage != Pending || len(job.History) != 2 || job.History[0].End.IsZero() || !job.History[1].End.IsZero() {
+		t.Errorf("job = %+v, %v", job, err)
+	}
+	info, err := os.Stat(filepath.Join(data, folder, string(Pending), id, recordFile))
+	if err != nil || info.Mode() != recordMode {
+		t.Errorf("job.json is %v, %v", info, err)
+	}
+	if _, err := q.Retry(t.Context(), id, Owner{}); !errors.Is(err, ErrNotFailed) {
+		t.Errorf("error = %v; want ErrNotFailed", err)
+	}
+}
+
+func TestMade(t *testing.T) {
+	t.Parallel()
+	job := Job{Record: Record{ID: testID(1)}}
+	if want := time.Date(2026, 11, 23, 11, 30, 47, 1000, time.UTC); !job.Made().Equal(want) {
+		t.Errorf("made %v; want %v", job.Made(), want)
+	}
+	job.Created = time.Unix(1, 0)
+	if !job.Made().Equal(job.Created) || !(&Job{}).Made().IsZero() {
+		t.Error("the record is not asked first")
+	}
+}

@@ -1,0 +1,224 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/queue"
+)
+
+// everyJob is what "mage retry" takes in place of an ID.
+const everyJob = "-all"
+
+// longestNote is how much of an error a line has room for.
+const longestNote = 100
+
+// Jobs are the flags of the target of that name.
+type Jobs struct {
+	// State has the stages whose jobs are wanted, with commas between them; "" for all.
+	State string
+	// JSON prints JSON.
+	JSON bool
+}
+
+// jobList is the answer of "mage jobs -json".
+type jobList struct {
+	// Jobs are those asked for, oldest first.
+	Jobs []listedJob `json:"jobs"`
+	// Counts is how many there are in each stage, whatever was asked for.
+	Counts map[queue.Stage]int `json:"counts"`
+}
+
+// listedJob is a job with its age.
+type listedJob struct {
+	queue.Job
+	// AgeSeconds is how long ago the watcher took the song.
+	AgeSeconds int64 `json:"age_seconds"`
+}
+
+// Jobs lists the jobs.
+func (t Target) Jobs(ctx context.Context, o Jobs) error {
+	stages, err := stagesOf(o.State)
+	if err != nil {
+		return err
+	}
+	p, err := t.project(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Data == "" {
+		return noData(p)
+	}
+	q := queue.New(p.Data)
+	jobs, err := q.List(ctx, queue.Query{Stages: stages})
+	if err != nil {
+		return exit.Errorf(exit.Failed, "listing the jobs: %w", err)
+	}
+	counts, err := q.Count(ctx)
+	if err != nil {
+		return exit.Errorf(exit.Failed, "counting the jobs: %w", err)
+	}
+	list := jobList{Jobs: []listedJob{}, Counts: counts}
+	now := time.Now()
+	for _, job := range jobs {
+		list.Jobs = append(list.Jobs, listedJob{job, int64(max(0, now.Sub(job.Made())).Seconds())})
+	}
+	if o.JSON {
+		return t.UI.JSON(list)
+	}
+	t.printList(list.Jobs)
+	return nil
+}
+
+// stagesOf reads -state.
+func stagesOf(text string) ([]queue.Stage, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var stages []queue.Stage
+	for name := range strings.SplitSeq(text, ",") {
+		stage := queue.Stage(strings.TrimSpace(name))
+		if !slices.Contains(queue.Stages(), stage) {
+			return nil, exit.Errorf(exit.Unusable, "-state=%s: there is no state %q; the states are %s", text, name, joined(queue.Stages()))
+		}
+		stages = append(stages, stage)
+	}
+	return stages, nil
+}
+
+func joined(stages []queue.Stage) string {
+	var names []string
+	for _, stage := range stages {
+		names = append(names, string(stage))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (t Target) printList(jobs []listedJob) {
+	if len(jobs) == 0 {
+		t.UI.Note("there are none")
+		return
+	}
+	var rows [][]string
+	for _, job := range jobs {
+		// Quoted: a name may hold what a terminal would obey.
+		rows = append(rows, []string{
+			job.ID, string(job.Stage), strconv.Quote(job.Name), progressText(&job.Job), strconv.Itoa(job.Attempt),
+			age(time.Duration(job.AgeSeconds) * time.Second), note(&job.Job),
+		})
+	}
+	t.UI.Table([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows)
+}
+
+// progressText is how far the separation is.
+func progressText(job *queue.Job) string {
+	if job.Stage != queue.Separating || job.Progress == nil {
+		return "-"
+	}
+	if percent, known := job.Progress.Percent(); known {
+		return fmt.Sprintf("%d %%", percent)
+	}
+	return inLine(string(job.Progress.Phase))
+}
+
+// note is what went wrong with a job.
+func note(job *queue.Job) string {
+	if job.Problem != "" {
+		return inLine(job.Problem)
+	}
+	return inLine(job.Error)
+}
+
+// inLine makes a text of a service fit for a line: short, and without what a terminal would obey.
+func inLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > longestNote {
+		text = string(runes[:longestNote-1]) + "…"
+	}
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// age is a duration in its largest unit.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d d", int(d.Hours()/24))
+	}
+}
+
+// Retry brings a failed job back, or every one.
+func (t Target) Retry(ctx context.Context, id string) error {
+	p, err := t.project(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Data == "" {
+		return noData(p)
+	}
+	q := queue.New(p.Data)
+	owner := queue.Owner{UID: p.Settings.UID, GID: p.Settings.GID}
+	if id != everyJob {
+		if !queue.ValidID(id) {
+			return exit.Errorf(exit.Unusable, `bringing job %q back: that is no job's ID; "mage jobs -state=failed" lists them, "mage retry -all" takes every one`, id)
+		}
+		return t.retry(ctx, q, id, owner)
+	}
+	ids, err := q.Waiting(ctx, queue.Failed)
+	if err != nil {
+		return exit.Errorf(exit.Failed, "listing the jobs: %w", err)
+	}
+	if len(ids) == 0 {
+		t.UI.Note("no job has failed")
+	}
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, t.retry(ctx, q, id, owner))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return exit.With(exit.Failed, err)
+	}
+	return nil
+}
+
+func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner queue.Owner) error {
+	to, err := q.Retry(ctx, id, owner)
+	switch {
+	case err == nil:
+		t.UI.Result("%s is %s", id, to)
+		return nil
+	case errors.Is(err, queue.ErrNotFound):
+		return exit.Errorf(exit.Unusable, `bringing job %s back: %w; "mage jobs -state=failed" lists them`, id, err)
+	case errors.Is(err, queue.ErrNotFailed):
+		return exit.Errorf(exit.Unusable, "bringing job %s back: %w", id, err)
+	case errors.Is(err, fs.ErrPermission):
+		return exit.Errorf(exit.Failed,
+			`bringing job %s back: %w; the queue belongs to the app user %d:%d: "sudo env PATH=$PATH mage retry" does it as root`, id, err, owner.UID, owner.GID)
+	default:
+		return exit.Errorf(exit.Failed, "bringing job %s back: %w", id, err)
+	}
+}

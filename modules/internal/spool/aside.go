@@ -1,0 +1,87 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+// SetAside gives up a job whose job.json is missing or damaged, and which nobody else has:
+// with what it has, and its job.json beside a new one, it goes to Failed. It may be repeated
+// after a crash at any point; there always is a job.json, the old or the new one.
+func (s *Spool) SetAside(stage Stage, id string, cause error) error {
+	c, err := s.find(stage, id)
+	if err != nil {
+		return fmt.Errorf("setting a damaged job aside: %w", err)
+	}
+	return s.setAside(stage, c, cause)
+}
+
+func (s *Spool) setAside(stage Stage, c claim, cause error) error {
+	now := s.now().UTC()
+	j := s.job(stage, c)
+	j.Name, j.Created = c.id, now
+	j.arrive(Visit{Stage: stage, Start: now, Claim: c.token}, "")
+	j.Error = fmt.Sprintf("%v; what there was of the job is kept in queue/%s/%s", cause, Failed, c.id)
+	err := j.Clear()
+	if err == nil {
+		err = j.keepDamaged()
+	}
+	if err == nil {
+		err = j.move(Failed, j.Error)
+	}
+	if err != nil {
+		return fmt.Errorf("setting a damaged job aside: %w", err)
+	}
+	return nil
+}
+
+// keepDamaged puts a copy of the damaged job.json beside it, which stays.
+func (j *Job) keepDamaged() error {
+	record := j.Path(recordFile)
+	info, err := j.disk().Lstat(record)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = place.FirstFree(place.FileNames(damagedFile), func(name string) (bool, error) {
+		return j.keepAs(info, j.Path(name))
+	})
+	return errors.Join(err, j.disk().SyncFolder(j.Dir()))
+}
+
+// keepAs keeps what is at the place of job.json as kept. It returns false when something else
+// has that name.
+func (j *Job) keepAs(info fs.FileInfo, kept string) (bool, error) {
+	record := j.Path(recordFile)
+	if !info.Mode().IsRegular() { // Nothing in it can be a record.
+		err := j.disk().RenameNew(record, kept)
+		return err == nil, ignore(err, fs.ErrExist)
+	}
+	data, err := j.disk().ReadFile(record)
+	if err != nil {
+		return false, err
+	}
+	taken, err := j.disk().Has(kept)
+	if err != nil {
+		return false, err
+	}
+	if taken { // A crash may have come after it was kept.
+		before, err := j.disk().ReadFile(kept)
+		return err == nil && bytes.Equal(before, data), nil // What cannot be read is something else.
+	}
+	return true, j.disk().WriteDurable(kept, data)
+}
+
+// ignore returns err unless it is that one.
+func ignore(err, that error) error {
+	if errors.Is(err, that) {
+		return nil
+	}
+	return err
+}

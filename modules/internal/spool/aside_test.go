@@ -1,0 +1,83 @@
+//go:build unix
+
+package spool
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+// A crash at any step of setting a job aside leaves one that the next try completes, with the
+// song and the damaged record in it.
+func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("damaged")
+	steps := map[string]func(t *testing.T, s *Spool, j *Job){
+		"nothing was done": func(*testing.T, *Spool, *Job) {},
+		"it has its second name": func(t *testing.T, _ *Spool, j *Job) {
+			t.Helper()
+			must(t, j.keepDamaged())
+		},
+		"the new record was written": func(t *testing.T, s *Spool, j *Job) {
+			t.Helper()
+			must(t, os.Remove(s.StageFolder(Failed)))
+			if err := s.SetAside(Separating, j.ID, cause); err == nil {
+				t.Fatal("it was set aside to nowhere")
+			}
+			must(t, s.Ready())
+		},
+	}
+	for name, until := range steps {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpool(t)
+			j := claimed(t, s, "song", "w")
+			must(t, os.Mkdir(j.Path("taken"), place.FolderMode))
+			writeFile(t, j.Path("taken", "song"), "sound")
+			writeFile(t, j.Path("job.json"), "{damaged")
+			until(t, s, j)
+			if _, err := os.Lstat(j.Path("job.json")); err != nil {
+				t.Errorf("there is no job.json: %v", err)
+			}
+			if name == "the new record was written" {
+				newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Failed, "w"})
+			} else {
+				must(t, s.SetAside(Separating, j.ID, cause))
+			}
+			wantOnlyIn(t, s, j.ID, Failed)
+			dir := s.jobFolder(Failed, j.ID)
+			wantNames(t, dir, "job.json", "job.json.damaged", "source", "taken")
+			for file, want := range map[string]string{"job.json.damaged": "{damaged", "source": "sound of song", "taken/song": "sound"} {
+				if got := readFile(t, filepath.Join(dir, file)); got != want {
+					t.Errorf("%s holds %q; want %q", file, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSetAsideKeepsEveryDamagedRecord(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w")
+	writeFile(t, j.Path("job.json.damaged"), "an older one")
+	must(t, os.Remove(j.Path("job.json")))
+	must(t, os.Mkdir(j.Path("job.json"), place.FolderMode))
+	writeFile(t, j.Path("job.json", "x"), "not looked at")
+	_, err := s.Load(Separating, j.ID)
+	if !errors.Is(err, ErrDamaged) {
+		t.Fatalf("error = %v; want ErrDamaged", err)
+	}
+	must(t, s.SetAside(Separating, j.ID, err))
+	dir := s.jobFolder(Failed, j.ID)
+	if got := readFile(t, filepath.Join(dir, "job.json (2).damaged", "x")); got != "not looked at" {
+		t.Errorf("kept %q", got)
+	}
+	if got := readFile(t, filepath.Join(dir, "job.json.damaged")); got != "an older one" {
+		t.Errorf("kept %q", got)
+	}
+}

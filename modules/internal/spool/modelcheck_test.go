@@ -1,0 +1,137 @@
+//go:build unix
+
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+// list returns the names in a folder.
+func (m *model) list(path string) []string {
+	at, err := m.disk.find(path)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for name := range m.disk.now[at] {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (m *model) read(path string) string {
+	at, err := m.disk.find(path)
+	if err != nil {
+		return "nothing"
+	}
+	return string(m.disk.nodes[at].data)
+}
+
+// rest reports whether nothing is on its way any more.
+func (m *model) rest() bool {
+	for _, stage := range Stages() {
+		if (stage.working() || stage == Pending || stage == Separated) && len(m.list("/queue/"+string(stage))) > 0 {
+			return false
+		}
+	}
+	return len(m.list("/input")) == 0
+}
+
+// everything lists all there is, but for the input.
+func (m *model) everything() []string {
+	var all []string
+	var walk func(path string)
+	walk = func(path string) {
+		for _, name := range m.list(path) {
+			all = append(all, path+"/"+name)
+			walk(path + "/" + name)
+		}
+	}
+	walk("")
+	return all
+}
+
+// check returns what is wrong once all jobs rest: the invariant of the package.
+func (m *model) check() error {
+	var wrong []error
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	jobs := map[string]int{}
+	for _, stage := range []Stage{Done, Failed, Rejected} {
+		for _, id := range m.list("/queue/" + string(stage)) {
+			dir := "/queue/" + string(stage) + "/" + id
+			var r Record
+			if err := json.Unmarshal([]byte(m.read(dir+"/job.json")), &r); err != nil || r.ID != id {
+				complain("%s: %w: %s", dir, err, m.read(dir+"/job.json"))
+				continue
+			}
+			jobs[r.Name]++
+			if err := m.checkJob(dir, stage, &r); err != nil {
+				complain("%s: %w: %+v", dir, err, r)
+			}
+		}
+	}
+	for i := range modelSongs {
+		if jobs[song(i)] != 1 {
+			complain("%d jobs of %s", jobs[song(i)], song(i))
+		}
+	}
+	for _, path := range m.everything() {
+		if strings.Contains(path, place.TempPrefix) || strings.Contains(path, WorkFolder+"/") || strings.HasSuffix(path, progressFile) {
+			complain("left: %s", path)
+		}
+	}
+	if got := len(m.list("/output")) + len(m.list("/queue/failed")) + len(m.list("/queue/rejected")); got != modelSongs {
+		complain("%d results, failures and rejections of %d songs", got, modelSongs)
+	}
+	return errors.Join(wrong...)
+}
+
+// checkJob checks one job that rests.
+func (m *model) checkJob(dir string, stage Stage, r *Record) error {
+	want, holds := []string{recordFile}, map[string]string{}
+	switch stage {
+	case Done:
+		holds["/archive/"+r.Archived] = r.Name
+		for _, stem := range modelStems() {
+			holds["/output/"+r.Track+"/"+stem] = stem + " of " + r.Name
+		}
+		if got := m.list("/output/" + r.Track); len(got) != len(modelStems())+1 {
+			return fmt.Errorf("the track has %v", got)
+		}
+	case Rejected:
+		holds["/rejected/"+r.Rejected] = r.Name
+	default:
+		want = append(want, SourceFile)
+		holds[dir+"/"+SourceFile] = r.Name
+		if r.Attempt < MaxAttempts && len(r.Failures(Organizing)) < MaxAttempts {
+			return fmt.Errorf("given up after %d attempts", r.Attempt)
+		}
+		if len(r.Failures(Organizing)) >= MaxAttempts { // It was given up after its source was archived, perhaps.
+			return nil
+		}
+	}
+	for path, content := range holds {
+		if got := m.read(path); got != content {
+			return fmt.Errorf("%s holds %q; want %q", path, got, content)
+		}
+	}
+	if got := m.list(dir); !slices.Equal(got, want) {
+		return fmt.Errorf("it holds %v; want %v", got, want)
+	}
+	for i, v := range r.History {
+		if v.End.IsZero() != (i == len(r.History)-1) {
+			return fmt.Errorf("visit %d ended at %v", i, v.End)
+		}
+	}
+	if r.last().Stage != stage {
+		return fmt.Errorf("its record says %s", r.last().Stage)
+	}
+	return nil
+}

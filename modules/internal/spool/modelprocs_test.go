@@ -1,0 +1,219 @@
+//go:build unix
+
+package spool
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+var errKilled = errors.New("killed")
+
+// A proc is one process of a service. It runs in a goroutine of its own, but only while the
+// model waits for it.
+type proc struct {
+	model  *model
+	role   func(*proc)
+	name   string
+	disk   memView
+	spool  *Spool
+	wakes  time.Time
+	begun  bool
+	killed bool
+	// resume is false for a process that is killed; paused is false for one that has ended.
+	resume, paused chan bool
+}
+
+// step lets the process go on to its next gate.
+func (p *proc) step() {
+	if !p.begun {
+		p.begun = true
+		go func() {
+			if p.killed = !<-p.resume; !p.killed {
+				p.role(p)
+			}
+			p.paused <- false
+		}()
+	}
+	p.resume <- true
+	<-p.paused
+}
+
+// end kills the process: nothing that it does from now on has an effect.
+func (p *proc) end() {
+	if !p.begun {
+		return
+	}
+	p.resume <- false
+	for <-p.paused {
+		p.resume <- false
+	}
+}
+
+// pass is the gate before each step: the process waits until it may go on.
+func (p *proc) pass() error {
+	if p.killed {
+		return errKilled
+	}
+	p.paused <- true
+	if p.killed = !<-p.resume; p.killed {
+		return errKilled
+	}
+	return nil
+}
+
+// sleep waits by the model's clock, and reports whether the process lives.
+func (p *proc) sleep(d time.Duration) bool {
+	p.wakes = p.model.clock.Add(d)
+	return p.pass() == nil
+}
+
+// recovery returns one with the model's clock.
+func (p *proc) recovery() *Recovery {
+	r := p.spool.Recovery(p.name, Separating, Organizing)
+	r.now = p.model.now
+	return r
+}
+
+// watch is the watcher: it finishes what an earlier one began, and then takes what is there.
+func (p *proc) watch() {
+	ids, _ := p.spool.List(Incoming)
+	for _, id := range ids {
+		if moved, err := p.spool.FinishMove(Incoming, id); moved || (err != nil && !errors.Is(err, ErrNoRecord)) {
+			continue
+		}
+		_ = p.publish(p.spool.Fresh(id, p.name))
+	}
+	for p.sleep(time.Second) {
+		entries, _ := p.disk.ReadDir("/input")
+		for _, entry := range entries {
+			j, err := p.spool.Create(p.name)
+			if err == nil {
+				err = p.disk.Rename("/input/"+entry.Name(), j.Path(SourceFile))
+			}
+			if err == nil {
+				err = p.publish(j)
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+}
+
+func (p *proc) publish(j *Job) error {
+	data, err := p.disk.ReadFile(j.Path(SourceFile))
+	if err != nil {
+		return j.Discard()
+	}
+	if err := p.disk.SyncFolder(j.Dir()); err != nil {
+		return err
+	}
+	j.SetName(string(data))
+	return errors.Join(j.Clear(), j.Move(Pending))
+}
+
+// separate is a demucs worker.
+func (p *proc) separate() {
+	r := p.recovery()
+	for leftovers := true; p.sleep(time.Second); {
+		_, _ = r.Strays()
+		if leftovers {
+			_, err := r.Own(Separating)
+			leftovers = err != nil
+		}
+		j, err := p.spool.Claim(context.Background(), Pending, Separating, p.name)
+		if err != nil {
+			continue
+		}
+		if err := p.stems(j, r); err != nil {
+			leftovers = !errors.Is(err, ErrLost)
+		}
+	}
+}
+
+func modelStems() []string { return []string{"bass", "drums", "other", "vocals"} }
+
+// stems makes the stems of a job, slowly, and hands it on.
+func (p *proc) stems(j *Job, r *Recovery) error {
+	source, err := p.disk.ReadFile(j.Path(SourceFile))
+	if err != nil {
+		return j.Fail(err)
+	}
+	if strings.HasPrefix(string(source), "bad") {
+		return j.Reject(j.Path(SourceFile), "It is bad.")
+	}
+	if err := errors.Join(j.Clear(StemsFolder), p.disk.Mkdir(j.Path(WorkFolder)), j.SetProgress(Decoding, 0, 0)); err != nil {
+		return err
+	}
+	for _, stem := range modelStems() {
+		temp, err := p.disk.Temp(j.Path(WorkFolder), []byte(stem+" of "+string(source)), true)
+		if err == nil {
+			err = p.disk.Rename(temp, j.Path(WorkFolder, stem))
+		}
+		if p.sleep(renewEvery); err == nil {
+			err = j.Renew()
+		}
+		if err != nil {
+			return err
+		}
+		_, _ = r.Strays()
+	}
+	if err := p.disk.Mkdir(j.Path(StemsFolder)); err != nil {
+		return err
+	}
+	for _, stem := range modelStems() {
+		if err := p.disk.Rename(j.Path(WorkFolder, stem), j.Path(StemsFolder, stem)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(p.disk.SyncFolder(j.Path(StemsFolder)), j.Clear(), j.Move(Separated))
+}
+
+// organize is an organizer.
+func (p *proc) organize() {
+	r := p.recovery()
+	_, _ = r.Own(Organizing)
+	for p.sleep(time.Second) {
+		_, _ = r.Strays()
+		if j, err := p.spool.Claim(context.Background(), Separated, Organizing, p.name); err == nil {
+			_ = p.deliver(j)
+		}
+	}
+}
+
+func (p *proc) deliver(j *Job) error {
+	haveStems, err := p.disk.Has(j.Path(StemsFolder))
+	if err != nil {
+		return err
+	}
+	if !haveStems && j.Track == "" {
+		return j.Fail(errors.New("no stems"))
+	}
+	if have, err := p.disk.Has(j.Path(SourceFile)); err != nil {
+		return err
+	} else if have {
+		if err := j.Deliver(SourceFile, "/archive", place.FileNames(j.Name), func(name string) error {
+			j.SetArchived(name)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	if haveStems {
+		if err := j.Deliver(StemsFolder, "/output", place.FolderNames(j.Name, place.NameLimit), func(name string) error {
+			j.Track = name
+			return j.Write([]byte(name), StemsFolder, "track.json")
+		}); err != nil {
+			return err
+		}
+	}
+	return j.Finish()
+}
+
+// Has is place.Has.
+func (v memView) Has(path string) (bool, error) { return place.Placer{Disk: v}.Has(path) }

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestEveryJobIsMeasured(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-dir", t.TempDir(), "-jobs=20", "-workers=3", "-queued=500,700"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Jobs != 20 || r.Workers != 3 || r.JobsPerSecond <= 0 || len(r.Queued) != 2 || r.Queued[1].Waiting != 700 ||
+		r.Queued[0].Jobs < leastJobs || r.Queued[1].MicrosecondsPerJob <= 0 {
+		t.Errorf("%s", &out)
+	}
+}
+
+func TestWhatCannotBeMeasured(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, args := range []string{"", "-dir=" + dir + " -jobs=0", "-dir=" + dir + " -queued=x", "-dir=" + dir + "/none", "-x"} {
+		if err := run(t.Context(), strings.Fields(args), &bytes.Buffer{}); err == nil {
+			t.Errorf("%q was measured", args)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := run(ctx, []string{"-dir=" + dir}, &bytes.Buffer{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v; want context.Canceled", err)
+	}
+}

@@ -1,0 +1,71 @@
+// Package spooltest is what the tests of the services have in common: files and folders as they
+// should be, and jobs at some point of their way.
+package spooltest
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+)
+
+// Must ends the test at an error.
+func Must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Put writes a file with the mode that all files have.
+func Put(t *testing.T, path, content string) {
+	t.Helper()
+	Must(t, os.WriteFile(path, []byte(content), place.FileMode))
+}
+
+// WantText checks what a file holds.
+func WantText(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path) //nolint:gosec // G304: tests read what they made.
+	if err != nil || string(got) != want {
+		t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
+	}
+}
+
+// WantNames checks what lies in a folder, in any order.
+func WantNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	Must(t, err)
+	got := make([]string, 0, len(entries))
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	slices.Sort(want)
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("%s holds %q; want %q", dir, got, want)
+	}
+}
+
+// Required reports that nothing may be left out here: these are the tests' own container, where
+// they run as the app user, with ffmpeg.
+func Required() bool { return os.Getenv("IM2_REQUIRE_FFMPEG") == "1" }
+
+// LeaveOut skips a test with the reason, or fails it where nothing may be left out.
+func LeaveOut(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if Required() {
+		t.Fatalf("IM2_REQUIRE_FFMPEG=1 and this cannot be tested: "+format, args...)
+	}
+	t.Skipf("LEFT OUT: "+format, args...)
+}
+
+// NeedUnprivileged leaves out a test that root cannot run, since root may read everything.
+func NeedUnprivileged(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		LeaveOut(t, "what cannot be written or read, because this is root; run the tests as another user")
+	}
+}

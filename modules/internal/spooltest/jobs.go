@@ -1,0 +1,66 @@
+package spooltest
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/service"
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+// Env makes what a service runs in, with its log in memory.
+func Env(t *testing.T, data, worker string) (*service.Env, *bytes.Buffer) {
+	t.Helper()
+	log := &bytes.Buffer{}
+	return &service.Env{
+		Data: data, Poll: time.Millisecond, Worker: worker,
+		Log:    slog.New(slog.NewTextHandler(log, nil)),
+		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
+	}, log
+}
+
+// Folder returns the folder of a job that must be in this stage, whoever has it.
+func Folder(t *testing.T, s *spool.Spool, stage spool.Stage, id string) string {
+	t.Helper()
+	entries, err := os.ReadDir(s.StageFolder(stage))
+	Must(t, err)
+	for _, entry := range entries {
+		if entry.Name() == id || strings.HasPrefix(entry.Name(), id+".") {
+			return filepath.Join(s.StageFolder(stage), entry.Name())
+		}
+	}
+	t.Fatalf("job %s is not in %s", id, stage)
+	return ""
+}
+
+// In loads a job that must be in this stage and in no other.
+func In(t *testing.T, s *spool.Spool, stage spool.Stage, id string) *spool.Job {
+	t.Helper()
+	for _, other := range spool.Stages() {
+		ids, _ := s.List(other) // Tests take folders away.
+		if other != stage && slices.Contains(ids, id) {
+			t.Errorf("the job is in %s; want it in %s", other, stage)
+		}
+	}
+	job, err := s.Load(stage, id)
+	Must(t, err)
+	return job
+}
+
+// Minute takes turns until everybody has seen for long enough what nobody works on, and returns
+// the errors of the turns. The test must be one of synctest, or else it takes that long.
+func Minute(turn func() error) error {
+	var errs []error
+	for range 15 {
+		time.Sleep(5 * time.Second)
+		errs = append(errs, turn())
+	}
+	return errors.Join(errs...)
+}
