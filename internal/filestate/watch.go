@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/google/renameio/v2/maybe"
 )
 
 // Watch remembers the state of files and folders that something was made from, so that it need
@@ -53,10 +51,7 @@ func (w Watch) Record(began time.Time, env, folders, files []string, made string
 	if err != nil {
 		return fmt.Errorf("remembering what it was made from: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(w.Path), 0o700); err != nil {
-		return fmt.Errorf("remembering what it was made from: %w", err)
-	}
-	return maybe.WriteFile(w.Path, text, 0o600)
+	return Keep(w.Path, text)
 }
 
 // Unnoted is what Changed says where nothing is remembered.

@@ -73,7 +73,8 @@ type Plan struct {
 	Entries int
 	Took    time.Duration
 
-	unnoticed []string // see inputs.Collector
+	unnoticed []string          // see inputs.Collector
+	collector *inputs.Collector // what was read
 }
 
 // Stale returns the modules to be built, in order.
@@ -146,7 +147,7 @@ func (p *planner) plan(ctx context.Context, services []string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Entries: p.collector.Entries(), Took: time.Since(start), unnoticed: p.collector.Unnoticed()}
+	plan := Plan{Entries: p.collector.Entries(), Took: time.Since(start), unnoticed: p.collector.Unnoticed(), collector: p.collector}
 	for _, m := range modules {
 		if slices.Contains(services, m.Name) {
 			plan.Modules = append(plan.Modules, m)

@@ -189,7 +189,9 @@ func (b Builder) lookAgain(ctx context.Context, plan *Plan, round []string) ([]s
 	for _, m := range plan.Modules {
 		all = append(all, m.Name)
 	}
-	now, err := b.planner().plan(ctx, all)
+	p := b.planner()
+	p.collector.Before = plan.collector
+	now, err := p.plan(ctx, all)
 	if err != nil {
 		return nil, err
 	}

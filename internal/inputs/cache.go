@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2/maybe"
-
 	"github.com/im2-audio/im2/internal/filestate"
 )
 
@@ -67,12 +65,9 @@ func (c Cache) store(key string, states map[string]known) error {
 	if c.Folder == "" {
 		return nil
 	}
-	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
-		return err
-	}
 	text := encode(states)
 	sum := sha256.Sum256(text)
-	return maybe.WriteFile(c.path(key), append(sum[:], text...), 0o600)
+	return filestate.Keep(c.path(key), append(sum[:], text...))
 }
 
 // errDamaged is returned for bytes that are no states.

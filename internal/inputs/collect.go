@@ -23,10 +23,15 @@ import (
 type Collector struct {
 	// Cache spares reading files that have not changed.
 	Cache Cache
+	// Before is the collector of an earlier look of the same run, whose readings are believed
+	// where a file's state is the same; nil for none.
+	Before *Collector
 
 	mu    sync.Mutex
 	walks map[string]func() (*tree, error)
 	files int
+	// states are what was read, by context.
+	states map[string]map[string]known
 	// unnoticed are files whose change BuildKit would not see.
 	unnoticed []string
 }
@@ -169,19 +174,37 @@ func (c *Collector) walk(ctx context.Context, s scope) (*tree, error) {
 }
 
 func (c *Collector) read(ctx context.Context, key string, s scope) (*tree, error) {
-	last := c.Cache.load(key)
+	last, again := c.Before.readings(key)
+	if !again {
+		last = c.Cache.load(key)
+	}
 	t, err := walk(ctx, s, last)
 	if err != nil {
 		return nil, err
 	}
-	if t.read > 0 || len(t.seen) != len(last) {
+	if !again && (t.read > 0 || len(t.seen) != len(last)) {
 		_ = c.Cache.store(key, t.seen) // only the next run's time is at stake
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.files += len(t.files)
 	c.unnoticed = append(c.unnoticed, t.unnoticed...)
+	if c.states == nil {
+		c.states = make(map[string]map[string]known)
+	}
+	c.states[key] = t.all
 	return t, nil
+}
+
+// readings are the states of a context's files as this collector read them.
+func (c *Collector) readings(key string) (map[string]known, bool) {
+	if c == nil {
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	states, ok := c.states[key]
+	return states, ok
 }
 
 // Entries is how many files and folders were looked at.

@@ -26,6 +26,8 @@ type tree struct {
 	files []File
 	// seen are the states of the files by path, for the next time.
 	seen map[string]known
+	// all are the states as they were read, also those that the next run must not believe.
+	all map[string]known
 	// unnoticed are files that changed in a way BuildKit does not see (see Unnoticed).
 	unnoticed []string
 	read      int   // files whose content was read
@@ -54,7 +56,7 @@ func (s scope) filter() *fsutil.FilterOpt {
 
 // walk reads a build context. last are the files' states at the last walk.
 func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
-	t := &tree{root: s.root, seen: make(map[string]known, len(last))}
+	t := &tree{root: s.root, seen: make(map[string]known, len(last)), all: make(map[string]known, len(last))}
 	if len(s.sources) == 0 {
 		return t, nil // no filter would mean all of it
 	}
@@ -118,7 +120,7 @@ func (t *tree) content(path string, attributes map[string][]byte, last map[strin
 	now, old := known{State: filestate.Of(info)}, last[path]
 	t.newest = max(t.newest, cmp.Or(now.Changed, now.Modified)) // an mtime may be in the future
 	if old.State == now.State {
-		t.seen[path] = old
+		t.seen[path], t.all[path] = old, old
 		return old, nil
 	}
 	if now.sum, err = hashFile(full); err != nil {
@@ -131,7 +133,7 @@ func (t *tree) content(path string, attributes map[string][]byte, last map[strin
 		now.sum = [sha256.Size]byte(r.Sum(nil))
 	}
 	t.read++
-	t.seen[path] = now
+	t.seen[path], t.all[path] = now, now
 	switch {
 	case old.LooksSame(now.State) && old.sum != now.sum:
 		t.unnoticed = append(t.unnoticed, full)

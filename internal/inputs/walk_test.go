@@ -134,7 +134,7 @@ func TestAFileIsReadOnceUntilItChanges(t *testing.T) {
 	age(t, old, time.Now().Add(-time.Hour))
 	// A look as from half a minute on: ctime cannot be set back.
 	later := func(last map[string]known) *tree {
-		tr := &tree{root: root, seen: make(map[string]known)}
+		tr := &tree{root: root, seen: make(map[string]known), all: make(map[string]known)}
 		for _, name := range []string{"old", "new"} {
 			if _, err := tr.content(name, nil, last, time.Now().Add(30*time.Second)); err != nil {
 				t.Fatal(err)
@@ -151,7 +151,7 @@ func TestAFileIsReadOnceUntilItChanges(t *testing.T) {
 		t.Errorf("read %d files, %q unnoticed", changed.read, changed.unnoticed)
 	}
 	// What has only just been written may be written again within the clock's granularity.
-	now := &tree{root: root, seen: make(map[string]known)}
+	now := &tree{root: root, seen: make(map[string]known), all: make(map[string]known)}
 	for range 2 {
 		if _, err := now.content("new", nil, now.seen, time.Now()); err != nil {
 			t.Fatal(err)
