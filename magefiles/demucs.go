@@ -19,11 +19,13 @@ func DemucsCache(ctx context.Context,
 }
 
 // Separate puts an audio file into the pipeline, follows it and prints its stems.
-// An interrupt leaves the job running.
+// A song that the pipeline has already is not separated a second time: the stems that
+// there are, or are about to be, are printed. An interrupt leaves the job running.
 func Separate(ctx context.Context, file string,
+	again *bool, // separate it although that was done before
 	json *bool, // print the result as JSON
 ) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
-		return t.Separate(ctx, file, value(json))
+		return t.Separate(ctx, file, value(again), value(json))
 	})
 }

@@ -27,6 +27,8 @@ type Record struct {
 	// Rejected is the file's name in rejected/, once decided; RejectedBytes as NameBytes.
 	Rejected      string `json:"rejected,omitempty"`
 	RejectedBytes []byte `json:"rejected_bytes,omitempty"`
+	// DuplicateOf is the ID of the job that has, or had, the same song; then nothing was done here.
+	DuplicateOf string `json:"duplicate_of,omitempty"`
 	// Error is the last error, or why the file was rejected.
 	Error string `json:"error,omitempty"`
 	// DurationSeconds is how long the track plays.

@@ -25,6 +25,13 @@ func (s *separation) follow(ctx context.Context, h handed) (queue.Job, error) {
 		if err != nil {
 			return queue.Job{}, err
 		}
+		if found && job.Stage == queue.Rejected && job.DuplicateOf != "" && !search.other {
+			search.other = true
+			d.close()
+			s.UI.Note(`%s is a song that the pipeline has already: following job %s; "-again" separates it a second time`, shown(h.name), line(job.DuplicateOf))
+			search.id = job.DuplicateOf
+			continue
+		}
 		if found && job.Stage.Final() {
 			return job, nil
 		}
@@ -51,6 +58,8 @@ type search struct {
 	handed handed
 	// id is the song's job, once it is certain.
 	id string
+	// other says that id is an earlier job of the same song.
+	other bool
 	// gone says that the song is no longer in the input folder; since tells how long.
 	gone  bool
 	since time.Time
@@ -115,7 +124,7 @@ func (s *search) notice() {
 	if s.gone {
 		return
 	}
-	_, err := os.Lstat(filepath.Join(s.Data, inputFolder, s.handed.name))
+	_, err := os.Lstat(filepath.Join(s.Data, inputFolder, s.handed.entry))
 	if errors.Is(err, fs.ErrNotExist) {
 		s.gone, s.since = true, time.Now()
 	}

@@ -37,8 +37,8 @@ var (
 
 // handed is a song that is the pipeline's now.
 type handed struct {
-	// name is its name in the input folder.
-	name string
+	// name is the song's name, entry that of its file in the input folder.
+	name, entry string
 	// sha256 is its digest in lower-case hexadecimal.
 	sha256 string
 	// before are the jobs that existed before it was there: none of them is its job.
@@ -131,9 +131,15 @@ func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h
 	for _, id := range ids {
 		h.before[id] = true
 	}
+	song, asked := askedAgain(inputName(s.File))
 	for n := 1; n <= mostNames; n++ {
-		h.name = numbered(inputName(s.File), n)
-		err := claim(input, temp, h.name)
+		h.name = numbered(song, n)
+		h.entry = h.name
+		if s.Again || asked {
+			h.entry = AskAgain(h.name)
+			h.name, _ = askedAgain(h.entry) // It may have been cut.
+		}
+		err := claim(input, temp, h.entry)
 		if err == nil {
 			return syncFolder(input)
 		}

@@ -41,17 +41,47 @@ func UnfinishedExtensions() []string {
 	return []string{".part", ".partial", ".crdownload", ".download", ".tmp"}
 }
 
-// numbered returns the nth name to try: "song.mp3", "song (2).mp3", "song (3).mp3". The
-// bytes of name are kept, valid UTF-8 or not; what is too long is cut before the number.
-func numbered(name string, n int) string {
-	number, ext := "", filepath.Ext(name)
-	if n > 1 {
-		number = " (" + strconv.Itoa(n) + ")"
+// again before the extension of a name asks the watcher to separate a song although that was done
+// before. It drops it from the song's name.
+const again = ".again"
+
+// AskAgain is the name of a file that asks for the song of that name to be separated again.
+func AskAgain(name string) string {
+	stem, ext := parts(name)
+	return cut(stem, longestName-len(again)-len(ext)) + again + ext
+}
+
+// askedAgain returns the name of the song in a file of that name, and whether it asks for it to be
+// separated again.
+func askedAgain(name string) (song string, asked bool) {
+	stem, ext := parts(name)
+	if strings.EqualFold(ext, again) {
+		stem, ext = name, ""
 	}
+	end := len(stem) - len(again)
+	if end < 1 || !strings.EqualFold(stem[end:], again) {
+		return name, false
+	}
+	return stem[:end] + ext, true
+}
+
+// parts splits a name before its extension, if it has one.
+func parts(name string) (stem, ext string) {
+	ext = filepath.Ext(name)
 	if len(ext) > longestExtension || len(ext) == len(name) {
 		ext = ""
 	}
-	stem := strings.TrimSuffix(name, ext)
+	return strings.TrimSuffix(name, ext), ext
+}
+
+// numbered returns the nth name to try: "song.mp3", "song (2).mp3", "song (3).mp3". The
+// bytes of name are kept, valid UTF-8 or not; what is too long is cut before the number.
+func numbered(name string, n int) string {
+	number := ""
+	if n > 1 {
+		number = " (" + strconv.Itoa(n) + ")"
+	}
+	stem, ext := parts(name)
 	return cut(stem, longestName-len(number)-len(ext)) + number + ext
 }
 

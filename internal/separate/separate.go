@@ -31,6 +31,8 @@ type Request struct {
 	File string
 	// UID and GID are whom the copy is given to where this process may do that.
 	UID, GID uint32
+	// Again asks for a song to be separated although the pipeline has its stems, or is about to.
+	Again bool
 	// JSON asks for the answer as JSON instead of one path a line.
 	JSON bool
 	// Base is the folder that paths in the answer and in messages are relative to where

@@ -160,3 +160,60 @@ func TestJobDoesNotSucceed(t *testing.T) {
 		})
 	}
 }
+
+// A song that the pipeline has already: its stems are told, and why.
+func TestTheSameSongAgain(t *testing.T) {
+	t.Parallel()
+	data := newData(t)
+	first := newTry(t, data, "song.mp3")
+	p := &pipeline{t: t, data: data, end: queue.Done}
+	p.start()
+	if err := first.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := first.queue.List(t.Context(), queue.Query{})
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("jobs %+v, %v", jobs, err)
+	}
+	again := &pipeline{t: t, data: newData(t), end: queue.Rejected, why: "the same", made: 1, change: func(r *queue.Record, _ queue.Stage) {
+		r.DuplicateOf = jobs[0].ID
+	}}
+	for _, folder := range []string{"queue/done", "output"} { // The second one's own data folder has what came of the first.
+		if err := os.RemoveAll(filepath.Join(again.data, folder)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(data, folder), filepath.Join(again.data, folder)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again.start()
+	second := newTry(t, again.data, "song.mp3")
+	if err := second.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(second.out.String(), "the track/vocals.wav") || !strings.Contains(second.err.String(), "following job "+jobs[0].ID) {
+		t.Errorf("told %q and %q", second.out, second.err)
+	}
+}
+
+func TestAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := newTry(t, newData(t), "song.mp3")
+	s.Again = true
+	s.handedOver(func() {
+		inputIs(t, s.Data, "song.again.mp3")
+		if err := os.Remove(filepath.Join(s.Data, "input", "song.again.mp3")); err != nil {
+			t.Error(err)
+		}
+	})
+	s.searching = 10 * time.Millisecond
+	s.fails(t, exit.Failed, `following "song.mp3"`)
+	for name, want := range map[string]string{"a.again.mp3": "a.mp3", "a.AGAIN": "a", "a.mp3": "", ".again": ""} {
+		if song, asked := askedAgain(name); asked != (want != "") || (asked && song != want) {
+			t.Errorf("askedAgain(%q) = %q, %v", name, song, asked)
+		}
+	}
+	if long := AskAgain(strings.Repeat("x", 255)); len(long) != longestName {
+		t.Errorf("%d bytes", len(long))
+	}
+}

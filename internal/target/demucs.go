@@ -156,8 +156,8 @@ func cacheFolder(p *project.Project) string {
 	return ""
 }
 
-// Separate puts a song into the pipeline and follows it.
-func (t Target) Separate(ctx context.Context, file string, asJSON bool) error {
+// Separate puts a song into the pipeline and follows it; again also where the pipeline has it.
+func (t Target) Separate(ctx context.Context, file string, again, asJSON bool) error {
 	p, err := t.project(ctx)
 	if err != nil {
 		return err
@@ -171,6 +171,6 @@ func (t Target) Separate(ctx context.Context, file string, asJSON bool) error {
 		}
 	}
 	return separate.Run(ctx, separate.Request{
-		Data: p.Data, File: file, UID: p.Settings.UID, GID: p.Settings.GID, JSON: asJSON, Base: t.Root, UI: t.UI,
+		Data: p.Data, File: file, UID: p.Settings.UID, GID: p.Settings.GID, Again: again, JSON: asJSON, Base: t.Root, UI: t.UI,
 	})
 }

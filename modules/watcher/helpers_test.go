@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -48,6 +49,16 @@ func (b *bench) input(name, content string) string {
 	path := filepath.Join(b.spool.Input(), name)
 	spooltest.Must(b.t, os.WriteFile(path, []byte(content), place.FileMode))
 	return path
+}
+
+// takeNow takes a file as it is, or as one that is not there.
+func (b *bench) takeNow(ctx context.Context, name string) (bool, error) {
+	b.t.Helper()
+	var f facts
+	if info, err := os.Lstat(filepath.Join(b.spool.Input(), name)); err == nil {
+		f = factsOf(info)
+	}
+	return b.take(ctx, name, f)
 }
 
 // look takes a turn after some time has passed.

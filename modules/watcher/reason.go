@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/im2-audio/im2/modules/internal/spool"
 )
 
 // The texts that people read beside a rejected file: what it is, why it was not taken, and
@@ -44,4 +48,19 @@ func notAudioReason(name, kind string) string {
 	return fmt.Sprintf("%q is not audio: its content is of the type %s, whatever its name says. "+
 		"If it should be a song, check that it plays, or export it again as WAV, FLAC or MP3; "+
 		"then put it into input/ again.", name, kind)
+}
+
+func sameReason(name string, other *spool.Job) string {
+	where := "that is under way as job " + other.ID
+	if other.Stage() == spool.Done {
+		where = "whose stems are in output/" + other.Track
+	}
+	song := "one"
+	if other.Name != "" {
+		song = fmt.Sprintf("%q", other.Name)
+	}
+	ext := filepath.Ext(name)
+	return fmt.Sprintf("%q is, byte for byte, the same song as %s, %s. It was not separated a second time. "+
+		"If it should be, move it back into input/ as %q, or run `mage separate -again`.",
+		name, song, where, strings.TrimSuffix(name, ext)+again+ext)
 }

@@ -11,6 +11,14 @@ import (
 // make the file first and need a moment before they write into it.
 const emptyPatience = 5
 
+const (
+	// pausePatience is how many times longer than its longest pause so far a file that grows must
+	// stay unchanged: who copies over a slow network, or records, writes in bursts.
+	pausePatience = 2
+	// longestPause bounds that.
+	longestPause = time.Minute
+)
+
 // unfinishedExtensions are those that programs give to a file while they still write it. A
 // file with one is taken once it has been renamed.
 func unfinishedExtensions() []string {
@@ -44,6 +52,8 @@ type settler struct {
 type look struct {
 	facts
 	since time.Time
+	// pause is the longest time that it stayed unchanged before it changed again.
+	pause time.Duration
 }
 
 func newSettler(after time.Duration) *settler {
@@ -54,17 +64,28 @@ func newSettler(after time.Duration) *settler {
 // at an earlier look that is long enough ago.
 func (s *settler) settled(name string, f facts, now time.Time) bool {
 	before, ok := s.seen[name]
-	if !ok || before.facts != f {
+	if !ok {
 		s.next[name] = look{facts: f, since: now}
 		return false
 	}
+	if before.facts != f {
+		changed := look{facts: f, since: now, pause: max(before.pause, now.Sub(before.since))}
+		if before.inode != f.inode { // Another file, of which nothing is known.
+			changed.pause = 0
+		}
+		s.next[name] = changed
+		return false
+	}
 	s.next[name] = before
-	after := s.after
+	after := max(s.after, min(pausePatience*before.pause, longestPause))
 	if f.size == 0 {
-		after *= emptyPatience
+		after = max(after, emptyPatience*s.after)
 	}
 	return now.Sub(before.since) >= after
 }
+
+// forget drops what is known of a file that was taken: the next one of its name is another.
+func (s *settler) forget(name string) { delete(s.next, name) }
 
 // endRound forgets every file that was not looked at since the last call.
 func (s *settler) endRound() {

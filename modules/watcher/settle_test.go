@@ -30,6 +30,16 @@ func TestTheTargetsKnowTheSameUnfinishedExtensions(t *testing.T) {
 	}
 }
 
+// So is what asks for a song a second time.
+func TestTheTargetsAskAgainAsTheWatcherUnderstandsIt(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"song.mp3", "song", "a.b.c", "no. 1 of a very long title", "song (2).flac", "x.again.mp3"} {
+		if song, asked := askedAgain(separate.AskAgain(name)); !asked || song != name {
+			t.Errorf("%q was asked for as %q, and understood as %q, %v", name, separate.AskAgain(name), song, asked)
+		}
+	}
+}
+
 func TestSettled(t *testing.T) {
 	t.Parallel()
 	const after = 2 * time.Second
@@ -45,10 +55,10 @@ func TestSettled(t *testing.T) {
 	}{
 		{"rests", []step{{0, a, false}, {1 * time.Second, a, false}, {2 * time.Second, a, true}}},
 		{"seen once, however long ago it was written", []step{{time.Hour, a, false}}},
-		{"grows", []step{{0, a, false}, {2 * time.Second, facts{2, 1, 1}, false}, {3 * time.Second, facts{2, 1, 1}, false}, {4 * time.Second, facts{2, 1, 1}, true}}},
+		{"grows", []step{{0, a, false}, {2 * time.Second, facts{2, 1, 1}, false}, {5 * time.Second, facts{2, 1, 1}, false}, {6 * time.Second, facts{2, 1, 1}, true}}},
 		{"touched", []step{{0, a, false}, {2 * time.Second, facts{1, 2, 1}, false}}},
 		{"replaced", []step{{0, a, false}, {2 * time.Second, facts{1, 1, 2}, false}}},
-		{"back to what it was", []step{{0, a, false}, {2 * time.Second, facts{2, 1, 1}, false}, {3 * time.Second, a, false}, {4 * time.Second, a, false}, {5 * time.Second, a, true}}},
+		{"back to what it was", []step{{0, a, false}, {2 * time.Second, facts{2, 1, 1}, false}, {3 * time.Second, a, false}, {6 * time.Second, a, false}, {7 * time.Second, a, true}}},
 		{"empty", []step{{0, facts{}, false}, {9 * time.Second, facts{}, false}, {10 * time.Second, facts{}, true}}},
 	}
 	for _, tt := range tests {

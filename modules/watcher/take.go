@@ -33,7 +33,10 @@ var (
 // take moves a file of input/ into the folder of a new job. From this one rename on it is the
 // pipeline's; a crash before it leaves the file in input/, a crash after it a job that the
 // next run takes up.
-func (w *watcher) take(ctx context.Context, name string) (took bool, err error) {
+//
+// settled is what the file looked like when it was complete. When it is another one by now (it was
+// replaced, or somebody writes to it again), the job waits until that one is complete.
+func (w *watcher) take(ctx context.Context, name string, settled facts) (took bool, err error) {
 	job, err := w.spool.Create(w.worker)
 	if err != nil {
 		return false, err
@@ -48,7 +51,18 @@ func (w *watcher) take(ctx context.Context, name string) (took bool, err error) 
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("taking %q: %w", name, place.Explain(err)), job.Discard(takenFolder))
 	}
+	if !looks(job.Path(takenFolder, name), settled) {
+		w.log.Info("waiting for a file that was replaced or is written again", "job", job.ID, "name", name)
+		w.hold(heldJob{id: job.ID, changing: true})
+		return true, nil
+	}
 	return true, w.finish(ctx, job)
+}
+
+// looks reports whether a file looks like that.
+func looks(path string, f facts) bool {
+	info, err := os.Lstat(path)
+	return err == nil && factsOf(info) == f
 }
 
 // finish brings a job of Incoming to its next stage, from wherever it was left. When that
@@ -61,11 +75,11 @@ func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
 		return nil
 	case errors.Is(err, errChanging):
 		w.log.Info("waiting for a file that is still being written", "job", job.ID, "name", job.Name)
-		w.held = append(w.held, heldJob{id: job.ID, changing: true})
+		w.hold(heldJob{id: job.ID, changing: true})
 		return nil
 	default:
 		if job.Stage() == spool.Incoming && place.Exists(job.Dir()) {
-			w.held = append(w.held, heldJob{id: job.ID})
+			w.hold(heldJob{id: job.ID})
 		}
 		return fmt.Errorf("taking job %s: %w", job.ID, err)
 	}
@@ -86,8 +100,12 @@ func (w *watcher) process(ctx context.Context, job *spool.Job) error {
 		if taken == "" {
 			return w.discard(job)
 		}
-		job.SetName(filepath.Base(taken))
+		song, asked := askedAgain(filepath.Base(taken))
+		job.SetName(song)
 		job.Error, err = w.inspect(ctx, job, taken, job.Path(copyFileName))
+		if err == nil && job.Error == "" {
+			err = w.sameSong(ctx, job, asked)
+		}
 		if err != nil {
 			return err
 		}
@@ -113,6 +131,9 @@ func (w *watcher) record(job *spool.Job) error {
 }
 
 func (w *watcher) reject(job *spool.Job, taken string) error {
+	if err := os.RemoveAll(job.Path(copyFileName)); err != nil { // What it was made of is what people get back.
+		return fmt.Errorf("removing the copy: %w", err)
+	}
 	if err := job.Reject(taken, job.Error); err != nil {
 		return err
 	}
@@ -154,7 +175,7 @@ func (w *watcher) discard(job *spool.Job) error {
 
 // clearTaken removes what the source was copied from, and nothing else.
 func clearTaken(job *spool.Job, taken string) error {
-	if taken != "" && filepath.Base(taken) == job.RawName() {
+	if song, _ := askedAgain(filepath.Base(taken)); taken != "" && song == job.RawName() {
 		if err := os.Remove(taken); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing what was copied: %w", err)
 		}

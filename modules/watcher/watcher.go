@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -27,6 +29,10 @@ type watcher struct {
 	// spool is nil until the data folder could be opened.
 	spool  *spool.Spool
 	settle *settler
+	// library knows which songs have jobs.
+	library library
+	// mu guards held, which several goroutines add to.
+	mu sync.Mutex
 	// held are jobs in Incoming that could not be finished yet.
 	held []heldJob
 	// told are the folders in input/ that were pointed out.
@@ -96,6 +102,13 @@ func (w *watcher) sweep() {
 	place.Sweep(w.spool.StageFolder(spool.Incoming), place.TempPrefix+"*")
 }
 
+// hold keeps a job for another try.
+func (w *watcher) hold(h heldJob) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = append(w.held, h)
+}
+
 // finishHeld tries each held job once more. What fails again stays held.
 func (w *watcher) finishHeld(ctx context.Context) error {
 	held := w.held
@@ -141,47 +154,89 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 	}
 }
 
-// scan looks at each entry of input/ once.
+// scan looks at each entry of input/ once, and takes those that are complete.
 func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
 	entries, err := os.ReadDir(w.spool.Input())
 	if err != nil {
 		return false, fmt.Errorf("looking into input: %w", err)
 	}
+	var complete []candidate
 	var errs []error
 	for _, entry := range entries {
-		if err := ctx.Err(); err != nil {
-			return busy, err
-		}
-		took, err := w.consider(ctx, entry)
-		busy = busy || took
+		c, err := w.consider(entry)
 		errs = append(errs, err)
+		if c != nil {
+			complete = append(complete, *c)
+		}
 		if spool.StopsAll(err) {
-			break
+			return false, errors.Join(errs...)
 		}
 	}
-	return busy, errors.Join(errs...)
+	busy, err = w.takeAll(ctx, complete)
+	return busy, errors.Join(append(errs, err)...)
 }
 
-// consider takes one entry of input/ if it is complete.
-func (w *watcher) consider(ctx context.Context, entry fs.DirEntry) (took bool, err error) {
+// A candidate is a file in input/ that is complete, as it looked then.
+type candidate struct {
+	name string
+	facts
+}
+
+// takers is how many files are taken at the same time. Most of the time goes into waiting for the
+// disk, which serves several at once.
+const takers = 8
+
+// takeAll takes files until all are taken, or something is met that stops all.
+func (w *watcher) takeAll(ctx context.Context, files []candidate) (busy bool, err error) {
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	next := 0
+	for range min(takers, len(files)) {
+		wait.Go(func() {
+			for {
+				mu.Lock()
+				if next >= len(files) || ctx.Err() != nil || slices.ContainsFunc(errs, spool.StopsAll) {
+					mu.Unlock()
+					return
+				}
+				file := files[next]
+				next++
+				mu.Unlock()
+				took, err := w.take(ctx, file.name, file.facts)
+				mu.Lock()
+				busy, errs = busy || took, append(errs, err)
+				if took {
+					w.settle.forget(file.name)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	return busy, errors.Join(append(errs, ctx.Err())...)
+}
+
+// consider returns an entry of input/ if it is a file that is complete.
+func (w *watcher) consider(entry fs.DirEntry) (*candidate, error) {
 	name := entry.Name()
 	if waits(name) {
-		return false, nil
+		return nil, nil //nolint:nilnil // Nothing to take, and no error.
 	}
 	info, err := entry.Info()
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil // It vanished, which is its owner's right.
+		return nil, nil //nolint:nilnil // It vanished, which is its owner's right.
 	}
 	if err != nil {
-		return false, fmt.Errorf("looking at %q: %w", name, err)
+		return nil, fmt.Errorf("looking at %q: %w", name, err)
 	}
 	if info.IsDir() {
-		return false, w.pointOut(name)
+		return nil, w.pointOut(name)
 	}
 	if !w.settle.settled(name, factsOf(info), w.now()) {
-		return false, nil
+		return nil, nil //nolint:nilnil // Not yet.
 	}
-	return w.take(ctx, name)
+	return &candidate{name, factsOf(info)}, nil
 }
 
 // pointOut tells people, once, that a folder in input/ is not looked into.

@@ -63,6 +63,8 @@ func TestAGrowingFileIsLeftUntilItRests(t *testing.T) {
 		b.look(settleTime)
 		b.wantQueue(nil)
 	}
+	b.look(settleTime) // It paused for as long before, and went on.
+	b.wantQueue(nil)
 	b.look(settleTime)
 	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), content)
 }
@@ -70,7 +72,7 @@ func TestAGrowingFileIsLeftUntilItRests(t *testing.T) {
 func TestNamesThatWaitAreLeftUntilTheyAreRenamed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	hidden, part := b.input(".song.wav", wave), b.input("song.wav.part", wave)
+	hidden, part := b.input(".song.wav", wave+"1"), b.input("song.wav.part", wave+"2")
 	for range 3 {
 		b.look(time.Hour)
 	}
@@ -94,7 +96,7 @@ func TestHostileNamesAreTakenByteForByte(t *testing.T) {
 			continue
 		}
 		want[name] = true
-		b.input(name, wave)
+		b.input(name, wave+name)
 	}
 	b.settleAll()
 	for _, job := range b.jobs(spool.Pending) {
@@ -168,7 +170,7 @@ func TestAFileThatVanishesIsForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	spooltest.Must(t, os.Remove(b.input("song.wav", wave)))
-	if took, err := b.take(t.Context(), "song.wav"); took || err != nil {
+	if took, err := b.takeNow(t.Context(), "song.wav"); took || err != nil {
 		t.Errorf("take = %v, %v", took, err)
 	}
 	b.wantQueue(nil)
@@ -203,12 +205,63 @@ func TestAFileThatIsStillWrittenIsHeldUntilItRests(t *testing.T) {
 	}
 }
 
+// A copy over a slow network stands still for longer than a file must usually rest.
+func TestAFileThatGrowsInBurstsIsGivenTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	content := wave
+	for range 4 {
+		content += "more"
+		b.input("song.wav", content)
+		b.look(0)
+		b.look(settleTime - 1) // Almost.
+	}
+	b.look(settleTime - 2)
+	b.wantQueue(nil)
+	for range 20 { // The pauses cannot make it wait for ever.
+		content += "more"
+		b.input("song.wav", content)
+		b.look(time.Hour)
+		b.wantQueue(nil)
+	}
+	b.look(longestPause - 1)
+	b.wantQueue(nil)
+	b.look(1)
+	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), content)
+}
+
+// Between the look at a file and taking it somebody puts another one in its place, or begins to
+// write to it again.
+func TestAFileThatIsReplacedWhileItIsTakenWaitsUntilThatRests(t *testing.T) {
+	t.Parallel()
+	for _, replace := range []func(path string) error{
+		func(path string) error { return os.WriteFile(path, []byte(wave+"begun"), 0o600) },
+		func(path string) error {
+			return errors.Join(os.WriteFile(path+".part", []byte(wave+"begun"), 0o600), os.Rename(path+".part", path))
+		},
+	} {
+		b := newBench(t)
+		path := b.input("song.wav", wave)
+		info, err := os.Lstat(path)
+		spooltest.Must(t, err)
+		spooltest.Must(t, replace(path))
+		if took, err := b.take(t.Context(), "song.wav", factsOf(info)); !took || err != nil {
+			t.Fatalf("take = %v, %v", took, err)
+		}
+		b.look(0)
+		b.look(settleTime - 1)
+		b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+		b.look(1)
+		spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave+"begun")
+	}
+}
+
 func TestManyFilesAtOnce(t *testing.T) {
 	t.Parallel()
 	const songs = 200
 	b := newBench(t)
 	for i := range songs {
-		b.input(fmt.Sprintf("song %d.wav", i), wave)
+		b.input(fmt.Sprintf("song %d.wav", i), fmt.Sprint(wave, i))
 	}
 	b.settleAll()
 	b.wantQueue(map[spool.Stage]int{spool.Pending: songs})
@@ -218,8 +271,8 @@ func TestManyFilesAtOnce(t *testing.T) {
 func TestTwoSongsOfOneNameAreTwoJobs(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	for range 2 {
-		b.input("song.wav", wave)
+	for i := range 2 {
+		b.input("song.wav", fmt.Sprint(wave, i))
 		b.settleAll()
 	}
 	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
@@ -257,7 +310,7 @@ func TestStopEndsATurn(t *testing.T) {
 	if _, err := b.turn(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v; want context.Canceled", err)
 	}
-	if took, err := b.take(ctx, "song.wav"); !took || !errors.Is(err, context.Canceled) {
+	if took, err := b.takeNow(ctx, "song.wav"); !took || !errors.Is(err, context.Canceled) {
 		t.Errorf("take = %v, %v; want it stopped while it reads", took, err)
 	}
 	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})

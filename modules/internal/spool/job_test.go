@@ -231,7 +231,7 @@ func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 11, 30, 47, 1000, time.UTC)
 	r := Record{
-		ID: "i", Size: 1, SHA256: "s", MIME: "m", Created: now, Track: "t", Error: "e",
+		ID: "i", Size: 1, SHA256: "s", MIME: "m", Created: now, Track: "t", DuplicateOf: "o", Error: "e",
 		DurationSeconds: 1.5, Engine: "n", Model: "d", Attempt: 2,
 		History: []Visit{{Stage: Pending, Start: now, End: now, Worker: "w", Claim: "c", Attempt: 2, Error: "x"}, {Stage: Done, Start: now}},
 	}
@@ -242,7 +242,7 @@ func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
 	must(t, err)
 	const want = `{"id":"i","name":"a�","name_bytes":"Yf8=","size":1,"sha256":"s","mime":"m",` +
 		`"created":"2026-11-23T11:30:47.000001Z","track":"t","archived":"ä\n.mp3","rejected":"r�","rejected_bytes":"cv4=",` +
-		`"error":"e","duration_seconds":1.5,"engine":"n","model":"d","attempt":2,"history":[` +
+		`"duplicate_of":"o","error":"e","duration_seconds":1.5,"engine":"n","model":"d","attempt":2,"history":[` +
 		`{"stage":"pending","start":"2026-11-23T11:30:47.000001Z","end":"2026-11-23T11:30:47.000001Z","worker":"w","claim":"c","attempt":2,"error":"x"},` +
 		`{"stage":"done","start":"2026-11-23T11:30:47.000001Z","attempt":0}]}`
 	if string(data) != want {

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+)
+
+// again before the extension of a name asks for a song to be separated although that was done
+// before: "song.again.mp3". It is no part of the song's name.
+const again = ".again"
+
+// askedAgain returns the name of the song in a file of that name, and whether it asks to be
+// separated again.
+func askedAgain(name string) (song string, asked bool) {
+	ext := filepath.Ext(name)
+	if strings.EqualFold(ext, again) {
+		ext = ""
+	}
+	stem := strings.TrimSuffix(name, ext)
+	cut := len(stem) - len(again)
+	if cut < 1 || !strings.EqualFold(stem[cut:], again) {
+		return name, false
+	}
+	return stem[:cut] + ext, true
+}
+
+// A library knows the songs that have jobs, by their digests. It is in memory: the jobs are the
+// truth, and are looked at before anything is said about one.
+type library struct {
+	mu sync.Mutex
+	// jobs maps the SHA-256 of a song to the ID of its latest job; nil until they were read.
+	jobs map[string]string
+}
+
+// read fills the library from all jobs there are. What cannot be read is not known.
+func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.jobs != nil {
+		return nil
+	}
+	jobs := map[string]string{}
+	for _, stage := range spool.Stages() {
+		ids, err := s.List(stage)
+		if err != nil {
+			return err
+		}
+		for i, id := range ids {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if i%1000 == 0 {
+				beat()
+			}
+			j, err := s.Load(stage, id)
+			if err == nil && j.SHA256 != "" && j.DuplicateOf == "" && jobs[j.SHA256] < id {
+				jobs[j.SHA256] = id
+			}
+		}
+	}
+	l.jobs = jobs
+	return nil
+}
+
+// first returns the job that has, or had, the song of this one; nil when there is none, or none
+// that came to anything. Then this one is the first.
+func (l *library) first(s *spool.Spool, job *spool.Job) (*spool.Job, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if id := l.jobs[job.SHA256]; id != "" && id != job.ID {
+		other, err := s.Locate(id)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, spool.ErrNoRecord) && !errors.Is(err, spool.ErrDamaged) {
+			return nil, err
+		}
+		if err == nil && counts(s, other) {
+			return other, nil
+		}
+		if errors.Is(err, spool.ErrNoRecord) { // Another goroutine is about to write it.
+			return s.Fresh(id, ""), nil
+		}
+	}
+	l.jobs[job.SHA256] = job.ID
+	return nil, nil //nolint:nilnil // No job and no error is an answer: this one is the first.
+}
+
+// counts reports whether a job makes another one of the same song needless: it is under way, or
+// its stems are there. One that was rejected, was given up, or whose stems somebody removed, does
+// not: the song is then tried anew.
+func counts(s *spool.Spool, job *spool.Job) bool {
+	switch job.Stage() {
+	case spool.Rejected, spool.Failed:
+		return false
+	case spool.Done:
+		return job.Track != "" && place.Exists(filepath.Join(s.Output(), job.Track))
+	default:
+		return true
+	}
+}
+
+// sameSong rejects a song that has a job already, unless its name asks for it again.
+func (w *watcher) sameSong(ctx context.Context, job *spool.Job, asked bool) error {
+	if err := w.library.read(ctx, w.spool, w.beat); err != nil {
+		return fmt.Errorf("looking for the song among the jobs: %w", err)
+	}
+	if asked {
+		w.library.put(job)
+		return nil
+	}
+	other, err := w.library.first(w.spool, job)
+	if err != nil {
+		return fmt.Errorf("looking for the song among the jobs: %w", err)
+	}
+	if other != nil {
+		job.DuplicateOf, job.Error = other.ID, sameReason(job.Name, other)
+	}
+	return nil
+}
+
+// put makes a job the latest of its song.
+func (l *library) put(job *spool.Job) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.jobs[job.SHA256] = job.ID
+}

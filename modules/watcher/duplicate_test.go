@@ -1,0 +1,135 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
+)
+
+// drop puts the song into input/ under a name and has it taken.
+func (b *bench) drop(name string) {
+	b.t.Helper()
+	b.input(name, wave)
+	b.settleAll()
+}
+
+// end takes the job that waits to an end.
+func (b *bench) end(how func(j *spool.Job) error) *spool.Job {
+	b.t.Helper()
+	j, err := b.spool.Claim(b.t.Context(), spool.Pending, spool.Separating, "w")
+	spooltest.Must(b.t, err)
+	spooltest.Must(b.t, how(j))
+	return j
+}
+
+// finished makes a job done, with its stems in output/.
+func (b *bench) finished() *spool.Job {
+	b.t.Helper()
+	return b.end(func(j *spool.Job) error {
+		j.Track = "the track"
+		return errors.Join(os.MkdirAll(filepath.Join(b.spool.Output(), j.Track), place.FolderMode), os.Remove(j.Path(spool.SourceFile)), j.Finish())
+	})
+}
+
+func TestTheSameSongIsDoneOnceAndSaysSo(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		before func(b *bench)
+		says   string
+	}{
+		{"it waits", func(*bench) {}, "that is under way as job "},
+		{"it is being separated", func(b *bench) { _, _ = b.spool.Claim(b.t.Context(), spool.Pending, spool.Separating, "w") }, "that is under way as job "},
+		{"it is done", func(b *bench) { b.finished() }, `whose stems are in output/the track. It was not separated a second time. ` +
+			`If it should be, move it back into input/ as "copy.again.wav", or run ` + "`mage separate -again`"},
+	}
+	for _, tt := range tests {
+		for _, restarted := range []bool{false, true} {
+			t.Run(fmt.Sprint(tt.name, restarted), func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t)
+				b.drop("song.wav")
+				first := b.oneJob(spool.Pending)
+				tt.before(b)
+				if restarted {
+					b = newBenchOn(t, b.data)
+				}
+				b.drop("copy.wav")
+				job := b.oneJob(spool.Rejected)
+				if job.DuplicateOf != first.ID || !strings.Contains(job.Error, `"copy.wav" is, byte for byte, the same song as "song.wav", `+tt.says) {
+					t.Errorf("record = %+v", job.Record)
+				}
+				spooltest.WantNames(t, job.Dir(), "job.json")
+				spooltest.WantNames(t, b.spool.RejectedFiles(), "copy.wav", "copy.wav.txt")
+				spooltest.WantText(t, filepath.Join(b.spool.RejectedFiles(), "copy.wav"), wave)
+			})
+		}
+	}
+}
+
+func TestWhatCameToNothingIsTriedAnew(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(b *bench){
+		"failed":   func(b *bench) { b.end(func(j *spool.Job) error { return j.Fail(errors.New("broken")) }) },
+		"rejected": func(b *bench) { b.end(func(j *spool.Job) error { return j.Reject(j.Path(spool.SourceFile), "bad") }) },
+		"its stems were removed": func(b *bench) {
+			spooltest.Must(b.t, os.Remove(filepath.Join(b.spool.Output(), b.finished().Track)))
+		},
+		"its job was removed": func(b *bench) { spooltest.Must(b.t, os.RemoveAll(b.oneJob(spool.Pending).Dir())) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.drop("song.wav")
+			before(b)
+			b.drop("song.wav")
+			if job := b.oneJob(spool.Pending); job.DuplicateOf != "" {
+				t.Errorf("record = %+v", job.Record)
+			}
+		})
+	}
+}
+
+func TestASongThatIsAskedForAgainIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.drop("song.wav")
+	b.drop("song.AGAIN.wav")
+	jobs := b.jobs(spool.Pending)
+	if len(jobs) != 2 || jobs[1].Name != "song.wav" {
+		t.Fatalf("jobs = %+v", jobs)
+	}
+	spooltest.WantNames(t, jobs[1].Dir(), "job.json", "source")
+}
+
+func TestManyTimesTheSameSongAtOnceIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 40 {
+		b.input(fmt.Sprintf("song %d.wav", i), wave)
+	}
+	b.settleAll()
+	b.wantQueue(map[spool.Stage]int{spool.Pending: 1, spool.Rejected: 39})
+}
+
+func TestAskedAgain(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"song.again.mp3": "song.mp3", "song.again": "song", "a.b.Again.flac": "a.b.flac", "song (2).again.mp3": "song (2).mp3",
+		"song.mp3": "", "again.mp3": "", ".again.mp3": "", "here we go again.mp3": "", "again": "", "": "", "song.again.again.mp3": "song.again.mp3",
+	} {
+		song, asked := askedAgain(name)
+		if asked != (want != "") || (asked && song != want) || (!asked && song != name) {
+			t.Errorf("askedAgain(%q) = %q, %v; want %q", name, song, asked, want)
+		}
+	}
+}
