@@ -3,6 +3,7 @@ package im2_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -18,9 +19,10 @@ func TestDockerfilesFollowTheTemplate(t *testing.T) {
 	}
 	for _, file := range files {
 		got := userBlock(t, file)
-		if filepath.Base(filepath.Dir(file)) == "demucs" { // the one with a user of its own
-			got = strings.NewReplacer("/home/demucs", "/home/appuser", " demucs", " appuser").Replace(got)
-		}
+		_, home, _ := strings.Cut(got, "\nENV HOME=/home/")
+		user, _, _ := strings.Cut(home, "\n")
+		// A service may have a user of its own, as demucs has.
+		got = regexp.MustCompile(`(/home/| )`+regexp.QuoteMeta(user)+`\b`).ReplaceAllString(got, "${1}appuser")
 		if got != want {
 			t.Errorf("the user block of %s differs from the template's:\n%s\nwant:\n%s", file, got, want)
 		}

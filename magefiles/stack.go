@@ -21,7 +21,7 @@ func Down(ctx context.Context) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Down(ctx) })
 }
 
-// Status shows each service's state, health and processes' UID:GID, and jobs on their way.
+// Status shows each service's state, health, UID:GID and image, and the jobs on their way.
 func Status(ctx context.Context,
 	json *bool, // print JSON
 ) error {

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,22 @@ import (
 
 // Scratch is the name in FROM that stands for no image at all.
 const Scratch = "scratch"
+
+// Limits of what is read: far above what any engine builds (an image has at most 127
+// layers), and low enough for a hostile file to cost no more than an honest one.
+const (
+	// maxInstructions is how many instructions a file may have.
+	maxInstructions = 10_000
+	// maxValues is how many bytes all values of variables may come to, and any one word.
+	maxValues = 1 << 20
+	// maxNesting is how many ${...} a word may have, since they may stand in one another.
+	maxNesting = 1000
+	// maxTriggers is how many ONBUILD instructions may run, those far down counting more.
+	maxTriggers = 10_000
+)
+
+// ErrTooLarge is returned for a file beyond these limits.
+var ErrTooLarge = errors.New("more than any engine would build")
 
 // File is a Dockerfile that could be parsed.
 type File struct {
@@ -76,6 +93,9 @@ func Parse(path string, text []byte) (*File, error) {
 	if err != nil {
 		return nil, f.syntaxError(err)
 	}
+	if n := len(tree.AST.Children); n > maxInstructions {
+		return nil, &SyntaxError{Path: path, Err: fmt.Errorf("%d instructions: %w", n, ErrTooLarge)}
+	}
 	f.AST, f.Escape = tree.AST, tree.EscapeToken
 	for _, w := range tree.Warnings {
 		f.Warnings = append(f.Warnings, Warning{Text: w.Short, Line: startLine(w.Location)})
@@ -133,14 +153,16 @@ func (f *File) column(line int) int {
 }
 
 // Target returns the index of the stage that is built for a target name: the last one for
-// "", otherwise the stage of that name (without regard to case, as BuildKit looks) or
-// number. ok is false where there is none.
+// "", otherwise the stage of that name (without regard to case, and the last of several, as
+// BuildKit looks) or number. ok is false where there is none.
 func (f *File) Target(name string) (index int, ok bool) {
 	if name == "" {
 		return len(f.Stages) - 1, true
 	}
-	if i, ok := instructions.HasStage(f.Stages, name); ok {
-		return i, true
+	for i, stage := range slices.Backward(f.Stages) {
+		if strings.EqualFold(stage.Name, name) {
+			return i, true
+		}
 	}
 	if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < len(f.Stages) {
 		return n, true

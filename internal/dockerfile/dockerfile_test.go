@@ -54,6 +54,11 @@ func TestWhatABuildReaches(t *testing.T) {
 			dockerfile.Build{Target: "ONE"},
 			"[0] [0] a [a] []",
 		},
+		{
+			"the last target of a name", "FROM a AS one\nFROM b AS one\nFROM c\n",
+			dockerfile.Build{Target: "one"},
+			"[1] [1] b [b] []",
+		},
 		{"a target by number", "FROM a\nFROM b\n", dockerfile.Build{Target: "0"}, "[0] [0] a [a] []"},
 		{
 			"a chain of stages", "FROM a AS one\nFROM one AS two\nFROM two\n",
@@ -79,6 +84,11 @@ func TestWhatABuildReaches(t *testing.T) {
 			"named contexts", "FROM a AS one\nFROM base\nCOPY --from=other /x /x\n",
 			dockerfile.Build{Contexts: []string{"base", "other"}},
 			"[1] [1] base [] []",
+		},
+		{
+			"named contexts in other words", "FROM base:latest AS one\nFROM docker.io/library/base\nCOPY --from=one /x /x\nCOPY --from=base:2 /x /x\n",
+			dockerfile.Build{Contexts: []string{"base"}},
+			"[0 1] [1] docker.io/library/base [base:2] []",
 		},
 		{
 			"addresses without a checksum",
@@ -126,7 +136,12 @@ func TestWhatIsReadOfTheContext(t *testing.T) {
 		{"a stage that is copied from", "FROM a AS one\nCOPY o /\nFROM b\nCOPY --from=one d /\n", nil, "[o]"},
 		{"mounts", "FROM a\nRUN --mount=type=bind,source=m,target=/m --mount=type=cache,target=/c true\n", nil, "[m]"},
 		{"a mount of all", "FROM a\nRUN --mount=target=/m true\n", nil, "[.]"},
+		{"above the top", "FROM a\nCOPY ../b ./../../c/ /x/\n", nil, "[b c]"},
+		{"repositories", "FROM a\nADD git@x.test:r.git me@x.test:r a@b /x/\n", nil, "[a@b]"},
 		{"what the base image's triggers read", "FROM a\nCOPY b /\n", onBuild, "[. b]"},
+		{"what a stage's triggers read", "FROM a AS one\nONBUILD COPY o /\nFROM one\nCOPY b /\n", nil, "[b o]"},
+		{"what triggers read, for the next stage alone", "FROM a AS one\nONBUILD ENV D=o\nFROM one AS two\nFROM two\nCOPY ${D} /\n", nil, "[o]"},
+		{"triggers of a stage that nothing is built on", "FROM a\nONBUILD COPY o /\n", nil, "[]"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,6 +157,46 @@ func TestWhatIsReadOfTheContext(t *testing.T) {
 	}
 }
 
+func TestTriggersReachOtherImages(t *testing.T) {
+	t.Parallel()
+	image := func(name string) (dockerfile.Image, bool) {
+		return dockerfile.Image{OnBuild: []string{"COPY --from=other /a /b", "ADD https://x.test/y /"}}, name == "base"
+	}
+	r, err := parse(t, "FROM base\n").Resolve(dockerfile.Build{Image: image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(r.Images, r.Remote); got != "[base other] [https://x.test/y]" {
+		t.Errorf("got %s", got)
+	}
+	for _, broken := range []string{"", "RUNN x", "USER 1\nUSER 2"} {
+		_, err := parse(t, "FROM base\n").Resolve(dockerfile.Build{Image: func(string) (dockerfile.Image, bool) {
+			return dockerfile.Image{OnBuild: []string{broken}}, true
+		}})
+		if err == nil || !strings.Contains(err.Error(), "ONBUILD "+broken) {
+			t.Errorf("%q: got %v", broken, err)
+		}
+	}
+}
+
+func TestPlatforms(t *testing.T) {
+	t.Parallel()
+	const text = "FROM a-$TARGETARCH-$BUILDARCH\nARG TARGETPLATFORM\nARG TARGETVARIANT\nARG BUILDPLATFORM\nCOPY $TARGETPLATFORM:$TARGETVARIANT:$BUILDPLATFORM /\n"
+	cases := []struct{ platform, host, want string }{
+		{"linux/amd64", "", "[a-amd64-amd64] [linux/amd64::linux/amd64]"},
+		{"linux/arm/v7", "linux/amd64", "[a-arm-amd64] [linux/arm/v7:v7:linux/amd64]"},
+	}
+	for _, c := range cases {
+		r, err := parse(t, text).Resolve(dockerfile.Build{Platform: c.platform, Host: c.host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(r.Images, r.Sources); got != c.want {
+			t.Errorf("%s on %s: got %s, want %s", c.platform, c.host, got, c.want)
+		}
+	}
+}
+
 func TestWhoARunIs(t *testing.T) {
 	t.Parallel()
 	images := func(name string) (dockerfile.Image, bool) {
@@ -150,6 +205,10 @@ func TestWhoARunIs(t *testing.T) {
 			return dockerfile.Image{User: "7:8", Env: []string{"WHO=9"}}, true
 		case "root":
 			return dockerfile.Image{}, true
+		case "triggers":
+			return dockerfile.Image{OnBuild: []string{"USER 5"}}, true
+		case "onbuild":
+			return dockerfile.Image{User: "5", OnBuild: []string{"USER 6"}}, true
 		}
 		return dockerfile.Image{}, false
 	}
@@ -169,9 +228,19 @@ func TestWhoARunIs(t *testing.T) {
 		{"in a builder only", "FROM root AS b\nUSER 1\nFROM root\n", nil, "", true},
 		{"from a stage before, with its arguments", "FROM root AS b\nARG USER_ID\nUSER 3\nFROM b\nUSER ${USER_ID}\n", ids, "1", true},
 		{"the base image's", "FROM app\n", nil, "7:8", true},
+		{"the base image's trigger's", "FROM onbuild\n", nil, "6", true},
+		{"a trigger's of a stage", "FROM root AS b\nONBUILD ARG WHO=4\nONBUILD USER $WHO\nFROM b\n", nil, "4", true},
 		{"a variable of the base image", "FROM app\nUSER ${WHO}\n", nil, "9", true},
 		{"a variable over an argument", "FROM root\nARG X=1\nENV X=2\nUSER $X\n", nil, "2", true},
 		{"a base that is not here", "FROM elsewhere\n", nil, "", false},
+		{"a variable that a base that is not here may set", "FROM elsewhere\nUSER root\nUSER $WHO:$WHO\n", nil, ":", false},
+		{"the same with a default", "FROM elsewhere\nUSER ${WHO:-5}\n", nil, "5", true},
+		{"the same as an argument without a value", "FROM elsewhere\nARG WHO\nUSER $WHO\n", nil, "", true},
+		{"the same as an argument of a stage before", "FROM elsewhere AS b\nARG WHO\nFROM b\nUSER $WHO\n", nil, "", true},
+		{"a trigger of a stage before", "FROM root AS b\nONBUILD ARG WHO=3\nONBUILD USER $WHO\nFROM b\nRUN true\n", nil, "3", true},
+		{"a trigger counts only once", "FROM root AS b\nONBUILD USER 3\nFROM b AS c\nUSER 0\nFROM c\n", nil, "0", true},
+		{"a trigger counts only for others", "FROM root\nONBUILD USER 3\n", nil, "", true},
+		{"a trigger of the base image", "FROM triggers\n", nil, "5", true},
 		{"a variable that only the base can have set", "FROM elsewhere\nUSER ${WHO:?x}\n", nil, "", false},
 		{"no base", "FROM scratch\n", nil, "", true},
 	}

@@ -2,13 +2,16 @@ package dockerfile
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
+	slashpath "path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
@@ -23,6 +26,8 @@ type Build struct {
 	// Platform is the one that is built for, such as "linux/amd64"; "" where it is not
 	// known, and the platform variables are then empty.
 	Platform string
+	// Host is the one that is built on; "" for the same.
+	Host string
 	// Contexts are the named contexts, which stand in for stages and images of their name.
 	Contexts []string
 	// Image tells what is known of an image that the build starts from; nil for nothing.
@@ -56,8 +61,6 @@ type Resolved struct {
 	// Sources are the paths that the build reads of its context, cleaned and relative to it,
 	// with their wildcards, in order; "." for all of it.
 	Sources []string
-	// Triggers are the ONBUILD instructions of the images it is built on.
-	Triggers []string
 	// User is whom the result runs as, expanded: of the last USER in the chain, or of the
 	// base image. KnownUser is false when no USER is there and the base is not known.
 	User      string
@@ -76,7 +79,10 @@ func (f *File) Resolve(b Build) (*Resolved, error) {
 		return nil, &SyntaxError{Path: f.Path, Err: fmt.Errorf("there is no stage %q; there are: %s",
 			b.Target, strings.Join(f.StageNames(), ", "))}
 	}
-	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), states: make(map[int]*state)}
+	r := resolver{File: f, build: b, lex: shell.NewLex(f.Escape), names: f.byName(), states: make(map[int]*state)}
+	for _, value := range b.Args {
+		r.longest = max(r.longest, len(value))
+	}
 	if err := r.metaArgs(); err != nil {
 		return nil, err
 	}
@@ -91,8 +97,14 @@ type resolver struct {
 	*File
 	build  Build
 	lex    *shell.Lex
-	global map[string]string
+	global *scope
+	names  map[string][]int
 	states map[int]*state
+
+	triggered int // how much work triggers were so far
+
+	longest int // of all values so far
+	stored  int // bytes of all values so far
 }
 
 // state is what is known at the end of a stage.
@@ -102,8 +114,8 @@ type state struct {
 	images    []string
 	remote    []string
 	sources   []string
-	triggers  []string
-	env       map[string]string
+	onbuild   []onbuild // what this stage leaves to those that are FROM it
+	env       *scope
 	user      string
 	knownUser bool
 	userFrom  *instructions.UserCommand
@@ -114,22 +126,23 @@ type state struct {
 // metaArgs evaluates what stands before the first FROM: those values reach the FROM lines,
 // and the stages that declare the argument again.
 func (r *resolver) metaArgs() error {
-	r.global = platformArgs(r.build.Platform, r.build.Target)
-	for name := range r.global {
+	platform := platformArgs(r.build)
+	for name := range platform {
 		if value, ok := r.build.Args[name]; ok {
-			r.global[name] = value
+			platform[name] = value
 		}
 	}
+	r.global = &scope{own: platform}
 	for _, arg := range r.Meta {
 		for _, kv := range arg.Args {
 			if value, ok := r.build.Args[kv.Key]; ok {
-				r.global[kv.Key] = value
+				r.global.own[kv.Key] = value
 			} else if kv.Value != nil {
 				value, err := r.expand(*kv.Value, r.global)
 				if err != nil {
 					return r.at(arg.Location(), err)
 				}
-				r.global[kv.Key] = value
+				r.global.own[kv.Key] = value
 			}
 		}
 	}
@@ -137,14 +150,10 @@ func (r *resolver) metaArgs() error {
 }
 
 // platformArgs are the variables that BuildKit sets for every build.
-func platformArgs(platform, target string) map[string]string {
-	args := map[string]string{}
-	if target == "" {
-		target = "default"
-	}
-	args["TARGETSTAGE"] = target
-	parts := append(strings.Split(platform, "/"), "", "")
-	for _, side := range []string{"BUILD", "TARGET"} {
+func platformArgs(build Build) map[string]string {
+	args := map[string]string{"TARGETSTAGE": cmp.Or(build.Target, "default")}
+	for side, platform := range map[string]string{"BUILD": cmp.Or(build.Host, build.Platform), "TARGET": build.Platform} {
+		parts := append(strings.Split(platform, "/"), "", "")
 		args[side+"PLATFORM"] = platform
 		args[side+"OS"], args[side+"ARCH"], args[side+"VARIANT"] = parts[0], parts[1], parts[2]
 	}
@@ -152,12 +161,19 @@ func platformArgs(platform, target string) map[string]string {
 }
 
 // expand expands the variables in a word; one that must be set (":?") and is not is an error.
-func (r *resolver) expand(word string, env map[string]string) (string, error) {
-	list := make([]string, 0, len(env))
-	for name, value := range env {
-		list = append(list, name+"="+value)
+func (r *resolver) expand(word string, env *scope) (string, error) {
+	if !strings.ContainsAny(word, "$'\"") && !strings.ContainsRune(word, r.Escape) {
+		r.longest = max(r.longest, len(word))
+		return word, nil // nothing in it means anything
 	}
-	result, err := r.lex.ProcessWordWithMatches(word, shell.EnvsFromSlice(list))
+	if strings.Count(word, "$")*r.longest > maxValues || strings.Count(word, "${") > maxNesting {
+		return "", fmt.Errorf("its variables come to %w", ErrTooLarge) // each doubles the one before it, say
+	}
+	result, err := r.lex.ProcessWordWithMatches(word, env)
+	r.longest = max(r.longest, len(result.Result))
+	if r.stored += len(result.Result); r.stored > 16*maxValues {
+		return "", fmt.Errorf("its variables come to %w", ErrTooLarge)
+	}
 	return result.Result, err
 }
 
@@ -167,7 +183,7 @@ func (r *resolver) visit(index int) error {
 		return nil
 	}
 	stage := r.Stages[index]
-	s := &state{from: -1, env: make(map[string]string)}
+	s := &state{from: -1, env: &scope{}}
 	r.states[index] = s
 	base, err := r.expand(stage.BaseName, r.global)
 	if err == nil && base == "" {
@@ -188,10 +204,25 @@ func (r *resolver) visit(index int) error {
 	return nil
 }
 
+// knows says that what a USER comes to can be told. Where it comes to nobody, a base image that
+// nobody knows may have set what this file does not even declare: "USER $NB_UID".
+func (r *resolver) knows(s *state, word, user string) bool {
+	if s.knownBase || !strings.HasPrefix(user+":", ":") {
+		return true
+	}
+	result, err := r.lex.ProcessWordWithMatches(word, s.env)
+	for name := range result.Unmatched {
+		if !s.env.isDeclared(name) {
+			return false
+		}
+	}
+	return err == nil
+}
+
 // variable is the error of a variable that must be set, or nothing where the stage begins with
 // an image that nobody knows: that one may set it.
 func (r *resolver) variable(s *state, where []parser.Range, err error) error {
-	if !s.knownBase {
+	if !s.knownBase && !errors.Is(err, ErrTooLarge) {
 		return nil
 	}
 	return r.at(where, err)
@@ -200,20 +231,20 @@ func (r *resolver) variable(s *state, where []parser.Range, err error) error {
 // inherit begins a stage with what its base hands down.
 func (r *resolver) inherit(index int, base string) error {
 	s := r.states[index]
-	if stage := r.Stages[index]; slices.Contains(r.build.Contexts, base) || slices.Contains(r.build.Contexts, stage.Name) {
+	if stage := r.Stages[index]; r.isNamed(base) || r.isNamed(stage.Name) {
 		return nil // a named context: neither stage nor image of this file
 	}
 	s.knownBase = true
 	// Only stages before this one can be meant: a later one of that name is an image.
-	if i, ok := instructions.HasStage(r.Stages[:index], base); ok {
+	if i, ok := r.stage(base, index); ok {
 		if err := r.visit(i); err != nil {
 			return err
 		}
 		parent := r.states[i]
-		s.from, s.base, s.env = i, parent.base, maps.Clone(parent.env)
+		s.from, s.base, s.env = i, parent.base, &scope{parent: parent.env.settled()}
 		s.user, s.knownUser, s.userFrom = parent.user, parent.knownUser, parent.userFrom
 		s.knownBase = parent.knownBase
-		return nil
+		return r.trigger(index, parent.onbuild)
 	}
 	if base == Scratch {
 		s.knownUser = true
@@ -226,12 +257,55 @@ func (r *resolver) inherit(index int, base string) error {
 	}
 	image, known := r.build.Image(base)
 	s.user, s.knownUser, s.knownBase = image.User, known, known
-	s.triggers = append(s.triggers, image.OnBuild...)
 	for _, entry := range image.Env {
 		name, value, _ := strings.Cut(entry, "=")
-		s.env[name] = value
+		r.longest = max(r.longest, len(value))
+		s.env.set(name, value)
+	}
+	var triggers []onbuild
+	for _, text := range image.OnBuild {
+		triggers = append(triggers, onbuild{text: text, line: 1})
+	}
+	err := r.trigger(index, triggers)
+	s.userFrom = nil // it stands in another file
+	return err
+}
+
+// onbuild is an ONBUILD instruction: what it leaves, and the line it stands on.
+type onbuild struct {
+	text string
+	line int
+}
+
+// trigger applies the ONBUILD instructions of what a stage begins with, which run before its
+// own.
+func (r *resolver) trigger(index int, left []onbuild) error {
+	for _, o := range left {
+		if r.triggered += 1 + o.line/100; r.triggered > maxTriggers {
+			return r.at(r.Stages[index].Location, fmt.Errorf("its triggers come to %w", ErrTooLarge))
+		}
+		command, err := o.parse()
+		if err != nil {
+			err = fmt.Errorf("its base has \"ONBUILD %s\": %w", o.text, err)
+			return r.at(r.Stages[index].Location, err)
+		}
+		if err := r.command(index, command); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// parse gives the instruction the place of its ONBUILD, by empty lines.
+func (o onbuild) parse() (instructions.Command, error) {
+	tree, err := parser.Parse(strings.NewReader(strings.Repeat("\n", max(0, o.line-1)) + o.text))
+	if err != nil {
+		return nil, err
+	}
+	if len(tree.AST.Children) != 1 {
+		return nil, errors.New("that is not one instruction")
+	}
+	return instructions.ParseCommand(tree.AST.Children[0])
 }
 
 // command applies one instruction.
@@ -244,7 +318,7 @@ func (r *resolver) command(index int, command instructions.Command) error {
 		return r.env(s, c)
 	case *instructions.UserCommand:
 		user, err := r.expand(c.User, s.env)
-		s.user, s.knownUser, s.userFrom = user, err == nil, c
+		s.user, s.knownUser, s.userFrom = user, err == nil && r.knows(s, c.User, user), c
 		if err != nil {
 			return r.variable(s, c.Location(), err)
 		}
@@ -254,25 +328,29 @@ func (r *resolver) command(index int, command instructions.Command) error {
 		return r.add(index, c)
 	case *instructions.RunCommand:
 		return r.mounts(index, c)
+	case *instructions.OnbuildCommand:
+		s.onbuild = append(s.onbuild, onbuild{text: c.Expression, line: Line(c.Location())})
 	}
 	return nil
 }
 
 func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
 	for _, kv := range c.Args {
-		global, isGlobal := r.global[kv.Key]
+		global, isGlobal := r.global.Get(kv.Key)
 		value, given := r.build.Args[kv.Key]
 		switch {
 		case given:
-			s.env[kv.Key] = value
+			s.env.set(kv.Key, value)
 		case kv.Value != nil:
 			value, err := r.expand(*kv.Value, s.env)
 			if err != nil {
 				return r.variable(s, c.Location(), err)
 			}
-			s.env[kv.Key] = value
+			s.env.set(kv.Key, value)
 		case isGlobal:
-			s.env[kv.Key] = global
+			s.env.set(kv.Key, global)
+		default:
+			s.env.declare(kv.Key)
 		}
 	}
 	return nil
@@ -280,13 +358,16 @@ func (r *resolver) arg(s *state, c *instructions.ArgCommand) error {
 
 // env sets variables of ENV: all of one instruction see the values from before it.
 func (r *resolver) env(s *state, c *instructions.EnvCommand) error {
-	before := maps.Clone(s.env)
-	for _, kv := range c.Env {
-		value, err := r.expand(kv.Value, before)
+	values := make([]string, len(c.Env))
+	for i, kv := range c.Env {
+		value, err := r.expand(kv.Value, s.env)
 		if err != nil {
 			return r.variable(s, c.Location(), err)
 		}
-		s.env[kv.Key] = value
+		values[i] = value
+	}
+	for i, kv := range c.Env {
+		s.env.set(kv.Key, values[i])
 	}
 	return nil
 }
@@ -301,14 +382,14 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 			if err != nil {
 				path = "." // BuildKit will say what is wrong with it
 			}
-			s.sources = append(s.sources, filepath.Clean(strings.TrimLeft(filepath.FromSlash(path), `/\`)))
+			s.sources = append(s.sources, inContext(path))
 		}
 		return nil
 	}
-	if from == Scratch || slices.Contains(r.build.Contexts, from) {
+	if from == Scratch || r.isNamed(from) {
 		return nil
 	}
-	i, ok := instructions.HasStage(r.Stages, from)
+	i, ok := r.stage(from, len(r.Stages))
 	if n, err := strconv.Atoi(from); !ok && err == nil && n >= 0 && n < len(r.Stages) {
 		i, ok = n, true
 	}
@@ -317,6 +398,25 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 	}
 	s.images = append(s.images, from)
 	return nil
+}
+
+// isNamed reports whether a named context stands in for a stage or an image of this name. To
+// BuildKit "alpine:latest" and "docker.io/library/alpine" are "alpine" there.
+func (r *resolver) isNamed(name string) bool {
+	return slices.ContainsFunc(r.build.Contexts, func(context string) bool { return contextName(context) == contextName(name) })
+}
+
+func contextName(name string) string {
+	ref, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name // a stage's, which need not be an image's
+	}
+	return strings.TrimSuffix(reference.FamiliarString(ref), ":latest")
+}
+
+// inContext is a path as BuildKit asks for it: the context is the root, so nothing is above it.
+func inContext(path string) string {
+	return slashpath.Join(".", slashpath.Join("/", filepath.ToSlash(path)))
 }
 
 // mounts takes up what the mounts of one RUN read.
@@ -345,7 +445,7 @@ func (r *resolver) add(index int, c *instructions.AddCommand) error {
 	for _, path := range c.SourcePaths {
 		expanded, err := r.expand(path, s.env)
 		switch {
-		case err != nil || !strings.Contains(expanded, "://") && !strings.HasPrefix(expanded, "git@"):
+		case err != nil || !isAddress(expanded):
 			if err := r.source(index, "", path); err != nil {
 				return err
 			}
@@ -356,24 +456,28 @@ func (r *resolver) add(index int, c *instructions.AddCommand) error {
 	return nil
 }
 
+// isAddress reports whether ADD fetches this: an URL, or USER@HOST:PATH of a Git repository.
+func isAddress(path string) bool {
+	user, rest, at := strings.Cut(path, "@")
+	host, _, colon := strings.Cut(rest, ":")
+	return strings.Contains(path, "://") || at && colon && !strings.Contains(user+host, "/")
+}
+
 // result gathers what the visit of a target found.
 func (r *resolver) result(target int) *Resolved {
 	t := r.states[target]
 	out := &Resolved{
-		Stages: slices.Sorted(maps.Keys(r.states)), Base: t.base, Env: t.env,
+		Stages: slices.Sorted(maps.Keys(r.states)), Base: t.base, Env: t.env.all(),
 		User: t.user, KnownUser: t.knownUser, UserFrom: t.userFrom,
 	}
 	for i := target; i >= 0; i = r.states[i].from {
-		out.Chain = append([]int{i}, out.Chain...)
+		out.Chain = append(out.Chain, i)
 	}
+	slices.Reverse(out.Chain)
 	for _, i := range out.Stages {
 		out.Images = append(out.Images, r.states[i].images...)
 		out.Remote = append(out.Remote, r.states[i].remote...)
 		out.Sources = append(out.Sources, r.states[i].sources...)
-		out.Triggers = append(out.Triggers, r.states[i].triggers...)
-	}
-	if len(out.Triggers) > 0 {
-		out.Sources = append(out.Sources, ".") // they may read anything
 	}
 	out.Images, out.Sources = distinct(out.Images), distinct(out.Sources)
 	return out
@@ -389,4 +493,21 @@ func distinct(texts []string) []string {
 func (r *resolver) at(where []parser.Range, err error) error {
 	line := Line(where)
 	return &SyntaxError{Path: r.Path, Line: line, Column: r.column(line), Err: err}
+}
+
+// Expand expands the variables of a word outside of any instruction; a word that cannot be
+// expanded comes to nothing.
+func (f *File) Expand(word string, env map[string]string) string {
+	longest := 1
+	for _, value := range env {
+		longest = max(longest, len(value))
+	}
+	if strings.Count(word, "$")*longest > maxValues || strings.Count(word, "${") > maxNesting {
+		return ""
+	}
+	result, err := shell.NewLex(f.Escape).ProcessWordWithMatches(word, &scope{own: env})
+	if err != nil {
+		return ""
+	}
+	return result.Result
 }

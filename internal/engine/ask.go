@@ -80,8 +80,8 @@ func (c *Client) Platform(ctx context.Context) (string, error) {
 	return server.Os + "/" + server.Arch, nil
 }
 
-// Describe appends what "docker inspect" says of each to the slice that all points to, in any
-// order; those that are not there are left out.
+// Describe appends what "docker inspect" says of each to the slice that all points to, in the
+// order of their names; those that are not there are left out.
 func (c *Client) Describe(ctx context.Context, kind Kind, names []string, all any) error {
 	if len(names) == 0 {
 		return nil
@@ -109,7 +109,8 @@ func (c *Client) describeBySocket(ctx context.Context, kind Kind, names []string
 	g.SetLimit(4) // more would only wait for each other in the engine
 	for i, name := range names {
 		g.Go(func() error {
-			err := c.socket.get(ctx, "/"+string(kind)+"s/"+name+"/json", &found[i])
+			path := url.URL{Path: "/" + string(kind) + "s/" + name + "/json"}
+			err := c.socket.get(ctx, path.EscapedPath(), &found[i])
 			if errors.Is(err, errNotFound) {
 				return nil
 			}

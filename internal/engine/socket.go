@@ -25,7 +25,10 @@ var errNotFound = errors.New("not found")
 // milliseconds for each question. It is taken only for reading, and only where the docker
 // command would speak to a Unix socket of this machine, too; whatever goes wrong on it, the
 // command is asked instead and words the error.
-type socket struct{ http http.Client }
+type socket struct {
+	http http.Client
+	path string
+}
 
 // openSocket returns the socket that the docker command would use, or nil where that is no
 // Unix socket, or where nobody can know: a docker command that is a script may do anything.
@@ -40,7 +43,20 @@ func openSocket(docker string, environ []string) *socket {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}
-	return &socket{http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}}
+	return &socket{http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}, path}
+}
+
+// Sockets are the paths of the engine's socket on this machine, as it is named and with links
+// resolved; none where the engine is reached in another way.
+func (c *Client) Sockets() []string {
+	if c.socket == nil {
+		return nil
+	}
+	paths := []string{c.socket.path}
+	if resolved, err := filepath.EvalSymlinks(c.socket.path); err == nil && resolved != c.socket.path {
+		paths = append(paths, resolved)
+	}
+	return paths
 }
 
 // endpoint is the path of the engine's socket as the docker command finds it: DOCKER_HOST,

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/google/renameio/v2/maybe"
 )
 
 // Watch remembers the state of files and folders that something was made from, so that it need
@@ -53,17 +51,17 @@ func (w Watch) Record(began time.Time, env, folders, files []string, made string
 	if err != nil {
 		return fmt.Errorf("remembering what it was made from: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(w.Path), 0o700); err != nil {
-		return fmt.Errorf("remembering what it was made from: %w", err)
-	}
-	return maybe.WriteFile(w.Path, text, 0o600)
+	return Keep(w.Path, text)
 }
+
+// Unnoted is what Changed says where nothing is remembered.
+const Unnoted = "it was made just now, or nobody noted when"
 
 // Changed says what is different now, "" where nothing is.
 func (w Watch) Changed(env []string) string {
 	text, err := os.ReadFile(w.Path)
 	if w.Path == "" || errors.Is(err, fs.ErrNotExist) {
-		return "it was made just now, or nobody noted when"
+		return Unnoted
 	}
 	var was watched
 	if err != nil || json.Unmarshal(text, &was) != nil {

@@ -16,8 +16,8 @@ import (
 )
 
 // bake builds the services in one BuildKit run, with what the plan says about each.
-func (b Builder) bake(ctx context.Context, e *engine.Engine, plan *Plan, services []string) error {
-	def, err := b.define(ctx, e, services)
+func (b Builder) bake(ctx context.Context, r *ready, plan *Plan, services []string) error {
+	def, err := define(r.printed, b.once(services))
 	if err != nil {
 		return err
 	}
@@ -31,25 +31,33 @@ func (b Builder) bake(ctx context.Context, e *engine.Engine, plan *Plan, service
 	if err != nil {
 		return err
 	}
-	quiet := e.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1") // a new digest for every build otherwise
-	c := quiet.BuildxCommand(b.Project.Root, args...)
+	// Without attestations, which would give every build a new digest, nobody needs to know
+	// what Git says of each context.
+	e := r.engine.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_GIT_INFO=false")
+	c := e.BuildxCommand(b.Project.Root, args...)
 	c.Stdin = bytes.NewReader(text) // not a file: arguments may be secret, as a proxy's password is
 	c.Stdout, c.Stderr = b.UI.Stderr(), b.UI.Stderr()
 	return b.explain(e, services, e.Run(ctx, c))
 }
 
-// define asks Compose what to build, since only it knows the tags and labels by which it
-// finds its images again; raw "buildx bake -f compose.yml" gives neither.
-func (b Builder) define(ctx context.Context, e *engine.Engine, services []string) (definition, error) {
-	var def definition
-	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, b.once(services)...)...)
+// print asks Compose what to build, since only it knows the tags and labels by which it finds
+// its images again; raw "buildx bake -f compose.yml" gives neither.
+func (b Builder) print(ctx context.Context, e *engine.Engine, services []string) ([]byte, error) {
+	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...)
 	printed, err := e.Output(ctx, c)
 	if err != nil {
-		return def, exit.Errorf(exit.Failed, "asking Compose what to build: %w", err)
+		return nil, exit.Errorf(exit.Failed, "asking Compose what to build: %w", err)
 	}
+	return printed, nil
+}
+
+// define reads what Compose has printed and keeps what the services need.
+func define(printed []byte, services []string) (definition, error) {
+	var def definition
 	if err := json.Unmarshal(printed, &def); err != nil {
 		return def, exit.Errorf(exit.Failed, "reading what \"docker compose build --print\" wrote: %w", err)
 	}
+	def.choose(services)
 	def.prune()
 	return def, nil
 }

@@ -98,7 +98,15 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 			return Plan{}, err
 		}
 	}
-	plan, err := b.planner().plan(ctx, services)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := b.ready(services)
+	p := b.planner()
+	p.onStale = func() { r.start(ctx) }
+	if o.Force {
+		r.start(ctx)
+	}
+	plan, err := p.plan(ctx, services)
 	if err == nil && len(plan.unnoticed) > 0 {
 		plan, err = b.touch(ctx, plan, services)
 	}
@@ -111,7 +119,7 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	if len(plan.Stale()) == 0 {
 		return plan, nil
 	}
-	if err := b.buildStale(ctx, o.Jobs, &plan); err != nil {
+	if err := b.buildStale(ctx, r, o.Jobs, &plan); err != nil {
 		return plan, err
 	}
 	b.UI.Note("built %d of %d modules in %s", plan.built(), len(services), time.Since(start).Round(100*time.Millisecond))

@@ -75,9 +75,7 @@ func (b Builder) checkFolder(name string) error {
 func (b Builder) checkTags(services []string) error {
 	owners := make(map[string]string)
 	for _, name := range services {
-		build := b.Project.Compose.Services[name].Build
-		for _, tag := range append(slices.Clone([]string(build.Tags)), b.Project.Image(name)) {
-			tag = familiar(tag)
+		for _, tag := range b.names(name) {
 			other, taken := owners[tag]
 			if !taken {
 				owners[tag] = name
@@ -90,6 +88,16 @@ func (b Builder) checkTags(services []string) error {
 		}
 	}
 	return nil
+}
+
+// names are those that the image of a service gets, each spelt as familiar does.
+func (b Builder) names(service string) []string {
+	names := []string{familiar(b.Project.Image(service))}
+	for _, tag := range b.Project.Compose.Services[service].Build.Tags {
+		names = append(names, familiar(tag))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // familiar spells an image name with its tag, so that two spellings of one are the same.

@@ -25,32 +25,37 @@ func (b Builder) compile(ctx context.Context, services []string) error {
 	if len(programs) == 0 {
 		return nil
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, out := range programs {
-		if b.watch(out).Changed(b.goEnv()) == "" {
-			continue
-		}
-		g.Go(func() error { return b.compileOne(ctx, out) })
-	}
-	return g.Wait()
-}
-
-func (b Builder) compileOne(ctx context.Context, out string) error {
-	name := filepath.Base(out)
-	b.UI.Note("compiling %s", b.Project.Rel(out))
 	platform, err := b.Client.Platform(ctx)
 	if err != nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, out := range programs {
+		c := b.compiler(out, platform)
+		if b.watch(out).Changed(madeBy(c)) == "" {
+			continue
+		}
+		g.Go(func() error { return b.compileOne(ctx, out, c) })
+	}
+	return g.Wait()
+}
+
+// compiler is the command that compiles a program for an engine on this platform.
+func (b Builder) compiler(out, platform string) run.Cmd {
 	_, arch, _ := strings.Cut(platform, "/")
-	c := run.Cmd{
+	return run.Cmd{
 		Name: "go",
 		Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "."},
 		Dir:  filepath.Dir(filepath.Dir(out)),
 		Env: append(b.Project.Settings.Environ(),
 			"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS="),
 	}
+}
+
+func (b Builder) compileOne(ctx context.Context, out string, c run.Cmd) error {
+	name := filepath.Base(out)
+	b.UI.Note("compiling %s", b.Project.Rel(out))
 	began := time.Now()
 	if err := b.Runner.Run(ctx, c); err != nil {
 		return fmt.Errorf("compiling service %s: %w", name, err)

@@ -20,6 +20,18 @@ type bakeGroup struct {
 	Targets []string `json:"targets"`
 }
 
+// choose makes the targets of these services the ones that are built.
+func (d definition) choose(services []string) {
+	var targets []string
+	for name, target := range d.Target {
+		if slices.Contains(services, service(target)) {
+			targets = append(targets, name)
+		}
+	}
+	clear(d.Group)
+	d.Group["default"] = bakeGroup{Targets: targets}
+}
+
 // prune keeps what the groups need, in a stable order: Compose prints every service that
 // has a build section, whichever were asked for, in any order.
 func (d definition) prune() {

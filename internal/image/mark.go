@@ -10,16 +10,22 @@ const serviceLabel = "com.docker.compose.service"
 // service is read from Compose's label.
 func (d definition) mark(plan *Plan) {
 	for _, target := range d.Target {
-		labels, _ := target["labels"].(map[string]any)
-		service, _ := labels[serviceLabel].(string)
-		m := plan.find(service)
+		m := plan.find(service(target))
 		if m == nil {
 			continue // only built on; it keeps the image that it has
 		}
+		labels, _ := target["labels"].(map[string]any)
 		labels[Label] = m.Digest
 		args, _ := target["args"].(map[string]any)
 		if base, ok := m.inputs.Args[project.BaseImage]; ok && args != nil {
 			args[project.BaseImage] = base
 		}
 	}
+}
+
+// service is whose image a target is.
+func service(target map[string]any) string {
+	labels, _ := target["labels"].(map[string]any)
+	name, _ := labels[serviceLabel].(string)
+	return name
 }

@@ -35,7 +35,8 @@ type Module struct {
 	Digest string `json:"digest,omitempty"`
 
 	inputs   inputs.Inputs
-	recorded bool // a record says what the image was built from
+	names    []string // all that its image gets, spelt as familiar does
+	recorded bool     // a record says what the image was built from
 }
 
 // Text is the state in a few words: "stale: Dockerfile changed".
@@ -72,7 +73,8 @@ type Plan struct {
 	Entries int
 	Took    time.Duration
 
-	unnoticed []string // see inputs.Collector
+	unnoticed []string          // see inputs.Collector
+	collector *inputs.Collector // what was read
 }
 
 // Stale returns the modules to be built, in order.
@@ -97,7 +99,7 @@ func (b Builder) Plan(ctx context.Context, services ...string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	for _, service := range b.outdated(services) { // what a build would compile first
+	for _, service := range b.outdated(services, p.platform) { // what a build would compile first
 		plan.mark(service.name, service.why)
 	}
 	return plan, nil
@@ -120,12 +122,14 @@ type planner struct {
 	platform  string
 	collector *inputs.Collector
 	digests   map[string]string
+	doubts    map[string][]string
+	onStale   func() // called as soon as it is sure that an image is stale; may be nil
 }
 
 func (b Builder) planner() *planner {
 	return &planner{
 		Builder: b, recipes: make(map[string]*inputs.Recipe), store: make(store),
-		digests:   make(map[string]string),
+		digests: make(map[string]string), doubts: make(map[string][]string),
 		collector: &inputs.Collector{Cache: inputs.Cache{Folder: b.Remembered("contexts")}},
 	}
 }
@@ -143,7 +147,7 @@ func (p *planner) plan(ctx context.Context, services []string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Entries: p.collector.Entries(), Took: time.Since(start), unnoticed: p.collector.Unnoticed()}
+	plan := Plan{Entries: p.collector.Entries(), Took: time.Since(start), unnoticed: p.collector.Unnoticed(), collector: p.collector}
 	for _, m := range modules {
 		if slices.Contains(services, m.Name) {
 			plan.Modules = append(plan.Modules, m)
@@ -215,12 +219,24 @@ func (p *planner) ask(ctx context.Context, services []string) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	p.notice(services)
 	p.settleBases()
 	names, err = p.imageNames(services) // others, where a base image has a stand-in
 	if err != nil {
 		return err
 	}
 	return p.store.look(ctx, p.Client, names)
+}
+
+// notice tells at once when an image is missing or not from here.
+func (p *planner) notice(services []string) {
+	for _, service := range services {
+		image := p.store[p.Project.Image(service)]
+		if p.onStale != nil && (image == nil || image.Config.Labels[Label] == "") {
+			p.onStale()
+			return
+		}
+	}
 }
 
 // imageNames are the images that matter: those that are built, those that they are built on,
@@ -277,7 +293,7 @@ func (p *planner) judgeAll(ctx context.Context, order []string) ([]Module, error
 			return nil, err
 		}
 		for _, m := range found {
-			p.digests[m.Name] = m.Digest
+			p.digests[m.Name], p.doubts[m.Name] = m.Digest, m.inputs.Doubts
 		}
 		modules, order = append(modules, found...), order[n:]
 	}
@@ -308,7 +324,15 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 	if err != nil {
 		return Module{}, exit.With(exit.Unusable, err)
 	}
-	m := Module{Name: name, Image: p.Project.Image(name), Digest: in.Digest(), Reasons: []string{}, inputs: in}
+	for _, need := range recipe.Needs() {
+		for _, doubt := range p.doubts[need] { // it is built each time, and this then on another image
+			in.Doubts = append(in.Doubts, "service "+need+": "+doubt)
+		}
+	}
+	m := Module{
+		Name: name, Image: p.Project.Image(name), Digest: in.Digest(), Reasons: []string{},
+		inputs: in, names: p.names(name),
+	}
 	if resolved.KnownUser {
 		m.User = resolved.User
 	}

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,16 +14,42 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// outdated are the services whose Go programs a build would compile, and why.
-func (b Builder) outdated(services []string) []struct{ name, why string } {
+// outdated are the services whose Go programs a build would compile for an engine on this
+// platform, and why.
+func (b Builder) outdated(services []string, platform string) []struct{ name, why string } {
 	var found []struct{ name, why string }
 	for _, name := range services {
 		for _, out := range b.Programs([]string{name}) {
-			if why := b.watch(out).Changed(b.goEnv()); why != "" {
+			why := b.watch(out).Changed(madeBy(b.compiler(out, platform)))
+			if why == filestate.Unnoted {
+				why = b.newer(out)
+			}
+			if why != "" {
 				found = append(found, struct{ name, why string }{name, "its Go program: " + why})
 			}
 		}
 	}
+	return found
+}
+
+// newer says which Go file is newer than the program, "" where none is: all that can be known
+// of a program compiled so soon after a change that no note of it would be worth anything.
+func (b Builder) newer(out string) string {
+	program, err := os.Stat(out)
+	if err != nil {
+		return "it is not there yet"
+	}
+	found := ""
+	_ = filepath.WalkDir(b.Project.GoModules, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" {
+			return nil //nolint:nilerr // the compiler will say what is wrong with it
+		}
+		if info, err := entry.Info(); err == nil && info.ModTime().After(program.ModTime()) {
+			found = b.Project.Rel(path) + " is newer"
+			return filepath.SkipAll
+		}
+		return nil
+	})
 	return found
 }
 
@@ -36,16 +63,17 @@ func (b Builder) watch(out string) filestate.Watch {
 	return filestate.Watch{Path: filepath.Join(folder, name+".json"), Base: b.Project.Root}
 }
 
-// goEnv is what beside files decides what the Go compiler makes.
-func (b Builder) goEnv() []string {
+// madeBy is what beside files decides what the Go compiler makes: its arguments, and what it is
+// told by the environment, such as the engine's architecture.
+func madeBy(compiler run.Cmd) []string {
 	var env []string
-	for _, entry := range b.Project.Settings.Environ() {
+	for _, entry := range compiler.Env {
 		if strings.HasPrefix(entry, "GO") || strings.HasPrefix(entry, "CGO") || strings.HasPrefix(entry, "PATH=") {
 			env = append(env, entry)
 		}
 	}
 	slices.Sort(env)
-	return env
+	return append(env, compiler.Args...)
 }
 
 // listed is the part of "go list -json" that is read.
@@ -121,5 +149,5 @@ func (b Builder) remember(ctx context.Context, began time.Time, out string, c ru
 	if err != nil {
 		return err
 	}
-	return w.Record(began, b.goEnv(), folders, files, out)
+	return w.Record(began, madeBy(c), folders, files, out)
 }

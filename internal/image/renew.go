@@ -53,9 +53,7 @@ func (b Builder) pullable(plan Plan) iter.Seq2[string, bool] {
 			needed[*asked] = false
 		}
 	}
-	for _, service := range b.Project.Built() {
-		delete(needed, b.Project.Image(service))
-	}
+	maps.DeleteFunc(needed, func(name string, _ bool) bool { return b.builds(name) != "" })
 	return func(yield func(string, bool) bool) {
 		for _, name := range slices.Sorted(maps.Keys(needed)) {
 			if !yield(name, needed[name]) {

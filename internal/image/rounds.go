@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 )
 
@@ -17,19 +18,18 @@ const attempts = 3
 // other stale module's image, then those on theirs. After each round everything is looked at
 // again: what changed while BuildKit read it is built once more, since it may not be what the
 // label says, and what is built on an image that is another one now has become stale.
-func (b Builder) buildStale(ctx context.Context, jobs int, plan *Plan) error {
-	e, err := b.Client.Find(ctx)
-	if err != nil {
+func (b Builder) buildStale(ctx context.Context, r *ready, jobs int, plan *Plan) error {
+	if err := r.wait(ctx); err != nil {
 		return err
 	}
 	tries := make(map[string]int)
 	for todo := plan.Stale(); len(todo) > 0; {
 		round := plan.first(todo)
-		if err := b.fetch(ctx, e, plan, round); err != nil {
+		if err := b.fetch(ctx, r.engine, plan, round); err != nil {
 			return err
 		}
 		for chunk := range slices.Chunk(round, max(1, chunkSize(jobs, len(round)))) {
-			if err := b.bake(ctx, e, plan, chunk); err != nil {
+			if err := b.bake(ctx, r, plan, chunk); err != nil {
 				return err
 			}
 		}
@@ -89,8 +89,7 @@ func (p *Plan) first(todo []string) []string {
 	var round []string
 	for _, name := range todo {
 		onOther := slices.ContainsFunc(todo, func(other string) bool {
-			_, on := p.find(name).inputs.Images[p.find(other).Image]
-			return on && other != name
+			return other != name && p.find(name).isOn(p.find(other).names)
 		})
 		if !onOther {
 			round = append(round, name)
@@ -102,11 +101,25 @@ func (p *Plan) first(todo []string) []string {
 	return round
 }
 
+// isOn reports whether the module is built on an image of one of these names.
+func (m *Module) isOn(names []string) bool {
+	for image := range m.inputs.Images {
+		if slices.Contains(names, familiar(image)) {
+			return true
+		}
+	}
+	return false
+}
+
 // fetch gets the images that the modules are built on and the engine does not have, so that
 // they have an ID to compare, and takes up the IDs.
 func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, modules []string) error {
 	fetched := false
 	for _, image := range plan.missing(modules) {
+		if service := b.builds(image); service != "" {
+			return exit.Errorf(exit.Unusable, "building %s: its base image %s is not here; service %s builds it: \"mage build -module=%s\", then this again",
+				some(plan.on(modules, image)), image, service, service)
+		}
 		if err := pull(ctx, e, b.UI, image); err != nil {
 			return err
 		}
@@ -125,6 +138,21 @@ func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, module
 		m.Digest, m.User, m.inputs = after.Digest, after.User, after.inputs
 	}
 	return nil
+}
+
+// builds is the first service whose image has this name, "" for none.
+func (b Builder) builds(image string) string {
+	for _, service := range b.Project.Built() {
+		if slices.Contains(b.names(service), familiar(image)) {
+			return service
+		}
+	}
+	return ""
+}
+
+// on are those of the modules that are built on this image.
+func (p *Plan) on(modules []string, image string) []string {
+	return slices.DeleteFunc(slices.Clone(modules), func(name string) bool { return !p.find(name).isOn([]string{familiar(image)}) })
 }
 
 // missing are the images that the modules are built on and that are not here.
@@ -161,7 +189,9 @@ func (b Builder) lookAgain(ctx context.Context, plan *Plan, round []string) ([]s
 	for _, m := range plan.Modules {
 		all = append(all, m.Name)
 	}
-	now, err := b.planner().plan(ctx, all)
+	p := b.planner()
+	p.collector.Before = plan.collector
+	now, err := p.plan(ctx, all)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/inputs"
 )
@@ -42,11 +43,14 @@ func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, exit.Errorf(exit.Failed, "keeping other builds away: %w", err)
+	l, got := flock.New(path), false
+	if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+		got, err = l.TryLock()
 	}
-	l := flock.New(path)
-	got, err := l.TryLock()
+	if engine.Unwritable(err) {
+		b.UI.Note("other builds are not kept away, and nothing is remembered: %v; that folder should be this user's", err)
+		return func() {}, nil
+	}
 	if err == nil && !got {
 		b.UI.Note("another mage build of %s is running (%s): waiting until it is done", b.Project.Root, holder(path))
 		got, err = l.TryLockContext(ctx, lockAgain)

@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2/maybe"
-
 	"github.com/im2-audio/im2/internal/filestate"
 )
 
@@ -19,6 +17,13 @@ import (
 type known struct {
 	filestate.State
 	sum [sha256.Size]byte
+}
+
+// doubted is what is known of a file that had changed just before it was read: no later state is
+// the same, though it still tells which change BuildKit would not notice.
+func (k known) doubted() known {
+	k.Changed = -1
+	return k
 }
 
 // Cache keeps the states of files between runs, one file for each build context, in a folder
@@ -60,12 +65,9 @@ func (c Cache) store(key string, states map[string]known) error {
 	if c.Folder == "" {
 		return nil
 	}
-	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
-		return err
-	}
 	text := encode(states)
 	sum := sha256.Sum256(text)
-	return maybe.WriteFile(c.path(key), append(sum[:], text...), 0o600)
+	return filestate.Keep(c.path(key), append(sum[:], text...))
 }
 
 // errDamaged is returned for bytes that are no states.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,10 +23,15 @@ import (
 type Collector struct {
 	// Cache spares reading files that have not changed.
 	Cache Cache
+	// Before is the collector of an earlier look of the same run, whose readings are believed
+	// where a file's state is the same; nil for none.
+	Before *Collector
 
 	mu    sync.Mutex
 	walks map[string]func() (*tree, error)
 	files int
+	// states are what was read, by context.
+	states map[string]map[string]known
 	// unnoticed are files whose change BuildKit would not see.
 	unnoticed []string
 }
@@ -46,7 +50,7 @@ type Given struct {
 func (c *Collector) Collect(ctx context.Context, r *Recipe, resolved *dockerfile.Resolved, g Given) (Inputs, error) {
 	in := Inputs{
 		Service: r.Service, Project: r.project, Definition: r.definition, Args: r.Args,
-		Platform: r.platform(g.Platform), Images: make(map[string]string), Contexts: make(map[string]string),
+		Platform: strings.Join(r.targets(g.Platform), ","), Images: make(map[string]string), Contexts: make(map[string]string),
 	}
 	for _, name := range resolved.Images {
 		in.Images[name] = g.Images[name]
@@ -79,8 +83,6 @@ func (r *Recipe) doubts(resolved *dockerfile.Resolved, g Given) []string {
 	for _, address := range r.Named {
 		doubt(isRemote(address) && !strings.HasPrefix(address, imageContext), "an additional context is remote")
 	}
-	doubt(slices.ContainsFunc(resolved.Triggers, func(t string) bool { return strings.Contains(t, "from=") }),
-		"its base image copies from other images (ONBUILD)")
 	doubt(r.Remote, "its build context is remote")
 	doubt(r.config.NoCache, "no_cache is set in the Compose file")
 	doubt(r.config.Pull, "pull is set in the Compose file")
@@ -139,7 +141,7 @@ func ignored(root, dockerfile string) (patterns []string, text []byte, err error
 		paths = append([]string{dockerfile + ".dockerignore"}, paths...)
 	}
 	for _, path := range paths {
-		text, err := os.ReadFile(path) //nolint:gosec // a file of the project
+		text, err := readIn(filepath.Dir(path), filepath.Base(path))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -172,19 +174,37 @@ func (c *Collector) walk(ctx context.Context, s scope) (*tree, error) {
 }
 
 func (c *Collector) read(ctx context.Context, key string, s scope) (*tree, error) {
-	last := c.Cache.load(key)
+	last, again := c.Before.readings(key)
+	if !again {
+		last = c.Cache.load(key)
+	}
 	t, err := walk(ctx, s, last)
 	if err != nil {
 		return nil, err
 	}
-	if t.read > 0 || len(t.seen) != len(last) {
+	if !again && (t.read > 0 || len(t.seen) != len(last)) {
 		_ = c.Cache.store(key, t.seen) // only the next run's time is at stake
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.files += len(t.files)
 	c.unnoticed = append(c.unnoticed, t.unnoticed...)
+	if c.states == nil {
+		c.states = make(map[string]map[string]known)
+	}
+	c.states[key] = t.all
 	return t, nil
+}
+
+// readings are the states of a context's files as this collector read them.
+func (c *Collector) readings(key string) (map[string]known, bool) {
+	if c == nil {
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	states, ok := c.states[key]
+	return states, ok
 }
 
 // Entries is how many files and folders were looked at.

@@ -5,7 +5,10 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Compare says in short sentences what is different in now, the most telling first. It is
@@ -96,20 +99,28 @@ func compareFiles(old, now Inputs) []string {
 		case was == f, f.Content != "" && f.Content == now.Dockerfile, f.Content != "" && f.Content == now.Ignore:
 			// The same, or told already.
 		case !had:
-			why = append(why, f.Path+" added")
+			why = append(why, legible(f.Path)+" added")
 		case was.Mode != f.Mode && was.Content == f.Content:
-			why = append(why, fmt.Sprintf("%s mode %s -> %s", f.Path, was.Mode, f.Mode))
+			why = append(why, fmt.Sprintf("%s mode %s -> %s", legible(f.Path), was.Mode, f.Mode))
 		default:
-			why = append(why, f.Path+" changed")
+			why = append(why, legible(f.Path)+" changed")
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(before)) {
-		why = append(why, path+" removed")
+		why = append(why, legible(path)+" removed")
 	}
 	if len(why) > 1 {
 		return []string{fmt.Sprintf("%s (+%d more)", why[0], len(why)-1)}
 	}
 	return why
+}
+
+// legible quotes a path that has what a terminal would obey, or a line's end.
+func legible(path string) string {
+	if !utf8.ValidString(path) || strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(path)
+	}
+	return path
 }
 
 // names returns the names in any of the maps, sorted.

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	continuity "github.com/containerd/continuity/fs"
+	"github.com/containerd/platforms"
 
 	"github.com/im2-audio/im2/internal/dockerfile"
 )
@@ -36,6 +38,7 @@ type Recipe struct {
 
 	project    string
 	config     types.BuildConfig
+	platforms  []string // what it is built for, where that is told
 	definition string
 }
 
@@ -52,7 +55,7 @@ func Read(project string, service types.ServiceConfig, lookup func(string) (stri
 	r := &Recipe{
 		Service: service.Name, Context: config.Context, Remote: isRemote(config.Context),
 		Args: arguments(config.Args, lookup), Named: maps.Clone(config.AdditionalContexts),
-		project: project, config: config,
+		project: project, config: config, platforms: platformsOf(service, lookup),
 	}
 	definition, err := define(service)
 	if err != nil {
@@ -129,11 +132,13 @@ func (r *Recipe) read() ([]byte, error) {
 	if !filepath.IsAbs(name) {
 		r.Path = filepath.Join(r.Context, name)
 	}
-	text, err := os.ReadFile(r.Path)
-	if errors.Is(err, fs.ErrNotExist) && filepath.Base(r.Path) == "Dockerfile" {
-		// BuildKit takes the other spelling, too.
-		text, err = os.ReadFile(filepath.Join(filepath.Dir(r.Path), "dockerfile"))
+	if filepath.Base(r.Path) == "Dockerfile" && !exists(r.Path) {
+		// Buildx takes the other spelling, too, and then looks for the ignore file of that name.
+		if lower := filepath.Join(filepath.Dir(r.Path), "dockerfile"); exists(lower) {
+			r.Path = lower
+		}
 	}
+	text, err := readIn(filepath.Dir(r.Path), filepath.Base(r.Path))
 	if err != nil {
 		var at *fs.PathError
 		if errors.As(err, &at) {
@@ -145,12 +150,57 @@ func (r *Recipe) read() ([]byte, error) {
 	return text, nil
 }
 
-// Platform is what the service is built for: what its Compose file says, or the engine's.
-func (r *Recipe) platform(engine string) string {
-	if len(r.config.Platforms) > 0 {
-		return strings.Join(r.config.Platforms, ",")
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// readIn reads a file as BuildKit does, which sees nothing but its folder: a link that leads out
+// of it leads to what has that path from the folder on.
+func readIn(folder, name string) ([]byte, error) {
+	path, err := continuity.RootPath(folder, name)
+	if err != nil {
+		return nil, err
 	}
-	return engine
+	return os.ReadFile(path) //nolint:gosec // a file of the project
+}
+
+// platformsOf is what a service is built for, as Compose decides it; none for what the engine
+// runs on.
+func platformsOf(service types.ServiceConfig, lookup func(string) (string, bool)) []string {
+	if len(service.Build.Platforms) > 0 {
+		return service.Build.Platforms
+	}
+	asked := service.Platform
+	if asked == "" {
+		asked, _ = lookup("DOCKER_DEFAULT_PLATFORM")
+	}
+	if asked == "" {
+		return nil
+	}
+	return []string{asked}
+}
+
+// targets are the platforms that it is built for by an engine on this one, spelt as BuildKit
+// gives them to Dockerfiles: "linux/aarch64" is linux/arm64, and "linux/arm" linux/arm/v7.
+func (r *Recipe) targets(engine string) []string {
+	asked := r.platforms
+	if len(asked) == 0 {
+		asked = []string{engine}
+	}
+	names := make([]string, 0, len(asked))
+	for _, name := range asked {
+		names = append(names, spelt(name))
+	}
+	return names
+}
+
+func spelt(platform string) string {
+	p, err := platforms.Parse(platform)
+	if err != nil {
+		return platform // nobody knows the engine's, or BuildKit says what is wrong with it
+	}
+	return platforms.Format(platforms.Normalize(p))
 }
 
 // Resolve finds what the build is made from; see dockerfile.File.Resolve. image may be nil.
@@ -158,20 +208,32 @@ func (r *Recipe) Resolve(platform string, image func(string) (dockerfile.Image, 
 	if r.File == nil {
 		return &dockerfile.Resolved{}, nil
 	}
-	resolved, err := r.File.Resolve(dockerfile.Build{
-		Target: r.config.Target, Args: r.Args, Platform: platform,
-		Contexts: slices.Sorted(maps.Keys(r.Named)), Image: image,
-	})
-	if err != nil {
-		return nil, err
+	var resolved *dockerfile.Resolved
+	for _, target := range r.targets(platform) {
+		one, err := r.File.Resolve(dockerfile.Build{
+			Target: r.config.Target, Args: r.Args, Platform: target, Host: spelt(platform),
+			Contexts: slices.Sorted(maps.Keys(r.Named)), Image: image,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if resolved == nil {
+			resolved = one
+			continue
+		}
+		resolved.Images = append(resolved.Images, one.Images...)
+		resolved.Remote = append(resolved.Remote, one.Remote...)
+		resolved.Sources = append(resolved.Sources, one.Sources...)
 	}
 	for _, address := range r.Named {
 		if name, ok := strings.CutPrefix(address, imageContext); ok {
 			resolved.Images = append(resolved.Images, name)
 		}
 	}
-	slices.Sort(resolved.Images)
-	resolved.Images = slices.Compact(resolved.Images)
+	for _, texts := range []*[]string{&resolved.Images, &resolved.Remote, &resolved.Sources} {
+		slices.Sort(*texts)
+		*texts = slices.Compact(*texts)
+	}
 	return resolved, nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2/maybe"
+	"github.com/im2-audio/im2/internal/filestate"
 )
 
 // Records keep what images were built from, so that a change can be named. They are never
@@ -37,10 +37,7 @@ func (r Records) Save(in Inputs, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("recording what %s was built from: %w", in.Service, err)
 	}
-	if err := os.MkdirAll(r.Folder, 0o700); err != nil {
-		return fmt.Errorf("recording what %s was built from: %w", in.Service, err)
-	}
-	if err := maybe.WriteFile(r.path(in.Service), text, 0o600); err != nil {
+	if err := filestate.Keep(r.path(in.Service), text); err != nil {
 		return fmt.Errorf("recording what %s was built from: %w", in.Service, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,6 +26,8 @@ type tree struct {
 	files []File
 	// seen are the states of the files by path, for the next time.
 	seen map[string]known
+	// all are the states as they were read, also those that the next run must not believe.
+	all map[string]known
 	// unnoticed are files that changed in a way BuildKit does not see (see Unnoticed).
 	unnoticed []string
 	read      int   // files whose content was read
@@ -53,7 +56,7 @@ func (s scope) filter() *fsutil.FilterOpt {
 
 // walk reads a build context. last are the files' states at the last walk.
 func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
-	t := &tree{root: s.root, seen: make(map[string]known, len(last))}
+	t := &tree{root: s.root, seen: make(map[string]known, len(last)), all: make(map[string]known, len(last))}
 	if len(s.sources) == 0 {
 		return t, nil // no filter would mean all of it
 	}
@@ -84,13 +87,15 @@ func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
 // take adds one entry.
 func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began time.Time) error {
 	f := File{Path: filepath.ToSlash(path), Mode: info.Mode()}
+	var stat types.Stat
+	if walked, ok := info.Sys().(*types.Stat); ok {
+		stat.Linkname, stat.Xattrs = walked.Linkname, walked.Xattrs
+	}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		if stat, ok := info.Sys().(*types.Stat); ok {
-			f.Content = stat.Linkname
-		}
+		f.Content = stat.Linkname
 	case !info.IsDir(): // to the walk, a socket is a regular file
-		s, err := t.content(path, last, began)
+		s, err := t.content(path, stat.Xattrs, last, began)
 		if err != nil {
 			return err
 		}
@@ -100,9 +105,10 @@ func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began 
 	return nil
 }
 
-// content returns a file's state with the digest of its content: the known one where nothing
-// about the file has changed since, otherwise a new one.
-func (t *tree) content(path string, last map[string]known, began time.Time) (known, error) {
+// content returns a file's state with the digest of its content and its extended attributes,
+// which COPY keeps: the known one where nothing about the file has changed since, otherwise a
+// new one.
+func (t *tree) content(path string, attributes map[string][]byte, last map[string]known, began time.Time) (known, error) {
 	full := filepath.Join(t.root, path)
 	info, err := os.Lstat(full)
 	if err != nil {
@@ -112,22 +118,38 @@ func (t *tree) content(path string, last map[string]known, began time.Time) (kno
 		return known{}, &fs.PathError{Op: "copy", Path: full, Err: err}
 	}
 	now, old := known{State: filestate.Of(info)}, last[path]
-	t.newest = max(t.newest, now.Modified, now.Changed)
+	t.newest = max(t.newest, cmp.Or(now.Changed, now.Modified)) // an mtime may be in the future
 	if old.State == now.State {
-		t.seen[path] = old
+		t.seen[path], t.all[path] = old, old
 		return old, nil
 	}
 	if now.sum, err = hashFile(full); err != nil {
 		return known{}, err
 	}
-	t.read++
-	if old.LooksSame(now.State) && old.sum != now.sum {
-		t.unnoticed = append(t.unnoticed, full)
+	if len(attributes) > 0 {
+		r := recorder{sha256.New()}
+		r.add(string(now.sum[:]))
+		r.addMap(stringly(attributes))
+		now.sum = [sha256.Size]byte(r.Sum(nil))
 	}
-	if now.Settled(began) {
-		t.seen[path] = now
+	t.read++
+	t.seen[path], t.all[path] = now, now
+	switch {
+	case old.LooksSame(now.State) && old.sum != now.sum:
+		t.unnoticed = append(t.unnoticed, full)
+		t.seen[path] = old // BuildKit has that one until somebody touches the file
+	case !now.Settled(began):
+		t.seen[path] = now.doubted()
 	}
 	return now, nil
+}
+
+func stringly(values map[string][]byte) map[string]string {
+	texts := make(map[string]string, len(values))
+	for name, value := range values {
+		texts[name] = string(value)
+	}
+	return texts
 }
 
 // errNotHoldable is what a build context has that an image cannot hold.
@@ -165,7 +187,7 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 func (t *tree) explain(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return fmt.Errorf("copying %s: %w; mend or remove that, or name it in .dockerignore", at.Path, at.Err)
+		return fmt.Errorf("copying %s: %w; mend or remove that, or name it in .dockerignore", legible(at.Path), at.Err)
 	}
 	return fmt.Errorf("reading its context %s: %w", t.root, err)
 }

@@ -17,13 +17,26 @@ import (
 
 // load reads the Compose file with the settings as its environment.
 func load(ctx context.Context, root string, s Settings) (*Project, error) {
-	compose, err := loadCompose(ctx, root, s)
+	p, own, err := read(ctx, root, s)
 	if err != nil {
 		return nil, err
 	}
+	if err := p.Settings.checkIDs(p.Declared); err != nil {
+		return nil, err
+	}
+	return p, p.placeData(own, p.Declared)
+}
+
+// read reads the Compose file without judging the IDs.
+func read(ctx context.Context, root string, s Settings, how ...cli.ProjectOptionsFn) (*Project, extension, error) {
+	var own extension
+	compose, err := loadCompose(ctx, root, s, how...)
+	if err != nil {
+		return nil, own, err
+	}
 	own, declared, err := readExtension(compose)
 	if err != nil {
-		return nil, err
+		return nil, own, err
 	}
 	if own.UID != "" {
 		s.UIDName = own.UID
@@ -32,33 +45,29 @@ func load(ctx context.Context, root string, s Settings) (*Project, error) {
 		s.GIDName = own.GID
 	}
 	s.adopt(s.UIDName, s.GIDName)
-	if err := s.checkIDs(declared); err != nil {
-		return nil, err
-	}
-	p := &Project{Root: root, Settings: s, Compose: compose}
+	p := &Project{Root: root, Settings: s, Compose: compose, Declared: declared}
 	if filepath.IsAbs(own.Go) {
-		return nil, exit.Errorf(exit.Unusable, "x-im2: go %q must be relative to the project's folder", own.Go)
+		return nil, own, exit.Errorf(exit.Unusable, "x-im2: go %q must be relative to the project's folder", own.Go)
 	}
 	if own.Go != "" {
 		p.GoModules = filepath.Join(root, own.Go)
 	}
-	return p, p.placeData(own, declared)
+	return p, own, nil
 }
 
-func loadCompose(ctx context.Context, root string, s Settings) (*types.Project, error) {
+func loadCompose(ctx context.Context, root string, s Settings, how ...cli.ProjectOptionsFn) (*types.Project, error) {
 	env := types.NewMapping(s.Environ())
 	if env["COMPOSE_FILE"] == "" && !hasComposeFile(root) {
-		return nil, exit.Errorf(exit.Unusable,
-			"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
+		return nil, noComposeFile(root)
 	}
-	options, err := cli.NewProjectOptions(nil,
+	options, err := cli.NewProjectOptions(nil, append([]cli.ProjectOptionsFn{
 		cli.WithWorkingDirectory(root),
 		cli.WithEnv(s.Environ()),
 		cli.WithConfigFileEnv,
 		cli.WithDefaultConfigPath,
 		cli.WithDefaultProfiles(),
 		cli.WithResolvedPaths(true),
-	)
+	}, how...)...)
 	if err != nil {
 		return nil, exit.Errorf(exit.Unusable, "reading the Compose file in %s: %w", root, err)
 	}
@@ -169,4 +178,42 @@ func absolute(root string) (string, error) {
 		return "", exit.Errorf(exit.Unusable, "resolving the project folder %s: %w", root, err)
 	}
 	return abs, nil
+}
+
+// Files returns the Compose files of the project in root that are on this machine, as
+// Compose would choose them; later ones override earlier ones. They are not read.
+func Files(root string, environ []string) ([]string, error) {
+	root, err := absolute(root)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := readSettings(Settings{
+		UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ, lenient: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if types.NewMapping(settings.Environ())["COMPOSE_FILE"] == "" && !hasComposeFile(root) {
+		return nil, noComposeFile(root)
+	}
+	options, err := cli.NewProjectOptions(nil, cli.WithWorkingDirectory(root), cli.WithEnv(settings.Environ()),
+		cli.WithConfigFileEnv, cli.WithDefaultConfigPath)
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, "finding the Compose file in %s: %w", root, err)
+	}
+	var files []string
+	for _, path := range options.ConfigPaths {
+		if _, err := os.Stat(path); err == nil {
+			files = append(files, path)
+		}
+	}
+	if len(files) == 0 {
+		return nil, exit.Errorf(exit.Unusable, "no Compose file of %s is on this machine (%s)", root, strings.Join(options.ConfigPaths, ", "))
+	}
+	return files, nil
+}
+
+func noComposeFile(root string) error {
+	return exit.Errorf(exit.Unusable,
+		"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
 }

@@ -21,6 +21,9 @@ type Project struct {
 	Settings Settings
 	// Compose is the resolved Compose file.
 	Compose *types.Project
+	// Declared says that the Compose file has an x-im2 section: that the project follows
+	// our conventions, and wants to be held to them.
+	Declared bool
 	// Data is the absolute path of the data folder; empty when the project has none.
 	Data string
 	// Folders are the absolute paths below Data that must exist with the app user as
@@ -73,7 +76,12 @@ func (p *Project) Image(service string) string {
 	if s.Image != "" {
 		return s.Image
 	}
-	return p.Name() + "-" + service
+	separator := "-"
+	switch strings.ToLower(strings.TrimSpace(p.Compose.Environment["COMPOSE_COMPATIBILITY"])) {
+	case "1", "t", "true", "y": // Compose's words for it
+		separator = "_"
+	}
+	return p.Name() + separator + service
 }
 
 // Rel returns path relative to the project's folder where it is inside of it, for

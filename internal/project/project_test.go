@@ -110,6 +110,19 @@ func TestFoldersAreParentsFirst(t *testing.T) {
 	}
 }
 
+func TestImagesAreNamedAsComposeNamesThem(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"": "demo-web", "0": "demo-web", "no": "demo-web", "true": "demo_web", "Y": "demo_web", "1": "demo_web"} {
+		p, err := open(t, map[string]string{"docker-compose.yml": "name: demo\nservices: {web: {build: .}, own: {image: x, build: .}}\n"}, "COMPOSE_COMPATIBILITY="+value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Image("web"); got != want || p.Image("own") != "x" {
+			t.Errorf("%q: got %s and %s, want %s", value, got, p.Image("own"), want)
+		}
+	}
+}
+
 func TestAnotherProjectNeedsNothingOfOurs(t *testing.T) {
 	t.Parallel()
 	p, err := open(t, map[string]string{"docker-compose.yml": "services: {web: {image: x}}\n"})

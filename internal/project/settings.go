@@ -76,18 +76,22 @@ type Settings struct {
 	root    string
 	values  map[string]Setting
 	environ []string
+	lenient bool // a line that only godotenv refuses does not matter
 }
 
 // ReadSettings resolves the settings of the project in root without its Compose file.
 // The ID variables are the default ones and not yet checked.
 func ReadSettings(root string, environ []string) (Settings, error) {
-	s := Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ}
+	return readSettings(Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ})
+}
+
+func readSettings(s Settings) (Settings, error) {
 	for _, source := range []Source{FromTeam, FromLocal} { // the weaker one first
 		if err := s.readFile(source); err != nil {
 			return Settings{}, err
 		}
 	}
-	for _, entry := range environ {
+	for _, entry := range s.environ {
 		name, value, ok := strings.Cut(entry, "=")
 		if _, known := s.values[name]; ok && name != "" && (known || isIDName(name)) {
 			s.values[name] = Setting{Name: name, Value: value, Source: FromEnvironment}
@@ -178,7 +182,7 @@ func (s *Settings) readFile(source Source) error {
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin files with one
 	parsed, err := godotenv.UnmarshalBytes(text)
-	if err != nil {
+	if err != nil && !s.lenient {
 		return exit.Errorf(exit.Unusable,
 			"reading settings in %s: %w (each line is NAME=value or a comment; %q shows what changed)",
 			path, err, "git diff "+string(source))
@@ -188,6 +192,9 @@ func (s *Settings) readFile(source Source) error {
 	values, err := dotenv.UnmarshalWithLookup(string(text), s.lookup)
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "reading settings in %s: %w", path, err)
+	}
+	if s.lenient {
+		parsed = values
 	}
 	for name := range parsed {
 		value := values[name]

@@ -1,13 +1,10 @@
 package reset
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -160,29 +157,6 @@ func TestOutside(t *testing.T) {
 		if got, ok := outside(c.table, c.id); got != c.want || ok != c.ok {
 			t.Errorf("%d in %q is %d, %v", c.id, c.table, got, ok)
 		}
-	}
-}
-
-func TestPack(t *testing.T) {
-	t.Parallel()
-	archive, err := pack([]byte("program"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, _ := pack([]byte("program"))
-	if !bytes.Equal(archive.Bytes(), again.Bytes()) {
-		t.Error("the same program gives another image")
-	}
-	r := tar.NewReader(archive)
-	header, err := r.Next()
-	if err != nil || header.Name != "im2-reset" || header.Mode != 0o755 {
-		t.Fatalf("%+v, %v", header, err)
-	}
-	if text, _ := io.ReadAll(r); string(text) != "program" {
-		t.Errorf("it has %q", text)
-	}
-	if _, err := r.Next(); !errors.Is(err, io.EOF) {
-		t.Errorf("there is more in it: %v", err)
 	}
 }
 

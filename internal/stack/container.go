@@ -46,6 +46,7 @@ type Container struct {
 
 	id         string
 	imageID    string
+	networks   []string // the IDs of those it is in, in order
 	number     string
 	healthSaid string
 }
@@ -74,6 +75,9 @@ type inspected struct {
 			Status string
 			Log    []struct{ Output string }
 		}
+	}
+	NetworkSettings struct {
+		Networks map[string]struct{ NetworkID string }
 	}
 	Config struct {
 		Image  string
@@ -136,6 +140,10 @@ func (i inspected) container() Container {
 	if c.State == "exited" || c.State == "dead" || c.State == "restarting" {
 		c.ExitCode = &i.State.ExitCode
 	}
+	for _, network := range i.NetworkSettings.Networks {
+		c.networks = append(c.networks, network.NetworkID)
+	}
+	slices.Sort(c.networks)
 	if h := i.State.Health; h != nil {
 		c.Health = h.Status
 		if n := len(h.Log); n > 0 {
@@ -144,6 +152,12 @@ func (i inspected) container() Container {
 	}
 	return c
 }
+
+// ID is the engine's name for it; empty when there is none.
+func (c Container) ID() string { return c.id }
+
+// Number tells it from others of the same service.
+func (c Container) Number() string { return c.number }
 
 // running reports whether the container runs.
 func (c Container) running() bool { return c.State == "running" }

@@ -3,15 +3,20 @@ package stack
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/internal/engine"
 )
 
-// Settled are the containers when all of them were up, by ID. As long as it is the same ones
-// that are up, and the project and its images are the same, "compose up" has nothing to do.
+// Settled are the containers when all of them were up, by ID, each with the networks it was in. As
+// long as it is the same ones that are up, and the project and its images are the same, "compose
+// up" has nothing to do.
 type Settled []string
+
+// identity is what a container is known by.
+func (c Container) identity() string { return strings.Join(append([]string{c.id}, c.networks...), " ") }
 
 // Settle returns the containers that are up; nil when not all are.
 func (s Stack) Settle(ctx context.Context) (Settled, error) {
@@ -24,7 +29,7 @@ func (s Stack) Settle(ctx context.Context) (Settled, error) {
 		if !c.content() {
 			return nil, nil
 		}
-		ids = append(ids, c.id)
+		ids = append(ids, c.identity())
 	}
 	slices.Sort(ids)
 	return ids, nil
@@ -48,7 +53,7 @@ func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, b
 		if !c.content() {
 			return nil, false, nil
 		}
-		ids, names = append(ids, c.id), append(names, c.Image)
+		ids, names = append(ids, c.identity()), append(names, c.Image)
 	}
 	slices.Sort(ids)
 	if len(ids) == 0 || !slices.Equal(ids, before) {
@@ -63,23 +68,19 @@ func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, b
 // fromCurrentImages reports whether each container's image is the one that has its name now.
 func (s Stack) fromCurrentImages(ctx context.Context, all []Container, names []string) (bool, error) {
 	slices.Sort(names)
+	names = slices.Compact(names)
 	var images []struct {
 		ID string `json:"Id"`
 	}
-	if err := s.Client.Describe(ctx, engine.Image, slices.Compact(names), &images); err != nil {
+	if err := s.Client.Describe(ctx, engine.Image, names, &images); err != nil {
 		return false, err
 	}
-	for _, c := range all {
-		if !slices.ContainsFunc(images, func(i struct {
-			ID string `json:"Id"`
-		},
-		) bool {
-			return i.ID == c.imageID
-		}) {
-			return false, nil
-		}
+	if len(images) != len(names) {
+		return false, nil // one of the names is no image's any more
 	}
-	return true, nil
+	return !slices.ContainsFunc(all, func(c Container) bool {
+		return images[slices.Index(names, c.Image)].ID != c.imageID
+	}), nil
 }
 
 // lookAtUsers puts into each running container who its processes are.

@@ -85,11 +85,11 @@ func (s Stack) Restart(ctx context.Context, service string) error {
 	if err := s.compose(ctx, args...); err != nil {
 		return fmt.Errorf("restarting %s: %w", s.Project.Name(), err)
 	}
-	return s.waitAndShow(ctx)
+	return s.waitAndShow(ctx, nil)
 }
 
-func (s Stack) waitAndShow(ctx context.Context) error {
-	if err := s.wait(ctx, waitHealthy); err != nil {
+func (s Stack) waitAndShow(ctx context.Context, before []Container) error {
+	if err := s.wait(ctx, waitHealthy, before); err != nil {
 		return err
 	}
 	all, err := s.Look(ctx)

@@ -21,10 +21,14 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 	for _, service := range sortedKeys(o.Replicas) {
 		args = append(args, "--scale", service+"="+strconv.Itoa(o.Replicas[service]))
 	}
+	before, err := s.Containers(ctx)
+	if err != nil {
+		return err
+	}
 	if err := s.compose(ctx, args...); err != nil {
 		return fmt.Errorf("starting %s: %w", s.Project.Name(), err)
 	}
-	return s.waitAndShow(ctx)
+	return s.waitAndShow(ctx, before)
 }
 
 // compose runs a Compose command whose output is progress.

@@ -21,11 +21,14 @@ const (
 )
 
 // wait returns when every service runs and is healthy, or why not.
-func (s Stack) wait(ctx context.Context, limit time.Duration) error {
+//
+// before are the containers as they were before the services were brought up: one that is
+// still in a run which was long then needs no second proof that it lasts.
+func (s Stack) wait(ctx context.Context, limit time.Duration, before []Container) error {
 	progress := s.UI.Progress("waiting until every service is healthy", 0, term.Seconds)
 	defer progress.Done()
 	deadline := time.Now().Add(limit)
-	w := watch{bad: make(map[string]time.Time), runs: make(map[string]runs)}
+	w := watch{bad: make(map[string]time.Time), runs: lasting(before, time.Now())}
 	for {
 		all, err := s.Containers(ctx)
 		if err != nil {
@@ -66,6 +69,18 @@ type watch struct {
 type runs struct {
 	started time.Time // by the engine's clock: tells one run from the next
 	since   time.Time // by ours: the first look that saw this run
+}
+
+// lasting are the runs of containers that have lasted for long. Ten seconds more than needed
+// make up for an engine whose clock is another one.
+func lasting(before []Container, now time.Time) map[string]runs {
+	found := make(map[string]runs)
+	for _, c := range before {
+		if c.running() && c.Started != nil && now.Sub(*c.Started) > steady+10*time.Second {
+			found[c.Name] = runs{started: *c.Started, since: *c.Started}
+		}
+	}
+	return found
 }
 
 // judge decides whether all are up, one has failed, or some time is needed yet.

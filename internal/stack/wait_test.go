@@ -51,3 +51,26 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+func TestARunThatLastedNeedsNoSecondProof(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	at := func(seconds int) *time.Time { began := now.Add(-time.Duration(seconds) * time.Second); return &began }
+	for name, c := range map[string]struct {
+		before, after Container
+		up            bool
+	}{
+		"the same run":    {Container{Name: "x", State: "running", Started: at(60)}, Container{Name: "x", State: "running", Started: at(60)}, true},
+		"another run":     {Container{Name: "x", State: "running", Started: at(60)}, Container{Name: "x", State: "running", Started: at(0)}, false},
+		"a short run":     {Container{Name: "x", State: "running", Started: at(5)}, Container{Name: "x", State: "running", Started: at(5)}, false},
+		"it did not run":  {Container{Name: "x", State: "exited", Started: at(60)}, Container{Name: "x", State: "running", Started: at(0)}, false},
+		"another's run":   {Container{Name: "y", State: "running", Started: at(60)}, Container{Name: "x", State: "running", Started: at(60)}, false},
+		"it never began":  {Container{Name: "x", State: "created"}, Container{Name: "x", State: "running", Started: at(0)}, false},
+		"still unhealthy": {Container{Name: "x", State: "running", Started: at(60)}, Container{Name: "x", State: "running", Health: "unhealthy", Started: at(60)}, false},
+	} {
+		w := watch{bad: make(map[string]time.Time), runs: lasting([]Container{c.before}, now)}
+		if got := w.judge([]Container{c.after}, now).ready; got != c.up {
+			t.Errorf("%s: ready is %v", name, got)
+		}
+	}
+}

@@ -83,7 +83,10 @@ func (t Target) notePlan(plan image.Plan) {
 func (t Target) builder(p *project.Project, c *engine.Client) image.Builder {
 	return image.Builder{
 		Project: p, Client: c, Runner: t.Runner, UI: t.UI,
-		// Of the user's own, so that nobody else's notes are believed.
-		Cache: engine.UserFolder(t.Home, p.Settings.Environ()),
+		Cache: t.cache(p.Settings.Environ()),
 	}
 }
+
+// cache is where things are remembered: the user's own folder, so that nobody else's notes
+// are believed.
+func (t Target) cache(environ []string) string { return engine.UserFolder(t.Home, environ) }

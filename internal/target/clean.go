@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/proof"
 	"github.com/im2-audio/im2/internal/reset"
 )
 
@@ -47,7 +48,7 @@ func (t Target) Clean(ctx context.Context, withTools bool) error {
 }
 
 // cleanImages removes the images of the project's own modules, and with withTools those
-// that reset permissions. Without an engine there is none to remove.
+// that reset permissions and verify. Without an engine there is none to remove.
 func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools bool) error {
 	// Removing needs neither Compose nor Buildx, so their versions do not matter.
 	e, err := engine.Look(ctx, t.engine(p.Settings.Environ()))
@@ -60,6 +61,9 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 	}
 	if withTools {
 		if err := reset.RemoveImages(ctx, e, ""); err != nil {
+			return err
+		}
+		if err := proof.Image().Remove(ctx, e, ""); err != nil {
 			return err
 		}
 	}

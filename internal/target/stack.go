@@ -32,6 +32,9 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if t.stillUp(ctx, p, c, options) {
 		return nil
 	}
+	if err := refuseRoot(ctx, p); err != nil {
+		return err
+	}
 	// Before Compose: what is missing then would be made by the engine, for root.
 	if err := t.prepare(ctx, p); err != nil {
 		return err

@@ -37,6 +37,14 @@ func Resetter() Own {
 	}
 }
 
+// Witness is the command that "mage verify" runs inside of containers.
+func Witness() Own {
+	return Own{
+		Name: "witness", Package: "./internal/proof/witness/probe",
+		Sources: []string{"internal/exit", "internal/proof/witness", "internal/proof/witness/probe"},
+	}
+}
+
 // Contender is the command that "mage bench" measures with, and measures beside ours.
 func Contender() Own {
 	return Own{

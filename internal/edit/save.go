@@ -1,0 +1,88 @@
+package edit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2/maybe"
+)
+
+// backups is how many files NAME.orig, NAME.orig.2 and so on one name may have.
+const backups = 1000
+
+// Save writes a file whole, with the mode and (where this user may) the owner it had. What
+// was there before is kept beside it as NAME.orig, or NAME.orig.2 and so on: a backup is
+// never written over, and one with the same text is not repeated. A file that is new has
+// none, and backup is "".
+func Save(path string, text []byte) (backup string, err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // the file, not the link that leads to it
+	}
+	before, err := os.ReadFile(path) //nolint:gosec // a file of the project
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", write(path, text, 0o644)
+	}
+	if err != nil {
+		return "", fmt.Errorf("writing %s: %w", path, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("writing %s: %w", path, err)
+	}
+	if backup, err = keep(path, before, info); err != nil {
+		return "", err
+	}
+	return backup, Replace(path, text)
+}
+
+// Replace writes a file that is there whole, with the mode and owner it had, and keeps
+// nothing of what was in it.
+func Replace(path string, text []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := write(path, text, info.Mode().Perm()); err != nil {
+		return err
+	}
+	GiveLike(path, info)
+	return nil
+}
+
+func write(path string, text []byte, mode fs.FileMode) error {
+	if err := maybe.WriteFile(path, text, mode); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// keep makes the backup.
+func keep(path string, text []byte, info fs.FileInfo) (string, error) {
+	for n := 1; n <= backups; n++ {
+		backup := path + ".orig"
+		if n > 1 {
+			backup = fmt.Sprintf("%s.orig.%d", path, n)
+		}
+		if there, err := os.ReadFile(backup); err == nil && bytes.Equal(there, text) { //nolint:gosec // beside a file of the project
+			return backup, nil
+		}
+		f, err := os.OpenFile(backup, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()) //nolint:gosec // as above
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err == nil {
+			_, err = f.Write(text)
+			err = errors.Join(err, f.Sync(), f.Close())
+		}
+		if err != nil {
+			return "", fmt.Errorf("keeping what was in %s: %w; nothing was changed", path, err)
+		}
+		GiveLike(backup, info)
+		return backup, nil
+	}
+	return "", fmt.Errorf("keeping what was in %s: there are %d backups already; remove some of %s.orig*", path, backups, path)
+}

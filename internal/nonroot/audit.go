@@ -1,0 +1,284 @@
+package nonroot
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// Input is what is judged.
+type Input struct {
+	// Project is the resolved project, and Problems what project.Examine found.
+	Project  *project.Project
+	Problems []project.Problem
+	// Image tells what is known of an image that is here; nil where nothing is, as
+	// without an engine.
+	Image func(name string) (dockerfile.Image, bool)
+	// Only are the IDs of the rules to look for; none means all.
+	Only []string
+	// files are texts that count instead of what is on disk, by path.
+	files map[string][]byte
+	// adopted are the Dockerfiles that were given the template's user in this run: their
+	// services are to pass the IDs, also in a project that is not ours.
+	adopted map[string]bool
+}
+
+// Audit judges a project. An error, with the exit code Unusable, means that the Compose
+// files could not be read again for their lines, or that Only has an unknown rule.
+func Audit(ctx context.Context, in Input) (Report, error) {
+	a, err := newAuditor(in)
+	if err != nil {
+		return Report{}, err
+	}
+	return a.run(ctx)
+}
+
+func (a *auditor) run(ctx context.Context) (Report, error) {
+	for _, name := range a.names {
+		if err := ctx.Err(); err != nil {
+			return Report{}, err
+		}
+		a.judge(a.subjects[name])
+	}
+	a.settings()
+	report := Report{Services: len(a.names)}
+	report.Findings, report.Suppressed = a.suppress(merge(a.findings))
+	report.Omitted = a.omitted
+	return report, nil
+}
+
+// Images returns the names of the images whose users an audit would ask for, so that they
+// can be looked up in one go.
+func Images(in Input) ([]string, error) {
+	a, err := newAuditor(in)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for name := range a.asked {
+		if name != "" && name != dockerfile.Scratch {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// auditor is one audit on its way.
+type auditor struct {
+	in    Input
+	set   *composefile.Set
+	rules map[string]Rule
+	env   map[string]string
+
+	names    []string
+	subjects map[string]*subject
+	makers   map[string]string // which service builds an image
+	visiting map[string]bool
+	done     map[string]bool
+	asked    map[string]bool
+	parsed   map[string]parsed
+	sources  map[string]*source
+	findings []Finding
+	counts   map[[2]string]int // of findings, by rule and file
+	omitted  int
+}
+
+type parsed struct {
+	file *dockerfile.File
+	err  error
+}
+
+func newAuditor(in Input) (*auditor, error) {
+	a := &auditor{
+		in: in, rules: make(map[string]Rule), env: types.NewMapping(in.Project.Settings.Environ()),
+		subjects: make(map[string]*subject), makers: make(map[string]string), visiting: make(map[string]bool), done: make(map[string]bool),
+		asked: make(map[string]bool), parsed: make(map[string]parsed), sources: make(map[string]*source), counts: make(map[[2]string]int),
+	}
+	for _, r := range Rules() {
+		a.rules[r.ID] = r
+	}
+	for _, id := range in.Only {
+		if _, ok := a.rules[id]; !ok {
+			return nil, exit.Errorf(exit.Unusable, "-only=%s: there is no such rule; docs/audit.md lists them", id)
+		}
+	}
+	var err error
+	if a.set, err = composefile.Open(in.Project.Compose.ComposeFiles, a.readFile); err != nil {
+		return nil, exit.With(exit.Unusable, err)
+	}
+	a.gather()
+	return a, nil
+}
+
+// gather makes the subjects: every service, also of profiles that are not in force.
+func (a *auditor) gather() {
+	compose := a.in.Project.Compose
+	for active, services := range map[bool]types.Services{true: compose.Services, false: compose.DisabledServices} {
+		for name, cfg := range services {
+			s := &subject{name: name, cfg: cfg, active: active}
+			s.at, _ = a.set.Service(name)
+			if s.at.File == nil {
+				s.at.File = &composefile.File{Path: compose.ComposeFiles[0]}
+			}
+			for _, v := range cfg.Volumes {
+				s.mountsData = s.mountsData || a.in.Project.Data != "" && v.Type == types.VolumeTypeBind && inside(a.in.Project.Data, v.Source)
+			}
+			a.subjects[name] = s
+			a.names = append(a.names, name)
+			if cfg.Build == nil {
+				continue
+			}
+			image := cfg.Image
+			if image == "" {
+				image = compose.Name + "-" + name
+			}
+			a.makers[canonical(image)] = name
+		}
+	}
+	slices.Sort(a.names)
+	for _, name := range a.names {
+		a.complete(a.subjects[name])
+	}
+}
+
+// inside reports whether path is root or below it.
+func inside(root, path string) bool {
+	rel, err := filepath.Rel(root, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// readFile reads a file of the project, or what stands in for it.
+func (a *auditor) readFile(path string) ([]byte, error) {
+	if text, ok := a.in.files[path]; ok {
+		return text, nil
+	}
+	return readLimited(path)
+}
+
+// source returns a file's lines.
+func (a *auditor) source(path string) *source {
+	s, ok := a.sources[path]
+	if !ok {
+		text, err := a.readFile(path)
+		if err != nil {
+			text = nil
+		}
+		s = newSource(path, text)
+		a.sources[path] = s
+	}
+	return s
+}
+
+// shown is a path as findings name it.
+func (a *auditor) shown(path string) string {
+	return filepath.ToSlash(a.in.Project.Rel(path))
+}
+
+// own says that the project follows our conventions and is held to them.
+func (a *auditor) own() bool { return a.in.Project.Declared }
+
+// spot is where a finding is.
+type spot struct {
+	path      string
+	line, col int
+	end       int
+}
+
+// spot is a place in a Dockerfile, also in one that stands in a Compose file.
+func (d *dockerfileSubject) spot(line, column int) spot {
+	text := d.src.line(line)
+	s := spot{path: d.src.path, line: line, col: column, end: len([]rune(strings.TrimRight(text, " \t"))) + 1}
+	if d.inline && line > 0 {
+		if d.flat {
+			return spot{path: d.src.path, line: d.offset, col: 1, end: 1}
+		}
+		s.line, s.col, s.end = line+d.offset, column+d.indent, s.end+d.indent
+	}
+	return s
+}
+
+// whole is the Dockerfile as such.
+func (d *dockerfileSubject) whole() spot { return spot{path: d.src.path} }
+
+// here is a place in a Compose file.
+func here(p composefile.Place) spot {
+	if p.Value == nil && p.Key == nil {
+		return spot{path: p.File.Path}
+	}
+	s := spot{path: p.File.Path, line: p.Line(), col: p.Column()}
+	word := p.Value
+	if p.Key != nil {
+		word = p.Key
+	}
+	s.end = s.col + max(1, len([]rune(word.Value)))
+	return s
+}
+
+// Limits on what is said: nobody reads more of the same.
+const (
+	// maxSame is how many findings of one rule there are in one file.
+	maxSame = 500
+	// maxText is how many characters of a message or line are kept.
+	maxText = 300
+)
+
+// short is a text that is not longer than anybody reads.
+func short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
+}
+
+// severity is a rule's in this project.
+func (a *auditor) severity(id string) Severity {
+	if a.own() {
+		return a.rules[id].Own
+	}
+	return a.rules[id].Elsewhere
+}
+
+// found notes a finding, with the rule's own severity where none is given. It returns the
+// finding for more to be said of it; nil where the rule does not apply.
+func (a *auditor) found(id string, grade Severity, s *subject, at spot, format string, args ...any) *Finding {
+	if grade == Off {
+		grade = a.severity(id)
+	}
+	if grade == Off || len(a.in.Only) > 0 && !slices.Contains(a.in.Only, id) {
+		return &Finding{}
+	}
+	if a.counts[[2]string{id, at.path}]++; a.counts[[2]string{id, at.path}] > maxSame {
+		a.omitted++
+		return &Finding{}
+	}
+	f := Finding{
+		Rule: id, Severity: grade, Message: short(fmt.Sprintf(format, args...)), path: at.path, File: a.shown(at.path),
+		Line: at.line, Column: at.col, EndColumn: at.end, Source: short(a.source(at.path).line(at.line)), blocks: a.rules[id].Blocks,
+	}
+	if s != nil {
+		f.Services = []string{s.name}
+		if !s.active { // Compose would not start it as things are
+			f.Severity, f.blocks = min(f.Severity, Warning), false
+			f.Message += fmt.Sprintf(" (only with the profile %s)", strings.Join(s.cfg.Profiles, " or "))
+		}
+	}
+	a.findings = append(a.findings, f)
+	return &a.findings[len(a.findings)-1]
+}
+
+// isDir reports whether there is such a folder.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

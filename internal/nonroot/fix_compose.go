@@ -1,0 +1,229 @@
+package nonroot
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/edit"
+)
+
+// ids are the IDs' variables as a Compose file refers to them.
+func (a *auditor) ids() (uid, gid string) {
+	s := a.in.Project.Settings
+	return "${" + s.UIDName + ":-" + appID + "}", "${" + s.GIDName + ":-" + appID + "}"
+}
+
+// fixUser writes the app user for a service that is built here. What an image from
+// elsewhere can run as, only a person knows.
+func (a *auditor) fixUser(f *Finding, s *subject, at composefile.Place) {
+	if s.cfg.Build == nil || at.Key == nil {
+		return
+	}
+	if from, to, ok := tokenOf(at); ok {
+		uid, gid := a.ids()
+		a.fixable(f, at.File.Path, edit.Edit{Start: from, End: to, New: `"` + uid + ":" + gid + `"`})
+	}
+}
+
+// fixVariables gives variables of a value a default.
+func (a *auditor) fixVariables(f *Finding, at composefile.Place, empty []variable) {
+	if at.Value == nil {
+		return
+	}
+	from, to, ok := tokenOf(at)
+	if !ok {
+		return
+	}
+	var edits []edit.Edit
+	for _, v := range empty {
+		i := strings.Index(string(at.File.Text[from:to]), v.text)
+		if i < 0 {
+			continue
+		}
+		edits = append(edits, edit.Edit{Start: from + i, End: from + i + len(v.text), New: "${" + v.name + ":-" + appID + "}"})
+		from += i + len(v.text)
+	}
+	a.fixable(f, at.File.Path, edits...)
+}
+
+// fixArgs passes the IDs to a build.
+func (a *auditor) fixArgs(f *Finding, s *subject, missing []string) {
+	build, ok := a.set.Find(s.name, "build")
+	if !ok {
+		return
+	}
+	uid, gid := a.ids()
+	values := map[string]string{userArg: uid, groupArg: gid}
+	if build.Value.Kind == yaml.ScalarNode {
+		a.expandBuild(f, build, missing, values)
+		return
+	}
+	args, ok := a.set.Find(s.name, "build", "args")
+	if !ok {
+		var flow, block []string
+		for _, name := range missing {
+			flow = append(flow, fmt.Sprintf("%s: %q", name, values[name]))
+			block = append(block, "  "+name+": "+values[name])
+		}
+		a.insert(f, build, "args: { "+strings.Join(flow, ", ")+" }", append([]string{"args:"}, block...)...)
+		return
+	}
+	var flow, block []string
+	for _, name := range missing {
+		if args.Value.Kind == yaml.SequenceNode {
+			flow, block = append(flow, fmt.Sprintf("%q", name+"="+values[name])), append(block, "- "+name+"="+values[name])
+		} else {
+			flow, block = append(flow, fmt.Sprintf("%s: %q", name, values[name])), append(block, name+": "+values[name])
+		}
+	}
+	a.insert(f, args, strings.Join(flow, ", "), block...)
+}
+
+// expandBuild writes "build: FOLDER" in its long form.
+func (a *auditor) expandBuild(f *Finding, build composefile.Place, missing []string, values map[string]string) {
+	from, to, ok := tokenOf(build)
+	if !ok || build.Key == nil {
+		return
+	}
+	context, nl := string(build.File.Text[from:to]), build.File.Newline()
+	if build.Parent.Style&yaml.FlowStyle != 0 {
+		var args []string
+		for _, name := range missing {
+			args = append(args, fmt.Sprintf("%s: %q", name, values[name]))
+		}
+		a.fixable(f, build.File.Path, edit.Edit{Start: from, End: to, New: fmt.Sprintf("{ context: %s, args: { %s } }", context, strings.Join(args, ", "))})
+		return
+	}
+	indent := nl + strings.Repeat(" ", build.Key.Column-1)
+	lines := []string{"", "  context: " + context, "  args:"}
+	for _, name := range missing {
+		lines = append(lines, "    "+name+": "+values[name])
+	}
+	colon := from
+	for colon > 0 && build.File.Text[colon-1] == ' ' {
+		colon--
+	}
+	a.fixable(f, build.File.Path, edit.Edit{Start: colon, End: to, New: strings.Join(lines, indent)})
+}
+
+// fixService adds an item to a list of a service, or the list. Only where the service is
+// known not to be root: what starts as root may need what would be taken away.
+func (a *auditor) fixService(f *Finding, s *subject, key, item string) {
+	if !a.nonroot(s) || s.at.Value == nil {
+		f.Hint = "once it does not start as root, add " + key + ": [" + item + "]"
+		return
+	}
+	if list, ok := a.set.Find(s.name, key); ok {
+		a.insert(f, list, item, "- "+item)
+		return
+	}
+	a.insert(f, s.at, key+": ["+item+"]", key+": ["+item+"]")
+}
+
+// insert adds an entry to a mapping or list: flow is its text where that is written in
+// braces, block its lines otherwise. Where no safe place is found there is no fix.
+func (a *auditor) insert(f *Finding, at composefile.Place, flow string, block ...string) {
+	n := at.Value
+	if n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode {
+		return // "key:" without a value: where its first entry goes is a person's choice
+	}
+	if len(n.Content) == 0 {
+		a.fillEmpty(f, at, flow)
+		return
+	}
+	first := n.Content[0]
+	if n.Style&yaml.FlowStyle != 0 {
+		start := at.File.Offset(first.Line, first.Column)
+		a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: flow + ", "})
+		return
+	}
+	column := first.Column
+	if n.Kind == yaml.SequenceNode { // the item's node begins behind its dash
+		column = n.Column
+	}
+	line, ok := entryLine(at.File, n, column)
+	if !ok {
+		return
+	}
+	indent, nl := strings.Repeat(" ", column-1), at.File.Newline()
+	text := indent + strings.Join(block, nl+indent) + nl
+	start := at.File.LineStart(line)
+	if start == len(at.File.Text) && start > 0 && at.File.Text[start-1] != '\n' {
+		text = nl + strings.TrimSuffix(text, nl)
+	}
+	a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: text})
+}
+
+// fillEmpty writes the first entry between the braces or brackets of an empty value.
+func (a *auditor) fillEmpty(f *Finding, at composefile.Place, flow string) {
+	start := at.File.Offset(at.Value.Line, at.Value.Column) + 1
+	if before := at.File.Text[:min(start, len(at.File.Text))]; strings.HasSuffix(string(before), "{") || strings.HasSuffix(string(before), "[") {
+		a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: flow})
+	}
+}
+
+// entryLine is the line before which a new entry of a block can stand: behind the first
+// entry where that is one line, otherwise before it.
+func entryLine(f *composefile.File, n *yaml.Node, column int) (int, bool) {
+	first, second := n.Content[0], (*yaml.Node)(nil)
+	if n.Kind == yaml.MappingNode {
+		if len(n.Content) > 2 {
+			second = n.Content[2]
+		}
+		if second != nil && second.Line == first.Line+1 || second == nil && oneLine(n.Content[1], first.Line) {
+			return first.Line + 1, true
+		}
+	}
+	head := f.Text[f.LineStart(first.Line):f.Offset(first.Line, column)]
+	return first.Line, strings.TrimSpace(string(head)) == ""
+}
+
+// oneLine says that a value ends on the line it begins on.
+func oneLine(n *yaml.Node, line int) bool {
+	return n.Line == line && (n.Kind == yaml.AliasNode || n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && !strings.Contains(n.Value, " "))
+}
+
+// fixMount keeps the engine from creating a bind mount's source.
+func (a *auditor) fixMount(f *Finding, item composefile.Place, v types.ServiceVolumeConfig) {
+	if item.Value.Kind == yaml.MappingNode {
+		if value, ok := item.Below("bind", "create_host_path"); ok {
+			if from, to, ok := tokenOf(value); ok {
+				a.fixable(f, value.File.Path, edit.Edit{Start: from, End: to, New: "false"})
+			}
+			return
+		}
+		if bind, ok := item.Below("bind"); ok {
+			a.insert(f, bind, "create_host_path: false", "create_host_path: false")
+			return
+		}
+		a.insert(f, item, "bind: { create_host_path: false }", "bind: { create_host_path: false }")
+		return
+	}
+	from, to, ok := tokenOf(item)
+	parts := strings.Split(item.Value.Value, ":")
+	if !ok || len(parts) > 3 || len(parts) == 3 && parts[2] != "ro" && parts[2] != "rw" || strings.ContainsAny(item.Value.Value, "${}") {
+		f.Hint = "write the mount in its long form, with bind: { create_host_path: false }" // SELinux labels, variables
+		return
+	}
+	text := fmt.Sprintf("{ type: bind, source: %s, target: %s, ", quoted(parts[0]), quoted(parts[1]))
+	if v.ReadOnly {
+		text += "read_only: true, "
+	}
+	a.fixable(f, item.File.Path, edit.Edit{Start: from, End: to, New: text + "bind: { create_host_path: false } }"})
+}
+
+var plainPath = regexp.MustCompile(`^[\w./][\w./-]*$`)
+
+// quoted is a path as YAML takes it inside of braces.
+func quoted(path string) string {
+	if plainPath.MatchString(path) {
+		return path
+	}
+	return strconv.Quote(path)
+}

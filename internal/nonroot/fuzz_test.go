@@ -1,0 +1,106 @@
+package nonroot_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// maxFuzz keeps inputs at the size for which limits of time and memory are promised.
+const maxFuzz = 1 << 20
+
+// FuzzDockerfile judges and mends a Dockerfile of any text: it may be refused, but nothing
+// may panic or hang, and what was mended must not need the same again.
+func FuzzDockerfile(f *testing.F) {
+	seed(f, "Dockerfile")
+	for _, r := range nonroot.Rules() {
+		if r.ID[0] == 'D' {
+			f.Add([]byte(r.Wrong))
+			f.Add([]byte(r.Right))
+		}
+	}
+	root := write(f, map[string]string{
+		"docker-compose.yml": own + "services: {web: {build: {context: ., args: {USER_ID: 5}}, volumes: [\"./data:/data\"]}}\n",
+		".env":               goodEnv,
+	})
+	in := input(f, root) // once: the Compose file is always the same
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) <= maxFuzz {
+			fuzz(t, nonroot.WithFile(in, filepath.Join(root, "Dockerfile"), string(text)))
+		}
+	})
+}
+
+// FuzzCompose does the same with a Compose file.
+func FuzzCompose(f *testing.F) {
+	seed(f, "Compose")
+	for _, r := range nonroot.Rules() {
+		if r.ID[0] == 'C' {
+			f.Add([]byte(own + r.Wrong))
+			f.Add([]byte(r.Right))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) > maxFuzz {
+			return
+		}
+		root := write(t, map[string]string{
+			"Dockerfile":         "FROM debian:trixie-slim\nARG USER_ID\nUSER $USER_ID\n",
+			"docker-compose.yml": string(text),
+			".env":               goodEnv,
+		})
+		p, problems, err := project.Examine(t.Context(), root, nil)
+		if err != nil {
+			unusable(t, err)
+			return
+		}
+		fuzz(t, nonroot.Input{Project: p, Problems: problems})
+	})
+}
+
+// seed adds the files of a folder in testdata.
+func seed(f *testing.F, kind string) {
+	f.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", "seeds", kind, "*"))
+	if err != nil || len(paths) == 0 {
+		f.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+}
+
+func fuzz(t *testing.T, in nonroot.Input) {
+	t.Helper()
+	if _, err := nonroot.Audit(t.Context(), in); err != nil {
+		unusable(t, err)
+		return
+	}
+	changed, err := nonroot.Mend(t.Context(), in, nonroot.Note)
+	if err != nil {
+		unusable(t, err)
+	}
+	for _, c := range changed {
+		if string(c.Before) == string(c.After) {
+			t.Errorf("%s is mended into itself", c.Name)
+		}
+	}
+}
+
+// unusable fails for an error that has not the exit code of unusable input.
+func unusable(t *testing.T, err error) {
+	t.Helper()
+	var coded *exit.Error
+	if !errors.As(err, &coded) || coded.Code != exit.Unusable {
+		t.Errorf("got %v", err)
+	}
+}

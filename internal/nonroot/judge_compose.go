@@ -1,0 +1,322 @@
+package nonroot
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/im2-audio/im2/internal/composefile"
+)
+
+// place is where a key of a service stands, or the service itself.
+func (a *auditor) place(s *subject, keys ...string) composefile.Place {
+	if p, ok := a.set.Find(s.name, keys...); ok {
+		return p
+	}
+	return s.at
+}
+
+// appUser is who the services of a project of ours run as.
+func (a *auditor) appUser() identity {
+	settings := a.in.Project.Settings
+	return identity{uid: strconv.FormatUint(uint64(settings.UID), 10), gid: strconv.FormatUint(uint64(settings.GID), 10)}
+}
+
+// composeUser judges "user:".
+func (a *auditor) composeUser(s *subject) {
+	at := a.place(s, "user")
+	id := identify(s.cfg.User, a.accounts(s))
+	raw := s.cfg.User
+	if at.Value != nil && at.Key != nil {
+		raw = at.Value.Value
+	}
+	empty := emptyable(raw)
+	switch {
+	case id.root() && len(empty) > 0:
+		f := a.found("C03", Error, s, here(at), "%s runs as root: user %q comes to %q%s", s.name, raw, s.cfg.User, bashHint(empty))
+		a.fixVariables(f, at, empty)
+	case id.root():
+		f := a.found("C02", Off, s, here(at), "%s runs as root: user is %q", s.name, s.cfg.User)
+		f.Hint = "name a user that the image can run as"
+		a.fixUser(f, s, at)
+	case len(empty) > 0:
+		f := a.found("C03", Off, s, here(at), "%s is root where %s is empty%s", s.name, names(empty), bashHint(empty))
+		a.fixVariables(f, at, empty)
+	}
+	if id.root() {
+		return
+	}
+	switch {
+	case id.name != "":
+	case id.gid == "0" && !id.noGroup:
+		a.found("C15", Off, s, here(at), "%s names group 0, which is root's: user is %q", s.name, s.cfg.User)
+	case id.gid == "0" || id.noGroup && !id.inPasswd:
+		a.found("C15", Off, s, here(at), "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, s.cfg.User)
+	}
+	want := a.appUser()
+	if a.own() && s.mountsData && len(a.in.Problems) == 0 && id.uid != "" && id.gid != "" && id.String() != want.String() {
+		f := a.found("C09", Off, s, here(at), "%s runs as %s, but the data folder is %s's", s.name, id, want)
+		a.fixUser(f, s, at)
+	}
+}
+
+// accounts are the users that a service's image is known to have.
+func (a *auditor) accounts(s *subject) map[string]account {
+	if s.build.usable() {
+		return s.build.accounts
+	}
+	return nil
+}
+
+func bashHint(variables []variable) string {
+	for _, v := range variables {
+		if v.name == "UID" || v.name == "GID" {
+			return "; shells know UID but do not export it"
+		}
+	}
+	return ""
+}
+
+// imageUser judges a service that only names an image.
+func (a *auditor) imageUser(s *subject) {
+	if s.cfg.Image == "" && s.cfg.Provider != nil {
+		return // something else than a container
+	}
+	at := here(a.place(s, "image"))
+	if !s.known {
+		image := s.cfg.Image
+		if place, ok := a.set.Find(s.name, "image"); ok && image == "" {
+			image = place.Value.Value
+		}
+		a.found("C14", Off, s, at, "whom %s runs as is not known: its image %s is not here, and it has no user", s.name, image)
+		return
+	}
+	if !identify(s.image.User, nil).root() {
+		return
+	}
+	grade := Warning
+	if a.own() {
+		grade = Error
+	}
+	f := a.found("C14", grade, s, at, "%s starts as root: its image %s has no other user, and it has no user of its own", s.name, s.cfg.Image)
+	f.Hint = "add a user that the image can run as"
+}
+
+// buildArgs judges the arguments that a Dockerfile's user is made of.
+func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
+	declared := make(map[string]bool)
+	for _, c := range d.commands() {
+		if arg, ok := c.(*instructions.ArgCommand); ok {
+			for _, kv := range arg.Args {
+				declared[kv.Key] = true
+			}
+		}
+	}
+	var missing []string
+	for _, name := range []string{userArg, groupArg} {
+		if _, given := s.cfg.Build.Args[name]; declared[name] && !given {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		grade := Off
+		if a.in.adopted[d.src.path] {
+			grade = Warning
+		}
+		f := a.found("C01", grade, s, here(a.place(s, "build")), "%s does not pass %s, which its Dockerfile takes", s.name, strings.Join(missing, " and "))
+		a.fixArgs(f, s, missing)
+	}
+	if d.UserFrom == nil || s.cfg.User != "" {
+		return
+	}
+	for _, v := range variables(d.UserFrom.User) {
+		at, raw, ok := a.rawArg(s, v.name)
+		if empty := emptyable(raw); ok && v.canBeEmpty && len(empty) > 0 {
+			a.emptyArg(s, d, v.name, at, empty)
+		}
+	}
+}
+
+// emptyArg reports a build argument that can be empty, and that USER is made of.
+func (a *auditor) emptyArg(s *subject, d *dockerfileSubject, name string, at composefile.Place, empty []variable) {
+	grade := Off
+	if given := s.cfg.Build.Args[name]; (given == nil || *given == "") && identify(d.User, d.accounts).root() {
+		grade = Error
+	}
+	f := a.found("C03", grade, s, here(at), "the argument %s of %s is empty where %s is%s", name, s.name, names(empty), bashHint(empty))
+	a.fixArg(f, d.holdsID(name), at, empty)
+}
+
+// emptyArgs reports the build arguments that are empty, where that may be why a build stops.
+func (a *auditor) emptyArgs(s *subject) {
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Build.Args)) {
+		at, raw, ok := a.rawArg(s, name)
+		if given := s.cfg.Build.Args[name]; !ok || given != nil && *given != "" {
+			continue
+		}
+		if empty := emptyable(raw); len(empty) > 0 {
+			f := a.found("C03", Warning, s, here(at), "the argument %s of %s is empty, since %s is%s", name, s.name, names(empty), bashHint(empty))
+			a.fixArg(f, isID(name), at, empty)
+		}
+	}
+}
+
+// fixArg gives the variables of an argument a default where it is an ID; a name's is a
+// person's choice.
+func (a *auditor) fixArg(f *Finding, isID bool, at composefile.Place, empty []variable) {
+	f.Hint = "set " + names(empty) + ", or write a default: ${" + empty[0].name + ":-...}"
+	if isID {
+		a.fixVariables(f, at, empty)
+	}
+}
+
+// rawArg finds a build argument as it is written.
+func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bool) {
+	if p, ok := a.set.Find(s.name, "build", "args", name); ok {
+		return p, p.Value.Value, true
+	}
+	if list, ok := a.set.Find(s.name, "build", "args"); ok {
+		for _, item := range list.Items() {
+			if value, ok := strings.CutPrefix(item.Value.Value, name+"="); ok {
+				return item, value, true
+			}
+		}
+	}
+	return composefile.Place{}, "", false
+}
+
+// privileges judges what a container is given beside its user.
+func (a *auditor) privileges(s *subject) {
+	report := func(key, format string, args ...any) {
+		a.found("C04", Off, s, here(a.place(s, key)), s.name+" "+format, args...)
+	}
+	if s.cfg.Privileged {
+		grade := Off
+		if !a.own() && !a.nonroot(s) {
+			grade = Error
+		}
+		a.found("C04", grade, s, here(a.place(s, "privileged")), "%s is privileged: it has every device and capability, and no filter", s.name)
+	}
+	for _, namespace := range []struct{ key, value string }{
+		{"pid", s.cfg.Pid}, {"ipc", s.cfg.Ipc}, {"network_mode", s.cfg.NetworkMode}, {"userns_mode", s.cfg.UserNSMode}, {"uts", s.cfg.Uts},
+	} {
+		if namespace.value == "host" {
+			report(namespace.key, "shares a namespace with the host: %s is host", namespace.key)
+		}
+	}
+	if s.cfg.UseAPISocket {
+		report("use_api_socket", "may use the engine, which can do what root can")
+	}
+	for _, v := range s.cfg.Volumes {
+		if name := path.Base(v.Source); v.Type == types.VolumeTypeBind && (name == "docker.sock" || name == "podman.sock" || name == "containerd.sock") {
+			report("volumes", "has the engine's socket %s, which can do what root can", v.Source)
+		}
+	}
+	for _, capability := range s.cfg.CapAdd {
+		if strong(capability) {
+			report("cap_add", "gets the capability %s, which leads to root", capability)
+		}
+	}
+	for _, option := range s.cfg.SecurityOpt {
+		if option = strings.ReplaceAll(option, "=", ":"); option == "seccomp:unconfined" || option == "apparmor:unconfined" || option == "label:disable" {
+			report("security_opt", "has a filter switched off: %s", option)
+		}
+	}
+}
+
+// strong says that a capability leads to root (capabilities(7)); NET_BIND_SERVICE, CHOWN
+// and their like do not.
+func strong(capability string) bool {
+	switch strings.TrimPrefix(strings.ToUpper(capability), "CAP_") {
+	case "ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "DAC_READ_SEARCH", "DAC_OVERRIDE", "MKNOD", "SETUID", "SETGID", "SETPCAP",
+		"BPF", "PERFMON", "MAC_ADMIN", "MAC_OVERRIDE", "SETFCAP", "NET_ADMIN":
+		return true
+	}
+	return false
+}
+
+// nonroot says that a service is known not to run as root.
+func (a *auditor) nonroot(s *subject) bool {
+	if s.cfg.User != "" {
+		return !identify(s.cfg.User, a.accounts(s)).root()
+	}
+	if s.build.usable() && s.build.KnownUser {
+		return !identify(s.build.User, s.build.accounts).root()
+	}
+	return s.known && !identify(s.image.User, nil).root()
+}
+
+// hardening judges what keeps a process that is not root from becoming it.
+func (a *auditor) hardening(s *subject) {
+	if s.cfg.Provider != nil || !a.own() && !a.nonroot(s) {
+		return // elsewhere, first things first: what is root may well need all that
+	}
+	if !slices.ContainsFunc(s.cfg.CapDrop, func(c string) bool { return strings.EqualFold(c, "ALL") }) {
+		f := a.found("C05", Off, s, here(s.at), "%s keeps capabilities: no cap_drop: [ALL]", s.name)
+		a.fixService(f, s, "cap_drop", "ALL")
+	}
+	if !slices.ContainsFunc(s.cfg.SecurityOpt, func(o string) bool {
+		name, value, given := strings.Cut(strings.ReplaceAll(o, "=", ":"), ":")
+		on, err := strconv.ParseBool(value)
+		return name == "no-new-privileges" && (!given || err == nil && on)
+	}) {
+		f := a.found("C06", Off, s, here(s.at), "%s may gain privileges: no security_opt no-new-privileges", s.name)
+		a.fixService(f, s, "security_opt", `"no-new-privileges:true"`)
+	}
+	if !s.cfg.ReadOnly {
+		a.found("C07", Off, s, here(s.at), "%s may change its image's files: no read_only: true", s.name)
+	}
+}
+
+// hooks judges the commands that Compose runs beside the service.
+func (a *auditor) hooks(s *subject) {
+	for key, hooks := range map[string][]types.ServiceHook{"post_start": s.cfg.PostStart, "pre_stop": s.cfg.PreStop} {
+		for _, hook := range hooks {
+			switch {
+			case hook.Privileged:
+				a.found("C10", Off, s, here(a.place(s, key)), "a %s command of %s is privileged", key, s.name)
+			case hook.User != "" && identify(hook.User, a.accounts(s)).root():
+				a.found("C10", Off, s, here(a.place(s, key)), "a %s command of %s runs as root", key, s.name)
+			}
+		}
+	}
+}
+
+// dataMounts judges how services of ours mount the data folder.
+func (a *auditor) dataMounts(s *subject) {
+	if !s.mountsData {
+		return
+	}
+	list := a.place(s, "volumes")
+	for _, v := range s.cfg.Volumes {
+		if v.Type != types.VolumeTypeBind || !inside(a.in.Project.Data, v.Source) {
+			continue
+		}
+		if v.Bind == nil || bool(v.Bind.CreateHostPath) {
+			item, ok := itemOf(list, v)
+			f := a.found("C08", Off, s, here(item), "the engine makes %s as root where it is missing", a.shown(v.Source))
+			if ok {
+				a.fixMount(f, item, v)
+			}
+		}
+	}
+}
+
+// itemOf finds the entry of a volume by where it is mounted.
+func itemOf(list composefile.Place, v types.ServiceVolumeConfig) (composefile.Place, bool) {
+	for _, item := range list.Items() {
+		if target, ok := item.Below("target"); ok && target.Value.Value == v.Target {
+			return item, true
+		}
+		parts := strings.Split(item.Value.Value, ":")
+		if len(parts) > 1 && path.Clean(parts[1]) == v.Target {
+			return item, true
+		}
+	}
+	return list, false
+}

@@ -1,0 +1,194 @@
+package nonroot
+
+import (
+	"io/fs"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+)
+
+// Limits on looking for what an image starts with.
+const (
+	// maxStart is how many words of a start are looked at.
+	maxStart = 50
+	// maxCopied is how many files of a copied folder are.
+	maxCopied = 2000
+)
+
+// dropsRoot finds what an image uses to become another user after its start; "" for none.
+func (a *auditor) dropsRoot(s *subject, d *dockerfileSubject) string {
+	start, own := d.start(s)
+	if tool := dropper(strings.Join(start, " ")); tool != "" {
+		return tool
+	}
+	calls := !own // the base's entrypoint is what starts, or is called by what does
+	for _, word := range start {
+		for _, text := range a.scripts(s, d, word) {
+			if tool := dropper(text); tool != "" {
+				return tool
+			}
+			calls = calls || strings.Contains(text, "docker-entrypoint")
+		}
+		calls = calls || path.Base(word) == "docker-entrypoint.sh"
+	}
+	if len(start) > 0 && path.Base(start[0]) == "init" {
+		if tool := a.supervised(s, d); tool != "" {
+			return tool
+		}
+	}
+	for _, c := range d.runs { // installed for an entrypoint that cannot be read here
+		for _, word := range c.words {
+			if word == "gosu" || word == "su-exec" {
+				return word
+			}
+		}
+	}
+	if calls && stepsDown(d.Base) {
+		return ofBase(d.Base)
+	}
+	return ""
+}
+
+// ofBase names what an image starts by itself.
+func ofBase(base string) string { return "what " + base + " starts" }
+
+// start are the words of what a service starts, and whether its entrypoint is another one
+// than the base image's.
+func (d *dockerfileSubject) start(s *subject) (words []string, own bool) {
+	var entry, command []string
+	for _, c := range d.commands() {
+		switch c := c.(type) {
+		case *instructions.EntrypointCommand:
+			entry, own = c.CmdLine, true
+		case *instructions.CmdCommand:
+			command = c.CmdLine
+		}
+	}
+	if len(s.cfg.Entrypoint) > 0 {
+		entry, command, own = s.cfg.Entrypoint, nil, true
+	}
+	if len(s.cfg.Command) > 0 {
+		command = s.cfg.Command
+	}
+	for _, part := range append(append([]string{}, entry...), command...) {
+		words = append(words, strings.Fields(part)...)
+	}
+	return words[:min(len(words), maxStart)], own
+}
+
+var (
+	dropperPattern = regexp.MustCompile(`(?:^|[\s/"';&|(])(gosu|su-exec|setpriv|runuser|s6-setuidgid|setuidgid|chpst|su)(?:["'\s]|$)`)
+	sudoPattern    = regexp.MustCompile(`(?:^|[\s/"';&|(])(sudo|doas)\s(?:\s*-\S+)*\s*(?:-u|--user)`)
+	commentPattern = regexp.MustCompile(`(?m)^\s*#.*$`)
+)
+
+// dropper finds a tool that becomes another user in a command line or script.
+func dropper(text string) string {
+	m := dropperPattern.FindStringSubmatch(text)
+	if m == nil {
+		m = sudoPattern.FindStringSubmatch(text)
+	}
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// scripts are the scripts of the build that a word of the start can mean, without comments.
+func (a *auditor) scripts(s *subject, d *dockerfileSubject, word string) []string {
+	name := path.Base(word)
+	if name == "." || name == "/" || strings.ContainsAny(name, "*?[$") {
+		return nil
+	}
+	var texts []string
+	for _, c := range d.commands() {
+		copied, ok := c.(*instructions.CopyCommand)
+		if !ok || copied.From != "" {
+			continue
+		}
+		to := d.expand(copied.DestPath)
+		for _, content := range copied.SourceContents {
+			if path.Base(content.Path) == name || path.Base(to) == name {
+				texts = appendScript(texts, []byte(content.Data))
+			}
+		}
+		for _, from := range copied.SourcePaths {
+			for _, file := range a.copied(s, d, from, to, word) {
+				if text, err := a.readFile(file); err == nil {
+					texts = appendScript(texts, text)
+				}
+			}
+		}
+	}
+	return texts
+}
+
+func appendScript(texts []string, text []byte) []string {
+	if !strings.HasPrefix(string(text), "#!") {
+		return texts
+	}
+	return append(texts, commentPattern.ReplaceAllString(string(text), ""))
+}
+
+// copied are the files of the build context that COPY FROM TO can put where a word says.
+func (a *auditor) copied(s *subject, d *dockerfileSubject, from, to, word string) []string {
+	context, name := s.cfg.Build.Context, path.Base(word)
+	if remote(context) {
+		return nil
+	}
+	source := filepath.Join(context, filepath.FromSlash(d.expand(from)))
+	if !inside(context, source) {
+		return nil
+	}
+	var files []string
+	switch {
+	case isDir(source):
+		files = append(files, filepath.Join(source, name))
+		if rest, ok := strings.CutPrefix(path.Clean(word), strings.TrimSuffix(path.Clean(to), "/")+"/"); ok && rest != name {
+			files = append(files, filepath.Join(source, filepath.FromSlash(rest)))
+		}
+	case filepath.Base(source) == name || path.Base(to) == name:
+		files = append(files, source)
+	default:
+		if match, err := filepath.Match(filepath.Base(source), name); err == nil && match {
+			files = append(files, filepath.Join(filepath.Dir(source), name))
+		}
+	}
+	return files
+}
+
+// supervised looks into the services of an init such as s6-overlay, which are copied as a tree.
+func (a *auditor) supervised(s *subject, d *dockerfileSubject) string {
+	context := s.cfg.Build.Context
+	if remote(context) {
+		return ""
+	}
+	found, seen := "", 0
+	for _, c := range d.commands() {
+		copied, ok := c.(*instructions.CopyCommand)
+		if !ok || copied.From != "" {
+			continue
+		}
+		for _, from := range copied.SourcePaths {
+			folder := filepath.Join(context, filepath.FromSlash(d.expand(from)))
+			if !inside(context, folder) {
+				continue
+			}
+			_ = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
+				if seen++; err != nil || seen > maxCopied || found != "" {
+					return fs.SkipAll
+				}
+				if entry.Type().IsRegular() && entry.Name() == "run" {
+					if text, err := a.readFile(file); err == nil {
+						found = dropper(commentPattern.ReplaceAllString(string(text), ""))
+					}
+				}
+				return nil
+			})
+		}
+	}
+	return found
+}

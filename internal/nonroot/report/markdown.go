@@ -1,0 +1,53 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/nonroot"
+)
+
+// Markdown is the documentation of the rules, from the rules themselves.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| | rule | severity | elsewhere | mended by `-fix` |\n|---|---|---|---|---|\n")
+	for _, r := range nonroot.Rules() {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", r.ID, strings.ToLower(r.ID), r.Title, r.Own, r.Elsewhere, yes(r.Fix != ""))
+	}
+	for _, r := range nonroot.Rules() {
+		fmt.Fprintf(&b, "\n### %s\n\n**%s%s** (%s", r.ID, strings.ToUpper(r.Title[:1]), r.Title[1:], r.Own)
+		if r.Elsewhere != r.Own {
+			fmt.Fprintf(&b, "; %s in a project without `x-im2`", r.Elsewhere)
+		}
+		if r.Varies != "" {
+			fmt.Fprintf(&b, "; %s", r.Varies)
+		}
+		fmt.Fprintf(&b, "). %s\nSource: %s.\n", r.Why, r.Source)
+		if r.Fix != "" {
+			fmt.Fprintf(&b, "`-fix` %s.\n", r.Fix)
+		}
+		if r.Blocks {
+			b.WriteString("As an error it keeps `mage up` from starting the project.\n")
+		}
+		fmt.Fprintf(&b, "\n```%s\n# wrong\n%s\n# right\n%s```\n", language(r.ID), r.Wrong, r.Right)
+	}
+	return b.String()
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return ""
+}
+
+func language(id string) string {
+	switch id[0] {
+	case 'D', 'S':
+		return "dockerfile"
+	case 'C':
+		return "yaml"
+	default:
+		return "sh"
+	}
+}

@@ -1,0 +1,98 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/internal/nonroot/report"
+)
+
+func some() nonroot.Report {
+	return nonroot.Report{Services: 2, Suppressed: 1, Findings: []nonroot.Finding{
+		{
+			Rule: "D01", Severity: nonroot.Error, Message: "the image runs as root: USER 0", File: "modules/a b/Dockerfile",
+			Line: 12, Column: 2, EndColumn: 8, Source: "\tUSER 0", Services: []string{"web", "api"}, Fixable: true,
+		},
+		{Rule: "E01", Severity: nonroot.Warning, Message: "nothing \x1b[31mred", File: "/else/where.yml", Hint: "do it"},
+	}}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	want := "modules/a b/Dockerfile:12:2: error D01: the image runs as root: USER 0 [web, api]\n" +
+		"   12 | \tUSER 0\n      | \t^~~~~~\n      = mended by: mage audit -fix\n" +
+		"/else/where.yml: warning E01: nothing \ufffd[31mred\n      = do it\n" +
+		"1 error, 1 warning and 0 notes in 2 services (1 suppressed); \"mage audit -fix\" mends 1\n"
+	if got := report.Text(some()); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := report.Text(nonroot.Report{Services: 1}); got != "no finding in 1 service\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestSARIFIsValid checks against the schema that OASIS publishes.
+func TestSARIFIsValid(t *testing.T) {
+	t.Parallel()
+	schema, err := os.ReadFile(filepath.Join("testdata", "sarif-schema-2.1.0.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("sarif.json", parsed); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]nonroot.Report{"some": some(), "none": {}} {
+		text, err := json.Marshal(report.NewSARIF(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := compiled.Validate(value); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestTheDocumentationIsCurrent holds docs/audit.md to the rules; IM2_UPDATE_SCRIPTS=1
+// writes it.
+func TestTheDocumentationIsCurrent(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join("..", "..", "..", "docs", "audit.md")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin = "<!-- From here on written by the rules themselves: IM2_UPDATE_SCRIPTS=1 go test ./internal/nonroot/report -->\n"
+	head, old, found := strings.Cut(string(text), begin)
+	if !found {
+		t.Fatalf("%s has lost the line %q", path, begin)
+	}
+	if fresh := "\n" + report.Markdown(); old != fresh {
+		if os.Getenv("IM2_UPDATE_SCRIPTS") == "" {
+			t.Fatalf("%s is not what the rules say; IM2_UPDATE_SCRIPTS=1 updates it", path)
+		}
+		if err := os.WriteFile(path, []byte(head+begin+fresh), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

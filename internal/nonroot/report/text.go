@@ -1,0 +1,121 @@
+// Package report shows what an audit found: as compilers write it for people, as JSON and
+// SARIF for programs, and the rules themselves as documentation.
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/im2-audio/im2/internal/nonroot"
+)
+
+// Text returns the findings as a compiler shows them, and a line that counts them.
+func Text(r nonroot.Report) string {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%s: %s %s: %s%s\n", clean(f.Where()), f.Severity, f.Rule, clean(f.Message), services(f))
+		if f.Source != "" && f.Line > 0 {
+			source(&b, f)
+		}
+		switch {
+		case f.Fixable && f.Severity == nonroot.Note:
+			b.WriteString("      = mended by: mage audit -fix -threshold=note\n")
+		case f.Fixable:
+			b.WriteString("      = mended by: mage audit -fix\n")
+		case f.Hint != "":
+			fmt.Fprintf(&b, "      = %s\n", clean(f.Hint))
+		}
+	}
+	b.WriteString(Summary(r) + "\n")
+	return b.String()
+}
+
+// Summary is one line that counts the findings.
+func Summary(r nonroot.Report) string {
+	if len(r.Findings) == 0 {
+		return fmt.Sprintf("no finding in %s%s", count(r.Services, "service"), suppressed(r))
+	}
+	text := fmt.Sprintf("%s, %s and %s in %s%s", count(r.Count(nonroot.Error), "error"), count(r.Count(nonroot.Warning), "warning"),
+		count(r.Count(nonroot.Note), "note"), count(r.Services, "service"), suppressed(r))
+	fixable := 0
+	for _, f := range r.AtLeast(nonroot.Warning) {
+		if f.Fixable {
+			fixable++
+		}
+	}
+	if fixable > 0 {
+		text += fmt.Sprintf("; \"mage audit -fix\" mends %d", fixable)
+	}
+	return text
+}
+
+// Findings is "1 finding is" or "N findings are".
+func Findings(n int) string {
+	if n == 1 {
+		return "1 finding is"
+	}
+	return fmt.Sprintf("%d findings are", n)
+}
+
+// suppressed tells what is not shown.
+func suppressed(r nonroot.Report) string {
+	text := ""
+	if r.Suppressed > 0 {
+		text += fmt.Sprintf(" (%d suppressed)", r.Suppressed)
+	}
+	if r.Omitted > 0 {
+		text += fmt.Sprintf(" (and %d more of the same)", r.Omitted)
+	}
+	return text
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// services names them where the message does not.
+func services(f nonroot.Finding) string {
+	var others []string
+	for _, name := range f.Services {
+		if !strings.Contains(f.Message, name) {
+			others = append(others, name)
+		}
+	}
+	if len(others) == 0 {
+		return ""
+	}
+	if len(others) > 5 {
+		others = append(others[:5], fmt.Sprintf("and %d more", len(f.Services)-5))
+	}
+	return clean(" [" + strings.Join(others, ", ") + "]")
+}
+
+// source shows the line and what of it is meant.
+func source(b *strings.Builder, f nonroot.Finding) {
+	fmt.Fprintf(b, "%5d | %s\n", f.Line, clean(f.Source))
+	line := []rune(f.Source)
+	var pad strings.Builder
+	for i := 0; i < f.Column-1 && i < len(line); i++ {
+		if line[i] == '\t' {
+			pad.WriteRune('\t')
+		} else {
+			pad.WriteRune(' ')
+		}
+	}
+	marks := max(1, min(f.EndColumn, len(line)+1)-f.Column)
+	fmt.Fprintf(b, "      | %s^%s\n", pad.String(), strings.Repeat("~", marks-1))
+}
+
+// clean replaces what a terminal would obey.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}

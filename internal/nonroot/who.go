@@ -1,0 +1,142 @@
+package nonroot
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// identity is what a USER or "user:" comes to.
+type identity struct {
+	// uid and gid are the numbers; "" where only the image's passwd file knows.
+	uid, gid string
+	// name is the user's where it is given by name.
+	name string
+	// noGroup says that no group is named, so that the engine asks the passwd file, and
+	// takes group 0 where that does not know the user.
+	noGroup bool
+	// inPasswd says that the passwd file is known to have the user, so that the engine finds
+	// the group there.
+	inPasswd bool
+}
+
+// account is a user that a Dockerfile creates.
+type account struct{ uid, gid string }
+
+// identify resolves a user as Docker does (github.com/moby/sys/user, GetExecUser): what
+// strconv.Atoi reads as a number is one, "+0" and "00" included; no user is UID 0.
+func identify(spec string, accounts map[string]account) identity {
+	user, group, _ := strings.Cut(spec, ":")
+	id := identity{noGroup: group == ""}
+	switch n, err := strconv.Atoi(user); {
+	case user == "" || user == "root":
+		id.uid = "0"
+	case err == nil:
+		id.uid = strconv.Itoa(n)
+	default:
+		id.name = user
+		id.uid = accounts[user].uid
+	}
+	id.gid = groupOf(group, id, accounts)
+	for name, a := range accounts {
+		id.inPasswd = id.inPasswd || name == id.name || id.name == "" && a.uid == id.uid && a.uid != ""
+	}
+	return id
+}
+
+func groupOf(group string, id identity, accounts map[string]account) string {
+	if n, err := strconv.Atoi(group); err == nil {
+		return strconv.Itoa(n)
+	}
+	if group == "root" {
+		return "0"
+	}
+	if group != "" {
+		return ""
+	}
+	for name, a := range accounts {
+		if name == id.name || id.name == "" && a.uid == id.uid {
+			return a.gid
+		}
+	}
+	if id.uid == "0" {
+		return "0"
+	}
+	return ""
+}
+
+// root says that the process starts as UID 0.
+func (id identity) root() bool { return id.uid == "0" }
+
+// String is the identity for messages.
+func (id identity) String() string {
+	uid, gid := id.uid, id.gid
+	if uid == "" {
+		uid = id.name
+	}
+	if gid == "" {
+		gid = "?"
+	}
+	return uid + ":" + gid
+}
+
+// variable is one ${NAME...} in a word.
+type variable struct {
+	name string
+	// text is the variable as it stands there, start its offset in the word.
+	text  string
+	start int
+	// canBeEmpty says that nothing keeps it from being empty.
+	canBeEmpty bool
+}
+
+// variables finds the variables of a word, in the syntax that BuildKit and Compose share.
+func variables(word string) []variable {
+	var found []variable
+	for _, m := range variablePattern.FindAllStringSubmatchIndex(word, -1) {
+		text := word[m[0]:m[1]]
+		if text == "$$" || strings.HasPrefix(text, `\`) {
+			continue
+		}
+		v := variable{text: text, start: m[0], canBeEmpty: true}
+		if m[2] >= 0 {
+			v.name = word[m[2]:m[3]]
+		} else {
+			v.name = word[m[4]:m[5]]
+			v.canBeEmpty = canBeEmpty(word[m[6]:m[7]])
+		}
+		found = append(found, v)
+	}
+	return found
+}
+
+var variablePattern = regexp.MustCompile(`\$\$|\\\$|\$([A-Za-z_]\w*)|\$\{([A-Za-z_]\w*)([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}`)
+
+// canBeEmpty judges what stands behind the name: only ":?" and a default in ":-" that is
+// itself something keep a variable from being empty ("-" and "?" let an empty one pass).
+func canBeEmpty(modifier string) bool {
+	if strings.HasPrefix(modifier, ":?") {
+		return false
+	}
+	fallback, ok := strings.CutPrefix(modifier, ":-")
+	if !ok || fallback == "" {
+		return true
+	}
+	for _, v := range variables(fallback) {
+		if v.text == fallback {
+			return v.canBeEmpty
+		}
+	}
+	return false
+}
+
+// emptyable returns the variables of a word that can be empty.
+func emptyable(word string) []variable {
+	var found []variable
+	for _, v := range variables(word) {
+		if v.canBeEmpty {
+			found = append(found, v)
+		}
+	}
+	return found
+}

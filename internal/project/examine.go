@@ -1,0 +1,225 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// standIn is the value of a variable that must be set and is not: Compose would not start
+// such a project, and what is judged of it must not be taken for root or for nothing. It
+// is a number, since most places where it could matter want one.
+const standIn = "64999"
+
+// maxVariables is how many ${...} one value may have: in one another, they take Compose
+// time that grows with the square of their number.
+const maxVariables = 200
+
+// Problem is something that Open would refuse and Examine only reports.
+type Problem struct {
+	// Setting is the ID that cannot be used, with its place; or only the name of a
+	// variable that the Compose file wants (${NAME:?}) and nobody sets.
+	Setting Setting
+	// Required says that it is the second.
+	Required bool
+	// Err says what is wrong.
+	Err error
+}
+
+// Examine opens a project to be judged, not run: IDs that cannot be used, settings files
+// that only Compose can read, env_file entries that are not there and variables that must
+// be set, or without which the file means nothing, are no errors. Of a folder, a Compose file or an x-im2 section that cannot be
+// read at all, it is the same error as Open's. UID and GID are 0 where they are a problem.
+func Examine(ctx context.Context, root string, environ []string) (*Project, []Problem, error) {
+	root, err := absolute(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	settings, err := readSettings(Settings{
+		UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ, lenient: true,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	p, own, missing, err := readLeniently(ctx, root, settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	problems := append(missing.problems(), p.Settings.idProblems(p.Declared)...)
+	return p, problems, p.placeData(own, p.Declared)
+}
+
+// readLeniently reads the Compose file with stand-ins. Where that fails since variables have
+// no value, as in a project whose .env is everybody's own, it is read again as though they had.
+func readLeniently(ctx context.Context, root string, s Settings) (*Project, extension, *standIns, error) {
+	var first error
+	for _, blanks := range []blankness{keepBlank, fillBlank, fillParts} {
+		missing := &standIns{blanks: blanks}
+		how := []cli.ProjectOptionsFn{cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution, cli.WithLoadOptions(missing.use)}
+		if blanks != keepBlank {
+			how = append(how, cli.WithConsistency(false)) // "${DATA}:/data" becomes a volume that is not declared
+		}
+		p, own, err := read(ctx, root, s, how...)
+		if err == nil {
+			missing.empty(p.Compose)
+			return p, own, missing, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if ctx.Err() != nil || !missing.blank {
+			break
+		}
+	}
+	return nil, extension{}, nil, first
+}
+
+// blankness is what becomes of variables that have no value, and that need not have any.
+type blankness int
+
+const (
+	keepBlank blankness = iota // nothing, as in Compose
+	fillBlank                  // a stand-in
+	fillParts                  // a stand-in where more than the variable stands there
+)
+
+// blankValue is the stand-in for a variable that has no value.
+const blankValue = "64998"
+
+// standIns gives variables that must be set a value, and keeps their names.
+type standIns struct {
+	names  []string
+	errs   []error
+	blanks blankness
+	blank  bool     // whether any variable has no value
+	filled []string // the variables that got one
+}
+
+var plainVariable = regexp.MustCompile(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})`)
+
+// fill wraps a lookup to give variables without a value and without a default the stand-in.
+func (m *standIns) fill(text string, lookup template.Mapping) template.Mapping {
+	plain := make(map[string]bool)
+	for _, v := range plainVariable.FindAllStringSubmatch(text, -1) {
+		if m.blanks == fillBlank || m.blanks == fillParts && v[0] != text {
+			plain[v[1]+v[2]] = true
+		}
+	}
+	return func(name string) (string, bool) {
+		value, ok := lookup(name)
+		if value != "" {
+			return value, ok
+		}
+		m.blank = true
+		if !plain[name] {
+			return value, ok
+		}
+		if !slices.Contains(m.filled, name) {
+			m.filled = append(m.filled, name)
+		}
+		return blankValue, true
+	}
+}
+
+// empty takes the stand-in for no value out of what is judged: there, nothing means root.
+func (m *standIns) empty(p *types.Project) {
+	if len(m.filled) == 0 {
+		return
+	}
+	clean := func(text *string) { *text = strings.ReplaceAll(*text, blankValue, "") }
+	for _, services := range []types.Services{p.Services, p.DisabledServices} {
+		for name, s := range services {
+			clean(&s.User)
+			clean(&s.Image)
+			if s.Build != nil {
+				clean(&s.Build.Context)
+				clean(&s.Build.Dockerfile)
+				clean(&s.Build.Target)
+				for _, value := range s.Build.Args {
+					if value != nil {
+						clean(value)
+					}
+				}
+			}
+			services[name] = s
+		}
+	}
+}
+
+func (m *standIns) use(o *loader.Options) {
+	if o.Interpolate != nil {
+		o.Interpolate.Substitute = m.substitute
+	}
+}
+
+// substitute expands a template; each variable that must be set and is not is given the
+// stand-in, one after the other.
+func (m *standIns) substitute(text string, lookup template.Mapping) (string, error) {
+	if strings.Count(text, "${") > maxVariables {
+		return "", fmt.Errorf("a value has more than %d variables", maxVariables)
+	}
+	given := make(map[string]bool)
+	lookup = m.fill(text, lookup)
+	for {
+		value, err := template.SubstituteWithOptions(text, func(name string) (string, bool) {
+			if given[name] {
+				return standIn, true
+			}
+			return lookup(name)
+		}, template.WithoutLogging)
+		var required *template.MissingRequiredError
+		if !errors.As(err, &required) || given[required.Variable] {
+			return value, err
+		}
+		given[required.Variable] = true
+		if !slices.Contains(m.names, required.Variable) {
+			m.names, m.errs = append(m.names, required.Variable), append(m.errs, err)
+		}
+	}
+}
+
+func (m *standIns) problems() []Problem {
+	var all []Problem
+	for i, name := range m.names {
+		all = append(all, Problem{Setting: Setting{Name: name}, Required: true, Err: m.errs[i]})
+	}
+	if len(m.filled) > 0 {
+		slices.Sort(m.filled)
+		names := strings.Join(m.filled[:min(3, len(m.filled))], ", ")
+		if more := len(m.filled) - 3; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		all = append(all, Problem{
+			Setting: Setting{Name: m.filled[0]}, Required: true, // no error, but said
+			Err: fmt.Errorf("it cannot read the file while there is no value for %s; it is judged as though there was", names),
+		})
+	}
+	return all
+}
+
+// idProblems checks both IDs and keeps the ones that can be used.
+func (s *Settings) idProblems(required bool) []Problem {
+	var all []Problem
+	for name, id := range map[string]*uint32{s.UIDName: &s.UID, s.GIDName: &s.GID} {
+		value, err := s.id(name, required)
+		if err != nil {
+			setting := s.values[name]
+			setting.Name = name
+			all = append(all, Problem{Setting: setting, Err: err})
+			continue
+		}
+		*id = value
+	}
+	if len(all) == 2 && all[0].Setting.Name == s.GIDName {
+		slices.Reverse(all) // the user's first
+	}
+	return all
+}

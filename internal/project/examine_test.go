@@ -1,0 +1,83 @@
+package project_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/project"
+)
+
+func TestExamineReportsWhatOpenRefuses(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		files map[string]string
+		// want are the names of the problems, "!" before a variable that must be set.
+		want string
+	}{
+		{"all right", map[string]string{"docker-compose.yml": compose, ".env": "APP_USER_ID=1\nAPP_GROUP_ID=1\n"}, ""},
+		{"no .env", map[string]string{"docker-compose.yml": compose}, "APP_USER_ID APP_GROUP_ID"},
+		{"root", map[string]string{"docker-compose.yml": compose, ".env": "APP_USER_ID=1\nAPP_GROUP_ID=0\n"}, "APP_GROUP_ID"},
+		{"not ours", map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"}, ""},
+		{
+			"a file that only Compose can read",
+			map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n", ".env": "A=1\nB\n"},
+			"",
+		},
+		{
+			"an env_file that is not there",
+			map[string]string{"docker-compose.yml": "services: {a: {image: x, env_file: secret.env}}\n"},
+			"",
+		},
+		{
+			"variables that must be set",
+			map[string]string{"docker-compose.yml": "services: {a: {image: \"${X:?}/${Y?set it}\", ports: [\"${P:?}:80\"]}}\n"},
+			"!X !Y !P",
+		},
+		{
+			"variables without which the file cannot be read",
+			map[string]string{"docker-compose.yml": "services: {a: {image: \"${X}/i\", ports: [\"${P}\"], volumes: [\"${D}:/d\", \"${E:-e}:/e\"]}}\n"},
+			"!D",
+		},
+		{
+			"the same, where some must be nothing",
+			map[string]string{"docker-compose.yml": "services: {a: {image: x, volumes: [\"${D}:/d\"], privileged: \"${B:-false}\", mem_limit: \"${M}\"}}\n"},
+			"!D",
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p, problems, err := project.Examine(t.Context(), write(t, c.files), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, problem := range problems {
+				name := problem.Setting.Name
+				if problem.Required {
+					name = "!" + name
+				}
+				if problem.Err == nil {
+					t.Errorf("%s: no reason", name)
+				}
+				got = append(got, name)
+			}
+			if len(got) != len(strings.Fields(c.want)) || !containsAll(got, strings.Fields(c.want)) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			if len(p.Services()) != len(p.Compose.Services) {
+				t.Errorf("services %q", p.Services())
+			}
+		})
+	}
+}
+
+func containsAll(got, want []string) bool {
+	for _, w := range want {
+		if !strings.Contains(" "+strings.Join(got, " ")+" ", " "+w+" ") {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,105 @@
+package proof
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/im2-audio/im2/internal/proof/witness"
+)
+
+// clean removes everything that was made for this project: containers by their label, files by
+// their names. It is a sweep, so it also removes what a killed run left. What cannot be
+// removed by this user is removed through the engine.
+func (p *Prover) clean(ctx context.Context, looks []look) {
+	if ids, err := p.Docker.Containers(ctx, p.label); err == nil && len(ids) > 0 {
+		p.remove(ctx, ids...)
+	}
+	cleared := make(map[string]bool)
+	for _, folder := range p.Project.Folders {
+		if rel, err := filepath.Rel(p.Project.Data, folder); err == nil {
+			folder = filepath.Join(p.data, rel)
+			cleared[folder] = p.clear(folder) == nil
+		}
+	}
+	for i := range looks {
+		p.cleanContainer(ctx, &looks[i], cleared)
+	}
+}
+
+// cleanContainer removes what is in a container, and in the folders that it mounts.
+func (p *Prover) cleanContainer(ctx context.Context, l *look, cleared map[string]bool) {
+	id, probe := l.seen.inspected.ID, l.seen.probe
+	var left []string
+	inMounts := false
+	for _, m := range l.mounts {
+		inMounts = inMounts || m.writable
+		if !m.writable || cleared[m.host] {
+			continue
+		}
+		// On another machine than the engine's, nothing to clear means nothing.
+		if p.clear(m.host) != nil || l.seen.by != ByHost {
+			left = append(left, m.inside)
+			continue
+		}
+		cleared[m.host] = true
+	}
+	switch {
+	case probe != "" && !inMounts:
+		_, _ = p.output(ctx, "exec", "--user", "0", id, probe, "clear", "/") // what it made there is root's
+	case len(left) == 0:
+		return
+	default:
+		p.cleanThroughEngine(ctx, l, left)
+	}
+}
+
+// cleanThroughEngine clears folders of a container that this user may not clear: as the
+// service, or as root of a container with one capability.
+func (p *Prover) cleanThroughEngine(ctx context.Context, l *look, folders []string) {
+	if l.seen.sight != nil {
+		if _, err := p.act(ctx, l, append([]string{"clear"}, folders...)...); err == nil {
+			return
+		}
+	}
+	args := []string{
+		"run", "--rm", "--label", p.label, "--pull", "never", "--network", "none", "--log-driver", "none", "--read-only",
+		"--security-opt", "no-new-privileges", "--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--user", "0:0",
+		"--volumes-from", l.seen.inspected.ID, p.Image, "clear",
+	}
+	if _, err := p.output(ctx, append(args, folders...)...); err != nil {
+		p.UI.Note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), witness.Prefix)
+	}
+}
+
+// open opens a part of the data folder. No link leads out of that: who works in it could put
+// one there.
+func (p *Prover) open(folder string) (*os.Root, error) {
+	data, err := os.OpenRoot(p.data)
+	if err != nil {
+		return nil, err
+	}
+	defer data.Close() //nolint:errcheck // only read
+	rel, err := filepath.Rel(p.data, folder)
+	if err != nil {
+		return nil, err
+	}
+	return data.OpenRoot(rel)
+}
+
+// clear removes what is ours in a part of the data folder.
+func (p *Prover) clear(folder string) error {
+	root, err := p.open(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // only read
+	return witness.ClearIn(root)
+}
+
+// remove removes containers with what belongs to them, also after an interrupt.
+func (p *Prover) remove(ctx context.Context, ids ...string) {
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
+	defer cancel()
+	_, _ = p.output(late, append([]string{"rm", "--force", "--volumes"}, ids...)...) // gone already, or the next run's
+}

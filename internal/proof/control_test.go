@@ -1,0 +1,160 @@
+package proof
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/proof/witness"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/stack"
+	"github.com/im2-audio/im2/internal/term"
+)
+
+// fake is an engine with one container, of which it says what it is told to.
+type fake struct {
+	inspects []string // one after the other; the last one again and again
+	rows     [][]string
+	sight    witness.Sight
+	ran      []string
+}
+
+func (f *fake) Describe(_ context.Context, _ engine.Kind, _ []string, all any) error {
+	text := f.inspects[0]
+	if len(f.inspects) > 1 {
+		f.inspects = f.inspects[1:]
+	}
+	return json.Unmarshal([]byte(text), all)
+}
+
+func (f *fake) Containers(context.Context, string) ([]string, error) { return nil, nil }
+
+func (f *fake) Processes(context.Context, string, ...string) ([][]string, error) { return f.rows, nil }
+
+func (f *fake) Command(args ...string) run.Cmd { return run.Cmd{Name: "docker", Args: args} }
+
+func (f *fake) Run(_ context.Context, c run.Cmd) error {
+	f.ran = append(f.ran, c.Args[0])
+	switch {
+	case c.Args[0] == "run":
+		_, err := io.WriteString(c.Stdout, "0123456789abcdef\n")
+		return err
+	case c.Args[0] == "exec" && c.Args[3] == "look":
+		return witness.Say(c.Stdout, f.sight)
+	}
+	return nil
+}
+
+const plainContainer = `[{"Id": "0123456789abcdef", "State": {"Status": "running", "Running": true, "Pid": %d, "StartedAt": "2026-01-02T03:04:05Z"},
+	"Config": {"User": "1000:1000"}, "HostConfig": {"CapDrop": ["ALL"], "ReadonlyRootfs": true, "SecurityOpt": ["no-new-privileges:true"]}}]`
+
+func proverWith(t *testing.T, f *fake) *Prover {
+	t.Helper()
+	ui, _, _ := term.Test()
+	return &Prover{
+		Project: &project.Project{Settings: project.Settings{UID: 1000, GID: 1000}},
+		Docker:  f, Proc: t.TempDir(), UI: ui, run: "x", label: "l",
+	}
+}
+
+// A check that passes a container of root is broken, whatever else it says.
+func TestAControlThatPassesIsReported(t *testing.T) {
+	t.Parallel()
+	f := &fake{
+		inspects: []string{fmt.Sprintf(plainContainer, 7)},
+		rows:     [][]string{{"7", "1000", "1000"}},
+		sight: witness.Sight{
+			Self: status, Others: []string{strings.ReplaceAll(status, "a80425fb", "00000000")},
+			Writes: []witness.Write{{Folder: "/", Reason: "read-only file system"}},
+		},
+	}
+	p := proverWith(t, f)
+	p.Project.Compose = noServices()
+	all, err := p.control(t.Context())
+	if err != nil || len(all) != 4 {
+		t.Fatalf("got %v, %v", all, err)
+	}
+	for _, finding := range all {
+		if finding.Level != Fail || !strings.Contains(finding.Detail, "this check is broken") {
+			t.Errorf("%+v", finding)
+		}
+	}
+	if f.ran[len(f.ran)-1] != "rm" {
+		t.Errorf("the container stays: %q", f.ran)
+	}
+}
+
+func TestJudgeControl(t *testing.T) {
+	t.Parallel()
+	for _, f := range judgeControl([]Finding{{Check: Users, Level: Fail}, {Check: ExecUser, Level: Warn}}) {
+		if want := unless(f.Check == Users, Fail); f.Level != want {
+			t.Errorf("%+v, want %s", f, want)
+		}
+	}
+	r := Report{Control: judgeControl(nil)}
+	if r.count(); r.Result != Fail || r.Failures != 4 {
+		t.Errorf("a control that says nothing comes to %+v", r)
+	}
+}
+
+// The process that was seen and the one that runs afterwards are two: nothing is claimed.
+func TestARestartIsSeen(t *testing.T) {
+	t.Parallel()
+	gone := strings.Replace(fmt.Sprintf(plainContainer, 0), `"running", "Running": true`, `"exited", "Running": false, "ExitCode": 3`, 1)
+	for _, c := range []struct {
+		name   string
+		after  string
+		want   string
+		steady bool
+	}{
+		{"the same run", fmt.Sprintf(plainContainer, 7), "", true},
+		{"another process", fmt.Sprintf(plainContainer, 8), "it restarted while", false},
+		{"another start", strings.Replace(fmt.Sprintf(plainContainer, 7), "03:04", "03:05", 1), "it restarted while", false},
+		{"an end", gone, "it ended with exit code 3 while", false},
+		{"not there any more", "[]", "it went away while", false},
+	} {
+		f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7), c.after}, rows: [][]string{{"7", "1000", "1000"}}}
+		p := proverWith(t, f)
+		l, err := p.lookOnce(t.Context(), "x", program)
+		if err != nil || l.steady != c.steady || !strings.Contains(l.unsteady, c.want) {
+			t.Errorf("%s: %+v, %v", c.name, l.unsteady, err)
+		}
+	}
+	f := &fake{inspects: []string{strings.Replace(fmt.Sprintf(plainContainer, 7), `"running"`, `"restarting"`, 1)}}
+	if l, err := proverWith(t, f).lookOnce(t.Context(), "x", program); err != nil || !strings.Contains(l.unsteady, "it was restarting") {
+		t.Errorf("restarting: %q, %v", l.unsteady, err)
+	}
+	l := look{unsteady: "it restarted", container: stack.Container{Service: "a"}}
+	l.judge(&project.Project{Compose: noServices()}, surroundings{})
+	if len(l.service.Checks) != 1 || l.service.Checks[0].Level != Fail {
+		t.Errorf("what was not seen for sure is claimed: %+v", l.service)
+	}
+}
+
+func TestAnInterruptEndsTheWait(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := pause(ctx, time.Hour); err == nil {
+		t.Error("it waited")
+	}
+}
+
+// The engine's own word is all there is where its processes are elsewhere and no program of
+// ours can look.
+func TestProcessesOfAnotherMachine(t *testing.T) {
+	t.Parallel()
+	f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7)}, rows: [][]string{{"1", "1000", "1000"}}}
+	p := proverWith(t, f)
+	p.Proc = "/proc" // where 1 is another process
+	l, err := p.lookOnce(t.Context(), "x", "")
+	if err != nil || l.seen.by != ByEngine || l.seen.only == "" || l.seen.blind == "" {
+		t.Errorf("seen %s, %q, %q, %v", l.seen.by, l.seen.only, l.seen.blind, err)
+	}
+}

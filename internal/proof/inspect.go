@@ -1,0 +1,145 @@
+package proof
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// inspected is the part of "docker inspect" that is read: the same in engine 20.10 and later.
+type inspected struct {
+	ID           string `json:"Id"`
+	Name         string
+	Image        string // the image's ID
+	RestartCount int
+	State        struct {
+		Status    string
+		Running   bool
+		Pid       int
+		ExitCode  int
+		StartedAt time.Time
+	}
+	Config struct {
+		User   string
+		Labels map[string]string
+	}
+	HostConfig struct {
+		Privileged                                      bool
+		ReadonlyRootfs                                  bool
+		CapAdd, CapDrop, GroupAdd, SecurityOpt          []string
+		PidMode, IpcMode, NetworkMode, UTSMode, Runtime string
+		UsernsMode                                      string
+		Devices                                         []struct{ PathOnHost, PathInContainer string }
+		DeviceRequests                                  []struct{ Driver string }
+		DeviceCgroupRules                               []string
+	}
+	Mounts []mounted
+}
+
+// mounted is one mount of a container.
+type mounted struct {
+	Type   string
+	Name   string
+	Source string
+	// resolved is Source with links followed, as far as this machine has it.
+	resolved    string
+	Destination string
+	RW          bool
+}
+
+// sameRun reports whether two looks saw the same run of the same container.
+func (i inspected) sameRun(other inspected) bool {
+	return i.ID == other.ID && i.State.Pid == other.State.Pid && i.State.StartedAt.Equal(other.State.StartedAt) &&
+		i.State.Running == other.State.Running
+}
+
+// option returns the value of a security option. They are spelled "name=value", by old
+// versions "name:value", and no-new-privileges also alone.
+func (i inspected) option(name string) (string, bool) {
+	for _, text := range i.HostConfig.SecurityOpt {
+		rest, ok := strings.CutPrefix(text, name)
+		switch {
+		case !ok:
+		case rest == "":
+			return "true", true
+		case rest[0] == '=' || rest[0] == ':':
+			return rest[1:], true
+		}
+	}
+	return "", false
+}
+
+// asksNoNewPrivs reports whether no-new-privileges was asked for.
+func (i inspected) asksNoNewPrivs() bool {
+	value, ok := i.option("no-new-privileges")
+	return ok && value != "false"
+}
+
+// ownProcesses reports whether what is in sight inside are this container's processes alone.
+func (i inspected) ownProcesses() bool {
+	return i.HostConfig.PidMode == "" || i.HostConfig.PidMode == "private"
+}
+
+// hostNamespaces are the namespaces that the container shares with the host.
+func (i inspected) hostNamespaces() []string {
+	var shared []string
+	for _, n := range []struct{ name, mode string }{
+		{"pid", i.HostConfig.PidMode},
+		{"ipc", i.HostConfig.IpcMode},
+		{"net", i.HostConfig.NetworkMode},
+		{"uts", i.HostConfig.UTSMode},
+		{"userns", i.HostConfig.UsernsMode},
+	} {
+		if n.mode == "host" {
+			shared = append(shared, n.name)
+		}
+	}
+	return shared
+}
+
+// sockets are where engines listen: who can write to one is root on its machine.
+func sockets() []string {
+	return []string{
+		"/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock",
+		"/run/docker/containerd/containerd.sock",
+	}
+}
+
+// engineSocket returns the mount by which an engine's socket is reached, if there is one: the
+// socket itself, by whichever folder it is in, or a folder above it. used are further places of
+// sockets: that of the engine in use. device is what a volume of that name is bound to.
+func engineSocket(mounts []mounted, used []string, device map[string]string) (mounted, bool) {
+	all := append(sockets(), used...)
+	for _, m := range mounts {
+		sources := []string{device[m.Name]}
+		if m.Type == "bind" {
+			sources = []string{m.Source, m.resolved}
+		}
+		for _, source := range sources {
+			if source == "" {
+				continue
+			}
+			source = canonical(source)
+			if slices.Contains([]string{"docker.sock", "containerd.sock", "podman.sock", "crio.sock"}, path.Base(source)) ||
+				slices.ContainsFunc(all, func(s string) bool { return reaches(source, canonical(s)) }) {
+				return m, true
+			}
+		}
+	}
+	return mounted{}, false
+}
+
+// canonical is a path as the kernel would have it: /var/run is a link to /run everywhere.
+func canonical(name string) string {
+	name = path.Clean(name)
+	if rest, ok := strings.CutPrefix(name, "/var/run"); ok && (rest == "" || rest[0] == '/') {
+		return "/run" + rest
+	}
+	return name
+}
+
+// reaches reports whether a path is at a folder or below it.
+func reaches(folder, name string) bool {
+	return folder == name || folder == "/" || strings.HasPrefix(name, strings.TrimSuffix(folder, "/")+"/")
+}

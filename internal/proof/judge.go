@@ -1,0 +1,416 @@
+package proof
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/proof/witness"
+)
+
+// seen is all that was seen of one container.
+type seen struct {
+	inspected inspected
+	// processes are those that were seen, and by is how: ByHost and ByContainer with all that
+	// the kernel knows of them, ByEngine with user and group alone.
+	processes []process
+	by        Way
+	// only says why nothing better than the engine's word was to be had.
+	only string
+	// sight is what was seen inside; nil where our program could not run there.
+	sight *witness.Sight
+	// blind says why it could not.
+	blind string
+	// probe is our program's path in the container; "" where it is not.
+	probe string
+	// imageID is what the image's own "id -u" said; "" where there is none.
+	imageUID string
+	// maps are the user namespace's, as this machine has them; nil where they are not known.
+	uidMap, gidMap idMap
+}
+
+// surroundings are what the engine and this machine are like.
+type surroundings struct {
+	// seccomp says that the engine can filter system calls.
+	seccomp bool
+	// remapped says that the engine gives containers a user namespace of their own, which
+	// userns_mode: host takes away.
+	remapped bool
+	// sockets are further places of the engine's socket.
+	sockets []string
+	// devices maps volumes' names to the folders that they are bound to.
+	devices map[string]string
+}
+
+// judge says what was seen is worth.
+func judge(w want, s seen, around surroundings, files imageFiles) []Finding {
+	all := []Finding{judgeUsers(w, s)}
+	all = append(all, judgeCapabilities(w, s), judgeNewPrivs(w, s), judgeSeccomp(w, s, around))
+	all = append(all, judgeConfiguration(w, s.inspected, around)...)
+	all = append(all, judgeExecUser(w, s), judgeWrites(s), judgeSetuid(s, files))
+	if w.data {
+		all = append(all, judgeUmask(s))
+	}
+	return all
+}
+
+// judgeUsers holds every process to the user that was asked for.
+func judgeUsers(w want, s seen) Finding {
+	if len(s.processes) == 0 {
+		return found(Users, Fail, s.by, "no process was seen, though the container runs%s", behind(s.only))
+	}
+	if len(s.processes[0].uids) == 0 {
+		return found(Users, Warn, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
+	}
+	for _, p := range s.processes {
+		if detail := wrongUser(w, p); detail != "" {
+			return found(Users, Fail, s.by, "process %s%s %s", p.pid, nameOf(p), detail)
+		}
+	}
+	who := fmt.Sprintf("%s as %s", plural(len(s.processes), "process", "processes"), usersOf(s.processes))
+	if s.by == ByEngine {
+		return found(Users, OK, s.by, "%s, by the engine's word alone: %s", who, s.only)
+	}
+	for _, p := range s.processes {
+		asked := w.uid > 0 && w.gid == 0 // such as a UID that no file of the image knows
+		if !asked && (slices.Contains(p.groups, 0) || slices.Contains(p.gids, 0)) {
+			return found(Users, w.lacking(), s.by, "process %s%s is in group 0, root's", p.pid, nameOf(p))
+		}
+	}
+	return found(Users, OK, s.by, "%s, groups %s", who, ids(s.processes[0].groups))
+}
+
+// usersOf names the users of processes, each once.
+func usersOf(all []process) string {
+	var users []string
+	for _, p := range all {
+		users = append(users, ids(p.uids)+":"+ids(p.gids))
+	}
+	slices.Sort(users)
+	return strings.Join(slices.Compact(users), " and ")
+}
+
+// behind puts a text behind another one.
+func behind(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// wrongUser says what is wrong with a process' IDs; "" for nothing.
+func wrongUser(w want, p process) string {
+	for _, uid := range p.uids {
+		switch {
+		case uid == 0:
+			return "is root: UIDs " + ids(p.uids)
+		case uid < 0:
+			return "has a UID that its user namespace does not have"
+		case w.uid > 0 && uid != w.uid:
+			return fmt.Sprintf("has UIDs %s, asked for was %s", ids(p.uids), w.asked)
+		}
+	}
+	for _, gid := range p.gids {
+		if w.gid >= 0 && w.uid > 0 && gid != w.gid {
+			return fmt.Sprintf("has GIDs %s, asked for was %s", ids(p.gids), w.asked)
+		}
+	}
+	if !w.strict {
+		return ""
+	}
+	for _, group := range p.groups {
+		if group != w.gid && !slices.Contains(w.groups, group) {
+			return fmt.Sprintf("is in group %d, for which nobody asked", group)
+		}
+	}
+	return ""
+}
+
+// ids writes equal IDs once: real, effective, saved and file system ones are usually the same.
+func ids(all []int64) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	if len(slices.Compact(slices.Clone(all))) == 1 {
+		all = all[:1]
+	}
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ","), "[]")
+}
+
+func nameOf(p process) string {
+	if p.name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%q)", p.name)
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// judgeCapabilities holds the container to its Compose file, and every process to the container.
+func judgeCapabilities(w want, s seen) Finding {
+	host := s.inspected.HostConfig
+	asked := askedCaps(host.CapAdd, host.CapDrop, host.Privileged)
+	add := capNamesOf(host.CapAdd)
+	for _, name := range add {
+		if w.known && !slices.Contains(w.capAdd, name) && !slices.Contains(w.capAdd, "ALL") {
+			return found(Capabilities, Fail, ByEngine, "%s was added, for which the Compose file does not ask; \"mage up\" makes the container anew", name)
+		}
+	}
+	allowed := asked
+	if w.strict {
+		allowed = capSet(w.capAdd)
+	}
+	if detail := moreThan(allowed, s.processes); detail != "" {
+		return found(Capabilities, Fail, s.by, "%s", detail)
+	}
+	if i := slices.IndexFunc(add, func(name string) bool { return slices.Contains(rootLike(), name) }); i >= 0 {
+		return found(Capabilities, Fail, ByEngine, "cap_add: %s leads to all of the machine", add[i])
+	}
+	if w.strict && asked != capSet(w.capAdd) {
+		return found(Capabilities, Fail, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", capText(asked))
+	}
+	return sawCapabilities(asked, s)
+}
+
+// moreThan names the first process that has more capabilities, in any set; "" for none.
+func moreThan(allowed uint64, all []process) string {
+	for _, p := range all {
+		for _, set := range capSets() {
+			if more := p.caps[set[1]] &^ allowed; more != 0 {
+				return fmt.Sprintf("process %s%s has more than was asked for in its %s set: %s", p.pid, nameOf(p), set[1], capText(more))
+			}
+		}
+	}
+	return ""
+}
+
+// sawCapabilities words what is no failure.
+func sawCapabilities(asked uint64, s seen) Finding {
+	switch {
+	case s.by == ByEngine && asked == 0:
+		return found(Capabilities, OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", s.only)
+	case asked == 0:
+		return found(Capabilities, OK, s.by, "none in any set of %s", plural(len(s.processes), "process", "processes"))
+	case asked == allCaps:
+		return found(Capabilities, Warn, s.by, "it could have every one")
+	case len(s.inspected.HostConfig.CapDrop) == 0:
+		return found(Capabilities, Warn, s.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", capText(asked))
+	}
+	return found(Capabilities, OK, s.by, "no more than was asked for: %s", capText(asked))
+}
+
+// noNewPrivs reports whether no_new_privs is in force, and how that is known.
+func (s seen) noNewPrivs() (bool, Way) {
+	if s.by == ByEngine || slices.ContainsFunc(s.processes, func(p process) bool { return p.newPrivs < 0 }) {
+		return s.inspected.asksNoNewPrivs(), ByConfiguration
+	}
+	return !slices.ContainsFunc(s.processes, func(p process) bool { return p.newPrivs != 1 }), s.by
+}
+
+func judgeNewPrivs(w want, s seen) Finding {
+	asked := s.inspected.asksNoNewPrivs()
+	inForce, by := s.noNewPrivs()
+	switch {
+	case inForce && by == ByConfiguration:
+		return found(NewPrivs, OK, by, "by the configuration; the processes' own bit could not be seen")
+	case inForce:
+		return found(NewPrivs, OK, by, "in force for every process")
+	case asked:
+		return found(NewPrivs, Fail, by, "it was asked for, and a process goes without")
+	}
+	return found(NewPrivs, w.lacking(), by, "not in force; security_opt: [\"no-new-privileges:true\"]")
+}
+
+func judgeSeccomp(w want, s seen, around surroundings) Finding {
+	profile, _ := s.inspected.option("seccomp")
+	unconfined := profile == "unconfined" || s.inspected.HostConfig.Privileged
+	unseen := s.by == ByEngine || slices.ContainsFunc(s.processes, func(p process) bool { return p.seccomp < 0 })
+	filtered := !slices.ContainsFunc(s.processes, func(p process) bool { return p.seccomp != 2 })
+	switch {
+	case unconfined:
+		return found(Seccomp, w.lacking(), ByConfiguration, "no system call is filtered, as was asked for")
+	case !around.seccomp:
+		return found(Seccomp, Warn, ByEngine, "this engine filters no system calls")
+	case unseen:
+		return found(Seccomp, OK, ByConfiguration, "nobody asked to go without; the processes' own mode could not be seen")
+	case filtered:
+		return found(Seccomp, OK, s.by, "every process' system calls are filtered")
+	}
+	return found(Seccomp, Fail, s.by, "a process' system calls are not filtered, though nobody asked for that")
+}
+
+// judgeConfiguration judges what the engine says of the container. It holds for one that has
+// ended, too.
+func judgeConfiguration(w want, i inspected, around surroundings) []Finding {
+	host := i.HostConfig
+	all := []Finding{found(Privileged, unless(!host.Privileged, Fail), ByEngine, "%s", text(host.Privileged, "it is privileged, which is root on the machine", "no"))}
+	all = append(all, judgeNamespaces(i, around))
+	if m, yes := engineSocket(i.Mounts, around.sockets, around.devices); yes {
+		all = append(all, found(EngineSocket, Fail, ByEngine, "%s on %s gives the engine, which can do what root can", m.Source, m.Destination))
+	} else {
+		all = append(all, found(EngineSocket, OK, ByEngine, "none is mounted"))
+	}
+	all = append(all, judgeDevices(w, i))
+	return append(all, found(ReadOnlyRoot, unless(host.ReadonlyRootfs, w.lacking()), ByEngine, "%s", text(host.ReadonlyRootfs, "yes", "no; read_only: true")))
+}
+
+func text(yes bool, one, other string) string {
+	if yes {
+		return one
+	}
+	return other
+}
+
+func judgeNamespaces(i inspected, around surroundings) Finding {
+	shared := i.hostNamespaces()
+	switch {
+	case len(shared) == 0:
+		return found(Namespaces, OK, ByEngine, "none is the host's")
+	case len(shared) == 1 && shared[0] == "userns" && !around.remapped:
+		return found(Namespaces, Warn, ByEngine, "userns is to be the host's; this engine remaps no IDs, so it has no effect here")
+	}
+	return found(Namespaces, Fail, ByEngine, "the host's: %s", strings.Join(shared, ", "))
+}
+
+func judgeDevices(w want, i inspected) Finding {
+	var names []string
+	for _, d := range i.HostConfig.Devices {
+		names = append(names, d.PathOnHost)
+	}
+	for _, d := range i.HostConfig.DeviceRequests {
+		names = append(names, "by driver "+d.Driver)
+	}
+	names = append(names, i.HostConfig.DeviceCgroupRules...)
+	if len(names) == 0 {
+		return found(Devices, OK, ByEngine, "none")
+	}
+	return found(Devices, w.lacking(), ByEngine, "%s", strings.Join(names, ", "))
+}
+
+// judgeExecUser says whom "docker exec" without -u makes: an image that drops root in its
+// entrypoint alone still gives root to everybody who runs something in it, health checks
+// included. What was seen and what the engine was told must both be right.
+func judgeExecUser(w want, s seen) Finding {
+	uid, gid, by := w.toldUID, w.toldGID, ByConfiguration
+	switch {
+	case s.sight != nil:
+		p, err := parseStatus(s.sight.Self, nil, nil)
+		if err != nil {
+			return found(ExecUser, Fail, ByContainer, "%v", err)
+		}
+		uid, gid, by = p.uids[1], p.gids[1], ByContainer
+	case s.imageUID != "":
+		uid, gid, by = small64(s.imageUID), -1, ByImageTool
+	}
+	switch {
+	case uid == 0 || w.toldUID == 0:
+		return found(ExecUser, Fail, by, "root: \"docker exec\" and health checks run as UID 0; end the Dockerfile with USER, or set user:")
+	case !w.is(uid, gid):
+		return found(ExecUser, Fail, by, "%s, asked for was %s", pair(uid, gid), w.asked)
+	case !w.is(w.toldUID, w.toldGID):
+		return found(ExecUser, Fail, ByConfiguration, "the container's user is %q, asked for was %s", s.inspected.Config.User, w.asked)
+	case uid < 0:
+		return found(ExecUser, Warn, "", "not seen: user %q, and %s", s.inspected.Config.User, s.blind)
+	}
+	return found(ExecUser, OK, by, "%s", pair(uid, gid))
+}
+
+// is reports whether IDs are those that were asked for, as far as both are known.
+func (w want) is(uid, gid int64) bool {
+	return w.uid <= 0 || (uid < 0 || uid == w.uid) && (w.gid < 0 || gid < 0 || gid == w.gid)
+}
+
+// pair writes a user and a group; a group that is not known is left out.
+func pair(uid, gid int64) string {
+	if gid < 0 {
+		return fmt.Sprintf("UID %d", uid)
+	}
+	return fmt.Sprintf("%d:%d", uid, gid)
+}
+
+func small64(text string) int64 {
+	if all := numeric([]string{text}); len(all) == 1 {
+		return all[0]
+	}
+	return -1
+}
+
+// systemFolders are the folders in which nobody may write.
+func systemFolders() []string { return []string{"/", "/etc"} }
+
+func judgeWrites(s seen) Finding {
+	if s.sight == nil {
+		for _, m := range s.inspected.Mounts {
+			if m.RW && slices.Contains(systemFolders(), m.Destination) {
+				return found(SystemWrites, Fail, ByConfiguration, "%s is mounted writable", m.Destination)
+			}
+		}
+		if s.inspected.HostConfig.ReadonlyRootfs {
+			return found(SystemWrites, OK, ByConfiguration, "its root is read-only; not tried: %s", s.blind)
+		}
+		return found(SystemWrites, Warn, "", "not tried: %s", s.blind)
+	}
+	var refused []string
+	for _, write := range s.sight.Writes {
+		if write.Made {
+			return found(SystemWrites, Fail, ByContainer, "a file could be made in %s", write.Folder)
+		}
+		refused = append(refused, write.Folder+": "+write.Reason)
+	}
+	return found(SystemWrites, OK, ByContainer, "%s", strings.Join(refused, "; "))
+}
+
+// setuidShown is how many setuid files are named.
+const setuidShown = 4
+
+// judgeSetuid weighs files that give another user, group or capability. A process with
+// no_new_privs, which it cannot take off, gains nothing by them (PR_SET_NO_NEW_PRIVS(2const)).
+func judgeSetuid(s seen, files imageFiles) Finding {
+	if !files.known() {
+		return found(SetuidFiles, Warn, "", "not looked at: %s", files.Why)
+	}
+	n := len(files.Setuid)
+	if n == 0 {
+		return found(SetuidFiles, OK, ByEngine, "none in the image")
+	}
+	names := strings.Join(files.Setuid[:min(n, setuidShown)], ", ")
+	if n > setuidShown {
+		names += fmt.Sprintf(" and %d more", n-setuidShown)
+	}
+	if inForce, _ := s.noNewPrivs(); inForce {
+		return found(SetuidFiles, Note, ByEngine, "%d in the image, without effect: no-new-privileges", n)
+	}
+	return found(SetuidFiles, Fail, ByEngine, "%s; chmod ug-s, or security_opt: [\"no-new-privileges:true\"]", names)
+}
+
+// rightUmask makes 644 and 755 of what programs ask for.
+const rightUmask = "0022"
+
+// serviceUmask is the umask of the service's processes: the first that is not the right one;
+// "" where it could not be seen.
+func (s seen) serviceUmask() string {
+	mask := ""
+	for _, p := range s.processes {
+		if p.umask != "" && p.umask != rightUmask {
+			return p.umask
+		}
+		mask = p.umask
+	}
+	return mask
+}
+
+func judgeUmask(s seen) Finding {
+	mask := s.serviceUmask()
+	switch mask {
+	case "":
+		return found(Umask, Warn, "", "not seen; the canary has that of \"docker exec\"")
+	case rightUmask:
+		return found(Umask, OK, s.by, "022 for every process: files 644, folders 755")
+	}
+	return found(Umask, Fail, s.by, "%s makes other files than 644, or other folders than 755; start the program with umask 022", mask)
+}

@@ -1,0 +1,252 @@
+package proof
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/proof/witness"
+)
+
+// good is a process of the app user as the targets' own services have it.
+func good() process {
+	caps := map[string]uint64{"effective": 0, "permitted": 0, "inheritable": 0, "bounding": 0, "ambient": 0}
+	ids := []int64{1000, 1000, 1000, 1000}
+	return process{pid: "7", name: "app", uids: ids, gids: ids, groups: []int64{1000}, caps: caps, newPrivs: 1, seccomp: 2, umask: "0022"}
+}
+
+// locked is a container that has all that our own services have.
+func locked() inspected {
+	var i inspected
+	i.Config.User = "1000:1000"
+	i.HostConfig.CapDrop = []string{"ALL"}
+	i.HostConfig.SecurityOpt = []string{"no-new-privileges:true"}
+	i.HostConfig.ReadonlyRootfs = true
+	i.HostConfig.NetworkMode, i.HostConfig.IpcMode = "none", "private"
+	return i
+}
+
+func ours() want {
+	return want{strict: true, known: true, uid: 1000, gid: 1000, asked: "1000:1000", toldUID: 1000, toldGID: 1000, data: true}
+}
+
+func others() want {
+	return want{known: true, uid: 1000, gid: 1000, asked: "1000:1000", toldUID: 1000, toldGID: 1000}
+}
+
+const status = "Name:\tapp\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t7\nUid:\t1000\t1000\t1000\t1000\nGid:\t1000\t1000\t1000\t1000\nGroups:\t1000 \n" +
+	"CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+
+// right is all that is to be seen of a container in which everything is right.
+func right() seen {
+	return seen{
+		inspected: locked(), processes: []process{good(), good()}, by: ByHost,
+		sight: &witness.Sight{Self: status, Writes: []witness.Write{{Folder: "/", Reason: "read-only file system"}}},
+	}
+}
+
+func all() surroundings { return surroundings{seccomp: true} }
+
+func TestEverythingRightIsFound(t *testing.T) {
+	t.Parallel()
+	for _, f := range judge(ours(), right(), all(), imageFiles{Image: "sha256:1"}) {
+		if f.Level != OK {
+			t.Errorf("%s: %s: %s", f.Check, f.Level, f.Detail)
+		}
+	}
+}
+
+// TestJudge changes one thing at a time. own and other are what it is for our own services and
+// for others.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	second := func(change func(*process)) func(*seen) {
+		return func(s *seen) { change(&s.processes[1]) }
+	}
+	for _, c := range []struct {
+		name       string
+		change     func(*seen)
+		check      Check
+		own, other Level
+		detail     string
+	}{
+		{"root", second(func(p *process) { p.uids = []int64{0, 0, 0, 0} }), Users, Fail, Fail, `process 7 ("app") is root`},
+		{"saved UID of root", second(func(p *process) { p.uids = []int64{1000, 1000, 0, 1000} }), Users, Fail, Fail, "1000,1000,0,1000"},
+		{"another user", second(func(p *process) { p.uids = []int64{1001, 1001, 1001, 1001} }), Users, Fail, Fail, "UIDs 1001, asked for was 1000:1000"},
+		{"another group", second(func(p *process) { p.gids = []int64{1000, 50, 50, 50} }), Users, Fail, Fail, "GIDs 1000,50,50,50"},
+		{"a UID of nobody", second(func(p *process) { p.uids = []int64{-1, -1, -1, -1} }), Users, Fail, Fail, "does not have"},
+		{"one more group", second(func(p *process) { p.groups = []int64{1000, 27} }), Users, Fail, OK, ""},
+		{"root's group", second(func(p *process) { p.groups = []int64{1000, 0} }), Users, Fail, Warn, "group 0"},
+		{"no process", func(s *seen) { s.processes = nil }, Users, Fail, Fail, "no process was seen"},
+		{"the engine's word", func(s *seen) { s.by, s.only = ByEngine, "far away" }, Users, OK, OK, "by the engine's word alone: far away"},
+		{"unmapped", func(s *seen) {
+			s.by = ByEngine
+			s.processes = fromEngine([][]string{{"1", "101000", "101000"}}, true)
+		}, Users, Warn, Warn, "userns-remapped"},
+		{"remapped, and root of the machine", func(s *seen) {
+			s.by = ByEngine
+			s.processes = fromEngine([][]string{{"1", "0", "0"}}, true)
+		}, Users, Fail, Fail, "is root"},
+
+		{"an effective capability", second(func(p *process) { p.caps["effective"] = 1 }), Capabilities, Fail, Fail, "effective set: CHOWN"},
+		{"a bounding capability", second(func(p *process) { p.caps["bounding"] = 1 << 21 }), Capabilities, Fail, Fail, "bounding set: SYS_ADMIN"},
+		{"nothing dropped", func(s *seen) { s.inspected.HostConfig.CapDrop = nil }, Capabilities, Fail, Warn, ""},
+		{"added, not asked for", func(s *seen) { s.inspected.HostConfig.CapAdd = []string{"CAP_KILL"} }, Capabilities, Fail, Fail, "KILL was added"},
+		{"capabilities by the engine alone", func(s *seen) { s.by = ByEngine }, Capabilities, OK, OK, "could not be seen"},
+
+		{"privileges to be had, asked not to", second(func(p *process) { p.newPrivs = 0 }), NewPrivs, Fail, Fail, "a process goes without"},
+		{"privileges to be had", func(s *seen) {
+			s.inspected.HostConfig.SecurityOpt = nil
+			s.processes[0].newPrivs = 0
+		}, NewPrivs, Fail, Warn, "not in force"},
+		{"by the engine's default", func(s *seen) { s.inspected.HostConfig.SecurityOpt = nil }, NewPrivs, OK, OK, "in force"},
+		{"asked not to have it", func(s *seen) {
+			s.inspected.HostConfig.SecurityOpt = []string{"no-new-privileges:false"}
+			s.processes[0].newPrivs = 0
+		}, NewPrivs, Fail, Warn, "not in force"},
+		{"new privileges by configuration", func(s *seen) { s.by = ByEngine }, NewPrivs, OK, OK, "by the configuration"},
+
+		{"not filtered", second(func(p *process) { p.seccomp = 0 }), Seccomp, Fail, Fail, "nobody asked"},
+		{"unconfined", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp=unconfined"} }, Seccomp, Fail, Warn, "as was asked for"},
+		{"unconfined, the old way", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp:unconfined"} }, Seccomp, Fail, Warn, ""},
+		{"filter not seen", second(func(p *process) { p.seccomp = -1 }), Seccomp, OK, OK, "could not be seen"},
+
+		{"privileged", func(s *seen) { s.inspected.HostConfig.Privileged = true }, Privileged, Fail, Fail, ""},
+		{"host's pid", func(s *seen) { s.inspected.HostConfig.PidMode = "host" }, Namespaces, Fail, Fail, "pid"},
+		{"host's ipc and network", func(s *seen) {
+			s.inspected.HostConfig.IpcMode, s.inspected.HostConfig.NetworkMode = "host", "host"
+		}, Namespaces, Fail, Fail, "ipc, net"},
+		{"host's uts", func(s *seen) { s.inspected.HostConfig.UTSMode = "host" }, Namespaces, Fail, Fail, "uts"},
+		{"host's userns without effect", func(s *seen) { s.inspected.HostConfig.UsernsMode = "host" }, Namespaces, Warn, Warn, "no effect"},
+		{"socket", func(s *seen) {
+			s.inspected.Mounts = []mounted{{Type: "bind", Source: "/var/run/docker.sock", Destination: "/s"}}
+		}, EngineSocket, Fail, Fail, "/s"},
+		{"a device", func(s *seen) { s.inspected.HostConfig.DeviceCgroupRules = []string{"c 1:3 r"} }, Devices, Fail, Warn, ""},
+		{"writable root", func(s *seen) { s.inspected.HostConfig.ReadonlyRootfs = false }, ReadOnlyRoot, Fail, Warn, ""},
+
+		{"exec is root", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "0\t0") }, ExecUser, Fail, Fail, "root"},
+		{"exec is another", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "7\t7") }, ExecUser, Fail, Fail, "7:7"},
+		{"exec by configuration", func(s *seen) { s.sight = nil }, ExecUser, OK, OK, "1000:1000"},
+		{"exec by the image's id", func(s *seen) { s.sight, s.imageUID = nil, "0" }, ExecUser, Fail, Fail, "root"},
+
+		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, witness.Write{Folder: "/etc", Made: true}) }, SystemWrites, Fail, Fail, "/etc"},
+		{"no write tried, read-only", func(s *seen) { s.sight = nil }, SystemWrites, OK, OK, "not tried"},
+		{"no write tried", func(s *seen) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, Warn, Warn, "not tried"},
+		{"no write tried, mounted", func(s *seen) {
+			s.sight = nil
+			s.inspected.Mounts = []mounted{{Type: "volume", Destination: "/etc", RW: true}}
+		}, SystemWrites, Fail, Fail, "mounted writable"},
+	} {
+		for _, held := range []struct {
+			to    want
+			level Level
+		}{{ours(), c.own}, {others(), c.other}} {
+			s := right()
+			c.change(&s)
+			f := pick(t, judge(held.to, s, all(), imageFiles{Image: "x"}), c.check)
+			if f.Level != held.level || !strings.Contains(f.Detail, c.detail) {
+				t.Errorf("%s, strict %v: %s (%s), want %s with %q", c.name, held.to.strict, f.Level, f.Detail, held.level, c.detail)
+			}
+		}
+	}
+}
+
+func pick(t *testing.T, all []Finding, check Check) Finding {
+	t.Helper()
+	for _, f := range all {
+		if f.Check == check {
+			return f
+		}
+	}
+	t.Fatalf("no finding about %s", check)
+	return Finding{}
+}
+
+func TestCapabilitiesThatTheComposeFileAsksFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		want want
+		add  []string
+		caps uint64
+		is   Level
+	}{
+		{"exactly that", want{strict: true, known: true, capAdd: []string{"NET_BIND_SERVICE"}}, []string{"NET_BIND_SERVICE"}, 1 << 10, OK},
+		{"more than that", want{strict: true, known: true, capAdd: []string{"NET_BIND_SERVICE"}}, []string{"NET_BIND_SERVICE"}, 3 << 10, Fail},
+		{"as good as root", want{known: true, capAdd: []string{"SYS_ADMIN"}}, []string{"CAP_SYS_ADMIN"}, 1 << 21, Fail},
+		{"everything", want{known: true, capAdd: []string{"ALL"}}, []string{"ALL"}, 0, Fail},
+	} {
+		s := right()
+		s.inspected.HostConfig.CapAdd = c.add
+		s.processes[0].caps["bounding"] = c.caps
+		if f := judgeCapabilities(c.want, s); f.Level != c.is {
+			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
+		}
+	}
+}
+
+func TestSetuidFilesAreWeighed(t *testing.T) {
+	t.Parallel()
+	some := imageFiles{Image: "x", Setuid: []string{"/usr/bin/su (user 0)"}}
+	free := right()
+	free.processes[0].newPrivs = 0
+	for _, c := range []struct {
+		name  string
+		seen  seen
+		files imageFiles
+		is    Level
+	}{
+		{"none", right(), imageFiles{Image: "x"}, OK},
+		{"without effect", right(), some, Note},
+		{"with effect", free, some, Fail},
+		{"not looked at", right(), imageFiles{Why: "gone"}, Warn},
+	} {
+		if f := judgeSetuid(c.seen, c.files); f.Level != c.is {
+			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
+		}
+	}
+}
+
+func TestUmask(t *testing.T) {
+	t.Parallel()
+	for mask, level := range map[string]Level{"0022": OK, "0077": Fail, "0000": Fail, "": Warn} {
+		s := right()
+		s.processes[0].umask, s.processes[1].umask = mask, mask
+		if f := judgeUmask(s); f.Level != level {
+			t.Errorf("%q: %s (%s), want %s", mask, f.Level, f.Detail, level)
+		}
+	}
+	s := right() // the init program's is not the service's
+	s.processes[1].umask = "0077"
+	if f := judgeUmask(s); f.Level != Fail || s.serviceUmask() != "0077" {
+		t.Errorf("one of two: %s (%s)", f.Level, f.Detail)
+	}
+}
+
+func TestCanary(t *testing.T) {
+	t.Parallel()
+	part := func(owner string, mode fs.FileMode, err error) []feather {
+		return []feather{{what: "file", owner: "1000:1000", mode: 0o644, right: 0o644}, {what: "folder", owner: owner, mode: mode, right: 0o755, err: err}}
+	}
+	for _, c := range []struct {
+		name  string
+		parts []feather
+		local bool
+		is    Level
+	}{
+		{"right", part("1000:1000", 0o755, nil), true, OK},
+		{"another owner", part("0:0", 0o755, nil), true, Fail},
+		{"another owner, translated", part("501:20", 0o755, nil), false, Warn},
+		{"another mode", part("1000:1000", 0o700, nil), true, Fail},
+		{"another mode, far away", part("1000:1000", 0o700, nil), false, Fail},
+		{"not there", part("", 0, fs.ErrNotExist), true, Fail},
+		{"not here", part("", 0, fs.ErrNotExist), false, Warn},
+		{"closed", part("", 0, errors.New("closed")), false, Fail},
+		{"a system without owners", part("", 0o755, nil), false, Warn},
+	} {
+		if f := judgeCanary("1000:1000", c.parts, c.local); f.Level != c.is {
+			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package proof
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// dataMount is a way from a container to the data folder, or to a part of it.
+type dataMount struct {
+	// inside is where the container has it, host where this machine has it.
+	inside, host string
+	// writable says that the container may write through it.
+	writable bool
+}
+
+// dataMounts finds the mounts by which a container reaches the data folder: of the folder, of
+// one in it, or of one above it.
+func dataMounts(data string, mounts []mounted) []dataMount {
+	var all []dataMount
+	if data == "" {
+		return nil
+	}
+	for _, m := range mounts {
+		if m.Type != "bind" {
+			continue
+		}
+		for _, source := range []string{m.Source, m.resolved} {
+			if _, below := relative(data, source); below {
+				all = append(all, dataMount{m.Destination, source, m.RW})
+				break
+			}
+			if rel, above := relative(source, data); above {
+				all = append(all, dataMount{path.Join(m.Destination, rel), data, m.RW})
+				break
+			}
+		}
+	}
+	// The whole folder before its parts.
+	slices.SortStableFunc(all, func(a, b dataMount) int { return strings.Compare(a.host, b.host) })
+	return slices.CompactFunc(all, func(a, b dataMount) bool { return a.host == b.host && a.writable == b.writable })
+}
+
+// relative returns a path relative to a folder, and whether it is that or below it.
+func relative(folder, name string) (string, bool) {
+	rel, err := filepath.Rel(folder, name)
+	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
+}
+
+// leg is one way of a canary: from the container that leaves it to the next one that sees the
+// folder, which takes it.
+type leg struct {
+	// leaver and taker are indices of containers.
+	leaver, taker int
+	// left is the folder as the leaver has it, host as this machine has it, and there as the
+	// taker has it.
+	left, host, there string
+}
+
+// ring makes every container leave a canary in each part of the data folder that it may write
+// to, and the next one in line take it: the last hands over to the first, and one that is alone
+// in a folder to itself.
+func ring(containers [][]dataMount) []leg {
+	var legs []leg
+	for i, mounts := range containers {
+		for _, m := range mounts {
+			if !m.writable {
+				continue
+			}
+			for step := 1; step <= len(containers); step++ {
+				j := (i + step) % len(containers)
+				if there, ok := sees(containers[j], m.host); ok {
+					legs = append(legs, leg{leaver: i, taker: j, left: m.inside, host: m.host, there: there})
+					break
+				}
+			}
+		}
+	}
+	return legs
+}
+
+// sees returns where a container has a folder of this machine in which it may write.
+func sees(mounts []dataMount, host string) (string, bool) {
+	for _, m := range mounts {
+		if rel, ok := relative(m.host, host); ok && m.writable {
+			return path.Join(m.inside, rel), true
+		}
+	}
+	return "", false
+}

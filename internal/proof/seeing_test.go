@@ -1,0 +1,224 @@
+package proof
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/stack"
+)
+
+// noServices is a Compose file without any.
+func noServices() *types.Project { return &types.Project{Name: "x"} }
+
+// proc makes a folder like /proc with one process.
+func proc(t *testing.T, folder, pid string, files map[string]string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(folder, pid), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, pid, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTheKernelsWord(t *testing.T) {
+	t.Parallel()
+	const everybody = "0 0 4294967295\n"
+	ours := map[string]string{"status": status, "cgroup": "0::/docker/abc\n", "uid_map": everybody, "gid_map": everybody}
+	with := func(name, text string) map[string]string {
+		changed := map[string]string{name: text}
+		for n, old := range ours {
+			if n != name {
+				changed[n] = old
+			}
+		}
+		return changed
+	}
+	remapped := with("uid_map", "0 100000 65536\n")
+	remapped["status"] = strings.ReplaceAll(status, "Uid:\t1000\t1000\t1000\t1000", "Uid:\t100000\t100000\t100000\t100000")
+	for _, c := range []struct {
+		name      string
+		processes map[string]map[string]string
+		uids      []int64 // the effective ones
+		why       string
+	}{
+		{"two", map[string]map[string]string{"7": ours, "8": ours}, []int64{1000, 1000}, ""},
+		{"one has ended", map[string]map[string]string{"7": ours}, []int64{1000}, ""},
+		{"one is a zombie", map[string]map[string]string{"7": ours, "8": with("status", strings.Replace(status, "S (sl", "Z (zo", 1))}, []int64{1000}, ""},
+		{"root of a namespace", map[string]map[string]string{"7": remapped}, []int64{0}, ""},
+		{"a stranger's number", map[string]map[string]string{"7": ours, "8": with("cgroup", "0::/user.slice\n")}, nil, "not in this machine's"},
+		{"none is here", nil, nil, "has none of the processes"},
+	} {
+		p := &Prover{Proc: t.TempDir()}
+		for pid, files := range c.processes {
+			proc(t, p.Proc, pid, files)
+		}
+		all, _, _, why := p.fromHost("abc", [][]string{{"7", "1000", "1000"}, {"8", "1000", "1000"}})
+		var uids []int64
+		for _, one := range all {
+			uids = append(uids, one.uids[1])
+		}
+		if !slices.Equal(uids, c.uids) || (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
+			t.Errorf("%s: %v, %q", c.name, uids, why)
+		}
+	}
+}
+
+func TestWants(t *testing.T) {
+	t.Parallel()
+	value := func(s string) *string { return &s }
+	build := func(uid, gid string) *types.BuildConfig {
+		return &types.BuildConfig{Args: types.MappingWithEquals{"USER_ID": value(uid), "GROUP_ID": value(gid)}}
+	}
+	p := &project.Project{
+		Data: "/p/data", Settings: project.Settings{UID: 1000, GID: 20, UIDName: "APP_USER_ID", GIDName: "APP_GROUP_ID"},
+		Compose: &types.Project{Services: types.Services{
+			"own":   {WorkloadSpec: types.WorkloadSpec{Build: build("1000", "20")}},
+			"fixed": {WorkloadSpec: types.WorkloadSpec{Build: build("0", "0")}},
+			"image": {},
+		}},
+	}
+	for _, c := range []struct {
+		service string
+		data    string
+		strict  bool
+		known   bool
+		uid     int64
+	}{
+		{"own", "/p/data", true, true, 1000},
+		{"own", "", false, true, 7}, // no x-im2: another's project
+		{"fixed", "/p/data", false, true, 7},
+		{"image", "/p/data", false, true, 7},
+		{"orphan", "/p/data", false, false, 7},
+	} {
+		p.Data = c.data
+		if w := wants(p, c.service, "7:7", nil, imageFiles{}); w.strict != c.strict || w.known != c.known || w.uid != c.uid || w.toldUID != 7 {
+			t.Errorf("%s with %q: %+v", c.service, c.data, w)
+		}
+	}
+}
+
+func TestStandInIsLikeIt(t *testing.T) {
+	t.Parallel()
+	i := locked()
+	i.ID = "abc"
+	i.HostConfig.GroupAdd = []string{"7"}
+	i.HostConfig.CapAdd = []string{"KILL"}
+	p := &Prover{Image: "im2/verify:1", label: "l=1"}
+	got := strings.Join(p.standIn(i, "take", "/x"), " ")
+	want := "run --rm --label l=1 --pull never --network none --log-driver none --volumes-from abc --user 1000:1000 --group-add 7" +
+		" --cap-drop ALL --cap-add KILL --security-opt no-new-privileges:true --read-only im2/verify:1 take /x"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// exporter is an engine whose images have one setuid file.
+type exporter struct {
+	fake
+	exports int
+	err     error
+}
+
+func (e *exporter) Run(ctx context.Context, c run.Cmd) error {
+	if c.Args[0] != "export" {
+		return e.fake.Run(ctx, c)
+	}
+	e.exports++
+	if e.err != nil {
+		return e.err
+	}
+	w := tar.NewWriter(c.Stdout)
+	return errors.Join(w.WriteHeader(&tar.Header{Name: "bin/su", Mode: 0o4755, Typeflag: tar.TypeReg}), w.Close())
+}
+
+// What is remembered is believed of the image that it was seen of, and of no other; what
+// failed is not remembered.
+func TestImagesAreRemembered(t *testing.T) {
+	t.Parallel()
+	const id = "sha256:0123456789abcdef"
+	e := new(exporter)
+	p := proverWith(t, &e.fake)
+	p.Docker, p.Cache = e, t.TempDir()
+	look := func(want, exports int) {
+		t.Helper()
+		files, err := newScans(p).of(t.Context(), id)
+		if err != nil || len(files.Setuid) != want || e.exports != exports {
+			t.Errorf("%+v, %v, %d exports, want %d", files, err, e.exports, exports)
+		}
+	}
+	e.err = errors.New("no engine")
+	look(0, 1)
+	e.err = nil
+	look(1, 2)
+	look(1, 2)
+	kept := filepath.Join(p.Cache, "sha256-0123456789abcdef.json")
+	for _, text := range []string{"{", `{"image": "sha256:other", "setuid": []}`} {
+		if err := os.WriteFile(kept, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e.exports = 2
+		look(1, 3)
+	}
+	scans := newScans(p)
+	p.Cache, e.exports = "", 0
+	for range 2 {
+		if _, err := scans.of(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	if e.exports != 1 {
+		t.Errorf("one run looked %d times into one image", e.exports)
+	}
+}
+
+func TestStates(t *testing.T) {
+	t.Parallel()
+	zero := 0
+	p := &project.Project{Compose: &types.Project{Services: types.Services{"none": {Scale: &zero}, "one": {}}}}
+	state := func(status string, code int) look {
+		l := look{container: stack.Container{Service: "one"}}
+		l.seen.inspected.State.Status, l.seen.inspected.State.ExitCode = status, code
+		return l
+	}
+	if f := judgeMissing(p, "none"); f.Level != Note {
+		t.Errorf("%+v", f)
+	}
+	if f := judgeMissing(p, "one"); f.Level != Fail {
+		t.Errorf("%+v", f)
+	}
+	for _, c := range []struct {
+		status string
+		code   int
+		want   Level
+	}{{"exited", 0, Note}, {"exited", 1, Fail}, {"paused", 0, Fail}, {"dead", 0, Fail}, {"created", 0, Fail}} {
+		if f := judgeStopped(state(c.status, c.code)); f.Level != c.want {
+			t.Errorf("%s %d: %+v", c.status, c.code, f)
+		}
+	}
+}
+
+func TestSaid(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"Error response from daemon: container rootfs is marked read-only":                                                      "container rootfs is marked read-only",
+		"warning\nOCI runtime exec failed: exec failed: unable to start container process: exec /x: permission denied: unknown": "exec /x: permission denied: unknown",
+		"": "running",
+	} {
+		if got := said(&run.Error{Stderr: text, Err: errors.New("exit status 1")}); !strings.HasPrefix(got, want) {
+			t.Errorf("%q is %q", text, got)
+		}
+	}
+}

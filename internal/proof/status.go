@@ -1,0 +1,117 @@
+package proof
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// process is what is known of one process.
+type process struct {
+	pid  string
+	name string
+	// uids and gids are real, effective, saved and file system IDs, as its user namespace has
+	// them; -1 for one that the namespace does not have.
+	uids, gids []int64
+	groups     []int64
+	// caps are the sets, by their names in capabilities(7); nil where they were not seen.
+	caps map[string]uint64
+	// newPrivs is the bit of no_new_privs; -1 where it was not seen, as with old kernels.
+	newPrivs int
+	// seccomp is 0 for none, 1 strict, 2 filter; -1 where it was not seen.
+	seccomp int
+	// umask is the octal text; "" where it was not seen (before Linux 4.7).
+	umask string
+}
+
+// capSets are the capability sets of a process, as status names them and as people do.
+func capSets() [][2]string {
+	return [][2]string{
+		{"CapEff", "effective"},
+		{"CapPrm", "permitted"},
+		{"CapInh", "inheritable"},
+		{"CapBnd", "bounding"},
+		{"CapAmb", "ambient"},
+	}
+}
+
+// parseStatus reads the text of /proc/PID/status (proc_pid_status(5)). ids translates an ID of
+// the reader into one of the process' user namespace; nil where they are the same.
+func parseStatus(text string, uid, gid func(int64) int64) (process, error) {
+	p := process{newPrivs: -1, seccomp: -1, caps: make(map[string]uint64)}
+	fields := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			fields[name] = strings.TrimSpace(value)
+		}
+	}
+	p.pid, p.name, p.umask = fields["Pid"], fields["Name"], fields["Umask"]
+	p.uids, p.gids, p.groups = numbers(fields["Uid"], uid), numbers(fields["Gid"], gid), numbers(fields["Groups"], gid)
+	if len(p.uids) != 4 || len(p.gids) != 4 {
+		return p, fmt.Errorf("the kernel's status of process %q has no IDs", p.pid)
+	}
+	for _, set := range capSets() {
+		if bits, err := strconv.ParseUint(fields[set[0]], 16, 64); err == nil {
+			p.caps[set[1]] = bits
+		}
+	}
+	p.newPrivs, p.seccomp = small(fields["NoNewPrivs"]), small(fields["Seccomp"])
+	return p, nil
+}
+
+// small reads a number of one digit; -1 for anything else.
+func small(text string) int {
+	if len(text) != 1 || text[0] < '0' || text[0] > '9' {
+		return -1
+	}
+	return int(text[0] - '0')
+}
+
+func numbers(text string, translate func(int64) int64) []int64 {
+	var all []int64
+	for _, field := range strings.Fields(text) {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return nil
+		}
+		if translate != nil {
+			n = translate(n)
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// zombie reports whether a status is that of a process that has ended: it has its IDs yet, and
+// does nothing any more.
+func zombie(text string) bool { return strings.Contains(text, "\nState:\tZ") }
+
+// idMap is a uid_map or gid_map: rows of the first ID inside, the first one outside, and how
+// many there are (user_namespaces(7)).
+type idMap [][3]int64
+
+func parseMap(text string) idMap {
+	var m idMap
+	for line := range strings.Lines(text) {
+		var row [3]int64
+		if n, err := fmt.Sscan(line, &row[0], &row[1], &row[2]); n == 3 && err == nil {
+			m = append(m, row)
+		}
+	}
+	return m
+}
+
+// inside translates an ID of this machine into one of the namespace; -1 where it has none.
+func (m idMap) inside(id int64) int64 { return m.translate(id, 1, 0) }
+
+// outside translates an ID of the namespace into one of this machine; -1 where it has none.
+func (m idMap) outside(id int64) int64 { return m.translate(id, 0, 1) }
+
+func (m idMap) translate(id int64, from, to int) int64 {
+	for _, row := range m {
+		if at := id - row[from]; at >= 0 && at < row[2] {
+			return row[to] + at
+		}
+	}
+	return -1
+}

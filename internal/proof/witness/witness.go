@@ -1,0 +1,164 @@
+// Package witness is what "mage verify" does inside of a container: it looks around, and
+// leaves, takes and removes canaries. The command probe runs it there, so it needs nothing of
+// the image: no shell, no id, no touch.
+package witness
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Prefix begins the name of everything that is made in other people's folders: no service
+// takes what begins with a dot, and what a killed run left is known by it.
+const Prefix = ".im2-verify-"
+
+// Sight is what there is to be seen from inside of a container.
+type Sight struct {
+	// Self is the text of /proc/self/status: who an exec without -u is.
+	Self string `json:"self"`
+	// Others are those of all other processes in sight.
+	Others []string `json:"others"`
+	// Writes are the attempts to write where nobody should.
+	Writes []Write `json:"writes"`
+}
+
+// Write is one attempt to make a file in a folder.
+type Write struct {
+	Folder string `json:"folder"`
+	// Made says that it could be made; it was removed at once.
+	Made bool `json:"made"`
+	// Reason says why not.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Say writes an answer as one line.
+func Say(w io.Writer, answer any) error {
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	return nil
+}
+
+// Look looks around, and tries to write into the folders under a name of its own.
+func Look(name string, folders []string) (Sight, error) {
+	self, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return Sight{}, fmt.Errorf("looking at this process: %w", err)
+	}
+	sight := Sight{Self: string(self), Others: others(os.Getpid())}
+	for _, folder := range folders {
+		sight.Writes = append(sight.Writes, try(folder, name))
+	}
+	return sight, nil
+}
+
+// others are the statuses of all processes but one. One that ends meanwhile is left out.
+func others(self int) []string {
+	found, _ := filepath.Glob("/proc/[0-9]*") // only a bad pattern fails
+	var texts []string
+	for _, path := range found {
+		if filepath.Base(path) == strconv.Itoa(self) {
+			continue
+		}
+		if text, err := os.ReadFile(filepath.Join(path, "status")); err == nil { //nolint:gosec // the kernel's
+			texts = append(texts, string(text))
+		}
+	}
+	return texts
+}
+
+// try makes a file in a folder and removes it again.
+func try(folder, name string) Write {
+	path := filepath.Join(folder, name)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // whether that is possible is the question
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(path))
+		if err != nil {
+			return Write{Folder: folder, Made: true, Reason: err.Error()}
+		}
+		return Write{Folder: folder, Made: true}
+	}
+	var failed *os.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return Write{Folder: folder, Reason: err.Error()}
+}
+
+// inFolder is the name of the file in a canary's folder.
+const inFolder = "file"
+
+// FolderOf is the path of the folder that belongs to a canary file.
+func FolderOf(path string) string { return path + ".folder" }
+
+// Leave makes a canary: a file, and a folder with a file in it, with the modes that a program
+// without wishes of its own would ask for.
+func Leave(path string) error {
+	folder := FolderOf(path)
+	err := touch(path)
+	if err == nil {
+		err = os.Mkdir(folder, 0o777) //nolint:gosec // what the umask leaves of it is the question
+	}
+	if err == nil {
+		err = touch(filepath.Join(folder, inFolder))
+	}
+	return err
+}
+
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) //nolint:gosec // what the umask leaves of it is the question
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Take renames what Leave made, and removes it: the file, the file in the folder, the folder.
+func Take(path string) error {
+	taken := path + ".taken"
+	if err := os.Rename(path, taken); err != nil {
+		return err
+	}
+	folder := FolderOf(taken)
+	if err := os.Rename(FolderOf(path), folder); err != nil {
+		return err
+	}
+	for _, name := range []string{taken, filepath.Join(folder, inFolder), folder} {
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Clear removes everything in a folder that has our name. It goes on after an error.
+func Clear(folder string) error {
+	root, err := os.OpenRoot(folder) // no link leads out of it
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // only read
+	return ClearIn(root)
+}
+
+// ClearIn is Clear for a folder that is open.
+func ClearIn(root *os.Root) error {
+	listing, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer listing.Close() //nolint:errcheck // only read
+	names, err := listing.Readdirnames(-1)
+	for _, name := range names {
+		if strings.HasPrefix(name, Prefix) {
+			err = errors.Join(err, root.RemoveAll(name))
+		}
+	}
+	return err
+}

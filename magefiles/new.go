@@ -1,0 +1,24 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+
+	"github.com/im2-audio/im2/internal/scaffold"
+	"github.com/im2-audio/im2/internal/target"
+)
+
+// New makes a service from modules/Dockerfile.template and adds it to the Compose file.
+// modules/NAME gets a small program that is healthy at once; of the Compose file nothing else
+// changes. All of it is made, or nothing. The flags come behind the name:
+// mage new loudness -dryRun. docs/new.md tells more.
+func New(ctx context.Context, name string,
+	user *string, // the name of the user it runs as (default appuser)
+	dryRun *bool, // print what would be written, as a diff; write nothing
+	json *bool, // print JSON
+) error {
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+		return t.New(ctx, target.New{Name: name, User: or(user, scaffold.DefaultUser), DryRun: value(dryRun), JSON: value(json)})
+	})
+}
