@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"go/format"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -334,157 +332,5 @@ func TestRefusalsSayWhatToPaste(t *testing.T) {
 	}
 	if _, err := prepare(t, t.TempDir(), "echo"); err == nil || !strings.Contains(err.Error(), "no docker-compose.yml in ") {
 		t.Errorf("no Compose file: %v", err)
-	}
-}
-
-// TestAllOrNothing breaks the writing at each of its steps.
-func TestAllOrNothing(t *testing.T) {
-	t.Parallel()
-	for name, breaks := range map[string]func(t *testing.T, root string, s *Service, stop func()){
-		"an interrupt at the start": func(_ *testing.T, _ string, _ *Service, stop func()) { stop() },
-		"an interrupt before the Compose file": func(_ *testing.T, _ string, s *Service, stop func()) {
-			s.replace = func(string, []byte) error { stop(); return context.Canceled }
-		},
-		"a full disk": func(_ *testing.T, _ string, s *Service, _ func()) {
-			s.replace = func(string, []byte) error { return errors.New("no space left on device") }
-		},
-		"a template that is gone": func(_ *testing.T, _ string, s *Service, _ func()) { s.Template += ".gone" },
-		"a template that is none": func(_ *testing.T, root string, s *Service, _ func()) {
-			s.Template = filepath.Join(root, "docker-compose.yml")
-		},
-		"a Compose file that somebody else has changed": func(_ *testing.T, _ string, s *Service, _ func()) {
-			s.Before = []byte("something else\n")
-		},
-		"a folder that has just appeared": func(_ *testing.T, root string, s *Service, _ func()) {
-			s.Folder = filepath.Join(root, "other", "full")
-		},
-	} {
-		for _, modules := range []string{"", "modules/"} { // whether the folder above is there already
-			t.Run(name+" "+modules, func(t *testing.T) {
-				t.Parallel()
-				root := write(t, map[string]string{"docker-compose.yml": "services:\n  a: {image: b}\n", "other/full/file": "x", modules + "file": "x"})
-				before := tree(t, root)
-				s := mustPrepare(t, root)
-				ctx, stop := context.WithCancel(t.Context())
-				defer stop()
-				breaks(t, root, &s, stop)
-				if made, err := s.Write(ctx); err == nil {
-					t.Errorf("made %v", made)
-				}
-				unchanged(t, before, tree(t, root))
-			})
-		}
-	}
-}
-
-func TestLeftoversOfAKilledRunGo(t *testing.T) {
-	t.Parallel()
-	root := write(t, map[string]string{
-		"docker-compose.yml": "services: {}\n", "modules/" + stagePrefix + "1/x/file": "", "modules/" + stagePrefix + "2/x/file": "", "modules/.im2-other/file": "",
-	})
-	old := time.Now().Add(-2 * staleAfter)
-	for _, name := range []string{stagePrefix + "1", ".im2-other"} {
-		if err := os.Chtimes(filepath.Join(root, "modules", name), old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := mustPrepare(t, root).Write(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	entries, _ := os.ReadDir(filepath.Join(root, "modules"))
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	if want := []string{stagePrefix + "2", ".im2-other", "echo"}; !slices.Equal(got, want) {
-		t.Errorf("left: %q, want %q", got, want)
-	}
-}
-
-// TestALinkStaysALink: what it leads to is written.
-func TestALinkStaysALink(t *testing.T) {
-	t.Parallel()
-	root := write(t, map[string]string{"real/compose.yml": "services: {a: {image: b}}\n"})
-	link := filepath.Join(root, "docker-compose.yml")
-	if err := os.Symlink(filepath.Join("real", "compose.yml"), link); err != nil {
-		t.Skip(err)
-	}
-	if _, err := mustPrepare(t, root).Write(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		t.Errorf("the link is gone: %v, %v", info, err)
-	}
-	if text := tree(t, root)[filepath.Join("real", "compose.yml")]; !strings.Contains(text, "echo") {
-		t.Errorf("the file has no echo: %s", text)
-	}
-}
-
-func TestNames(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"echo": "", "a": "", "1": "", "on": "", "x-y": "", "x--y": "", "x_y": "", "x__y": "", "x.y": "", "service": "", "health": "",
-		strings.Repeat("x", 63): "",
-		"":                      "it is empty",
-		".":                     "it is a path", "..": "it is a path", "a/b": "it is a path", `a\b`: "it is a path", "../x": "it is a path", "/x": "it is a path",
-		"-x": "read as a flag", "--": "read as a flag",
-		"a b": "Compose allows", "ü": "Compose allows", "a\n": "Compose allows", "$x": "Compose allows", "a:b": "Compose allows", "\x00": "Compose allows",
-		"Echo": "no capital letters", "eCHO": "no capital letters",
-		"_x": "begin and end", "x_": "begin and end", "x-": "begin and end", "x.": "begin and end", ".x": "begin and end", "x..y": "begin and end", "x___y": "begin and end", "x._y": "begin and end",
-		strings.Repeat("x", 64): "at most 63",
-		"internal":              "a meaning of its own", "vendor": "a meaning of its own", "testdata": "a meaning of its own",
-		"main.go": "a file of source code",
-		"install": "the Dockerfile calls",
-		"con":     "on Windows", "nul": "on Windows", "com1": "on Windows", "lpt9.x": "on Windows",
-	} {
-		checkName(t, name, CheckName(name), want)
-	}
-	for name, want := range map[string]string{
-		"appuser": "", "demucs": "", "_x": "", "a-b_c1": "", strings.Repeat("x", 32): "",
-		"": "it is empty", "root": "nothing here is root", "a$": "machine's account", "$": "useradd wants",
-		"1a": "useradd wants", "-a": "useradd wants", "A": "useradd wants", "a b": "useradd wants", "a.b": "useradd wants", "a;b": "useradd wants", "ü": "useradd wants", "a\n": "useradd wants",
-		strings.Repeat("x", 33): "useradd allows 32",
-		"daemon":                "Debian has", "bin": "Debian has", "www-data": "Debian has", "nobody": "Debian has", "_apt": "Debian has",
-	} {
-		checkName(t, name, CheckUser(name), want)
-	}
-}
-
-func checkName(t *testing.T, name string, err error, want string) {
-	t.Helper()
-	if want == "" {
-		if err != nil {
-			t.Errorf("%q: %v", name, err)
-		}
-		return
-	}
-	var coded *exit.Error
-	if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), ". A good name is ") {
-		t.Errorf("%q: %v, want %q with an example", name, err, want)
-	}
-}
-
-// TestExamplesAreGood: what an error suggests must not be the next error.
-func TestExamplesAreGood(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"", "Con", "a b", "../internal", "INSTALL", strings.Repeat("X", 70), "ü", "com1/", "-v"} {
-		if good := goodName(name); CheckName(good) != nil {
-			t.Errorf("for %q: %q, %v", name, good, CheckName(good))
-		}
-	}
-}
-
-// unchanged fails where two trees differ.
-func unchanged(t *testing.T, before, after map[string]string) {
-	t.Helper()
-	for name, text := range before {
-		if got, ok := after[name]; !ok || got != text {
-			t.Errorf("%s was changed: %q", name, got)
-		}
-	}
-	for name := range after {
-		if _, ok := before[name]; !ok {
-			t.Errorf("%s was left behind", name)
-		}
 	}
 }

@@ -1,0 +1,197 @@
+package proof
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// judgeUsers holds every process to the user that was asked for.
+func judgeUsers(w want, s seen) Finding {
+	if len(s.processes) == 0 {
+		return found(Users, Fail, s.by, "no process was seen, though the container runs%s", behind(s.only))
+	}
+	if len(s.processes[0].uids) == 0 {
+		return found(Users, Warn, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
+	}
+	for _, p := range s.processes {
+		if detail := wrongUser(w, p); detail != "" {
+			return found(Users, Fail, s.by, "process %s%s %s", p.pid, nameOf(p), detail)
+		}
+	}
+	who := fmt.Sprintf("%s as %s", plural(len(s.processes), "process", "processes"), usersOf(s.processes))
+	if s.by == ByEngine {
+		return found(Users, OK, s.by, "%s, by the engine's word alone: %s", who, s.only)
+	}
+	for _, p := range s.processes {
+		asked := w.uid > 0 && w.gid == 0 // such as a UID that no file of the image knows
+		if !asked && (slices.Contains(p.groups, 0) || slices.Contains(p.gids, 0)) {
+			return found(Users, w.lacking(), s.by, "process %s%s is in group 0, root's", p.pid, nameOf(p))
+		}
+	}
+	return found(Users, OK, s.by, "%s, groups %s", who, ids(s.processes[0].groups))
+}
+
+// usersOf names the users of processes, each once.
+func usersOf(all []process) string {
+	var users []string
+	for _, p := range all {
+		users = append(users, ids(p.uids)+":"+ids(p.gids))
+	}
+	slices.Sort(users)
+	return strings.Join(slices.Compact(users), " and ")
+}
+
+// behind puts a text behind another one.
+func behind(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// wrongUser says what is wrong with a process' IDs; "" for nothing.
+func wrongUser(w want, p process) string {
+	for _, uid := range p.uids {
+		switch {
+		case uid == 0:
+			return "is root: UIDs " + ids(p.uids)
+		case uid < 0:
+			return "has a UID that its user namespace does not have"
+		case w.uid > 0 && uid != w.uid:
+			return fmt.Sprintf("has UIDs %s, asked for was %s", ids(p.uids), w.asked)
+		}
+	}
+	for _, gid := range p.gids {
+		if w.gid >= 0 && w.uid > 0 && gid != w.gid {
+			return fmt.Sprintf("has GIDs %s, asked for was %s", ids(p.gids), w.asked)
+		}
+	}
+	if !w.strict {
+		return ""
+	}
+	for _, group := range p.groups {
+		if group != w.gid && !slices.Contains(w.groups, group) {
+			return fmt.Sprintf("is in group %d, for which nobody asked", group)
+		}
+	}
+	return ""
+}
+
+// ids writes equal IDs once: real, effective, saved and file system ones are usually the same.
+func ids(all []int64) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	if len(slices.Compact(slices.Clone(all))) == 1 {
+		all = all[:1]
+	}
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ","), "[]")
+}
+
+func nameOf(p process) string {
+	if p.name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%q)", p.name)
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// judgeCapabilities holds the container to its Compose file, and every process to the container.
+func judgeCapabilities(w want, s seen) Finding {
+	host := s.inspected.HostConfig
+	asked := askedCaps(host.CapAdd, host.CapDrop, host.Privileged)
+	add := capNamesOf(host.CapAdd)
+	for _, name := range add {
+		if w.known && !slices.Contains(w.capAdd, name) && !slices.Contains(w.capAdd, "ALL") {
+			return found(Capabilities, Fail, ByEngine, "%s was added, for which the Compose file does not ask; \"mage up\" makes the container anew", name)
+		}
+	}
+	allowed := asked
+	if w.strict {
+		allowed = capSet(w.capAdd)
+	}
+	if detail := moreThan(allowed, s.processes); detail != "" {
+		return found(Capabilities, Fail, s.by, "%s", detail)
+	}
+	if i := slices.IndexFunc(add, func(name string) bool { return slices.Contains(rootLike(), name) }); i >= 0 {
+		return found(Capabilities, Fail, ByEngine, "cap_add: %s leads to all of the machine", add[i])
+	}
+	if w.strict && asked != capSet(w.capAdd) {
+		return found(Capabilities, Fail, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", capText(asked))
+	}
+	return sawCapabilities(asked, s)
+}
+
+// moreThan names the first process that has more capabilities, in any set; "" for none.
+func moreThan(allowed uint64, all []process) string {
+	for _, p := range all {
+		for _, set := range capSets() {
+			if more := p.caps[set[1]] &^ allowed; more != 0 {
+				return fmt.Sprintf("process %s%s has more than was asked for in its %s set: %s", p.pid, nameOf(p), set[1], capText(more))
+			}
+		}
+	}
+	return ""
+}
+
+// sawCapabilities words what is no failure.
+func sawCapabilities(asked uint64, s seen) Finding {
+	switch {
+	case s.by == ByEngine && asked == 0:
+		return found(Capabilities, OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", s.only)
+	case asked == 0:
+		return found(Capabilities, OK, s.by, "none in any set of %s", plural(len(s.processes), "process", "processes"))
+	case asked == allCaps:
+		return found(Capabilities, Warn, s.by, "it could have every one")
+	case len(s.inspected.HostConfig.CapDrop) == 0:
+		return found(Capabilities, Warn, s.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", capText(asked))
+	}
+	return found(Capabilities, OK, s.by, "no more than was asked for: %s", capText(asked))
+}
+
+// noNewPrivs reports whether no_new_privs is in force, and how that is known.
+func (s seen) noNewPrivs() (bool, Way) {
+	if s.by == ByEngine || slices.ContainsFunc(s.processes, func(p process) bool { return p.newPrivs < 0 }) {
+		return s.inspected.asksNoNewPrivs(), ByConfiguration
+	}
+	return !slices.ContainsFunc(s.processes, func(p process) bool { return p.newPrivs != 1 }), s.by
+}
+
+func judgeNewPrivs(w want, s seen) Finding {
+	asked := s.inspected.asksNoNewPrivs()
+	inForce, by := s.noNewPrivs()
+	switch {
+	case inForce && by == ByConfiguration:
+		return found(NewPrivs, OK, by, "by the configuration; the processes' own bit could not be seen")
+	case inForce:
+		return found(NewPrivs, OK, by, "in force for every process")
+	case asked:
+		return found(NewPrivs, Fail, by, "it was asked for, and a process goes without")
+	}
+	return found(NewPrivs, w.lacking(), by, "not in force; security_opt: [\"no-new-privileges:true\"]")
+}
+
+func judgeSeccomp(w want, s seen, around surroundings) Finding {
+	profile, _ := s.inspected.option("seccomp")
+	unconfined := profile == "unconfined" || s.inspected.HostConfig.Privileged
+	unseen := s.by == ByEngine || slices.ContainsFunc(s.processes, func(p process) bool { return p.seccomp < 0 })
+	filtered := !slices.ContainsFunc(s.processes, func(p process) bool { return p.seccomp != 2 })
+	switch {
+	case unconfined:
+		return found(Seccomp, w.lacking(), ByConfiguration, "no system call is filtered, as was asked for")
+	case !around.seccomp:
+		return found(Seccomp, Warn, ByEngine, "this engine filters no system calls")
+	case unseen:
+		return found(Seccomp, OK, ByConfiguration, "nobody asked to go without; the processes' own mode could not be seen")
+	case filtered:
+		return found(Seccomp, OK, s.by, "every process' system calls are filtered")
+	}
+	return found(Seccomp, Fail, s.by, "a process' system calls are not filtered, though nobody asked for that")
+}
