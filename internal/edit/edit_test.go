@@ -36,7 +36,7 @@ func TestSaveKeepsWhatWasThere(t *testing.T) {
 	path := filepath.Join(dir, "f")
 	link := filepath.Join(dir, "link")
 	if err := os.Symlink("f", link); err != nil {
-		t.Skip(err)
+		t.Skipf("LEFT OUT: what becomes of a link, because none can be made here: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("one"), 0o640); err != nil {
 		t.Fatal(err)

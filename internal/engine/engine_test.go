@@ -148,10 +148,10 @@ func TestOwnPluginsLeaveTheUsersConfigurationAlone(t *testing.T) {
 }
 
 // Root's checkout is closed for writing; what a user needs goes to the user's cache.
-func TestAnotherUsersCheckout(t *testing.T) {
+func TestUnprivilegedAnotherUsersCheckout(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 {
-		t.Skip("skipped: root may write everywhere; the scenario reset-permissions-member is about another user")
+		t.Skip("LEFT OUT: a checkout that cannot be written, because this is root; run the tests as another user")
 	}
 	home, user := t.TempDir(), t.TempDir()
 	compose := touch(t, filepath.Join(ToolsFolder(home), "docker-compose-v5.6.0"))

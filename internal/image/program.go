@@ -63,12 +63,18 @@ func (b Builder) watch(out string) filestate.Watch {
 	return filestate.Watch{Path: filepath.Join(folder, name+".json"), Base: b.Project.Root}
 }
 
-// madeBy is what beside files decides what the Go compiler makes: its arguments, and what it is
-// told by the environment, such as the engine's architecture.
+// madeBy is what beside files decides what the Go compiler makes: which one it is, its
+// arguments, and what it is told by the environment, such as the engine's architecture. Of PATH
+// only the compiler found by it counts: "go tool" and "go run" put a folder in front of it that
+// an installed mage does not.
 func madeBy(compiler run.Cmd) []string {
-	var env []string
+	path, err := run.Find(compiler.Name)
+	if err != nil {
+		path = err.Error() // the compilation will say so
+	}
+	env := []string{"compiler=" + path}
 	for _, entry := range compiler.Env {
-		if strings.HasPrefix(entry, "GO") || strings.HasPrefix(entry, "CGO") || strings.HasPrefix(entry, "PATH=") {
+		if strings.HasPrefix(entry, "GO") || strings.HasPrefix(entry, "CGO") {
 			env = append(env, entry)
 		}
 	}

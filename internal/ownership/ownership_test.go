@@ -117,10 +117,10 @@ func TestInterruptedReset(t *testing.T) {
 	}
 }
 
-func TestProblemsAreNamed(t *testing.T) {
+func TestUnprivilegedProblemsAreNamed(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 {
-		t.Skip("skipped: root may give files away, so nothing is refused; the scenarios run this as another user")
+		t.Skip("LEFT OUT: what is refused, because root may give files away; run the tests as another user")
 	}
 	data := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(data, "file"), nil, 0o600))

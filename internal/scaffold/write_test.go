@@ -82,7 +82,7 @@ func TestALinkStaysALink(t *testing.T) {
 	root := write(t, map[string]string{"real/compose.yml": "services: {a: {image: b}}\n"})
 	link := filepath.Join(root, "docker-compose.yml")
 	if err := os.Symlink(filepath.Join("real", "compose.yml"), link); err != nil {
-		t.Skip(err)
+		t.Skipf("LEFT OUT: what becomes of a link, because none can be made here: %v", err)
 	}
 	if _, err := mustPrepare(t, root).Write(t.Context()); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func TestClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(outside, filepath.Join(folder, Prefix+"link")); err != nil {
-		t.Skip("this system has no links for everybody")
+		t.Skipf("LEFT OUT: what becomes of a link, because none can be made here: %v", err)
 	}
 	if err := Clear(folder); err != nil {
 		t.Error(err)
