@@ -1,9 +1,11 @@
 package project
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +14,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/exit"
 )
 
 // standIn is the value of a variable that must be set and is not: Compose would not start
@@ -22,6 +26,10 @@ const standIn = "64999"
 // maxVariables is how many ${...} one value may have: in one another, they take Compose
 // time that grows with the square of their number.
 const maxVariables = 200
+
+// maxExtends is how many services of one Compose file may extend another one: a chain of them
+// takes memory that grows faster than the file, in Compose as here.
+const maxExtends = 5000
 
 // Problem is something that Open would refuse and Examine only reports.
 type Problem struct {
@@ -49,12 +57,32 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkExtends(root, environ); err != nil {
+		return nil, nil, err
+	}
 	p, own, missing, err := readLeniently(ctx, root, settings)
 	if err != nil {
 		return nil, nil, err
 	}
 	problems := append(missing.problems(), p.Settings.idProblems(p.Declared)...)
 	return p, problems, p.placeData(own, p.Declared)
+}
+
+// checkExtends refuses a file that could not be read in bounded memory. A file that cannot be
+// found is the reader's to name.
+func checkExtends(root string, environ []string) error {
+	files, err := Files(root, environ)
+	if err != nil {
+		return nil //nolint:nilerr // reading the project says the same with more around it
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path) //nolint:gosec // a Compose file of the project
+		if n := bytes.Count(text, []byte("extends")); err == nil && n > maxExtends {
+			return exit.Errorf(exit.Unusable, "reading %s: it says \"extends\" %d times, more than the %d that are read; write out what the services share with an anchor (\"<<: *name\"), or part the file",
+				path, n, maxExtends)
+		}
+	}
+	return nil
 }
 
 // readLeniently reads the Compose file with stand-ins. Where that fails since variables have

@@ -1,9 +1,12 @@
 package project_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 )
 
@@ -80,4 +83,26 @@ func containsAll(got, want []string) bool {
 		}
 	}
 	return true
+}
+
+func TestChainsOfExtendsAreBounded(t *testing.T) {
+	t.Parallel()
+	chain := func(n int) string {
+		var text strings.Builder
+		text.WriteString("services:\n  s0: {image: x}\n")
+		for i := 1; i <= n; i++ {
+			fmt.Fprintf(&text, "  s%d: {extends: s%d}\n", i, i-1)
+		}
+		return text.String()
+	}
+	root := write(t, map[string]string{"docker-compose.yml": chain(5001)})
+	_, _, err := project.Examine(t.Context(), root, nil)
+	var coded *exit.Error
+	if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), `says "extends" 5001 times`) {
+		t.Errorf("got %v", err)
+	}
+	root = write(t, map[string]string{"docker-compose.yml": chain(200)})
+	if p, _, err := project.Examine(t.Context(), root, nil); err != nil || len(p.Services()) != 201 {
+		t.Errorf("got %v", err)
+	}
 }
