@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
 )
 
 func TestALookAfterARound(t *testing.T) {
@@ -109,7 +110,9 @@ func TestUnprivilegedAFolderThatIsSomebodyElsesIsNoLock(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("LEFT OUT: a folder that cannot be written, because this is root; run the tests as another user")
 	}
-	b, _ := planned(t, nil)
+	b := made(t, map[string]string{"docker-compose.yml": "services: {}"})
+	b.UI, _, _ = term.Test()
+	b.Cache = t.TempDir()
 	if err := os.Chmod(b.Cache, 0o500); err != nil {
 		t.Fatal(err)
 	}
