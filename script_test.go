@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -46,6 +47,15 @@ func newHarness(t *testing.T) *harness {
 	if runtime.GOOS == "windows" {
 		out += ".exe"
 	}
+	// Mage keeps a file beside the targets while it compiles them: one at a time.
+	if err := os.MkdirAll(filepath.Join(home, ".im2"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock := flock.New(filepath.Join(home, ".im2", "compile.lock"))
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close() //nolint:errcheck // the process ends, and with it the lock
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-compile", out)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("compiling the targets: %v\n%s", err, text)

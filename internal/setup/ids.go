@@ -17,7 +17,7 @@ import (
 
 // teamDefaults is what .env has when there is none.
 const teamDefaults = `# The team's defaults. Your own values go into .env.local (never committed); the
-# process environment beats both. See README.md, "Settings".
+# process environment beats both. docs/settings.md tells more.
 APP_USER_ID=1000
 APP_GROUP_ID=1000
 `

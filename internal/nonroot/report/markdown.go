@@ -47,7 +47,9 @@ func language(id string) string {
 		return "dockerfile"
 	case 'C':
 		return "yaml"
-	default:
-		return "sh"
+	case 'E':
+		return "dotenv"
+	default: // an ignore file
+		return "text"
 	}
 }

@@ -1,0 +1,225 @@
+package im2_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/otiai10/copy"
+
+	"github.com/im2-audio/im2/internal/manual"
+)
+
+// otherPrograms are the documented commands of other programs than Mage, and why no test
+// here has to run them. One that no page has any more is an error.
+func otherPrograms() map[string]string {
+	return map[string]string{
+		"go install tool": "TestMageCanBeInstalled runs it",
+		"sudo chcon -Rt container_file_t pipeline-data": "it is for machines on which SELinux confines containers",
+	}
+}
+
+// TestDocumentedCommands runs each command of the pages that needs no engine in a copy of
+// the project, where it must succeed and print what the page shows. Of any other one there
+// must be a scenario that runs the same target with the same flags.
+func TestDocumentedCommands(t *testing.T) {
+	t.Parallel()
+	d := documented{h: newHarness(t), targets: knownTargets(t), used: make(map[string]bool)}
+	d.scenarios = scenarioCalls(t, d.targets)
+	for _, page := range pages(t) {
+		project := d.copyProject(t)
+		for _, command := range page.Commands() {
+			d.check(t, project, fmt.Sprintf("%s:%d", page.Path, command.Line), command)
+		}
+	}
+	for name := range otherPrograms() {
+		if !d.used[name] {
+			t.Errorf("no page has the command %q any more", name)
+		}
+	}
+	t.Logf("%d commands were run, %d are in scenarios", d.ran, d.found)
+	if d.ran < 20 || d.found < 20 {
+		t.Errorf("only %d commands were run and %d found in scenarios: are the pages read as they should be?", d.ran, d.found)
+	}
+}
+
+// documented checks the commands of the pages.
+type documented struct {
+	h          *harness
+	targets    []manual.Target
+	scenarios  []manual.Call
+	used       map[string]bool // of otherPrograms
+	ran, found int
+}
+
+func (d *documented) check(t *testing.T, project, where string, command manual.Command) {
+	t.Helper()
+	programs, err := manual.Programs(command.Text)
+	if err != nil || len(programs) == 0 {
+		t.Errorf("%s: %s: %v", where, command.Text, err)
+		return
+	}
+	for _, program := range programs {
+		words, ours := program.Mage()
+		if !ours {
+			text := strings.Join(program, " ")
+			if d.used[text] = true; otherPrograms()[text] == "" {
+				t.Errorf("%s: no test runs %q: run it in one, or say in otherPrograms why not", where, text)
+			}
+			continue
+		}
+		calls, err := manual.Calls(d.targets, words)
+		if err != nil {
+			t.Errorf("%s: %s: %v", where, command.Text, err)
+			continue
+		}
+		if len(programs) == 1 && !slices.ContainsFunc(calls, needsMore) && !slices.Contains(words, "-w") {
+			d.ran++
+			d.run(t, project, where, words, command.Output)
+			continue
+		}
+		for _, call := range calls {
+			if !slices.ContainsFunc(d.scenarios, withoutSizes(call).Like) {
+				t.Errorf("%s: no scenario in testdata/script runs %q with these flags", where, call)
+			}
+			d.found++
+		}
+	}
+}
+
+// needsMore reports whether a call needs more than a copy of the project: an engine, a
+// song, root, much time, or what this checkout has built.
+func needsMore(call manual.Call) bool {
+	switch call.Target {
+	case "":
+		return !slices.ContainsFunc(call.Arguments, func(a string) bool { return a == "-l" || a == "-h" })
+	case "audit", "jobs", "new", "reset-permissions":
+		return false
+	case "clean":
+		return call.Flags["tools"] == "true"
+	case "demucs-cache":
+		return call.Flags["fetch"] != "false"
+	}
+	return true
+}
+
+// withoutSizes leaves out how much a bench measures: no scenario has twenty minutes.
+func withoutSizes(call manual.Call) manual.Call {
+	if call.Target != "bench" {
+		return call
+	}
+	call.Flags = maps.Clone(call.Flags)
+	maps.DeleteFunc(call.Flags, func(name, value string) bool {
+		_, err := strconv.Atoi(value)
+		return err == nil || name == "dir"
+	})
+	return call
+}
+
+// run runs a command, which must succeed and print the lines that the page shows. Numbers
+// may be others, and runs of spaces; "..." stands for anything.
+func (d *documented) run(t *testing.T, project, where string, words []string, shown []manual.Piece) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(d.h.bin, "mage"), words...)
+	cmd.Dir = project
+	// No engine: a user's own containers are nothing to a test, and nothing may hang on them.
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix:///nowhere/docker.sock", "PWD="+project)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%s: mage %s: %v\n%s", where, strings.Join(words, " "), err, out.String())
+		return
+	}
+	printed := strings.Split(out.String(), "\n")
+	for i, line := range printed {
+		printed[i] = general(line)
+	}
+	for _, line := range shown {
+		if line.Text != "..." && !slices.Contains(printed, general(line.Text)) {
+			t.Errorf("%s: mage %s does not print %q, but:\n%s", where, strings.Join(words, " "), line.Text, out.String())
+		}
+	}
+}
+
+// general is a line without what differs from run to run.
+func general(line string) string {
+	line = regexp.MustCompile(`\d+(\.\d+)?`).ReplaceAllString(line, "0")
+	return strings.TrimSpace(regexp.MustCompile(` +`).ReplaceAllString(line, " "))
+}
+
+// copyProject copies what a project needs into a folder of its own, for whoever runs the
+// test, who may give files to nobody else.
+func (d *documented) copyProject(t *testing.T) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "im2")
+	for _, name := range []string{"go.mod", "go.sum", ".env", "docker-compose.yml", "modules"} {
+		err := copy.Copy(filepath.Join(d.h.home, name), filepath.Join(to, name), copy.Options{
+			Skip: func(info os.FileInfo, src, _ string) (bool, error) {
+				return info.IsDir() && filepath.Base(src) == "bin", nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(to, "pipeline-data", "output", "song"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if uid := os.Getuid(); uid > 0 {
+		ids := fmt.Sprintf("APP_USER_ID=%d\nAPP_GROUP_ID=%d\n", uid, os.Getgid())
+		if err := os.WriteFile(filepath.Join(to, ".env.local"), []byte(ids), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// scenarioCalls returns what the scenarios run, also in the shell scripts that they have,
+// and the gate. What ends with exit code 2 or 3 proves nothing of a command.
+func scenarioCalls(t *testing.T, targets []manual.Target) []manual.Call {
+	t.Helper()
+	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	line := regexp.MustCompile(`(?m)^(?:\[\S*\] )*(?:(?:! )?exec |expect 1 |as \d+ [01] )?(?:sh -c ')?` +
+		`(?:mage|\$mage|\$MAGE|\S*/bin/mage|go run (?:-C \S+ )?magefile\.go) ([^;|&<>\n]*)`)
+	var calls []manual.Call
+	for _, script := range append(scripts, filepath.Join(".ci", "run")) {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+			found, err := manual.Calls(targets, strings.Fields(m[1]))
+			if err != nil {
+				continue // wrong on purpose
+			}
+			for _, call := range found {
+				calls = append(calls, withoutSizes(call))
+			}
+		}
+	}
+	return calls
+}
+
+// TestMageCanBeInstalled does what the README says for those who want a mage of their own.
+func TestMageCanBeInstalled(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	for _, argv := range [][]string{{"go", "install", "tool"}, {filepath.Join(bin, "mage"), "-version"}} {
+		cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+		cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", argv, err, text)
+		}
+	}
+}

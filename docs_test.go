@@ -1,0 +1,225 @@
+package im2_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/manual"
+)
+
+// pages reads the documentation: what is for people who use the project.
+func pages(t *testing.T) []manual.Text {
+	t.Helper()
+	return readPages(t, "README.md", filepath.Join("docs", "*.md"))
+}
+
+func readPages(t *testing.T, patterns ...string) []manual.Text {
+	t.Helper()
+	var all []manual.Text
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: found %q, %v", pattern, files, err)
+		}
+		for _, file := range files {
+			page, err := manual.Read(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, page)
+		}
+	}
+	return all
+}
+
+// knownTargets are those that magefiles/ declares.
+func knownTargets(t *testing.T) []manual.Target {
+	t.Helper()
+	targets, err := manual.Targets("magefiles")
+	if err != nil || len(targets) < 10 {
+		t.Fatalf("read %d targets: %v", len(targets), err)
+	}
+	return targets
+}
+
+// TestLinksLeadSomewhere looks for the file and the heading of every link within the
+// project. Addresses of the network are not asked.
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	all := readPages(t, "*.md", filepath.Join("docs", "*.md"), filepath.Join("modules", "*", "*.md"))
+	anchors := make(map[string][]string)
+	for _, page := range all {
+		anchors[filepath.Clean(page.Path)] = page.Anchors
+	}
+	links := 0
+	for _, page := range all {
+		for _, link := range page.Links {
+			if strings.Contains(link.Text, "://") || strings.HasPrefix(link.Text, "mailto:") {
+				continue
+			}
+			links++
+			path, anchor, hasAnchor := strings.Cut(link.Text, "#")
+			to := filepath.Clean(page.Path)
+			if path != "" {
+				to = filepath.Join(filepath.Dir(page.Path), filepath.FromSlash(path))
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s:%d: the link %q leads nowhere: %v", page.Path, link.Line, link.Text, err)
+				continue
+			}
+			if names, read := anchors[to]; hasAnchor && read && !slices.Contains(names, anchor) {
+				t.Errorf("%s:%d: %s has no heading %q; it has %q", page.Path, link.Line, to, anchor, names)
+			}
+		}
+	}
+	if links < 20 {
+		t.Fatalf("found only %d links", links)
+	}
+}
+
+// TestTheIndexNamesEveryPage fails for a page that nobody would find.
+func TestTheIndexNamesEveryPage(t *testing.T) {
+	t.Parallel()
+	index, err := manual.Read(filepath.Join("docs", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range readPages(t, filepath.Join("docs", "*.md")) {
+		name := filepath.Base(page.Path)
+		if name != "README.md" && !slices.ContainsFunc(index.Links, func(l manual.Piece) bool { return l.Text == name }) {
+			t.Errorf("docs/README.md has no link to %s", name)
+		}
+	}
+}
+
+// otherFlags are flags in the text that are not those of a target: whose they are.
+func otherFlags() map[string][]string {
+	return map[string][]string{
+		"Mage":           {"-l", "-h", "-w", "-f", "-d", "-compile"},
+		"the services":   {"-max-duration", "-stall", "-settle", "-poll"},
+		"find and chown": {"-R", "-exec", "-h"},
+		"docker exec":    {"-u"},
+		"cp and id":      {"-p"},
+	}
+}
+
+// TestFlagsInTheTextExist reads what stands in `code` within the text: commands of ours must be
+// ones that there are, and a flag must be somebody's.
+func TestFlagsInTheTextExist(t *testing.T) {
+	t.Parallel()
+	targets := knownTargets(t)
+	known := make(map[string]bool)
+	for _, target := range targets {
+		for _, flag := range target.Flags {
+			known["-"+flag.Name] = true
+		}
+	}
+	unused := make(map[string]bool)
+	for _, names := range otherFlags() {
+		for _, name := range names {
+			unused[name] = true
+		}
+	}
+	seen := 0
+	for _, page := range pages(t) {
+		for _, span := range page.Spans {
+			if strings.HasPrefix(span.Text, "mage ") {
+				seen++
+				if err := spoken(targets, span.Text); err != nil {
+					t.Errorf("%s:%d: `%s`: %v", page.Path, span.Line, span.Text, err)
+				}
+			}
+			name := regexp.MustCompile(`^-[a-zA-Z][a-zA-Z-]*`).FindString(span.Text)
+			if _, others := unused[name]; others {
+				unused[name] = false
+			} else if name != "" && !known[name] {
+				t.Errorf("%s:%d: nobody has the flag `%s`", page.Path, span.Line, span.Text)
+			}
+		}
+	}
+	if seen < 50 {
+		t.Fatalf("found only %d commands in the text", seen)
+	}
+}
+
+// spoken checks a command within the text: the name of a target alone will do, "[...]" is
+// what may be left out, TARGET stands for any.
+func spoken(targets []manual.Target, text string) error {
+	text, _, _ = strings.Cut(text, ", ")
+	words := strings.Fields(strings.NewReplacer("[", "", "]", "", ",...", "", "TARGET", "up").Replace(text))[1:]
+	if len(words) == 1 {
+		if _, ok := manual.Find(targets, words[0]); ok {
+			return nil
+		}
+	}
+	_, err := manual.Calls(targets, words)
+	return err
+}
+
+// TestSymptomsAreWhatTheCodeSays looks for each message of the troubleshooting page among
+// the texts in the code, so that people who search for what they see find it.
+func TestSymptomsAreWhatTheCodeSays(t *testing.T) {
+	t.Parallel()
+	page, err := manual.Read(filepath.Join("docs", "troubleshooting.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := messagesOf(t, "internal", "modules")
+	symptoms := 0
+	for _, block := range page.Blocks {
+		if block.Language != "text" {
+			continue
+		}
+		for _, line := range block.Lines {
+			symptoms++
+			if !slices.ContainsFunc(messages, func(m *regexp.Regexp) bool { return m.MatchString(line.Text) }) {
+				t.Errorf("%s:%d: nothing in the code says %q", page.Path, line.Line, line.Text)
+			}
+		}
+	}
+	if symptoms < 20 {
+		t.Fatalf("found only %d symptoms", symptoms)
+	}
+}
+
+// messagesOf returns the texts in Go code that are long enough to be a message, with what
+// is put into them as anything.
+func messagesOf(t *testing.T, folders ...string) []*regexp.Regexp {
+	t.Helper()
+	var found []*regexp.Regexp
+	verb := regexp.MustCompile(`%[a-z+.\d]`)
+	for _, folder := range folders {
+		err := filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
+					text, _ := strconv.Unquote(l.Value) // the parser read it
+					first, _, _ := strings.Cut(text, "\n")
+					if fixed := verb.ReplaceAllString(first, ""); len(fixed) >= 16 && strings.Count(fixed, " ") >= 3 {
+						found = append(found, regexp.MustCompile(verb.ReplaceAllString(regexp.QuoteMeta(first), ".*")))
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}

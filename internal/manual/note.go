@@ -1,0 +1,184 @@
+package manual
+
+// Note is what a signature cannot say of a target. A test holds the examples to the flags
+// that there are, and runs each or finds the scenario that does.
+type Note struct {
+	// Examples are command lines with what they are for.
+	Examples []Example
+	// Failed, Unusable and Missing say when the exit code is 1, 2 or 3; "" where it never is.
+	Failed, Unusable, Missing string
+	// More is a page that tells more, relative to docs/; "" for none.
+	More string
+}
+
+// Example is one command line.
+type Example struct {
+	Command string
+	For     string
+}
+
+// What many targets have in common.
+const (
+	noProject = "settings or a Compose file that cannot be used"
+	noEngine  = "Docker is not installed, does not answer, refuses this user or is too old"
+	noService = noProject + "; no service of that name"
+	noData    = noProject + "; no data folder"
+)
+
+// Notes returns the note of every target, by name.
+func Notes() map[string]Note {
+	notes := everyDay()
+	for name, note := range atTimes() {
+		notes[name] = note
+	}
+	return notes
+}
+
+// everyDay has the targets that people type while the pipeline runs.
+func everyDay() map[string]Note {
+	return map[string]Note{
+		"up": {
+			Examples: []Example{
+				{"mage up", "everything, healthy"},
+				{"mage up -replicas=2", "two songs at the same time; each worker has `mem_limit` for itself"},
+			},
+			Failed:   "an image did not build, a service would be root or did not become healthy, the folders or the model could not be made",
+			Unusable: noProject + "; fewer than one worker; what cannot be built",
+			Missing:  noEngine + "; no base image, no network for the model",
+			More:     "troubleshooting.md",
+		},
+		"down": {
+			Examples: []Example{{"mage down", "stop; `mage up` goes on where it ended"}},
+			Failed:   "Compose could not stop a container", Unusable: noProject, Missing: noEngine,
+		},
+		"restart": {
+			Examples: []Example{{"mage restart -service=organizer", "only this service"}},
+			Failed:   "a service did not become healthy", Unusable: noService, Missing: noEngine,
+		},
+		"status": {
+			Examples: []Example{{"mage status", "a table"}, {"mage status -json", "the same for a program"}},
+			Failed:   "the engine does not tell", Unusable: noProject, Missing: noEngine,
+		},
+		"logs": {
+			Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all of them, until Ctrl-C"}},
+			Failed:   "the logs could not be read", Unusable: noService, Missing: noEngine,
+		},
+		"separate": {
+			Examples: []Example{
+				{"mage separate ~/music/song.mp3", "follow the song, print its stems"},
+				{"mage separate ~/music/song.mp3 -again -json", "also if it was done before; the answer as JSON"},
+			},
+			Failed:   "the song was rejected or given up, or could not be copied",
+			Unusable: noData + "; no file, a folder, an empty file",
+			More:     "song.md",
+		},
+		"jobs": {
+			Examples: []Example{{"mage jobs", "all"}, {"mage jobs -state=failed,pending -json", "some, for a program"}},
+			Failed:   "the queue could not be read", Unusable: noData + "; no such state",
+			More: "song.md",
+		},
+		"retry": {
+			Examples: []Example{
+				{"mage retry 20261120T100000.000001Z-00000001", "one job, by the ID that `mage jobs` shows"},
+				{"mage retry -all", "every failed job"},
+			},
+			Failed:   "a job could not be brought back, such as one whose song is gone",
+			Unusable: noData + "; no job of that ID, or one that has not failed",
+			More:     "song.md",
+		},
+		"reset-permissions": {
+			Examples: []Example{
+				{"mage reset-permissions -dryRun", "only count"},
+				{"mage reset-permissions", "all of the data folder"},
+				{"mage reset-permissions -path=output/song", "one folder in it"},
+			},
+			Failed:   "something was left alone or could not be set; or neither this user nor an engine may set it",
+			Unusable: noData + "; `-path` leads out of it",
+			More:     "permissions.md",
+		},
+	}
+}
+
+// atTimes has the other targets.
+func atTimes() map[string]Note {
+	return map[string]Note{
+		"setup": {
+			Examples: []Example{
+				{"mage setup", "install and start what is missing"},
+				{"mage setup -ids=false", "ask nothing"},
+			},
+			Failed: "a file could not be written", Unusable: "settings that cannot be read",
+			Missing: "Docker cannot be installed or started from here: the error has the command that does it",
+		},
+		"build": {
+			Examples: []Example{
+				{"mage build -dryRun", "what is stale, and why"},
+				{"mage build", "build that"},
+				{"mage build -module=demucs -force", "one image, also if it is up to date"},
+			},
+			Failed:   "a build failed; the images of before are still there",
+			Unusable: noProject + "; what cannot be built, such as a missing Dockerfile; no such module",
+			Missing:  noEngine + "; no base image",
+			More:     "build.md",
+		},
+		"demucs-cache": {
+			Examples: []Example{
+				{"mage demucs-cache", "folder and weights"},
+				{"mage demucs-cache -fetch=false", "only the folder"},
+			},
+			Failed:   "the folder or the weights could not be written, or the weights are not those of the digest",
+			Unusable: noProject + "; no service has a model cache; no such model",
+			Missing:  "no network to fetch the weights from; Docker, where the image must be built first",
+		},
+		"audit": {
+			Examples: []Example{
+				{"mage audit", "what is wrong"},
+				{"mage audit -diff", "what `-fix` would change"},
+				{"mage audit -fix", "mend what can be mended"},
+				{"mage audit -format=sarif", "for code scanning"},
+			},
+			Failed:   "findings at or above the threshold; with `-diff`, something to mend",
+			Unusable: "the project cannot be read; no such rule, format or severity",
+			More:     "audit.md",
+		},
+		"verify": {
+			Examples: []Example{{"mage verify", "all services"}, {"mage verify -service=demucs -json", "one, for a program"}},
+			Failed:   "a check failed, or is broken", Unusable: noService + "; nothing runs", Missing: noEngine + "; its containers are not of Linux",
+			More: "verify.md",
+		},
+		"new": {
+			Examples: []Example{
+				{"mage new loudness -dryRun", "what would be written, as a diff"},
+				{"mage new loudness", "make it"},
+			},
+			Failed:   "it could not be written; nothing is left of it",
+			Unusable: "the name or the project cannot be used; the error has a name that can",
+			More:     "adding-a-service.md",
+		},
+		"clean": {
+			Examples: []Example{{"mage clean", "programs and images"}},
+			Failed:   "an image is in use, or a file could not be removed", Unusable: noProject,
+		},
+		"bench": {
+			Examples: []Example{
+				{"mage bench -permissions=false -spool=false", "builds beside Docker Compose"},
+				{"sudo env PATH=$PATH mage bench -build=false -spool=false", "permissions beside the usual recipe"},
+			},
+			Failed:   "a way did not do its work",
+			Unusable: "not root for the permissions part; nothing to measure; another system than Linux or macOS",
+			Missing:  "for the build part: " + noEngine,
+			More:     "bench.md",
+		},
+		"test": {
+			Examples: []Example{
+				{"mage test", "lint, and everything"},
+				{"mage test -lint=false -run=^TestParseID$", "only these"},
+			},
+			Failed: "a test or the linter found something", Missing: "the linter could not be downloaded",
+		},
+		"lint": {
+			Examples: []Example{{"mage lint", "the linter, then macOS and Windows"}},
+			Failed:   "the linter or a compiler found something", Missing: "the linter could not be downloaded",
+		},
+	}
+}
