@@ -111,7 +111,8 @@ func needsMore(call manual.Call) bool {
 	return true
 }
 
-// withoutSizes leaves out how much a bench measures: no scenario has twenty minutes.
+// withoutSizes leaves out what and how much a bench measures: no scenario has twenty
+// minutes, so each measures one part.
 func withoutSizes(call manual.Call) manual.Call {
 	if call.Target != "bench" {
 		return call
@@ -119,7 +120,7 @@ func withoutSizes(call manual.Call) manual.Call {
 	call.Flags = maps.Clone(call.Flags)
 	maps.DeleteFunc(call.Flags, func(name, value string) bool {
 		_, err := strconv.Atoi(value)
-		return err == nil || name == "dir"
+		return err == nil || name == "dir" || name == "only"
 	})
 	return call
 }

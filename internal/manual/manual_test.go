@@ -70,13 +70,14 @@ func TestTargets(t *testing.T) {
 	if got := reset.Usage(); got != "mage reset-permissions [-dryRun] [-json] [-path=FOLDER]" {
 		t.Errorf("its usage is %q", got)
 	}
-	bench, _ := manual.Find(targets(t), "BENCH")
 	for name, want := range map[string]manual.Flag{
-		"wide":  {Name: "wide", Type: "int", Does: "one more case: this many files in one folder", Default: "0: none"},
-		"build": {Name: "build", Type: "bool", Does: "measure building and starting", Default: "true"},
+		"BENCH":        {Name: "wide", Type: "int", Does: "one more case: this many files in one folder", Default: "0: none"},
+		"demucs-cache": {Name: "fetch", Type: "bool", Does: "fetch the weights", Default: "true"},
+		"logs":         {Name: "follow", Type: "bool", Does: "go on until interrupted"},
 	} {
-		if got, ok := bench.Flag(name); !ok || got != want {
-			t.Errorf("-%s is %+v, want %+v", name, got, want)
+		target, _ := manual.Find(targets(t), name)
+		if got, ok := target.Flag(want.Name); !ok || got != want {
+			t.Errorf("%s -%s is %+v, want %+v", name, want.Name, got, want)
 		}
 	}
 }

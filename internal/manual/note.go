@@ -40,12 +40,12 @@ func everyDay() map[string]Note {
 		"up": {
 			Examples: []Example{
 				{"mage up", "everything, healthy"},
-				{"mage up -replicas=2", "two songs at the same time; each worker has `mem_limit` for itself"},
+				{"mage up -replicas=2", "two songs at the same time"},
 			},
 			Failed:   "an image did not build, a service would be root or did not become healthy, the folders or the model could not be made",
-			Unusable: noProject + "; fewer than one worker; what cannot be built",
-			Missing:  noEngine + "; no base image, no network for the model",
-			More:     "troubleshooting.md",
+			Unusable: noProject + "; fewer than one worker, or more than the machine holds; what cannot be built",
+			Missing:  noEngine + "; no base image, no network for the model; a machine that holds no worker",
+			More:     "failures.md",
 		},
 		"down": {
 			Examples: []Example{{"mage down", "stop; `mage up` goes on where it ended"}},
@@ -161,8 +161,8 @@ func atTimes() map[string]Note {
 		},
 		"bench": {
 			Examples: []Example{
-				{"mage bench -permissions=false -spool=false", "builds beside Docker Compose"},
-				{"sudo env PATH=$PATH mage bench -build=false -spool=false", "permissions beside the usual recipe"},
+				{"mage bench -only=build", "builds beside Docker Compose"},
+				{"sudo env PATH=$PATH mage bench -only=permissions", "permissions beside the usual recipe"},
 			},
 			Failed:   "a way did not do its work",
 			Unusable: "not root for the permissions part; nothing to measure; another system than Linux or macOS",
