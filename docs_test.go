@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/manual"
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // pages reads the documentation: what is for people who use the project.
@@ -222,4 +223,54 @@ func messagesOf(t *testing.T, folders ...string) []*regexp.Regexp {
 		}
 	}
 	return found
+}
+
+// TestEverySettingIsDocumented fails for a setting, or a key of x-im2, that its page does not
+// have, and for a default that is another one by now.
+func TestEverySettingIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := manual.Read(filepath.Join("docs", "settings.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, span := range page.Spans {
+		words = append(words, span.Text)
+	}
+	settings, err := project.ReadSettings(".", nil) // what .env sets, and the defaults
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range settings.All() {
+		if !slices.Contains(words, s.Name) {
+			t.Errorf("docs/settings.md does not tell of %s", s.Name)
+		}
+		if s.Name != project.CABundle && !slices.Contains(words, s.Value) {
+			t.Errorf("docs/settings.md does not say that %s is %q by default", s.Name, s.Value)
+		}
+	}
+	_, err = project.Open(t.Context(), misspelt(t), nil)
+	if err == nil {
+		t.Fatal("an unknown key of x-im2 is taken")
+	}
+	_, known, found := strings.Cut(err.Error(), "known keys: ")
+	if !found {
+		t.Fatalf("the error does not say which keys there are: %v", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(known, ")"), ", ") {
+		if !slices.Contains(words, name) {
+			t.Errorf("docs/settings.md does not tell of the key %q of x-im2", name)
+		}
+	}
+}
+
+// misspelt is a project with a key that is none.
+func misspelt(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	err := os.WriteFile(filepath.Join(folder, "docker-compose.yml"), []byte("x-im2: {nosuch: 1}\nservices: {web: {image: web}}\n"), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
