@@ -52,13 +52,13 @@ func section(out *strings.Builder, t Target, note Note) {
 		help = strings.ToUpper(help[:1]) + help[1:]
 	}
 	out.WriteString(help + "\n")
-	if note.More != "" {
+	if note.More != "" && !strings.Contains(help, "docs/"+note.More) {
 		fmt.Fprintf(out, "\n[%s](%s) tells more.\n", note.More, note.More)
 	}
 	if len(t.Flags) > 0 {
 		out.WriteString("\n| flag | | default |\n|---|---|---|\n")
 		for _, f := range t.Flags {
-			fmt.Fprintf(out, "| `%s` | %s | %s |\n", f.Usage(), f.Does, f.otherwise())
+			fmt.Fprintf(out, "| `%s` | %s | %s |\n", strings.TrimSuffix(f.Usage(), "=false"), f.Does, f.otherwise())
 		}
 	}
 	out.WriteString("\n```sh\n")

@@ -166,7 +166,7 @@ func atTimes() map[string]Note {
 			},
 			Failed:   "a way did not do its work",
 			Unusable: "not root for the permissions part; nothing to measure; another system than Linux or macOS",
-			Missing:  "for the build part: " + noEngine,
+			Missing:  "for the build and worker parts: " + noEngine,
 			More:     "bench.md",
 		},
 		"test": {
