@@ -148,6 +148,9 @@ func makeFolder(data string) error {
 // isFolder refuses what is no folder, and a link to one: a mount would follow it.
 func isFolder(data string) error {
 	info, err := os.Lstat(data)
+	if errors.Is(err, fs.ErrNotExist) { // a dry run makes none
+		return exit.Errorf(exit.Unusable, `looking at the data folder: %w; "mage reset-permissions" makes it, and so does "mage up"`, err)
+	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "looking at the data folder: %w", err)
 	}
