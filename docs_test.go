@@ -1,14 +1,10 @@
 package im2_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -163,66 +159,6 @@ func spoken(targets []manual.Target, text string) error {
 	}
 	_, err := manual.Calls(targets, words)
 	return err
-}
-
-// TestSymptomsAreWhatTheCodeSays looks for each message of the troubleshooting page among
-// the texts in the code, so that people who search for what they see find it.
-func TestSymptomsAreWhatTheCodeSays(t *testing.T) {
-	t.Parallel()
-	page, err := manual.Read(filepath.Join("docs", "troubleshooting.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	messages := messagesOf(t, "internal", "modules")
-	symptoms := 0
-	for _, block := range page.Blocks {
-		if block.Language != "text" {
-			continue
-		}
-		for _, line := range block.Lines {
-			symptoms++
-			if !slices.ContainsFunc(messages, func(m *regexp.Regexp) bool { return m.MatchString(line.Text) }) {
-				t.Errorf("%s:%d: nothing in the code says %q", page.Path, line.Line, line.Text)
-			}
-		}
-	}
-	if symptoms < 20 {
-		t.Fatalf("found only %d symptoms", symptoms)
-	}
-}
-
-// messagesOf returns the texts in Go code that are long enough to be a message, with what
-// is put into them as anything.
-func messagesOf(t *testing.T, folders ...string) []*regexp.Regexp {
-	t.Helper()
-	var found []*regexp.Regexp
-	verb := regexp.MustCompile(`%[a-z+.\d]`)
-	for _, folder := range folders {
-		err := filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-			if err != nil {
-				return err
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
-					text, _ := strconv.Unquote(l.Value) // the parser read it
-					first, _, _ := strings.Cut(text, "\n")
-					if fixed := verb.ReplaceAllString(first, ""); len(fixed) >= 16 && strings.Count(fixed, " ") >= 3 {
-						found = append(found, regexp.MustCompile(verb.ReplaceAllString(regexp.QuoteMeta(first), ".*")))
-					}
-				}
-				return true
-			})
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return found
 }
 
 // TestEverySettingIsDocumented fails for a setting, or a key of x-im2, that its page does not

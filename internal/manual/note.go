@@ -1,5 +1,7 @@
 package manual
 
+import "maps"
+
 // Note is what a signature cannot say of a target. A test holds the examples to the flags
 // that there are, and runs each or finds the scenario that does.
 type Note struct {
@@ -27,15 +29,15 @@ const (
 
 // Notes returns the note of every target, by name.
 func Notes() map[string]Note {
-	notes := everyDay()
-	for name, note := range atTimes() {
-		notes[name] = note
+	notes := make(map[string]Note)
+	for _, family := range []map[string]Note{services(), songs(), images(), proofs(), code()} {
+		maps.Copy(notes, family)
 	}
 	return notes
 }
 
-// everyDay has the targets that people type while the pipeline runs.
-func everyDay() map[string]Note {
+// services has the targets that start and stop.
+func services() map[string]Note {
 	return map[string]Note{
 		"up": {
 			Examples: []Example{
@@ -63,6 +65,12 @@ func everyDay() map[string]Note {
 			Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all of them, until Ctrl-C"}},
 			Failed:   "the logs could not be read", Unusable: noService, Missing: noEngine,
 		},
+	}
+}
+
+// songs has the targets about what lies in the data folder.
+func songs() map[string]Note {
+	return map[string]Note{
 		"separate": {
 			Examples: []Example{
 				{"mage separate ~/music/song.mp3", "follow the song, print its stems"},
@@ -99,8 +107,8 @@ func everyDay() map[string]Note {
 	}
 }
 
-// atTimes has the other targets.
-func atTimes() map[string]Note {
+// images has the targets that make what the services need.
+func images() map[string]Note {
 	return map[string]Note{
 		"setup": {
 			Examples: []Example{
@@ -130,6 +138,17 @@ func atTimes() map[string]Note {
 			Unusable: noProject + "; no service has a model cache; no such model",
 			Missing:  "no network to fetch the weights from; Docker, where the image must be built first",
 		},
+		"clean": {
+			Examples: []Example{{"mage clean", "programs and images"}},
+			Failed:   "an image is in use, or a file could not be removed", Unusable: noProject,
+		},
+	}
+}
+
+// proofs has the targets that look whether anybody is root, and the one that makes a service of
+// which that is known.
+func proofs() map[string]Note {
+	return map[string]Note{
 		"audit": {
 			Examples: []Example{
 				{"mage audit", "what is wrong"},
@@ -155,10 +174,12 @@ func atTimes() map[string]Note {
 			Unusable: "the name or the project cannot be used; the error has a name that can",
 			More:     "adding-a-service.md",
 		},
-		"clean": {
-			Examples: []Example{{"mage clean", "programs and images"}},
-			Failed:   "an image is in use, or a file could not be removed", Unusable: noProject,
-		},
+	}
+}
+
+// code has the targets for those who work on the project.
+func code() map[string]Note {
+	return map[string]Note{
 		"bench": {
 			Examples: []Example{
 				{"mage bench -only=build", "builds beside Docker Compose"},

@@ -48,6 +48,11 @@ type Command struct {
 	Output []Piece
 }
 
+// Refused reports whether the page shows the command as one that ends with an error at once.
+func (c Command) Refused() bool {
+	return len(c.Output) > 0 && strings.HasPrefix(c.Output[0].Text, "Error: ")
+}
+
 // Read reads a page.
 func Read(path string) (Text, error) {
 	source, err := os.ReadFile(path) //nolint:gosec // a page that the caller names

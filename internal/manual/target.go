@@ -6,6 +6,7 @@ package manual
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,7 +43,16 @@ type Flag struct {
 
 // Targets reads the targets of a folder of magefiles, by name, as Mage itself does.
 func Targets(folder string) ([]Target, error) {
-	info, err := parse.PrimaryPackage("go", folder, nil, true)
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		return nil, fmt.Errorf("looking for the targets in %s: %w", folder, err)
+	}
+	// What Mage generates to compile the targets is beside them for a while.
+	files = slices.DeleteFunc(files, func(name string) bool { return strings.HasPrefix(filepath.Base(name), "mage_output") })
+	for i, name := range files {
+		files[i] = filepath.Base(name)
+	}
+	info, err := parse.PrimaryPackage("go", folder, files, true)
 	if err != nil {
 		return nil, fmt.Errorf("reading the targets in %s: %w", folder, err)
 	}
