@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpproxy"
+
 	"github.com/im2-audio/im2/internal/exit"
 )
 
@@ -27,16 +29,16 @@ const (
 var errBundle = errors.New("it holds no certificate in PEM form")
 
 // newClient returns a client that trusts the system's certificates and those in the file
-// bundle (unless ""), and uses the proxies that the environment names. It has no timeout
-// for the whole of a transfer, which may well take an hour.
-func newClient(bundle string) (*http.Client, error) {
+// bundle (unless ""), and uses the proxies that environ names. It has no timeout for the
+// whole of a transfer, which may well take an hour.
+func newClient(bundle string, environ []string) (*http.Client, error) {
 	roots, err := trusted(bundle)
 	if err != nil {
 		return nil, exit.Errorf(exit.Unusable,
 			"reading the certificates that IM2_CA_BUNDLE names: %w; set it to a PEM file, or leave it out", err)
 	}
 	return &http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy:                 proxies(environ),
 		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
 		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   connectTimeout,
@@ -44,6 +46,25 @@ func newClient(bundle string) (*http.Client, error) {
 		DisableCompression:    true, // A tarball that a server calls "gzip-encoded" must stay one.
 		ForceAttemptHTTP2:     true, // A TLSClientConfig of one's own would end that.
 	}}, nil
+}
+
+// proxies does what http.ProxyFromEnvironment does, with the settings in force in place of the
+// process environment alone: a proxy may stand in .env.local.
+func proxies(environ []string) func(*http.Request) (*url.URL, error) {
+	values := make(map[string]string)
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		values[name] = value
+	}
+	get := func(name string) string {
+		if value := values[name]; value != "" {
+			return value
+		}
+		return values[strings.ToLower(name)]
+	}
+	config := httpproxy.Config{HTTPProxy: get("HTTP_PROXY"), HTTPSProxy: get("HTTPS_PROXY"), NoProxy: get("NO_PROXY")}
+	choose := config.ProxyFunc()
+	return func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
 }
 
 // trusted returns the certificates to trust; nil means the system's.

@@ -95,7 +95,7 @@ func (e *ensurer) newDownload(ctx context.Context, part *os.File, offset int64) 
 			`asking where the model %s is: the registry's answer is no web address; "mage build -module=demucs" asks it again`,
 			e.artifact.Model)
 	}
-	client, err := newClient(e.CABundle)
+	client, err := newClient(e.CABundle, e.Environ)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,8 @@ type Request struct {
 	// CABundle is the path of a PEM file with certificates to trust beside the system's;
 	// may be empty. It is read only when something is downloaded.
 	CABundle string
+	// Environ is the project's settings in force, which name the proxies.
+	Environ []string
 	// Locate says where the download is. It is called at most once, and only when
 	// something must be downloaded.
 	Locate func(ctx context.Context) (Source, error)

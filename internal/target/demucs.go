@@ -65,9 +65,9 @@ func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
 	result, err := model.Ensure(ctx, model.Request{
 		Data: p.Data, Dir: folder, UID: set.UID, GID: set.GID,
 		Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
-		CABundle: set.Get(project.CABundle).Value,
-		Locate:   func(ctx context.Context) (model.Source, error) { return t.locateModel(ctx, p) },
-		UI:       t.UI,
+		CABundle: set.Get(project.CABundle).Value, Environ: set.Environ(),
+		Locate: func(ctx context.Context) (model.Source, error) { return t.locateModel(ctx, p) },
+		UI:     t.UI,
 	})
 	if err != nil {
 		return err
