@@ -246,8 +246,11 @@ func (s *Spool) FinishMove(stage Stage, id string) (bool, error) {
 }
 
 // finishMove makes a move that somebody announced, who may have been killed before the record was
-// on the disk under its name.
+// on the disk under its name, or before it was on the disk what was removed before that.
 func (j *Job) finishMove(to Stage) error {
+	if err := j.Clear(); err != nil {
+		return err
+	}
 	if err := j.disk().SyncFolder(j.Dir()); err != nil {
 		return j.orLost(err)
 	}

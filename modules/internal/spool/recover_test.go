@@ -218,8 +218,10 @@ func TestAMoveThatWasAnnouncedIsMade(t *testing.T) {
 			j.Error = "why"
 			j.arrive(Visit{Stage: to, Start: time.Now()}, "")
 			must(t, j.Save())
+			writeFile(t, j.Path(place.TempPrefix+"1"), "") // It was removed, and a power cut brought it back.
 			newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, to, "you"})
 			wantOnlyIn(t, s, j.ID, to)
+			wantNames(t, s.jobFolder(to, j.ID), "job.json", "source")
 			if j, err := s.Load(to, j.ID); err != nil || j.Error != "why" || len(j.History) != 4 {
 				t.Errorf("record = %+v, %v", j, err)
 			}
