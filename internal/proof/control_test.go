@@ -70,7 +70,7 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 		inspects: []string{fmt.Sprintf(plainContainer, 7)},
 		rows:     [][]string{{"7", "1000", "1000"}},
 		sight: witness.Sight{
-			Self: status, Others: []string{strings.ReplaceAll(status, "a80425fb", "00000000")},
+			Self: status, Others: [][]string{{strings.ReplaceAll(status, "a80425fb", "00000000")}},
 			Writes: []witness.Write{{Folder: "/", Reason: "read-only file system"}},
 		},
 	}

@@ -30,7 +30,7 @@ func TestStatus(t *testing.T) {
 	if _, err := parseStatus("Name:\tx\n", nil, nil); err == nil {
 		t.Error("a status without IDs was read")
 	}
-	if !zombie("Name:\tx\nState:\tZ (zombie)\n") || zombie(status) {
+	if alive("Name:\tx\nState:\tZ (zombie)\n") || !alive(status) {
 		t.Error("zombies are not told apart")
 	}
 }

@@ -22,8 +22,8 @@ const Prefix = ".im2-verify-"
 type Sight struct {
 	// Self is the text of /proc/self/status: who an exec without -u is.
 	Self string `json:"self"`
-	// Others are those of all other processes in sight.
-	Others []string `json:"others"`
+	// Others are those of the threads of all other processes in sight (see Threads).
+	Others [][]string `json:"others"`
 	// Writes are the attempts to write where nobody should.
 	Writes []Write `json:"writes"`
 }
@@ -59,18 +59,38 @@ func Look(name string, folders []string) (Sight, error) {
 }
 
 // others are the statuses of all processes but one. One that ends meanwhile is left out.
-func others(self int) []string {
+func others(self int) [][]string {
 	found, _ := filepath.Glob("/proc/[0-9]*") // only a bad pattern fails
-	var texts []string
-	for _, path := range found {
-		if filepath.Base(path) == strconv.Itoa(self) {
+	var all [][]string
+	for _, folder := range found {
+		if filepath.Base(folder) == strconv.Itoa(self) {
 			continue
 		}
-		if text, err := os.ReadFile(filepath.Join(path, "status")); err == nil { //nolint:gosec // the kernel's
+		if texts, err := Threads(folder); err == nil {
+			all = append(all, texts)
+		}
+	}
+	return all
+}
+
+// Threads reads the statuses of all threads of the process whose folder this is, its first one
+// first. A thread that ends meanwhile is left out; a process that does is an error.
+func Threads(process string) ([]string, error) {
+	first, err := os.ReadFile(filepath.Join(process, "status")) //nolint:gosec // the kernel's
+	if err != nil {
+		return nil, err
+	}
+	texts := []string{string(first)}
+	found, _ := filepath.Glob(filepath.Join(process, "task", "[0-9]*", "status")) // as above
+	for _, path := range found {
+		if filepath.Base(filepath.Dir(path)) == filepath.Base(process) {
+			continue
+		}
+		if text, err := os.ReadFile(path); err == nil { //nolint:gosec // the kernel's
 			texts = append(texts, string(text))
 		}
 	}
-	return texts
+	return texts, nil
 }
 
 // try makes a file in a folder and removes it again.
