@@ -131,6 +131,9 @@ func TestJudge(t *testing.T) {
 		{"exec by the image's id", func(s *seen) { s.sight, s.imageUID = nil, "0" }, ExecUser, Fail, Fail, "root"},
 
 		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, witness.Write{Folder: "/etc", Made: true}) }, SystemWrites, Fail, Fail, "/etc"},
+		{"a write that a full disk prevented", func(s *seen) {
+			s.sight.Writes = append(s.sight.Writes, witness.Write{Folder: "/etc", Reason: "no space left on device", Unclear: true})
+		}, SystemWrites, Warn, Warn, "no space left"},
 		{"no write tried, read-only", func(s *seen) { s.sight = nil }, SystemWrites, OK, OK, "not tried"},
 		{"no write tried", func(s *seen) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, Warn, Warn, "not tried"},
 		{"no write tried, mounted", func(s *seen) {

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Prefix begins the name of everything that is made in other people's folders: no service
@@ -35,6 +37,8 @@ type Write struct {
 	Made bool `json:"made"`
 	// Reason says why not.
 	Reason string `json:"reason,omitempty"`
+	// Unclear says that the reason is none of who may write there, such as a full disk.
+	Unclear bool `json:"unclear,omitempty"`
 }
 
 // Say writes an answer as one line.
@@ -108,7 +112,14 @@ func try(folder, name string) Write {
 	if errors.As(err, &failed) {
 		err = failed.Err
 	}
-	return Write{Folder: folder, Reason: err.Error()}
+	return Write{Folder: folder, Reason: err.Error(), Unclear: !refuses(err)}
+}
+
+// refuses reports whether an error of making a file says that this user cannot make it there: it
+// may not, or there is no such folder.
+func refuses(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) ||
+		errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // inFolder is the name of the file in a canary's folder.
