@@ -66,7 +66,7 @@ func judgeConfiguration(w want, i inspected, around surroundings) []Finding {
 		all = append(all, found(EngineSocket, OK, ByEngine, "none is mounted"))
 	}
 	all = append(all, judgeDevices(w, i))
-	return append(all, found(ReadOnlyRoot, unless(host.ReadonlyRootfs, w.lacking()), ByEngine, "%s", text(host.ReadonlyRootfs, "yes", "no; read_only: true")))
+	return append(all, found(ReadOnlyRoot, unless(host.ReadonlyRootfs, w.lackingReadOnly()), ByEngine, "%s", text(host.ReadonlyRootfs, "yes", "no; read_only: true")))
 }
 
 func text(yes bool, one, other string) string {
