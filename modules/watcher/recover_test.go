@@ -260,3 +260,22 @@ func TestAFileThatWasTakenWhileTheDiskSaidOtherwiseIsNotForgotten(t *testing.T) 
 		b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
 	}
 }
+
+// A job that cannot be seen for a moment is not one that is gone.
+func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	job, err := b.spool.Create("host")
+	spooltest.Must(t, err)
+	taken(t, b, job)
+	incoming := b.spool.StageFolder(spool.Incoming)
+	spooltest.Must(t, os.Rename(incoming, incoming+".away"))
+	spooltest.Must(t, os.Symlink("incoming", incoming)) // It leads to itself, which is no "not there".
+	if err := b.finish(t.Context(), job); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("error = %v; want ELOOP", err)
+	}
+	spooltest.Must(t, os.Remove(incoming))
+	spooltest.Must(t, os.Rename(incoming+".away", incoming))
+	b.look(0)
+	b.oneJob(spool.Pending)
+}

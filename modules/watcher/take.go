@@ -93,8 +93,8 @@ func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
 		w.hold(heldJob{id: job.ID, changing: true})
 		return nil
 	default:
-		if job.Stage() == spool.Incoming && place.Exists(job.Dir()) {
-			w.hold(heldJob{id: job.ID})
+		if there, hasErr := place.Has(job.Dir()); job.Stage() == spool.Incoming && (there || hasErr != nil) {
+			w.hold(heldJob{id: job.ID}) // Also when it could not be seen: a disk may be away for a moment.
 		}
 		return fmt.Errorf("taking job %s: %w", job.ID, err)
 	}
