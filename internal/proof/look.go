@@ -105,7 +105,7 @@ func (p *Prover) lookOnce(ctx context.Context, id, placed string) (look, error) 
 		return l, err
 	}
 	l.seen.inspected, l.seen.probe = before, placed
-	l.mounts = dataMounts(p.data, before.Mounts)
+	l.mounts = dataMounts(p.data, before.Mounts, p.surroundings().devices)
 	switch before.State.Status {
 	case restarting:
 		l.unsteady = fmt.Sprintf("it was restarting, after exit code %d", before.State.ExitCode)
