@@ -121,6 +121,18 @@ func TestWants(t *testing.T) {
 	}
 }
 
+// A group that the container has yet, and its Compose file no more, is one that nobody asks for.
+func TestGroupsAreThoseOfTheComposeFile(t *testing.T) {
+	t.Parallel()
+	p := &project.Project{Compose: &types.Project{Services: types.Services{"own": {ContainerSpec: types.ContainerSpec{GroupAdd: []string{"27"}}}}}}
+	if w := wants(p, "own", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{27}) {
+		t.Errorf("groups %v; want those of the file", w.groups)
+	}
+	if w := wants(p, "orphan", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{999}) {
+		t.Errorf("groups %v; want the container's", w.groups)
+	}
+}
+
 func TestStandInIsLikeIt(t *testing.T) {
 	t.Parallel()
 	i := locked()

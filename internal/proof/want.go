@@ -74,6 +74,7 @@ func wants(p *project.Project, service string, user string, groupAdd []string, f
 	w := want{known: known, uid: -1, gid: -1, groups: numeric(groupAdd)}
 	w.toldUID, w.toldGID = files.resolve(user)
 	if known {
+		w.groups = numeric(s.GroupAdd)
 		w.capAdd, w.capDrop, w.privileged, w.readOnly = capNamesOf(s.CapAdd), capNamesOf(s.CapDrop), s.Privileged, s.ReadOnly
 		var configured inspected
 		configured.HostConfig.SecurityOpt = s.SecurityOpt
