@@ -202,7 +202,7 @@ func TestOneJobThatCannotBeTakenBackHidesNoOther(t *testing.T) {
 	must(t, os.Mkdir(s.jobFolder(Pending, bad.ID), place.FolderMode)) // Its place is taken.
 	writeFile(t, filepath.Join(s.jobFolder(Pending, bad.ID), "x"), "")
 	found, err := newFinder(t, s, Separating).Own(Separating)
-	if err == nil || len(found) == 0 || found[len(found)-1].ID != good.ID {
+	if err == nil || len(found) != 1 || found[0].ID != good.ID {
 		t.Errorf("Own = %v, %v; want the good one and an error", found, err)
 	}
 	wantOnlyIn(t, s, good.ID, Pending)
