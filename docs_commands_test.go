@@ -31,7 +31,7 @@ func otherPrograms() map[string]string {
 // a scenario runs by now, is an error.
 func inNoScenario() map[string]string {
 	return map[string]string{
-		"mage bench -only=worker": "it fetches the weights and separates songs: separate-pipeline does that already",
+		"mage bench -only=worker": "bench-worker has it with -json; without, it would fetch the weights and separate once more",
 	}
 }
 

@@ -133,8 +133,8 @@ func imagesOf(ts *testscript.TestScript, filter string) []string {
 
 func (e *ownEngine) host() string { return "unix://" + filepath.Join(e.folder, "docker.sock") }
 
-// start starts it and waits until it answers. It makes no network of its own: that of the
-// machine's engine would be lost.
+// start starts it and waits until it answers. It is in a network namespace of its own: an engine
+// without a bridge removes the bridge that it finds, which is that of the machine's engine.
 func (e *ownEngine) start() error {
 	log, err := os.OpenFile(filepath.Join(e.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -145,6 +145,7 @@ func (e *ownEngine) start() error {
 		"--data-root="+filepath.Join(e.folder, "data"), "--exec-root="+filepath.Join(e.folder, "exec"),
 		"--pidfile="+filepath.Join(e.folder, "pid"))
 	e.cmd.Stdout, e.cmd.Stderr = log, log
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := e.cmd.Start(); err != nil {
 		return err
 	}
