@@ -107,7 +107,7 @@ func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
 	if follow {
 		args = append(args, "--follow", "--tail", "100")
 	}
-	if !s.UI.Live() {
+	if s.UI.Plain() {
 		args = append(args, "--no-color")
 	}
 	args, err := s.withService(args, service)

@@ -25,6 +25,9 @@ const (
 	Count
 )
 
+// besideLabel is how many columns a bar with its numbers needs beside its label.
+const besideLabel = 45
+
 // Progress is one long step: a bar on a terminal, a line every few seconds elsewhere.
 // Its methods are safe for concurrent use.
 type Progress struct {
@@ -93,6 +96,12 @@ func (p *Progress) Done() {
 
 func (p *Progress) startBar() {
 	p.container = mpb.New(mpb.WithOutput(p.ui.err), mpb.WithAutoRefresh())
+	if columns := p.ui.errColumns; columns > 0 && columns < len(p.label)+besideLabel {
+		// The library would keep the label and cut off the numbers.
+		p.bar = p.container.New(p.total, mpb.NopStyle(), mpb.BarFillerTrim(),
+			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return p.brief() })))
+		return
+	}
 	name := decor.Name(p.label, decor.WC{W: len(p.label) + 1, C: decor.DindentRight})
 	switch p.unit {
 	case Seconds:
@@ -140,6 +149,23 @@ func (p *Progress) line() string {
 		return fmt.Sprintf("%s: %s", p.label, size(done))
 	default:
 		return fmt.Sprintf("%s: %d %% after %s", p.label, done*100/max(total, 1), elapsed)
+	}
+}
+
+// brief is the state with its numbers first, for a terminal that has no room for a bar.
+func (p *Progress) brief() string {
+	p.mu.Lock()
+	done, total := p.done, p.total
+	p.mu.Unlock()
+	switch {
+	case p.unit == Seconds:
+		return time.Since(p.start).Round(time.Second).String() + " " + p.label
+	case p.unit == Count:
+		return humanize.Comma(done) + " " + p.label
+	case p.unit == Bytes && total == 0:
+		return size(done) + " " + p.label
+	default:
+		return fmt.Sprintf("%d %% %s", done*100/max(total, 1), p.label)
 	}
 }
 

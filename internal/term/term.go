@@ -1,6 +1,8 @@
 // Package term is how targets speak: results to standard output, progress and notes to
 // standard error. On a terminal long steps show a live bar; elsewhere, and with CI or
-// TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone.
+// TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone, and nothing
+// here has any; NO_COLOR reaches the tools that are started. What is too wide for the terminal
+// is laid out anew.
 package term
 
 import (
@@ -9,9 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/term"
@@ -26,23 +26,45 @@ type UI struct {
 	out   io.Writer
 	err   io.Writer
 	live  bool
+	plain bool // tools that are started are to use no colour
 	every time.Duration
+	// How wide out and err are; 0 where they are no terminal and nothing is too wide.
+	outColumns, errColumns int
 }
 
-// New returns the UI of this process. getenv is asked for CI and TERM.
+// New returns the UI of this process. getenv is asked for CI, TERM and NO_COLOR.
 func New(stdout, stderr *os.File, getenv func(string) string) *UI {
-	live := term.IsTerminal(int(stderr.Fd())) && getenv("CI") == "" && getenv("TERM") != "dumb"
-	return &UI{out: stdout, err: stderr, live: live, every: plainEvery}
+	live := term.IsTerminal(int(stderr.Fd())) && !inCI(getenv("CI")) && getenv("TERM") != "dumb"
+	return &UI{
+		out: stdout, err: stderr, live: live, every: plainEvery,
+		plain:      !live || getenv("NO_COLOR") != "", // https://no-color.org: any value counts
+		outColumns: Columns(stdout), errColumns: Columns(stderr),
+	}
+}
+
+// inCI reads the variable that hosts of builds set; some people set it to "false".
+func inCI(value string) bool { return value != "" && value != "false" && value != "0" }
+
+// Columns is how wide a terminal is, or 0 where f is none or does not say.
+func Columns(f *os.File) int {
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // Test returns a UI without a terminal whose outputs are kept in the buffers.
 func Test() (ui *UI, out, err *bytes.Buffer) {
 	out, err = new(bytes.Buffer), new(bytes.Buffer)
-	return &UI{out: out, err: err, every: plainEvery}, out, err
+	return &UI{out: out, err: err, plain: true, every: plainEvery}, out, err
 }
 
 // Live reports whether standard error is a terminal that can redraw lines.
 func (u *UI) Live() bool { return u.live }
+
+// Plain reports whether what is started is to write without colours.
+func (u *UI) Plain() bool { return u.plain }
 
 // Stdout returns the writer of results, for a command whose output is the result.
 func (u *UI) Stdout() io.Writer { return lockedWriter{u, u.out} }
@@ -80,22 +102,6 @@ func (u *UI) JSON(v any) error {
 		return fmt.Errorf("writing the answer as JSON: %w", err)
 	}
 	return nil
-}
-
-// Table writes rows below a header to standard output, columns aligned.
-func (u *UI) Table(header []string, rows [][]string) {
-	u.Rows(append([][]string{header}, rows...))
-}
-
-// Rows writes rows without a header to standard output, columns aligned.
-func (u *UI) Rows(rows [][]string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	w := tabwriter.NewWriter(u.out, 0, 4, 2, ' ', 0)
-	for _, row := range rows {
-		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	_ = w.Flush()
 }
 
 // lockedWriter keeps a command's output from falling into the middle of a line.

@@ -1,0 +1,165 @@
+//go:build unix
+
+package term
+
+import (
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/creack/pty"
+)
+
+// terminal is the screen of a real pseudo-terminal.
+type terminal struct {
+	tty  *os.File
+	mu   sync.Mutex
+	text strings.Builder
+	done chan struct{}
+	ctrl *os.File
+}
+
+func openTerminal(t *testing.T, columns uint16) *terminal {
+	t.Helper()
+	ctrl, tty, err := pty.Open()
+	if err != nil {
+		t.Skipf("skipped: no pseudo-terminals here: %v", err)
+	}
+	if err := pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: columns}); err != nil {
+		t.Fatal(err)
+	}
+	s := &terminal{tty: tty, ctrl: ctrl, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		_, _ = io.Copy(s, ctrl)
+	}()
+	t.Cleanup(func() { _ = s.closed() })
+	return s
+}
+
+func (s *terminal) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *terminal) seen() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// closed ends the terminal and returns all that was written to it.
+func (s *terminal) closed() string {
+	_ = s.tty.Close()
+	select {
+	case <-s.done:
+	case <-time.After(5 * time.Second):
+	}
+	_ = s.ctrl.Close()
+	return strings.ReplaceAll(s.seen(), "\r\n", "\n")
+}
+
+// waitFor fails unless the text is on the screen within seconds.
+func (s *terminal) waitFor(t *testing.T, text string) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !strings.Contains(s.seen(), text) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q is not on the screen: %q", text, s.seen())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func environment(entries map[string]string) func(string) string {
+	return func(name string) string { return entries[name] }
+}
+
+func TestOnlyATerminalThatCanRedrawIsLive(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		environ     map[string]string
+		live, plain bool
+	}{
+		{map[string]string{"TERM": "xterm"}, true, false},
+		{map[string]string{"TERM": "xterm", "CI": "false"}, true, false},
+		{map[string]string{"TERM": "xterm", "CI": "true"}, false, true},
+		{map[string]string{"TERM": "dumb"}, false, true},
+		{map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, true, true},
+		{map[string]string{"TERM": "xterm", "NO_COLOR": ""}, true, false},
+	} {
+		s := openTerminal(t, 80)
+		ui := New(s.tty, s.tty, environment(c.environ))
+		if ui.Live() != c.live || ui.Plain() != c.plain {
+			t.Errorf("%v: live %v, plain %v; want %v, %v", c.environ, ui.Live(), ui.Plain(), c.live, c.plain)
+		}
+	}
+	file, err := os.Create(t.TempDir() + "/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	if ui := New(file, file, environment(nil)); ui.Live() || !ui.Plain() {
+		t.Error("a file counts as a terminal")
+	}
+}
+
+func TestABarNeverLosesItsNumbers(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []uint16{20, 40, 80, 200} {
+		s := openTerminal(t, columns)
+		ui := New(s.tty, s.tty, environment(map[string]string{"TERM": "xterm"}))
+		p := ui.Progress("separating a song with quite a long name.mp3", 100, Percent)
+		p.Set(37)
+		s.waitFor(t, "37 %")
+		p.Done()
+		for line := range strings.FieldsFuncSeq(s.closed(), func(r rune) bool { return r == '\n' || r == '\r' || r == '\x1b' }) {
+			if n := utf8.RuneCountInString(line); n > int(columns)+4 { // "[2K" and the like
+				t.Errorf("%d columns: a line of %d: %q", columns, n, line)
+			}
+		}
+	}
+}
+
+func TestNoProgressIsDrawnWhereNothingCanRedraw(t *testing.T) {
+	t.Parallel()
+	s := openTerminal(t, 40)
+	ui := New(s.tty, s.tty, environment(map[string]string{"TERM": "dumb", "NO_COLOR": "1"}))
+	ui.every = time.Millisecond
+	p := ui.Progress("fetching the model", 200, Percent)
+	p.Set(50)
+	s.waitFor(t, "fetching the model: 25 % after 0s\r\n")
+	p.Done()
+	if text := s.closed(); strings.ContainsAny(text, "\x1b\b") {
+		t.Errorf("a dumb terminal got escapes: %q", text)
+	}
+}
+
+func TestATableThatIsTooWideIsBlocks(t *testing.T) {
+	t.Parallel()
+	header := []string{"SERVICE", "STATE", "HEALTH", "UID:GID"}
+	rows := [][]string{{"demucs", "running", "healthy", "1000:1000"}, {"organizer", "exited (1)", "-", "-"}}
+	for _, c := range []struct {
+		columns uint16
+		want    string
+	}{
+		{60, "SERVICE    STATE       HEALTH   UID:GID\ndemucs     running     healthy  1000:1000\norganizer  exited (1)  -        -\n"},
+		{40, "demucs\n  state: running\n  health: healthy\n  uid:gid: 1000:1000\norganizer\n  state: exited (1)\n  health: -\n  uid:gid: -\n"},
+	} {
+		s := openTerminal(t, c.columns)
+		New(s.tty, s.tty, environment(nil)).Table(header, rows)
+		if got := s.closed(); got != c.want {
+			t.Errorf("%d columns: got\n%s\nwant\n%s", c.columns, got, c.want)
+		}
+	}
+	s := openTerminal(t, 12)
+	New(s.tty, s.tty, environment(nil)).Rows([][]string{{"demucs", "stale: Dockerfile changed"}})
+	if got := s.closed(); got != "demucs\n  stale: Dockerfile changed\n" {
+		t.Errorf("got %q", got)
+	}
+}
