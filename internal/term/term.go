@@ -84,6 +84,13 @@ func (u *UI) Result(format string, args ...any) {
 	_, _ = fmt.Fprintf(u.out, format+"\n", args...) // a closed pipe has no reader to tell
 }
 
+// Text writes lines of result to standard output as they are.
+func (u *UI) Text(lines string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, _ = io.WriteString(u.out, lines)
+}
+
 // Note writes one line about what is going on to standard error.
 func (u *UI) Note(format string, args ...any) {
 	u.mu.Lock()
