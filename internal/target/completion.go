@@ -67,11 +67,7 @@ func (t Target) values(ctx context.Context) usage.Values {
 		case "only":
 			return rules()
 		case "state":
-			var all []usage.Candidate
-			for _, stage := range queue.Stages() {
-				all = append(all, usage.Candidate{Value: string(stage)})
-			}
-			return all
+			return named(stageNames())
 		case "file":
 			return []usage.Candidate{{Value: usage.Files}}
 		case "dir":
