@@ -23,6 +23,7 @@ func (s *Setup) startEngine(ctx context.Context, o engine.Options, looked *engin
 	if ctx.Err() != nil || !absent {
 		return cause // starting an engine would not help
 	}
+	cause = engine.Bare(cause) // its cure is to run what runs
 	if looked != nil && looked.Context != "" && looked.Context != "default" {
 		return exit.Errorf(exit.Missing, "%w; start the engine of Docker context %q, or \"docker context use default\" for this machine's", cause, looked.Context)
 	}
