@@ -39,6 +39,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"registry": cmdRegistry,
 		"relay":    cmdRelay,
 		"compose":  cmdCompose,
+		"table":    cmdTable,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/tools"
 )
 
 // compile builds the Go program of each service that has one into bin/ of its context, unless
@@ -58,7 +59,7 @@ func (b Builder) compileOne(ctx context.Context, out string, c run.Cmd) error {
 	b.UI.Note("compiling %s", b.Project.Rel(out))
 	began := time.Now()
 	if err := b.Runner.Run(ctx, c); err != nil {
-		return fmt.Errorf("compiling service %s: %w", name, err)
+		return fmt.Errorf("compiling service %s: %w", name, tools.ExplainGo(err))
 	}
 	// A umask of 077 here must not make it a program that only root can run there.
 	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run

@@ -28,6 +28,9 @@ func (s *Setup) startEngine(ctx context.Context, o engine.Options, looked *engin
 		return exit.Errorf(exit.Missing, "%w; start the engine of Docker context %q, or \"docker context use default\" for this machine's", cause, looked.Context)
 	}
 	if remote := s.getenv("DOCKER_HOST"); remote != "" {
+		if errors.Is(cause, engine.ErrNotInstalled) {
+			return exit.Errorf(exit.Missing, "DOCKER_HOST is %q: %w; install that command (package docker-cli or the like), then run \"mage setup\" again", remote, cause)
+		}
 		return exit.Errorf(exit.Missing, "DOCKER_HOST is %q: %w; start that engine, or unset DOCKER_HOST to use this machine's", remote, cause)
 	}
 	if s.Host.OS != "linux" {

@@ -2,10 +2,10 @@ package target
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/tools"
 )
@@ -13,6 +13,9 @@ import (
 // Test lints, then runs every test of the checkout; what needs an engine and finds none
 // says so, and fails under IM2_REQUIRE_DOCKER=1. filter is go test's -run.
 func (t Target) Test(ctx context.Context, lint bool, filter string) error {
+	if err := tools.NeedGo(); err != nil {
+		return fmt.Errorf("testing: %w", err)
+	}
 	if lint {
 		if err := t.Lint(ctx); err != nil {
 			return err
@@ -31,6 +34,9 @@ func (t Target) Test(ctx context.Context, lint bool, filter string) error {
 
 // Lint runs the linter over all code, and compiles it for the systems that people have.
 func (t Target) Lint(ctx context.Context) error {
+	if err := tools.NeedGo(); err != nil {
+		return fmt.Errorf("linting: %w", err)
+	}
 	linter, err := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
 	if err != nil {
 		return err
@@ -59,7 +65,7 @@ func (t Target) inHome(ctx context.Context, doing, name string, args ...string) 
 		Name: name, Args: args, Dir: t.Home, Env: t.Environ, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 	if err != nil {
-		return exit.Errorf(exit.Failed, "%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, tools.ExplainGo(err))
 	}
 	return nil
 }
