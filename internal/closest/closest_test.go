@@ -12,7 +12,7 @@ func TestTo(t *testing.T) {
 		{"BUILD", "build"},
 		{"lgos", "logs"},
 		{"reset", "reset-permissions"},
-		{"reset_permisions", "reset-permissions"},
+		{"reset_permission", "reset-permissions"},
 		{"resetpermissions", "reset-permissions"},
 		{"demucscach", "demucs-cache"},
 		{"stauts", "status"},

@@ -28,7 +28,7 @@ func ExplainGo(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	cure := ""
+	var cure string
 	said := func(texts ...string) bool {
 		for _, text := range texts {
 			if strings.Contains(failed.Stderr, text) {

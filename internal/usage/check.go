@@ -39,11 +39,11 @@ func (u *Usage) target(name string) (Target, error) {
 func (t Target) take(args []string) ([]string, error) {
 	for i, word := range t.Words {
 		if i >= len(args) {
-			return nil, fmt.Errorf("%q needs its %s: %s", t.Name, strings.ToUpper(word), t.line(true))
+			return nil, fmt.Errorf("%q needs its %s: %s", t.Name, strings.ToUpper(word), t.line())
 		}
 		name, _, _ := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		if _, known := t.flag(name); known && strings.HasPrefix(args[i], "-") {
-			return nil, fmt.Errorf("%q in %q: flags come behind the %s: %s", args[i], t.Name, strings.ToUpper(word), t.line(true))
+			return nil, fmt.Errorf("%q in %q: flags come behind the %s: %s", args[i], t.Name, strings.ToUpper(word), t.line())
 		}
 	}
 	args = args[len(t.Words):]
@@ -112,15 +112,15 @@ func (t Target) unknown(typed string) error {
 }
 
 // line is how t is typed.
-func (t Target) line(flags bool) string {
-	text := "mage " + t.Name
+func (t Target) line() string {
+	words := []string{"mage", t.Name}
 	for _, word := range t.Words {
-		text += " " + strings.ToUpper(word)
+		words = append(words, strings.ToUpper(word))
 	}
-	if flags && len(t.Flags) > 0 {
-		text += " [FLAGS]"
+	if len(t.Flags) > 0 {
+		words = append(words, "[FLAGS]")
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 // or returns text, or otherwise where there is none.

@@ -34,7 +34,7 @@ func (u *Usage) Overview(columns int) string {
 // Explain is what there is to say of one target, for a screen of so many columns.
 func (t Target) Explain(columns int) string {
 	var b strings.Builder
-	b.WriteString(fill(t.line(true), "", indent, columns))
+	b.WriteString(fill(t.line(), "", indent, columns))
 	synopsis := t.Synopsis
 	if synopsis != "" {
 		synopsis = strings.ToUpper(synopsis[:1]) + synopsis[1:]

@@ -1,4 +1,3 @@
-#compdef mage
 # Completion of mage in zsh; "mage completion zsh" printed it.
 _im2_mage() {
     local line="${(j: :)words[1,CURRENT-1]} $PREFIX" value text
