@@ -30,6 +30,8 @@ type UI struct {
 	every time.Duration
 	// How wide out and err are; 0 where they are no terminal and nothing is too wide.
 	outColumns, errColumns int
+	// bar takes lines that are to stand above the bar that is drawn; nil where there is none.
+	bar io.Writer
 }
 
 // New returns the UI of this process. getenv is asked for CI, TERM and NO_COLOR.
@@ -95,7 +97,20 @@ func (u *UI) Text(lines string) {
 func (u *UI) Note(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, _ = fmt.Fprintf(u.err, format+"\n", args...)
+	line := fmt.Sprintf(format+"\n", args...)
+	if u.bar != nil {
+		if _, err := io.WriteString(u.bar, line); err == nil {
+			return
+		}
+	}
+	_, _ = io.WriteString(u.err, line)
+}
+
+// above tells where a line goes while a bar is drawn; nil says that none is any more.
+func (u *UI) above(bar io.Writer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.bar = bar
 }
 
 // JSON writes v as indented JSON to standard output.

@@ -3,8 +3,11 @@
 package term
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -161,5 +164,74 @@ func TestATableThatIsTooWideIsBlocks(t *testing.T) {
 	New(s.tty, s.tty, environment(nil)).Rows([][]string{{"demucs", "stale: Dockerfile changed"}})
 	if got := s.closed(); got != "demucs\n  stale: Dockerfile changed\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestNotesStandAboveTheBar(t *testing.T) {
+	t.Parallel()
+	s := openTerminal(t, 80)
+	ui := New(s.tty, s.tty, environment(map[string]string{"TERM": "xterm"}))
+	p := ui.Progress("working", 100, Percent)
+	ui.Note("before the bar is shown")
+	p.Set(37)
+	s.waitFor(t, "37 %")
+	for i := range 20 {
+		ui.Note("note %d", i)
+		p.Set(int64(38 + i))
+	}
+	p.Done()
+	ui.Note("after")
+	want := "before the bar is shown\n"
+	for i := range 20 {
+		want += fmt.Sprintf("note %d\n", i)
+	}
+	if got := screen(t, s.closed()); got != want+"after\n" {
+		t.Errorf("in the end the screen shows\n%s\nwant\n%s", got, want)
+	}
+}
+
+// screen is what a terminal shows after all that was written to it.
+func screen(t *testing.T, text string) string {
+	t.Helper()
+	lines, at := []string{""}, 0
+	for len(text) > 0 {
+		if m := regexp.MustCompile(`^\x1b\[(\d*)([A-Z])`).FindStringSubmatch(text); m != nil {
+			text = text[len(m[0]):]
+			n, _ := strconv.Atoi(m[1])
+			switch m[2] {
+			case "A", "F":
+				at -= max(n, 1)
+			case "J":
+				lines = append(lines[:at:at], "")
+			case "K":
+				lines[at] = ""
+			default:
+				t.Fatalf("an escape that this screen does not know: %q", m[0])
+			}
+			continue
+		}
+		switch c := text[0]; c {
+		case '\n':
+			if at++; at == len(lines) {
+				lines = append(lines, "")
+			}
+		case '\r':
+		default:
+			lines[at] += string(c) // of a line that is written over, what was there stays to be seen
+		}
+		text = text[1:]
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestAStepThatIsSoonDoneHasNoBar(t *testing.T) {
+	t.Parallel()
+	s := openTerminal(t, 80)
+	p := New(s.tty, s.tty, environment(map[string]string{"TERM": "xterm"})).Progress("working", 100, Percent)
+	p.Set(99)
+	time.Sleep(showAfter - 100*time.Millisecond) // the library draws every 150 ms
+	p.Done()
+	if text := s.closed(); text != "" {
+		t.Errorf("drew %q", text)
 	}
 }
