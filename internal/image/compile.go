@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
 )
 
@@ -30,6 +31,8 @@ func (b Builder) compile(ctx context.Context, services []string) error {
 	if err != nil {
 		return err
 	}
+	progress := b.UI.Progress("compiling services", 0, term.Seconds)
+	defer progress.Done()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, out := range programs {

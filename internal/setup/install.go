@@ -80,7 +80,9 @@ func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) erro
 		s.UI.Note("starting the engine: %s", w.name)
 		err := w.do()
 		if err == nil {
+			progress := s.UI.Progress("waiting for the engine's answer", 0, term.Seconds)
 			err = s.answers(ctx, o, w.wait)
+			progress.Done()
 		}
 		if err == nil || ctx.Err() != nil || errors.Is(err, engine.ErrDenied) {
 			return err // it runs, or nobody waits for it, or it runs for others

@@ -7,6 +7,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
 )
 
@@ -41,11 +42,11 @@ func (t Target) Lint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.inHome(ctx, "linting", linter, "run"); err != nil {
+	if err := t.quietly(ctx, "linting", linter, "run"); err != nil {
 		return err
 	}
 	for _, system := range []string{"darwin", "windows"} {
-		if err := t.with("GOOS="+system, "CGO_ENABLED=0").inHome(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./..."); err != nil {
+		if err := t.with("GOOS="+system, "CGO_ENABLED=0").quietly(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./..."); err != nil {
 			return err
 		}
 	}
@@ -64,6 +65,20 @@ func (t Target) inHome(ctx context.Context, doing, name string, args ...string) 
 	err := t.Runner.Run(ctx, run.Cmd{
 		Name: name, Args: args, Dir: t.Home, Env: t.Environ, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, tools.ExplainGo(err))
+	}
+	return nil
+}
+
+// quietly is inHome for a command that says nothing for minutes: what it says is printed when it
+// has ended, and until then there is progress.
+func (t Target) quietly(ctx context.Context, doing, name string, args ...string) error {
+	t.UI.Note("%s", doing)
+	progress := t.UI.Progress(doing, 0, term.Seconds)
+	out, err := run.Combined(ctx, t.Runner, run.Cmd{Name: name, Args: args, Dir: t.Home, Env: t.Environ})
+	progress.Done()
+	t.UI.Text(string(out))
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, tools.ExplainGo(err))
 	}

@@ -72,6 +72,11 @@ func (p *Progress) later() {
 		return
 	case <-time.After(showAfter):
 	}
+	select {
+	case <-p.stop:
+		return
+	case p.ui.turn <- struct{}{}:
+	}
 	container, bar := p.startBar()
 	p.mu.Lock()
 	p.container, p.bar = container, bar
@@ -118,6 +123,7 @@ func (p *Progress) Done() {
 			p.ui.above(nil)
 			p.bar.Abort(true) // the line goes; what is said about the end is the caller's
 			p.container.Wait()
+			<-p.ui.turn
 		}
 	})
 }

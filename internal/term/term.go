@@ -32,6 +32,8 @@ type UI struct {
 	outColumns, errColumns int
 	// bar takes lines that are to stand above the bar that is drawn; nil where there is none.
 	bar io.Writer
+	// turn is held by the step whose bar is drawn: two would overwrite each other.
+	turn chan struct{}
 }
 
 // New returns the UI of this process. getenv is asked for CI, TERM and NO_COLOR.
@@ -41,6 +43,7 @@ func New(stdout, stderr *os.File, getenv func(string) string) *UI {
 		out: stdout, err: stderr, live: live, every: plainEvery,
 		plain:      !live || getenv("NO_COLOR") != "", // https://no-color.org: any value counts
 		outColumns: Columns(stdout), errColumns: Columns(stderr),
+		turn: make(chan struct{}, 1),
 	}
 }
 

@@ -224,6 +224,26 @@ func screen(t *testing.T, text string) string {
 	return strings.Join(lines, "\n")
 }
 
+func TestTwoBarsTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := openTerminal(t, 80)
+	ui := New(s.tty, s.tty, environment(map[string]string{"TERM": "xterm"}))
+	first := ui.Progress("first", 0, Seconds)
+	s.waitFor(t, "first")
+	second, third := ui.Progress("second", 0, Seconds), ui.Progress("third", 0, Seconds)
+	time.Sleep(2 * showAfter)
+	third.Done() // it never had its turn
+	if text := s.seen(); strings.Contains(text, "second") || strings.Contains(text, "third") {
+		t.Errorf("two bars at once: %q", text)
+	}
+	first.Done()
+	s.waitFor(t, "second")
+	second.Done()
+	if got := screen(t, s.closed()); got != "" {
+		t.Errorf("something stays on the screen: %q", got)
+	}
+}
+
 func TestAStepThatIsSoonDoneHasNoBar(t *testing.T) {
 	t.Parallel()
 	s := openTerminal(t, 80)
