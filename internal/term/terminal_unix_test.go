@@ -181,12 +181,13 @@ func TestNotesStandAboveTheBar(t *testing.T) {
 	}
 	p.Done()
 	ui.Note("after")
-	want := "before the bar is shown\n"
+	want := []string{"before the bar is shown"}
 	for i := range 20 {
-		want += fmt.Sprintf("note %d\n", i)
+		want = append(want, fmt.Sprintf("note %d", i))
 	}
-	if got := screen(t, s.closed()); got != want+"after\n" {
-		t.Errorf("in the end the screen shows\n%s\nwant\n%s", got, want)
+	want = append(want, "after", "")
+	if got := screen(t, s.closed()); got != strings.Join(want, "\n") {
+		t.Errorf("in the end the screen shows\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 	}
 }
 
