@@ -27,6 +27,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"waitfor":  cmdWaitFor,
 		"hostile":  cmdHostile,
 		"music":    cmdMusic,
+		"film":     cmdFilm,
 		"mp3":      cmdMP3,
 		"stems":    cmdStems,
 		"owned":    cmdOwned,
@@ -40,6 +41,17 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"relay":    cmdRelay,
 		"compose":  cmdCompose,
 		"table":    cmdTable,
+		"songs":    cmdSongs,
+		"chaos":    cmdChaos,
+		"finished": cmdFinished,
+		"engine":   cmdEngine,
+		"volume":   cmdVolume,
+		"fill":     cmdFill,
+		"corpus":   cmdCorpus,
+		"state":    cmdState,
+		"ails":     cmdAils,
+		"steady":   cmdSteady,
+		"workers":  cmdWorkers,
 	}
 }
 
