@@ -49,7 +49,7 @@ func (t Target) Completion(ctx context.Context, sources fs.FS, o Completion) err
 // values knows what arguments of targets may be. What cannot be read gives no names: a line
 // that is being typed is no place for an error.
 func (t Target) values(ctx context.Context) usage.Values {
-	return func(folder, name string) []usage.Candidate {
+	return func(folder, target, name string) []usage.Candidate {
 		if folder != "" && !filepath.IsAbs(folder) {
 			folder = filepath.Join(t.Root, folder)
 		}
@@ -65,6 +65,9 @@ func (t Target) values(ctx context.Context) usage.Values {
 		case "threshold":
 			return named([]string{nonroot.Error.String(), nonroot.Warning.String(), nonroot.Note.String()})
 		case "only":
+			if target == "bench" {
+				return named(allParts())
+			}
 			return rules()
 		case "state":
 			return named(stageNames())

@@ -36,7 +36,7 @@ func TestEveryArgumentHasValuesOrIsFree(t *testing.T) {
 			}
 		}
 		for _, name := range names {
-			if has := len(values(root, name)) > 0; has == slices.Contains(free, name) {
+			if has := len(values(root, target.Name, name)) > 0; has == slices.Contains(free, name) {
 				t.Errorf("%q of %q: it has values: %v; is it free?", name, target.Name, has)
 			}
 		}

@@ -90,7 +90,7 @@ func TestAnswer(t *testing.T) {
 func TestComplete(t *testing.T) {
 	t.Parallel()
 	u := read(t)
-	values := func(project, name string) []Candidate {
+	values := func(project, _, name string) []Candidate {
 		switch name {
 		case "module":
 			return []Candidate{{Value: "demucs" + project}, {Value: "watcher" + project}}

@@ -21,7 +21,7 @@ const (
 
 // Values returns what an argument of a target may be, or Files or Folders alone. name is that
 // of the argument or flag; project is the folder that -w names, or "".
-type Values func(project, name string) []Candidate
+type Values func(project, target, name string) []Candidate
 
 // Complete returns what the last word of line may be; line ends at the cursor and begins with
 // the command. A line that ends in a space has an empty last word.
@@ -108,7 +108,7 @@ func (c *completion) next(word string) []Candidate {
 	case c.wants != "":
 		return nil
 	case len(c.missing) > 0:
-		return c.values(c.project, c.missing[0])
+		return c.values(c.project, c.at.Name, c.missing[0])
 	case !strings.HasPrefix(word, "-"):
 		return c.names()
 	case c.at != nil:
@@ -156,7 +156,7 @@ func (c *completion) flags(word string) []Candidate {
 	case f.Type == "bool":
 		return inFront(word, []Candidate{{Value: "true"}, {Value: "false"}})
 	}
-	return inFront(word, c.values(c.project, f.Name))
+	return inFront(word, c.values(c.project, c.at.Name, f.Name))
 }
 
 // inFront puts what is typed already, up to the "=" and to the last comma of a list, before
