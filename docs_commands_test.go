@@ -127,7 +127,7 @@ func needsMore(call manual.Call) bool {
 	switch call.Target {
 	case "":
 		return !slices.ContainsFunc(call.Arguments, func(a string) bool { return a == "-l" || a == "-h" })
-	case "audit", "jobs", "new", "reset-permissions":
+	case "audit", "completion", "help", "jobs", "new", "reset-permissions":
 		return false
 	case "clean":
 		return call.Flags["tools"] == "true"

@@ -151,13 +151,17 @@ func TestFlagsInTheTextExist(t *testing.T) {
 // what may be left out, TARGET stands for any.
 func spoken(targets []manual.Target, text string) error {
 	text, _, _ = strings.Cut(text, ", ")
-	words := strings.Fields(strings.NewReplacer("[", "", "]", "", ",...", "", "TARGET", "up").Replace(text))[1:]
+	programs, err := manual.Programs(strings.NewReplacer("[", "", "]", "", ",...", "", "TARGET", "up").Replace(text))
+	if err != nil {
+		return err
+	}
+	words := programs[0][1:]
 	if len(words) == 1 {
 		if _, ok := manual.Find(targets, words[0]); ok {
 			return nil
 		}
 	}
-	_, err := manual.Calls(targets, words)
+	_, err = manual.Calls(targets, words)
 	return err
 }
 

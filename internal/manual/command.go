@@ -110,7 +110,15 @@ func Calls(targets []Target, words []string) ([]Call, error) {
 			return nil, fmt.Errorf("%s needs %s", t.Name, strings.Join(t.Arguments, ", "))
 		}
 		call.Arguments, words = words[:len(t.Arguments)], words[len(t.Arguments):]
+		if t.Name == "help" && len(words) > 0 {
+			if _, ok := Find(targets, words[0]); ok { // the only argument of a target that may be left out
+				call.Arguments, words = words[:1], words[1:]
+			}
+		}
 		for len(words) > 0 && strings.HasPrefix(words[0], "-") {
+			if words[0] == "-h" || words[0] == "--help" {
+				return []Call{{Target: "help", Arguments: []string{t.Name}}}, nil // wherever it stands, nothing runs
+			}
 			name, value, given := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 			f, ok := t.Flag(name)
 			if !ok {

@@ -14,7 +14,7 @@ const Page = "docs/targets.md"
 const head = "<!-- Written from magefiles/ and internal/manual/note.go: go generate ./internal/manual -->\n" +
 	"# Targets\n\n" +
 	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`), whichever you like; the first one\n" +
-	"hides exit codes behind 1, because `go run` does. `mage -l` lists the targets, `mage -h TARGET` explains one. Several\n" +
+	"hides exit codes behind 1, because `go run` does. `mage` alone shows the targets in groups, `mage help TARGET` explains one. Several\n" +
 	"can stand in one line and run in turn: `mage audit up`. What a target must be given comes first, then its flags. `mage -w OTHER\n" +
 	"TARGET` works on [another project](other-projects.md).\n\n" +
 	"Results go to standard output, progress and notes to standard error. Exit codes are the same everywhere: 0 all right, 1 the\n" +

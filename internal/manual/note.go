@@ -197,6 +197,16 @@ func code() map[string]Note {
 			},
 			Failed: "a test or the linter found something", Missing: "the linter could not be downloaded",
 		},
+		"help": {
+			Examples: []Example{{"mage help", "all targets, in groups"}, {"mage help reset-permissions", "one, with its flags"}},
+			Unusable: "there is no such target; the nearest one is named",
+			More:     "completion.md",
+		},
+		"completion": {
+			Examples: []Example{{"mage completion bash", "the script that `source <(mage completion bash)` reads; zsh and fish, too"}},
+			Unusable: "no such shell",
+			More:     "completion.md",
+		},
 		"lint": {
 			Examples: []Example{{"mage lint", "the linter, then macOS and Windows"}},
 			Failed:   "the linter or a compiler found something", Missing: "the linter could not be downloaded",

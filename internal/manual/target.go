@@ -6,20 +6,18 @@ package manual
 
 import (
 	"fmt"
-	"path/filepath"
+	"os"
 	"regexp"
-	"slices"
 	"strings"
-	"unicode"
 
-	"github.com/magefile/mage/parse"
+	"github.com/im2-audio/im2/internal/usage"
 )
 
 // Target is what magefiles/ declares under one name.
 type Target struct {
 	// Name is what people type: the hyphenated alias where there is one.
 	Name string
-	// Function is the name as "mage -l" and "mage -h" have it.
+	// Function is the name of its function in small letters, which Mage knows it by, too.
 	Function string
 	// Help is the whole help text, without the name that it begins with.
 	Help string
@@ -41,56 +39,22 @@ type Flag struct {
 	Default string
 }
 
-// Targets reads the targets of a folder of magefiles, by name, as Mage itself does.
+// Targets reads the targets of a folder of magefiles, by name.
 func Targets(folder string) ([]Target, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
-	if err != nil {
-		return nil, fmt.Errorf("looking for the targets in %s: %w", folder, err)
-	}
-	// What Mage generates to compile the targets is beside them for a while.
-	files = slices.DeleteFunc(files, func(name string) bool { return strings.HasPrefix(filepath.Base(name), "mage_output") })
-	for i, name := range files {
-		files[i] = filepath.Base(name)
-	}
-	info, err := parse.PrimaryPackage("go", folder, files, true)
+	known, err := usage.Read(os.DirFS(folder))
 	if err != nil {
 		return nil, fmt.Errorf("reading the targets in %s: %w", folder, err)
 	}
-	aliases := make(map[string]string)
-	for alias, f := range info.Aliases {
-		aliases[f.Name] = alias
-	}
-	targets := make([]Target, 0, len(info.Funcs))
-	for _, f := range info.Funcs {
-		targets = append(targets, newTarget(f, aliases[f.Name]))
-	}
-	slices.SortFunc(targets, func(a, b Target) int { return strings.Compare(a.Name, b.Name) })
-	return targets, nil
-}
-
-func newTarget(f *parse.Function, alias string) Target {
-	t := Target{Name: alias, Function: lowerFirst(f.Name), Help: helpOf(f)}
-	if alias == "" {
-		t.Name = t.Function
-	}
-	for _, arg := range f.Args {
-		if !arg.Optional {
-			t.Arguments = append(t.Arguments, arg.Name)
-			continue
+	targets := make([]Target, 0, len(known.Targets))
+	for _, u := range known.Targets {
+		t := Target{Name: u.Name, Function: u.Mage, Help: strings.TrimSpace(u.Synopsis + "\n" + u.More), Arguments: u.Words}
+		for _, f := range u.Flags {
+			does, otherwise := parts(f.Text)
+			t.Flags = append(t.Flags, Flag{Name: f.Name, Type: f.Type, Does: does, Default: otherwise})
 		}
-		does, otherwise := parts(arg.Comment)
-		t.Flags = append(t.Flags, Flag{Name: arg.Name, Type: arg.Type, Does: does, Default: otherwise})
+		targets = append(targets, t)
 	}
-	return t
-}
-
-// helpOf takes the name, and the alias in brackets behind it, from a doc comment.
-func helpOf(f *parse.Function) string {
-	text := strings.TrimSpace(strings.TrimPrefix(f.Comment, f.Name))
-	if strings.HasPrefix(text, "(") {
-		_, text, _ = strings.Cut(text, ") ")
-	}
-	return text
+	return targets, nil
 }
 
 // parts tells what a flag does from its default in brackets.
@@ -100,13 +64,6 @@ func parts(comment string) (does, otherwise string) {
 		return comment, ""
 	}
 	return m[1], m[2]
-}
-
-// lowerFirst is how Mage spells a function's name in its list.
-func lowerFirst(name string) string {
-	runes := []rune(name)
-	runes[0] = unicode.ToLower(runes[0])
-	return string(runes)
 }
 
 // Find returns the target of a name, as people may spell it: Mage knows no difference
