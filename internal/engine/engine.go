@@ -226,6 +226,7 @@ func (e *Engine) silent(err error, said []string) error {
 	// another cure.
 	lower := strings.ToLower(text)
 	if strings.Contains(lower, "permission denied") && (strings.Contains(lower, "daemon socket") || strings.Contains(lower, "docker api")) {
+		text, _, _ = strings.Cut(text, `: Get "http`) // the same once more
 		return ail(ErrDenied, text, `"sudo usermod -aG docker $USER", then log in again (members of that group can do what root can)`)
 	}
 	return ail(ErrNotAnswering, text, e.start())

@@ -123,7 +123,7 @@ func (c *completion) next(word string) []Candidate {
 func (c *completion) names() []Candidate {
 	var all []Candidate
 	for _, t := range c.usage.Targets {
-		all = append(all, Candidate{t.Name, strings.TrimSuffix(t.Synopsis, ".")})
+		all = append(all, Candidate{t.Name, t.brief()})
 		if c.helped {
 			all[len(all)-1].Value = t.Mage
 		}

@@ -23,7 +23,7 @@ func (u *Usage) Overview(columns int) string {
 		b.WriteString("\n" + group.Title + "\n")
 		for _, name := range group.Targets {
 			if t, ok := u.Find(name); ok {
-				b.WriteString(entry(t.Name, t.Synopsis, widest, columns))
+				b.WriteString(entry(t.Name, t.brief(), widest, columns))
 			}
 		}
 	}
@@ -52,6 +52,13 @@ func (t Target) Explain(columns int) string {
 		b.WriteString(entry(f.Spelling(), f.Text, widest, columns))
 	}
 	return b.String()
+}
+
+// brief is the first part of the synopsis: what stands behind a colon or semicolon is for who asks.
+func (t Target) brief() string {
+	text, _, _ := strings.Cut(t.Synopsis, "; ")
+	text, _, _ = strings.Cut(text, ": ")
+	return strings.TrimSuffix(text, ".")
 }
 
 // entry is a name and its text beside it, or below it where the screen is narrow.

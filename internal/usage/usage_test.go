@@ -93,12 +93,12 @@ func TestEachTargetIsInOneGroup(t *testing.T) {
 // TestAForgottenTargetIsShown makes sure that the test above can fail.
 func TestAForgottenTargetIsShown(t *testing.T) {
 	t.Parallel()
-	u := &Usage{Targets: []Target{{Name: "fresh", Mage: "fresh", Synopsis: "is new."}, {Name: "up", Mage: "up"}}}
+	u := &Usage{Targets: []Target{{Name: "fresh", Mage: "fresh", Synopsis: "is new: quite; and more."}, {Name: "up", Mage: "up"}}}
 	last := u.Groups()[len(u.Groups())-1]
 	if last.Title != "more" || !slices.Equal(last.Targets, []string{"fresh"}) {
 		t.Errorf("the last group is %v", last)
 	}
-	if text := u.Overview(80); !strings.Contains(text, "\nmore\n  fresh  is new.\n") {
+	if text := u.Overview(80); !strings.Contains(text, "\nmore\n  fresh  is new\n") {
 		t.Errorf("not shown: %s", text)
 	}
 }
