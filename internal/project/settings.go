@@ -91,13 +91,18 @@ func readSettings(s Settings) (Settings, error) {
 			return Settings{}, err
 		}
 	}
+	s.overlay()
+	return s, nil
+}
+
+// overlay makes the process environment win.
+func (s *Settings) overlay() {
 	for _, entry := range s.environ {
 		name, value, ok := strings.Cut(entry, "=")
 		if _, known := s.values[name]; ok && name != "" && (known || isIDName(name)) {
 			s.values[name] = Setting{Name: name, Value: value, Source: FromEnvironment}
 		}
 	}
-	return s, nil
 }
 
 // isIDName keeps an ID that is set in the environment alone.

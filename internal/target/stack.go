@@ -13,7 +13,7 @@ import (
 )
 
 // workers is the service that -replicas is about.
-const workers = "demucs"
+const workers = project.Worker
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.
 // replicas is the number of demucs workers; nil leaves it to the Compose file.

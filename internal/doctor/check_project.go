@@ -1,0 +1,123 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/model"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// Settings explains the settings of a project as project.Explain does, with what only those
+// who use a value can say of it.
+func Settings(ctx context.Context, root string, environ []string) (project.Explanation, error) {
+	e, err := project.Explain(ctx, root, environ)
+	if err != nil {
+		return e, err
+	}
+	for i := range e.Settings {
+		if s := &e.Settings[i]; s.Problem == "" {
+			s.Problem = problem(e.Project, s.Setting)
+		}
+	}
+	return e, nil
+}
+
+// problem says why a value cannot be used; "" where it can, or where nobody can know.
+func problem(p *project.Project, s project.Setting) string {
+	var err error
+	switch s.Name {
+	case project.BaseImage:
+		if _, err = reference.ParseDockerRef(s.Value); err != nil {
+			return fmt.Sprintf("%s is %q in %s: it is no image's name: %v", s.Name, s.Value, s.Where(), err)
+		}
+	case project.DemucsEngine, project.DemucsModel:
+		if p != nil && p.ModelCache() != "" {
+			err = modelProblem(p.Settings, s.Name)
+		}
+	case project.CABundle:
+		if p != nil {
+			err = image.CheckBundle(p)
+		}
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// modelProblem is the error of an unknown model, which two settings choose together: it is
+// that of the one that somebody set.
+func modelProblem(s project.Settings, name string) error {
+	_, err := model.Lookup(s.Get(project.DemucsEngine).Value, s.Get(project.DemucsModel).Value)
+	if err != nil && s.Get(name).Source == project.FromDefault {
+		return nil
+	}
+	return err
+}
+
+// lookSettings tells every setting with who set it.
+func lookSettings(ctx context.Context, d *Doctor, _ *facts) answer {
+	e, err := Settings(ctx, d.Root, d.Environ)
+	if err != nil {
+		return failed("mage -w FOLDER doctor", "%s", cause(err))
+	}
+	var more []string
+	wrong := len(e.Problems)
+	mend := ""
+	for _, s := range e.Settings {
+		more = append(more, fmt.Sprintf("%s=%s (%s)", s.Name, s.Value, Place(s)))
+		if s.Problem == "" {
+			continue
+		}
+		wrong++
+		more = append(more, "refused: "+oneLine(s.Problem))
+		switch {
+		case s.Source == project.FromNowhere && mend == "":
+			mend = mendSetup
+		case s.Source != project.FromNowhere:
+			mend = fmt.Sprintf("correct %s in %s", s.Name, Place(s))
+		}
+	}
+	for _, text := range e.Problems {
+		more = append(more, "refused: "+oneLine(text))
+	}
+	if wrong == 0 {
+		a := ok("%d settings, all can be used", len(e.Settings))
+		a.more = more
+		return a
+	}
+	if mend == "" {
+		mend = "correct what is refused; \"mage env\" shows it alone"
+	}
+	a := failed(mend, "%d of what is set cannot be used", wrong)
+	a.more = more
+	return a
+}
+
+// Place names who set a setting: ".env:3", "environment", "default", "nowhere".
+func Place(s project.Explained) string {
+	return strings.TrimPrefix(s.Where(), "the ")
+}
+
+// lookComposeFile opens the project as every target does.
+func lookComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
+	p, err := project.Open(ctx, d.Root, d.Environ)
+	if err != nil {
+		text := cause(err)
+		if strings.Contains(text, "no docker-compose.yml") {
+			return failed("mage -w FOLDER doctor", "%s", text)
+		}
+		return failed("docker compose config", "%s", text)
+	}
+	kind := "no x-im2 section, so no folders are kept"
+	if p.Data != "" {
+		kind = "data folder " + p.Rel(p.Data)
+	}
+	return ok("project %s, services %s; %s", p.Name(), strings.Join(p.Services(), ", "), kind).
+		learning(func(f *facts) { f.project = p })
+}
