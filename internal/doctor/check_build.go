@@ -100,13 +100,13 @@ func complaint(out []byte, err error) string {
 
 // lookTrust gives a build the certificates, and has it compare them.
 func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
-	path := image.Bundle(f.project)
+	path := image.Bundle(f.project.Root, f.project.Settings)
 	if path == "" {
 		return ok("no certificates are in force (%s is empty)", project.CABundle)
 	}
 	set := f.project.Settings.Get(project.CABundle)
 	mend := fmt.Sprintf("correct %s in %s", project.CABundle, strings.TrimPrefix(set.Where(), "the "))
-	if err := image.CheckBundle(f.project); err != nil {
+	if err := image.CheckBundle(f.project.Root, f.project.Settings); err != nil {
 		return failed(mend, "%s", cause(err))
 	}
 	good, old, err := certificates(path, time.Now())

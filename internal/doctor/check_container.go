@@ -93,9 +93,9 @@ const (
 func lookClock(_ context.Context, _ *Doctor, f *facts) answer {
 	clocks := []clock{{"the engine", f.clock, mendClock()}, {"containers", f.inner, mendClock()}}
 	if f.handed != nil {
-		clocks = append(clocks, clock{"the data folder", f.handed.mine, mendFiles}, clock{"the data folder, from containers", f.handed.theirs, mendFiles})
+		clocks = append(clocks, clock{"files of this machine", f.handed.mine, mendFiles}, clock{"files of containers", f.handed.theirs, mendFiles})
 	} else if f.project != nil {
-		clocks = append(clocks, clock{"the data folder", ownFile(f), mendFiles})
+		clocks = append(clocks, clock{"files of this machine", ownFile(f), mendFiles})
 	}
 	return judgeClocks(clocks)
 }

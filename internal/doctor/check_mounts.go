@@ -94,9 +94,6 @@ func writeOwn(dir string) (ownMade, error) {
 
 // lookMounts has a container make a file in a folder of this machine.
 func lookMounts(ctx context.Context, d *Doctor, f *facts) answer {
-	if f.project == nil {
-		return ok("not tried: there is no project whose folder could be mounted")
-	}
 	dir, err := scratch(f.project)
 	if err != nil {
 		return warned(mendPermissions, "not tried, no folder could be made: %s", cause(err))

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -19,16 +20,23 @@ func Settings(ctx context.Context, root string, environ []string) (project.Expla
 	if err != nil {
 		return e, err
 	}
+	e.Settings = slices.DeleteFunc(e.Settings, func(s project.Explained) bool { return idle(e.Project, s.Setting) })
 	for i := range e.Settings {
 		if s := &e.Settings[i]; s.Problem == "" {
-			s.Problem = problem(e.Project, s.Setting)
+			s.Problem = problem(e, s.Setting)
 		}
 	}
 	return e, nil
 }
 
+// idle reports whether a setting is a default that the project has no use for.
+func idle(p *project.Project, s project.Setting) bool {
+	model := s.Name == project.DemucsEngine || s.Name == project.DemucsModel
+	return model && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
+}
+
 // problem says why a value cannot be used; "" where it can, or where nobody can know.
-func problem(p *project.Project, s project.Setting) string {
+func problem(e project.Explanation, s project.Setting) string {
 	var err error
 	switch s.Name {
 	case project.BaseImage:
@@ -36,13 +44,11 @@ func problem(p *project.Project, s project.Setting) string {
 			return fmt.Sprintf("%s is %q in %s: it is no image's name: %v", s.Name, s.Value, s.Where(), err)
 		}
 	case project.DemucsEngine, project.DemucsModel:
-		if p != nil && p.ModelCache() != "" {
-			err = modelProblem(p.Settings, s.Name)
+		if e.Project == nil || e.Project.ModelCache() != "" {
+			err = modelProblem(e.Values, s.Name)
 		}
 	case project.CABundle:
-		if p != nil {
-			err = image.CheckBundle(p)
-		}
+		err = image.CheckBundle(e.Root, e.Values)
 	}
 	if err != nil {
 		return err.Error()
@@ -79,7 +85,7 @@ func lookSettings(ctx context.Context, d *Doctor, _ *facts) answer {
 		switch {
 		case s.Source == project.FromNowhere && mend == "":
 			mend = mendSetup
-		case s.Source != project.FromNowhere:
+		case mend == "":
 			mend = fmt.Sprintf("correct %s in %s", s.Name, Place(s))
 		}
 	}
@@ -112,7 +118,7 @@ func lookComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
 		if strings.Contains(text, "no docker-compose.yml") {
 			return failed("mage -w FOLDER doctor", "%s", text)
 		}
-		return failed("docker compose config", "%s", text)
+		return failed("correct the Compose file; \"docker compose config\" reads it, too", "%s", text)
 	}
 	kind := "no x-im2 section, so no folders are kept"
 	if p.Data != "" {

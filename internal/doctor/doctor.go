@@ -123,4 +123,19 @@ func (d *Doctor) sweep(ctx context.Context, f *facts, ended func() time.Duration
 	}
 	// One that was never made is no error worth a word; the other is removed all the same.
 	_ = f.engine.Run(late, f.engine.Command("image", "rm", "--force", d.image(), d.builtImage()))
+	for _, kind := range []string{"container", "image"} { // what killed runs have left
+		if ctx.Err() == nil {
+			_ = f.engine.Run(late, f.engine.Command(staleArguments(kind)...))
+		}
+	}
+}
+
+// staleArguments are docker's, to remove what has our label and is older than any run that
+// still goes on.
+func staleArguments(kind string) []string {
+	args := []string{kind, "prune", "--force", "--filter", "label=" + label, "--filter", "until=" + staleAfter.String()}
+	if kind == "image" {
+		args = append(args, "--all") // also those with a name, which ours have
+	}
+	return args
 }

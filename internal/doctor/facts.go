@@ -92,7 +92,7 @@ func checks() []check {
 		{modelCheck, "data", "the model is in its cache, whole", here, nil, usual, hungFiles, lookModel},
 		{probeCheck, "tried out", "the program that looks from inside is compiled and given to the engine", []string{engineCheck}, nil, 2 * time.Minute, hungEngine(), lookProbe},
 		{containerCheck, "tried out", "a container runs, as the app user and without rights", []string{probeCheck}, here, long, hungEngine(), lookContainer},
-		{mountsCheck, "tried out", "a file in a mounted folder has the same owner on both sides, or one that is known", []string{containerCheck}, here, long, hungEngine(), lookMounts},
+		{mountsCheck, "tried out", "a file in a mounted folder has the same owner on both sides, or one that is known", []string{composeFile, containerCheck}, nil, long, hungEngine(), lookMounts},
 		{clockCheck, "tried out", "the clocks of this machine, the engine, its containers and the data folder agree", nil, []string{engineCheck, containerCheck, mountsCheck}, quick, hungFiles, lookClock},
 		{baseCheck, "tried out", "the image to build on is here, or can be had", []string{composeFile, engineCheck}, []string{buildxCheck}, usual, "", lookBase},
 		{buildCheck, "tried out", "an image is built and loaded, and runs", []string{buildxCheck, probeCheck}, nil, long, hungEngine(), lookBuild},

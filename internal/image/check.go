@@ -19,7 +19,7 @@ const maxSecret = 500 << 10
 // check refuses at once what no look into build contexts is needed for. What is in the
 // contexts and Dockerfiles is the plan's to judge, which reads them anyway.
 func (b Builder) check(services []string) error {
-	if err := CheckBundle(b.Project); err != nil {
+	if err := CheckBundle(b.Project.Root, b.Project.Settings); err != nil {
 		return err
 	}
 	for _, name := range services {
@@ -30,18 +30,19 @@ func (b Builder) check(services []string) error {
 	return b.checkTags(services)
 }
 
-// Bundle is the path of the certificates that builds are given; "" for none.
-func Bundle(p *project.Project) string {
-	path := p.Settings.Get(project.CABundle).Value
+// Bundle is the path of the certificates that builds of the project in root are given; ""
+// for none.
+func Bundle(root string, s project.Settings) string {
+	path := s.Get(project.CABundle).Value
 	if path != "" && !filepath.IsAbs(path) {
-		path = filepath.Join(p.Root, path) // as Buildx reads it
+		path = filepath.Join(root, path) // as Buildx reads it
 	}
 	return path
 }
 
 // CheckBundle refuses certificates that no build could be given.
-func CheckBundle(p *project.Project) error {
-	bundle, path := p.Settings.Get(project.CABundle), Bundle(p)
+func CheckBundle(root string, s project.Settings) error {
+	bundle, path := s.Get(project.CABundle), Bundle(root, s)
 	if path == "" {
 		return nil
 	}

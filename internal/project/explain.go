@@ -32,9 +32,11 @@ type Explanation struct {
 	// Problems are those of no known setting: settings files that cannot be read, variables
 	// that the Compose file wants and nobody sets.
 	Problems []string
-	// Compose is why the Compose file cannot be read; nil where it can, or where that is not
-	// known since the settings cannot.
+	// Compose is why the Compose file cannot be read; nil where it can.
 	Compose error
+	// Values are the settings in force, as far as they can be read; UID and GID are 0 where
+	// they cannot be used.
+	Values Settings
 	// Project is the project as far as it could be read; nil where its Compose file could not.
 	Project *Project
 }
@@ -52,22 +54,19 @@ func Explain(ctx context.Context, root string, environ []string) (Explanation, e
 	if err != nil {
 		return Explanation{}, err
 	}
-	settings, problems, unreadable := readAll(root, environ)
+	settings, problems := readAll(root, environ)
 	e := Explanation{Root: root, Problems: problems}
-	p, found, err := Examine(ctx, root, environ)
+	p, found, err := examine(ctx, root, environ, settings)
 	switch {
 	case ctx.Err() != nil:
 		return Explanation{}, ctx.Err()
 	case err == nil:
-		e.Project, settings = p, p.Settings
-	case !unreadable:
-		e.Compose = err
+		e.Project, e.Values = p, p.Settings
+	default: // the IDs have their usual names, as far as anybody knows
+		e.Compose, e.Values = err, settings
+		found = e.Values.idProblems(false)
 	}
-	if e.Project == nil { // the IDs have their usual names, and must be right all the same
-		settings.adopt(settings.UIDName, settings.GIDName)
-		found = settings.idProblems(false)
-	}
-	e.add(settings, found)
+	e.add(e.Values, found)
 	return e, nil
 }
 
@@ -76,7 +75,7 @@ func (e *Explanation) add(settings Settings, found []Problem) {
 	known := settings.Known()
 	for _, problem := range found {
 		if problem.Required || !slices.ContainsFunc(known, func(k Known) bool { return k.Name == problem.Setting.Name }) {
-			e.Problems = append(e.Problems, fmt.Sprintf("%s is set nowhere: %v", problem.Setting.Name, problem.Err))
+			e.Problems = append(e.Problems, fmt.Sprintf("%s has no value: %v", problem.Setting.Name, problem.Err))
 		}
 	}
 	for _, k := range known {
@@ -112,20 +111,18 @@ func (s *Settings) inForce(name string) (Setting, bool) {
 	return setting, ok
 }
 
-// readAll reads the settings files as far as they can be read, and says what is wrong with
-// each of them. unreadable says that Compose could not read one either.
-func readAll(root string, environ []string) (s Settings, problems []string, unreadable bool) {
+// readAll reads the settings files as far as Compose can read them, and says what is wrong
+// with each of them.
+func readAll(root string, environ []string) (s Settings, problems []string) {
 	s = Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ}
 	for _, source := range []Source{FromTeam, FromLocal} {
-		err := s.readFile(source)
-		if err == nil {
-			continue
+		if err := s.readFile(source); err != nil {
+			problems = append(problems, err.Error())
+			s.lenient = true
+			_ = s.readFile(source) // said already
+			s.lenient = false
 		}
-		problems = append(problems, err.Error())
-		s.lenient = true // what Compose can read of it is what it uses
-		unreadable = s.readFile(source) != nil || unreadable
-		s.lenient = false
 	}
 	s.overlay()
-	return s, problems, unreadable
+	return s, problems
 }

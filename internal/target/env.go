@@ -2,7 +2,6 @@ package target
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/im2-audio/im2/internal/doctor"
 	"github.com/im2-audio/im2/internal/exit"
@@ -61,7 +60,7 @@ func (t Target) printEnv(e project.Explanation) {
 	t.UI.Table([]string{"SETTING", "VALUE", "SET IN", "WHAT IT IS FOR"}, rows)
 	for _, s := range e.Settings {
 		if s.Problem != "" {
-			t.UI.Note("%s", plain(fmt.Sprintf("%s: %s", s.Name, s.Problem)))
+			t.UI.Note("%s", plain(s.Problem))
 		}
 	}
 	for _, text := range e.Problems {
