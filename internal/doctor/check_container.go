@@ -13,6 +13,9 @@ import (
 	"github.com/im2-audio/im2/internal/tools"
 )
 
+// importWithin is how long after an interrupt the engine may take for the program's image.
+const importWithin = 2 * time.Second
+
 // lookProbe compiles the program that looks from inside and gives it to the engine, which
 // needs neither a registry nor a base image.
 func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
@@ -33,7 +36,9 @@ func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
 	c := f.engine.Command("import", "--change", `ENTRYPOINT ["/`+inside.Name+`"]`, "--change", "LABEL "+label+"="+d.run,
 		"--message", "looks around for mage doctor", "-", d.image())
 	c.Stdin = archive
-	if _, err := f.engine.Output(ctx, c); err != nil {
+	taken, cancel := lasting(ctx, importWithin)
+	defer cancel()
+	if _, err := f.engine.Output(taken, c); err != nil {
 		return failed("docker system df", "the engine takes no image: %s", said(err))
 	}
 	return ok("%s, for linux/%s, without a registry", size(int64(len(text))), f.engine.Server.GoArch()).

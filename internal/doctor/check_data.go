@@ -145,8 +145,7 @@ func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	}
 	set := p.Settings
 	found, err := model.Inspect(ctx, model.Request{
-		Data: p.Data, Dir: dir, UID: set.UID, GID: set.GID,
-		Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
+		Data: p.Data, Dir: dir, Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
 	})
 	var coded *exit.Error
 	switch {

@@ -53,7 +53,9 @@ func (d *Doctor) Run(ctx context.Context, names []string) (Report, error) {
 	defer progress.Done()
 	ended := endOf(ctx)
 	s.run(ctx, d, progress.Set)
-	d.sweep(ctx, s.facts, ended)
+	if s.facts.engine != nil && d.makes.Load() {
+		d.sweep(ctx, s.facts.engine, s.clean(), ended)
+	}
 	if ctx.Err() != nil {
 		return Report{}, ctx.Err()
 	}
@@ -85,57 +87,3 @@ const (
 func (d *Doctor) image() string                { return repository + ":" + d.run }
 func (d *Doctor) builtImage() string           { return built + ":" + d.run }
 func (d *Doctor) container(what string) string { return "im2-doctor-" + d.run + "-" + what }
-
-const (
-	// sweepWithin is how long removing everything may take.
-	sweepWithin = 5 * time.Second
-	// goneWithin is how long after an interrupt everything must be over: Mage ends a target
-	// after 5 seconds.
-	goneWithin = 4700 * time.Millisecond
-)
-
-// endOf returns a function that tells how long ago ctx ended; 0 where it has not.
-func endOf(ctx context.Context) func() time.Duration {
-	var at atomic.Pointer[time.Time]
-	context.AfterFunc(ctx, func() { now := time.Now(); at.Store(&now) })
-	return func() time.Duration {
-		if ended := at.Load(); ended != nil {
-			return time.Since(*ended)
-		}
-		return 0
-	}
-}
-
-// sweep removes what the run has made in the engine. Containers remove themselves, but not
-// those of a command that was killed.
-func (d *Doctor) sweep(ctx context.Context, f *facts, ended func() time.Duration) {
-	if f.engine == nil || !d.makes.Load() {
-		return
-	}
-	within := sweepWithin
-	if ctx.Err() != nil {
-		within = goneWithin - ended()
-	}
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	defer cancel()
-	if ids, err := f.engine.Containers(late, label+"="+d.run); err == nil && len(ids) > 0 {
-		_ = f.engine.Run(late, f.engine.Command(append([]string{"rm", "--force", "--volumes"}, ids...)...))
-	}
-	// One that was never made is no error worth a word; the other is removed all the same.
-	_ = f.engine.Run(late, f.engine.Command("image", "rm", "--force", d.image(), d.builtImage()))
-	for _, kind := range []string{"container", "image"} { // what killed runs have left
-		if ctx.Err() == nil {
-			_ = f.engine.Run(late, f.engine.Command(staleArguments(kind)...))
-		}
-	}
-}
-
-// staleArguments are docker's, to remove what has our label and is older than any run that
-// still goes on.
-func staleArguments(kind string) []string {
-	args := []string{kind, "prune", "--force", "--filter", "label=" + label, "--filter", "until=" + staleAfter.String()}
-	if kind == "image" {
-		args = append(args, "--all") // also those with a name, which ours have
-	}
-	return args
-}

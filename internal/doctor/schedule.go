@@ -30,8 +30,7 @@ type check struct {
 // before are all checks that come first.
 func (c check) before() []string { return slices.Concat(c.needs, c.after) }
 
-// stopWithin is how long a check may take to notice that its limit is over: as long as
-// package run gives a command to stop. Then nobody waits for it any more; a system call on a
+// stopWithin is the patience with checks: as long as package run gives a command to stop. Then nobody waits for it any more; a system call on a
 // file system that hangs cannot be ended.
 const stopWithin = 3500 * time.Millisecond
 
@@ -41,6 +40,8 @@ type schedule struct {
 	tasks  map[string]*task
 	facts  *facts
 	done   atomic.Int64
+	// patience is how long a check may take to stop after its limit.
+	patience time.Duration
 }
 
 // task is one check on its way. Its finding is complete when over is closed.
@@ -50,7 +51,7 @@ type task struct {
 }
 
 func newSchedule(checks []check) *schedule {
-	s := &schedule{checks: checks, tasks: make(map[string]*task), facts: &facts{}}
+	s := &schedule{checks: checks, tasks: make(map[string]*task), facts: &facts{}, patience: stopWithin}
 	for _, c := range checks {
 		s.tasks[c.name] = &task{finding: Finding{Group: c.group, Check: c.name}, over: make(chan struct{})}
 	}
@@ -78,7 +79,7 @@ func (s *schedule) run(ctx context.Context, d *Doctor, tell func(done int64)) {
 				return
 			}
 			start := time.Now()
-			a := c.within(ctx, d, s.facts)
+			a := s.within(ctx, d, c)
 			t.finding.Seconds = seconds(time.Since(start))
 			t.finding.Level, t.finding.Detail, t.finding.More, t.finding.Mend = a.level, a.detail, a.more, a.mend
 			if a.learn != nil {
@@ -106,18 +107,18 @@ func (s *schedule) missing(c check) string {
 }
 
 // within does a check within its limit.
-func (c check) within(ctx context.Context, d *Doctor, f *facts) answer {
+func (s *schedule) within(ctx context.Context, d *Doctor, c check) answer {
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	answers := make(chan answer, 1)
-	go func() { answers <- c.look(limited, d, f) }()
+	go func() { answers <- c.look(limited, d, s.facts) }()
 	var a answer
 	select {
 	case a = <-answers:
 	case <-limited.Done():
 		select {
 		case a = <-answers: // it may have been about to say more than that it took too long
-		case <-time.After(stopWithin):
+		case <-time.After(s.patience):
 		}
 	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil && a.level != OK {
@@ -142,4 +143,14 @@ func (s *schedule) findings(names []string) []Finding {
 		}
 	}
 	return all
+}
+
+// clean reports whether every check came to its end, so that nothing of it goes on.
+func (s *schedule) clean() bool {
+	for _, t := range s.tasks {
+		if t.finding.Level == Fail || t.finding.Level == "" {
+			return false
+		}
+	}
+	return true
 }

@@ -29,16 +29,21 @@ func Inspect(ctx context.Context, req Request) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	if _, err := os.Stat(req.Dir); errors.Is(err, fs.ErrNotExist) {
+	return (&ensurer{Request: req, artifact: artifact}).look(ctx)
+}
+
+// look is Inspect for weights that are chosen.
+func (e *ensurer) look(ctx context.Context) (Found, error) {
+	if _, err := os.Stat(e.Dir); errors.Is(err, fs.ErrNotExist) {
 		return Found{}, fmt.Errorf("looking at the model cache: %w", err)
 	}
-	e := &ensurer{Request: req, artifact: artifact}
-	if e.cache, err = openCache(req.Data, req.Dir); err != nil {
+	var err error
+	if e.cache, err = openCache(e.Data, e.Dir); err != nil {
 		return Found{}, err
 	}
 	defer e.cache.close()
 	found := Found{Path: e.target(), There: true}
-	f, err := e.cache.open(artifact.File, os.O_RDONLY)
+	f, err := e.cache.open(e.artifact.File, os.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		found.There = false
