@@ -44,7 +44,8 @@ func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
 		return failed("mage clean -tools", "%s", cause(err))
 	}
 	if out, err := f.engine.Combined(ctx, c); err != nil {
-		return failed("docker buildx inspect --bootstrap", "an image of one file is not built: %s", complaint(out, err))
+		text := complaint(out, err)
+		return failed(mendBuild(text), "an image of one file is not built: %s", text)
 	}
 	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", idsOf(appUser(f)), d.builtImage(), "tell", saidPlace)...))
 	if err != nil {
@@ -81,6 +82,17 @@ func (d *Doctor) build(f *facts, dockerfile string, args ...string) (run.Cmd, er
 	c := e.BuildxCommand(d.Root, append(append([]string{"build", "--progress", "plain"}, args...), "-")...)
 	c.Stdin = &archive
 	return c, nil
+}
+
+// mendBuild is what most likely mends a build that BuildKit complains so of.
+func mendBuild(complaint string) string {
+	switch {
+	case strings.Contains(complaint, "no space left"):
+		return "docker builder prune"
+	case strings.Contains(complaint, "network"), strings.Contains(complaint, "iptables"):
+		return hungEngine() // its bridge or its rules are gone, as after a firewall's restart
+	}
+	return "docker buildx inspect --bootstrap"
 }
 
 // complaint is what matters of a failed build's output: what our program said, or else
@@ -126,7 +138,8 @@ func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
 		return failed("mage clean -tools", "%s", cause(err))
 	}
 	if out, err := f.engine.Combined(ctx, c); err != nil {
-		return failed("docker buildx inspect --bootstrap", "%s does not arrive in builds: %s", path, complaint(out, err))
+		text := complaint(out, err)
+		return failed(mendBuild(text), "%s does not arrive in builds: %s", path, text)
 	}
 	return ok("%s of %s arrive in builds unchanged", plural(good, "valid certificate"), path)
 }

@@ -40,6 +40,9 @@ func problem(e project.Explanation, s project.Setting) string {
 	var err error
 	switch s.Name {
 	case project.BaseImage:
+		if s.Value == "" { // "${BASE_IMAGE:-...}" takes it for none
+			return ""
+		}
 		if _, err = reference.ParseDockerRef(s.Value); err != nil {
 			return fmt.Sprintf("%s is %q in %s: it is no image's name: %v", s.Name, s.Value, s.Where(), err)
 		}

@@ -190,6 +190,11 @@ func TestComplaint(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+	for text, want := range map[string]string{"x: no space left on device": "docker builder prune", "on network bridge: y": hungEngine(), "z": "docker buildx inspect --bootstrap"} {
+		if got := mendBuild(text); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
 	if got := cause(errors.New("it is\nmissing; \"mage setup\" installs it; or not")); got != "it is missing" {
 		t.Errorf("got %q", got)
 	}
