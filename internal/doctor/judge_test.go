@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/stack"
 )
 
 // expect fails unless an answer has this level, its texts, and a cure where it needs one.
@@ -33,27 +34,24 @@ func expect(t *testing.T, name string, a answer, level Level, parts ...string) {
 func TestJudgeMemory(t *testing.T) {
 	t.Parallel()
 	const gib = 1 << 30
+	need := stack.Need{Service: "demucs", Memory: 6 * gib}
 	for _, c := range []struct {
 		total   int64
 		workers int
 		level   Level
 		part    string
 	}{
-		{24 * gib, 1, OK, "room for 3"},
-		{24 * gib, 3, OK, "3 demucs workers"},
-		{8 * gib, 1, OK, "1 demucs worker of"},
-		{8*gib - 1, 1, Warn, "give the engine 8.0 GiB"},
+		{24 * gib, 1, OK, "room for 4"},
+		{24 * gib, 4, OK, "4 demucs workers"},
+		{24*gib - 1, 4, Fail, "mage up -replicas=3"},
+		{8 * gib, 1, OK, "1 demucs worker,"},
+		{8*gib - 1, 1, Warn, "give the engine's machine 8.0 GiB"},
 		{6 * gib, 1, Warn, "short tracks"},
-		{6*gib - 1, 1, Fail, "too little"},
-		{15 * gib, 2, Warn, "mage up -replicas=1"},
-		{16 * gib, 3, Fail, "mage up -replicas=2"},
-		{0, 1, Fail, "give the engine"},
+		{6*gib - 1, 1, Fail, "give the engine's machine 6.0 GiB"},
 	} {
-		expect(t, size(c.total), judgeMemory(c.total, crew{"demucs", c.workers, 8 * gib}), c.level, c.part)
+		expect(t, size(c.total), judgeMemory(engine.Capacity{Memory: c.total}, need, 8*gib, c.workers), c.level, c.part)
 	}
-	if Fit(7, 2) != 3 || Fit(1, 2) != 0 || Fit(7, 0) != -1 {
-		t.Error("Fit does not divide")
-	}
+	expect(t, "no limit", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 0, 1), OK, "room for 1")
 }
 
 func TestJudgeFolders(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -76,26 +77,18 @@ func TestUDPIsAnotherPort(t *testing.T) {
 	}
 }
 
-// The worker counts, also where another service may use more.
-func TestCrewIsTheWorkers(t *testing.T) {
+// The worker counts, also where another service reserves more.
+func TestHeaviestIsTheWorker(t *testing.T) {
 	t.Parallel()
-	p := open(t, map[string]string{"docker-compose.yml": `services:
-  big: {image: x, mem_limit: 9g}
-  demucs: {image: x, mem_limit: 8g, deploy: {replicas: 3}}
-  small: {image: x, mem_limit: 1m}
-`})
-	if c, limited := crewOf(p); !limited || c != (crew{"demucs", 3, 8 << 30}) {
-		t.Errorf("%+v", c)
-	}
-	p = open(t, map[string]string{"docker-compose.yml": `services:
-  web: {image: x, deploy: {resources: {limits: {memory: 1g}}}}
-  db: {image: x, mem_limit: 2g, scale: 2}
-`})
-	if c, limited := crewOf(p); !limited || c != (crew{"db", 2, 2 << 30}) {
-		t.Errorf("%+v", c)
-	}
-	if _, limited := crewOf(open(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})); limited {
-		t.Error("nothing is limited")
+	for want, text := range map[string]string{
+		"demucs 3 8 true": "{big: {image: x, mem_reservation: 9g}, demucs: {image: x, mem_reservation: 6g, mem_limit: 8g, scale: 3}, z: {image: x, mem_reservation: 7g}}",
+		"db 1 2 true":     "{db: {image: x, mem_reservation: 2g, deploy: {resources: {limits: {memory: 2g}}}}, web: {image: x, mem_reservation: 1g}}",
+		" 1 0 false":      "{db: {image: x, mem_limit: 2g}}",
+	} {
+		s, need, known := heaviest(open(t, map[string]string{"docker-compose.yml": "services: " + text + "\n"}))
+		if got := fmt.Sprint(need.Service, " ", s.GetScale(), " ", limitOf(s)>>30, " ", known); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

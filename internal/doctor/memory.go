@@ -3,83 +3,76 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/dustin/go-humanize"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/stack"
 )
 
-// Fit is how many workers find room in an engine's memory; all in bytes. Where a worker has
-// no limit nobody knows, which is -1.
-func Fit(total, worker int64) int {
-	if worker <= 0 {
-		return -1
-	}
-	return int(total / worker)
-}
-
-// leastPart of its limit is what a worker needs for a short track: HTDemucs peaks at 5.4 GB of
-// the 8 GB that the Compose file gives it, and a longer track adds its samples.
-const leastPart = 0.75
-
-// crew is a service's workers.
-type crew struct {
-	service string
-	// workers is how many there are, or are asked for; each may use so many bytes.
-	workers int
-	each    int64
-}
-
-// crewOf returns the workers of the service that the project has for the heavy work, or else
-// of the one with the highest limit. There is none where nothing is limited.
-func crewOf(p *project.Project) (crew, bool) {
-	var found crew
+// heaviest returns the service that needs the most: the one that the project has for the heavy
+// work, or else the one that reserves the most memory. There is none where nothing is reserved.
+func heaviest(p *project.Project) (types.ServiceConfig, stack.Need, bool) {
+	var service types.ServiceConfig
+	var most stack.Need
 	for _, name := range p.Services() {
 		s := p.Compose.Services[name]
-		each := int64(s.MemLimit)
-		if s.Deploy != nil && s.Deploy.Resources.Limits != nil && s.Deploy.Resources.Limits.MemoryBytes > 0 {
-			each = int64(s.Deploy.Resources.Limits.MemoryBytes)
-		}
-		if each > 0 && (name == project.Worker || each > found.each && found.service != project.Worker) {
-			found = crew{service: name, workers: s.GetScale(), each: each}
+		need := stack.NeedOf(s)
+		if need.Memory > 0 && (name == project.Worker || need.Memory > most.Memory && most.Service != project.Worker) {
+			service, most = s, need
 		}
 	}
-	return found, found.each > 0
+	return service, most, most.Memory > 0
 }
 
-// judgeMemory compares what the workers may use with what there is.
-func judgeMemory(total int64, c crew) answer {
-	fits, need := Fit(total, c.each), int64(c.workers)*c.each
-	mend := "give the engine " + size(need) + " of memory"
-	if fits >= 1 {
-		mend = "mage up -replicas=" + strconv.Itoa(fits)
-	}
-	text := fmt.Sprintf("%s for %s of at most %s", size(total), plural(c.workers, c.service+" worker"), size(c.each))
+// judgeMemory compares what workers need with what there is. limit is what each may use at
+// most, 0 for no limit.
+func judgeMemory(has engine.Capacity, need stack.Need, limit int64, workers int) answer {
+	most := need.Most(has)
+	text := fmt.Sprintf("%s for %s, each of which needs %s", size(has.Memory), plural(workers, need.Service+" worker"), size(need.Memory))
 	switch {
-	case c.workers <= fits:
-		return ok("%s; there is room for %d", text, fits)
-	case float64(total) >= leastPart*float64(need):
-		return warned(mend, "%s: enough for short tracks; with long ones a worker may be killed", text)
+	case most == 0:
+		return failed("give the engine's machine "+size(need.Memory)+" of memory", "%s: too little for one", text)
+	case workers > most:
+		return failed(fmt.Sprintf("mage up -replicas=%d", most), "%s: there is room for %d, so some will be killed", text, most)
+	case limit > has.Memory:
+		return warned("give the engine's machine "+size(limit)+" of memory", "%s: enough for short tracks; with a long one it may use %s, and be killed", text, size(limit))
 	}
-	return failed(mend, "%s: too little, workers will be killed", text)
+	return ok("%s; there is room for %d", text, most)
 }
 
-// lookMemory compares the engine's memory with the workers that are asked for or run.
+// lookMemory compares the engine's memory with the workers that run, or that "mage up" would
+// start.
 func lookMemory(ctx context.Context, _ *Doctor, f *facts) answer {
-	total := f.engine.Server.MemTotal
-	c, limited := crewOf(f.project)
-	if !limited {
-		return ok("%s; no service has a memory limit to compare with", size(total))
+	has, err := f.engine.Capacity(ctx)
+	if err != nil {
+		return failed(hungEngine(), "%s", cause(err))
 	}
-	c.workers = max(c.workers, 1)
+	service, need, known := heaviest(f.project)
+	if !known {
+		return ok("%s; no service reserves memory (mem_reservation) to compare with", size(has.Memory))
+	}
+	workers := need.Fitting(has)
+	if workers == 0 {
+		workers = max(1, service.GetScale())
+	}
 	out, err := f.engine.Output(ctx, f.engine.Command("ps", "--quiet",
-		"--filter", "label=com.docker.compose.project="+f.project.Name(), "--filter", "label=com.docker.compose.service="+c.service))
-	if err == nil { // "mage up -replicas" may have started more
-		c.workers = max(c.workers, len(strings.Fields(string(out))))
+		"--filter", "label=com.docker.compose.project="+f.project.Name(), "--filter", "label=com.docker.compose.service="+need.Service))
+	if running := len(strings.Fields(string(out))); err == nil && running > 0 { // "mage up -replicas" may have started others
+		workers = running
 	}
-	return judgeMemory(total, c)
+	return judgeMemory(has, need, limitOf(service), workers)
+}
+
+// limitOf is how much memory a container of a service may use; 0 for no limit.
+func limitOf(s types.ServiceConfig) int64 {
+	if s.MemLimit == 0 && s.Deploy != nil && s.Deploy.Resources.Limits != nil {
+		return int64(s.Deploy.Resources.Limits.MemoryBytes)
+	}
+	return int64(s.MemLimit)
 }
 
 // size is a number of bytes as memory is sold, in powers of 1024.
