@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/im2-audio/im2/internal/doctor/inside"
@@ -74,7 +75,11 @@ func lookContainer(ctx context.Context, d *Doctor, f *facts) answer {
 	out, err := f.engine.Output(ctx, f.engine.Command(d.start("look", idsOf(user), d.image(), "look")...))
 	after := time.Now()
 	if err != nil {
-		return failed("docker info", "a container does not run: %s", said(err))
+		mend := "docker info"
+		if f.engine.Server.Remapped() != "" && strings.Contains(said(err), "id") { // setuid, setgid, uid, gid
+			mend = "choose smaller IDs, or map more in /etc/subuid and /etc/subgid"
+		}
+		return failed(mend, "a container of %s does not run: %s", idsOf(user), said(err))
 	}
 	sight, err := inside.Hear(out)
 	if err != nil {

@@ -116,7 +116,8 @@ func field(text []byte, name string) string {
 func said(err error) string {
 	var bad *run.Error
 	if errors.As(err, &bad) && bad.Stderr != "" {
-		return oneLine(bad.Stderr)
+		text, _, _ := strings.Cut(oneLine(bad.Stderr), " Run 'docker ") // how to ask it for help
+		return strings.TrimPrefix(text, "docker: ")
 	}
 	return cause(err)
 }

@@ -33,7 +33,7 @@ type room struct {
 
 // lookSpace looks at the data folder's file system, and at the engine's where it is here.
 func lookSpace(ctx context.Context, _ *Doctor, f *facts) answer {
-	path, name := f.project.Root, "the project"
+	path, name := f.project.Root, "."
 	if data := f.project.Data; data != "" {
 		path, name = existing(data), f.project.Rel(data)
 	}
@@ -41,7 +41,7 @@ func lookSpace(ctx context.Context, _ *Doctor, f *facts) answer {
 	if err != nil {
 		return failed("df -h "+path, "asking for the free space of %s: %v", path, err)
 	}
-	a := judgeRoom(data, leastData, goodData)
+	a := judgeRoom(data, leastData, goodData, "make room there: du -sh "+name+"/*")
 	if f.engine == nil || f.engine.Remote() || runtime.GOOS != "linux" || f.engine.Server.Desktop() {
 		return a
 	}
@@ -49,7 +49,7 @@ func lookSpace(ctx context.Context, _ *Doctor, f *facts) answer {
 	if err != nil || f.engine.Server.DockerRootDir == "" {
 		return a // not for this user to see
 	}
-	return worse(a, judgeRoom(engine, leastEngine, goodEngine))
+	return worse(a, judgeRoom(engine, leastEngine, goodEngine, "docker builder prune"))
 }
 
 // existing is the nearest folder on the way up that is there.
@@ -98,10 +98,9 @@ func ownerless() []string {
 	return []string{"9p", "drvfs", "vboxsf", "cifs", "smb3", "smbfs", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "fuse.sshfs"}
 }
 
-// judgeRoom judges free space and file system.
-func judgeRoom(r room, least, good uint64) answer {
+// judgeRoom judges free space and file system. free is what makes room.
+func judgeRoom(r room, least, good uint64, free string) answer {
 	text := fmt.Sprintf("%s: %s free on %s", r.name, humanize.Bytes(r.free), r.kind)
-	const free = "docker builder prune"
 	switch {
 	case r.free < least:
 		return failed(free, "%s, needed: %s", text, humanize.Bytes(least))

@@ -104,7 +104,7 @@ func TestJudgeRoom(t *testing.T) {
 		{room{"data", "tmpfs", 10 * gigabyte, 1e6, true}, Warn, "empty after a restart"},
 		{room{"data", "9p", 10 * gigabyte, 0, false}, Warn, "may not keep owners"},
 	} {
-		expect(t, c.room.kind, judgeRoom(c.room, gigabyte, 5*gigabyte), c.level, c.part)
+		expect(t, c.room.kind, judgeRoom(c.room, gigabyte, 5*gigabyte, "make room"), c.level, c.part)
 	}
 	expect(t, "both", worse(ok("a"), failed("mend", "b")), Fail, "a; b", "mend: mend")
 	expect(t, "the first", worse(warned("mend a", "a"), warned("mend b", "b")), Warn, "a; b", "mend: mend a")

@@ -45,7 +45,7 @@ func TestPortsAreTriedAndTheirHolderIsNamed(t *testing.T) {
 	if err != nil {
 		t.Skipf("skipped: no sockets here: %v", err)
 	}
-	number := strconv.Itoa(l.Addr().(*net.TCPAddr).Port) //nolint:errcheck,forcetypeassert // it listens on TCP
+	number := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	text := "services: {web: {image: x, ports: ['127.0.0.1:" + number + ":80']}, db: {image: x, ports: ['80', '9000-9001:80']}}\n"
 	f := &facts{project: open(t, map[string]string{"docker-compose.yml": text})}
 	want := "process " + strconv.Itoa(os.Getpid())
@@ -67,7 +67,7 @@ func TestUDPIsAnotherPort(t *testing.T) {
 		t.Skipf("skipped: no sockets here: %v", err)
 	}
 	defer l.Close()                                                         //nolint:errcheck // only listened
-	p := port{"web", "127.0.0.1", "udp", l.LocalAddr().(*net.UDPAddr).Port} //nolint:errcheck,forcetypeassert // it listens on UDP
+	p := port{"web", "127.0.0.1", "udp", l.LocalAddr().(*net.UDPAddr).Port}
 	if free, err := tryPort(t.Context(), p); free || err != nil {
 		t.Errorf("%v, %v", free, err)
 	}
