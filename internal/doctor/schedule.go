@@ -121,7 +121,7 @@ func (s *schedule) within(ctx context.Context, d *Doctor, c check) answer {
 		case <-time.After(s.patience):
 		}
 	}
-	if errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil && a.level != OK {
+	if errors.Is(limited.Err(), context.DeadlineExceeded) && a.level != OK {
 		return failed(c.hung, "nothing came back within %s", c.limit)
 	}
 	return a

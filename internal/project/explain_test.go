@@ -90,14 +90,14 @@ func TestAllThatIsWrongIsNamedAtOnce(t *testing.T) {
 func TestSettingsAreExplainedWithoutAComposeFile(t *testing.T) {
 	t.Parallel()
 	root := write(t, map[string]string{".env": "APP_USER_ID=-1\n", "docker-compose.yml": "services: ["})
-	e, err := project.Explain(t.Context(), root, []string{"APP_GROUP_ID=7"})
+	e, err := project.Explain(t.Context(), root, []string{"APP_GROUP_ID=0"})
 	if err != nil || e.Compose == nil || e.Project != nil || e.Usable() {
 		t.Fatalf("%v, %+v", err, e)
 	}
 	if s := explained(t, e, "APP_USER_ID"); s.Problem == "" || s.Value != "-1" {
 		t.Errorf("%+v", s)
 	}
-	if s := explained(t, e, "APP_GROUP_ID"); s.Problem != "" || s.Source != project.FromEnvironment {
+	if s := explained(t, e, "APP_GROUP_ID"); s.Problem == "" || s.Source != project.FromEnvironment {
 		t.Errorf("%+v", s)
 	}
 	if _, err := project.Explain(t.Context(), filepath.Join(root, "nowhere"), nil); err == nil {
