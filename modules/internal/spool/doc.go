@@ -16,8 +16,8 @@
 // Whatever is killed at whatever moment, workers or the machine: no job is lost; none has its
 // results in output/ twice, or in part; none stays in a working stage for longer than it takes
 // others to notice; and once it rests, nothing of the way is left but job.json. The model test
-// in this package plays workers that are killed, stopped and started again, and power cuts, at
-// every step of all that, and checks these sentences.
+// in this package plays workers that are killed, stopped and started again, power cuts, and disks
+// that fail or lose their answers, at every step of all that, and checks these sentences.
 //
 // What they rest on:
 //
