@@ -127,6 +127,10 @@ func lookComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
 	if p.Data != "" {
 		kind = "data folder " + p.Rel(p.Data)
 	}
-	return ok("project %s, services %s; %s", p.Name(), strings.Join(p.Services(), ", "), kind).
+	services := plural(len(p.Services()), "service")
+	if len(p.Services()) <= 5 {
+		services += ": " + strings.Join(p.Services(), ", ")
+	}
+	return ok("project %s with %s; %s", p.Name(), services, kind).
 		learning(func(f *facts) { f.project = p })
 }

@@ -79,6 +79,7 @@ const (
 func checks() []check {
 	const quick, usual, long = 5 * time.Second, 10 * time.Second, 20 * time.Second
 	here := []string{composeFile}
+	// name, group, about, needs, after, limit, hung, look
 	return []check{
 		{settingsCheck, "project", "every setting has a value that can be used; who set each", nil, nil, quick, hungFiles, lookSettings},
 		{composeFile, "project", "the Compose file can be read", []string{settingsCheck}, nil, quick, hungFiles, lookComposeFile},
