@@ -104,7 +104,11 @@ func lookMounts(ctx context.Context, d *Doctor, f *facts) answer {
 		if f.engine.Remote() {
 			return failed("run mage where the engine is", "the engine is on another machine and does not see this folder: %s", said(err))
 		}
-		return failed("docker info", "a container cannot use a folder of the project: %s", said(err))
+		mend := "docker info"
+		if text := said(err); strings.Contains(text, "ounts denied") || strings.Contains(text, "not shared") { // Docker Desktop
+			mend = "share " + filepath.Dir(dir) + " in Docker Desktop: Settings, Resources, File sharing"
+		}
+		return failed(mend, "a container cannot use a folder of the project: %s", said(err))
 	}
 	return judgeHanded(h, appUser(f), f.engine.Server, filepath.Dir(dir)).learning(func(f *facts) { f.handed = &h })
 }
