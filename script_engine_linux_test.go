@@ -168,8 +168,7 @@ func (e *ownEngine) stop(ts *testscript.TestScript) {
 	_ = e.cmd.Wait()
 	mounts, _ := filepath.Glob(filepath.Join(e.folder, "exec", "netns", "*"))
 	for _, mount := range append(mounts, filepath.Join(e.folder, "data")) {
-		for unix.Unmount(mount, unix.MNT_DETACH) == nil { // left by one that was killed
-		}
+		_ = unix.Unmount(mount, unix.MNT_DETACH) // left by one that was killed
 	}
 	if err := os.RemoveAll(e.folder); err != nil {
 		ts.Logf("removing the script's own engine: %v", err)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/im2-audio/im2/internal/target"
 )
@@ -19,7 +18,7 @@ func Doctor(ctx context.Context,
 	json *bool, // print JSON
 ) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
-		return t.Doctor(ctx, target.Doctor{Check: value(check), List: value(list), JSON: value(json), Args: os.Args[1:]})
+		return t.Doctor(ctx, target.Doctor{Check: value(check), List: value(list), JSON: value(json)})
 	})
 }
 

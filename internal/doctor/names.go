@@ -4,8 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
+	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 )
 
@@ -33,31 +32,11 @@ func List() [][3]string {
 func known(all []check, names []string) error {
 	there := namesOf(all)
 	for _, name := range names {
-		if slices.Contains(there, name) {
-			continue
+		if !slices.Contains(there, name) {
+			return exit.Errorf(exit.Unusable, "there is no check %q; there are: %s%s", name, strings.Join(there, ", "), closest.Hint(name, there))
 		}
-		if near := nearest(name, there); near != "" {
-			return exit.Errorf(exit.Unusable, "there is no check %q; did you mean %q? The checks are %s", name, near, strings.Join(there, ", "))
-		}
-		return exit.Errorf(exit.Unusable, "there is no check %q; the checks are %s", name, strings.Join(there, ", "))
 	}
 	return nil
-}
-
-// nearest is the name that somebody most likely meant: one that begins so, or that is a few
-// letters away. "" where none is near.
-func nearest(name string, names []string) string {
-	name = strings.ToLower(name)
-	best, least := "", 3 // more than two letters wrong is another word
-	for _, other := range names {
-		if name != "" && strings.HasPrefix(other, name) {
-			return other
-		}
-		if far := levenshtein.Distance(name, other, nil); far < least && far < len(name) {
-			best, least = other, far
-		}
-	}
-	return best
 }
 
 // closure returns the checks of these names with all that come before them, in the order of

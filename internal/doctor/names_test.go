@@ -14,18 +14,6 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"engin": "engine", "Engine": "engine", "enigne": "engine", "base": "base-image", "mount": "mounts", "trsut": "trust",
-		"x": "", "": "", "permissions": "", "daat": "data",
-	} {
-		if got := nearest(name, Names()); got != want {
-			t.Errorf("%q: got %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestAnUnknownCheckIsWrongUse(t *testing.T) {
 	t.Parallel()
 	_, err := (&Doctor{}).Run(t.Context(), []string{"engine", "enigne"})
@@ -34,7 +22,7 @@ func TestAnUnknownCheckIsWrongUse(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_, err = (&Doctor{}).Run(t.Context(), []string{"xyz"})
-	if err == nil || !strings.Contains(err.Error(), "the checks are settings, ") {
+	if err == nil || !strings.Contains(err.Error(), "there are: settings, ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -181,6 +181,9 @@ func Detach(c Cmd, logPath string) error {
 	return cmd.Process.Release()
 }
 
+// NotFound reports whether a command did not start because there is no such program in PATH.
+func NotFound(err error) bool { return errors.Is(err, exec.ErrNotFound) }
+
 // Find returns the path of a program in PATH; errors.Is(err, exec.ErrNotFound) when
 // there is none.
 func Find(name string) (string, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/doctor"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/usage"
 )
 
 // Doctor are the flags of Doctor.
@@ -17,17 +18,12 @@ type Doctor struct {
 	List bool
 	// JSON prints the report as JSON.
 	JSON bool
-	// Args are this process' arguments: see stray.
-	Args []string
 }
 
 // Doctor looks whether this machine can do what the project needs.
 func (t Target) Doctor(ctx context.Context, o Doctor) error {
 	if o.List {
 		return t.listChecks(o.JSON)
-	}
-	if name := stray(o.Args); name != "" {
-		return exit.Errorf(exit.Unusable, "%q is a check, and Mage takes what follows a target for another target; write \"mage doctor -check=%s\"", name, name)
 	}
 	names := strings.FieldsFunc(o.Check, func(r rune) bool { return r == ',' || r == ' ' })
 	d := doctor.Doctor{Root: t.Root, Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI}
@@ -46,10 +42,9 @@ func (t Target) Doctor(ctx context.Context, o Doctor) error {
 	return err
 }
 
-// stray is the name of a check that stands behind the target, as in "mage doctor engine":
-// Mage would do everything and then say that there is no such target. No check has the name
-// of a target.
-func stray(args []string) string {
+// stray words a check that stands behind the target, as in "mage doctor engine", which Mage
+// takes for another target; nil where there is none. No check has the name of a target.
+func stray(args []string) error {
 	for i, arg := range args {
 		if !strings.EqualFold(arg, "doctor") {
 			continue
@@ -58,13 +53,22 @@ func stray(args []string) string {
 			if strings.HasPrefix(next, "-") {
 				continue
 			}
-			if slices.Contains(doctor.Names(), strings.ToLower(next)) {
-				return strings.ToLower(next)
+			if name := strings.ToLower(next); slices.Contains(doctor.Names(), name) {
+				return exit.Errorf(exit.Unusable, "there is no target %q, but a check: \"mage doctor -check=%s\"", name, name)
 			}
 			break
 		}
 	}
-	return ""
+	return nil
+}
+
+// checkCandidates are the checks, for who types "-check=".
+func checkCandidates() []usage.Candidate {
+	var all []usage.Candidate
+	for _, c := range doctor.List() {
+		all = append(all, usage.Candidate{Value: c[1], Text: c[2]})
+	}
+	return all
 }
 
 func (t Target) listChecks(asJSON bool) error {
