@@ -88,6 +88,13 @@ type Server struct {
 	SecurityOptions []string `json:"SecurityOptions"`
 	// MemTotal is the memory of the engine's machine in bytes.
 	MemTotal int64 `json:"MemTotal"`
+	// OperatingSystem is what that machine runs, such as "Debian GNU/Linux 12 (bookworm)";
+	// see Desktop.
+	OperatingSystem string `json:"OperatingSystem"`
+	// SystemTime is what that machine's clock said, as RFC 3339 with fractions.
+	SystemTime string `json:"SystemTime"`
+	// DockerRootDir is the folder there that holds images and containers.
+	DockerRootDir string `json:"DockerRootDir"`
 }
 
 // GoArch is the engine's architecture as Go calls it; the unknown ones stay as they are.
@@ -103,6 +110,10 @@ func (s Server) GoArch() string {
 		return s.Architecture
 	}
 }
+
+// Desktop reports whether the engine is Docker Desktop's: in a virtual machine that shows
+// files of this machine as whoever looks at them.
+func (s Server) Desktop() bool { return s.OperatingSystem == "Docker Desktop" }
 
 // The ways in which an engine gives its containers other IDs.
 const (

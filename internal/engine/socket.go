@@ -59,23 +59,33 @@ func (c *Client) Sockets() []string {
 	return paths
 }
 
+// Remote reports whether the engine is reached over a network, so that it is on another
+// machine as far as anybody can tell.
+func (c *Client) Remote() bool {
+	host := address(c.env)
+	return strings.HasPrefix(host, "tcp://") || strings.HasPrefix(host, "ssh://") || strings.HasPrefix(host, "http")
+}
+
 // endpoint is the path of the engine's socket as the docker command finds it: DOCKER_HOST,
 // else the context of DOCKER_CONTEXT or of the configuration ("docker context use"). "" for
 // everything that is no Unix socket.
 func endpoint(environ []string) string {
-	host := lookup(environ, "DOCKER_HOST")
-	if host == "" {
-		name := contextName(environ)
-		if name == "" || name == "default" {
-			return defaultSocket
-		}
-		host = contextHost(environ, name)
-	}
-	path, ok := strings.CutPrefix(host, "unix://")
+	path, ok := strings.CutPrefix(address(environ), "unix://")
 	if !ok || !filepath.IsAbs(path) {
 		return ""
 	}
 	return path
+}
+
+// address is where the docker command looks for the engine; "" where that is not known.
+func address(environ []string) string {
+	if host := lookup(environ, "DOCKER_HOST"); host != "" {
+		return host
+	}
+	if name := contextName(environ); name != "" && name != "default" {
+		return contextHost(environ, name)
+	}
+	return "unix://" + defaultSocket
 }
 
 func contextName(environ []string) string {

@@ -254,3 +254,16 @@ func TestWhatIsNotThereIsNoError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestRemote(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"": false, "unix:///run/user/1000/docker.sock": false, "npipe:////./pipe/docker_engine": false,
+		"tcp://10.0.0.1:2375": true, "ssh://me@host": true, "https://host": true,
+	} {
+		c := Client{env: []string{"HOME=" + t.TempDir(), "DOCKER_HOST=" + host}}
+		if got := c.Remote(); got != want {
+			t.Errorf("%q: %v, want %v", host, got, want)
+		}
+	}
+}

@@ -19,7 +19,7 @@ const maxSecret = 500 << 10
 // check refuses at once what no look into build contexts is needed for. What is in the
 // contexts and Dockerfiles is the plan's to judge, which reads them anyway.
 func (b Builder) check(services []string) error {
-	if err := b.checkBundle(); err != nil {
+	if err := CheckBundle(b.Project.Root, b.Project.Settings); err != nil {
 		return err
 	}
 	for _, name := range services {
@@ -30,14 +30,21 @@ func (b Builder) check(services []string) error {
 	return b.checkTags(services)
 }
 
-func (b Builder) checkBundle() error {
-	bundle := b.Project.Settings.Get(project.CABundle)
-	if bundle.Value == "" {
-		return nil
+// Bundle is the path of the certificates that builds of the project in root are given; ""
+// for none.
+func Bundle(root string, s project.Settings) string {
+	path := s.Get(project.CABundle).Value
+	if path != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(root, path) // as Buildx reads it
 	}
-	path := bundle.Value
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(b.Project.Root, path) // as Buildx reads it
+	return path
+}
+
+// CheckBundle refuses certificates that no build could be given.
+func CheckBundle(root string, s project.Settings) error {
+	bundle, path := s.Get(project.CABundle), Bundle(root, s)
+	if path == "" {
+		return nil
 	}
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {

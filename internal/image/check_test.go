@@ -254,3 +254,17 @@ func TestServicesThatShareAnImage(t *testing.T) {
 		}
 	}
 }
+
+func TestARelativeBundleIsTheProjects(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for value, want := range map[string]string{"": "", "ca.pem": filepath.Join(root, "ca.pem"), root: root} {
+		settings, err := project.ReadSettings(t.TempDir(), []string{project.CABundle + "=" + value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Bundle(root, settings); got != want {
+			t.Errorf("%q is %q, want %q", value, got, want)
+		}
+	}
+}

@@ -165,6 +165,20 @@ func proofs() map[string]Note {
 			Failed:   "a check failed, or is broken", Unusable: noService + "; nothing runs", Missing: noEngine + "; its containers are not of Linux",
 			More: "verify.md",
 		},
+		"doctor": {
+			Examples: []Example{
+				{"mage doctor", "everything, in some two seconds"},
+				{"mage doctor -check=mounts,trust", "only these, with what they need"},
+				{"mage doctor -list", "what is tried"},
+			},
+			Failed: "a check failed", Unusable: "there is no check of that name; the nearest one is named",
+			More: "doctor.md",
+		},
+		"env": {
+			Examples: []Example{{"mage env", "a table"}, {"mage env -json", "the same for a program"}},
+			Unusable: "a setting cannot be used; the others are listed all the same",
+			More:     "doctor.md",
+		},
 		"new": {
 			Examples: []Example{
 				{"mage new loudness -dryRun", "what would be written, as a diff"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Message is one line of what the resetter command says on standard output: JSON, with
@@ -27,6 +28,21 @@ type IDMaps struct {
 	// UID and GID are the texts of /proc/self/uid_map and gid_map.
 	UID string `json:"uid"`
 	GID string `json:"gid"`
+}
+
+// Outside translates an ID by the text of a uid_map or gid_map: lines of the first ID
+// inside, the first one outside, and how many there are (user_namespaces(7)).
+func Outside(table string, id uint32) (uint32, bool) {
+	for line := range strings.Lines(table) {
+		var inner, outer, count uint64
+		if _, err := fmt.Sscan(line, &inner, &outer, &count); err != nil {
+			continue
+		}
+		if at := uint64(id); at >= inner && at-inner < count {
+			return uint32(outer + at - inner), true //nolint:gosec // the kernel's tables have 32-bit IDs
+		}
+	}
+	return 0, false
 }
 
 // Say writes a message as one line. Paths are quoted on the way: JSON cannot carry names

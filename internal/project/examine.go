@@ -57,6 +57,11 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 	if err != nil {
 		return nil, nil, err
 	}
+	return examine(ctx, root, environ, settings)
+}
+
+// examine is Examine with settings that are read already.
+func examine(ctx context.Context, root string, environ []string, settings Settings) (*Project, []Problem, error) {
 	if err := checkExtends(root, environ); err != nil {
 		return nil, nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/joho/godotenv"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -91,13 +92,18 @@ func readSettings(s Settings) (Settings, error) {
 			return Settings{}, err
 		}
 	}
+	s.overlay()
+	return s, nil
+}
+
+// overlay makes the process environment win.
+func (s *Settings) overlay() {
 	for _, entry := range s.environ {
 		name, value, ok := strings.Cut(entry, "=")
 		if _, known := s.values[name]; ok && name != "" && (known || isIDName(name)) {
 			s.values[name] = Setting{Name: name, Value: value, Source: FromEnvironment}
 		}
 	}
-	return s, nil
 }
 
 // isIDName keeps an ID that is set in the environment alone.
@@ -183,15 +189,18 @@ func (s *Settings) readFile(source Source) error {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin files with one
 	parsed, err := godotenv.UnmarshalBytes(text)
 	if err != nil && !s.lenient {
-		return exit.Errorf(exit.Unusable,
-			"reading settings in %s: %w (each line is NAME=value or a comment; %q shows what changed)",
-			path, err, "git diff "+string(source))
+		return unreadable(path, string(text), func(text string) error { _, err := godotenv.Unmarshal(text); return err })
 	}
 	// Compose's own reading counts, since it expands ${X:-y} and knows the environment;
 	// godotenv's is the stricter one about what is a setting at all.
-	values, err := dotenv.UnmarshalWithLookup(string(text), s.lookup)
-	if err != nil {
+	read := func(text string) (map[string]string, error) { return dotenv.UnmarshalWithLookup(text, s.lookup) }
+	values, err := read(string(text))
+	var required *template.MissingRequiredError
+	if errors.As(err, &required) {
 		return exit.Errorf(exit.Unusable, "reading settings in %s: %w", path, err)
+	}
+	if err != nil {
+		return unreadable(path, string(text), func(text string) error { _, err := read(text); return err })
 	}
 	if s.lenient {
 		parsed = values
@@ -202,6 +211,21 @@ func (s *Settings) readFile(source Source) error {
 		s.values[name] = Setting{Name: name, Value: value, Source: source, Line: line, quoted: quoted}
 	}
 	return nil
+}
+
+// unreadable is the error of a settings file that cannot be parsed. It names the line and
+// nothing of the text: parsers quote the rest of the file, which may be secret.
+func unreadable(path, text string, parse func(string) error) error {
+	lines := strings.SplitAfter(text, "\n")
+	good := 0 // lines that can be read together; a quoted value may go over several
+	for i := range lines {
+		if parse(strings.Join(lines[:i+1], "")) == nil {
+			good = i + 1
+		}
+	}
+	return exit.Errorf(exit.Unusable,
+		"reading settings in %s:%d: it is neither NAME=value nor a comment, or its quotes do not end (%q shows what changed)",
+		path, good+1, "git diff "+filepath.Base(path))
 }
 
 // lookup is what ${X} in a settings file may refer to beside the file itself.

@@ -36,27 +36,12 @@ func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.O
 	if err != nil {
 		return view{}, fmt.Errorf("asking which IDs the engine maps: %w", err)
 	}
-	uid, known := outside(ids.UID, owner.UID)
-	gid, knownGroup := outside(ids.GID, owner.GID)
+	uid, known := ownership.Outside(ids.UID, owner.UID)
+	gid, knownGroup := ownership.Outside(ids.GID, owner.GID)
 	if !known || !knownGroup {
 		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %d:%d (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
 			owner.UID, owner.GID, strings.Join(strings.Fields(ids.UID), " "))
 	}
 	r.note("the engine is userns-remapped: its %d:%d is this machine's %d:%d", owner.UID, owner.GID, uid, gid)
 	return view{userns: "host", owner: ownership.Owner{UID: uid, GID: gid}}, nil
-}
-
-// outside translates an ID by the text of a uid_map or gid_map: lines of the first ID
-// inside, the first one outside, and how many there are (user_namespaces(7)).
-func outside(table string, id uint32) (uint32, bool) {
-	for line := range strings.Lines(table) {
-		var inner, outer, count uint64
-		if _, err := fmt.Sscan(line, &inner, &outer, &count); err != nil {
-			continue
-		}
-		if at := uint64(id); at >= inner && at-inner < count {
-			return uint32(outer + at - inner), true //nolint:gosec // the kernel's tables have 32-bit IDs
-		}
-	}
-	return 0, false
 }

@@ -133,33 +133,6 @@ func TestLinesAreHeardWhole(t *testing.T) {
 	}
 }
 
-func TestOutside(t *testing.T) {
-	t.Parallel()
-	const everything = "         0          0 4294967295\n"
-	const remapped = "         0     100000      65536\n     70000       5000          2\n"
-	for _, c := range []struct {
-		table string
-		id    uint32
-		want  uint32
-		ok    bool
-	}{
-		{everything, 1000, 1000, true},
-		{everything, 4294967294, 4294967294, true},
-		{remapped, 0, 100000, true},
-		{remapped, 1000, 101000, true},
-		{remapped, 65535, 165535, true},
-		{remapped, 65536, 0, false},
-		{remapped, 70001, 5001, true},
-		{remapped, 70002, 0, false},
-		{"", 1, 0, false},
-		{"no table", 1, 0, false},
-	} {
-		if got, ok := outside(c.table, c.id); got != c.want || ok != c.ok {
-			t.Errorf("%d in %q is %d, %v", c.id, c.table, got, ok)
-		}
-	}
-}
-
 func TestWord(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

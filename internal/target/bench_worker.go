@@ -14,7 +14,7 @@ import (
 // benchSong builds what the worker part runs, and fetches the weights: for that nobody should wait
 // after other parts were measured for minutes.
 func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Project, o Bench) (bench.Song, error) {
-	cache := cacheFolder(p)
+	cache := p.ModelCache()
 	if cache == "" {
 		return bench.Song{}, exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache", workers, p.Name())
 	}

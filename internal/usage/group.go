@@ -17,7 +17,7 @@ func (u *Usage) Groups() []Group {
 		{"every day", []string{"up", "status", "separate", "jobs", "retry", "build", "logs", "restart", "down"}},
 		{"care for data", []string{"reset-permissions", "demucs-cache", "clean"}},
 		{"proof", []string{"audit", "verify", "bench"}},
-		{"a new machine, a new service", []string{"setup", "new", "completion", "help"}},
+		{"a new machine, a new service", []string{"setup", "doctor", "env", "new", "completion", "help"}},
 		{"development", []string{"test", "lint"}},
 	}
 	var left []string

@@ -1,0 +1,237 @@
+package doctor
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/setup"
+)
+
+// saidPlace is where a build leaves what it was told, and bundlePlace where builds find the
+// certificates: where this project's Dockerfiles mount them.
+const (
+	saidPlace   = "/said"
+	bundlePlace = "/etc/ssl/certs/ca-certificates.crt"
+)
+
+// The Dockerfiles need no frontend of a registry and nothing that the BuildKit of Docker
+// Engine 20.10 does not know: no "# syntax", no here-documents, no named contexts. They start from
+// nothing, so that no base image is needed either.
+const (
+	buildFile = "FROM scratch\nCOPY " + inside.Name + " /" + inside.Name + "\nARG " + inside.Variable + "\n" +
+		`RUN ["/` + inside.Name + `", "keep", "` + saidPlace + `"]` + "\n" + `ENTRYPOINT ["/` + inside.Name + `"]` + "\n"
+	trustFile = "FROM scratch\nCOPY " + inside.Name + " /" + inside.Name + "\nARG " + inside.Variable + "\nARG IM2_DOCTOR_RUN\n" +
+		"RUN --mount=type=secret,id=ca,target=" + bundlePlace + ` ["/` + inside.Name + `", "same", "` + bundlePlace + `"]` + "\n"
+)
+
+// lookBuild builds an image, which the engine must then have, and runs it.
+func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
+	start := time.Now()
+	c, err := d.build(f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", inside.Variable+"="+d.run)
+	if err != nil {
+		return failed("mage clean -tools", "%s", cause(err))
+	}
+	if out, err := f.engine.Combined(ctx, c); err != nil {
+		text := complaint(out, err)
+		return failed(mendBuild(text), "an image of one file is not built: %s", text)
+	}
+	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", idsOf(appUser(f)), d.builtImage(), "tell", saidPlace)...))
+	if err != nil {
+		return failed("docker buildx use default", "what was built is not in the engine: %s", said(err))
+	}
+	if string(out) != d.run {
+		return failed("docker builder prune", "the image that was built says %q, not %q", out, d.run)
+	}
+	return ok("built, loaded and run in %.1f s", time.Since(start).Seconds())
+}
+
+// build is the command that builds a Dockerfile with our program as its context, which goes
+// to BuildKit as an archive: nothing is written on this machine.
+func (d *Doctor) build(f *facts, dockerfile string, args ...string) (run.Cmd, error) {
+	program, err := os.ReadFile(f.program)
+	if err != nil {
+		return run.Cmd{}, fmt.Errorf("reading the program for the build: %w", err)
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for name, text := range map[string][]byte{"Dockerfile": []byte(dockerfile), inside.Name: program} {
+		err = w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
+		if err == nil {
+			_, err = w.Write(text)
+		}
+		if err != nil {
+			return run.Cmd{}, fmt.Errorf("packing the build: %w", err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return run.Cmd{}, fmt.Errorf("packing the build: %w", err)
+	}
+	e := f.engine.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_GIT_INFO=false")
+	c := e.BuildxCommand(d.Root, append(append([]string{"build", "--progress", "plain"}, args...), "-")...)
+	c.Stdin = &archive
+	return c, nil
+}
+
+// mendBuild is what most likely mends a build that BuildKit complains so of.
+func mendBuild(complaint string) string {
+	switch {
+	case strings.Contains(complaint, "no space left"):
+		return "docker builder prune"
+	case strings.Contains(complaint, "network"), strings.Contains(complaint, "iptables"):
+		return hungEngine() // its bridge or its rules are gone, as after a firewall's restart
+	}
+	return "docker buildx inspect --bootstrap"
+}
+
+// complaint is what matters of a failed build's output: what our program said, or else
+// BuildKit's last word.
+func complaint(out []byte, err error) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for _, line := range lines {
+		if _, ours, found := strings.Cut(line, inside.Name+": "); found {
+			return oneLine(ours)
+		}
+	}
+	if last := strings.TrimPrefix(lines[len(lines)-1], "ERROR: "); last != "" {
+		return oneLine(last)
+	}
+	return cause(err)
+}
+
+// lookTrust gives a build the certificates, and has it compare them.
+func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
+	path := image.Bundle(f.project.Root, f.project.Settings)
+	if path == "" {
+		return ok("no certificates are in force (%s is empty)", project.CABundle)
+	}
+	set := f.project.Settings.Get(project.CABundle)
+	mend := fmt.Sprintf("correct %s in %s", project.CABundle, strings.TrimPrefix(set.Where(), "the "))
+	if err := image.CheckBundle(f.project.Root, f.project.Settings); err != nil {
+		return failed(mend, "%s", cause(err))
+	}
+	good, old, err := certificates(path, time.Now())
+	if err != nil {
+		return failed(mend, "%s: %s", path, cause(err))
+	}
+	if good == 0 {
+		return failed(mend, "%s has no certificate that is valid now (%d are not)", path, old)
+	}
+	digest, err := inside.Digest(path)
+	if err != nil {
+		return failed(mend, "%s", cause(err))
+	}
+	c, err := d.build(f, trustFile, "--output", "type=cacheonly", "--build-arg", inside.Variable+"="+digest, "--build-arg", "IM2_DOCTOR_RUN="+d.run,
+		"--secret", `id=ca,"src=`+strings.ReplaceAll(path, `"`, `""`)+`"`)
+	if err != nil {
+		return failed("mage clean -tools", "%s", cause(err))
+	}
+	if out, err := f.engine.Combined(ctx, c); err != nil {
+		text := complaint(out, err)
+		return failed(mendBuild(text), "%s does not arrive in builds: %s", path, text)
+	}
+	return ok("%s of %s arrive in builds unchanged", plural(good, "valid certificate"), path)
+}
+
+// certificates counts those in a PEM file that are valid at a moment, and those that are not.
+func certificates(path string, now time.Time) (good, old int, err error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the setting's
+	if err != nil {
+		return 0, 0, err
+	}
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return good, old, nil
+		}
+		if block.Type != "CERTIFICATE" && block.Type != "TRUSTED CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err == nil && now.After(c.NotBefore) && now.Before(c.NotAfter) {
+			good++
+		} else {
+			old++
+		}
+	}
+}
+
+// bases are the images that services ask for with the build argument BASE_IMAGE.
+func bases(p *project.Project) []string {
+	var names []string
+	for _, service := range p.Built() {
+		value, asks := p.Compose.Services[service].Build.Args[project.BaseImage]
+		switch {
+		case !asks:
+		case value == nil: // the environment's
+			names = append(names, p.Settings.Get(project.BaseImage).Value)
+		case *value != "":
+			names = append(names, *value)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// lookBase looks for each image to build on.
+func lookBase(ctx context.Context, d *Doctor, f *facts) answer {
+	names := bases(f.project)
+	if len(names) == 0 {
+		return ok("no service asks for one with the build argument %s", project.BaseImage)
+	}
+	a := d.lookForBase(ctx, f, names[0])
+	for _, name := range names[1:] {
+		a = worse(a, d.lookForBase(ctx, f, name))
+	}
+	return a
+}
+
+func (d *Doctor) lookForBase(ctx context.Context, f *facts, asked string) answer {
+	own, suite, replaceable := image.OwnBase(asked)
+	for _, name := range []string{asked, own} {
+		if name == "" {
+			continue
+		}
+		has, err := f.engine.HasImage(ctx, name)
+		if err != nil {
+			return failed(hungEngine(), "%s", cause(err))
+		}
+		if has {
+			return judgeBase(asked, name, f.driver)
+		}
+	}
+	if c := f.engine.BuildxCommand(d.Root, "imagetools", "inspect", asked); f.engine.Buildx.Path != "" {
+		if _, err := f.engine.Output(ctx, c); err == nil {
+			return ok("%s is not here, but its registry has it: the first build fetches it", asked)
+		}
+	}
+	_, noTool := run.Find("mmdebstrap")
+	if replaceable && (noTool == nil || setup.ThisHost(os.Getenv).Debian) {
+		return warned(mendSetup, "%s is not here and no registry gives it; %s can be made from Debian's archive (%s)", asked, own, suite)
+	}
+	return failed("set "+project.BaseImage+" to an image that can be reached", "%s is not here, no registry gives it, and nothing here can make one", asked)
+}
+
+// judgeBase judges an image that the engine has. A builder that is a container of its own
+// does not see it, and asks a registry.
+func judgeBase(asked, found, driver string) answer {
+	text := found + " is here"
+	if found != asked {
+		text += ", made from Debian's archive in place of " + asked
+	}
+	if found != asked && driver != "" && driver != "docker" {
+		return failed("docker buildx use default", "%s; but the builder's driver is %q, which cannot see the engine's images", text, driver)
+	}
+	return ok("%s", text)
+}

@@ -1,0 +1,184 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/tools"
+)
+
+// importWithin is how long after an interrupt the engine may take for the program's image.
+const importWithin = 2 * time.Second
+
+// lookProbe compiles the program that looks from inside and gives it to the engine, which
+// needs neither a registry nor a base image.
+func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
+	kit := tools.Kit{Home: d.Home, Runner: d.Runner, UI: d.UI}
+	program, err := kit.BuildOwn(ctx, tools.Doctor(), "linux", f.engine.Server.GoArch())
+	if err != nil {
+		return failed("go build "+tools.Doctor().Package, "%s", said(err))
+	}
+	text, err := os.ReadFile(program) //nolint:gosec // what was just built
+	if err != nil {
+		return failed("mage clean -tools", "%s", cause(err))
+	}
+	archive, err := tools.Pack(inside.Name, text)
+	if err != nil {
+		return failed("mage clean -tools", "packing %s: %s", program, cause(err))
+	}
+	d.makes.Store(true)
+	c := f.engine.Command("import", "--change", `ENTRYPOINT ["/`+inside.Name+`"]`, "--change", "LABEL "+label+"="+d.run,
+		"--message", "looks around for mage doctor", "-", d.image())
+	c.Stdin = archive
+	taken, cancel := lasting(ctx, importWithin)
+	defer cancel()
+	if _, err := f.engine.Output(taken, c); err != nil {
+		return failed("docker system df", "the engine takes no image: %s", said(err))
+	}
+	return ok("%s, for linux/%s, without a registry", size(int64(len(text))), f.engine.Server.GoArch()).
+		learning(func(f *facts) { f.program = program })
+}
+
+// appUser is whom a container is run as: the project's app user, or the default.
+func appUser(f *facts) ownership.Owner {
+	if f.project == nil {
+		return ownership.Owner{UID: 1000, GID: 1000}
+	}
+	return ownership.Owner{UID: f.project.Settings.UID, GID: f.project.Settings.GID}
+}
+
+func idsOf(o ownership.Owner) string {
+	return strconv.FormatUint(uint64(o.UID), 10) + ":" + strconv.FormatUint(uint64(o.GID), 10)
+}
+
+// start are the arguments of docker for a container of ours, with as few rights as the
+// project's services have.
+func (d *Doctor) start(what, user string, more ...string) []string {
+	return append([]string{
+		"run", "--rm", "--name", d.container(what), "--label", label + "=" + d.run, "--pull=never", "--network=none",
+		"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--log-driver=none", "--pids-limit=64",
+		"--user", user,
+	}, more...)
+}
+
+// lookContainer runs a container as the app user.
+func lookContainer(ctx context.Context, d *Doctor, f *facts) answer {
+	user := appUser(f)
+	before := time.Now()
+	out, err := f.engine.Output(ctx, f.engine.Command(d.start("look", idsOf(user), d.image(), "look")...))
+	after := time.Now()
+	if err != nil {
+		mend := "docker info"
+		if f.engine.Server.Remapped() != "" && strings.Contains(said(err), "id") { // setuid, setgid, uid, gid
+			mend = "choose smaller IDs, or map more in /etc/subuid and /etc/subgid"
+		}
+		return failed(mend, "a container of %s does not run: %s", idsOf(user), said(err))
+	}
+	sight, err := inside.Hear(out)
+	if err != nil {
+		return failed("docker info", "%s", cause(err))
+	}
+	if int64(sight.UID) != int64(user.UID) || int64(sight.GID) != int64(user.GID) {
+		return failed("docker info", "a container that was to run as %s ran as %d:%d", idsOf(user), sight.UID, sight.GID)
+	}
+	return ok("ran as %s, without network and capabilities, in %.1f s", idsOf(user), after.Sub(before).Seconds()).
+		learning(func(f *facts) { f.sight, f.inner = &sight, offsetOf(sight.Now, before, after) })
+}
+
+// clockOff and clockWrong are from when on clocks that differ are worth a word, and from when
+// on things fail by it: package archives and certificates are not valid yet, or no more.
+const (
+	clockOff   = 2 * time.Second
+	clockWrong = time.Minute
+)
+
+// lookClock compares all clocks that are in sight with this one.
+func lookClock(_ context.Context, _ *Doctor, f *facts) answer {
+	clocks := []clock{{"the engine", f.clock, mendClock()}, {"containers", f.inner, mendClock()}}
+	if f.handed != nil {
+		clocks = append(clocks, clock{"files of this machine", f.handed.mine, mendFiles}, clock{"files of containers", f.handed.theirs, mendFiles})
+	} else if f.project != nil {
+		clocks = append(clocks, clock{"files of this machine", ownFile(f), mendFiles})
+	}
+	return judgeClocks(clocks)
+}
+
+const mendFiles = "set the clock of the file server"
+
+func mendClock() string {
+	if hungEngine() != "restart Docker Desktop" {
+		return "sudo timedatectl set-ntp true"
+	}
+	return hungEngine()
+}
+
+// ownFile is the offset of a file that is written now; nil where none can be.
+func ownFile(f *facts) *offset {
+	dir, err := scratch(f.project)
+	if err != nil {
+		return nil
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the next run removes what stays
+	mine, err := writeOwn(dir)
+	if err != nil {
+		return nil
+	}
+	return mine.off
+}
+
+// clock is one other clock; off is nil where it could not be asked.
+type clock struct {
+	whose string
+	off   *offset
+	mend  string
+}
+
+func judgeClocks(clocks []clock) answer {
+	worst := ok("")
+	var agree, unknown bytes.Buffer
+	list := func(b *bytes.Buffer, text string) {
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(text)
+	}
+	for _, c := range clocks {
+		switch {
+		case c.off == nil:
+			list(&unknown, c.whose)
+		case c.off.by.Abs() < clockOff:
+			list(&agree, c.whose)
+		case c.off.by.Abs() < clockWrong && worst.level == OK:
+			worst = warned(c.mend, "%s", c.off.text(c.whose))
+		case c.off.by.Abs() >= clockWrong && worst.level != Fail:
+			worst = failed(c.mend, "%s", c.off.text(c.whose))
+		}
+	}
+	if worst.level != OK {
+		return worst
+	}
+	if agree.Len() == 0 {
+		return ok("nothing to compare with could be asked")
+	}
+	text := fmt.Sprintf("within %s of this machine's: %s", clockOff, agree.String())
+	if unknown.Len() > 0 {
+		text += "; not asked: " + unknown.String()
+	}
+	return ok("%s", text)
+}
+
+// text says how far a clock is away.
+func (o *offset) text(whose string) string {
+	way := "ahead of"
+	if o.by < 0 {
+		way = "behind"
+	}
+	return fmt.Sprintf("%s: %s %s this machine's clock", whose, o.by.Abs().Round(time.Second), way)
+}

@@ -1,0 +1,164 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/model"
+	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// hungFiles mends a file system that says nothing.
+const hungFiles = "mount the file system of the project anew"
+
+// folder is what is seen of one folder.
+type folder struct {
+	path string // for messages
+	// err is why it could not be looked at; fs.ErrNotExist where it is missing.
+	err   error
+	isDir bool
+	// owner is whom it belongs to; nil where owners mean nothing.
+	owner *ownership.Owner
+	mode  fs.FileMode
+}
+
+// lookData looks at the folders that the project makes, and at nothing in them.
+func lookData(_ context.Context, _ *Doctor, f *facts) answer {
+	p := f.project
+	if p.Data == "" {
+		return ok("the project has none")
+	}
+	want, note := ownerHere(f)
+	var seen []folder
+	for _, path := range p.Folders {
+		seen = append(seen, lookFolder(p.Rel(path), path, want != nil))
+	}
+	a := judgeFolders(seen, want)
+	a.detail += note
+	return a
+}
+
+func lookFolder(name, path string, owners bool) folder {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return folder{path: name, err: err}
+	}
+	f := folder{path: name, isDir: info.IsDir(), mode: info.Mode().Perm()}
+	if uid, gid, known := inside.Owner(info); known && owners {
+		f.owner = &ownership.Owner{UID: uid, GID: gid}
+	}
+	return f
+}
+
+// ownerHere is whom the folders must belong to on this machine: the app user, or who that is
+// outside of the engine's user namespace. It is nil where owners are only shown.
+func ownerHere(f *facts) (*ownership.Owner, string) {
+	owner := ownership.Owner{UID: f.project.Settings.UID, GID: f.project.Settings.GID}
+	switch {
+	case runtime.GOOS != "linux", f.engine != nil && f.engine.Server.Desktop():
+		return nil, "; whose they are does not matter, the engine shows them as the services' own"
+	case f.engine == nil || f.engine.Server.Remapped() == "":
+		return &owner, ""
+	case f.sight == nil:
+		return nil, "; whose they are is not known, the engine has other IDs and runs no container"
+	}
+	uid, knownUser := ownership.Outside(f.sight.UIDMap, owner.UID)
+	gid, knownGroup := ownership.Outside(f.sight.GIDMap, owner.GID)
+	if !knownUser || !knownGroup {
+		return nil, "; whose they are is not known, the engine maps no such user"
+	}
+	return &ownership.Owner{UID: uid, GID: gid}, fmt.Sprintf(" (%d:%d in containers)", owner.UID, owner.GID)
+}
+
+// judgeFolders compares folders with what the project wants of them.
+func judgeFolders(seen []folder, want *ownership.Owner) answer {
+	var missing, modes, wrong []string
+	for _, f := range seen {
+		switch {
+		case errors.Is(f.err, fs.ErrNotExist):
+			missing = append(missing, f.path)
+		case f.err != nil:
+			wrong = append(wrong, fmt.Sprintf("%s: %v", f.path, reason(f.err)))
+		case !f.isDir:
+			return failed("mv "+f.path+" "+f.path+".old", "%s is no folder (a link to one does not count)", f.path)
+		case want != nil && f.owner != nil && *f.owner != *want:
+			wrong = append(wrong, fmt.Sprintf("%s belongs to %d:%d, not %d:%d", f.path, f.owner.UID, f.owner.GID, want.UID, want.GID))
+		case runtime.GOOS != "windows" && f.mode != ownership.FolderMode:
+			modes = append(modes, fmt.Sprintf("%s has mode %o, not %o", f.path, f.mode, ownership.FolderMode))
+		}
+	}
+	switch {
+	case len(wrong) == 1 && len(missing) > 0 && len(missing) == len(seen)-1: // as it was cloned
+		return warned(mendPermissions, "%s; the other %s not there yet", wrong[0], plural(len(missing), "folder"))
+	case len(wrong) > 0:
+		return failed(mendPermissions, "%s", some(append(wrong, modes...)))
+	case len(modes) > 0:
+		return warned(mendPermissions, "%s", some(modes))
+	case len(missing) > 0:
+		return warned(mendPermissions, "%s not there yet: %s", plural(len(missing), "folder"), strings.Join(missing, ", "))
+	case want == nil:
+		return ok("%s there, mode %o", plural(len(seen), "folder"), ownership.FolderMode)
+	}
+	return ok("%s of %d:%d, mode %o", plural(len(seen), "folder"), want.UID, want.GID, ownership.FolderMode)
+}
+
+// reason is the cause of a file error without the path, which stands before it already.
+func reason(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+// some are the first few texts, and how many more there are.
+func some(texts []string) string {
+	const shown = 2
+	if len(texts) <= shown {
+		return strings.Join(texts, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(texts[:shown], "; "), len(texts)-shown)
+}
+
+// plural is a number with what it counts.
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// lookModel reads the weights and compares them with what they must be.
+func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
+	p := f.project
+	dir := p.ModelCache()
+	if dir == "" {
+		return ok("no service has a model cache")
+	}
+	set := p.Settings
+	found, err := model.Inspect(ctx, model.Request{
+		Data: p.Data, Dir: dir, Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
+	})
+	var coded *exit.Error
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return warned(mendCache, "%s is not there yet", p.Rel(dir))
+	case errors.As(err, &coded) && coded.Code == exit.Unusable:
+		return failed("mage env", "%s", cause(err))
+	case err != nil:
+		return failed(mendCache, "%s", cause(err))
+	case found.Wrong != "":
+		return failed(mendCache, "%s %s", p.Rel(found.Path), found.Wrong)
+	case !found.There:
+		return warned(mendCache, "%s is not there yet; the first \"mage up\" fetches it", p.Rel(found.Path))
+	}
+	return ok("%s is whole, by its SHA-256", p.Rel(found.Path))
+}

@@ -1,0 +1,239 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// handed is what came of a folder that this machine and a container both wrote into.
+type handed struct {
+	sight inside.Sight
+	// own is the file that this machine made, and made the container's, as they are seen here.
+	own, made inside.File
+	// mine and theirs are how far their times are from this clock.
+	mine, theirs *offset
+}
+
+// scratchPattern names folders that are made for a mount. Services take nothing that begins
+// with a dot.
+const scratchPattern = ".im2-doctor-*"
+
+// staleAfter is when such a folder is a killed run's.
+const staleAfter = time.Hour
+
+// scratch makes an empty folder in the data folder, where its file system is the one that
+// matters, or else in the project's, for who may write there. Everybody may write into it:
+// not the rights are the question, but whose a file is.
+func scratch(p *project.Project) (string, error) {
+	var first error
+	for _, parent := range []string{p.Data, p.Root} {
+		if parent == "" {
+			continue
+		}
+		resolved, err := filepath.EvalSymlinks(parent)
+		if err == nil {
+			dropStale(resolved)
+			var dir string
+			if dir, err = os.MkdirTemp(resolved, scratchPattern); err == nil {
+				return dir, os.Chmod(dir, 0o777) //nolint:gosec // an empty folder, for seconds
+			}
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return "", first
+}
+
+// dropStale removes what killed runs have left.
+func dropStale(parent string) {
+	old, err := filepath.Glob(filepath.Join(parent, scratchPattern))
+	if err != nil {
+		return // only a bad pattern
+	}
+	for _, path := range old {
+		if info, err := os.Lstat(path); err == nil && info.IsDir() && time.Since(info.ModTime()) > staleAfter {
+			_ = os.RemoveAll(path) // of another user: not ours to remove
+		}
+	}
+}
+
+// ownMade is a file that this machine made.
+type ownMade struct {
+	file inside.File
+	off  *offset
+}
+
+// writeOwn makes this machine's file.
+func writeOwn(dir string) (ownMade, error) {
+	path := filepath.Join(dir, inside.FromHost)
+	before := time.Now()
+	if err := os.WriteFile(path, []byte("made by mage doctor\n"), 0o644); err != nil { //nolint:gosec // containers read it
+		return ownMade{}, err
+	}
+	after := time.Now()
+	file, err := inside.Of(path)
+	if err != nil {
+		return ownMade{}, err
+	}
+	return ownMade{*file, offsetOf(file.Modified, before, after)}, nil
+}
+
+// lookMounts has a container make a file in a folder of this machine.
+func lookMounts(ctx context.Context, d *Doctor, f *facts) answer {
+	dir, err := scratch(f.project)
+	if err != nil {
+		return warned(mendPermissions, "not tried, no folder could be made: %s", cause(err))
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the next run removes what stays
+	h, err := d.handOver(ctx, f, dir)
+	if err != nil {
+		if f.engine.Remote() {
+			return failed("run mage where the engine is", "the engine is on another machine and does not see this folder: %s", said(err))
+		}
+		mend := "docker info"
+		if text := said(err); strings.Contains(text, "ounts denied") || strings.Contains(text, "not shared") { // Docker Desktop
+			mend = "share " + filepath.Dir(dir) + " in Docker Desktop: Settings, Resources, File sharing"
+		}
+		return failed(mend, "a container cannot use a folder of the project: %s", said(err))
+	}
+	return judgeHanded(h, appUser(f), f.engine.Server, filepath.Dir(dir)).learning(func(f *facts) { f.handed = &h })
+}
+
+// handOver runs a container that makes a file in dir and waits until this machine has seen
+// it there.
+func (d *Doctor) handOver(ctx context.Context, f *facts, dir string) (handed, error) {
+	own, err := writeOwn(dir)
+	if err != nil {
+		return handed{}, err
+	}
+	stdin, done, err := os.Pipe() // a file, so that nobody waits for input that never comes
+	if err != nil {
+		return handed{}, err
+	}
+	defer stdin.Close() //nolint:errcheck // only read, by the container
+	defer done.Close()  //nolint:errcheck // closed before, or nobody listens any more
+	h := handed{own: own.file, mine: own.off}
+	before := time.Now()
+	heard := errSilent
+	line := &firstLine{hear: func(text []byte) {
+		heard = h.hear(text, dir, before)
+		_ = done.Close() // it may go
+	}}
+	c := f.engine.Command(d.start("mount", idsOf(appUser(f)), "--interactive", "--mount", mountArgument(dir), d.image(), "look", "/mnt")...)
+	c.Stdin, c.Stdout = stdin, line
+	if err := f.engine.Run(ctx, c); err != nil {
+		return handed{}, err
+	}
+	return h, heard
+}
+
+var errSilent = errors.New("the container said nothing")
+
+// hear takes what the container says, and looks at its file from here.
+func (h *handed) hear(text []byte, dir string, before time.Time) error {
+	var err error
+	if h.sight, err = inside.Hear(text); err != nil || h.sight.Made == nil {
+		return err
+	}
+	made, err := inside.Of(filepath.Join(dir, inside.FromContainer))
+	if err != nil {
+		return fmt.Errorf("what the container made is not there for this machine: %w", err)
+	}
+	h.made, h.theirs = *made, offsetOf(made.Modified, before, time.Now())
+	return nil
+}
+
+// mountArgument is the value of --mount, which fails where the engine does not see the
+// folder; --volume would make an empty one.
+func mountArgument(dir string) string {
+	var text bytes.Buffer
+	w := csv.NewWriter(&text)
+	_ = w.Write([]string{"type=bind", "source=" + dir, "target=/mnt"}) // a buffer takes everything
+	w.Flush()
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
+// firstLine hears the first line that is written to it.
+type firstLine struct {
+	hear func([]byte)
+	text []byte
+	over bool
+}
+
+func (l *firstLine) Write(p []byte) (int, error) {
+	if l.over {
+		return len(p), nil
+	}
+	l.text = append(l.text, p...)
+	if i := bytes.IndexByte(l.text, '\n'); i >= 0 {
+		l.over = true
+		l.hear(l.text[:i])
+	}
+	return len(p), nil
+}
+
+// judgeHanded says whether files change hands as they should. asked is whom the container
+// was.
+func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where string) answer {
+	if h.sight.Made == nil {
+		if selinux() {
+			return failed("sudo chcon -Rt container_file_t "+where, "SELinux keeps containers out of %s: %s", where, oneLine(h.sight.Denied))
+		}
+		return failed("move the project to another file system", "a container may not write into a folder that is open for everybody: %s", oneLine(h.sight.Denied))
+	}
+	here := ownership.Owner{UID: h.made.UID, GID: h.made.GID}
+	mapped, known := mappedOwner(h.sight, asked)
+	a := ok("a file of %s in containers is %s's here", idsOf(asked), idsOf(here))
+	switch remapped := server.Remapped(); {
+	case here == asked && mapped == asked:
+	case server.Desktop() || runtime.GOOS != "linux":
+		a.detail += ": the engine's virtual machine shows every file as its user's own"
+	case remapped != "" && known && here == mapped:
+		a.detail += fmt.Sprintf(": the engine is %s (%s)", remapped, mapText(h.sight))
+	case here != asked && here != mapped:
+		return failed("move the project to a file system with owners", "%s, not %s's: the file system gives owners of its own", a.detail, idsOf(mapped))
+	}
+	if host := h.sight.Host; host != nil && (host.UID != h.own.UID || host.GID != h.own.GID) {
+		a.more = append(a.more, fmt.Sprintf("a file of %d:%d here is %d:%d's in containers", h.own.UID, h.own.GID, host.UID, host.GID))
+	}
+	return a
+}
+
+// mappedOwner is who a container's user is outside of its user namespace.
+func mappedOwner(s inside.Sight, o ownership.Owner) (ownership.Owner, bool) {
+	uid, knownUser := ownership.Outside(s.UIDMap, o.UID)
+	gid, knownGroup := ownership.Outside(s.GIDMap, o.GID)
+	return ownership.Owner{UID: uid, GID: gid}, knownUser && knownGroup
+}
+
+// mapText shows the table of UIDs in one line: inside, outside, how many.
+func mapText(s inside.Sight) string {
+	var rows []string
+	for line := range strings.Lines(s.UIDMap) {
+		var inner, outer, count uint64
+		if _, err := fmt.Sscan(line, &inner, &outer, &count); err == nil {
+			rows = append(rows, fmt.Sprintf("%d-%d are %d-%d", inner, inner+count-1, outer, outer+count-1))
+		}
+	}
+	return "UIDs " + strings.Join(rows, ", ")
+}
+
+// selinux reports whether SELinux confines what runs here.
+func selinux() bool {
+	text, err := os.ReadFile("/sys/fs/selinux/enforce")
+	return err == nil && strings.TrimSpace(string(text)) == "1"
+}

@@ -1,0 +1,136 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/model"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// Settings explains the settings of a project as project.Explain does, with what only those
+// who use a value can say of it.
+func Settings(ctx context.Context, root string, environ []string) (project.Explanation, error) {
+	e, err := project.Explain(ctx, root, environ)
+	if err != nil {
+		return e, err
+	}
+	e.Settings = slices.DeleteFunc(e.Settings, func(s project.Explained) bool { return idle(e.Project, s.Setting) })
+	for i := range e.Settings {
+		if s := &e.Settings[i]; s.Problem == "" {
+			s.Problem = problem(e, s.Setting)
+		}
+	}
+	return e, nil
+}
+
+// idle reports whether a setting is a default that the project has no use for.
+func idle(p *project.Project, s project.Setting) bool {
+	model := s.Name == project.DemucsEngine || s.Name == project.DemucsModel
+	return model && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
+}
+
+// problem says why a value cannot be used; "" where it can, or where nobody can know.
+func problem(e project.Explanation, s project.Setting) string {
+	var err error
+	switch s.Name {
+	case project.BaseImage:
+		if s.Value == "" { // "${BASE_IMAGE:-...}" takes it for none
+			return ""
+		}
+		if _, err = reference.ParseDockerRef(s.Value); err != nil {
+			return fmt.Sprintf("%s is %q in %s: it is no image's name: %v", s.Name, s.Value, s.Where(), err)
+		}
+	case project.DemucsEngine, project.DemucsModel:
+		if e.Project == nil || e.Project.ModelCache() != "" {
+			err = modelProblem(e.Values, s.Name)
+		}
+	case project.CABundle:
+		err = image.CheckBundle(e.Root, e.Values)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// modelProblem is the error of an unknown model, which two settings choose together: it is
+// that of the one that somebody set.
+func modelProblem(s project.Settings, name string) error {
+	_, err := model.Lookup(s.Get(project.DemucsEngine).Value, s.Get(project.DemucsModel).Value)
+	if err != nil && s.Get(name).Source == project.FromDefault {
+		return nil
+	}
+	return err
+}
+
+// lookSettings tells every setting with who set it.
+func lookSettings(ctx context.Context, d *Doctor, _ *facts) answer {
+	e, err := Settings(ctx, d.Root, d.Environ)
+	if err != nil {
+		return failed("mage -w FOLDER doctor", "%s", cause(err))
+	}
+	var more []string
+	wrong := len(e.Problems)
+	mend := ""
+	for _, s := range e.Settings {
+		more = append(more, fmt.Sprintf("%s=%s (%s)", s.Name, s.Value, Place(s)))
+		if s.Problem == "" {
+			continue
+		}
+		wrong++
+		more = append(more, "refused: "+oneLine(s.Problem))
+		switch {
+		case s.Source == project.FromNowhere && mend == "":
+			mend = mendSetup
+		case mend == "":
+			mend = fmt.Sprintf("correct %s in %s", s.Name, Place(s))
+		}
+	}
+	for _, text := range e.Problems {
+		more = append(more, "refused: "+oneLine(text))
+	}
+	if wrong == 0 {
+		a := ok("%d settings, all can be used", len(e.Settings))
+		a.more = more
+		return a
+	}
+	if mend == "" {
+		mend = "correct what is refused; \"mage env\" shows it alone"
+	}
+	a := failed(mend, "%d of what is set cannot be used", wrong)
+	a.more = more
+	return a
+}
+
+// Place names who set a setting: ".env:3", "environment", "default", "nowhere".
+func Place(s project.Explained) string {
+	return strings.TrimPrefix(s.Where(), "the ")
+}
+
+// lookComposeFile opens the project as every target does.
+func lookComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
+	p, err := project.Open(ctx, d.Root, d.Environ)
+	if err != nil {
+		text := cause(err)
+		if strings.Contains(text, "no docker-compose.yml") {
+			return failed("mage -w FOLDER doctor", "%s", text)
+		}
+		return failed("correct the Compose file; \"docker compose config\" reads it, too", "%s", text)
+	}
+	kind := "no x-im2 section, so no folders are kept"
+	if p.Data != "" {
+		kind = "data folder " + p.Rel(p.Data)
+	}
+	services := plural(len(p.Services()), "service")
+	if len(p.Services()) <= 5 {
+		services += ": " + strings.Join(p.Services(), ", ")
+	}
+	return ok("project %s with %s; %s", p.Name(), services, kind).
+		learning(func(f *facts) { f.project = p })
+}

@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"time"
+
+	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/project"
+)
+
+// The checks. A name must not be a target's, so that "mage doctor NAME" can be told from two
+// targets in a row.
+const (
+	settingsCheck  = "settings"
+	composeFile    = "compose-file"
+	portsCheck     = "ports"
+	engineCheck    = "engine"
+	composeCheck   = "compose"
+	buildxCheck    = "buildx"
+	memoryCheck    = "memory"
+	dataCheck      = "data"
+	spaceCheck     = "space"
+	modelCheck     = "model"
+	probeCheck     = "probe"
+	containerCheck = "container"
+	mountsCheck    = "mounts"
+	clockCheck     = "clock"
+	baseCheck      = "base-image"
+	buildCheck     = "image-build"
+	trustCheck     = "trust"
+)
+
+// facts are what checks have found for later ones. Each field is learnt from the one check
+// that its comment names, and is there for those that come after that.
+type facts struct {
+	// project, of compose-file.
+	project *project.Project
+	// engine, of engine; clock is the difference between the engine's clock and this one.
+	engine *engine.Engine
+	clock  *offset
+	// driver, of buildx, is what its builder is: "docker" is the engine itself.
+	driver string
+	// program, of probe, is the path of our program for the engine.
+	program string
+	// sight, of container, is what there is to be seen in one.
+	sight *inside.Sight
+	// inner, of container, is the difference between its clock and this one.
+	inner *offset
+	// handed, of mounts, is what came of a folder that both sides see.
+	handed *handed
+}
+
+// offset is how far another clock is from this one. It is 0 where the question took longer
+// than the difference.
+type offset struct {
+	by time.Duration
+}
+
+// offsetOf compares another clock's time with the moments before and after it was asked. What
+// lies between them says nothing.
+func offsetOf(theirs, before, after time.Time) *offset {
+	switch {
+	case theirs.Before(before):
+		return &offset{theirs.Sub(before)}
+	case theirs.After(after):
+		return &offset{theirs.Sub(after)}
+	}
+	return &offset{}
+}
+
+// The ways of mending that several checks name.
+const (
+	mendSetup       = "mage setup"
+	mendPermissions = "mage reset-permissions"
+	mendCache       = "mage demucs-cache"
+)
+
+// checks are all checks, in the order in which they are shown: slow ones last.
+func checks() []check {
+	const quick, usual, long = 5 * time.Second, 10 * time.Second, 20 * time.Second
+	here := []string{composeFile}
+	// name, group, about, needs, after, limit, hung, look
+	return []check{
+		{settingsCheck, "project", "every setting has a value that can be used; who set each", nil, nil, quick, hungFiles, lookSettings},
+		{composeFile, "project", "the Compose file can be read", []string{settingsCheck}, nil, quick, hungFiles, lookComposeFile},
+		{portsCheck, "project", "the ports that it publishes are free, or this project's own", here, []string{engineCheck}, quick, hungFiles, lookPorts},
+		{engineCheck, "engine", "an engine answers, and is new enough", nil, here, usual, hungEngine(), lookEngine},
+		{composeCheck, "engine", "Compose is new enough, and reads the Compose file as the targets do", []string{engineCheck}, here, usual, hungEngine(), lookCompose},
+		{buildxCheck, "engine", "Buildx is new enough, and its builder answers", []string{engineCheck}, nil, usual, hungEngine(), lookBuildx},
+		{memoryCheck, "engine", "the engine has the memory that the workers need", []string{composeFile, engineCheck}, nil, quick, hungEngine(), lookMemory},
+		{dataCheck, "data", "the folders that the project makes have the right owner and mode", here, []string{engineCheck, containerCheck}, quick, hungFiles, lookData},
+		{spaceCheck, "data", "there is free space, on a file system that fits", here, []string{engineCheck}, quick, hungFiles, lookSpace},
+		{modelCheck, "data", "the model is in its cache, whole", here, nil, usual, hungFiles, lookModel},
+		{probeCheck, "tried out", "the program that looks from inside is compiled and given to the engine", []string{engineCheck}, nil, 2 * time.Minute, hungEngine(), lookProbe},
+		{containerCheck, "tried out", "a container runs, as the app user and without rights", []string{probeCheck}, here, long, hungEngine(), lookContainer},
+		{mountsCheck, "tried out", "a file in a mounted folder has the same owner on both sides, or one that is known", []string{composeFile, containerCheck}, nil, long, hungEngine(), lookMounts},
+		{clockCheck, "tried out", "the clocks of this machine, the engine, its containers and the data folder agree", nil, []string{engineCheck, containerCheck, mountsCheck}, quick, hungFiles, lookClock},
+		{baseCheck, "tried out", "the image to build on is here, or can be had", []string{composeFile, engineCheck}, []string{buildxCheck}, usual, "", lookBase},
+		{buildCheck, "tried out", "an image is built and loaded, and runs", []string{buildxCheck, probeCheck}, nil, long, hungEngine(), lookBuild},
+		{trustCheck, "tried out", "the certificates arrive in a build as they are here", []string{composeFile, buildCheck}, nil, long, hungEngine(), lookTrust},
+	}
+}

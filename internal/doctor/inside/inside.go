@@ -1,0 +1,141 @@
+// Package inside is what "mage doctor" does inside of a container and of a build: it looks at
+// IDs, the clock and a mounted folder. The command probe runs it there, so that it needs
+// nothing of an image: no shell, no stat, no sha256sum.
+package inside
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// Name is the program's.
+	Name = "im2-doctor"
+	// Variable is the environment variable, and in a build the argument, that it reads.
+	Variable = "IM2_DOCTOR"
+)
+
+// The names of the files in the folder that is mounted for the probe.
+const (
+	// FromHost is the file that is there already.
+	FromHost = "host"
+	// FromContainer is the file that the container makes.
+	FromContainer = "container"
+)
+
+// Sight is what there is to be seen from inside.
+type Sight struct {
+	// UID and GID are who the process is.
+	UID int `json:"uid"`
+	GID int `json:"gid"`
+	// Now is what its clock says.
+	Now time.Time `json:"now"`
+	// UIDMap and GIDMap say which IDs of the machine those here are (user_namespaces(7)).
+	UIDMap string `json:"uid_map"`
+	GIDMap string `json:"gid_map"`
+	// Host is the file that the machine made, as it is seen here, and Made the one that was
+	// made here; nil where no folder was to be looked at.
+	Host *File `json:"host,omitempty"`
+	Made *File `json:"made,omitempty"`
+	// Denied says why there is no such file.
+	Denied string `json:"denied,omitempty"`
+}
+
+// File is what a file looks like.
+type File struct {
+	// UID and GID are its owner.
+	UID uint32 `json:"uid"`
+	GID uint32 `json:"gid"`
+	// Modified is when it was written, by the clock of whoever keeps it.
+	Modified time.Time `json:"modified"`
+}
+
+// Look looks around, and into a folder unless that is "".
+func Look(folder string) (Sight, error) {
+	sight := Sight{UID: os.Getuid(), GID: os.Getgid(), Now: time.Now()}
+	for path, text := range map[string]*string{"/proc/self/uid_map": &sight.UIDMap, "/proc/self/gid_map": &sight.GIDMap} {
+		read, err := os.ReadFile(path) //nolint:gosec // the two above
+		if err != nil {
+			return Sight{}, fmt.Errorf("looking at this process: %w", err)
+		}
+		*text = string(read)
+	}
+	if folder == "" {
+		return sight, nil
+	}
+	var err error
+	if sight.Host, err = Of(filepath.Join(folder, FromHost)); err == nil {
+		sight.Made, err = leave(filepath.Join(folder, FromContainer))
+	}
+	if err != nil {
+		sight.Denied = err.Error()
+	}
+	return sight, nil
+}
+
+// leave makes a file and looks at it.
+func leave(path string) (*File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // whose it will be is the question
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.WriteString("made by mage doctor\n") // so that its time is that of a write
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Of(path)
+}
+
+// Of returns what a file looks like from here; the owner is 0:0 where files have none.
+func Of(path string) (*File, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	uid, gid, _ := Owner(info)
+	return &File{UID: uid, GID: gid, Modified: info.ModTime()}, nil
+}
+
+// Owner is whom a file belongs to, and false where files belong to nobody by number.
+func Owner(info fs.FileInfo) (uid, gid uint32, ok bool) { return owner(info) }
+
+// Digest is the SHA-256 of a file.
+func Digest(path string) (string, error) {
+	f, err := os.Open(path) //nolint:gosec // the caller's
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Say writes what was seen as one line.
+func (s Sight) Say(w io.Writer) error {
+	if err := json.NewEncoder(w).Encode(s); err != nil {
+		return fmt.Errorf("writing what was seen: %w", err)
+	}
+	return nil
+}
+
+// Hear reads a line that Say wrote.
+func Hear(line []byte) (Sight, error) {
+	var s Sight
+	if err := json.Unmarshal(line, &s); err != nil {
+		return Sight{}, fmt.Errorf("reading what the probe said, %q: %w", line, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,65 @@
+package inside_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/internal/doctor/inside"
+)
+
+func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, inside.FromHost), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sight, err := inside.Look(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wire bytes.Buffer
+	if err := sight.Say(&wire); err != nil {
+		t.Fatal(err)
+	}
+	heard, err := inside.Hear(wire.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid := os.Getuid()
+	if heard.UID != uid || heard.Made == nil || int(heard.Made.UID) != uid || heard.Host == nil || heard.Denied != "" {
+		t.Errorf("%+v", heard)
+	}
+	if len(strings.Fields(heard.UIDMap)) < 3 || time.Since(heard.Now).Abs() > time.Minute || time.Since(heard.Made.Modified).Abs() > time.Minute {
+		t.Errorf("%+v", heard)
+	}
+	again, err := inside.Look(dir) // a file that is there already is never taken for one of ours
+	if err != nil || again.Made != nil || !strings.Contains(again.Denied, "exists") {
+		t.Errorf("%+v, %v", again, err)
+	}
+	none, err := inside.Look(filepath.Join(dir, "none"))
+	if err != nil || none.Denied == "" {
+		t.Errorf("%+v, %v", none, err)
+	}
+	if _, err := inside.Hear([]byte("no JSON")); err == nil {
+		t.Error("nonsense is heard")
+	}
+}
+
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte("abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+	if got, err := inside.Digest(path); got != want || err != nil {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := inside.Digest(path + "x"); err == nil {
+		t.Error("what is not there has a digest")
+	}
+}

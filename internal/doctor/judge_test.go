@@ -1,0 +1,202 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/internal/stack"
+)
+
+// expect fails unless an answer has this level, its texts, and a cure where it needs one.
+func expect(t *testing.T, name string, a answer, level Level, parts ...string) {
+	t.Helper()
+	text := strings.Join(append([]string{a.detail}, a.more...), " ") + " mend: " + a.mend
+	if a.level != level {
+		t.Errorf("%s: %s, want %s: %s", name, a.level, level, text)
+	}
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s: %q is not in: %s", name, part, text)
+		}
+	}
+	if (a.level == OK) != (a.mend == "") {
+		t.Errorf("%s: %s with the cure %q", name, a.level, a.mend)
+	}
+}
+
+func TestJudgeMemory(t *testing.T) {
+	t.Parallel()
+	const gib = 1 << 30
+	need := stack.Need{Service: "demucs", Memory: 6 * gib}
+	for _, c := range []struct {
+		total   int64
+		workers int
+		level   Level
+		part    string
+	}{
+		{24 * gib, 1, OK, "room for 4"},
+		{24 * gib, 4, OK, "4 demucs workers"},
+		{24*gib - 1, 4, Fail, "mage up -replicas=3"},
+		{8 * gib, 1, OK, "1 demucs worker,"},
+		{8*gib - 1, 1, Warn, "give the engine's machine 8.0 GiB"},
+		{6 * gib, 1, Warn, "short tracks"},
+		{6*gib - 1, 1, Fail, "give the engine's machine 6.0 GiB"},
+	} {
+		expect(t, size(c.total), judgeMemory(engine.Capacity{Memory: c.total}, need, 8*gib, c.workers), c.level, c.part)
+	}
+	expect(t, "no limit", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 0, 1), OK, "room for 1")
+}
+
+func TestJudgeFolders(t *testing.T) {
+	t.Parallel()
+	app := &ownership.Owner{UID: 1000, GID: 1000}
+	right := folder{path: "data", isDir: true, owner: app, mode: 0o755}
+	with := func(change func(*folder)) folder {
+		f := right
+		f.path = "data/in"
+		change(&f)
+		return f
+	}
+	missing := with(func(f *folder) { f.err = &fs.PathError{Op: "lstat", Path: "/x", Err: fs.ErrNotExist} })
+	wrong := with(func(f *folder) { f.owner = &ownership.Owner{UID: 0, GID: 1000} })
+	for name, c := range map[string]struct {
+		seen  []folder
+		want  *ownership.Owner
+		level Level
+		part  string
+	}{
+		"all right":      {[]folder{right, right}, app, OK, "2 folders of 1000:1000, mode 755"},
+		"owner":          {[]folder{right, wrong}, app, Fail, "data/in belongs to 0:1000, not 1000:1000 mend: mage reset-permissions"},
+		"three owners":   {[]folder{wrong, wrong, wrong}, app, Fail, "and 1 more"},
+		"mode":           {[]folder{right, with(func(f *folder) { f.mode = 0o777 })}, app, Warn, "data/in has mode 777, not 755"},
+		"missing":        {[]folder{right, missing}, app, Warn, "1 folder not there yet: data/in"},
+		"cloned":         {[]folder{wrong, missing, missing}, app, Warn, "the other 2 folders not there yet"},
+		"a file":         {[]folder{right, with(func(f *folder) { f.isDir = false })}, app, Fail, "is no folder"},
+		"closed":         {[]folder{right, with(func(f *folder) { f.err = &fs.PathError{Err: fs.ErrPermission} })}, app, Fail, "data/in: permission denied"},
+		"owner is shown": {[]folder{wrong}, nil, OK, "1 folder there"},
+	} {
+		if runtime.GOOS == "windows" && name == "mode" {
+			continue
+		}
+		expect(t, name, judgeFolders(c.seen, c.want), c.level, c.part)
+	}
+}
+
+func TestJudgeRoom(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		room  room
+		level Level
+		part  string
+	}{
+		{room{"data", "ext4", 10 * gigabyte, 1e6, true}, OK, "10 GB free on ext4"},
+		{room{"data", "ext4", 2 * gigabyte, 1e6, true}, Warn, "good to have: 5.0 GB"},
+		{room{"data", "ext4", gigabyte - 1, 1e6, true}, Fail, "needed: 1.0 GB"},
+		{room{"data", "ext4", 10 * gigabyte, 9, true}, Fail, "only 9 more files"},
+		{room{"data", "btrfs", 10 * gigabyte, 0, false}, OK, "btrfs"},
+		{room{"data", "tmpfs", 10 * gigabyte, 1e6, true}, Warn, "empty after a restart"},
+		{room{"data", "9p", 10 * gigabyte, 0, false}, Warn, "may not keep owners"},
+	} {
+		expect(t, c.room.kind, judgeRoom(c.room, gigabyte, 5*gigabyte, "make room"), c.level, c.part)
+	}
+	expect(t, "both", worse(ok("a"), failed("mend", "b")), Fail, "a; b", "mend: mend")
+	expect(t, "the first", worse(warned("mend a", "a"), warned("mend b", "b")), Warn, "a; b", "mend: mend a")
+}
+
+func TestJudgeClocks(t *testing.T) {
+	t.Parallel()
+	off := func(d time.Duration) *offset { return &offset{d} }
+	expect(t, "agree", judgeClocks([]clock{{"a", off(time.Second), "m"}, {"b", off(-time.Second), "m"}, {"c", nil, "m"}}), OK, ": a, b; not asked: c")
+	expect(t, "off", judgeClocks([]clock{{"a", off(0), "m"}, {"b", off(-3 * time.Second), "mb"}}), Warn, "b: 3s behind", "mend: mb")
+	expect(t, "wrong", judgeClocks([]clock{{"a", off(3 * time.Second), "ma"}, {"b", off(time.Hour), "mb"}}), Fail, "b: 1h0m0s ahead", "mend: mb")
+	expect(t, "wrong first", judgeClocks([]clock{{"b", off(time.Hour), "mb"}, {"a", off(3 * time.Second), "ma"}}), Fail, "mend: mb")
+	expect(t, "none", judgeClocks([]clock{{"a", nil, "m"}}), OK, "nothing to compare")
+}
+
+func TestOffsetIsOnlyWhatTheQuestionDoesNotExplain(t *testing.T) {
+	t.Parallel()
+	before := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	after := before.Add(3 * time.Second)
+	for at, want := range map[time.Duration]time.Duration{0: 0, time.Second: 0, 3 * time.Second: 0, 5 * time.Second: 2 * time.Second, -time.Second: -time.Second} {
+		if got := offsetOf(before.Add(at), before, after).by; got != want {
+			t.Errorf("at %s: %s, want %s", at, got, want)
+		}
+	}
+}
+
+func TestJudgeHanded(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere every engine is in a virtual machine")
+	}
+	asked := ownership.Owner{UID: 1000, GID: 1000}
+	const plain, rootless = "0 0 4294967295\n", "0 500 1\n1 100000 65536\n"
+	give := func(table string, here, inContainer uint32) handed {
+		return handed{
+			sight: inside.Sight{UIDMap: table, GIDMap: table, Host: &inside.File{UID: inContainer, GID: inContainer}, Made: &inside.File{UID: 1000, GID: 1000}},
+			own:   inside.File{UID: 500, GID: 500}, made: inside.File{UID: here, GID: here},
+		}
+	}
+	mapped := engine.Server{SecurityOptions: []string{"name=rootless"}}
+	expect(t, "plain", judgeHanded(give(plain, 1000, 500), asked, engine.Server{}, "/d"), OK, "a file of 1000:1000 in containers is 1000:1000's here mend: ")
+	expect(t, "rootless", judgeHanded(give(rootless, 100999, 0), asked, mapped, "/d"), OK,
+		"is 100999:100999's here: the engine is rootless (UIDs 0-0 are 500-500, 1-65536 are 100000-165535)", "a file of 500:500 here is 0:0's in containers")
+	expect(t, "rootless, otherwise", judgeHanded(give(rootless, 4, 0), asked, mapped, "/d"), Fail, "not 100999:100999's")
+	expect(t, "nobody", judgeHanded(give(plain, 65534, 500), asked, engine.Server{}, "/d"), Fail, "65534:65534's here, not 1000:1000's", "a file system with owners")
+	expect(t, "desktop", judgeHanded(give(plain, 500, 1000), asked, engine.Server{OperatingSystem: "Docker Desktop"}, "/d"), OK, "virtual machine")
+	denied := give(plain, 0, 0)
+	denied.sight.Made, denied.sight.Denied = nil, "open /mnt/container: permission denied"
+	expect(t, "denied", judgeHanded(denied, asked, engine.Server{}, "/d"), Fail, "permission denied")
+}
+
+func TestJudgeBase(t *testing.T) {
+	t.Parallel()
+	expect(t, "itself", judgeBase("debian:trixie", "debian:trixie", "docker-container"), OK, "debian:trixie is here")
+	expect(t, "stand-in", judgeBase("debian:trixie", "im2/base:trixie", "docker"), OK, "in place of debian:trixie")
+	expect(t, "unseen", judgeBase("debian:trixie", "im2/base:trixie", "docker-container"), Fail, "docker buildx use default")
+}
+
+func TestPlugin(t *testing.T) {
+	t.Parallel()
+	a, fine := plugin("Docker Buildx", engine.Plugin{}, "0.17.0")
+	expect(t, "none", a, Fail, "Docker Buildx is not there; needed: 0.17.0", "mend: mage setup")
+	b, old := plugin("Docker Buildx", engine.Plugin{Version: "v0.9.1"}, "0.17.0")
+	expect(t, "old", b, Fail, "v0.9.1 is too old", "mend: mage setup")
+	c, good := plugin("Docker Buildx", engine.Plugin{Version: "v0.37.2"}, "0.17.0")
+	expect(t, "good", c, OK, "v0.37.2")
+	if fine || old || !good {
+		t.Errorf("%v %v %v", fine, old, good)
+	}
+}
+
+func TestComplaint(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("exit status 1")
+	for out, want := range map[string]string{
+		"#1 x\n#5 0.3 im2-doctor: it has the digest a,\tnot b\nERROR: failed to solve\n": "it has the digest a, not b",
+		"#1 x\nERROR: failed to solve: no space left\n":                                  "failed to solve: no space left",
+		"": "exit status 1",
+	} {
+		if got := complaint([]byte(out), failed); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for text, want := range map[string]string{"x: no space left on device": "docker builder prune", "on network bridge: y": hungEngine(), "z": "docker buildx inspect --bootstrap"} {
+		if got := mendBuild(text); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+	if got := cause(errors.New("it is\nmissing; \"mage setup\" installs it; or not")); got != "it is missing" {
+		t.Errorf("got %q", got)
+	}
+	if got := field([]byte("Name:  x\nDriver:   docker\n"), "Driver:"); got != "docker" {
+		t.Errorf("got %q", got)
+	}
+}

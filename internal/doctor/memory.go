@@ -1,0 +1,79 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/dustin/go-humanize"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/stack"
+)
+
+// heaviest returns the service that needs the most: the one that the project has for the heavy
+// work, or else the one that reserves the most memory. There is none where nothing is reserved.
+func heaviest(p *project.Project) (types.ServiceConfig, stack.Need, bool) {
+	var service types.ServiceConfig
+	var most stack.Need
+	for _, name := range p.Services() {
+		s := p.Compose.Services[name]
+		need := stack.NeedOf(s)
+		if need.Memory > 0 && (name == project.Worker || need.Memory > most.Memory && most.Service != project.Worker) {
+			service, most = s, need
+		}
+	}
+	return service, most, most.Memory > 0
+}
+
+// judgeMemory compares what workers need with what there is. limit is what each may use at
+// most, 0 for no limit.
+func judgeMemory(has engine.Capacity, need stack.Need, limit int64, workers int) answer {
+	most := need.Most(has)
+	text := fmt.Sprintf("%s for %s, each of which needs %s", size(has.Memory), plural(workers, need.Service+" worker"), size(need.Memory))
+	switch {
+	case most == 0:
+		return failed("give the engine's machine "+size(need.Memory)+" of memory", "%s: too little for one", text)
+	case workers > most:
+		return failed(fmt.Sprintf("mage up -replicas=%d", most), "%s: there is room for %d, so some will be killed", text, most)
+	case limit > has.Memory:
+		return warned("give the engine's machine "+size(limit)+" of memory", "%s: enough for short tracks; with a long one it may use %s, and be killed", text, size(limit))
+	}
+	return ok("%s; there is room for %d", text, most)
+}
+
+// lookMemory compares the engine's memory with the workers that run, or that "mage up" would
+// start.
+func lookMemory(ctx context.Context, _ *Doctor, f *facts) answer {
+	has, err := f.engine.Capacity(ctx)
+	if err != nil {
+		return failed(hungEngine(), "%s", cause(err))
+	}
+	service, need, known := heaviest(f.project)
+	if !known {
+		return ok("%s; no service reserves memory (mem_reservation) to compare with", size(has.Memory))
+	}
+	workers := need.Fitting(has)
+	if workers == 0 {
+		workers = max(1, service.GetScale())
+	}
+	out, err := f.engine.Output(ctx, f.engine.Command("ps", "--quiet",
+		"--filter", "label=com.docker.compose.project="+f.project.Name(), "--filter", "label=com.docker.compose.service="+need.Service))
+	if running := len(strings.Fields(string(out))); err == nil && running > 0 { // "mage up -replicas" may have started others
+		workers = running
+	}
+	return judgeMemory(has, need, limitOf(service), workers)
+}
+
+// limitOf is how much memory a container of a service may use; 0 for no limit.
+func limitOf(s types.ServiceConfig) int64 {
+	if s.MemLimit == 0 && s.Deploy != nil && s.Deploy.Resources.Limits != nil {
+		return int64(s.Deploy.Resources.Limits.MemoryBytes)
+	}
+	return int64(s.MemLimit)
+}
+
+// size is a number of bytes as memory is sold, in powers of 1024.
+func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

@@ -1,0 +1,123 @@
+package doctor
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// Level is what a check came to.
+type Level string
+
+// The levels, the best one first.
+const (
+	// OK is what was tried and works.
+	OK Level = "ok"
+	// Warn is what works, or might, and is not as it should be.
+	Warn Level = "warn"
+	// Fail is what does not work.
+	Fail Level = "fail"
+	// Skip is what was not tried, since it needs what failed.
+	Skip Level = "skip"
+)
+
+// Finding is the result of one check.
+type Finding struct {
+	// Group is what the check is about, Check its name.
+	Group string `json:"group"`
+	Check string `json:"check"`
+	// Level is what it came to.
+	Level Level `json:"result"`
+	// Detail is what was seen, in one line; More are further lines.
+	Detail string   `json:"detail"`
+	More   []string `json:"more,omitempty"`
+	// Mend is what mends it: a command, or what to do where there is none. It is empty where
+	// nothing is to be mended.
+	Mend string `json:"mend,omitempty"`
+	// Because is the check that failed, where this one was skipped for that.
+	Because string `json:"because,omitempty"`
+	// Seconds is how long it took.
+	Seconds float64 `json:"seconds"`
+}
+
+// Report is the answer of "mage doctor".
+type Report struct {
+	// Root is the project's folder.
+	Root string `json:"root"`
+	// Result is Fail where any check failed, else Warn where any warned, else OK.
+	Result Level `json:"result"`
+	// Failures, Warnings and Skipped count checks.
+	Failures int `json:"failures"`
+	Warnings int `json:"warnings"`
+	Skipped  int `json:"skipped"`
+	// Seconds is how long all took.
+	Seconds float64 `json:"seconds"`
+	// Checks are the findings, in the order in which they are shown.
+	Checks []Finding `json:"checks"`
+}
+
+// count fills in the sums.
+func (r *Report) count() {
+	r.Failures, r.Warnings, r.Skipped, r.Result = 0, 0, 0, OK
+	for _, f := range r.Checks {
+		switch f.Level {
+		case Fail:
+			r.Failures++
+		case Warn:
+			r.Warnings++
+		case Skip:
+			r.Skipped++
+		case OK:
+		}
+	}
+	switch {
+	case r.Failures > 0:
+		r.Result = Fail
+	case r.Warnings > 0:
+		r.Result = Warn
+	}
+}
+
+func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
+
+// answer is what a check says.
+type answer struct {
+	level  Level
+	detail string
+	more   []string
+	mend   string
+	// learn adds what was found to what later checks may know.
+	learn func(*facts)
+}
+
+func ok(format string, args ...any) answer {
+	return answer{level: OK, detail: fmt.Sprintf(format, args...)}
+}
+
+// warned and failed take what mends it first, so that none is forgotten.
+func warned(mend, format string, args ...any) answer {
+	return answer{level: Warn, mend: mend, detail: fmt.Sprintf(format, args...)}
+}
+
+func failed(mend, format string, args ...any) answer {
+	return answer{level: Fail, mend: mend, detail: fmt.Sprintf(format, args...)}
+}
+
+func (a answer) learning(learn func(*facts)) answer {
+	a.learn = learn
+	return a
+}
+
+// cause is an error's text without the cure that errors of this project end with: a check
+// names its own, and only one.
+func cause(err error) string {
+	text := err.Error()
+	if i := strings.Index(text, `; "`); i > 0 {
+		text = text[:i]
+	}
+	return oneLine(text)
+}
+
+// oneLine makes one line of what tools say in several.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -1,0 +1,128 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// FromNowhere is the source of a setting that must be set and is not.
+const FromNowhere Source = "nowhere"
+
+// Explained is a setting with all that there is to say of it. Its value is one to be shown:
+// a password in it is not.
+type Explained struct {
+	Setting
+	// File is the path of the file that sets it; empty where that is none.
+	File string `json:"file,omitempty"`
+	// About says what it is for.
+	About string `json:"about"`
+	// Problem says why the value cannot be used, and what would do; empty where it can.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Explanation is what there is to say of all settings of a project.
+type Explanation struct {
+	// Root is the project's folder.
+	Root string
+	// Settings are those that are known, whether they can be used or not.
+	Settings []Explained
+	// Problems are those of no known setting: settings files that cannot be read, variables
+	// that the Compose file wants and nobody sets.
+	Problems []string
+	// Compose is why the Compose file cannot be read; nil where it can.
+	Compose error
+	// Values are the settings in force, as far as they can be read; UID and GID are 0 where
+	// they cannot be used.
+	Values Settings
+	// Project is the project as far as it could be read; nil where its Compose file could not.
+	Project *Project
+}
+
+// Usable reports whether there is no problem at all.
+func (e Explanation) Usable() bool {
+	return e.Compose == nil && len(e.Problems) == 0 && !slices.ContainsFunc(e.Settings, func(s Explained) bool { return s.Problem != "" })
+}
+
+// Explain says of every known setting what its value is, who set it and what it is for. Where
+// Open would end with the first thing that is wrong, it names all of them. The error is that
+// of a folder that is not there, or of ctx.
+func Explain(ctx context.Context, root string, environ []string) (Explanation, error) {
+	root, err := absolute(root)
+	if err != nil {
+		return Explanation{}, err
+	}
+	settings, problems := readAll(root, environ)
+	e := Explanation{Root: root, Problems: problems}
+	p, found, err := examine(ctx, root, environ, settings)
+	switch {
+	case ctx.Err() != nil:
+		return Explanation{}, ctx.Err()
+	case err == nil:
+		e.Project, e.Values = p, p.Settings
+	default: // the IDs have their usual names, as far as anybody knows
+		e.Compose, e.Values = err, settings
+		found = e.Values.idProblems(false)
+	}
+	e.add(e.Values, found)
+	return e, nil
+}
+
+// add explains the known settings, and what was found of them.
+func (e *Explanation) add(settings Settings, found []Problem) {
+	known := settings.Known()
+	for _, problem := range found {
+		if problem.Required || !slices.ContainsFunc(known, func(k Known) bool { return k.Name == problem.Setting.Name }) {
+			e.Problems = append(e.Problems, fmt.Sprintf("%s has no value: %v", problem.Setting.Name, problem.Err))
+		}
+	}
+	for _, k := range known {
+		setting, set := settings.inForce(k.Name)
+		if !set && k.optional {
+			continue
+		}
+		if !set {
+			setting = Setting{Name: k.Name, Source: FromNowhere}
+		}
+		explained := Explained{Setting: setting, About: k.About}
+		explained.Value = showable(k.Name, setting.Value)
+		if setting.Line > 0 {
+			explained.File = filepath.Join(settings.root, string(setting.Source))
+		}
+		for _, problem := range found {
+			if problem.Setting.Name == k.Name && !problem.Required {
+				explained.Problem = problem.Err.Error()
+			}
+		}
+		e.Settings = append(e.Settings, explained)
+	}
+}
+
+// inForce returns a setting, also one that only the environment has and no default or file.
+func (s *Settings) inForce(name string) (Setting, bool) {
+	for _, entry := range s.environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return Setting{Name: name, Value: value, Source: FromEnvironment}, true
+		}
+	}
+	setting, ok := s.values[name]
+	return setting, ok
+}
+
+// readAll reads the settings files as far as Compose can read them, and says what is wrong
+// with each of them.
+func readAll(root string, environ []string) (s Settings, problems []string) {
+	s = Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ}
+	for _, source := range []Source{FromTeam, FromLocal} {
+		if err := s.readFile(source); err != nil {
+			problems = append(problems, err.Error())
+			s.lenient = true
+			_ = s.readFile(source) // said already
+			s.lenient = false
+		}
+	}
+	s.overlay()
+	return s, problems
+}

@@ -1,0 +1,79 @@
+package project
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Known is a variable that the targets read, or the tools that they start. Nothing else of an
+// environment or a settings file is ever shown: it may be a secret.
+type Known struct {
+	// Name is the variable.
+	Name string
+	// About says what it is for.
+	About string
+	// optional says that there is nothing to say of it while nobody sets it.
+	optional bool
+}
+
+// Known lists the variables that are known, in the order in which they are shown. The IDs
+// have the names that this project gives them.
+func (s Settings) Known() []Known {
+	known := []Known{
+		{s.UIDName, "whom the services run as: the UID", false},
+		{s.GIDName, "whom the services run as: the GID", false},
+		{BaseImage, "the image that Dockerfiles start from", false},
+		{DemucsEngine, "what separates tracks", false},
+		{DemucsModel, "the model that it uses", false},
+		{CABundle, "certificates that builds and downloads trust beside the system's", false},
+	}
+	for _, name := range ProxyNames() {
+		for _, spelling := range []string{name, strings.ToLower(name)} {
+			known = append(known, Known{spelling, "the way to the network for builds and downloads", true})
+		}
+	}
+	return append(known,
+		Known{"COMPOSE_FILE", "the Compose files to read", true},
+		Known{"COMPOSE_PROFILES", "the profiles of services that are enabled", true},
+		Known{"COMPOSE_PROJECT_NAME", "the Compose project's name", true},
+		Known{"DOCKER_HOST", "where the engine is", true},
+		Known{"DOCKER_CONTEXT", "the Docker context that says where the engine is", true},
+		Known{"DOCKER_CONFIG", "the folder of Docker's own configuration", true},
+		Known{"BUILDX_BUILDER", "the builder that Buildx uses", true},
+	)
+}
+
+// ProxyNames are the variables that name the way to the network, each also in lower case.
+func ProxyNames() []string {
+	return []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"}
+}
+
+// showable returns a value without the password that the address of a proxy or an engine may
+// have in it.
+func showable(name, value string) string {
+	if !slices.Contains(ProxyNames(), strings.ToUpper(name)) && name != "DOCKER_HOST" {
+		return value
+	}
+	scheme, rest, found := strings.Cut(value, "://")
+	if !found {
+		scheme, rest = "", value
+	}
+	// Up to the last "@": passwords with an unescaped one are common, and net/url refuses them.
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 || strings.ToUpper(name) == "NO_PROXY" {
+		return value
+	}
+	user, _, hasPassword := strings.Cut(rest[:at], ":")
+	if !hasPassword {
+		return value
+	}
+	if clean, err := url.PathUnescape(user); err == nil {
+		user = clean
+	}
+	shown := user + ":***" + rest[at:]
+	if found {
+		shown = scheme + "://" + shown
+	}
+	return shown
+}

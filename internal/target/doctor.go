@@ -1,0 +1,110 @@
+package target
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/doctor"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/usage"
+)
+
+// Doctor are the flags of Doctor.
+type Doctor struct {
+	// Check names the only checks to do, with commas between them; "" for all.
+	Check string
+	// List names the checks and does none.
+	List bool
+	// JSON prints the report as JSON.
+	JSON bool
+}
+
+// Doctor looks whether this machine can do what the project needs.
+func (t Target) Doctor(ctx context.Context, o Doctor) error {
+	if o.List {
+		return t.listChecks(o.JSON)
+	}
+	names := strings.FieldsFunc(o.Check, func(r rune) bool { return r == ',' || r == ' ' })
+	d := doctor.Doctor{Root: t.Root, Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI}
+	r, err := d.Run(ctx, names)
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		err = t.UI.JSON(r)
+	} else {
+		t.printDoctor(r)
+	}
+	if err == nil && r.Failures > 0 {
+		err = exit.Errorf(exit.Failed, "%s failed", count(r.Failures, "check"))
+	}
+	return err
+}
+
+// stray words a check that stands behind the target, as in "mage doctor engine", which Mage
+// takes for another target; nil where there is none. No check has the name of a target.
+func stray(args []string) error {
+	for i, arg := range args {
+		if !strings.EqualFold(arg, "doctor") {
+			continue
+		}
+		for _, next := range args[i+1:] {
+			if strings.HasPrefix(next, "-") {
+				continue
+			}
+			if name := strings.ToLower(next); slices.Contains(doctor.Names(), name) {
+				return exit.Errorf(exit.Unusable, "there is no target %q, but a check: \"mage doctor -check=%s\"", name, name)
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// checkCandidates are the checks, for who types "-check=".
+func checkCandidates() []usage.Candidate {
+	var all []usage.Candidate
+	for _, c := range doctor.List() {
+		all = append(all, usage.Candidate{Value: c[1], Text: c[2]})
+	}
+	return all
+}
+
+func (t Target) listChecks(asJSON bool) error {
+	type row struct {
+		Group string `json:"group"`
+		Check string `json:"check"`
+		About string `json:"about"`
+	}
+	var rows [][]string
+	var list []row
+	for _, c := range doctor.List() {
+		rows, list = append(rows, c[:]), append(list, row{c[0], c[1], c[2]})
+	}
+	if asJSON {
+		return t.UI.JSON(list)
+	}
+	t.UI.Table([]string{"GROUP", "CHECK", "WHAT IS TRIED"}, rows)
+	return nil
+}
+
+// printDoctor shows the findings by group, and under each what mends it.
+func (t Target) printDoctor(r doctor.Report) {
+	group := ""
+	for _, f := range r.Checks {
+		if f.Group != group {
+			group = f.Group
+			t.UI.Result("%s", group)
+		}
+		t.UI.Result("  %-6s %-13s %s", "["+string(f.Level)+"]", f.Check, plain(f.Detail))
+		for _, line := range f.More {
+			t.UI.Result("         %13s   %s", "", plain(line))
+		}
+		if f.Mend != "" {
+			t.UI.Result("         %13s mend: %s", "", plain(f.Mend))
+		}
+	}
+	t.UI.Result("\n%s: %s, %s, %d skipped, in %.1f s", count(len(r.Checks), "check"), count(r.Failures, "failure"),
+		count(r.Warnings, "warning"), r.Skipped, r.Seconds)
+}
