@@ -11,7 +11,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -218,7 +217,7 @@ func (e *Engine) silent(err error, said []string) error {
 	if text == "" && errors.As(err, &failed) {
 		text = failed.Stderr
 	}
-	if errors.Is(err, exec.ErrNotFound) {
+	if errors.Is(err, run.ErrNotFound) {
 		return exit.Errorf(exit.Missing, "%w: %v; \"mage setup\" installs it or says how", ErrNotInstalled, err)
 	}
 	// What a client of another machine says ("Permission denied (publickey)") has
