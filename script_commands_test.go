@@ -27,6 +27,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"waitfor":  cmdWaitFor,
 		"hostile":  cmdHostile,
 		"music":    cmdMusic,
+		"film":     cmdFilm,
 		"mp3":      cmdMP3,
 		"stems":    cmdStems,
 		"owned":    cmdOwned,
@@ -39,6 +40,17 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"registry": cmdRegistry,
 		"relay":    cmdRelay,
 		"compose":  cmdCompose,
+		"songs":    cmdSongs,
+		"chaos":    cmdChaos,
+		"finished": cmdFinished,
+		"engine":   cmdEngine,
+		"volume":   cmdVolume,
+		"fill":     cmdFill,
+		"corpus":   cmdCorpus,
+		"state":    cmdState,
+		"ails":     cmdAils,
+		"steady":   cmdSteady,
+		"workers":  cmdWorkers,
 	}
 }
 

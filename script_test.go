@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sync/semaphore"
 )
 
 // harness is what all scripts share.
@@ -28,7 +29,8 @@ type harness struct {
 	home string // this checkout
 	bin  string // a folder for PATH that has the compiled targets as "mage"
 
-	docker func() error // nil when an engine answers; asked once
+	docker  func() error               // nil when an engine answers; asked once
+	engines func() *semaphore.Weighted // how many separation engines the machine can hold
 
 	mu      sync.Mutex
 	leftOut map[string]int // why, and how many scripts
@@ -42,6 +44,7 @@ func newHarness(t *testing.T) *harness {
 	}
 	h := &harness{home: home, bin: t.TempDir(), leftOut: make(map[string]int)}
 	h.docker = sync.OnceValue(h.askDocker)
+	h.engines = sync.OnceValue(func() *semaphore.Weighted { return semaphore.NewWeighted(askMemory() / memoryOfEngine) })
 	out := filepath.Join(h.bin, "mage")
 	if runtime.GOOS == "windows" {
 		out += ".exe"
@@ -102,6 +105,8 @@ func (h *harness) setup(env *testscript.Env) error {
 	if uid := os.Getuid(); uid > 0 {
 		env.Setenv("IDS", fmt.Sprintf("%d:%d", uid, os.Getgid()))
 	}
+	env.Values[engineKey{}] = new(scriptEngine)
+	env.Values[harnessKey{}] = h
 	env.Setenv("MAGE", filepath.Join(h.bin, "mage"))
 	// Compose finds its containers by this name, so two scripts must not share one.
 	name := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(filepath.Base(env.WorkDir), "-")

@@ -8,15 +8,13 @@ import (
 	"github.com/im2-audio/im2/internal/target"
 )
 
-// Bench measures builds beside docker compose, permissions beside the usual recipe, and the queue.
+// Bench measures builds, permissions and a song beside what others take, and the queue.
 // It makes projects and a tree of files, runs every way in turn, and prints medians and how
 // many times faster ours is; and how many jobs the services hand on in a second, without an
-// engine. The permissions part needs root, the build part Docker; with the defaults all
-// take some twenty minutes.
+// engine. The permissions part needs root, the build and worker parts Docker; with the
+// defaults all take some twenty-five minutes.
 func Bench(ctx context.Context,
-	build *bool, // measure building and starting (default true)
-	permissions *bool, // measure reset-permissions (default true)
-	spool *bool, // measure handing jobs from service to service (default true)
+	only *string, // parts to measure, with commas: permissions, build, spool, worker (default: all)
 	runs *int, // how often each way runs in each case (default 5)
 	modules *int, // number of modules to build (default 20)
 	moduleFiles *int, // number of files in each module (default 300)
@@ -26,16 +24,17 @@ func Bench(ctx context.Context,
 	jobs *int, // number of jobs that go through all stages (default 5000)
 	workers *int, // number of workers that each stage has (default 8)
 	waiting *int, // number of jobs in the longest queue (default 100000)
+	seconds *int, // how long the worker's song plays, in seconds (default 10)
 	dir *string, // make projects and tree in this folder (default: the project's .im2)
 	json *bool, // print the report as JSON
 ) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
 		return t.Bench(ctx, target.Bench{
-			Permissions: or(permissions, true), Build: or(build, true), Spool: or(spool, true), Runs: or(runs, 5),
+			Only: value(only), Runs: or(runs, 5),
 			Files: or(files, 500_000), Folders: or(folders, 10_000), Wide: value(wide),
 			Modules: or(modules, 20), ModuleFiles: or(moduleFiles, 300),
 			Jobs: or(jobs, 5_000), Workers: or(workers, 8), Waiting: or(waiting, 100_000),
-			Dir: value(dir), JSON: value(json),
+			Seconds: or(seconds, 10), Dir: value(dir), JSON: value(json),
 		})
 	})
 }

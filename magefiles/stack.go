@@ -11,7 +11,7 @@ import (
 // Up builds and starts the pipeline, then waits until every service is healthy.
 // The data folders and the model cache are made first, with the app user as owner.
 func Up(ctx context.Context,
-	replicas *int, // number of demucs workers; each takes one track at a time
+	replicas *int, // number of demucs workers, each with one track at a time (default: as memory and processors allow)
 ) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Up(ctx, replicas) })
 }

@@ -26,12 +26,14 @@ type Report struct {
 	Build *Build `json:"build,omitempty"`
 	// Spool is about handing jobs from service to service.
 	Spool *Spool `json:"spool,omitempty"`
+	// Worker is about what the demucs worker adds to its engine.
+	Worker *Worker `json:"worker,omitempty"`
 	// Incomplete is why it ended before every case was measured; "" when it did not.
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Empty reports whether no case was measured.
-func (r Report) Empty() bool { return r.Permissions == nil && r.Build == nil && r.Spool == nil }
+func (r Report) Empty() bool { return r.Permissions == nil && r.Build == nil && r.Spool == nil && r.Worker == nil }
 
 // Machine is where it was measured.
 type Machine struct {
@@ -47,7 +49,7 @@ type Machine struct {
 type Bench struct {
 	// Home is the folder of the IM2 checkout.
 	Home string
-	// Engine is what builds; only the build part needs it.
+	// Engine is what builds and runs; only the parts about builds and the worker need it.
 	Engine *engine.Engine
 	// Environ is the environment of every command that is measured.
 	Environ []string

@@ -3,8 +3,6 @@ package target
 import (
 	"context"
 	"fmt"
-	"os"
-	"runtime"
 
 	"github.com/im2-audio/im2/internal/bench"
 	"github.com/im2-audio/im2/internal/engine"
@@ -15,9 +13,10 @@ import (
 
 // Bench are the flags of the target of that name.
 type Bench struct {
-	// Permissions measures resetting owners and modes, Build building images, Spool handing jobs
-	// from service to service.
-	Permissions, Build, Spool bool
+	// Only are the parts to measure, with commas between them; "" for all.
+	Only string
+	// Seconds is how long the worker's song plays.
+	Seconds int
 	// Jobs is how many jobs go through the spool, Workers how many workers each stage has, Waiting
 	// how many jobs wait in the longest queue.
 	Jobs, Workers, Waiting int
@@ -35,23 +34,36 @@ type Bench struct {
 	JSON bool
 }
 
+// mostSeconds is what every worker separates, with the memory that docker-compose.yml gives it.
+const mostSeconds = 600
+
 // Bench measures ours beside what others do.
 func (t Target) Bench(ctx context.Context, o Bench) error {
 	p, err := t.project(ctx)
 	if err != nil {
 		return err
 	}
-	if err := o.check(); err != nil {
+	parts, err := o.parts()
+	if err == nil {
+		err = o.check(parts)
+	}
+	if err != nil {
 		return err
 	}
 	b := &bench.Bench{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI}
 	var base string
-	if o.Build { // asked for before anything is measured for minutes
+	if parts[buildPart] { // asked for before anything is measured for minutes
 		if base, err = t.benchEngine(ctx, b, p); err != nil {
-			return fmt.Errorf("measuring builds: %w; -build=false leaves that part out", err)
+			return fmt.Errorf("measuring builds: %w; %s leaves that part out", err, parts.without(buildPart))
 		}
 	}
-	report, err := t.measure(ctx, b, p.Root, base, o)
+	var song bench.Song
+	if parts[workerPart] {
+		if song, err = t.benchSong(ctx, b, p, o); err != nil {
+			return fmt.Errorf("measuring the worker: %w; %s leaves that part out", err, parts.without(workerPart))
+		}
+	}
+	report, err := t.measure(ctx, b, p.Root, base, song, parts, o)
 	if err != nil {
 		report.Incomplete = exit.Outermost(err).Error()
 	}
@@ -65,7 +77,7 @@ func (t Target) Bench(ctx context.Context, o Bench) error {
 
 // benchEngine finds the engine that builds and the image to build on.
 func (t Target) benchEngine(ctx context.Context, b *bench.Bench, p *project.Project) (base string, err error) {
-	if b.Engine, err = engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: b.Environ, Home: t.Home}); err != nil {
+	if b.Engine, err = engine.Find(ctx, t.engine(b.Environ)); err != nil {
 		return "", err
 	}
 	return image.Base(ctx, b.Engine, t.UI, p.Settings.Get(project.BaseImage).Value)
@@ -73,8 +85,8 @@ func (t Target) benchEngine(ctx context.Context, b *bench.Bench, p *project.Proj
 
 // measure runs the parts that were asked for and shows the table of each as it ends. What
 // was measured before an error is returned with it.
-func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, o Bench) (r bench.Report, err error) {
-	if o.Permissions {
+func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, song bench.Song, parts benchParts, o Bench) (r bench.Report, err error) {
+	if parts[permissionsPart] {
 		part, err := b.Permissions(ctx, bench.Tree{
 			Root: root, Dir: o.Dir, Files: o.Files, Folders: o.Folders, Runs: o.Runs, Wide: o.Wide,
 		})
@@ -86,7 +98,7 @@ func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, 
 			return r, err
 		}
 	}
-	if o.Build {
+	if parts[buildPart] {
 		part, err := b.Build(ctx, bench.Project{
 			Root: root, Dir: o.Dir, Base: base, Modules: o.Modules, ModuleFiles: o.ModuleFiles, Runs: o.Runs,
 		})
@@ -99,7 +111,7 @@ func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, 
 			return r, err
 		}
 	}
-	if o.Spool {
+	if parts[spoolPart] {
 		part, err := b.Spool(ctx, bench.Jobs{Root: root, Dir: o.Dir, Jobs: o.Jobs, Workers: o.Workers, Waiting: o.waiting()})
 		if err != nil {
 			return r, err
@@ -107,6 +119,16 @@ func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, 
 		r.Spool = &part
 		if !o.JSON {
 			t.UI.Table(part.Table())
+		}
+	}
+	if parts[workerPart] {
+		part, err := b.Worker(ctx, song)
+		if len(part.Cases) > 0 {
+			r.Worker = &part
+		}
+		t.showCases(o, part.Cases, err)
+		if err != nil {
+			return r, err
 		}
 	}
 	return r, nil
@@ -140,37 +162,4 @@ func (t Target) showDigest(o Bench, part bench.Build) {
 	if part.DigestSeconds > 0 && !o.JSON {
 		t.UI.Result("looking at %d unchanged files: %.3f s of \"mage build\"", part.DigestFiles, part.DigestSeconds)
 	}
-}
-
-// check refuses what cannot be measured.
-func (o Bench) check() error {
-	switch {
-	case !o.Permissions && !o.Build && !o.Spool:
-		return exit.Errorf(exit.Unusable, "nothing to measure: -permissions=false, -build=false and -spool=false leave no part")
-	case o.Spool && (o.Jobs < 1 || o.Workers < 1 || o.Waiting < 1):
-		return exit.Errorf(exit.Unusable, "-jobs=%d -workers=%d -waiting=%d: at least one of each is needed", o.Jobs, o.Workers, o.Waiting)
-	case o.Spool && runtime.GOOS == "windows":
-		return exit.Errorf(exit.Unusable, "measuring the spool: only Linux and macOS are measured; -spool=false leaves that part out")
-	case o.Runs < 1:
-		return exit.Errorf(exit.Unusable, "-runs=%d: at least one run is needed", o.Runs)
-	case o.Build && (o.Modules < 1 || o.ModuleFiles < 1):
-		return exit.Errorf(exit.Unusable, "-modules=%d -moduleFiles=%d: at least one module and one file are needed", o.Modules, o.ModuleFiles)
-	case o.Build && runtime.GOOS == "windows":
-		return exit.Errorf(exit.Unusable, "measuring builds: only Linux and macOS are measured; -build=false leaves that part out")
-	case o.Permissions:
-		return o.checkPermissions()
-	}
-	return nil
-}
-
-func (o Bench) checkPermissions() error {
-	switch {
-	case o.Files < 1 || o.Folders < 1 || o.Wide < 0:
-		return exit.Errorf(exit.Unusable, "-files=%d -folders=%d -wide=%d: at least one file and folder are needed", o.Files, o.Folders, o.Wide)
-	case runtime.GOOS != "linux":
-		return exit.Errorf(exit.Unusable, "measuring how owners are set: only Linux is measured; the services' files are Linux's, too; \"mage bench -permissions=false\" measures builds alone")
-	case os.Geteuid() != 0:
-		return exit.Errorf(exit.Unusable, "measuring how owners are set: it gives files to others, which only root may; \"sudo env PATH=$PATH mage bench\", or \"mage bench -permissions=false\" for builds alone")
-	}
-	return nil
 }

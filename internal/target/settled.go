@@ -24,6 +24,8 @@ import (
 type settled struct {
 	// Config is a digest of the project as Compose resolves it, and of the flags.
 	Config string `json:"config"`
+	// Capacity is what the number of workers was decided by; zero where it was not.
+	Capacity engine.Capacity `json:"capacity"`
 	// Folders maps the data folders to owner and mode.
 	Folders map[string]string `json:"folders"`
 	// Containers are those that run.
@@ -33,14 +35,15 @@ type settled struct {
 // stillUp reports whether the pipeline is up as the last "mage up" left it and nothing is
 // stale; then it prints how it is. Any doubt, and any error, means no: the long way says what
 // is wrong.
-func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Client, o stack.UpOptions) bool {
+func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Client, replicas *int) bool {
 	before, ok := t.readSettled(p)
-	if !ok || before.Config == "" || before.Config != configOf(p, o) || !maps.Equal(before.Folders, foldersOf(p)) || t.modelChanged(p) {
+	if !ok || before.Config == "" || before.Config != configOf(p, replicas) || !maps.Equal(before.Folders, foldersOf(p)) || t.modelChanged(p) {
 		return false
 	}
 	s := stack.Stack{Project: p, Client: c, UI: t.UI}
 	var plan image.Plan
 	var all []stack.Container
+	has := before.Capacity
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		var err error
@@ -52,7 +55,14 @@ func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Clien
 		all, ok, err = s.StillSettled(ctx, before.Containers)
 		return err
 	})
-	if err := g.Wait(); err != nil || !ok || len(plan.Stale()) > 0 {
+	if has != (engine.Capacity{}) {
+		g.Go(func() error {
+			var err error
+			has, err = c.Capacity(ctx)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil || !ok || has != before.Capacity || len(plan.Stale()) > 0 {
 		return false
 	}
 	s.Print(all, nil)
@@ -61,7 +71,7 @@ func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Clien
 
 // settle remembers that the pipeline is up. It is a convenience: where it cannot be remembered,
 // the next "mage up" goes the long way.
-func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client, o stack.UpOptions) {
+func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client, replicas *int, has engine.Capacity) {
 	path := t.settledPath(p)
 	if path == "" {
 		return
@@ -71,7 +81,7 @@ func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client
 		_ = os.Remove(path)
 		return
 	}
-	text, err := json.Marshal(settled{configOf(p, o), foldersOf(p), containers})
+	text, err := json.Marshal(settled{configOf(p, replicas), has, foldersOf(p), containers})
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o700)
 	}
@@ -96,14 +106,14 @@ func (t Target) remembered(p *project.Project, name string) string {
 
 // configOf is a digest of all that decides what Compose would do; "" where files that are not
 // read here have a part in it.
-func configOf(p *project.Project, o stack.UpOptions) string {
+func configOf(p *project.Project, replicas *int) string {
 	if len(p.Compose.Secrets) > 0 || len(p.Compose.Configs) > 0 {
 		return ""
 	}
 	text, err := json.Marshal(struct {
-		Compose any
-		Options stack.UpOptions
-	}{p.Compose, o})
+		Compose  any
+		Replicas *int
+	}{p.Compose, replicas})
 	if err != nil {
 		return ""
 	}

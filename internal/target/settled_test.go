@@ -12,7 +12,6 @@ import (
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/term"
 )
 
@@ -46,7 +45,7 @@ services:
 			t.Fatal(err)
 		}
 	}
-	e := &enginetest.Engine{Images: map[string]any{"d": object{"Id": "sha256:d"}}, Containers: object{}, Users: map[string]string{"1": "1000:1000", "2": "7:8"}}
+	e := &enginetest.Engine{Images: map[string]any{"d": object{"Id": "sha256:d"}}, Containers: object{}, Users: map[string]string{"1": "1000:1000", "2": "7:8"}, Capacity: engine.Capacity{Memory: 8 << 30, CPUs: 2}}
 	ui, out, _ := term.Test()
 	up := &pipeline{
 		Target: Target{Home: t.TempDir(), Root: root, Runner: run.Local{}, UI: ui},
@@ -68,7 +67,7 @@ services:
 			"Config": object{"Image": c[1], "Labels": object{"com.docker.compose.project": "demo", "com.docker.compose.service": c[0]}},
 		}
 	}
-	up.settle(t.Context(), p, up.client, stack.UpOptions{})
+	up.settle(t.Context(), p, up.client, nil, up.engine.Capacity)
 	return up
 }
 
@@ -120,7 +119,7 @@ func TestWhatMakesUpGoTheLongWay(t *testing.T) { //nolint:funlen // a table of c
 		{"a file of a secret", func(t *testing.T, up *pipeline) {
 			t.Helper()
 			up.write(t, "docker-compose.override.yml", "services: {db: {secrets: [s]}}\nsecrets: {s: {file: web.env}}\n")
-			up.settle(t.Context(), up.open(t), up.client, stack.UpOptions{}) // Compose alone knows what is in it
+			up.settle(t.Context(), up.open(t), up.client, nil, up.engine.Capacity) // Compose alone knows what is in it
 		}, false},
 		{"a file that an image is built from", func(t *testing.T, up *pipeline) {
 			t.Helper()
@@ -152,13 +151,14 @@ func TestWhatMakesUpGoTheLongWay(t *testing.T) { //nolint:funlen // a table of c
 				t.Fatal(err)
 			}
 		}, false},
+		{"more memory", func(_ *testing.T, up *pipeline) { up.engine.Capacity.Memory *= 2 }, false},
 		{"no place for notes", func(_ *testing.T, up *pipeline) { up.environ = nil }, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			up := upAndSettled(t)
 			c.change(t, up)
-			if got := up.stillUp(t.Context(), up.open(t), up.client, stack.UpOptions{}); got != c.short {
+			if got := up.stillUp(t.Context(), up.open(t), up.client, nil); got != c.short {
 				t.Errorf("the short way: %v", got)
 			}
 			if printed := strings.Contains(up.out(), "1000:1000"); printed != c.short {
@@ -168,7 +168,8 @@ func TestWhatMakesUpGoTheLongWay(t *testing.T) { //nolint:funlen // a table of c
 	}
 	t.Run("other flags", func(t *testing.T) {
 		up := upAndSettled(t)
-		if up.stillUp(t.Context(), up.open(t), up.client, stack.UpOptions{Replicas: map[string]int{"db": 1}}) {
+		one := 1
+		if up.stillUp(t.Context(), up.open(t), up.client, &one) {
 			t.Error("the short way")
 		}
 	})
@@ -178,7 +179,7 @@ func TestWhatIsNotUpIsForgotten(t *testing.T) {
 	up := upAndSettled(t)
 	p := up.open(t)
 	up.engine.Containers["1"].(object)["State"] = object{"Status": "exited"}
-	up.settle(t.Context(), p, up.client, stack.UpOptions{})
+	up.settle(t.Context(), p, up.client, nil, up.engine.Capacity)
 	if _, ok := up.readSettled(p); ok {
 		t.Error("what was left behind before is remembered still")
 	}

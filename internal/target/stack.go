@@ -2,37 +2,35 @@ package target
 
 import (
 	"context"
-	"slices"
-	"strings"
 
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
 )
 
-// workers is the service that -replicas is about.
-const workers = "demucs"
-
 // Up brings the pipeline up: folders with the right owner, images, model, services.
-// replicas is the number of demucs workers; nil leaves it to the Compose file.
+// replicas is the number of demucs workers; for nil it is as many as the engine's machine holds,
+// unless the Compose file says how many.
 func (t Target) Up(ctx context.Context, replicas *int) error {
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
 	}
-	options, err := scale(p, replicas)
-	if err != nil {
+	if err := checkReplicas(p, replicas); err != nil {
 		return err
 	}
 	if err := checkModel(p); err != nil {
 		return err
 	}
-	if t.stillUp(ctx, p, c, options) {
+	if t.stillUp(ctx, p, c, replicas) {
 		return nil
 	}
 	if err := refuseRoot(ctx, p); err != nil {
+		return err
+	}
+	options, capacity, err := t.scale(ctx, p, c, replicas)
+	if err != nil {
 		return err
 	}
 	// Before Compose: what is missing then would be made by the engine, for root.
@@ -49,21 +47,8 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if err := s.Up(ctx, options); err != nil {
 		return err
 	}
-	t.settle(ctx, p, c, options)
+	t.settle(ctx, p, c, replicas, capacity)
 	return nil
-}
-
-func scale(p *project.Project, replicas *int) (stack.UpOptions, error) {
-	switch {
-	case replicas == nil:
-		return stack.UpOptions{}, nil
-	case *replicas < 1:
-		return stack.UpOptions{}, exit.Errorf(exit.Unusable, "-replicas=%d: there cannot be fewer than one worker", *replicas)
-	case !slices.Contains(p.Services(), workers):
-		return stack.UpOptions{}, exit.Errorf(exit.Unusable, "-replicas is about the service %q, which is none of %s's: %s",
-			workers, p.Name(), strings.Join(p.Services(), ", "))
-	}
-	return stack.UpOptions{Replicas: map[string]int{workers: *replicas}}, nil
 }
 
 // prepare makes the data folders, with the app user as their owner.

@@ -20,6 +20,8 @@ import (
 type Engine struct {
 	// Arch is what it runs on; "amd64" where it is empty.
 	Arch string
+	// Capacity is what its machine has.
+	Capacity engine.Capacity
 	// Images and Containers are what it says of each, by name or ID.
 	Images, Containers map[string]any
 	// Users are what it says of the processes of containers, as "UID:GID".
@@ -59,6 +61,8 @@ func (e *Engine) answer(path string) any {
 		return map[string]string{"Os": "linux", "Arch": e.Arch}
 	case kind == "version":
 		return map[string]string{"Os": "linux", "Arch": "amd64"}
+	case kind == "info" && e.Capacity.Memory > 0:
+		return e.Capacity
 	case kind == "images" && what == "json":
 		return e.Images[name]
 	case kind == "containers" && rest == "json":

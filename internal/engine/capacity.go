@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// Capacity is what the engine's machine has for all containers together: that of a virtual
+// machine where the engine runs in one, not of the computer around it.
+type Capacity struct {
+	// Memory is in bytes, without swap.
+	Memory int64 `json:"MemTotal"`
+	// CPUs is how many processors containers may use.
+	CPUs int `json:"NCPU"`
+}
+
+// Capacity asks the engine. The error of one that does not answer is that of Find.
+func (c *Client) Capacity(ctx context.Context) (Capacity, error) {
+	var has Capacity
+	if c.socket == nil || c.socket.get(ctx, "/info", &has) != nil {
+		out, err := c.ask(ctx, "info", "--format", "{{json .}}")
+		if err == nil {
+			err = json.Unmarshal(out, &has)
+		}
+		if err != nil {
+			return Capacity{}, fmt.Errorf("asking the engine how much memory it has: %w", err)
+		}
+	}
+	if has.Memory <= 0 {
+		return Capacity{}, c.diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine how much memory it has: it does not say"))
+	}
+	return has, nil
+}

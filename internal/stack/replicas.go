@@ -1,0 +1,70 @@
+package stack
+
+import (
+	"fmt"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// A Need is what each container of a service takes of the engine's machine.
+type Need struct {
+	// Service is the service's name.
+	Service string
+	// Memory is what the Compose file reserves for each container (mem_reservation, or
+	// deploy.resources.reservations.memory), in bytes; 0 where it says nothing.
+	Memory int64
+	// Fixed says that the Compose file sets the number of containers itself (scale, or
+	// deploy.replicas).
+	Fixed bool
+}
+
+// NeedOf reads what a service needs.
+func NeedOf(s types.ServiceConfig) Need {
+	n := Need{Service: s.Name, Memory: int64(s.MemReservation), Fixed: s.Scale != nil}
+	if s.Deploy == nil {
+		return n
+	}
+	n.Fixed = n.Fixed || s.Deploy.Replicas != nil
+	if r := s.Deploy.Resources.Reservations; n.Memory == 0 && r != nil {
+		n.Memory = int64(r.MemoryBytes)
+	}
+	return n
+}
+
+// Most is how many of them the machine's memory holds; -1 where nothing is known of their need.
+func (n Need) Most(has engine.Capacity) int {
+	if n.Memory <= 0 {
+		return -1
+	}
+	return int(has.Memory / n.Memory)
+}
+
+// Fitting is how many there should be where nobody says: as many as the memory holds, but no more
+// than there are processors, since further ones would only wait for one; at least one. 0 means
+// that it is left to the Compose file.
+func (n Need) Fitting(has engine.Capacity) int {
+	most := n.Most(has)
+	if most < 0 || n.Fixed {
+		return 0
+	}
+	return max(1, min(most, has.CPUs))
+}
+
+// Check returns an error where the machine cannot hold so many.
+func (n Need) Check(has engine.Capacity, replicas int) error {
+	most := n.Most(has)
+	if most < 0 || replicas <= most {
+		return nil
+	}
+	code, mend := exit.Unusable, fmt.Sprintf("\"mage up -replicas=%d\" is the most that it holds", most)
+	if most == 0 {
+		code, mend = exit.Missing, "give the engine's machine more memory (Docker Desktop: Settings, Resources)"
+	}
+	return exit.Errorf(code, "starting %d of %s: each needs %s of memory, and the engine's machine has %s in all; %s",
+		replicas, n.Service, gibibytes(n.Memory), gibibytes(has.Memory), mend)
+}
+
+func gibibytes(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }

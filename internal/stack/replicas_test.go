@@ -1,0 +1,62 @@
+package stack
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/engine"
+)
+
+const gib = 1 << 30
+
+func TestHowManyContainersThereShouldBe(t *testing.T) {
+	three := 3
+	reserved, fixed := types.ServiceConfig{Name: "w"}, types.ServiceConfig{Name: "w", Scale: &three}
+	reserved.MemReservation, fixed.MemReservation = 6*gib, gib
+	cases := []struct {
+		name    string
+		service types.ServiceConfig
+		has     engine.Capacity
+		most    int
+		fitting int
+		tooMany int // the least number that is refused; 0 for none
+		mend    string
+	}{
+		{"memory decides", reserved, engine.Capacity{Memory: 23 * gib, CPUs: 8}, 3, 3, 4, "-replicas=3"},
+		{"just so much", reserved, engine.Capacity{Memory: 12 * gib, CPUs: 8}, 2, 2, 3, "-replicas=2"},
+		{"processors decide", reserved, engine.Capacity{Memory: 64 * gib, CPUs: 2}, 10, 2, 11, "-replicas=10"},
+		{"a small machine", reserved, engine.Capacity{Memory: 4 * gib, CPUs: 4}, 0, 1, 1, "more memory"},
+		{"nothing is known", types.ServiceConfig{Name: "w"}, engine.Capacity{Memory: gib, CPUs: 4}, -1, 0, 0, ""},
+		{"the file says how many", fixed, engine.Capacity{Memory: 2 * gib, CPUs: 4}, 2, 0, 3, "-replicas=2"},
+		{"it says so under deploy", types.ServiceConfig{Name: "w", Deploy: &types.DeployConfig{
+			Replicas:  &three,
+			Resources: types.Resources{Reservations: &types.Resource{MemoryBytes: gib}},
+		}}, engine.Capacity{Memory: 2 * gib, CPUs: 4}, 2, 0, 3, "-replicas=2"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			need := NeedOf(c.service)
+			if got := need.Most(c.has); got != c.most {
+				t.Errorf("the most is %d, want %d", got, c.most)
+			}
+			if got := need.Fitting(c.has); got != c.fitting {
+				t.Errorf("fitting are %d, want %d", got, c.fitting)
+			}
+			if c.tooMany == 0 {
+				if err := need.Check(c.has, 100); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err := need.Check(c.has, c.tooMany-1); err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			err := need.Check(c.has, c.tooMany)
+			if err == nil || !strings.Contains(err.Error(), c.mend) {
+				t.Errorf("%d of them: %v, want a refusal that says %q", c.tooMany, err, c.mend)
+			}
+		})
+	}
+}

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package im2_test
+
+import "github.com/rogpeppe/go-internal/testscript"
+
+func cmdVolume(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("volume: only Linux has file systems in memory")
+}
+
+func cmdFill(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("fill: only Linux has file systems in memory")
+}
+
+func cmdCorpus(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("corpus: only Linux has all of these files")
+}
+
+func cmdState(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("state: only Linux tells all of that")
+}
