@@ -33,7 +33,9 @@ type Report struct {
 }
 
 // Empty reports whether no case was measured.
-func (r Report) Empty() bool { return r.Permissions == nil && r.Build == nil && r.Spool == nil && r.Worker == nil }
+func (r Report) Empty() bool {
+	return r.Permissions == nil && r.Build == nil && r.Spool == nil && r.Worker == nil
+}
 
 // Machine is where it was measured.
 type Machine struct {
