@@ -27,7 +27,7 @@ type test struct{ pkg, name string }
 type events struct {
 	out   io.Writer
 	ui    *term.UI
-	spent *Spent
+	spent *term.Spent
 
 	rest []byte // of a line that is not complete yet
 	said map[test]string

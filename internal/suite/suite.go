@@ -39,7 +39,7 @@ type Suite struct {
 // Run runs the tests and adds what each part took to spent. The coverage is nil unless it was
 // asked for; it is there also when tests failed. The error says that tests failed, or could not be
 // run.
-func (s Suite) Run(ctx context.Context, spent *Spent) (Coverage, error) {
+func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 	args := []string{"test", "-json", "-shuffle=on", "-timeout=45m"}
 	if s.Race {
 		args = append(args, "-race")

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -109,7 +108,7 @@ func runSuite(t *testing.T, s suite.Suite, more string) (coverage suite.Coverage
 	var said bytes.Buffer
 	ui, results, progress := term.Test()
 	s.Environ, s.Runner, s.UI, s.Out = os.Environ(), run.Local{}, ui, &said
-	var spent suite.Spent
+	var spent term.Spent
 	coverage, err = s.Run(t.Context(), &spent)
 	spent.Print(ui)
 	return coverage, results.String(), said.String(), progress.String(), err
@@ -195,22 +194,5 @@ func TestFewerThanTheLeastAreAnError(t *testing.T) {
 	}
 	if (suite.Coverage{}).Judge() == nil {
 		t.Error("nothing at all is enough")
-	}
-}
-
-func TestTheTableIsShortAndSorted(t *testing.T) {
-	t.Parallel()
-	var spent suite.Spent
-	for i := range 40 {
-		spent.Add(strings.Repeat("x", i+1)+".", time.Second)
-	}
-	spent.Add("the longest", 90*time.Second)
-	spent.Add("the second", 80*time.Second)
-	ui, out, _ := term.Test()
-	spent.Print(ui)
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 17 || !strings.HasPrefix(lines[1], "90.0 s  the longest") || !strings.HasPrefix(lines[2], "80.0 s") ||
-		lines[3] != "1.0 s   x." || lines[16] != "27.0 s  27 more, together" {
-		t.Errorf("%d lines:\n%s", len(lines), out)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/suite"
+	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
 )
 
@@ -27,7 +28,8 @@ type Test struct {
 // Test lints, then runs every test of the checkout, and prints what took the longest. What needs
 // an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1.
 func (t Target) Test(ctx context.Context, o Test) error {
-	var spent suite.Spent
+	began := time.Now()
+	var spent term.Spent
 	if o.Lint {
 		if err := t.lint(ctx, &spent); err != nil {
 			return err
@@ -45,13 +47,12 @@ func (t Target) Test(ctx context.Context, o Test) error {
 		s.Race = false
 	}
 	t.UI.Note("testing")
-	began := time.Now()
 	covered, err := s.Run(ctx, &spent)
 	if ctx.Err() != nil {
 		return err
 	}
 	spent.Print(t.UI)
-	t.UI.Note("the tests took %s; those in the table ran side by side", time.Since(began).Round(time.Second))
+	t.UI.Note("all of it took %s: packages and scenarios run side by side", time.Since(began).Round(time.Second))
 	if covered != nil {
 		covered.Print(t.UI)
 	}
@@ -62,10 +63,14 @@ func (t Target) Test(ctx context.Context, o Test) error {
 }
 
 // Lint runs the linter over all code, and compiles it for the systems that people have.
-func (t Target) Lint(ctx context.Context) error { return t.lint(ctx, new(suite.Spent)) }
+func (t Target) Lint(ctx context.Context) error { return t.lint(ctx, new(term.Spent)) }
 
-func (t Target) lint(ctx context.Context, spent *suite.Spent) error {
-	linter, err := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
+func (t Target) lint(ctx context.Context, spent *term.Spent) error {
+	var linter string
+	err := spent.Time("build the linter, unless it is there", func() (err error) {
+		linter, err = tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
+		return err
+	})
 	if err != nil {
 		return err
 	}

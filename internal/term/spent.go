@@ -1,19 +1,16 @@
-package suite
+package term
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/im2-audio/im2/internal/term"
 )
 
 // shown is how many parts a table has: what is below is not worth a look.
 const shown = 15
 
-// Spent is what the parts of a run took. Tests run side by side, so the parts add up to more than
-// the whole.
+// Spent is what the parts of a run took. Parts that ran side by side add up to more than the whole.
 type Spent struct{ parts []part }
 
 type part struct {
@@ -34,9 +31,13 @@ func (s *Spent) Time(name string, do func() error) error {
 	return err
 }
 
-// Print prints a table of the parts that took the most, the longest first.
-func (s *Spent) Print(ui *term.UI) {
+// Print prints a table of the parts that took the most, the longest first; nothing where there are
+// no parts.
+func (s *Spent) Print(ui *UI) {
 	parts := slices.SortedStableFunc(slices.Values(s.parts), func(a, b part) int { return cmp.Compare(b.took, a.took) })
+	if len(parts) == 0 {
+		return
+	}
 	var rows [][]string
 	for _, p := range parts[:min(shown, len(parts))] {
 		rows = append(rows, []string{fmt.Sprintf("%.1f s", p.took.Seconds()), p.name})
