@@ -82,7 +82,7 @@ func cmdChaos(ts *testscript.TestScript, neg bool, args []string) {
 		for due := min(len(songs), (i+1)*len(songs)*3/(2*kills)); c.dropped < due; c.dropped++ {
 			c.drop(songs[c.dropped])
 		}
-		time.Sleep(time.Duration(c.rand.IntN(5000)) * time.Millisecond)
+		c.pause(i * len(songs) / kills)
 		c.kill()
 	}
 	c.wait.Wait()
@@ -109,6 +109,20 @@ type chaos struct {
 	dead    map[string]bool // by container ID
 	waiting bool            // a demucs worker is dead for long
 	err     error
+}
+
+// pause lets the services work for a moment, and longer where fewer songs are out than were due:
+// on a busy machine nothing would ever come out between two kills.
+func (c *chaos) pause(due int) {
+	time.Sleep(time.Duration(c.rand.IntN(4000)) * time.Millisecond)
+	const ahead = 3 // songs that may be under way
+	for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(100 * time.Millisecond) {
+		out, err := filepath.Glob(filepath.Join(c.input, "..", "output", "song-*", "track.json"))
+		c.ts.Check(err)
+		if len(out)+ahead >= due {
+			return
+		}
+	}
 }
 
 // drop puts a song in as people do.
