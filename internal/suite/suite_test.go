@@ -107,7 +107,8 @@ func runSuite(t *testing.T, s suite.Suite, more string) (coverage suite.Coverage
 	}
 	var said bytes.Buffer
 	ui, results, progress := term.Test()
-	s.Environ, s.Runner, s.UI, s.Out = os.Environ(), run.Local{}, ui, &said
+	s.Runner, s.UI, s.Out = run.Local{}, ui, &said
+	s.Environ = append(os.Environ(), "GOMAXPROCS=2") // two tests at once, on any machine
 	var spent term.Spent
 	coverage, err = s.Run(t.Context(), &spent)
 	spent.Print(ui)
@@ -157,6 +158,15 @@ func TestWhatFailingTestsSayIsShown(t *testing.T) {
 		"the process ends": {
 			"-- internal/bad/bad_test.go --\npackage bad\nimport (\"os\"; \"testing\")\nfunc TestBad(t *testing.T) { t.Log(\"the last word\"); os.Exit(3) }",
 			"FAIL\tgithub.com/im2-audio/im2/internal/bad", "heard of nobody",
+		},
+		"another test waits when the process ends": {
+			`-- internal/bad/bad_test.go --
+package bad
+import ("os"; "testing")
+var ready = make(chan bool)
+func TestWaits(t *testing.T) { t.Parallel(); t.Log("waiting for ever"); close(ready); select {} }
+func TestEnds(t *testing.T) { t.Parallel(); <-ready; os.Exit(3) }`,
+			"waiting for ever", "heard of nobody",
 		},
 		"no program": {
 			"-- internal/bad/bad_test.go --\npackage bad\nvar x int = \"one\"",
