@@ -190,14 +190,10 @@ func readWAV(path string) ([]float64, error) {
 // image.
 func cmdFilm(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 2, "film OUT.mp4 0|1")
-	ffmpeg := []string{
-		"run", "--rm", "--network=none", "--tmpfs=/tmp", "--entrypoint=sh", ts.Getenv("COMPOSE_PROJECT_NAME") + "-demucs", "-ec",
-		`ffmpeg -v error -f lavfi -i testsrc=duration=1:size=64x64 $1 -c:v mpeg4 -shortest /tmp/f.mp4; cat /tmp/f.mp4`, "sh",
-	}
-	if args[1] == "1" {
-		ffmpeg[len(ffmpeg)-2] = strings.Replace(ffmpeg[len(ffmpeg)-2], "$1", "-f lavfi -i sine=duration=1 -c:a aac", 1)
-	}
-	out, err := exec.Command("docker", ffmpeg...).Output()
+	script := "ffmpeg -v error -f lavfi -i testsrc=duration=1:size=64x64 SOUND -c:v mpeg4 -shortest /tmp/f.mp4; cat /tmp/f.mp4"
+	sound := map[string]string{"1": "-f lavfi -i sine=duration=1 -c:a aac"}[args[1]]
+	out, err := exec.Command("docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", "--entrypoint=sh",
+		ts.Getenv("COMPOSE_PROJECT_NAME")+"-demucs", "-ec", strings.Replace(script, "SOUND", sound, 1)).Output()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out, 0o644))
 }

@@ -40,6 +40,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"registry": cmdRegistry,
 		"relay":    cmdRelay,
 		"compose":  cmdCompose,
+		"table":    cmdTable,
 		"songs":    cmdSongs,
 		"chaos":    cmdChaos,
 		"finished": cmdFinished,

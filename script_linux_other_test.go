@@ -19,3 +19,10 @@ func cmdCorpus(ts *testscript.TestScript, _ bool, _ []string) {
 func cmdState(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("state: only Linux tells all of that")
 }
+
+// ownEngine is Linux's alone.
+type ownEngine struct{}
+
+func cmdEngine(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("engine: only Linux runs an engine without a virtual machine")
+}

@@ -1,13 +1,35 @@
 //go:build mage
 
-// A song in, stems out, and nobody is root. "mage -h TARGET" explains a target of this
+// A song in, stems out, and nobody is root. "mage help TARGET" explains a target of this
 // list and its flags; "mage setup up" starts from nothing.
 package main
 
 import (
+	"embed"
+	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/im2-audio/im2/internal/target"
 )
+
+// sources are the files of this package: help, completion and the words for a slip are read
+// from them, so that they cannot be older than the targets.
+//
+//go:embed *.go
+var sources embed.FS
+
+// init answers what was typed wrongly, and what Mage has no words for ("mage help build").
+// The main function is Mage's, which runs a line target by target up to the slip; this is the
+// only place where a word can be put in before.
+func init() { //nolint:gochecknoinits // see above
+	if code, answered := target.Answer(sources, os.Args[1:]); answered {
+		os.Exit(code) //nolint:forbidigo // nothing is running yet
+	}
+}
+
+// Default is what "mage" alone does.
+var Default = Help //nolint:gochecknoglobals // how Mage finds it
 
 // Aliases are the hyphenated spellings of targets whose names have two words.
 var Aliases = map[string]any{ //nolint:gochecknoglobals // how Mage finds aliases

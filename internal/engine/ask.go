@@ -56,11 +56,6 @@ func missing(err error) bool {
 	return errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such")
 }
 
-// hangs is the error of an engine that says nothing.
-func hangs() error {
-	return exit.Errorf(exit.Missing, "%w: nothing came back within %s; restart Docker, then try again", ErrNotAnswering, answerWithin)
-}
-
 // Platform asks what the engine's containers run on, as Go names it, such as "linux/amd64".
 // The error of an engine that does not answer is that of Find.
 func (c *Client) Platform(ctx context.Context) (string, error) {
@@ -92,12 +87,20 @@ func (c *Client) Describe(ctx context.Context, kind Kind, names []string, all an
 	}
 	// The command fails when one is missing, and prints the others all the same.
 	if err != nil && !missing(err) {
-		return fmt.Errorf("asking the engine about %s: %w", strings.Join(names, ", "), err)
+		return fmt.Errorf("asking the engine about %s: %w", several(names), err)
 	}
 	if err := json.Unmarshal(text, all); err != nil {
-		return c.diagnose(ctx, exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", strings.Join(names, ", "), err))
+		return c.diagnose(ctx, exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", several(names), err))
 	}
 	return nil
+}
+
+// several names the first of some things, and how many more there are.
+func several(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return fmt.Sprintf("%s and %d more", names[0], len(names)-1)
 }
 
 func (c *Client) describeBySocket(ctx context.Context, kind Kind, names []string) ([]byte, error) {

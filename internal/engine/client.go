@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -23,7 +22,7 @@ type Client struct {
 func Open(o Options) (*Client, error) {
 	docker, err := run.Find("docker")
 	if err != nil {
-		return nil, exit.Errorf(exit.Missing, "%w (no command \"docker\" in PATH); \"mage setup\" installs it or says how", ErrNotInstalled)
+		return nil, notInstalled()
 	}
 	env, err := withOwnPlugins(o.Home, o.Environ)
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -26,6 +25,9 @@ const (
 	MinCompose = "2.40.2"
 	MinBuildx  = "0.17.0"
 )
+
+// engineName is what the engine is called in messages.
+const engineName = "Docker Engine"
 
 // answerWithin is how long the engine may take to answer before it counts as hanging.
 const answerWithin = 15 * time.Second
@@ -139,13 +141,12 @@ func (c *Client) Find(ctx context.Context) (*Engine, error) {
 		return nil, err
 	}
 	for _, part := range []struct{ name, version, least string }{
-		{"Docker Engine", e.Server.Version, MinEngine},
+		{engineName, e.Server.Version, MinEngine},
 		{"Docker Compose", e.Compose.Version, MinCompose},
 		{"Docker Buildx", e.Buildx.Version, MinBuildx},
 	} {
 		if !AtLeast(part.version, part.least) {
-			return nil, exit.Errorf(exit.Missing, "%s %s: %w (needed: %s); \"mage setup\" installs it",
-				part.name, part.version, ErrTooOld, part.least)
+			return nil, old(part.name, part.version, part.least)
 		}
 	}
 	return e, nil
@@ -217,16 +218,17 @@ func (e *Engine) silent(err error, said []string) error {
 	if text == "" && errors.As(err, &failed) {
 		text = failed.Stderr
 	}
-	if errors.Is(err, run.ErrNotFound) {
-		return exit.Errorf(exit.Missing, "%w: %v; \"mage setup\" installs it or says how", ErrNotInstalled, err)
+	if run.NotFound(err) {
+		return ail(ErrNotInstalled, err.Error(), `"mage setup" installs it or says how`)
 	}
 	// What a client of another machine says ("Permission denied (publickey)") has
 	// another cure.
 	lower := strings.ToLower(text)
 	if strings.Contains(lower, "permission denied") && (strings.Contains(lower, "daemon socket") || strings.Contains(lower, "docker api")) {
-		return exit.Errorf(exit.Missing, "%w: %s; \"sudo usermod -aG docker $USER\", then log in again (members of that group can do what root can)", ErrDenied, text)
+		text, _, _ = strings.Cut(text, `: Get "http`) // the same once more
+		return ail(ErrDenied, text, `"sudo usermod -aG docker $USER", then log in again (members of that group can do what root can)`)
 	}
-	return exit.Errorf(exit.Missing, "%w: %s; \"mage setup\" starts it where it can; \"docker context ls\" shows where it is looked for", ErrNotAnswering, text)
+	return ail(ErrNotAnswering, text, e.start())
 }
 
 // ComposeCommand is a command of Compose for the project in dir. The plugin is started

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
@@ -149,8 +150,8 @@ func (b Builder) choose(modules []string) ([]string, error) {
 			return service != module && folder != module
 		})
 		if len(found) == 0 {
-			return nil, exit.Errorf(exit.Unusable, "there is no module %q to build in %s; there are: %s",
-				module, b.Project.Root, strings.Join(built, ", "))
+			return nil, exit.Errorf(exit.Unusable, "there is no module %q to build in %s; there are: %s%s",
+				module, b.Project.Root, strings.Join(built, ", "), closest.Hint(module, built))
 		}
 		chosen = append(chosen, found...)
 	}

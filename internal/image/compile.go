@@ -14,6 +14,8 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/tools"
 )
 
 // compile builds the Go program of each service that has one into bin/ of its context, unless
@@ -29,6 +31,8 @@ func (b Builder) compile(ctx context.Context, services []string) error {
 	if err != nil {
 		return err
 	}
+	progress := b.UI.Progress("compiling services", 0, term.Seconds)
+	defer progress.Done()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, out := range programs {
@@ -58,7 +62,7 @@ func (b Builder) compileOne(ctx context.Context, out string, c run.Cmd) error {
 	b.UI.Note("compiling %s", b.Project.Rel(out))
 	began := time.Now()
 	if err := b.Runner.Run(ctx, c); err != nil {
-		return fmt.Errorf("compiling service %s: %w", name, err)
+		return fmt.Errorf("compiling service %s: %w", name, tools.ExplainGo(err))
 	}
 	// A umask of 077 here must not make it a program that only root can run there.
 	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run

@@ -13,6 +13,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/inputs"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/term"
 )
 
 // Module is one service that is built, and whether its image is up to date.
@@ -143,7 +144,9 @@ func (p *planner) plan(ctx context.Context, services []string) (Plan, error) {
 		return Plan{}, err
 	}
 	start := time.Now()
+	progress := p.UI.Progress("looking at what images are made of", 0, term.Seconds)
 	modules, err := p.judgeAll(ctx, order)
+	progress.Done()
 	if err != nil {
 		return Plan{}, err
 	}

@@ -58,7 +58,7 @@ func proverWith(t *testing.T, f *fake) *Prover {
 	t.Helper()
 	ui, _, _ := term.Test()
 	return &Prover{
-		Project: &project.Project{Settings: project.Settings{UID: 1000, GID: 1000}},
+		Project: &project.Project{Settings: project.Settings{UID: 1000, GID: 1000}, Compose: noServices()},
 		Docker:  f, Proc: t.TempDir(), UI: ui, run: "x", label: "l",
 	}
 }
@@ -70,12 +70,11 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 		inspects: []string{fmt.Sprintf(plainContainer, 7)},
 		rows:     [][]string{{"7", "1000", "1000"}},
 		sight: witness.Sight{
-			Self: status, Others: []string{strings.ReplaceAll(status, "a80425fb", "00000000")},
+			Self: status, Others: [][]string{{strings.ReplaceAll(status, "a80425fb", "00000000")}},
 			Writes: []witness.Write{{Folder: "/", Reason: "read-only file system"}},
 		},
 	}
 	p := proverWith(t, f)
-	p.Project.Compose = noServices()
 	all, err := p.control(t.Context())
 	if err != nil || len(all) != 4 {
 		t.Fatalf("got %v, %v", all, err)

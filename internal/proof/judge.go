@@ -66,7 +66,7 @@ func judgeConfiguration(w want, i inspected, around surroundings) []Finding {
 		all = append(all, found(EngineSocket, OK, ByEngine, "none is mounted"))
 	}
 	all = append(all, judgeDevices(w, i))
-	return append(all, found(ReadOnlyRoot, unless(host.ReadonlyRootfs, w.lacking()), ByEngine, "%s", text(host.ReadonlyRootfs, "yes", "no; read_only: true")))
+	return append(all, found(ReadOnlyRoot, unless(host.ReadonlyRootfs, w.lackingReadOnly()), ByEngine, "%s", text(host.ReadonlyRootfs, "yes", "no; read_only: true")))
 }
 
 func text(yes bool, one, other string) string {
@@ -166,11 +166,16 @@ func judgeWrites(s seen) Finding {
 		return found(SystemWrites, Warn, "", "not tried: %s", s.blind)
 	}
 	var refused []string
+	unclear := false
 	for _, write := range s.sight.Writes {
 		if write.Made {
 			return found(SystemWrites, Fail, ByContainer, "a file could be made in %s", write.Folder)
 		}
 		refused = append(refused, write.Folder+": "+write.Reason)
+		unclear = unclear || write.Unclear
+	}
+	if unclear {
+		return found(SystemWrites, Warn, "", "tried, and not refused for want of rights: %s", strings.Join(refused, "; "))
 	}
 	return found(SystemWrites, OK, ByContainer, "%s", strings.Join(refused, "; "))
 }

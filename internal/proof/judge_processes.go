@@ -11,13 +11,13 @@ func judgeUsers(w want, s seen) Finding {
 	if len(s.processes) == 0 {
 		return found(Users, Fail, s.by, "no process was seen, though the container runs%s", behind(s.only))
 	}
-	if len(s.processes[0].uids) == 0 {
-		return found(Users, Warn, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
-	}
 	for _, p := range s.processes {
 		if detail := wrongUser(w, p); detail != "" {
 			return found(Users, Fail, s.by, "process %s%s %s", p.pid, nameOf(p), detail)
 		}
+	}
+	if slices.ContainsFunc(s.processes, func(p process) bool { return len(p.uids) == 0 }) {
+		return found(Users, Warn, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
 	}
 	who := fmt.Sprintf("%s as %s", plural(len(s.processes), "process", "processes"), usersOf(s.processes))
 	if s.by == ByEngine {
@@ -113,6 +113,9 @@ func judgeCapabilities(w want, s seen) Finding {
 			return found(Capabilities, Fail, ByEngine, "%s was added, for which the Compose file does not ask; \"mage up\" makes the container anew", name)
 		}
 	}
+	if more := asked &^ askedCaps(w.capAdd, w.capDrop, w.privileged); w.known && !w.strict && more != 0 {
+		return found(Capabilities, Fail, ByEngine, "the Compose file drops what can be had: %s; \"mage up\" makes the container anew", capText(more))
+	}
 	allowed := asked
 	if w.strict {
 		allowed = capSet(w.capAdd)
@@ -165,7 +168,7 @@ func (s seen) noNewPrivs() (bool, Way) {
 }
 
 func judgeNewPrivs(w want, s seen) Finding {
-	asked := s.inspected.asksNoNewPrivs()
+	asked := w.newPrivs || s.inspected.asksNoNewPrivs()
 	inForce, by := s.noNewPrivs()
 	switch {
 	case inForce && by == ByConfiguration:

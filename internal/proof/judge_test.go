@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/proof/witness"
 )
 
@@ -84,6 +87,10 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 			s.by = ByEngine
 			s.processes = fromEngine([][]string{{"1", "101000", "101000"}}, true)
 		}, Users, Warn, Warn, "userns-remapped"},
+		{"remapped, and one behind the first is root of the machine", func(s *seen) {
+			s.by = ByEngine
+			s.processes = []process{{pid: "7", newPrivs: -1, seccomp: -1}, {pid: "8", uids: []int64{0}, gids: []int64{0}, newPrivs: -1, seccomp: -1}}
+		}, Users, Fail, Fail, "process 8 is root"},
 		{"remapped, and root of the machine", func(s *seen) {
 			s.by = ByEngine
 			s.processes = fromEngine([][]string{{"1", "0", "0"}}, true)
@@ -131,6 +138,9 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 		{"exec by the image's id", func(s *seen) { s.sight, s.imageUID = nil, "0" }, ExecUser, Fail, Fail, "root"},
 
 		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, witness.Write{Folder: "/etc", Made: true}) }, SystemWrites, Fail, Fail, "/etc"},
+		{"a write that a full disk prevented", func(s *seen) {
+			s.sight.Writes = append(s.sight.Writes, witness.Write{Folder: "/etc", Reason: "no space left on device", Unclear: true})
+		}, SystemWrites, Warn, Warn, "no space left"},
 		{"no write tried, read-only", func(s *seen) { s.sight = nil }, SystemWrites, OK, OK, "not tried"},
 		{"no write tried", func(s *seen) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, Warn, Warn, "not tried"},
 		{"no write tried, mounted", func(s *seen) {
@@ -182,6 +192,25 @@ func TestCapabilitiesThatTheComposeFileAsksFor(t *testing.T) {
 		s.processes[0].caps["bounding"] = c.caps
 		if f := judgeCapabilities(c.want, s); f.Level != c.is {
 			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
+		}
+	}
+}
+
+// A container that is older than its Compose file is held to the file.
+func TestWhatTheComposeFileAsksForNow(t *testing.T) {
+	t.Parallel()
+	p := &project.Project{Compose: &types.Project{Services: types.Services{"db": {ContainerSpec: types.ContainerSpec{
+		User: "1001:1001", CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"}, ReadOnly: true,
+	}}}}}
+	old := right()
+	old.inspected.HostConfig.CapDrop, old.inspected.HostConfig.SecurityOpt, old.inspected.HostConfig.ReadonlyRootfs = nil, nil, false
+	for i := range old.processes {
+		old.processes[i].newPrivs = 0
+	}
+	w := wants(p, "db", old.inspected.Config.User, nil, imageFiles{})
+	for _, check := range []Check{Users, Capabilities, NewPrivs, ReadOnlyRoot, ExecUser} {
+		if f := pick(t, judge(w, old, all(), imageFiles{Image: "x"}), check); f.Level != Fail {
+			t.Errorf("%s: %s (%s); want a failure", check, f.Level, f.Detail)
 		}
 	}
 }

@@ -105,7 +105,7 @@ func (p *Prover) lookOnce(ctx context.Context, id, placed string) (look, error) 
 		return l, err
 	}
 	l.seen.inspected, l.seen.probe = before, placed
-	l.mounts = dataMounts(p.data, before.Mounts)
+	l.mounts = dataMounts(p.data, before.Mounts, p.surroundings().devices)
 	switch before.State.Status {
 	case restarting:
 		l.unsteady = fmt.Sprintf("it was restarting, after exit code %d", before.State.ExitCode)
@@ -201,25 +201,28 @@ func (p *Prover) seeProcesses(s *seen, rows [][]string) {
 func (p *Prover) fromHost(id string, rows [][]string) (all []process, uid, gid idMap, why string) {
 	for _, row := range rows {
 		folder := filepath.Join(p.Proc, row[0])
-		texts, err := readAll(folder, "status", "cgroup", "uid_map", "gid_map")
-		if ended(err) || err == nil && zombie(texts[0]) {
+		texts, err := readAll(folder, "cgroup", "uid_map", "gid_map")
+		var threads []string
+		if err == nil {
+			threads, err = witness.Threads(folder)
+		}
+		if ended(err) || err == nil && !slices.ContainsFunc(threads, alive) {
 			continue // such as a health check
 		}
 		if err != nil {
 			return nil, nil, nil, "reading the engine's processes: " + err.Error()
 		}
-		if !strings.Contains(texts[1], id) {
+		if !strings.Contains(texts[0], id) {
 			return nil, nil, nil, "the engine's processes are not in this machine's " + p.Proc
 		}
-		u, g := parseMap(texts[2]), parseMap(texts[3])
 		if uid == nil { // those of the first, which is the container's own
-			uid, gid = u, g
+			uid, gid = parseMap(texts[1]), parseMap(texts[2])
 		}
-		one, err := parseStatus(texts[0], u.inside, g.inside)
+		one, err := parseThreads(threads, uid.insideOf, gid.insideOf)
 		if err != nil {
 			return nil, nil, nil, err.Error()
 		}
-		all = append(all, one)
+		all = append(all, one...)
 	}
 	if len(all) == 0 {
 		return nil, nil, nil, "this machine's " + p.Proc + " has none of the processes that the engine lists"
@@ -249,9 +252,9 @@ func ended(err error) bool {
 // own helpers are not among it: it is one process.
 func fromInside(sight witness.Sight) []process {
 	var all []process
-	for _, text := range sight.Others {
-		if one, err := parseStatus(text, nil, nil); err == nil && !zombie(text) {
-			all = append(all, one)
+	for _, threads := range sight.Others {
+		if one, err := parseThreads(threads, nil, nil); err == nil {
+			all = append(all, one...)
 		}
 	}
 	return all

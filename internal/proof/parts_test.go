@@ -30,7 +30,7 @@ func TestStatus(t *testing.T) {
 	if _, err := parseStatus("Name:\tx\n", nil, nil); err == nil {
 		t.Error("a status without IDs was read")
 	}
-	if !zombie("Name:\tx\nState:\tZ (zombie)\n") || zombie(status) {
+	if alive("Name:\tx\nState:\tZ (zombie)\n") || !alive(status) {
 		t.Error("zombies are not told apart")
 	}
 }
@@ -211,12 +211,14 @@ func TestDataMounts(t *testing.T) {
 		{Type: "bind", Source: "/p", Destination: "/app"},
 		{Type: "bind", Source: "/elsewhere", Destination: "/e", RW: true},
 		{Type: "volume", Source: "/p/data", Destination: "/v", RW: true},
-	})
-	want := []dataMount{{"/data", "/p/data", true}, {"/app/data", "/p/data", false}, {"/cache", "/p/data/models", true}}
+		{Type: "volume", Name: "out", Source: "/engine/out/_data", Destination: "/out", RW: true},
+		{Type: "volume", Name: "far", Source: "/engine/far/_data", Destination: "/far", RW: true},
+	}, map[string]string{"out": "/p/data/output", "far": ":/p/data"})
+	want := []dataMount{{"/data", "/p/data", true}, {"/app/data", "/p/data", false}, {"/cache", "/p/data/models", true}, {"/out", "/p/data/output", true}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if dataMounts("", []mounted{{Type: "bind", Source: "/p"}}) != nil {
+	if dataMounts("", []mounted{{Type: "bind", Source: "/p"}}, nil) != nil {
 		t.Error("a project without a data folder has one")
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
@@ -138,7 +139,8 @@ func (p *Prover) begin() {
 func (p *Prover) choose(ctx context.Context, service string) ([]stack.Container, error) {
 	names := p.Project.Services()
 	if service != "" && !slices.Contains(names, service) {
-		return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s", service, p.Project.Name(), strings.Join(names, ", "))
+		return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s%s",
+			service, p.Project.Name(), strings.Join(names, ", "), closest.Hint(service, names))
 	}
 	all, err := p.Stack.Containers(ctx)
 	if err != nil {

@@ -16,17 +16,22 @@ type dataMount struct {
 }
 
 // dataMounts finds the mounts by which a container reaches the data folder: of the folder, of
-// one in it, or of one above it.
-func dataMounts(data string, mounts []mounted) []dataMount {
+// one in it, or of one above it, as such or by way of a volume that is bound to it. devices maps the
+// names of such volumes to their folders.
+func dataMounts(data string, mounts []mounted, devices map[string]string) []dataMount {
 	var all []dataMount
 	if data == "" {
 		return nil
 	}
 	for _, m := range mounts {
+		sources := []string{m.Source, m.resolved}
 		if m.Type != "bind" {
-			continue
+			sources = []string{devices[m.Name]}
 		}
-		for _, source := range []string{m.Source, m.resolved} {
+		for _, source := range sources {
+			if !filepath.IsAbs(source) {
+				continue // such as another server's
+			}
 			if _, below := relative(data, source); below {
 				all = append(all, dataMount{m.Destination, source, m.RW})
 				break

@@ -23,10 +23,10 @@ func noServices() *types.Project { return &types.Project{Name: "x"} }
 // proc makes a folder like /proc with one process.
 func proc(t *testing.T, folder, pid string, files map[string]string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Join(folder, pid), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	for name, text := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, pid, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(folder, pid, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -46,6 +46,12 @@ func TestTheKernelsWord(t *testing.T) {
 		}
 		return changed
 	}
+	root := strings.ReplaceAll(status, "1000\t1000", "0\t0")
+	zombie := strings.Replace(status, "S (sl", "Z (zo", 1)
+	renamed := with("uid_map", "1000 0 1\n")
+	renamed["status"] = root
+	headless := with("status", zombie)
+	headless["task/7/status"], headless["task/9/status"] = zombie, root
 	remapped := with("uid_map", "0 100000 65536\n")
 	remapped["status"] = strings.ReplaceAll(status, "Uid:\t1000\t1000\t1000\t1000", "Uid:\t100000\t100000\t100000\t100000")
 	for _, c := range []struct {
@@ -56,7 +62,12 @@ func TestTheKernelsWord(t *testing.T) {
 	}{
 		{"two", map[string]map[string]string{"7": ours, "8": ours}, []int64{1000, 1000}, ""},
 		{"one has ended", map[string]map[string]string{"7": ours}, []int64{1000}, ""},
-		{"one is a zombie", map[string]map[string]string{"7": ours, "8": with("status", strings.Replace(status, "S (sl", "Z (zo", 1))}, []int64{1000}, ""},
+		{"one is a zombie", map[string]map[string]string{"7": ours, "8": with("status", zombie)}, []int64{1000}, ""},
+		{"a thread stayed root", map[string]map[string]string{"7": with("task/9/status", root)}, []int64{1000, 0}, ""},
+		{"threads that are alike are one", map[string]map[string]string{"7": with("task/9/status", status)}, []int64{1000}, ""},
+		{"only its first thread has ended", map[string]map[string]string{"7": headless}, []int64{0}, ""},
+		{"root with another name for itself", map[string]map[string]string{"7": ours, "8": renamed}, []int64{1000, 0}, ""},
+		{"root of the machine with another name in all of the container", map[string]map[string]string{"7": renamed}, []int64{0}, ""},
 		{"root of a namespace", map[string]map[string]string{"7": remapped}, []int64{0}, ""},
 		{"a stranger's number", map[string]map[string]string{"7": ours, "8": with("cgroup", "0::/user.slice\n")}, nil, "not in this machine's"},
 		{"none is here", nil, nil, "has none of the processes"},
@@ -107,6 +118,18 @@ func TestWants(t *testing.T) {
 		if w := wants(p, c.service, "7:7", nil, imageFiles{}); w.strict != c.strict || w.known != c.known || w.uid != c.uid || w.toldUID != 7 {
 			t.Errorf("%s with %q: %+v", c.service, c.data, w)
 		}
+	}
+}
+
+// A group that the container has yet, and its Compose file no more, is one that nobody asks for.
+func TestGroupsAreThoseOfTheComposeFile(t *testing.T) {
+	t.Parallel()
+	p := &project.Project{Compose: &types.Project{Services: types.Services{"own": {ContainerSpec: types.ContainerSpec{GroupAdd: []string{"27"}}}}}}
+	if w := wants(p, "own", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{27}) {
+		t.Errorf("groups %v; want those of the file", w.groups)
+	}
+	if w := wants(p, "orphan", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{999}) {
+		t.Errorf("groups %v; want the container's", w.groups)
 	}
 }
 

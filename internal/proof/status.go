@@ -2,6 +2,8 @@ package proof
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,6 +61,32 @@ func parseStatus(text string, uid, gid func(int64) int64) (process, error) {
 	return p, nil
 }
 
+// parseThreads reads the texts of all threads of a process: users, groups and capabilities are each
+// thread's own (credentials(7), NOTES), and a process may go on without its first one. Threads that
+// are alike are one; those that have ended are left out.
+func parseThreads(texts []string, uid, gid func(int64) int64) ([]process, error) {
+	var all []process
+	for _, text := range texts {
+		if !alive(text) {
+			continue
+		}
+		one, err := parseStatus(text, uid, gid)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, one.alike) {
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// alike reports whether two threads differ in their number and name at most.
+func (p process) alike(other process) bool {
+	p.pid, p.name = other.pid, other.name
+	return reflect.DeepEqual(p, other)
+}
+
 // small reads a number of one digit; -1 for anything else.
 func small(text string) int {
 	if len(text) != 1 || text[0] < '0' || text[0] > '9' {
@@ -82,9 +110,9 @@ func numbers(text string, translate func(int64) int64) []int64 {
 	return all
 }
 
-// zombie reports whether a status is that of a process that has ended: it has its IDs yet, and
+// alive reports whether a status is not that of a thread that has ended: that has its IDs yet, and
 // does nothing any more.
-func zombie(text string) bool { return strings.Contains(text, "\nState:\tZ") }
+func alive(text string) bool { return !strings.Contains(text, "\nState:\tZ") }
 
 // idMap is a uid_map or gid_map: rows of the first ID inside, the first one outside, and how
 // many there are (user_namespaces(7)).
@@ -103,6 +131,15 @@ func parseMap(text string) idMap {
 
 // inside translates an ID of this machine into one of the namespace; -1 where it has none.
 func (m idMap) inside(id int64) int64 { return m.translate(id, 1, 0) }
+
+// insideOf is inside, but for root of this machine: that is root, whatever a process calls it in a
+// namespace that it made itself.
+func (m idMap) insideOf(id int64) int64 {
+	if id == 0 {
+		return 0
+	}
+	return m.inside(id)
+}
 
 // outside translates an ID of the namespace into one of this machine; -1 where it has none.
 func (m idMap) outside(id int64) int64 { return m.translate(id, 0, 1) }

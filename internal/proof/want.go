@@ -25,9 +25,11 @@ type want struct {
 	groups []int64
 	// asked says who asked for which user.
 	asked string
-	// capAdd is what the Compose file adds; nil with known false where it has no such service.
-	capAdd []string
-	known  bool
+	// capAdd and capDrop are what the Compose file adds and drops; nil with known false where it has
+	// no such service. privileged, newPrivs and readOnly say that it asks for these.
+	capAdd, capDrop                []string
+	privileged, newPrivs, readOnly bool
+	known                          bool
 	// data says that the container writes into the data folder.
 	data bool
 }
@@ -38,6 +40,14 @@ func (w want) lacking() Level {
 		return Fail
 	}
 	return Warn
+}
+
+// lackingReadOnly is the level of a root that can be written.
+func (w want) lackingReadOnly() Level {
+	if w.readOnly {
+		return Fail
+	}
+	return w.lacking()
 }
 
 // buildsWithIDs reports whether a service of this project is built for the app user: the
@@ -64,7 +74,11 @@ func wants(p *project.Project, service string, user string, groupAdd []string, f
 	w := want{known: known, uid: -1, gid: -1, groups: numeric(groupAdd)}
 	w.toldUID, w.toldGID = files.resolve(user)
 	if known {
-		w.capAdd = capNamesOf(s.CapAdd)
+		w.groups = numeric(s.GroupAdd)
+		w.capAdd, w.capDrop, w.privileged, w.readOnly = capNamesOf(s.CapAdd), capNamesOf(s.CapDrop), s.Privileged, s.ReadOnly
+		var configured inspected
+		configured.HostConfig.SecurityOpt = s.SecurityOpt
+		w.newPrivs = configured.asksNoNewPrivs()
 	}
 	if known && buildsWithIDs(p, s) {
 		w.strict, w.uid, w.gid = true, int64(p.Settings.UID), int64(p.Settings.GID)
@@ -72,6 +86,10 @@ func wants(p *project.Project, service string, user string, groupAdd []string, f
 		return w
 	}
 	w.uid, w.gid = w.toldUID, w.toldGID
+	if known && s.User != "" { // The container may be older than the file.
+		user = s.User
+		w.uid, w.gid = files.resolve(user)
+	}
 	w.asked = fmt.Sprintf("%q (user of the image or the Compose file)", user)
 	return w
 }

@@ -19,11 +19,15 @@ var (
 	ErrNotFailed = errors.New("it has not failed")
 	// ErrNoFile is returned for a failed job that has nothing to be tried again with.
 	ErrNoFile = errors.New("its file is gone")
+	// ErrUntaken is returned for a failed job whose file never became a source.
+	ErrUntaken = errors.New("the watcher had not come to its end with its file")
 )
 
 const (
 	sourceFile  = "source"
 	stemsFolder = "stems"
+	// takenFolder is where the watcher has a song, under its own name, until it is a source.
+	takenFolder = "taken"
 	// recordMode is the mode of job.json: the services run as another user than people.
 	recordMode = 0o644
 )
@@ -37,7 +41,8 @@ type Owner struct{ UID, GID uint32 }
 //
 // A job that has its source waits for separation; one that lost only the organizer, whose source
 // may be in archive/, waits with its stems for that. owner is who gets the record where this is
-// root. The error wraps ErrNotFound, ErrNotFailed or ErrNoFile where that is the reason.
+// root. The error wraps ErrNotFound, ErrNotFailed, ErrNoFile or ErrUntaken where that is
+// the reason.
 func (q *Queue) Retry(ctx context.Context, id string, owner Owner) (Stage, error) {
 	job, err := q.Get(ctx, id)
 	if err != nil {
@@ -60,12 +65,16 @@ func (q *Queue) Retry(ctx context.Context, id string, owner Owner) (Stage, error
 		return "", err
 	}
 	job.again(to, time.Now().UTC())
-	if err := writeRecord(root, dir, &job.Record, owner); err != nil {
-		return "", err
+	err = writeRecord(root, dir, &job.Record, owner)
+	if err == nil {
+		err = root.Rename(dir, path.Join(string(to), id))
 	}
-	if err := root.Rename(dir, path.Join(string(to), id)); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w any more: somebody else brought it back", ErrNotFailed)
-	} else if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, gone := root.Lstat(dir); errors.Is(gone, fs.ErrNotExist) {
+			return "", fmt.Errorf("%w any more: somebody else brought it back", ErrNotFailed)
+		}
+	}
+	if err != nil {
 		return "", err
 	}
 	return to, errors.Join(syncFolder(root, string(to)), syncFolder(root, string(Failed)))
@@ -85,6 +94,9 @@ func ready(root *os.Root, dir string, job *Job) (Stage, error) {
 	}
 	if job.Archived != "" {
 		return "", fmt.Errorf("%w: it is in archive/ as %q; put that into input/", ErrNoFile, job.Archived)
+	}
+	if taken, err := readFolder(root, path.Join(dir, takenFolder)); err == nil && len(taken) > 0 {
+		return "", fmt.Errorf("%w: move %q into input/", ErrUntaken, path.Join(folder, dir, takenFolder, taken[0].Name()))
 	}
 	return "", fmt.Errorf("%w: put the song into input/ again", ErrNoFile)
 }

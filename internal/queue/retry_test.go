@@ -2,8 +2,10 @@ package queue
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -31,6 +33,34 @@ func TestRetryCanBeRepeated(t *testing.T) {
 	}
 	if _, err := q.Retry(t.Context(), id, Owner{}); !errors.Is(err, ErrNotFailed) {
 		t.Errorf("error = %v; want ErrNotFailed", err)
+	}
+}
+
+// Where the song of a job lies that was given up before it had a source is said, and nothing else is
+// called the reason than what it is.
+func TestRetrySaysWhatKeepsIt(t *testing.T) {
+	t.Parallel()
+	data, id := t.TempDir(), testID(1)
+	put(t, data, Failed, id, recordFile, record(id))
+	makeDir := func(elem ...string) {
+		if err := os.MkdirAll(filepath.Join(append([]string{data, folder}, elem...)...), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	makeDir(string(Failed), id, takenFolder)
+	put(t, data, Failed, filepath.Join(id, takenFolder), "a\nb.mp3", "sound")
+	q := New(data)
+	_, err := q.Retry(t.Context(), id, Owner{})
+	if !errors.Is(err, ErrUntaken) || !strings.Contains(err.Error(), `taken/a\nb.mp3" into input/`) {
+		t.Errorf("error = %v", err)
+	}
+	put(t, data, Failed, id, sourceFile, "sound")
+	if _, err := q.Retry(t.Context(), id, Owner{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFailed) {
+		t.Errorf("error = %v; want that there is no queue/pending", err)
+	}
+	makeDir(string(Pending))
+	if to, err := q.Retry(t.Context(), id, Owner{}); to != Pending || err != nil {
+		t.Errorf("Retry = %v, %v", to, err)
 	}
 }
 

@@ -68,7 +68,7 @@ type Error struct {
 	// Stderr is the last part of what it wrote to standard error, trimmed.
 	Stderr string
 	// Err is the cause: an *exec.ExitError, or why it did not start
-	// (errors.Is(err, ErrNotFound) when there is no such program).
+	// (NotFound(err) when there is no such program).
 	Err error
 }
 
@@ -181,10 +181,10 @@ func Detach(c Cmd, logPath string) error {
 	return cmd.Process.Release()
 }
 
-// ErrNotFound is the cause when there is no program of a name in PATH.
-var ErrNotFound = exec.ErrNotFound
+// NotFound reports whether a command did not start because there is no such program in PATH.
+func NotFound(err error) bool { return errors.Is(err, exec.ErrNotFound) }
 
-// Find returns the path of a program in PATH; errors.Is(err, ErrNotFound) when there is
+// Find returns the path of a program in PATH; NotFound(err) when there is
 // none.
 func Find(name string) (string, error) {
 	path, err := exec.LookPath(name)

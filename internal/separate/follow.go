@@ -60,7 +60,8 @@ type search struct {
 	id string
 	// other says that id is an earlier job of the same song.
 	other bool
-	// gone says that the song is no longer in the input folder; since tells how long.
+	// gone says that the song is no longer in the input folder; since tells how long, and how long
+	// there has been no job that may be its.
 	gone  bool
 	since time.Time
 }
@@ -86,6 +87,9 @@ func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 			continue
 		}
 		job, err := s.queue.Get(ctx, id)
+		if err == nil && job.Stage == queue.Incoming && job.Name == "" {
+			s.since = time.Now() // It may be the song's: one of many gigabytes is read for long before it is written down.
+		}
 		if errors.Is(err, queue.ErrNotFound) {
 			continue
 		}

@@ -113,6 +113,25 @@ func TestSongThatIsTakenAway(t *testing.T) {
 	s.fails(t, exit.Failed, "no job has it")
 }
 
+// The watcher writes a job down when it has read the song, which takes long for a long one.
+func TestSongThatIsReadForLong(t *testing.T) {
+	t.Parallel()
+	s := newTry(t, newData(t), "song.mp3")
+	f := &search{separation: s.separation, handed: handed{name: "song.mp3"}, gone: true, since: time.Now().Add(-2 * s.searching)}
+	job := filepath.Join(s.Data, "queue", "incoming", "20260101T000000.000000Z-00000000")
+	makeDir(t, filepath.Join(job, "taken"))
+	if _, found, err := f.look(t.Context()); found || err != nil {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if err := os.RemoveAll(job); err != nil {
+		t.Fatal(err)
+	}
+	f.since = f.since.Add(-2 * s.searching)
+	if _, _, err := f.look(t.Context()); err == nil {
+		t.Error("a song that is nowhere is looked for")
+	}
+}
+
 func TestJobThatIsRemoved(t *testing.T) {
 	t.Parallel()
 	s := newTry(t, newData(t), "song.mp3")

@@ -158,13 +158,24 @@ func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h
 // leaves an empty file alone for a while.
 func claim(input *os.Root, temp, name string) error {
 	err := input.Link(temp, name)
-	if err == nil {
+	// A file server that lost its answer says that the name is taken: by this very file.
+	if err == nil || errors.Is(err, fs.ErrExist) && same(input, temp, name) {
 		return input.Remove(temp)
 	}
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return reserve(input, temp, name)
+}
+
+// same reports whether two names are of one file.
+func same(input *os.Root, one, other string) bool {
+	a, err := input.Lstat(one)
+	if err != nil {
+		return false
+	}
+	b, err := input.Lstat(other)
+	return err == nil && os.SameFile(a, b)
 }
 
 func reserve(input *os.Root, temp, name string) error {

@@ -1,6 +1,8 @@
 package separate
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -173,6 +175,32 @@ func TestReserve(t *testing.T) {
 	}
 	if _, err := root.Lstat("other"); err == nil {
 		t.Error("the reservation was left")
+	}
+}
+
+// A link that was made, and answered as if there had been one already, is ours: another name for the
+// song would have it separated twice.
+func TestANameThatWasTakenAfterAll(t *testing.T) {
+	t.Parallel()
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	if err := errors.Join(root.WriteFile("temp", []byte("song"), 0o600), root.Link("temp", "name")); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim(root, "temp", "name"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.Lstat("temp"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("temp is left: %v", err)
+	}
+	if err := root.WriteFile("temp", []byte("song"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim(root, "temp", "name"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("error = %v; want that another file has the name", err)
 	}
 }
 

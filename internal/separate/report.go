@@ -1,6 +1,7 @@
 package separate
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -36,9 +37,8 @@ func (s *separation) report(job queue.Job, h handed) error {
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
 			h.name, plain(job.Error), line(s.rel("rejected", local(job.RawRejected()))))
 	case queue.Failed:
-		return exit.Errorf(exit.Failed,
-			`separating %q: given up after %s: %s; the song is kept as %s; "mage logs -service=demucs" says more`,
-			h.name, attempts(job.Attempt), plain(job.Error), s.rel("queue", string(queue.Failed), job.ID, "source"))
+		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
+			h.name, attempts(job.Attempt), plain(job.Error), s.kept(job))
 	}
 	track := local(job.Track)
 	if track == "" {
@@ -71,18 +71,32 @@ func (s *separation) answer(job queue.Job, track string) error {
 	return s.UI.JSON(a)
 }
 
-// missing returns the stems that are not where they should be.
-func (s *separation) missing(track string) []string {
+// kept says where the song of a failed job is, if it is where such songs are kept: somebody may have
+// removed it, which is then why the job failed.
+func (s *separation) kept(job queue.Job) string {
+	source := []string{"queue", string(queue.Failed), job.ID, "source"}
+	if !s.has(path.Join(source...)) {
+		return ""
+	}
+	return fmt.Sprintf(`the song is kept as %s, and "mage retry %s" tries it again; `, s.rel(source...), job.ID)
+}
+
+// has reports whether there is a file in the data folder, and no link.
+func (s *separation) has(name string) bool {
 	data, err := os.OpenRoot(s.Data)
 	if err != nil {
-		return stems()
+		return false
 	}
 	defer func() { _ = data.Close() }() // It was only read.
+	info, err := data.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// missing returns the stems that are not where they should be.
+func (s *separation) missing(track string) []string {
 	var missing []string
 	for _, stem := range stems() {
-		file := stem + ".wav"
-		info, err := data.Lstat(path.Join("output", track, file))
-		if err != nil || !info.Mode().IsRegular() {
+		if file := stem + ".wav"; !s.has(path.Join("output", track, file)) {
 			missing = append(missing, file)
 		}
 	}

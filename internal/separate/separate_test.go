@@ -140,8 +140,16 @@ func TestJobDoesNotSucceed(t *testing.T) {
 		}, []string{string(filepath.Separator) + "rejected"}},
 		{
 			"failed", func(p *pipeline) { p.end, p.why = queue.Failed, "decoding: broken" },
-			[]string{"given up after 1 attempt: decoding: broken", filepath.Join("queue", "failed"), "source", "mage logs"},
+			[]string{"given up after 1 attempt: decoding: broken", filepath.Join("queue", "failed"), "source", `"mage retry 2026`, "mage logs"},
 		},
+		{"failed without its file", func(p *pipeline) {
+			p.end, p.why = queue.Failed, "its file was removed"
+			p.change = func(r *queue.Record, stage queue.Stage) {
+				if stage == queue.Separating {
+					_ = os.Remove(filepath.Join(p.dir(stage, r.ID), "source"))
+				}
+			}
+		}, []string{`given up after 1 attempt: its file was removed; "mage logs`}},
 		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "without bass.wav"}},
 		{"a track elsewhere", func(p *pipeline) {
 			p.change = func(r *queue.Record, _ queue.Stage) { r.Track = "../input" }

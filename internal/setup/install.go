@@ -23,10 +23,14 @@ func (s *Setup) startEngine(ctx context.Context, o engine.Options, looked *engin
 	if ctx.Err() != nil || !absent {
 		return cause // starting an engine would not help
 	}
+	cause = engine.Bare(cause) // its cure is to run what runs
 	if looked != nil && looked.Context != "" && looked.Context != "default" {
 		return exit.Errorf(exit.Missing, "%w; start the engine of Docker context %q, or \"docker context use default\" for this machine's", cause, looked.Context)
 	}
 	if remote := s.getenv("DOCKER_HOST"); remote != "" {
+		if errors.Is(cause, engine.ErrNotInstalled) {
+			return exit.Errorf(exit.Missing, "DOCKER_HOST is %q: %w; install that command (package docker-cli or the like), then run \"mage setup\" again", remote, cause)
+		}
 		return exit.Errorf(exit.Missing, "DOCKER_HOST is %q: %w; start that engine, or unset DOCKER_HOST to use this machine's", remote, cause)
 	}
 	if s.Host.OS != "linux" {
@@ -76,7 +80,9 @@ func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) erro
 		s.UI.Note("starting the engine: %s", w.name)
 		err := w.do()
 		if err == nil {
+			progress := s.UI.Progress("waiting for the engine's answer", 0, term.Seconds)
 			err = s.answers(ctx, o, w.wait)
+			progress.Done()
 		}
 		if err == nil || ctx.Err() != nil || errors.Is(err, engine.ErrDenied) {
 			return err // it runs, or nobody waits for it, or it runs for others

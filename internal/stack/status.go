@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 )
 
@@ -107,7 +108,7 @@ func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
 	if follow {
 		args = append(args, "--follow", "--tail", "100")
 	}
-	if !s.UI.Live() {
+	if s.UI.Plain() {
 		args = append(args, "--no-color")
 	}
 	args, err := s.withService(args, service)
@@ -133,8 +134,8 @@ func (s Stack) withService(args []string, service string) ([]string, error) {
 		return args, nil
 	}
 	if !slices.Contains(s.Project.Services(), service) {
-		return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s",
-			service, s.Project.Name(), strings.Join(s.Project.Services(), ", "))
+		return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s%s",
+			service, s.Project.Name(), strings.Join(s.Project.Services(), ", "), closest.Hint(service, s.Project.Services()))
 	}
 	return append(args, service), nil
 }

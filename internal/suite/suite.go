@@ -12,6 +12,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/tools"
 )
 
 // module is in front of every package of the checkout.
@@ -63,7 +64,7 @@ func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 	events := &events{out: s.Out, ui: s.UI, spent: spent, said: make(map[test]string)}
 	err := s.Runner.Run(ctx, run.Cmd{Name: "go", Args: args, Dir: s.Home, Env: environ, Stdout: events, Stderr: s.UI.Stderr()})
 	if err != nil {
-		err = exit.Errorf(exit.Failed, "testing: %w", err)
+		err = fmt.Errorf("testing: %w", tools.ExplainGo(err))
 	}
 	if !s.Coverage || ctx.Err() != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 )
 
@@ -46,7 +47,8 @@ func (o Bench) parts() (benchParts, error) {
 	for _, name := range names {
 		name = strings.TrimSpace(name)
 		if !slices.Contains(allParts(), name) {
-			return nil, exit.Errorf(exit.Unusable, "-only=%s: there is no part %q; the parts are %s", o.Only, name, strings.Join(allParts(), ", "))
+			return nil, exit.Errorf(exit.Unusable, "-only=%s: there is no part %q; the parts are %s%s",
+				o.Only, name, strings.Join(allParts(), ", "), closest.Hint(name, allParts()))
 		}
 		parts[name] = true
 	}

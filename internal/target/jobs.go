@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
 )
@@ -87,19 +88,20 @@ func stagesOf(text string) ([]queue.Stage, error) {
 	for name := range strings.SplitSeq(text, ",") {
 		stage := queue.Stage(strings.TrimSpace(name))
 		if !slices.Contains(queue.Stages(), stage) {
-			return nil, exit.Errorf(exit.Unusable, "-state=%s: there is no state %q; the states are %s", text, name, joined(queue.Stages()))
+			return nil, exit.Errorf(exit.Unusable, "-state=%s: there is no state %q; the states are %s%s",
+				text, name, strings.Join(stageNames(), ", "), closest.Hint(name, stageNames()))
 		}
 		stages = append(stages, stage)
 	}
 	return stages, nil
 }
 
-func joined(stages []queue.Stage) string {
+func stageNames() []string {
 	var names []string
-	for _, stage := range stages {
+	for _, stage := range queue.Stages() {
 		names = append(names, string(stage))
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func (t Target) printList(jobs []listedJob) {
@@ -181,7 +183,8 @@ func (t Target) Retry(ctx context.Context, id string) error {
 	owner := queue.Owner{UID: p.Settings.UID, GID: p.Settings.GID}
 	if id != everyJob {
 		if !queue.ValidID(id) {
-			return exit.Errorf(exit.Unusable, `bringing job %q back: that is no job's ID; "mage jobs -state=failed" lists them, "mage retry -all" takes every one`, id)
+			return exit.Errorf(exit.Unusable, `bringing job %q back: that is no job's ID; "mage jobs -state=failed" lists them, "mage retry -all" takes every one%s`,
+				id, hintOfFailed(ctx, q, id))
 		}
 		return t.retry(ctx, q, id, owner)
 	}
@@ -205,6 +208,15 @@ func (t Target) Retry(ctx context.Context, id string) error {
 	return nil
 }
 
+// hintOfFailed names the failed job whose ID is near to what was typed.
+func hintOfFailed(ctx context.Context, q *queue.Queue, typed string) string {
+	ids, err := q.Waiting(ctx, queue.Failed)
+	if err != nil {
+		return "" // the error that this would have ended says enough
+	}
+	return closest.Hint(typed, ids)
+}
+
 func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner queue.Owner) error {
 	to, err := q.Retry(ctx, id, owner)
 	switch {
@@ -212,7 +224,7 @@ func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner queu
 		t.UI.Result("%s is %s", id, to)
 		return nil
 	case errors.Is(err, queue.ErrNotFound):
-		return exit.Errorf(exit.Unusable, `bringing job %s back: %w; "mage jobs -state=failed" lists them`, id, err)
+		return exit.Errorf(exit.Unusable, `bringing job %s back: %w; "mage jobs -state=failed" lists them%s`, id, err, hintOfFailed(ctx, q, id))
 	case errors.Is(err, queue.ErrNotFailed):
 		return exit.Errorf(exit.Unusable, "bringing job %s back: %w", id, err)
 	case errors.Is(err, fs.ErrPermission):

@@ -2,11 +2,10 @@ package target
 
 import (
 	"context"
-	"os"
+	"fmt"
 	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/suite"
 	"github.com/im2-audio/im2/internal/term"
@@ -28,6 +27,9 @@ type Test struct {
 // Test lints, then runs every test of the checkout, and prints what took the longest. What needs
 // an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1.
 func (t Target) Test(ctx context.Context, o Test) error {
+	if err := tools.NeedGo(); err != nil {
+		return fmt.Errorf("testing: %w", err)
+	}
 	began := time.Now()
 	var spent term.Spent
 	if o.Lint {
@@ -66,6 +68,9 @@ func (t Target) Test(ctx context.Context, o Test) error {
 func (t Target) Lint(ctx context.Context) error { return t.lint(ctx, new(term.Spent)) }
 
 func (t Target) lint(ctx context.Context, spent *term.Spent) error {
+	if err := tools.NeedGo(); err != nil {
+		return fmt.Errorf("linting: %w", err)
+	}
 	var linter string
 	err := spent.Time("build the linter, unless it is there", func() (err error) {
 		linter, err = tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
@@ -74,12 +79,12 @@ func (t Target) lint(ctx context.Context, spent *term.Spent) error {
 	if err != nil {
 		return err
 	}
-	if err := spent.Time("lint", func() error { return t.inHome(ctx, "linting", linter, "run") }); err != nil {
+	if err := spent.Time("lint", func() error { return t.quietly(ctx, "linting", linter, "run") }); err != nil {
 		return err
 	}
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		err := spent.Time("compile for "+system, func() error {
-			return t.with("GOOS="+system, "CGO_ENABLED=0").inHome(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./...")
+			return t.with("GOOS="+system, "CGO_ENABLED=0").quietly(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./...")
 		})
 		if err != nil {
 			return err
@@ -94,14 +99,16 @@ func (t Target) with(entries ...string) Target {
 	return t
 }
 
-// inHome runs a command in the checkout whose output is the result.
-func (t Target) inHome(ctx context.Context, doing, name string, args ...string) error {
+// quietly runs a command in the checkout that says nothing for minutes: what it says is printed when
+// it has ended, and until then there is progress.
+func (t Target) quietly(ctx context.Context, doing, name string, args ...string) error {
 	t.UI.Note("%s", doing)
-	err := t.Runner.Run(ctx, run.Cmd{
-		Name: name, Args: args, Dir: t.Home, Env: t.Environ, Stdout: os.Stdout, Stderr: os.Stderr,
-	})
+	progress := t.UI.Progress(doing, 0, term.Seconds)
+	out, err := run.Combined(ctx, t.Runner, run.Cmd{Name: name, Args: args, Dir: t.Home, Env: t.Environ})
+	progress.Done()
+	t.UI.Text(string(out))
 	if err != nil {
-		return exit.Errorf(exit.Failed, "%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, tools.ExplainGo(err))
 	}
 	return nil
 }

@@ -25,6 +25,13 @@ const (
 	Count
 )
 
+// besideLabel is how many columns a bar with its numbers needs beside its label.
+const besideLabel = 45
+
+// showAfter is how long a step takes before it has a bar: one that comes and goes at once is only
+// a flicker.
+const showAfter = 300 * time.Millisecond
+
 // Progress is one long step: a bar on a terminal, a line every few seconds elsewhere.
 // Its methods are safe for concurrent use.
 type Progress struct {
@@ -33,36 +40,63 @@ type Progress struct {
 	unit  Unit
 	start time.Time
 
+	// mu is never held while the bar is told something: the bar asks for what it guards.
 	mu          sync.Mutex
 	done, total int64
+	container   *mpb.Progress
+	bar         *mpb.Bar // nil until it is shown
 
-	container *mpb.Progress
-	bar       *mpb.Bar
-	stop      chan struct{}
-	stopped   sync.WaitGroup
-	end       sync.Once
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	end     sync.Once
 }
 
 // Progress starts the display of a step. total is in unit (0 when unknown, ignored for
 // Seconds and Count). Done must be called.
 func (u *UI) Progress(label string, total int64, unit Unit) *Progress {
 	p := &Progress{ui: u, label: label, unit: unit, total: total, start: time.Now(), stop: make(chan struct{})}
+	p.stopped.Add(1)
 	if u.live {
-		p.startBar()
+		go p.later()
 	} else {
-		p.stopped.Add(1)
 		go p.plain()
 	}
 	return p
+}
+
+// later shows the bar of a step that takes long enough to be seen.
+func (p *Progress) later() {
+	defer p.stopped.Done()
+	select {
+	case <-p.stop:
+		return
+	case <-time.After(showAfter):
+	}
+	select {
+	case <-p.stop:
+		return
+	case p.ui.turn <- struct{}{}:
+	}
+	container, bar := p.startBar()
+	p.mu.Lock()
+	p.container, p.bar = container, bar
+	done, total := p.done, p.total
+	p.mu.Unlock()
+	p.ui.above(container)
+	if p.bounded() {
+		bar.SetTotal(total, false)
+		bar.SetCurrent(done)
+	}
 }
 
 // Set says how much is done.
 func (p *Progress) Set(done int64) {
 	p.mu.Lock()
 	p.done = done
+	bar := p.bar
 	p.mu.Unlock()
-	if p.bar != nil && p.bounded() {
-		p.bar.SetCurrent(done)
+	if bar != nil && p.bounded() {
+		bar.SetCurrent(done)
 	}
 }
 
@@ -70,9 +104,10 @@ func (p *Progress) Set(done int64) {
 func (p *Progress) SetTotal(total int64) {
 	p.mu.Lock()
 	p.total = total
+	bar := p.bar
 	p.mu.Unlock()
-	if p.bar != nil && p.bounded() {
-		p.bar.SetTotal(total, false)
+	if bar != nil && p.bounded() {
+		bar.SetTotal(total, false)
 	}
 }
 
@@ -85,25 +120,34 @@ func (p *Progress) Done() {
 		close(p.stop)
 		p.stopped.Wait()
 		if p.bar != nil {
+			p.ui.above(nil)
 			p.bar.Abort(true) // the line goes; what is said about the end is the caller's
 			p.container.Wait()
+			<-p.ui.turn
 		}
 	})
 }
 
-func (p *Progress) startBar() {
-	p.container = mpb.New(mpb.WithOutput(p.ui.err), mpb.WithAutoRefresh())
+// startBar starts a bar, or where the terminal has no room for one, a line with the numbers first.
+func (p *Progress) startBar() (*mpb.Progress, *mpb.Bar) {
+	container := mpb.New(mpb.WithOutput(p.ui.err), mpb.WithAutoRefresh())
+	if columns := p.ui.errColumns; columns > 0 && columns < len(p.label)+besideLabel {
+		// The library would keep the label and cut off the numbers.
+		return container, container.New(0, mpb.NopStyle(), mpb.BarFillerTrim(),
+			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return p.brief() })))
+	}
 	name := decor.Name(p.label, decor.WC{W: len(p.label) + 1, C: decor.DindentRight})
 	switch p.unit {
 	case Seconds:
-		p.bar = p.container.AddSpinner(0, mpb.PrependDecorators(name, decor.Elapsed(decor.ET_STYLE_GO)))
+		return container, container.AddSpinner(0, mpb.PrependDecorators(name, decor.Elapsed(decor.ET_STYLE_GO)))
 	case Count:
-		p.bar = p.container.AddSpinner(0, mpb.PrependDecorators(name, decor.Any(func(decor.Statistics) string { return p.counted() })))
+		return container, container.AddSpinner(0,
+			mpb.PrependDecorators(name, decor.Any(func(decor.Statistics) string { return p.counted() })))
 	case Percent:
-		p.bar = p.container.AddBar(p.total, mpb.PrependDecorators(name),
+		return container, container.AddBar(0, mpb.PrependDecorators(name),
 			mpb.AppendDecorators(decor.Percentage(), decor.Name("  "), decor.Elapsed(decor.ET_STYLE_GO)))
-	case Bytes:
-		p.bar = p.container.AddBar(p.total, mpb.PrependDecorators(name),
+	default: // Bytes
+		return container, container.AddBar(0, mpb.PrependDecorators(name),
 			mpb.AppendDecorators(decor.Counters(decor.SizeB1000(0), "% .1f / % .1f"), decor.Name("  "),
 				decor.AverageSpeed(decor.SizeB1000(0), "% .1f")))
 	}
@@ -140,6 +184,23 @@ func (p *Progress) line() string {
 		return fmt.Sprintf("%s: %s", p.label, size(done))
 	default:
 		return fmt.Sprintf("%s: %d %% after %s", p.label, done*100/max(total, 1), elapsed)
+	}
+}
+
+// brief is the state with its numbers first, for a terminal that has no room for a bar.
+func (p *Progress) brief() string {
+	p.mu.Lock()
+	done, total := p.done, p.total
+	p.mu.Unlock()
+	switch {
+	case p.unit == Seconds:
+		return time.Since(p.start).Round(time.Second).String() + " " + p.label
+	case p.unit == Count:
+		return humanize.Comma(done) + " " + p.label
+	case p.unit == Bytes && total == 0:
+		return size(done) + " " + p.label
+	default:
+		return fmt.Sprintf("%d %% %s", done*100/max(total, 1), p.label)
 	}
 }
 

@@ -1,6 +1,8 @@
 // Package term is how targets speak: results to standard output, progress and notes to
 // standard error. On a terminal long steps show a live bar; elsewhere, and with CI or
-// TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone.
+// TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone, and nothing
+// here has any; NO_COLOR reaches the tools that are started. What is too wide for the terminal
+// is laid out anew.
 package term
 
 import (
@@ -9,9 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/term"
@@ -26,23 +26,50 @@ type UI struct {
 	out   io.Writer
 	err   io.Writer
 	live  bool
+	plain bool // tools that are started are to use no colour
 	every time.Duration
+	// How wide out and err are; 0 where they are no terminal and nothing is too wide.
+	outColumns, errColumns int
+	// bar takes lines that are to stand above the bar that is drawn; nil where there is none.
+	bar io.Writer
+	// turn is held by the step whose bar is drawn: two would overwrite each other.
+	turn chan struct{}
 }
 
-// New returns the UI of this process. getenv is asked for CI and TERM.
+// New returns the UI of this process. getenv is asked for CI, TERM and NO_COLOR.
 func New(stdout, stderr *os.File, getenv func(string) string) *UI {
-	live := term.IsTerminal(int(stderr.Fd())) && getenv("CI") == "" && getenv("TERM") != "dumb"
-	return &UI{out: stdout, err: stderr, live: live, every: plainEvery}
+	live := term.IsTerminal(int(stderr.Fd())) && !inCI(getenv("CI")) && getenv("TERM") != "dumb"
+	return &UI{
+		out: stdout, err: stderr, live: live, every: plainEvery,
+		plain:      !live || getenv("NO_COLOR") != "", // https://no-color.org: any value counts
+		outColumns: Columns(stdout), errColumns: Columns(stderr),
+		turn: make(chan struct{}, 1),
+	}
+}
+
+// inCI reads the variable that hosts of builds set; some people set it to "false".
+func inCI(value string) bool { return value != "" && value != "false" && value != "0" }
+
+// Columns is how wide a terminal is, or 0 where f is none or does not say.
+func Columns(f *os.File) int {
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // Test returns a UI without a terminal whose outputs are kept in the buffers.
 func Test() (ui *UI, out, err *bytes.Buffer) {
 	out, err = new(bytes.Buffer), new(bytes.Buffer)
-	return &UI{out: out, err: err, every: plainEvery}, out, err
+	return &UI{out: out, err: err, plain: true, every: plainEvery}, out, err
 }
 
 // Live reports whether standard error is a terminal that can redraw lines.
 func (u *UI) Live() bool { return u.live }
+
+// Plain reports whether what is started is to write without colours.
+func (u *UI) Plain() bool { return u.plain }
 
 // Stdout returns the writer of results, for a command whose output is the result.
 func (u *UI) Stdout() io.Writer { return lockedWriter{u, u.out} }
@@ -62,11 +89,31 @@ func (u *UI) Result(format string, args ...any) {
 	_, _ = fmt.Fprintf(u.out, format+"\n", args...) // a closed pipe has no reader to tell
 }
 
+// Text writes lines of result to standard output as they are.
+func (u *UI) Text(lines string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, _ = io.WriteString(u.out, lines)
+}
+
 // Note writes one line about what is going on to standard error.
 func (u *UI) Note(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, _ = fmt.Fprintf(u.err, format+"\n", args...)
+	line := fmt.Sprintf(format+"\n", args...)
+	if u.bar != nil {
+		if _, err := io.WriteString(u.bar, line); err == nil {
+			return
+		}
+	}
+	_, _ = io.WriteString(u.err, line)
+}
+
+// above tells where a line goes while a bar is drawn; nil says that none is any more.
+func (u *UI) above(bar io.Writer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.bar = bar
 }
 
 // JSON writes v as indented JSON to standard output.
@@ -80,22 +127,6 @@ func (u *UI) JSON(v any) error {
 		return fmt.Errorf("writing the answer as JSON: %w", err)
 	}
 	return nil
-}
-
-// Table writes rows below a header to standard output, columns aligned.
-func (u *UI) Table(header []string, rows [][]string) {
-	u.Rows(append([][]string{header}, rows...))
-}
-
-// Rows writes rows without a header to standard output, columns aligned.
-func (u *UI) Rows(rows [][]string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	w := tabwriter.NewWriter(u.out, 0, 4, 2, ' ', 0)
-	for _, row := range rows {
-		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	_ = w.Flush()
 }
 
 // lockedWriter keeps a command's output from falling into the middle of a line.

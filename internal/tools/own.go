@@ -100,7 +100,7 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, 
 			break
 		}
 	}
-	return "", exit.Errorf(exit.Missing, "building %s: %w", o.Name, err)
+	return "", exit.Errorf(exit.Missing, "building %s: %w", o.Name, ExplainGo(err))
 }
 
 // key is a digest of all that the program is made of.

@@ -109,7 +109,7 @@ func (k Kit) Build(ctx context.Context, t Tool) (string, error) {
 		Env:  append(os.Environ(), "CGO_ENABLED=0"),
 	})
 	if err != nil {
-		return "", exit.Errorf(exit.Missing, "building %s %s: %w", t.Name, version, err)
+		return "", exit.Errorf(exit.Missing, "building %s %s: %w", t.Name, version, ExplainGo(err))
 	}
 	if err := os.Rename(unfinished, path); err != nil {
 		return "", fmt.Errorf("building %s: %w", t.Name, err)

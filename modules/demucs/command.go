@@ -129,6 +129,8 @@ func explain(err error, said string) error {
 	switch {
 	case strings.Contains(said, "ENOSPC"), strings.Contains(said, "No space left on device"):
 		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+	case strings.Contains(said, "EDQUOT"), strings.Contains(said, "Disk quota exceeded"):
+		return fmt.Errorf("%w: %w", syscall.EDQUOT, err)
 	case killed(exit):
 		return fmt.Errorf("it was killed (signal 9): %w", errOutOfMemory)
 	case soundsLikeMemory(said):

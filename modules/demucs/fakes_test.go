@@ -62,6 +62,8 @@ func fake(behavior string, args []string) int {
 		return say("terminate called after throwing an instance of 'std::bad_alloc'", 134)
 	case "engine-full":
 		return say("Error: ENOSPC: no space left on device, write", 1)
+	case "engine-quota":
+		return say("Error: EDQUOT: disk quota exceeded, write", 1)
 	case "hang", "engine-hangs":
 		return hang(args)
 	case "parent":

@@ -45,3 +45,31 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 	spooltest.Must(t, err)
 	b.in(spool.Separated, id)
 }
+
+// A disk that does not even let a job be handed back is not the job's fault.
+func TestAJobThatTheDiskKeptHereLosesNoAttempt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	if err := unix.Mount("tmpfs", b.env.Data, "tmpfs", 0, "size=64m,mode=0755"); err != nil {
+		t.Skipf("LEFT OUT: a disk that fails, because a small one cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(b.env.Data, unix.MNT_DETACH) })
+	spooltest.Must(t, b.ready())
+	id := b.add("song", "sound").ID
+	b.engine = engineFunc(func() error {
+		spooltest.Must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+		return syscall.ENOSPC
+	})
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("turn = %v; want ENOSPC", err)
+	}
+	b.in(spool.Separating, id)
+	spooltest.Must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT, ""))
+	b.engine = engineFunc(func() error { return syscall.ENOSPC })
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("turn = %v; want ENOSPC", err)
+	}
+	if job := b.in(spool.Pending, id); job.Attempt != 0 {
+		t.Errorf("attempt %d; want none counted", job.Attempt)
+	}
+}

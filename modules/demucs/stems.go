@@ -43,5 +43,5 @@ func keepStems(ctx context.Context, job *spool.Job, made string, frames int64) e
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
 	}
-	return errors.Join(place.SyncFolder(stems), os.RemoveAll(job.Path(spool.WorkFolder)))
+	return errors.Join(place.SyncFolder(stems), job.Drop(spool.WorkFolder))
 }

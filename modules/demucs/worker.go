@@ -29,6 +29,10 @@ type worker struct {
 	// leftovers means that a job may lie in Separating in this worker's name though nobody
 	// works on it: at the start, after a crash, and when a hand-over failed.
 	leftovers bool
+	// owed is a job that a full or read-only disk kept from being handed back, and owedWhy what is to be said of
+	// it; nil for none.
+	owed    *spool.Job
+	owedWhy string
 	// need is how many bytes were missing room for the last job; 0 when there was room.
 	need int64
 	// lacked is when need was found.
@@ -86,13 +90,28 @@ func (w *worker) ready() error {
 // hands. One job that resists keeps it from no other.
 func (w *worker) putRight() error {
 	err := w.lookAround()
-	if !w.leftovers {
-		return err
+	if owed := w.handBackOwed(); owed != nil || !w.leftovers {
+		return errors.Join(err, owed)
 	}
 	own, ownErr := w.recovery.Own(spool.Separating)
 	w.leftovers = ownErr != nil
 	w.tell(own)
 	return errors.Join(err, ownErr)
+}
+
+// handBackOwed hands a job back that could not be before. Should it be taken for lost instead, a disk
+// that is full for long would use up all of its attempts.
+func (w *worker) handBackOwed() error {
+	if w.owed == nil {
+		return nil
+	}
+	err := w.owed.HandBack(w.owedWhy)
+	if spool.StopsAll(err) {
+		_ = w.owed.Renew() // A full disk has room for that.
+		return err
+	}
+	w.owed = nil // It is handed back, or Own takes it.
+	return nil
 }
 
 // lookAround takes back the jobs of lost workers. It is also called beside a long separation.
@@ -135,6 +154,9 @@ func (w *worker) handle(ctx context.Context, job *spool.Job) error {
 	}
 	if job.Stage() == spool.Separating {
 		w.leftovers = true
+		if spool.StopsAll(err) {
+			w.owed, w.owedWhy = job, err.Error()
+		}
 	}
 	return err
 }

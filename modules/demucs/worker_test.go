@@ -113,11 +113,13 @@ func TestATrackThatIsTooLongIsRejected(t *testing.T) {
 
 func TestAFullDiskIsNotTheJobsFault(t *testing.T) {
 	t.Parallel()
-	for _, programs := range [][2]string{{"ffmpeg-full", "engine"}, {"ffmpeg", "engine-full"}} {
+	for programs, want := range map[[2]string]error{
+		{"ffmpeg-full", "engine"}: syscall.ENOSPC, {"ffmpeg", "engine-full"}: syscall.ENOSPC, {"ffmpeg", "engine-quota"}: syscall.EDQUOT,
+	} {
 		b := newBench(t, programs[0], programs[1])
 		id := b.add("song.mp3", "sound").ID
-		if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("%v: turn = %v; want ENOSPC", programs, err)
+		if _, err := b.turn(t.Context()); !errors.Is(err, want) {
+			t.Errorf("%v: turn = %v; want %v", programs, err, want)
 		}
 		job := b.in(spool.Pending, id)
 		spooltest.WantNames(t, job.Dir(), "job.json", "source")

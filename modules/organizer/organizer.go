@@ -48,7 +48,7 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, errors.Join(held, err)
 	}
-	return true, errors.Join(held, o.finish(job))
+	return true, errors.Join(held, o.finish(ctx, job))
 }
 
 // putRight puts the jobs that an earlier run of this organizer left back among those that wait,
@@ -92,7 +92,7 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 			o.held = append(o.held, held[i:]...)
 			return errors.Join(append(errs, err)...)
 		}
-		err := o.finishOne(job)
+		err := o.finishOne(ctx, job)
 		errs = append(errs, err)
 		if spool.StopsAll(err) {
 			o.held = append(o.held, held[i+1:]...)
@@ -104,14 +104,14 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 
 // finishOne tries a held job once more. Its lease is renewed first, or else another organizer
 // would take it for lost.
-func (o *organizer) finishOne(job *spool.Job) error {
+func (o *organizer) finishOne(ctx context.Context, job *spool.Job) error {
 	err := job.Renew()
 	if !errors.Is(err, spool.ErrLost) {
 		err = job.Reload() // A lease that could not be renewed is no reason not to try.
 	}
 	switch {
 	case err == nil:
-		return o.finish(job)
+		return o.finish(ctx, job)
 	case errors.Is(err, spool.ErrLost):
 		o.env.Log.Warn("a job was removed or taken away while it was being organized", "job", job.ID)
 		return nil
@@ -125,8 +125,8 @@ func (o *organizer) finishOne(job *spool.Job) error {
 }
 
 // finish organizes a job in Organizing. When that cannot be done now, the job is held.
-func (o *organizer) finish(job *spool.Job) error {
-	err := o.organize(job)
+func (o *organizer) finish(ctx context.Context, job *spool.Job) error {
+	err := o.organize(ctx, job)
 	if errors.Is(err, errNoStems) {
 		o.env.Log.Error("given up", "job", job.ID, "name", job.Name, "error", err)
 		err = job.Fail(err)
@@ -148,8 +148,9 @@ func (o *organizer) finish(job *spool.Job) error {
 //  3. the record -> queue/done
 //
 // Each is one rename, and the name it leads to is in the record before it is made. So after a
-// crash, what is still in the job's folder tells where to go on.
-func (o *organizer) organize(job *spool.Job) error {
+// crash, what is still in the job's folder tells where to go on. The lease and the heartbeat go on
+// meanwhile: on a slow disk that others fill, a few syncs may take longer than a lease lasts.
+func (o *organizer) organize(ctx context.Context, job *spool.Job) error {
 	haveStems, err := place.Has(job.Path(spool.StemsFolder))
 	if err != nil {
 		return fmt.Errorf("organizing job %s: %w", job.ID, err)
@@ -157,6 +158,21 @@ func (o *organizer) organize(job *spool.Job) error {
 	if !haveStems && job.Track == "" {
 		return fmt.Errorf("organizing job %s: %w", job.ID, errNoStems)
 	}
+	_, release := job.Hold(ctx, func() { _ = o.env.Health.Beat() }) // The loop reports a heartbeat that cannot be written.
+	err = o.putInPlace(job, haveStems)
+	release()
+	if err != nil {
+		return err
+	}
+	if err := job.Finish(); err != nil {
+		return err
+	}
+	o.env.Log.Info("done", "job", job.ID, "name", job.Name, "track", job.Track)
+	return nil
+}
+
+// putInPlace makes the first two of these renames, as far as they were not made.
+func (o *organizer) putInPlace(job *spool.Job, haveStems bool) error {
 	haveSource, err := place.Has(job.Path(spool.SourceFile))
 	if err != nil {
 		return fmt.Errorf("organizing job %s: %w", job.ID, err)
@@ -171,10 +187,6 @@ func (o *organizer) organize(job *spool.Job) error {
 			return err
 		}
 	}
-	if err := job.Finish(); err != nil {
-		return err
-	}
-	o.env.Log.Info("done", "job", job.ID, "name", job.Name, "track", job.Track)
 	return nil
 }
 

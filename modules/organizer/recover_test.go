@@ -84,7 +84,7 @@ func TestAJobThatCannotBeFinishedIsTriedAgain(t *testing.T) {
 	job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
 	spooltest.Must(t, err)
 	spooltest.Must(t, os.Remove(b.spool.Archive()))
-	if err := b.finish(job); !errors.Is(err, fs.ErrNotExist) {
+	if err := b.finish(t.Context(), job); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("finish = %v; want fs.ErrNotExist", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -182,7 +182,7 @@ func TestAnOrganizerThatLostItsJobPutsNothingOut(t *testing.T) {
 	spooltest.Must(t, err)
 	_, err = other.turn(t.Context())
 	spooltest.Must(t, err)
-	spooltest.Must(t, b.finish(job))
+	spooltest.Must(t, b.finish(t.Context(), job))
 	if len(b.held) != 0 {
 		t.Errorf("held %v", b.held)
 	}
@@ -207,4 +207,30 @@ func TestAJobWithoutRecordFailsWithWhatItHas(t *testing.T) {
 	failed := filepath.Join(b.spool.StageFolder(spool.Failed), id)
 	spooltest.WantText(t, filepath.Join(failed, spool.SourceFile), "sound of "+id)
 	spooltest.WantText(t, filepath.Join(failed, spool.StemsFolder, "vocals.wav"), "vocals.wav of "+id)
+}
+
+// A disk that takes minutes for a sync makes an organizer slow, and not lost.
+func TestASlowOrganizerKeepsItsJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		id := b.add("song.mp3").ID
+		b.now = func() time.Time {
+			time.Sleep(5 * time.Minute)
+			return time.Now()
+		}
+		other := newBenchAs(t, b.env.Data, "other")
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, err := b.turn(t.Context())
+			spooltest.Must(t, err)
+		}()
+		spooltest.Must(t, spooltest.Minute(func() error { return other.putRight() }))
+		spooltest.Must(t, spooltest.Minute(func() error { return other.putRight() }))
+		<-ended
+		if job := b.wantDone(id); len(job.History) != 4 {
+			t.Errorf("it was taken away: %+v", job.History)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -36,8 +37,9 @@ func askedAgain(name string) (song string, asked bool) {
 // truth, and are looked at before anything is said about one.
 type library struct {
 	mu sync.Mutex
-	// jobs maps the SHA-256 of a song to the ID of its latest job; nil until they were read.
-	jobs map[string]string
+	// jobs maps the SHA-256 of a song to the IDs of its jobs, the latest last; nil until they were
+	// read.
+	jobs map[string][]string
 }
 
 // read fills the library from all jobs there are. What cannot be read is not known.
@@ -47,7 +49,7 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 	if l.jobs != nil {
 		return nil
 	}
-	jobs := map[string]string{}
+	jobs := map[string][]string{}
 	for _, stage := range spool.Stages() {
 		ids, err := s.List(stage)
 		if err != nil {
@@ -61,47 +63,60 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 				beat()
 			}
 			j, err := s.Load(stage, id)
-			if err == nil && j.SHA256 != "" && j.DuplicateOf == "" && jobs[j.SHA256] < id {
-				jobs[j.SHA256] = id
+			if err == nil && j.SHA256 != "" && j.DuplicateOf == "" {
+				jobs[j.SHA256] = append(jobs[j.SHA256], id)
 			}
 		}
+	}
+	for _, ids := range jobs {
+		slices.Sort(ids)
 	}
 	l.jobs = jobs
 	return nil
 }
 
-// first returns the job that has, or had, the song of this one; nil when there is none, or none
-// that came to anything. Then this one is the first.
+// first returns the latest job that has, or had, the song of this one; nil when there is none, or
+// none that came to anything. Then this one is the first. Of two that are taken at once, only the
+// one that came here later is a duplicate.
 func (l *library) first(s *spool.Spool, job *spool.Job) (*spool.Job, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if id := l.jobs[job.SHA256]; id != "" && id != job.ID {
+	before := l.jobs[job.SHA256]
+	if i := slices.Index(before, job.ID); i >= 0 {
+		before = before[:i]
+	}
+	for _, id := range slices.Backward(before) {
 		other, err := s.Locate(id)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, spool.ErrNoRecord) && !errors.Is(err, spool.ErrDamaged) {
+		switch {
+		case errors.Is(err, spool.ErrNoRecord): // Another goroutine is about to write it.
+			return s.Fresh(id, ""), nil
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, spool.ErrDamaged):
+			continue
+		case err != nil:
 			return nil, err
 		}
-		if err == nil && counts(s, other) {
-			return other, nil
-		}
-		if errors.Is(err, spool.ErrNoRecord) { // Another goroutine is about to write it.
-			return s.Fresh(id, ""), nil
+		if is, err := counts(s, other); is || err != nil {
+			return other, err
 		}
 	}
-	l.jobs[job.SHA256] = job.ID
+	l.add(job)
 	return nil, nil //nolint:nilnil // No job and no error is an answer: this one is the first.
 }
 
 // counts reports whether a job makes another one of the same song needless: it is under way, or
 // its stems are there. One that was rejected, was given up, or whose stems somebody removed, does
 // not: the song is then tried anew.
-func counts(s *spool.Spool, job *spool.Job) bool {
+func counts(s *spool.Spool, job *spool.Job) (bool, error) {
 	switch job.Stage() {
 	case spool.Rejected, spool.Failed:
-		return false
+		return false, nil
 	case spool.Done:
-		return job.Track != "" && place.Exists(filepath.Join(s.Output(), job.Track))
+		if job.Track == "" {
+			return false, nil
+		}
+		return place.Has(filepath.Join(s.Output(), job.Track))
 	default:
-		return true
+		return true, nil
 	}
 }
 
@@ -128,5 +143,12 @@ func (w *watcher) sameSong(ctx context.Context, job *spool.Job, asked bool) erro
 func (l *library) put(job *spool.Job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.jobs[job.SHA256] = job.ID
+	l.add(job)
+}
+
+// add is put for who has the mutex.
+func (l *library) add(job *spool.Job) {
+	if !slices.Contains(l.jobs[job.SHA256], job.ID) {
+		l.jobs[job.SHA256] = append(l.jobs[job.SHA256], job.ID)
+	}
 }

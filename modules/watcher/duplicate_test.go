@@ -111,6 +111,25 @@ func TestASongThatIsAskedForAgainIsDoneAgain(t *testing.T) {
 	spooltest.WantNames(t, jobs[1].Dir(), "job.json", "source")
 }
 
+// A song whose stems are there is not done anew because a later try came to nothing.
+func TestALaterFailureDoesNotHideTheStems(t *testing.T) {
+	t.Parallel()
+	for _, restarted := range []bool{false, true} {
+		b := newBench(t)
+		b.drop("song.wav")
+		first := b.finished()
+		b.drop("song.again.wav")
+		b.end(func(j *spool.Job) error { return j.Fail(errors.New("broken")) })
+		if restarted {
+			b = newBenchOn(t, b.data)
+		}
+		b.drop("copy.wav")
+		if job := b.oneJob(spool.Rejected); job.DuplicateOf != first.ID {
+			t.Errorf("record = %+v", job.Record)
+		}
+	}
+}
+
 func TestManyTimesTheSameSongAtOnceIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

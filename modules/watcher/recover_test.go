@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -240,4 +241,41 @@ func TestLeftoversOfADayAgoAreRemoved(t *testing.T) {
 	spooltest.WantNames(t, b.spool.Input(), filepath.Base(young), filepath.Base(song))
 	spooltest.WantNames(t, b.spool.StageFolder(spool.Incoming))
 	spooltest.WantNames(t, b.spool.RejectedFiles())
+}
+
+// A file server that lost its answer to a rename says to the second try that there is no such file.
+func TestAFileThatWasTakenWhileTheDiskSaidOtherwiseIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []error{syscall.ENOENT, syscall.EIO} {
+		b := newBench(t)
+		b.input("song.wav", wave)
+		b.rename = func(from, to string) error {
+			spooltest.Must(t, os.Rename(from, to))
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: answer}
+		}
+		b.settleAll()
+		b.look(0)
+		b.look(settleTime)
+		b.oneJob(spool.Pending)
+		b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
+	}
+}
+
+// A job that cannot be seen for a moment is not one that is gone.
+func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	job, err := b.spool.Create("host")
+	spooltest.Must(t, err)
+	taken(t, b, job)
+	incoming := b.spool.StageFolder(spool.Incoming)
+	spooltest.Must(t, os.Rename(incoming, incoming+".away"))
+	spooltest.Must(t, os.Symlink("incoming", incoming)) // It leads to itself, which is no "not there".
+	if err := b.finish(t.Context(), job); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("error = %v; want ELOOP", err)
+	}
+	spooltest.Must(t, os.Remove(incoming))
+	spooltest.Must(t, os.Rename(incoming+".away", incoming))
+	b.look(0)
+	b.oneJob(spool.Pending)
 }

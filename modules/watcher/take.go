@@ -43,13 +43,10 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 	}
 	err = os.Mkdir(job.Path(takenFolder), place.FolderMode)
 	if err == nil {
-		err = os.Rename(filepath.Join(w.spool.Input(), name), job.Path(takenFolder, name))
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, job.Discard(takenFolder) // It vanished, which is its owner's right.
+		err = w.rename(filepath.Join(w.spool.Input(), name), job.Path(takenFolder, name))
 	}
 	if err != nil {
-		return false, errors.Join(fmt.Errorf("taking %q: %w", name, place.Explain(err)), job.Discard(takenFolder))
+		return w.notTaken(job, name, err)
 	}
 	if !looks(job.Path(takenFolder, name), settled) {
 		w.log.Info("waiting for a file that was replaced or is written again", "job", job.ID, "name", name)
@@ -57,6 +54,24 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 		return true, nil
 	}
 	return true, w.finish(ctx, job)
+}
+
+// notTaken removes the job of a file that could not be taken. A file server may say so of a file that
+// it did take, when its first answer got lost: then the job has the file, and nobody else knows of it.
+func (w *watcher) notTaken(job *spool.Job, name string, err error) (took bool, _ error) {
+	discarded := job.Discard(takenFolder)
+	if discarded != nil {
+		w.hold(heldJob{id: job.ID, changing: true}) // Whatever it holds: the next turn ends it, or goes on with it.
+	}
+	switch {
+	case errors.Is(discarded, spool.ErrNotEmpty):
+		w.log.Warn("a file was taken, though the disk said otherwise", "job", job.ID, "name", name, "error", err)
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist): // It vanished, which is its owner's right.
+		return false, discarded
+	default:
+		return false, errors.Join(fmt.Errorf("taking %q: %w", name, place.Explain(err)), discarded)
+	}
 }
 
 // looks reports whether a file looks like that.
@@ -78,8 +93,8 @@ func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
 		w.hold(heldJob{id: job.ID, changing: true})
 		return nil
 	default:
-		if job.Stage() == spool.Incoming && place.Exists(job.Dir()) {
-			w.hold(heldJob{id: job.ID})
+		if there, hasErr := place.Has(job.Dir()); job.Stage() == spool.Incoming && (there || hasErr != nil) {
+			w.hold(heldJob{id: job.ID}) // Also when it could not be seen: a disk may be away for a moment.
 		}
 		return fmt.Errorf("taking job %s: %w", job.ID, err)
 	}

@@ -25,6 +25,8 @@ type watcher struct {
 	log    *slog.Logger
 	beat   func()
 	now    func() time.Time
+	// rename is os.Rename.
+	rename func(oldPath, newPath string) error
 
 	// spool is nil until the data folder could be opened.
 	spool  *spool.Spool
@@ -53,6 +55,7 @@ func newWatcher(env *service.Env, settle time.Duration) *watcher {
 		log:    env.Log,
 		beat:   func() { _ = env.Health.Beat() }, // The loop reports a heartbeat that cannot be written.
 		now:    time.Now,
+		rename: os.Rename,
 		settle: newSettler(settle),
 		told:   map[string]bool{},
 	}

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Prefix begins the name of everything that is made in other people's folders: no service
@@ -22,8 +24,8 @@ const Prefix = ".im2-verify-"
 type Sight struct {
 	// Self is the text of /proc/self/status: who an exec without -u is.
 	Self string `json:"self"`
-	// Others are those of all other processes in sight.
-	Others []string `json:"others"`
+	// Others are those of the threads of all other processes in sight (see Threads).
+	Others [][]string `json:"others"`
 	// Writes are the attempts to write where nobody should.
 	Writes []Write `json:"writes"`
 }
@@ -35,6 +37,8 @@ type Write struct {
 	Made bool `json:"made"`
 	// Reason says why not.
 	Reason string `json:"reason,omitempty"`
+	// Unclear says that the reason is none of who may write there, such as a full disk.
+	Unclear bool `json:"unclear,omitempty"`
 }
 
 // Say writes an answer as one line.
@@ -59,18 +63,38 @@ func Look(name string, folders []string) (Sight, error) {
 }
 
 // others are the statuses of all processes but one. One that ends meanwhile is left out.
-func others(self int) []string {
+func others(self int) [][]string {
 	found, _ := filepath.Glob("/proc/[0-9]*") // only a bad pattern fails
-	var texts []string
-	for _, path := range found {
-		if filepath.Base(path) == strconv.Itoa(self) {
+	var all [][]string
+	for _, folder := range found {
+		if filepath.Base(folder) == strconv.Itoa(self) {
 			continue
 		}
-		if text, err := os.ReadFile(filepath.Join(path, "status")); err == nil { //nolint:gosec // the kernel's
+		if texts, err := Threads(folder); err == nil {
+			all = append(all, texts)
+		}
+	}
+	return all
+}
+
+// Threads reads the statuses of all threads of the process whose folder this is, its first one
+// first. A thread that ends meanwhile is left out; a process that does is an error.
+func Threads(process string) ([]string, error) {
+	first, err := os.ReadFile(filepath.Join(process, "status")) //nolint:gosec // the kernel's
+	if err != nil {
+		return nil, err
+	}
+	texts := []string{string(first)}
+	found, _ := filepath.Glob(filepath.Join(process, "task", "[0-9]*", "status")) // as above
+	for _, path := range found {
+		if filepath.Base(filepath.Dir(path)) == filepath.Base(process) {
+			continue
+		}
+		if text, err := os.ReadFile(path); err == nil { //nolint:gosec // the kernel's
 			texts = append(texts, string(text))
 		}
 	}
-	return texts
+	return texts, nil
 }
 
 // try makes a file in a folder and removes it again.
@@ -88,7 +112,14 @@ func try(folder, name string) Write {
 	if errors.As(err, &failed) {
 		err = failed.Err
 	}
-	return Write{Folder: folder, Reason: err.Error()}
+	return Write{Folder: folder, Reason: err.Error(), Unclear: !refuses(err)}
+}
+
+// refuses reports whether an error of making a file says that this user cannot make it there: it
+// may not, or there is no such folder.
+func refuses(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) ||
+		errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // inFolder is the name of the file in a canary's folder.

@@ -3,6 +3,7 @@ package witness
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -78,7 +79,10 @@ func TestWriting(t *testing.T) {
 	if w := try(folder, Prefix+"x"); !w.Made || w.Reason != "" {
 		t.Errorf("%+v", w)
 	}
-	if w := try(filepath.Join(folder, "none"), Prefix+"x"); w.Made || w.Reason == "" {
+	if w := try(filepath.Join(folder, "none"), Prefix+"x"); w.Made || w.Reason == "" || w.Unclear {
+		t.Errorf("%+v", w)
+	}
+	if w := try(folder, strings.Repeat("x", 300)); w.Made || !w.Unclear { // a name too long refuses nobody
 		t.Errorf("%+v", w)
 	}
 	if got := names(t, folder); len(got) != 0 {

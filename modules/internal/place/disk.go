@@ -13,6 +13,8 @@ import (
 // No operation but Rename, Mkdir and RenameNew decides anything between processes, so nothing
 // here needs locks, file notification or O_EXCL.
 type Disk interface {
+	// ReadFile reads a small file whole. What is no file is ErrNotFile or another error, and what
+	// is too long ErrTooLong.
 	ReadFile(path string) ([]byte, error)
 	// ReadDir lists a folder, sorted by name.
 	ReadDir(path string) ([]fs.DirEntry, error)
@@ -39,10 +41,8 @@ type Disk interface {
 // OS is the file system of this machine.
 type OS struct{}
 
-// ReadFile is os.ReadFile.
-func (OS) ReadFile(path string) ([]byte, error) {
-	return os.ReadFile(path) //nolint:gosec // G304: the callers pass paths that they made themselves.
-}
+// ReadFile reads a file of at most MostRead bytes.
+func (OS) ReadFile(path string) ([]byte, error) { return readFile(path) }
 
 // ReadDir is os.ReadDir.
 func (OS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }

@@ -10,12 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 )
-
-// claimLife is how long a reservation of a name may be in use. Between making and removing
-// one lies a single rename, so an older one was left by a crash.
-const claimLife = time.Minute
 
 // ClaimPrefix begins the names of reservations.
 const ClaimPrefix = ".claim-"
@@ -55,32 +50,23 @@ func renameFolder(oldPath, newPath string) error {
 	return err
 }
 
-// renameReserved renames a file while it holds the reservation of its new name.
+// renameReserved renames a file while it holds the reservation of its new name. One that a crash
+// left holds until it is swept, and its name counts as taken: how old it is does not tell whether
+// somebody has it, who may have been stopped, or whose clock is another one.
 func renameReserved(oldPath, newPath string) error {
 	claim := claimPath(newPath)
-	if err := reserve(claim); err != nil {
+	if err := os.Mkdir(claim, FolderMode); err != nil {
 		return fmt.Errorf("reserving the name %q: %w", newPath, err)
 	}
 	defer func() { _ = os.Remove(claim) }()
-	if Exists(newPath) {
+	taken, err := Has(newPath)
+	if err != nil {
+		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, err)
+	}
+	if taken {
 		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, fs.ErrExist)
 	}
 	return os.Rename(oldPath, newPath)
-}
-
-// reserve makes the folder that stands for a reservation. One that a crash left is removed
-// and made anew, once.
-func reserve(claim string) error {
-	err := os.Mkdir(claim, FolderMode)
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	info, statErr := os.Lstat(claim)
-	if statErr != nil || time.Since(info.ModTime()) < claimLife {
-		return err
-	}
-	_ = os.Remove(claim)
-	return os.Mkdir(claim, FolderMode)
 }
 
 // claimPath is a short name, because the file's own name may be as long as allowed.

@@ -59,7 +59,7 @@ func (j *Job) keepDamaged() error {
 // has that name.
 func (j *Job) keepAs(info fs.FileInfo, kept string) (bool, error) {
 	record := j.Path(recordFile)
-	if !info.Mode().IsRegular() { // Nothing in it can be a record.
+	if !info.Mode().IsRegular() || info.Size() > place.MostRead { // Nothing in it can be a record.
 		err := j.disk().RenameNew(record, kept)
 		return err == nil, ignore(err, fs.ErrExist)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -80,4 +82,26 @@ func TestSetAsideKeepsEveryDamagedRecord(t *testing.T) {
 	if got := readFile(t, filepath.Join(dir, "job.json.damaged")); got != "an older one" {
 		t.Errorf("kept %q", got)
 	}
+}
+
+// A record that has no end fills nobody's memory: it is kept where it is, under another name.
+func TestARecordThatIsTooLongIsSetAside(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := pending(t, s, "song")
+	writeFile(t, j.Path("job.json"), readFile(t, j.Path("job.json"))+strings.Repeat(" ", place.MostRead))
+	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrDamaged) {
+		t.Fatalf("error = %v; want ErrDamaged", err)
+	}
+	wantOnlyIn(t, s, j.ID, Failed)
+	wantNames(t, s.jobFolder(Failed, j.ID), "job.json", "job.json.damaged", "source")
+}
+
+// A FIFO in the place of a lease is none, and nobody waits for it.
+func TestALeaseThatIsNoFileEnds(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "lost")
+	must(t, syscall.Mkfifo(j.Path("progress.json"), 0o600))
+	newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, "lost"})
 }

@@ -16,8 +16,8 @@
 // Whatever is killed at whatever moment, workers or the machine: no job is lost; none has its
 // results in output/ twice, or in part; none stays in a working stage for longer than it takes
 // others to notice; and once it rests, nothing of the way is left but job.json. The model test
-// in this package plays workers that are killed, stopped and started again, and power cuts, at
-// every step of all that, and checks these sentences.
+// in this package plays workers that are killed, stopped and started again, power cuts, and disks
+// that fail or lose their answers, at every step of all that, and checks these sentences.
 //
 // What they rest on:
 //
@@ -40,7 +40,10 @@
 //
 // There is no lock, no O_EXCL, no file notification, and no clock that two hosts must agree on,
 // so this holds on NFS and on the shared folders of a virtual machine, and between containers
-// that know nothing of each other.
+// that know nothing of each other. One thing is weaker where a client keeps names in a cache, as
+// those of NFS do for up to a minute (nfs(5), acdirmax): a worker on another host that was stopped
+// for longer than a lease may for so long still write below the name that its job had. Its renames
+// are refused by the server all the same, so that it can hand nothing on.
 //
 // Nothing is deleted but by name, and only what a service made itself and can make again
 // (work/, stems/, progress.json, temporary files) or has just put in its place elsewhere.
@@ -49,7 +52,8 @@
 // # Who may touch what
 //
 // In a waiting stage (pending, separated) nobody changes a job; any worker may claim it. In
-// separating and organizing only its claimer does. In incoming that is the one watcher. In a
+// separating and organizing only its claimer does. In incoming that is the one watcher: two of them
+// on one data folder would each keep a list of songs, and do a song that both are given twice. In a
 // final stage (done, rejected, failed) it rests, and a person may bring back what failed.
 //
 // # Leases

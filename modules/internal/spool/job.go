@@ -176,6 +176,21 @@ func (j *Job) Clear(names ...string) error {
 	return nil
 }
 
+// Drop removes an entry of the job's folder that this worker made, if it is there.
+func (j *Job) Drop(name string) error {
+	info, err := j.disk().Lstat(j.Path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = j.drop(fs.FileInfoToDirEntry(info))
+	}
+	if err != nil {
+		return fmt.Errorf("removing %s of job %s: %w", name, j.ID, j.orLost(err))
+	}
+	return nil
+}
+
 // drop removes an entry of the job's folder. A folder first gets a name that nobody else knows:
 // emptying it takes many steps, and a worker that is stopped between two of them and lost the
 // job meanwhile must not go on with what the next one has under the same name.

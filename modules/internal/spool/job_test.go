@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -204,7 +205,7 @@ func TestThreeAttemptsAreAllThereAre(t *testing.T) {
 	for i, why := range []string{"out of memory", "out of memory", "it crashed"} {
 		j, err := s.Claim(t.Context(), Pending, Separating, "w")
 		must(t, err)
-		if i == 1 { // A worker that was told to stop makes no attempt.
+		if i > 0 { // A worker that was told to stop makes no attempt, also not the last one.
 			must(t, j.HandBack("told to stop"))
 			j, err = s.Claim(t.Context(), Pending, Separating, "w")
 			must(t, err)
@@ -256,4 +257,42 @@ func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
 	if (&Record{}).Worker() != "" {
 		t.Error("a record without history has a worker")
 	}
+}
+
+// A worker may be stopped for long while it empties a folder, and go on when the next one has the job.
+func TestWhatIsEmptiedHasNoNameThatTheNextWorkerUses(t *testing.T) {
+	t.Parallel()
+	for name, empty := range map[string]func(*Job) error{
+		"Clear": func(j *Job) error { return j.Clear() },
+		"Drop":  func(j *Job) error { return j.Drop(WorkFolder) },
+	} {
+		s := newSpool(t)
+		j := claimed(t, s, "song", "slow")
+		must(t, os.Mkdir(j.Path(WorkFolder), place.FolderMode))
+		writeFile(t, j.Path(WorkFolder, "mix.wav"), "")
+		emptied := 0
+		s.disk = place.Placer{Disk: emptying{s.disk.Disk, func(path string) {
+			emptied++
+			if filepath.Base(path) == WorkFolder || place.Exists(j.Path(WorkFolder)) {
+				t.Errorf("%s empties %s", name, path)
+			}
+		}}}
+		must(t, empty(j))
+		if emptied != 1 {
+			t.Errorf("%s emptied %d folders", name, emptied)
+		}
+		wantNames(t, j.Dir(), "job.json", "source")
+		must(t, j.Drop(WorkFolder)) // It is gone already.
+	}
+}
+
+// emptying is a disk that tells which folders are emptied.
+type emptying struct {
+	place.Disk
+	tell func(path string)
+}
+
+func (d emptying) RemoveAll(path string) error {
+	d.tell(path)
+	return d.Disk.RemoveAll(path)
 }

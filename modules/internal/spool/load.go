@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/im2-audio/im2/modules/internal/place"
 )
 
 // Load reads a job that this caller has already. It claims nothing. A job that is not there
@@ -83,7 +85,11 @@ func (j *Job) readRecord() ([]byte, error) {
 			return nil, fmt.Errorf("%w: it is not a file", ErrDamaged)
 		}
 		if err == nil {
-			return j.disk().ReadFile(j.Path(recordFile))
+			data, err := j.disk().ReadFile(j.Path(recordFile))
+			if errors.Is(err, place.ErrTooLong) {
+				err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			return data, err
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err

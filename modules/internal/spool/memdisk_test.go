@@ -249,6 +249,9 @@ type memView struct {
 	gate func() error
 	// temps makes the names of temporary files.
 	temps func() string
+	// loses reports whether the answer to a rename that was made gets lost, as a file server's may:
+	// asked again, it finds nothing there.
+	loses func() bool
 }
 
 func (v memView) ReadFile(path string) ([]byte, error) {
@@ -298,6 +301,9 @@ func (v memView) Temp(dir string, data []byte, sync bool) (string, error) {
 		return path, err
 	}
 	if err := v.gate(); err != nil {
+		if !errors.Is(err, errKilled) {
+			_ = v.remove(path)
+		}
 		return "", err
 	}
 	if !v.ignores(path) {
@@ -317,14 +323,22 @@ func (v memView) Rename(from, to string) error {
 	if err := v.gate(); err != nil {
 		return err
 	}
-	return v.rename(from, to, true)
+	return v.renamed(from, to, true)
+}
+
+func (v memView) renamed(from, to string, replace bool) error {
+	err := v.rename(from, to, replace)
+	if err == nil && v.loses() {
+		return notThere(from)
+	}
+	return err
 }
 
 func (v memView) RenameNew(from, to string) error {
 	if err := v.gate(); err != nil {
 		return err
 	}
-	return v.rename(from, to, false)
+	return v.renamed(from, to, false)
 }
 
 func (v memView) Remove(path string) error {

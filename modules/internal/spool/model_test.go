@@ -36,6 +36,9 @@ type model struct {
 	// tokens makes the tokens of claims; a test replaces it by one that repeats itself.
 	tokens func() string
 	names  int
+	// trouble is how many of a thousand things that are asked of the disk fail, and answers get
+	// lost, as long as there are faults.
+	trouble int
 }
 
 func newModel(seed uint64) *model {
@@ -43,7 +46,7 @@ func newModel(seed uint64) *model {
 	m.alike = seed%3 == 0
 	m.tokens = m.token
 	m.disk = newMemDisk(m.rng, m.now)
-	view := memView{m.disk, func() error { return nil }, m.token}
+	view := memView{m.disk, func() error { return nil }, m.token, func() bool { return false }}
 	for _, dir := range []string{"input", "output", "archive", "rejected", queueFolder} {
 		_ = view.Mkdir("/" + dir)
 	}
@@ -159,7 +162,7 @@ func (m *model) startAs(role func(*proc), name string, after time.Duration) {
 		name = "w"
 	}
 	p := &proc{model: m, role: role, name: name, wakes: m.clock.Add(after), resume: make(chan bool), paused: make(chan bool)}
-	p.disk = memView{m.disk, p.pass, m.token}
+	p.disk = memView{m.disk, p.ask, m.token, m.loses}
 	p.spool = on(p.disk, "/", m.now, m.token)
 	p.spool.claimToken = m.tokens
 	m.procs = append(m.procs, p)
@@ -170,6 +173,12 @@ func (m *model) end() {
 		p.end()
 	}
 }
+
+// fails reports whether the disk does not do what it is asked for.
+func (m *model) fails() bool { return m.faults > 0 && m.trouble > 0 && m.rng.IntN(1000) < m.trouble }
+
+// loses reports whether the answer to a rename gets lost.
+func (m *model) loses() bool { return m.fails() }
 
 // modelRuns is how many seeds are played.
 func modelRuns(t *testing.T) uint64 {
@@ -186,6 +195,19 @@ func TestNothingIsLostAndNothingDoneTwice(t *testing.T) {
 	t.Parallel()
 	for seed := range modelRuns(t) {
 		if err := newModel(seed).run(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+}
+
+// The same holds where the disk fails now and then, and where it answers that it did not do what it
+// did, as a file server does.
+func TestADiskThatFails(t *testing.T) {
+	t.Parallel()
+	for seed := range modelRuns(t) {
+		m := newModel(seed)
+		m.trouble = 1 + int(seed%200)
+		if err := m.run(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}

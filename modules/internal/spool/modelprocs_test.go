@@ -5,7 +5,9 @@ package spool
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -66,6 +68,17 @@ func (p *proc) pass() error {
 	return nil
 }
 
+// ask is the gate before each thing that is asked of the disk, which may fail.
+func (p *proc) ask() error {
+	if err := p.pass(); err != nil {
+		return err
+	}
+	if p.model.fails() {
+		return syscall.EIO
+	}
+	return nil
+}
+
 // sleep waits by the model's clock, and reports whether the process lives.
 func (p *proc) sleep(d time.Duration) bool {
 	p.wakes = p.model.clock.Add(d)
@@ -81,14 +94,14 @@ func (p *proc) recovery() *Recovery {
 
 // watch is the watcher: it finishes what an earlier one began, and then takes what is there.
 func (p *proc) watch() {
-	ids, _ := p.spool.List(Incoming)
-	for _, id := range ids {
-		if moved, err := p.spool.FinishMove(Incoming, id); moved || (err != nil && !errors.Is(err, ErrNoRecord)) {
-			continue
-		}
-		_ = p.publish(p.spool.Fresh(id, p.name))
-	}
 	for p.sleep(time.Second) {
+		ids, _ := p.spool.List(Incoming)
+		for _, id := range ids {
+			if moved, err := p.spool.FinishMove(Incoming, id); moved || (err != nil && !errors.Is(err, ErrNoRecord)) {
+				continue
+			}
+			_ = p.publish(p.spool.Fresh(id, p.name))
+		}
 		entries, _ := p.disk.ReadDir("/input")
 		for _, entry := range entries {
 			j, err := p.spool.Create(p.name)
@@ -114,7 +127,10 @@ func (p *proc) publish(j *Job) error {
 		return err
 	}
 	j.SetName(string(data))
-	return errors.Join(j.Clear(), j.Move(Pending))
+	if err := j.Clear(); err != nil {
+		return err
+	}
+	return j.Move(Pending)
 }
 
 // separate is a demucs worker.
@@ -141,8 +157,13 @@ func modelStems() []string { return []string{"bass", "drums", "other", "vocals"}
 // stems makes the stems of a job, slowly, and hands it on.
 func (p *proc) stems(j *Job, r *Recovery) error {
 	source, err := p.disk.ReadFile(j.Path(SourceFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = j.orLost(err); !errors.Is(err, ErrLost) {
+			err = j.Fail(err)
+		}
+	}
 	if err != nil {
-		return j.Fail(err)
+		return err
 	}
 	if strings.HasPrefix(string(source), "bad") {
 		return j.Reject(j.Path(SourceFile), "It is bad.")
@@ -171,7 +192,10 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 			return err
 		}
 	}
-	return errors.Join(p.disk.SyncFolder(j.Path(StemsFolder)), j.Clear(), j.Move(Separated))
+	if err := p.disk.SyncFolder(j.Path(StemsFolder)); err != nil {
+		return err
+	}
+	return j.Move(Separated)
 }
 
 // organize is an organizer.

@@ -32,7 +32,11 @@ func (j *Job) HandBack(why string) error {
 // was lost, which may well have been the job's doing. After MaxAttempts the job goes to Failed,
 // with the errors of all of them.
 func (j *Job) Requeue(why string) error {
-	failures := append(j.Failures(j.stage), why)
+	failures := j.Failures(j.stage)
+	if j.stage == Separating && j.Attempt >= 1 && j.Attempt <= len(failures) {
+		failures = failures[:j.Attempt-1] // One of this number was handed back, and does not count.
+	}
+	failures = append(failures, why)
 	tried := len(failures)
 	if j.stage == Separating {
 		tried = j.Attempt

@@ -161,7 +161,7 @@ func (s *Spool) lease(stage Stage, c claim) (text string, ok bool) {
 
 // takeBack takes a job from the worker that has it and puts it where it belongs: to where its
 // record says that it was about to go, or among those that wait, with the attempt counted. It
-// returns that stage, and "" when the job was not there any more.
+// returns that stage, and "" when the job was not there any more, or could not be put there.
 func (s *Spool) takeBack(stage Stage, c claim, why string) (Stage, error) {
 	fenced := c.fenced(s.token())
 	err := s.disk.Rename(s.folderOf(stage, c), s.folderOf(stage, fenced))
@@ -188,6 +188,9 @@ func (s *Spool) takeBack(stage Stage, c claim, why string) (Stage, error) {
 	}
 	if errors.Is(err, ErrLost) {
 		return "", nil
+	}
+	if j.stage == stage {
+		return "", err // It is where it was, in nobody's hands, until the next look.
 	}
 	return j.stage, err
 }
@@ -246,8 +249,11 @@ func (s *Spool) FinishMove(stage Stage, id string) (bool, error) {
 }
 
 // finishMove makes a move that somebody announced, who may have been killed before the record was
-// on the disk under its name.
+// on the disk under its name, or before it was on the disk what was removed before that.
 func (j *Job) finishMove(to Stage) error {
+	if err := j.Clear(); err != nil {
+		return err
+	}
 	if err := j.disk().SyncFolder(j.Dir()); err != nil {
 		return j.orLost(err)
 	}

@@ -202,7 +202,7 @@ func TestOneJobThatCannotBeTakenBackHidesNoOther(t *testing.T) {
 	must(t, os.Mkdir(s.jobFolder(Pending, bad.ID), place.FolderMode)) // Its place is taken.
 	writeFile(t, filepath.Join(s.jobFolder(Pending, bad.ID), "x"), "")
 	found, err := newFinder(t, s, Separating).Own(Separating)
-	if err == nil || len(found) == 0 || found[len(found)-1].ID != good.ID {
+	if err == nil || len(found) != 1 || found[0].ID != good.ID {
 		t.Errorf("Own = %v, %v; want the good one and an error", found, err)
 	}
 	wantOnlyIn(t, s, good.ID, Pending)
@@ -218,8 +218,10 @@ func TestAMoveThatWasAnnouncedIsMade(t *testing.T) {
 			j.Error = "why"
 			j.arrive(Visit{Stage: to, Start: time.Now()}, "")
 			must(t, j.Save())
+			writeFile(t, j.Path(place.TempPrefix+"1"), "") // It was removed, and a power cut brought it back.
 			newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, to, "you"})
 			wantOnlyIn(t, s, j.ID, to)
+			wantNames(t, s.jobFolder(to, j.ID), "job.json", "source")
 			if j, err := s.Load(to, j.ID); err != nil || j.Error != "why" || len(j.History) != 4 {
 				t.Errorf("record = %+v, %v", j, err)
 			}

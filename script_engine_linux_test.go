@@ -1,7 +1,6 @@
 package im2_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // ownEngine is a Docker Engine that belongs to one script, so that it can be ended without harm to
@@ -22,28 +22,84 @@ type ownEngine struct {
 }
 
 // cmdEngine starts an engine for this script alone and points DOCKER_HOST to it, with the images
-// that the machine's engine has of the script's project; or ends it and starts it again.
+// that the machine's engine has of the script's project. Or it ends the engine and starts it
+// again: in order; in a crash of the daemon alone; or all that belongs to it at once, as when the
+// power goes.
 func cmdEngine(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "engine start|TERM|KILL")
+	usage(ts, neg, args, 1, "engine start|restart|crash|power-cut")
 	if args[0] == "start" {
 		startOwnEngine(ts)
 		return
 	}
 	e := ts.Value(engineKey{}).(*scriptEngine).own
-	signal := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}[args[0]]
-	if e == nil || signal == 0 {
-		ts.Fatalf("usage: engine start, then engine TERM|KILL")
+	if e == nil {
+		ts.Fatalf("there is no engine of this script's: engine start")
 	}
-	ts.Check(e.cmd.Process.Signal(signal))
-	_ = e.cmd.Wait() // it was ended
+	switch args[0] {
+	case "restart":
+		ts.Check(e.end(syscall.SIGTERM))
+	case "crash":
+		ts.Check(e.end(syscall.SIGKILL))
+		ts.Check(e.endContainerd())
+	case "power-cut":
+		pids := e.processes(ts)
+		ts.Check(e.end(syscall.SIGKILL))
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // some go with others
+		}
+		ts.Check(e.endContainerd())
+	default:
+		ts.Fatalf("usage: engine start|restart|crash|power-cut")
+	}
 	ts.Check(e.start())
 }
 
-// engineKey finds a script's own engine among its values.
-type engineKey struct{}
+func (e *ownEngine) end(signal syscall.Signal) error {
+	if err := e.cmd.Process.Signal(signal); err != nil {
+		return err
+	}
+	_ = e.cmd.Wait() // it was ended
+	return nil
+}
 
-// scriptEngine holds it, since values cannot be set later.
-type scriptEngine struct{ own *ownEngine }
+// processes are those that the engine started, and those in its containers.
+func (e *ownEngine) processes(ts *testscript.TestScript) (pids []int) {
+	ids, err := docker(ts, "ps", "--quiet")
+	ts.Check(err)
+	inits, err := docker(ts, append([]string{"inspect", "--format", "{{.State.Pid}}"}, strings.Fields(ids)...)...)
+	ts.Check(err)
+	for _, pid := range strings.Fields(inits) {
+		pids = append(pids, number(ts, pid))
+	}
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	ts.Check(err)
+	for _, path := range lines {
+		if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), filepath.Join(e.folder, "exec")) {
+			pids = append(pids, number(ts, filepath.Base(filepath.Dir(path))))
+		}
+	}
+	return pids
+}
+
+// endContainerd ends what an engine that was killed started: the next one would take one that is
+// about to die for its own.
+func (e *ownEngine) endContainerd() error {
+	path := filepath.Join(e.folder, "exec", "containerd", "containerd.pid")
+	text, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil // it took that along
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if syscall.Kill(pid, syscall.SIGKILL) != nil {
+			return os.Remove(path)
+		}
+	}
+	return fmt.Errorf("containerd, process %d, does not end", pid)
+}
 
 func startOwnEngine(ts *testscript.TestScript) {
 	names := imagesOf(ts, "label=com.docker.compose.project="+ts.Getenv("COMPOSE_PROJECT_NAME"))
@@ -77,8 +133,8 @@ func imagesOf(ts *testscript.TestScript, filter string) []string {
 
 func (e *ownEngine) host() string { return "unix://" + filepath.Join(e.folder, "docker.sock") }
 
-// start starts it and waits until it answers. It makes no network of its own: that of the
-// machine's engine would be lost.
+// start starts it and waits until it answers. It is in a network namespace of its own: an engine
+// without a bridge removes the bridge that it finds, which is that of the machine's engine.
 func (e *ownEngine) start() error {
 	log, err := os.OpenFile(filepath.Join(e.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -89,6 +145,7 @@ func (e *ownEngine) start() error {
 		"--data-root="+filepath.Join(e.folder, "data"), "--exec-root="+filepath.Join(e.folder, "exec"),
 		"--pidfile="+filepath.Join(e.folder, "pid"))
 	e.cmd.Stdout, e.cmd.Stderr = log, log
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := e.cmd.Start(); err != nil {
 		return err
 	}
@@ -109,39 +166,11 @@ func (e *ownEngine) stop(ts *testscript.TestScript) {
 	}
 	_ = e.cmd.Process.Signal(syscall.SIGTERM)
 	_ = e.cmd.Wait()
+	mounts, _ := filepath.Glob(filepath.Join(e.folder, "exec", "netns", "*"))
+	for _, mount := range append(mounts, filepath.Join(e.folder, "data")) {
+		_ = unix.Unmount(mount, unix.MNT_DETACH) // left by one that was killed
+	}
 	if err := os.RemoveAll(e.folder); err != nil {
 		ts.Logf("removing the script's own engine: %v", err)
 	}
-}
-
-// memoryOfEngine is what one separation engine needs, as docker-compose.yml has it.
-const memoryOfEngine = 6 << 30
-
-// harnessKey finds what all scripts share among a script's values.
-type harnessKey struct{}
-
-// cmdWorkers waits until the machine has memory for so many workers that separate at the same time,
-// beside those of other scripts, and keeps it until the script ends.
-func cmdWorkers(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "workers N")
-	n, free := int64(number(ts, args[0])), ts.Value(harnessKey{}).(*harness).engines()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
-	defer cancel()
-	if err := free.Acquire(ctx, n); err != nil {
-		ts.Fatalf("waiting for memory for %d workers: %v; the machine has too little, or another script holds it", n, err)
-	}
-	ts.Defer(func() { free.Release(n) })
-}
-
-// askMemory is how much the engine's machine has; enough for one worker where it does not say.
-func askMemory() int64 {
-	out, err := exec.Command("docker", "info", "--format", "{{.MemTotal}}").Output()
-	if err != nil {
-		return memoryOfEngine
-	}
-	memory, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
-	if err != nil {
-		return memoryOfEngine
-	}
-	return memory
 }

@@ -1,0 +1,140 @@
+package target
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/internal/usage"
+)
+
+// Completion are the arguments of the target of that name.
+type Completion struct {
+	// Shell is the shell that completes.
+	Shell string
+	// Line is what was typed up to the cursor; nil asks for the shell's script.
+	Line *string
+}
+
+// Completion prints a shell's script, or what may stand at the end of a line. sources are the
+// targets' files.
+func (t Target) Completion(ctx context.Context, sources fs.FS, o Completion) error {
+	script, err := usage.Script(o.Shell)
+	if err != nil {
+		return exit.With(exit.Unusable, err)
+	}
+	if o.Line == nil {
+		t.UI.Text(script)
+		return nil
+	}
+	u, err := usage.Read(sources)
+	if err != nil {
+		return err
+	}
+	for _, c := range u.Complete(*o.Line, t.values(ctx)) {
+		if c.Text == "" || o.Shell == "bash" {
+			t.UI.Result("%s", c.Value)
+			continue
+		}
+		t.UI.Result("%s\t%s", c.Value, c.Text)
+	}
+	return nil
+}
+
+// values knows what arguments of targets may be. What cannot be read gives no names: a line
+// that is being typed is no place for an error.
+func (t Target) values(ctx context.Context) usage.Values {
+	return func(folder, target, name string) []usage.Candidate {
+		if folder != "" && !filepath.IsAbs(folder) {
+			folder = filepath.Join(t.Root, folder)
+		}
+		t := t
+		if folder != "" {
+			t.Root = folder
+		}
+		switch name {
+		case "shell":
+			return named(usage.Shells())
+		case "format":
+			return named([]string{"json", "sarif", "text"})
+		case "threshold":
+			return named([]string{nonroot.Error.String(), nonroot.Warning.String(), nonroot.Note.String()})
+		case "only":
+			if target == "bench" {
+				return named(allParts())
+			}
+			return rules()
+		case "state":
+			return named(stageNames())
+		case "file":
+			return []usage.Candidate{{Value: usage.Files}}
+		case "dir":
+			return []usage.Candidate{{Value: usage.Folders}}
+		case "module", "service", "path", "id":
+			return t.ofProject(ctx, name)
+		}
+		return nil
+	}
+}
+
+// ofProject returns the names that the project in the folder has.
+func (t Target) ofProject(ctx context.Context, name string) []usage.Candidate {
+	p, err := t.project(ctx)
+	if err != nil {
+		return nil
+	}
+	switch name {
+	case "module":
+		return named(p.Built())
+	case "service":
+		return named(p.Services())
+	case "path":
+		return folders(p)
+	}
+	if p.Data == "" {
+		return nil
+	}
+	all := []usage.Candidate{{Value: everyJob, Text: "every job that failed"}}
+	jobs, err := queue.New(p.Data).List(ctx, queue.Query{Stages: []queue.Stage{queue.Failed}})
+	if err != nil {
+		return all
+	}
+	for _, job := range jobs {
+		all = append(all, usage.Candidate{Value: job.ID, Text: inLine(job.Name)})
+	}
+	return all
+}
+
+// folders are those in the data folder that the project keeps.
+func folders(p *project.Project) []usage.Candidate {
+	var names []string
+	for _, folder := range p.Folders {
+		if rel, err := filepath.Rel(p.Data, folder); err == nil && rel != "." {
+			names = append(names, filepath.ToSlash(rel))
+		}
+	}
+	slices.Sort(names)
+	return named(slices.Compact(names))
+}
+
+// rules are those of the audit.
+func rules() []usage.Candidate {
+	var all []usage.Candidate
+	for _, r := range nonroot.Rules() {
+		all = append(all, usage.Candidate{Value: r.ID, Text: r.Title})
+	}
+	return all
+}
+
+func named(names []string) []usage.Candidate {
+	all := make([]usage.Candidate, 0, len(names))
+	for _, name := range names {
+		all = append(all, usage.Candidate{Value: name})
+	}
+	return all
+}

@@ -1,0 +1,74 @@
+package term
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+)
+
+// Table writes rows below a header to standard output, columns aligned. On a terminal that is
+// too narrow for that, each row is a block: its first cell, and below it the others, each
+// behind its column's name.
+func (u *UI) Table(header []string, rows [][]string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	text := aligned(append([][]string{header}, rows...))
+	if u.outColumns > 0 && widest(text) > u.outColumns {
+		text = blocks(header, rows)
+	}
+	_, _ = u.out.Write(text)
+}
+
+// Rows writes rows without a header to standard output, columns aligned, or as blocks as
+// Table does.
+func (u *UI) Rows(rows [][]string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	text := aligned(rows)
+	if u.outColumns > 0 && widest(text) > u.outColumns {
+		text = blocks(nil, rows)
+	}
+	_, _ = u.out.Write(text)
+}
+
+// aligned lays cells out in columns.
+func aligned(rows [][]string) []byte {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	_ = w.Flush() // a buffer takes everything
+	return b.Bytes()
+}
+
+// widest is the length of the longest line in characters.
+func widest(text []byte) int {
+	longest := 0
+	for line := range bytes.Lines(text) {
+		longest = max(longest, utf8.RuneCount(bytes.TrimRight(line, "\n")))
+	}
+	return longest
+}
+
+// blocks lays each row out as lines. Without a header the cells stand alone. What is still too
+// long is the terminal's to break: nothing is cut off.
+func blocks(header []string, rows [][]string) []byte {
+	var b bytes.Buffer
+	for _, row := range rows {
+		for i, cell := range row {
+			switch {
+			case i == 0:
+				fmt.Fprintln(&b, cell)
+			case cell == "":
+			case i < len(header):
+				fmt.Fprintf(&b, "  %s: %s\n", strings.ToLower(header[i]), cell)
+			default:
+				fmt.Fprintf(&b, "  %s\n", cell)
+			}
+		}
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,33 @@
+package usage
+
+import "slices"
+
+// Group is a heading of the overview with the targets below it.
+type Group struct {
+	// Title says what they are for.
+	Title string
+	// Targets are their names, the most used first.
+	Targets []string
+}
+
+// Groups are the headings of the overview, in its order. A target that is in none is shown
+// below a heading of its own, and a test fails.
+func (u *Usage) Groups() []Group {
+	groups := []Group{
+		{"every day", []string{"up", "status", "separate", "jobs", "retry", "build", "logs", "restart", "down"}},
+		{"care for data", []string{"reset-permissions", "demucs-cache", "clean"}},
+		{"proof", []string{"audit", "verify", "bench"}},
+		{"a new machine, a new service", []string{"setup", "new", "completion", "help"}},
+		{"development", []string{"test", "lint"}},
+	}
+	var left []string
+	for _, name := range u.Names() {
+		if !slices.ContainsFunc(groups, func(g Group) bool { return slices.Contains(g.Targets, name) }) {
+			left = append(left, name)
+		}
+	}
+	if len(left) > 0 {
+		groups = append(groups, Group{"more", left})
+	}
+	return groups
+}

@@ -1,0 +1,90 @@
+package usage
+
+import (
+	"fmt"
+	"strings"
+)
+
+// indent is what stands before an entry below its heading.
+const indent = "  "
+
+// narrowest is the number of columns below which an entry's text stands below its name.
+const narrowest = 60
+
+// Overview is every target with its line of help, in groups, for a screen of so many columns.
+func (u *Usage) Overview(columns int) string {
+	var b strings.Builder
+	widest := 0
+	for _, t := range u.Targets {
+		widest = max(widest, len(t.Name))
+	}
+	b.WriteString(fill("A song in, stems out, and nobody is root. To begin: mage setup up", "", "", columns))
+	for _, group := range u.Groups() {
+		b.WriteString("\n" + group.Title + "\n")
+		for _, name := range group.Targets {
+			if t, ok := u.Find(name); ok {
+				b.WriteString(entry(t.Name, t.brief(), widest, columns))
+			}
+		}
+	}
+	b.WriteString("\n" + fill(`"mage help TARGET" explains a target and its flags, "mage -l" lists them all by name.`, "", "", columns))
+	return b.String()
+}
+
+// Explain is what there is to say of one target, for a screen of so many columns.
+func (t Target) Explain(columns int) string {
+	var b strings.Builder
+	b.WriteString(fill(t.line(), "", indent, columns))
+	synopsis := t.Synopsis
+	if synopsis != "" {
+		synopsis = strings.ToUpper(synopsis[:1]) + synopsis[1:]
+	}
+	b.WriteString("\n" + fill(strings.TrimSpace(synopsis+" "+t.More), "", "", columns))
+	if len(t.Flags) == 0 {
+		return b.String()
+	}
+	b.WriteString("\nFlags\n")
+	widest := 0
+	for _, f := range t.Flags {
+		widest = max(widest, len(f.Spelling()))
+	}
+	for _, f := range t.Flags {
+		b.WriteString(entry(f.Spelling(), f.Text, widest, columns))
+	}
+	return b.String()
+}
+
+// brief is the first part of the synopsis: what stands behind a colon or semicolon is for who asks.
+func (t Target) brief() string {
+	text, _, _ := strings.Cut(t.Synopsis, "; ")
+	text, _, _ = strings.Cut(text, ": ")
+	return strings.TrimSuffix(text, ".")
+}
+
+// entry is a name and its text beside it, or below it where the screen is narrow.
+func entry(name, text string, widest, columns int) string {
+	if columns < narrowest {
+		return indent + name + "\n" + fill(text, indent+indent, indent+indent, columns)
+	}
+	first := indent + fmt.Sprintf("%-*s", widest, name) + indent
+	return fill(text, first, strings.Repeat(" ", len(first)), columns)
+}
+
+// fill breaks text between words into lines of at most so many columns. The first line begins
+// with first, the others with next. A word that is longer than a line stands alone in it.
+func fill(text, first, next string, columns int) string {
+	var b strings.Builder
+	line, empty := first, true
+	for word := range strings.FieldsSeq(text) {
+		if !empty && len([]rune(line))+1+len([]rune(word)) > columns {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line, empty = next, true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	b.WriteString(strings.TrimRight(line, " ") + "\n")
+	return b.String()
+}

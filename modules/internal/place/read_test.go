@@ -1,0 +1,38 @@
+//go:build unix
+
+package place
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Whatever somebody put in the place of a record, reading it ends, and soon.
+func TestReadingASmallFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	writeFile(t, at("most"), strings.Repeat("x", MostRead))
+	writeFile(t, at("endless"), "")
+	if err := errors.Join(
+		os.Truncate(at("endless"), 1<<40),
+		syscall.Mkfifo(at("fifo"), 0o600),
+		os.Symlink(at("most"), at("link")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := (OS{}).ReadFile(at("most")); err != nil || len(data) != MostRead {
+		t.Errorf("read %d bytes, %v", len(data), err)
+	}
+	for name, want := range map[string]error{
+		"endless": ErrTooLong, "fifo": ErrNotFile, "link": syscall.ELOOP, ".": ErrNotFile, "none": os.ErrNotExist,
+	} {
+		if _, err := (OS{}).ReadFile(at(name)); !errors.Is(err, want) {
+			t.Errorf("%s: error = %v; want %v", name, err, want)
+		}
+	}
+}
