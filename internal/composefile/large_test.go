@@ -15,7 +15,7 @@ func TestALargeFileReadsAsASmallOne(t *testing.T) {
 		fmt.Fprintf(&many, "  s%d:\n    image: x\n", i)
 	}
 	for name, more := range map[string]string{"small": "", "large": many.String()} {
-		main := "x-team: &team\n  user: root\nservices:\n  first:\n    image: a\n  <<: {merged: {image: m, user: root}, first: {image: wrong}}\n" +
+		main := "x-team: &team\n  user: root\nservices:\n  first:\n    image: a\n  <<: {merged: {image: m, user: root}, first: {image: wrong}, plain: text}\n" +
 			more + "  last:\n    <<: *team\n    image: z\n"
 		s, err := open(t, map[string]string{
 			"/p/compose.yaml":  main,
@@ -25,7 +25,7 @@ func TestALargeFileReadsAsASmallOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		for query, want := range map[string]string{
-			"first image": "a", "merged user": "root", "last image": "z", "last user": "root", "none image": "", "<< image": "",
+			"first image": "a", "merged user": "root", "last image": "z", "last user": "root", "none image": "", "<< plain": "",
 		} {
 			service, key, _ := strings.Cut(query, " ")
 			got := ""
