@@ -31,6 +31,7 @@ func otherPrograms() map[string]string {
 // a scenario runs by now, is an error.
 func inNoScenario() map[string]string {
 	return map[string]string{
+		"mage test":               "the gate runs it, with -race and -coverage",
 		"mage bench -only=worker": "bench-worker has it with -json; without, it would fetch the weights and separate once more",
 	}
 }

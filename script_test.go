@@ -60,6 +60,9 @@ func newHarness(t *testing.T) *harness {
 	}
 	defer lock.Close() //nolint:errcheck // the process ends, and with it the lock
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-compile", out)
+	if packages := os.Getenv("IM2_COVER_PACKAGES"); packages != "" { // "mage test -coverage": what targets run counts, too
+		cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -cover -covermode=atomic -coverpkg="+packages+",command-line-arguments") // what Mage calls the targets: without its main package, a program keeps no count
+	}
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("compiling the targets: %v\n%s", err, text)
 	}
@@ -92,7 +95,7 @@ func passed() []string {
 		"HOME", "USERPROFILE", "GOPATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN",
 		"DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY",
 		"SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-		"BASE_IMAGE", "IM2_REQUIRE_DOCKER", "GOCOVERDIR",
+		"BASE_IMAGE", "IM2_REQUIRE_DOCKER",
 	}
 }
 
@@ -104,6 +107,9 @@ func (h *harness) setup(env *testscript.Env) error {
 	}
 	env.Setenv("PATH", h.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("CHECKOUT", h.home)
+	if folder := os.Getenv("IM2_COVER_FOLDER"); folder != "" {
+		env.Setenv("GOCOVERDIR", folder) // where the targets write what of them ran
+	}
 	// Whom services run as in scripts that do not care: only root can give files away.
 	env.Setenv("IDS", "1000:1000")
 	if uid := os.Getuid(); uid > 0 {

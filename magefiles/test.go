@@ -9,13 +9,16 @@ import (
 )
 
 // Test lints the code and runs every test; with a Docker engine also the real scenarios.
-// What needs an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1.
+// What needs an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1. A table
+// at the end has what took the longest.
 func Test(ctx context.Context,
 	lint *bool, // lint first (default true)
 	run *string, // only tests whose names match this pattern
+	race *bool, // look for data races meanwhile, where there is a C compiler
+	coverage *bool, // count which statements run, in tests and scenarios; too few are an error
 ) error {
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
-		return t.Test(ctx, or(lint, true), value(run))
+		return t.Test(ctx, target.Test{Lint: or(lint, true), Run: value(run), Race: value(race), Coverage: value(coverage)})
 	})
 }
 

@@ -19,7 +19,7 @@ func parse(t *testing.T, text string) *dockerfile.File {
 	return f
 }
 
-func TestWhatABuildReaches(t *testing.T) {
+func TestWhatABuildReaches(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	cases := []struct {
 		name, text string

@@ -11,7 +11,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -230,7 +229,7 @@ func (e *Engine) silent(err error, said []string) error {
 	if text == "" && errors.As(err, &failed) {
 		text = failed.Stderr
 	}
-	if errors.Is(err, exec.ErrNotFound) {
+	if run.NotFound(err) {
 		return ail(ErrNotInstalled, err.Error(), `"mage setup" installs it or says how`)
 	}
 	// What a client of another machine says ("Permission denied (publickey)") has

@@ -201,7 +201,7 @@ func TestTheCommandIsAskedWhereTheSocketFails(t *testing.T) {
 		"an error":            func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) },
 		"a bad request":       func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadRequest) },
 		"half an answer":      func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"Os":`) },
-		"a broken connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"a broken connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, //nolint:forbidigo // how a handler breaks a connection
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

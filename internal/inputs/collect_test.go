@@ -40,7 +40,7 @@ func collect(t *testing.T, r *Recipe, g Given) Inputs {
 	return in
 }
 
-func TestTheIgnoreFileInForce(t *testing.T) {
+func TestTheIgnoreFileInForce(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	const all = "FROM scratch\nCOPY . /\n"
 	cases := []struct {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWhyAnImageIsStale(t *testing.T) {
+func TestWhyAnImageIsStale(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	file := func(path, content string) File { return File{Path: path, Mode: 0o644, Content: content} }
 	cases := []struct {

@@ -207,9 +207,10 @@ func code() map[string]Note {
 		"test": {
 			Examples: []Example{
 				{"mage test", "lint, and everything"},
+				{"mage test -race -coverage", "as the gate does"},
 				{"mage test -lint=false -run=^TestParseID$", "only these"},
 			},
-			Failed: "a test or the linter found something", Missing: "the linter could not be downloaded",
+			Failed: "a test or the linter found something, or too little of the code ran", Missing: "the linter could not be downloaded",
 		},
 		"help": {
 			Examples: []Example{{"mage help", "all targets, in groups"}, {"mage help reset-permissions", "one, with its flags"}},

@@ -16,7 +16,7 @@ import (
 )
 
 // Each case is a server that never has the right thing.
-func TestDownloadFails(t *testing.T) {
+func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	status := func(code int) func(*fixture) {
 		return func(f *fixture) {

@@ -60,7 +60,7 @@ func TestWrongContentIsReplaced(t *testing.T) {
 }
 
 // Each case is a way for a download to be interrupted or refused that ends well.
-func TestDownloadGoesOn(t *testing.T) {
+func TestDownloadGoesOn(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	const half = 150_000
 	cases := []struct {
@@ -173,7 +173,7 @@ func TestDownloadGoesOn(t *testing.T) {
 				_ = http.NewResponseController(w).Flush()
 				_, _ = w.Write(f.tarball)
 				_ = http.NewResponseController(w).Flush()
-				panic(http.ErrAbortHandler)
+				panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler breaks a connection
 			}
 		}, []request{{}}},
 	}

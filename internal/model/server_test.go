@@ -141,7 +141,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 	if len(p) >= c.left {
 		_, _ = c.ResponseWriter.Write(p[:c.left])
 		_ = http.NewResponseController(c.ResponseWriter).Flush()
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler breaks a connection
 	}
 	c.left -= len(p)
 	return c.ResponseWriter.Write(p)

@@ -80,7 +80,7 @@ func images(name string) (dockerfile.Image, bool) {
 }
 
 // TestGoldenCases are those of which other tools miss most, or raise a false alarm.
-func TestGoldenCases(t *testing.T) {
+func TestGoldenCases(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	const build = "services: {web: {build: .}}\n"
 	cases := []struct{ name, dockerfile, compose, want string }{

@@ -1,6 +1,6 @@
 package nonroot
 
-func composeRules() []Rule {
+func composeRules() []Rule { //nolint:funlen // a table of rules
 	return []Rule{
 		{
 			ID: "C01", Title: "the build does not get the IDs", Own: Warning, Elsewhere: Off,

@@ -36,7 +36,7 @@ func forbid(errno unix.Errno) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	_, _, failed := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
+	_, _, failed := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog))) //nolint:gosec // how the kernel takes a filter
 	if failed != 0 {
 		return failed
 	}
@@ -134,7 +134,7 @@ func TestSeenCountsUp(t *testing.T) {
 
 // resetForever says that it begins, and resets a folder until it is killed.
 func resetForever(folder string) {
-	fmt.Println("on it")
+	_, _ = os.Stdout.WriteString("on it\n")
 	for {
 		_, _ = ownership.Reset(context.Background(), ownership.Request{Folder: folder, Owner: other(), AllowRoot: true})
 	}

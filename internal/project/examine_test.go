@@ -10,7 +10,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-func TestExamineReportsWhatOpenRefuses(t *testing.T) {
+func TestExamineReportsWhatOpenRefuses(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	cases := []struct {
 		name  string

@@ -62,7 +62,7 @@ func TestEverythingRightIsFound(t *testing.T) {
 
 // TestJudge changes one thing at a time. own and other are what it is for our own services and
 // for others.
-func TestJudge(t *testing.T) {
+func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	second := func(change func(*process)) func(*seen) {
 		return func(s *seen) { change(&s.processes[1]) }

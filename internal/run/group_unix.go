@@ -30,7 +30,7 @@ func signalGroup(cmd *exec.Cmd, signal syscall.Signal, sudo []string) error {
 		return err
 	}
 	args := append(append([]string{}, sudo[1:]...), "kill", "-s", strconv.Itoa(int(signal)), "--", "-"+strconv.Itoa(cmd.Process.Pid))
-	//nolint:gosec,noctx,forbidigo // ends at once, and must run after the context's end
+	//nolint:gosec,noctx // ends at once, and must run after the context's end
 	return exec.Command(sudo[0], args...).Run()
 }
 

@@ -26,7 +26,7 @@ type Usage struct {
 // The command stays in this process's group, whose signals therefore reach it without
 // help. When ctx ends it gets the time to stop that Local gives.
 func Measure(ctx context.Context, c Cmd) (Usage, error) {
-	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec,forbidigo // this is the package that starts processes
+	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec // this is the package that starts processes
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout = c.Dir, c.Env, c.Stdin, c.Stdout
 	cmd.Stderr = c.Stderr
 	cmd.Cancel = func() error { return nil }

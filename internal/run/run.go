@@ -68,7 +68,7 @@ type Error struct {
 	// Stderr is the last part of what it wrote to standard error, trimmed.
 	Stderr string
 	// Err is the cause: an *exec.ExitError, or why it did not start
-	// (errors.Is(err, exec.ErrNotFound) when there is no such program).
+	// (NotFound(err) when there is no such program).
 	Err error
 }
 
@@ -107,7 +107,7 @@ func (Local) Run(ctx context.Context, c Cmd) error {
 		return fmt.Errorf("running %q: %w", c.Name, err)
 	}
 	argv := c.argv()
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec,forbidigo // this is the package that starts processes; no shell sees them
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // this is the package that starts processes; no shell sees them
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.Env, c.Stdin
 	tail := &tailBuffer{limit: stderrKept}
 	cmd.Stdout = c.Stdout
@@ -170,7 +170,7 @@ func Detach(c Cmd, logPath string) error {
 	}
 	defer log.Close() //nolint:errcheck // the child has its own descriptor
 	argv := c.argv()
-	//nolint:gosec,noctx,forbidigo // outliving every context is its purpose
+	//nolint:gosec,noctx // outliving every context is its purpose
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, log, log
 	ownSession(cmd)
@@ -184,8 +184,8 @@ func Detach(c Cmd, logPath string) error {
 // NotFound reports whether a command did not start because there is no such program in PATH.
 func NotFound(err error) bool { return errors.Is(err, exec.ErrNotFound) }
 
-// Find returns the path of a program in PATH; errors.Is(err, exec.ErrNotFound) when
-// there is none.
+// Find returns the path of a program in PATH; NotFound(err) when there is
+// none.
 func Find(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {

@@ -151,7 +151,7 @@ func TestHardeningIsOurs(t *testing.T) {
 	}
 }
 
-func TestKinds(t *testing.T) {
+func TestKinds(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	service := "package service\n"
 	for _, c := range []struct {

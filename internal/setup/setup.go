@@ -35,7 +35,8 @@ type Setup struct {
 	// Host is what is known of this machine.
 	Host Host
 
-	done int // steps that changed something
+	done  int // steps that changed something
+	spent term.Spent
 }
 
 // Run does every step that is needed and prints what is in use.
@@ -55,7 +56,11 @@ func (s *Setup) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	base, err := s.base(ctx, e, settings.Get(project.BaseImage).Value)
+	var base string
+	err = s.spent.Time("base image", func() (err error) {
+		base, err = s.base(ctx, e, settings.Get(project.BaseImage).Value)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -68,6 +73,8 @@ func (s *Setup) Run(ctx context.Context) error {
 	})
 	if s.done == 0 {
 		s.UI.Note("everything was there already")
+	} else {
+		s.spent.Print(s.UI)
 	}
 	return nil
 }
@@ -83,7 +90,7 @@ func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.
 	options := engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home}
 	e, err := engine.Look(ctx, options)
 	if err != nil {
-		if err := s.startEngine(ctx, options, e, err); err != nil {
+		if err := s.spent.Time("install and start Docker Engine", func() error { return s.startEngine(ctx, options, e, err) }); err != nil {
 			return nil, err
 		}
 		if e, err = engine.Look(ctx, options); err != nil {
@@ -102,7 +109,11 @@ func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.
 			continue
 		}
 		s.UI.Note("%s is missing or older than %s on this machine", plugin.tool.Name, plugin.least)
-		if _, err := kit.Build(ctx, plugin.tool); err != nil {
+		err := s.spent.Time("build "+plugin.tool.Name, func() error {
+			_, err := kit.Build(ctx, plugin.tool)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 		s.done++

@@ -45,7 +45,7 @@ func up(t *testing.T) (*enginetest.Engine, Stack) {
 	return e, Stack{Project: p, Client: enginetest.Open(t, e), UI: ui}
 }
 
-func TestWhatEndsThatAllIsUp(t *testing.T) {
+func TestWhatEndsThatAllIsUp(t *testing.T) { //nolint:funlen // a table of cases
 	set := func(of any, keys ...any) { // all but the last are where, the last is what
 		for _, key := range keys[:len(keys)-2] {
 			of = of.(object)[key.(string)]

@@ -87,7 +87,7 @@ func (up *pipeline) write(t *testing.T, name, text string) {
 	}
 }
 
-func TestWhatMakesUpGoTheLongWay(t *testing.T) {
+func TestWhatMakesUpGoTheLongWay(t *testing.T) { //nolint:funlen // a table of cases
 	change := func(of any, keys ...string) { // all but the last are where, the last is what
 		for _, key := range keys[:len(keys)-2] {
 			of = of.(object)[key]

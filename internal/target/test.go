@@ -3,22 +3,37 @@ package target
 import (
 	"context"
 	"fmt"
-	"os"
+	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/suite"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
 )
 
-// Test lints, then runs every test of the checkout; what needs an engine and finds none
-// says so, and fails under IM2_REQUIRE_DOCKER=1. filter is go test's -run.
-func (t Target) Test(ctx context.Context, lint bool, filter string) error {
+// Test is what to test, and how.
+type Test struct {
+	// Lint lints first.
+	Lint bool
+	// Run is a pattern: only tests with such names.
+	Run string
+	// Race looks for data races meanwhile, where there is a C compiler.
+	Race bool
+	// Coverage counts which statements run. Of a run with all tests, too few are an error.
+	Coverage bool
+}
+
+// Test lints, then runs every test of the checkout, and prints what took the longest. What needs
+// an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1.
+func (t Target) Test(ctx context.Context, o Test) error {
 	if err := tools.NeedGo(); err != nil {
 		return fmt.Errorf("testing: %w", err)
 	}
-	if lint {
-		if err := t.Lint(ctx); err != nil {
+	began := time.Now()
+	var spent term.Spent
+	if o.Lint {
+		if err := t.lint(ctx, &spent); err != nil {
 			return err
 		}
 	}
@@ -26,27 +41,52 @@ func (t Target) Test(ctx context.Context, lint bool, filter string) error {
 	if _, err := engine.Find(ctx, t.engine(t.Environ)); err != nil {
 		t.UI.Note("scenarios that need a Docker engine are left out: %v", err)
 	}
-	args := []string{"test", "-shuffle=on", "-timeout=45m"}
-	if filter != "" {
-		args = append(args, "-run", filter)
+	s := suite.Suite{
+		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Race: o.Race, Coverage: o.Coverage,
 	}
-	return t.inHome(ctx, "testing", "go", append(args, "./...")...)
+	if err := s.CanRace(ctx); o.Race && err != nil {
+		t.UI.Note("data races are not looked for: %v", err)
+		s.Race = false
+	}
+	t.UI.Note("testing")
+	covered, err := s.Run(ctx, &spent)
+	if ctx.Err() != nil {
+		return err
+	}
+	spent.Print(t.UI)
+	t.UI.Note("all of it took %s: packages and scenarios run side by side", time.Since(began).Round(time.Second))
+	if covered != nil {
+		covered.Print(t.UI)
+	}
+	if err == nil && o.Coverage && o.Run == "" {
+		err = covered.Judge()
+	}
+	return err
 }
 
 // Lint runs the linter over all code, and compiles it for the systems that people have.
-func (t Target) Lint(ctx context.Context) error {
+func (t Target) Lint(ctx context.Context) error { return t.lint(ctx, new(term.Spent)) }
+
+func (t Target) lint(ctx context.Context, spent *term.Spent) error {
 	if err := tools.NeedGo(); err != nil {
 		return fmt.Errorf("linting: %w", err)
 	}
-	linter, err := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
+	var linter string
+	err := spent.Time("build the linter, unless it is there", func() (err error) {
+		linter, err = tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if err := t.quietly(ctx, "linting", linter, "run"); err != nil {
+	if err := spent.Time("lint", func() error { return t.quietly(ctx, "linting", linter, "run") }); err != nil {
 		return err
 	}
-	for _, system := range []string{"darwin", "windows"} {
-		if err := t.with("GOOS="+system, "CGO_ENABLED=0").quietly(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./..."); err != nil {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		err := spent.Time("compile for "+system, func() error {
+			return t.with("GOOS="+system, "CGO_ENABLED=0").quietly(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./...")
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -59,20 +99,8 @@ func (t Target) with(entries ...string) Target {
 	return t
 }
 
-// inHome runs a command in the checkout whose output is the result.
-func (t Target) inHome(ctx context.Context, doing, name string, args ...string) error {
-	t.UI.Note("%s", doing)
-	err := t.Runner.Run(ctx, run.Cmd{
-		Name: name, Args: args, Dir: t.Home, Env: t.Environ, Stdout: os.Stdout, Stderr: os.Stderr,
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, tools.ExplainGo(err))
-	}
-	return nil
-}
-
-// quietly is inHome for a command that says nothing for minutes: what it says is printed when it
-// has ended, and until then there is progress.
+// quietly runs a command in the checkout that says nothing for minutes: what it says is printed when
+// it has ended, and until then there is progress.
 func (t Target) quietly(ctx context.Context, doing, name string, args ...string) error {
 	t.UI.Note("%s", doing)
 	progress := t.UI.Progress(doing, 0, term.Seconds)

@@ -24,7 +24,7 @@ type crash struct {
 	want spool.Stage
 }
 
-func crashes() []crash {
+func crashes() []crash { //nolint:funlen // a table of crashes
 	return []crash{
 		{"the job's folder was made", func(*testing.T, *bench, *spool.Job) {}, ""},
 		{"the taken folder was made", mkTaken, ""},

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/internal/separate" //nolint:depguard // This test alone: that both sides know the same names can be seen only with both.
+	"github.com/im2-audio/im2/internal/separate" // This test alone: that both sides know the same names can be seen only with both.
 )
 
 func TestWaits(t *testing.T) {

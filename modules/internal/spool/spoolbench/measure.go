@@ -31,7 +31,7 @@ type queued struct {
 }
 
 // leastJobs and mostJobs bound how many jobs are measured with a queue: enough that the listing
-// of a long one is divided among as many as it serves.
+// of a long one is divided among as many as it serves. Who asks for fewer jobs gets fewer here, too.
 const (
 	leastJobs = 2000
 	mostJobs  = 10000
@@ -100,7 +100,7 @@ func wholeWay(ctx context.Context, data string, o options) (time.Duration, error
 func withQueue(ctx context.Context, o options, waiting int) (queued, error) {
 	q := queued{Waiting: waiting}
 	var all time.Duration
-	for q.Jobs < leastJobs {
+	for q.Jobs < min(leastJobs, o.jobs) {
 		n := min(waiting, mostJobs)
 		took, err := inFolder(o.dir, func(data string) (time.Duration, error) { return drain(ctx, data, o.workers, waiting, n) })
 		if err != nil {

@@ -1,0 +1,240 @@
+package im2_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the module's path: what is behind it in an import path is a folder.
+const root = "github.com/im2-audio/im2/"
+
+// goPackage is what "go list -json" says about a package of this module.
+type goPackage struct {
+	ImportPath                         string
+	Name, Doc                          string
+	Imports, TestImports, XTestImports []string
+}
+
+// arrows are who imports whom, tests apart: a folder of this module, or what stands in it, is
+// written without the module's path.
+type arrows map[string][]string
+
+// TestArrowsPointOneWay holds the imports of all packages, on every system that people have,
+// to the rules of the design.
+func TestArrowsPointOneWay(t *testing.T) {
+	t.Parallel()
+	code, tests := make(arrows), make(arrows)
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		for _, p := range goList(t, system) {
+			from := strings.TrimPrefix(p.ImportPath, root)
+			code.add(from, p.Imports)
+			tests.add(from, p.TestImports)
+			tests.add(from, p.XTestImports)
+			if p.Doc == "" && p.Name != "im2_test" && len(p.Imports) > 0 {
+				t.Errorf("%s has no package comment on %s", from, system)
+			}
+		}
+	}
+	if len(code["internal/target"]) < 10 || len(code["modules/demucs"]) == 0 || len(code["magefiles"]) == 0 {
+		t.Fatalf("go list gave no arrows worth the name: %v", code)
+	}
+	for _, wrong := range slices.Concat(layers(code), cycles(code), processes(code), strangers(code)) {
+		t.Error(wrong)
+	}
+	for _, wrong := range strangersInTests(tests) {
+		t.Error(wrong)
+	}
+}
+
+// TestAWrongArrowIsFound adds each kind of arrow that must not be, and one that may.
+func TestAWrongArrowIsFound(t *testing.T) {
+	t.Parallel()
+	for arrow, find := range map[[2]string]func(arrows) []string{
+		{"internal/run", "internal/engine"}:                 layers,
+		{"internal/run", "internal/project"}:                layers,
+		{"internal/exit", "internal/run"}:                   layers,
+		{"internal/image", "internal/target"}:               layers,
+		{"internal/nonroot/report", "internal/term"}:        cycles, // with the arrow back
+		{"internal/image", "os/exec"}:                       processes,
+		{"modules/watcher", "os/exec"}:                      processes,
+		{"internal/bench", "github.com/magefile/mage/sh"}:   processes,
+		{"internal/queue", "modules/internal/spool"}:        strangers,
+		{"modules/organizer", "internal/exit"}:              strangers,
+		{"magefiles", "modules/internal/place"}:             strangers,
+		{"modules/internal/place", "modules/demucs/engine"}: layers,
+	} {
+		graph := arrows{"internal/term": {"internal/nonroot"}, "internal/image": {"internal/run"}, "internal/run": {"os/exec"}}
+		if find := slices.Concat(processes(graph), strangers(graph)); len(find) > 0 {
+			t.Errorf("found fault with what is right: %q", find)
+		}
+		graph.add(arrow[0], []string{arrow[1]})
+		if len(find(graph)) == 0 {
+			t.Errorf("the arrow %s -> %s was not found", arrow[0], arrow[1])
+		}
+	}
+}
+
+// goList asks the Go command for all packages as they are on a system.
+func goList(t *testing.T, system string) []goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-tags=mage", "-json=ImportPath,Name,Doc,Imports,TestImports,XTestImports", "./...")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("listing the packages on %s: %v", system, err)
+	}
+	var all []goPackage
+	for list := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := list.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func (a arrows) add(from string, to []string) {
+	for _, p := range to {
+		p = strings.TrimPrefix(p, root)
+		if !slices.Contains(a[from], p) {
+			a[from] = append(a[from], p)
+		}
+	}
+}
+
+// each calls do with every arrow, in an order that is the same each time.
+func (a arrows) each(do func(from, to string)) {
+	for _, from := range slices.Sorted(maps.Keys(a)) {
+		for _, to := range a[from] {
+			do(from, to)
+		}
+	}
+}
+
+// family is the part of the project that a package belongs to: internal/nonroot/report is of
+// internal/nonroot. Packages of others have none.
+func family(pkg string) string {
+	parts := strings.Split(pkg, "/")
+	switch {
+	case parts[0] == "magefiles":
+		return "magefiles"
+	case (parts[0] == "internal" || parts[0] == "modules") && len(parts) > 1:
+		return path.Join(parts[0], parts[1])
+	}
+	return ""
+}
+
+// layers are the arrows that point up. exit is the vocabulary of all, and the leaves know nothing
+// but it; only the magefiles know internal/target; what services share knows no service.
+func layers(a arrows) (wrong []string) {
+	leaves := []string{"internal/exit", "internal/project", "internal/run", "internal/term"}
+	a.each(func(from, to string) {
+		here, there := family(from), family(to)
+		switch {
+		case there == "" || here == there:
+		case here == "internal/exit", slices.Contains(leaves, here) && there != "internal/exit":
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: exit, project, run and term stand at the end of all arrows", from, to))
+		case there == "internal/target" && here != "magefiles":
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: the targets join the others, nobody joins them", from, to))
+		case strings.HasPrefix(here, "modules/") && strings.HasPrefix(there, "modules/") && there != "modules/internal":
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: services share only modules/internal", from, to))
+		}
+	})
+	return wrong
+}
+
+// cycles are the families that need one another: Go forbids cycles of packages alone.
+func cycles(a arrows) (wrong []string) {
+	to := make(map[string][]string)
+	a.each(func(from, there string) {
+		if f, g := family(from), family(there); f != "" && g != "" && f != g {
+			to[f] = append(to[f], g)
+		}
+	})
+	done := make(map[string]bool)
+	var walk func(way []string)
+	walk = func(way []string) {
+		here := way[len(way)-1]
+		if i := slices.Index(way, here); i < len(way)-1 {
+			wrong = append(wrong, "a cycle of imports: "+strings.Join(way[i:], " -> "))
+			return
+		}
+		if done[here] {
+			return
+		}
+		for _, next := range to[here] {
+			walk(append(slices.Clone(way), next))
+		}
+		done[here] = true
+	}
+	for _, f := range slices.Sorted(maps.Keys(to)) {
+		walk([]string{f})
+	}
+	return wrong
+}
+
+// processes are the packages that could start processes. internal/run does that for the targets;
+// the demucs service runs ffmpeg and an engine, and knows nothing of the targets' runner.
+func processes(a arrows) (wrong []string) {
+	a.each(func(from, to string) {
+		switch {
+		case to == "os/exec" && from != "internal/run" && from != "modules/demucs":
+			wrong = append(wrong, from+" imports os/exec: internal/run starts the processes")
+		case to == "github.com/magefile/mage/sh":
+			wrong = append(wrong, from+" imports mage/sh, which expands $X in arguments and has no context: use internal/run")
+		}
+	})
+	return wrong
+}
+
+// strangers are arrows between the targets and the services, which know each other only through
+// files.
+func strangers(a arrows) (wrong []string) {
+	a.each(func(from, to string) {
+		here, there := side(from), side(to)
+		if here != "" && there != "" && here != there {
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: services and targets know each other only through files", from, to))
+		}
+	})
+	return wrong
+}
+
+func side(pkg string) string {
+	switch top, _, _ := strings.Cut(pkg, "/"); top {
+	case "magefiles", "internal":
+		return "targets"
+	case "modules":
+		return "services"
+	}
+	return ""
+}
+
+// strangersInTests is strangers for tests, where two must see both sides: that both know the same
+// names, and mean the same by job.json.
+func strangersInTests(a arrows) []string {
+	wrong := strangers(a)
+	for _, known := range [][2]string{
+		{"modules/watcher", "internal/separate"},
+		{"modules/internal/spool", "internal/queue"},
+	} {
+		i := slices.IndexFunc(wrong, func(w string) bool { return strings.HasPrefix(w, known[0]+" imports "+known[1]+":") })
+		if i < 0 {
+			wrong = append(wrong, fmt.Sprintf("no test in %s imports %s any more: take it from the exceptions", known[0], known[1]))
+			continue
+		}
+		wrong = slices.Delete(wrong, i, i+1)
+	}
+	return wrong
+}

@@ -1,0 +1,89 @@
+// Package suite runs the tests of a checkout with one "go test", and says where the time went and
+// how much of the code ran.
+package suite
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/tools"
+)
+
+// module is in front of every package of the checkout.
+const module = "github.com/im2-audio/im2/"
+
+// Suite is one run of the tests.
+type Suite struct {
+	// Home is the folder of the checkout.
+	Home string
+	// Environ is the environment of the Go command.
+	Environ []string
+	// Runner starts the Go command.
+	Runner run.Runner
+	// UI is told which scenarios are done; Out gets what the tests say, as go test words it.
+	UI  *term.UI
+	Out io.Writer
+	// Filter is go test's -run; empty runs every test.
+	Filter string
+	// Race has the race detector in all tests. It needs a C compiler.
+	Race bool
+	// Coverage counts which statements run: in tests, and in the targets that scenarios run.
+	Coverage bool
+}
+
+// Run runs the tests and adds what each part took to spent. The coverage is nil unless it was
+// asked for; it is there also when tests failed. The error says that tests failed, or could not be
+// run.
+func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
+	args := []string{"test", "-json", "-shuffle=on", "-timeout=45m"}
+	if s.Race {
+		args = append(args, "-race")
+	}
+	if s.Filter != "" {
+		args = append(args, "-run", s.Filter)
+	}
+	environ := s.Environ
+	var data string
+	if s.Coverage {
+		var err error
+		if data, err = dataFolder(); err != nil {
+			return nil, exit.Errorf(exit.Failed, "measuring coverage: %w", err)
+		}
+		defer os.RemoveAll(data) //nolint:errcheck // a temporary folder
+		args = append(args, "-covermode=atomic", "-coverpkg="+counted, "./...", "-args", "-test.gocoverdir="+data)
+		environ = append(append([]string{}, environ...), FolderVar+"="+data, PackagesVar+"="+counted)
+	} else {
+		args = append(args, "./...")
+	}
+	events := &events{out: s.Out, ui: s.UI, spent: spent, said: make(map[test]string)}
+	err := s.Runner.Run(ctx, run.Cmd{Name: "go", Args: args, Dir: s.Home, Env: environ, Stdout: events, Stderr: s.UI.Stderr()})
+	if err != nil {
+		err = fmt.Errorf("testing: %w", tools.ExplainGo(err))
+	}
+	if !s.Coverage || ctx.Err() != nil {
+		return nil, err
+	}
+	covered, unreadable := s.covered(ctx, data)
+	if err == nil {
+		err = unreadable
+	}
+	return covered, err
+}
+
+// CanRace says why the race detector cannot be used here, nil when it can.
+func (s Suite) CanRace(ctx context.Context) error {
+	out, err := run.Output(ctx, s.Runner, run.Cmd{Name: "go", Args: []string{"env", "CGO_ENABLED"}, Dir: s.Home, Env: s.Environ})
+	if err != nil {
+		return fmt.Errorf("asking for a C compiler: %w", err)
+	}
+	if strings.TrimSpace(string(out)) != "1" { // the Go command looks for one in PATH
+		return exit.Errorf(exit.Missing, "the race detector needs a C compiler, such as the package gcc")
+	}
+	return nil
+}
