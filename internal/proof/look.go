@@ -117,6 +117,12 @@ func (p *Prover) lookOnce(ctx context.Context, id, placed string) (look, error) 
 	if err := p.see(ctx, &l); err != nil {
 		return l, err
 	}
+	// One that the engine had to start again may live for just as long as this took.
+	if before.RestartCount > 0 {
+		if err := pause(ctx, again); err != nil {
+			return l, err
+		}
+	}
 	after, there, err := p.inspect(ctx, id)
 	if err == nil {
 		l.steady, l.unsteady = verdict(before, after, there)
