@@ -28,11 +28,7 @@ func lookEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	e, err := engine.Look(ctx, d.options(f))
 	after := time.Now()
 	if err != nil {
-		mend := mendSetup
-		if errors.Is(err, engine.ErrDenied) {
-			mend = "sudo usermod -aG docker $USER"
-		}
-		return failed(mend, "%s", cause(err))
+		return failed(cure(err, hungEngine()), "%s", cause(err))
 	}
 	s := e.Server
 	about := []string{"Docker Engine " + s.Version, s.OperatingSystem, s.OSType + "/" + s.GoArch()}
@@ -48,7 +44,7 @@ func lookEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	text := strings.Join(slices.DeleteFunc(about, func(s string) bool { return s == "" }), ", ")
 	switch {
 	case !engine.AtLeast(s.Version, engine.MinEngine):
-		return failed(mendSetup, "%s; needed: %s", text, engine.MinEngine)
+		return failed("update Docker Engine with what installed it", "%s; needed: %s", text, engine.MinEngine)
 	case s.OSType != "linux":
 		return failed("switch Docker to Linux containers", "%s; its containers are not Linux's", text)
 	}

@@ -119,5 +119,14 @@ func cause(err error) string {
 	return oneLine(text)
 }
 
+// cure is the command that an error ends with; otherwise where it has none.
+func cure(err error, otherwise string) string {
+	_, text, found := strings.Cut(err.Error(), `; "`)
+	if command, _, closed := strings.Cut(text, `"`); found && closed {
+		return command
+	}
+	return otherwise
+}
+
 // oneLine makes one line of what tools say in several.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
