@@ -38,8 +38,9 @@ func (t Target) Test(ctx context.Context, o Test) error {
 		}
 	}
 	// go test keeps what a passing test says to itself, so it is said here.
-	if _, err := engine.Find(ctx, t.engine(t.Environ)); err != nil {
-		t.UI.Note("scenarios that need a Docker engine are left out: %v", err)
+	_, missing := engine.Find(ctx, t.engine(t.Environ))
+	if missing != nil {
+		t.UI.Note("scenarios that need a Docker engine are left out: %v", missing)
 	}
 	s := suite.Suite{
 		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Race: o.Race, Coverage: o.Coverage,
@@ -58,10 +59,10 @@ func (t Target) Test(ctx context.Context, o Test) error {
 	if covered != nil {
 		covered.Print(t.UI)
 	}
-	if err == nil && o.Coverage && o.Run == "" {
-		err = covered.Judge()
+	if err != nil || !o.Coverage || o.Run != "" || missing != nil { // the bound is for all tests and all scenarios
+		return err
 	}
-	return err
+	return covered.Judge()
 }
 
 // Lint runs the linter over all code, and compiles it for the systems that people have.
