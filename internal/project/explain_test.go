@@ -35,7 +35,7 @@ func TestEverySettingSaysWhoSetIt(t *testing.T) {
 	if err != nil || !e.Usable() {
 		t.Fatalf("%v, %+v", err, e)
 	}
-	for name, want := range map[string]string{
+	for name, want := range map[string]string{ //nolint:gosec // G101: the stars are what is left of a password
 		"APP_USER_ID":  "1 .env:2 .env",
 		"APP_GROUP_ID": "2 .env.local:1 .env.local",
 		"BASE_IMAGE":   "mine the environment ",

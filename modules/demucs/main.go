@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	defaultPoll   = 500 * time.Millisecond
+	defaultPoll   = 200 * time.Millisecond
 	defaultEngine = "onnx"
 	defaultModel  = "htdemucs"
 	// defaultStall is many times what a step of the engine takes on a slow machine.
