@@ -52,7 +52,7 @@ func TestSettingsComeFromTheEnvironment(t *testing.T) {
 	if s := parse(t); s.engine != "e" || s.model != "htdemucs" {
 		t.Errorf("engine %q, model %q", s.engine, s.model)
 	}
-	if s := demucsService(); s.Name != "demucs" || s.Poll != 500*time.Millisecond {
+	if s := demucsService(); s.Name != "demucs" || s.Poll != 200*time.Millisecond {
 		t.Errorf("service = %+v", s)
 	}
 }
