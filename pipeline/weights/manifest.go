@@ -1,0 +1,295 @@
+// Package weights describes a prepared model: a separation network that was cut into pieces, each
+// an ONNX file, in a folder of the model cache with a manifest beside them.
+//
+// Both sides share it: the targets prepare models and check them, the demucs service checks them
+// again before it works. What is in the folder is believed only as far as digests reach: each
+// piece must be what the manifest says, and the manifest of a model that IM2 knows must be what
+// Pinned says. The same source, prepared by the same Builder, gives the same bytes everywhere.
+package weights
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"slices"
+)
+
+const (
+	// ManifestFile is the manifest's name in the folder of a prepared model.
+	ManifestFile = "manifest.json"
+	// Format is the version of the manifest.
+	Format = 1
+	// Builder is the version of what prepares models. It goes up with every change of the bytes
+	// that come out; models that an older one prepared are then prepared again.
+	Builder = 1
+	// MaxManifest is how many bytes a manifest may have.
+	MaxManifest = 1 << 20
+	// FP32 and INT8 are the precisions that a model can be prepared in: all weights as 32-bit
+	// numbers, or those of the linear layers as 8-bit integers.
+	FP32, INT8 = "fp32", "int8"
+
+	maxPieces  = 256
+	maxTensors = 64      // inputs, and outputs, of one piece
+	maxDims    = 8       // of a tensor
+	maxValues  = 1 << 32 // elements of a tensor
+	maxPiece   = 4 << 30 // bytes
+	maxFolders = 1024    // of the model cache
+)
+
+// Manifest is what a prepared folder holds. Its JSON has one form only, that of Bytes.
+type Manifest struct {
+	// Format and Builder are the versions of this file and of what prepared the model.
+	Format  int `json:"format"`
+	Builder int `json:"builder"`
+	// Model is the model's name, and Precision FP32 or INT8.
+	Model     string `json:"model"`
+	Precision string `json:"precision"`
+	// Sources are the stems that come out, in the network's order.
+	Sources []string `json:"sources"`
+	// SourceSHA256 is the digest of the ONNX file that was prepared.
+	SourceSHA256 string `json:"source_sha256"`
+	// Inputs and Outputs are those of the whole network.
+	Inputs  []Tensor `json:"inputs"`
+	Outputs []Tensor `json:"outputs"`
+	// Pieces run in this order.
+	Pieces []Piece `json:"pieces"`
+}
+
+// Piece is one ONNX file.
+type Piece struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Rows is how many blocks the first dimension of each input and output is cut into; the
+	// piece runs once for each. It is 1 for a piece that takes them whole.
+	Rows int `json:"rows"`
+	// Inputs are network inputs or outputs of earlier pieces, with their whole shape.
+	Inputs  []Tensor `json:"inputs"`
+	Outputs []Tensor `json:"outputs"`
+}
+
+// Tensor is a named array of 32-bit floating point numbers.
+type Tensor struct {
+	Name  string  `json:"name"`
+	Shape []int64 `json:"shape"`
+}
+
+// ManifestError says why a manifest cannot be used.
+type ManifestError struct{ Reason string }
+
+func (e *ManifestError) Error() string { return "the model's manifest " + e.Reason }
+
+// DamageError names a piece that is not what the manifest says.
+type DamageError struct{ File, Reason string }
+
+func (e *DamageError) Error() string { return e.File + " " + e.Reason }
+
+//nolint:gochecknoglobals // compiled once, never changed
+var (
+	modelName  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+	sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_]{0,31}$`)
+	pieceName  = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}\.onnx$`)
+	hexDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// Precisions are the values that Precision can have.
+func Precisions() []string { return []string{FP32, INT8} }
+
+// ValidName reports whether a model may have this name, which becomes the beginning of its
+// folder's: up to 64 of a-z, 0-9, ".", "_" and "-", the first a letter or a digit.
+func ValidName(model string) bool { return modelName.MatchString(model) }
+
+// Folder is the name of a prepared model's folder in the model cache.
+func Folder(model, precision string) string { return model + "-" + precision }
+
+// ReadManifest reads what Bytes wrote, and nothing else. The error is a *ManifestError.
+func ReadManifest(text []byte) (Manifest, error) {
+	if len(text) > MaxManifest {
+		return Manifest{}, &ManifestError{fmt.Sprintf("has more than %d bytes", MaxManifest)}
+	}
+	var m Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return Manifest{}, &ManifestError{fmt.Sprintf("cannot be read: %v", err)}
+	}
+	if err := m.check(); err != nil {
+		return Manifest{}, err
+	}
+	if !bytes.Equal(text, m.Bytes()) {
+		return Manifest{}, &ManifestError{"has something in it that does not belong there"}
+	}
+	return m, nil
+}
+
+// Bytes is the manifest as it is written.
+func (m Manifest) Bytes() []byte {
+	text, _ := json.MarshalIndent(m, "", "\t") // Numbers and texts always have a form.
+	return append(text, '\n')
+}
+
+// Digest is the SHA-256 of Bytes in lower-case hexadecimal.
+func (m Manifest) Digest() string {
+	sum := sha256.Sum256(m.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
+// Folder is the name of the prepared model's folder.
+func (m Manifest) Folder() string { return Folder(m.Model, m.Precision) }
+
+func (m Manifest) check() error {
+	switch {
+	case m.Format != Format:
+		return &ManifestError{fmt.Sprintf("has format %d and not %d", m.Format, Format)}
+	case m.Builder < 1:
+		return &ManifestError{"does not say what prepared the model"}
+	case !ValidName(m.Model):
+		return &ManifestError{fmt.Sprintf("has the model name %.80q", m.Model)}
+	case !slices.Contains(Precisions(), m.Precision):
+		return &ManifestError{fmt.Sprintf("has the precision %.80q", m.Precision)}
+	case len(m.Sources) < 1 || len(m.Sources) > 16 || !unique(m.Sources, sourceName):
+		return &ManifestError{fmt.Sprintf("has the sources %.200q", m.Sources)}
+	case !hexDigest.MatchString(m.SourceSHA256):
+		return &ManifestError{"has no digest of the source"}
+	case len(m.Pieces) < 1 || len(m.Pieces) > maxPieces:
+		return &ManifestError{fmt.Sprintf("has %d pieces", len(m.Pieces))}
+	}
+	return m.checkFlow()
+}
+
+// checkFlow makes sure that each piece reads only what is there by then, in the same shape.
+func (m Manifest) checkFlow() error {
+	made := make(map[string][]int64)
+	if err := define(made, "the network", m.Inputs); err != nil {
+		return err
+	}
+	var files []string
+	for _, p := range m.Pieces {
+		files = append(files, p.File)
+		if !hexDigest.MatchString(p.SHA256) || p.Size < 1 || p.Size > maxPiece || p.Rows < 1 {
+			return &ManifestError{fmt.Sprintf("has no digest, size or rows for %.80q", p.File)}
+		}
+		if err := uses(made, p.File, p.Inputs); err != nil {
+			return err
+		}
+		if err := define(made, p.File, p.Outputs); err != nil {
+			return err
+		}
+		for _, t := range slices.Concat(p.Inputs, p.Outputs) {
+			if t.Shape[0]%int64(p.Rows) != 0 {
+				return &ManifestError{fmt.Sprintf("cuts %.80q into %d rows", t.Name, p.Rows)}
+			}
+		}
+	}
+	if !unique(files, pieceName) {
+		return &ManifestError{"names a piece twice, or by something that is no plain name"}
+	}
+	return uses(made, "the network", m.Outputs)
+}
+
+// define adds the tensors that something makes.
+func define(made map[string][]int64, who string, tensors []Tensor) error {
+	if len(tensors) < 1 || len(tensors) > maxTensors {
+		return &ManifestError{fmt.Sprintf("has %d tensors in one place of %.80q", len(tensors), who)}
+	}
+	for _, t := range tensors {
+		if _, twice := made[t.Name]; twice || t.Name == "" || len(t.Name) > 256 || !validShape(t.Shape) {
+			return &ManifestError{fmt.Sprintf("has a tensor %.80q of %.80q twice, or of no usable shape", t.Name, who)}
+		}
+		made[t.Name] = t.Shape
+	}
+	return nil
+}
+
+// uses makes sure that the tensors were made before.
+func uses(made map[string][]int64, who string, tensors []Tensor) error {
+	if len(tensors) < 1 || len(tensors) > maxTensors {
+		return &ManifestError{fmt.Sprintf("has %d tensors in one place of %.80q", len(tensors), who)}
+	}
+	for _, t := range tensors {
+		if shape, there := made[t.Name]; !there || !slices.Equal(shape, t.Shape) {
+			return &ManifestError{fmt.Sprintf("lets %.80q read %.80q, which nothing makes in that shape", who, t.Name)}
+		}
+	}
+	return nil
+}
+
+func validShape(shape []int64) bool {
+	if len(shape) < 1 || len(shape) > maxDims {
+		return false
+	}
+	values := int64(1)
+	for _, n := range shape {
+		if n < 1 || n > maxValues/values {
+			return false
+		}
+		values *= n
+	}
+	return true
+}
+
+// unique reports whether no text is there twice and each is as the rule wants it.
+func unique(texts []string, rule *regexp.Regexp) bool {
+	sorted := slices.Sorted(slices.Values(texts))
+	return len(slices.Compact(sorted)) == len(texts) && !slices.ContainsFunc(texts, func(s string) bool { return !rule.MatchString(s) })
+}
+
+// Verify reads all pieces in a prepared folder and compares them with the manifest. The error is
+// a *DamageError for the first one that is not right, or that of ctx or of reading. It never
+// reads more of a piece than its size.
+func (m Manifest) Verify(ctx context.Context, folder fs.FS) error {
+	for _, p := range m.Pieces {
+		if err := p.verify(ctx, folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Piece) verify(ctx context.Context, folder fs.FS) error {
+	f, err := folder.Open(p.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &DamageError{p.File, "is missing"}
+	}
+	if err != nil {
+		return fmt.Errorf("checking the model: %w", err)
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("checking the model: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return &DamageError{p.File, "is not a regular file"}
+	}
+	if info.Size() != p.Size {
+		return &DamageError{p.File, fmt.Sprintf("has %d bytes, not %d", info.Size(), p.Size)}
+	}
+	sum := sha256.New()
+	n, err := io.Copy(sum, &ctxReader{ctx, io.LimitReader(f, p.Size)})
+	if err != nil {
+		return fmt.Errorf("checking the model: %s: %w", p.File, err)
+	}
+	if n != p.Size || hex.EncodeToString(sum.Sum(nil)) != p.SHA256 {
+		return &DamageError{p.File, "does not have the content it must have"}
+	}
+	return nil
+}
+
+// ctxReader ends with the error of its context.
+type ctxReader struct {
+	ctx context.Context // it lives as long as one call
+	r   io.Reader
+}
+
+func (r *ctxReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
