@@ -1,0 +1,139 @@
+// Package options has what people may ask of a separation: which stems, in which kind of file,
+// and how carefully. The targets read options from flags, the watcher from a file beside the
+// song, the worker from its settings; the queue and track.json keep them. All of them mean the
+// same by a word, because it is defined here alone.
+//
+// The zero value of a field means that nothing was said, and that the next in line decides: the
+// song's options first, the service's settings second, Default last. See Over.
+package options
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// EngineVersion counts the changes of the engine that people can hear. The record of a job has
+// the version that made its stems; none means 1, whose vocals had gaps in the right channel and
+// which took damaged songs for silence.
+const EngineVersion = 2
+
+// The values of the fields that have a few.
+const (
+	WAV  = "wav"
+	FLAC = "flac"
+	MP3  = "mp3"
+
+	Bits16    = "16"
+	Bits24    = "24"
+	BitsFloat = "float"
+
+	// Rescale makes all stems quieter by one common factor where one of them would clip.
+	Rescale = "rescale"
+	// Clamp cuts each sample off at full scale.
+	Clamp = "clamp"
+	// ClipNone changes nothing: only a float file keeps what is above full scale.
+	ClipNone = "none"
+
+	// SumModel leaves the stems as the model made them.
+	SumModel = "model"
+	// SumExact adds what the stems lack of the mix to "other".
+	SumExact = "exact"
+
+	// Rate44100 writes stems at the rate of the model.
+	Rate44100 = "44100"
+	// RateSource writes stems at the rate of the song.
+	RateSource = "source"
+)
+
+// Options are what was asked of a separation, and with every field set what was done.
+type Options struct {
+	// Stems are the only ones that are kept, in the order of Stems.
+	Stems []string `json:"stems,omitempty"`
+	// TwoStems is one stem; all others together become "no_" and its name.
+	TwoStems string `json:"two_stems,omitempty"`
+	// Format is WAV, FLAC or MP3.
+	Format string `json:"format,omitempty"`
+	// Bits is Bits16, Bits24 or BitsFloat; an MP3 file has none.
+	Bits string `json:"bits,omitempty"`
+	// Clip is Rescale, Clamp or ClipNone.
+	Clip string `json:"clip,omitempty"`
+	// Overlap is how much of each segment the next one covers, 0 to MostOverlap.
+	Overlap *float64 `json:"overlap,omitempty"`
+	// Shifts is how many times more a song is separated, each time shifted a little, for the mean
+	// of all: 0 to MostShifts.
+	Shifts *int `json:"shifts,omitempty"`
+	// Model is the name of a prepared model.
+	Model string `json:"model,omitempty"`
+	// Sum is SumModel or SumExact.
+	Sum string `json:"sum,omitempty"`
+	// Rate is Rate44100 or RateSource.
+	Rate string `json:"rate,omitempty"`
+}
+
+// Default returns what is done when nobody says anything.
+func Default() Options {
+	overlap, shifts := 0.25, 0
+	return Options{
+		Format: WAV, Bits: Bits16, Clip: Rescale, Overlap: &overlap, Shifts: &shifts,
+		Model: "htdemucs", Sum: SumModel, Rate: Rate44100,
+	}
+}
+
+// Over returns o with what it does not say taken from base. Where o says something that what base
+// says contradicts (two stems where base has some only, a format without the bits of base), that
+// of base is dropped: a service with other defaults can still be asked for everything.
+func (o Options) Over(base Options) Options {
+	if len(o.Stems) == 0 && o.TwoStems == "" {
+		o.Stems, o.TwoStems = base.Stems, base.TwoStems
+	}
+	o.Format = cmp.Or(o.Format, base.Format)
+	if o.Bits == "" && fits(o.Format, base.Bits) {
+		o.Bits = base.Bits
+	}
+	o.Clip = cmp.Or(o.Clip, base.Clip)
+	o.Overlap = cmp.Or(o.Overlap, base.Overlap)
+	o.Shifts = cmp.Or(o.Shifts, base.Shifts)
+	o.Model = cmp.Or(o.Model, base.Model)
+	o.Sum = cmp.Or(o.Sum, base.Sum)
+	o.Rate = cmp.Or(o.Rate, base.Rate)
+	o.Stems = slices.Clone(o.Stems)
+	return o
+}
+
+// fits reports whether a format can have samples of that kind; one that is not known can.
+func fits(format, bits string) bool {
+	switch format {
+	case MP3:
+		return bits == ""
+	case FLAC:
+		return bits != BitsFloat
+	default:
+		return true
+	}
+}
+
+// Equal reports whether both ask for the same. What was not said is not the same as what was said
+// and is the default: that may change.
+func (o Options) Equal(other Options) bool {
+	a, b := o.canonical(), other.canonical()
+	return reflect.DeepEqual(a, b)
+}
+
+// canonical returns o with its stems in order.
+func (o Options) canonical() Options {
+	o.Stems = inOrder(o.Stems)
+	return o
+}
+
+// String returns the options as flags of "mage separate", or "" when there are none.
+func (o Options) String() string {
+	var flags []string
+	for _, f := range Fields() {
+		if text := o.Get(f.Name); text != "" {
+			flags = append(flags, "-"+f.Flag+"="+text)
+		}
+	}
+	return strings.Join(flags, " ")
+}
