@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/queue" // This test alone: that both sides mean the same by job.json can be seen only with both.
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // filled sets every field of a struct, and of those in it, to something that is not zero.
@@ -27,6 +28,14 @@ func filled(t *testing.T, v reflect.Value) {
 			f.SetInt(int64(i + 1))
 		case float64:
 			f.SetFloat(float64(i) + 0.5)
+		case *float64:
+			f.Set(reflect.ValueOf(new(float64(i) + 0.5)))
+		case *int:
+			f.Set(reflect.ValueOf(new(i)))
+		case []string:
+			f.Set(reflect.ValueOf([]string{"s" + v.Type().Field(i).Name}))
+		case options.Options:
+			filled(t, f)
 		case []Visit:
 			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
 			filled(t, f.Index(0))

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // A Record is what job.json holds: everything that is known of a job. Its JSON names are read
@@ -40,6 +42,23 @@ type Record struct {
 	// Engine and Model say what separated the track.
 	Engine string `json:"engine,omitempty"`
 	Model  string `json:"model,omitempty"`
+	// Options are what was asked for with the song; what is not said there is the service's.
+	Options options.Options `json:"options,omitzero"`
+	// Settings are what the stems were made with, every option of it set.
+	Settings options.Options `json:"settings,omitzero"`
+	// Files are the names of the audio files in output/. Jobs of earlier versions have none, and
+	// the four stems as WAV files.
+	Files []string `json:"files,omitempty"`
+	// Gain is what all stems were multiplied by, so that none clips; 1 where nothing was.
+	Gain float64 `json:"gain,omitempty"`
+	// SumDB is how much louder the mix is than what the sum of all stems lacks of it, in decibels.
+	SumDB *float64 `json:"sum_db,omitempty"`
+	// Warnings are what people should know of the result.
+	Warnings []string `json:"warnings,omitempty"`
+	// SourceRate is the song's own sample rate in Hz.
+	SourceRate int `json:"source_rate,omitempty"`
+	// EngineVersion is the options.EngineVersion of the stems; 0 in jobs of earlier versions.
+	EngineVersion int `json:"engine_version,omitempty"`
 	// Attempt counts how often separating was begun. A worker that was told to stop and handed
 	// the job back does not count.
 	Attempt int `json:"attempt"`
