@@ -17,6 +17,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 const (
@@ -131,13 +132,13 @@ func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h
 	for _, id := range ids {
 		h.before[id] = true
 	}
-	song, asked := askedAgain(inputName(s.File))
+	song, asked := title.AskedAgain(inputName(s.File))
 	for n := 1; n <= mostNames; n++ {
-		h.name = numbered(song, n)
+		h.name = title.Number(song, n, title.Limit)
 		h.entry = h.name
 		if s.Again || asked {
-			h.entry = AskAgain(h.name)
-			h.name, _ = askedAgain(h.entry) // It may have been cut.
+			h.entry = title.AskAgain(h.name, title.Limit)
+			h.name, _ = title.AskedAgain(h.entry) // It may have been cut.
 		}
 		err := claim(input, temp, h.entry)
 		if err == nil {

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
@@ -34,34 +33,6 @@ func TestInputName(t *testing.T) {
 	for _, c := range cases {
 		if got := inputName(c.path); got != c.want {
 			t.Errorf("%q: %q, want %q", c.path, got, c.want)
-		}
-	}
-}
-
-func TestNumbered(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("ü", 126) + "x" // 253 bytes
-	cases := []struct {
-		name string
-		n    int
-		want string
-	}{
-		{"song.mp3", 1, "song.mp3"},
-		{"song.mp3", 12, "song (12).mp3"},
-		{"song", 2, "song (2)"},
-		{".mp3", 2, ".mp3 (2)"},
-		{"No. 5 of a very long title", 2, "No. 5 of a very long title (2)"},
-		{long, 1, long},
-		{long, 2, strings.Repeat("ü", 125) + " (2)"},
-		{strings.Repeat("\xff", 251) + ".mp3", 2, strings.Repeat("\xff", 247) + " (2).mp3"},
-	}
-	for _, c := range cases {
-		got := numbered(c.name, c.n)
-		if got != c.want {
-			t.Errorf("%q, %d: %q, want %q", c.name, c.n, got, c.want)
-		}
-		if len(got) > longestName || utf8.ValidString(got) != utf8.ValidString(c.name) {
-			t.Errorf("%q has %d bytes", got, len(got))
 		}
 	}
 }

@@ -216,12 +216,4 @@ func TestAskedAgain(t *testing.T) {
 	})
 	s.searching = 10 * time.Millisecond
 	s.fails(t, exit.Failed, `following "song.mp3"`)
-	for name, want := range map[string]string{"a.again.mp3": "a.mp3", "a.AGAIN": "a", "a.mp3": "", ".again": ""} {
-		if song, asked := askedAgain(name); asked != (want != "") || (asked && song != want) {
-			t.Errorf("askedAgain(%q) = %q, %v", name, song, asked)
-		}
-	}
-	if long := AskAgain(strings.Repeat("x", 255)); len(long) != longestName {
-		t.Errorf("%d bytes", len(long))
-	}
 }

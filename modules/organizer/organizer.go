@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // errNoStems is returned when a job has lost the stems that it came with.
@@ -200,9 +202,41 @@ func (o *organizer) archive(job *spool.Job) error {
 
 // putOut publishes the stems. They appear in output/ complete, with track.json, or not at all.
 func (o *organizer) putOut(job *spool.Job) error {
-	names := place.FolderNames(trackName(job.RawName()), longestTrackName)
+	names, err := freeNames(o.spool.Output(), title.Folder(job.RawName()))
+	if err != nil {
+		return fmt.Errorf("organizing job %s: %w", job.ID, err)
+	}
 	return job.Deliver(spool.StemsFolder, o.spool.Output(), names, func(name string) error {
 		job.Track = name
 		return writeTrack(job, o.now().UTC())
 	})
+}
+
+// freeNames numbers the name of a folder in dir, without the names that a system which does not tell
+// capital from small letters takes for one that is there: output/ is shared with such. Whether a name
+// is free on this one is seen when it is taken.
+func freeNames(dir, name string) (place.Naming, error) {
+	folder, err := os.Open(dir) //nolint:gosec // G304: a folder of the pipeline.
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = folder.Close() }()
+	there, err := folder.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	taken := make(map[string]bool, len(there))
+	for _, other := range there {
+		taken[title.Fold(other)] = true
+	}
+	numbered := place.FolderNames(name, title.LongestFolder)
+	return func(n int) string {
+		for i := 1; ; i++ {
+			if name := numbered(i); !taken[title.Fold(name)] {
+				if n--; n == 0 {
+					return name
+				}
+			}
+		}
+	}, nil
 }

@@ -7,31 +7,11 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
-
-// again before the extension of a name asks for a song to be separated although that was done
-// before: "song.again.mp3". It is no part of the song's name.
-const again = ".again"
-
-// askedAgain returns the name of the song in a file of that name, and whether it asks to be
-// separated again.
-func askedAgain(name string) (song string, asked bool) {
-	ext := filepath.Ext(name)
-	if strings.EqualFold(ext, again) {
-		ext = ""
-	}
-	stem := strings.TrimSuffix(name, ext)
-	cut := len(stem) - len(again)
-	if cut < 1 || !strings.EqualFold(stem[cut:], again) {
-		return name, false
-	}
-	return stem[:cut] + ext, true
-}
 
 // A library knows the songs that have jobs, by their digests. It is in memory: the jobs are the
 // truth, and are looked at before anything is said about one.

@@ -139,16 +139,3 @@ func TestManyTimesTheSameSongAtOnceIsDoneOnce(t *testing.T) {
 	b.settleAll()
 	b.wantQueue(map[spool.Stage]int{spool.Pending: 1, spool.Rejected: 39})
 }
-
-func TestAskedAgain(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"song.again.mp3": "song.mp3", "song.again": "song", "a.b.Again.flac": "a.b.flac", "song (2).again.mp3": "song (2).mp3",
-		"song.mp3": "", "again.mp3": "", ".again.mp3": "", "here we go again.mp3": "", "again": "", "": "", "song.again.again.mp3": "song.again.mp3",
-	} {
-		song, asked := askedAgain(name)
-		if asked != (want != "") || (asked && song != want) || (!asked && song != name) {
-			t.Errorf("askedAgain(%q) = %q, %v; want %q", name, song, asked, want)
-		}
-	}
-}

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // The texts that people read beside a rejected file: what it is, why it was not taken, and
@@ -59,8 +58,7 @@ func sameReason(name string, other *spool.Job) string {
 	if other.Name != "" {
 		song = fmt.Sprintf("%q", other.Name)
 	}
-	ext := filepath.Ext(name)
 	return fmt.Sprintf("%q is, byte for byte, the same song as %s, %s. It was not separated a second time. "+
 		"If it should be, move it back into input/ as %q, or run `mage separate -again`.",
-		name, song, where, strings.TrimSuffix(name, ext)+again+ext)
+		name, song, where, title.AskAgain(name, title.Limit))
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // emptyPatience is how many times longer an empty file must stay unchanged: some programs
@@ -19,17 +19,10 @@ const (
 	longestPause = time.Minute
 )
 
-// unfinishedExtensions are those that programs give to a file while they still write it. A
-// file with one is taken once it has been renamed.
-func unfinishedExtensions() []string {
-	return []string{".part", ".partial", ".crdownload", ".download", ".tmp"}
-}
-
 // waits reports whether a name says that the file is not meant to be taken (yet): hidden
 // files, which are what most copying programs write first, and those of downloads.
 func waits(name string) bool {
-	return strings.HasPrefix(name, ".") ||
-		slices.Contains(unfinishedExtensions(), strings.ToLower(filepath.Ext(name)))
+	return strings.HasPrefix(name, ".") || title.Unfinished(name)
 }
 
 // facts are what must not change while a file settles.

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"slices"
 	"testing"
 	"time"
-
-	"github.com/im2-audio/im2/internal/separate" // This test alone: that both sides know the same names can be seen only with both.
 )
 
 func TestWaits(t *testing.T) {
@@ -18,24 +15,6 @@ func TestWaits(t *testing.T) {
 	for name, want := range tests {
 		if got := waits(name); got != want {
 			t.Errorf("waits(%q) = %v; want %v", name, got, want)
-		}
-	}
-}
-
-// "mage separate" renames what the watcher would wait for: both must mean the same names.
-func TestTheTargetsKnowTheSameUnfinishedExtensions(t *testing.T) {
-	t.Parallel()
-	if ours, theirs := unfinishedExtensions(), separate.UnfinishedExtensions(); !slices.Equal(ours, theirs) {
-		t.Errorf("the watcher waits for %v, and the targets know %v", ours, theirs)
-	}
-}
-
-// So is what asks for a song a second time.
-func TestTheTargetsAskAgainAsTheWatcherUnderstandsIt(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"song.mp3", "song", "a.b.c", "no. 1 of a very long title", "song (2).flac", "x.again.mp3"} {
-		if song, asked := askedAgain(separate.AskAgain(name)); !asked || song != name {
-			t.Errorf("%q was asked for as %q, and understood as %q, %v", name, separate.AskAgain(name), song, asked)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 const (
@@ -115,7 +116,7 @@ func (w *watcher) process(ctx context.Context, job *spool.Job) error {
 		if taken == "" {
 			return w.discard(job)
 		}
-		song, asked := askedAgain(filepath.Base(taken))
+		song, asked := title.AskedAgain(filepath.Base(taken))
 		job.SetName(song)
 		job.Error, err = w.inspect(ctx, job, taken, job.Path(copyFileName))
 		if err == nil && job.Error == "" {
@@ -190,7 +191,7 @@ func (w *watcher) discard(job *spool.Job) error {
 
 // clearTaken removes what the source was copied from, and nothing else.
 func clearTaken(job *spool.Job, taken string) error {
-	if song, _ := askedAgain(filepath.Base(taken)); taken != "" && song == job.RawName() {
+	if song, _ := title.AskedAgain(filepath.Base(taken)); taken != "" && song == job.RawName() {
 		if err := os.Remove(taken); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing what was copied: %w", err)
 		}

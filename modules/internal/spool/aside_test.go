@@ -76,7 +76,7 @@ func TestSetAsideKeepsEveryDamagedRecord(t *testing.T) {
 	}
 	must(t, s.SetAside(Separating, j.ID, err))
 	dir := s.jobFolder(Failed, j.ID)
-	if got := readFile(t, filepath.Join(dir, "job.json (2).damaged", "x")); got != "not looked at" {
+	if got := readFile(t, filepath.Join(dir, "job.json.damaged (2)", "x")); got != "not looked at" {
 		t.Errorf("kept %q", got)
 	}
 	if got := readFile(t, filepath.Join(dir, "job.json.damaged")); got != "an older one" {

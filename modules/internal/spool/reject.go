@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // reasonExtension is what the text that says why a file was rejected has after its name.
@@ -121,7 +122,7 @@ func (s *Spool) Notice(name, text string) error {
 // reasonPath is where the text about a rejected file goes. A name that leaves no room for
 // the extension is shortened for it.
 func (s *Spool) reasonPath(name string) string {
-	short := place.Shorten(name, place.NameLimit-len(reasonExtension))
+	short := title.Shorten(name, place.NameLimit-len(reasonExtension))
 	return filepath.Join(s.RejectedFiles(), short+reasonExtension)
 }
 
