@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -37,15 +38,18 @@ func newBenchAs(t *testing.T, data, worker string) *bench {
 }
 
 // add makes a job with stems that waits for the organizer.
-func (b *bench) add(name string) *spool.Job {
+func (b *bench) add(name string, changes ...func(r *spool.Record)) *spool.Job {
 	b.t.Helper()
 	job, err := b.spool.Create("watcher")
 	spooltest.Must(b.t, err)
 	job.SetName(name)
 	job.SHA256, job.DurationSeconds, job.Engine, job.Model = "abc", 1.5, "onnx", "htdemucs"
+	for _, change := range changes {
+		change(&job.Record)
+	}
 	spooltest.Put(b.t, job.Path(spool.SourceFile), "sound of "+job.ID)
 	spooltest.Must(b.t, os.Mkdir(job.Path(spool.StemsFolder), place.FolderMode))
-	for _, stem := range stemFiles() {
+	for _, stem := range stemFiles(&job.Record) {
 		spooltest.Put(b.t, job.Path(spool.StemsFolder, stem), stem+" of "+job.ID)
 	}
 	spooltest.Put(b.t, job.Path("progress.json"), "{}")
@@ -59,8 +63,9 @@ func (b *bench) wantDone(id string) *spool.Job {
 	job := spooltest.In(b.t, b.spool, spool.Done, id)
 	spooltest.WantNames(b.t, job.Dir(), "job.json")
 	track := filepath.Join(b.spool.Output(), job.Track)
-	spooltest.WantNames(b.t, track, "bass.wav", "drums.wav", "other.wav", "track.json", "vocals.wav")
-	for _, stem := range stemFiles() {
+	files := stemFiles(&job.Record)
+	spooltest.WantNames(b.t, track, slices.Sorted(slices.Values(append([]string{trackFile}, files...)))...)
+	for _, stem := range files {
 		spooltest.WantText(b.t, filepath.Join(track, stem), stem+" of "+id)
 	}
 	spooltest.WantText(b.t, filepath.Join(b.spool.Archive(), job.RawArchived()), "sound of "+id)

@@ -129,7 +129,7 @@ func (o *organizer) finishOne(ctx context.Context, job *spool.Job) error {
 // finish organizes a job in Organizing. When that cannot be done now, the job is held.
 func (o *organizer) finish(ctx context.Context, job *spool.Job) error {
 	err := o.organize(ctx, job)
-	if errors.Is(err, errNoStems) {
+	if errors.Is(err, errNoStems) || errors.Is(err, errBadFiles) {
 		o.env.Log.Error("given up", "job", job.ID, "name", job.Name, "error", err)
 		err = job.Fail(err)
 	}
@@ -159,6 +159,9 @@ func (o *organizer) organize(ctx context.Context, job *spool.Job) error {
 	}
 	if !haveStems && job.Track == "" {
 		return fmt.Errorf("organizing job %s: %w", job.ID, errNoStems)
+	}
+	if err := checkFiles(&job.Record); err != nil {
+		return fmt.Errorf("organizing job %s: %w", job.ID, err)
 	}
 	_, release := job.Hold(ctx, func() { _ = o.env.Health.Beat() }) // The loop reports a heartbeat that cannot be written.
 	err = o.putInPlace(job, haveStems)

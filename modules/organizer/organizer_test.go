@@ -17,6 +17,7 @@ import (
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
@@ -45,6 +46,14 @@ func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
 	}
 	if fmt.Sprint(got["stems"]) != "[vocals.wav drums.wav bass.wav other.wav]" || got["finished"] == nil || got["created"] == nil {
 		t.Errorf("track.json = %s", data)
+	}
+	for _, unknown := range []string{"settings", "gain", "sum_db", "warnings", "source_rate", "name_changed_from"} {
+		if got[unknown] != nil {
+			t.Errorf("track.json of an earlier engine says %s: %v", unknown, got[unknown])
+		}
+	}
+	if got["engine_version"] != 1.0 {
+		t.Errorf("engine_version = %v; want 1 where the record says nothing", got["engine_version"])
 	}
 	if timings, ok := got["timings"].(map[string]any); !ok || timings["separated"] == nil || timings["organizing"] == nil {
 		t.Errorf("timings = %v", got["timings"])
@@ -93,6 +102,69 @@ func TestSongsOfOneNameNeverOverwriteEachOther(t *testing.T) {
 	}
 	spooltest.WantText(t, filepath.Join(b.spool.Archive(), "song.mp3"), "someone's")
 	spooltest.WantNames(t, filepath.Join(b.spool.Output(), "song"))
+}
+
+// What was asked for and what came of it is told beside the files.
+func TestTrackJSONTellsHowTheStemsWereMade(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	settings := options.Options{TwoStems: "vocals", Format: options.FLAC}.Over(options.Default())
+	sum := 25.5
+	id := b.add("aux.mp3", func(r *spool.Record) {
+		r.Settings, r.Files = settings, settings.Files(options.DefaultStems())
+		r.Gain, r.SumDB, r.Warnings, r.SourceRate, r.EngineVersion = 0.5, &sum, []string{"it is quiet"}, 48000, options.EngineVersion
+	}).ID
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	job := b.wantDone(id)
+	data, err := os.ReadFile(filepath.Join(b.spool.Output(), job.Track, trackFile))
+	spooltest.Must(t, err)
+	var got struct {
+		trackInfo
+		Stems []string `json:"stems"`
+	}
+	spooltest.Must(t, json.Unmarshal(data, &got))
+	if !got.Settings.Equal(settings) || strings.Join(got.Stems, " ") != "vocals.flac no_vocals.flac" || got.Gain != 0.5 || *got.SumDB != 25.5 ||
+		len(got.Warnings) != 1 || got.SourceRate != 48000 || got.EngineVersion != 2 || got.Track != "aux_" || got.NameChangedFrom != "aux" {
+		t.Errorf("track.json = %s", data)
+	}
+}
+
+// Programs on the host read the files that a record names: one that names others is given up.
+func TestARecordThatNamesOtherFilesIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"../../.env", "track.json", ""} {
+		b := newBench(t)
+		id := b.add("song.mp3").ID
+		job := spooltest.In(t, b.spool, spool.Separated, id)
+		job.Files = []string{"vocals.wav", name}
+		spooltest.Must(t, job.Save())
+		_, err := b.turn(t.Context())
+		spooltest.Must(t, err)
+		failed := spooltest.In(t, b.spool, spool.Failed, id)
+		if !strings.Contains(failed.Error, "no file of a stem") {
+			t.Errorf("error = %q", failed.Error)
+		}
+		spooltest.WantNames(t, failed.Dir(), "job.json", "source") // The stems can be made again.
+		spooltest.WantNames(t, b.spool.Output())
+	}
+}
+
+// Names that are one name on macOS and Windows get folders that are two there, and names that these
+// cannot have get others.
+func TestNamesForOtherSystems(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var tracks []string
+	for _, name := range []string{"Song.mp3", "song.mp3", "SONG", "\u00c4.wav", "A\u0308.wav", "NUL.mp3", "nul_.mp3", "Song v1.2", "Live 1999.12.flac"} {
+		id := b.add(name).ID
+		_, err := b.turn(t.Context())
+		spooltest.Must(t, err)
+		tracks = append(tracks, b.wantDone(id).Track)
+	}
+	if got, want := strings.Join(tracks, "|"), "Song|song (2)|SONG (3)|\u00c4|A\u0308 (2)|NUL_|nul_ (2)|Song v1.2|Live 1999.12"; got != want {
+		t.Errorf("tracks = %s; want %s", got, want)
+	}
 }
 
 func TestHostileNames(t *testing.T) {

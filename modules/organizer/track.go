@@ -2,11 +2,19 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/title"
 )
+
+// errBadFiles is returned for a record that names files which no separation makes.
+var errBadFiles = errors.New("its record names what is no file of a stem")
 
 // trackFile describes the track in its output folder.
 const trackFile = "track.json"
@@ -18,8 +26,10 @@ type trackInfo struct {
 	// Track is the name of the folder in output/.
 	Track string `json:"track"`
 	// Source is the file's original name for people to read; SHA256 tells it apart.
-	Source          string  `json:"source"`
-	SHA256          string  `json:"sha256"`
+	Source string `json:"source"`
+	SHA256 string `json:"sha256"`
+	// NameChangedFrom is the song's title where the folder could not have it as its name.
+	NameChangedFrom string  `json:"name_changed_from,omitempty"`
 	DurationSeconds float64 `json:"duration_seconds"`
 	Engine          string  `json:"engine"`
 	Model           string  `json:"model"`
@@ -31,11 +41,18 @@ type trackInfo struct {
 	Stems []string `json:"stems"`
 	// Timings are the seconds that the job spent in each stage.
 	Timings map[spool.Stage]float64 `json:"timings"`
+	// Settings are what the stems were made with; those that follow are the Record's.
+	Settings      options.Options `json:"settings,omitzero"`
+	Gain          float64         `json:"gain,omitempty"`
+	SumDB         *float64        `json:"sum_db,omitempty"`
+	Warnings      []string        `json:"warnings,omitempty"`
+	SourceRate    int             `json:"source_rate,omitempty"`
+	EngineVersion int             `json:"engine_version"`
 }
 
 // writeTrack writes track.json beside the stems of the job.
 func writeTrack(job *spool.Job, now time.Time) error {
-	data, err := json.MarshalIndent(trackInfo{
+	info := trackInfo{
 		Job:             job.ID,
 		Track:           job.Track,
 		Source:          job.Name,
@@ -45,14 +62,41 @@ func writeTrack(job *spool.Job, now time.Time) error {
 		Model:           job.Model,
 		Created:         job.Created,
 		Finished:        now,
-		Stems:           stemFiles(),
+		Stems:           stemFiles(&job.Record),
 		Timings:         job.Timings(now),
-	}, "", "  ")
+		Settings:        job.Settings,
+		Gain:            job.Gain,
+		SumDB:           job.SumDB,
+		Warnings:        job.Warnings,
+		SourceRate:      job.SourceRate,
+		EngineVersion:   max(1, job.EngineVersion),
+	}
+	if name := job.RawName(); !title.Kept(name) {
+		changed, _ := title.Split(name)
+		info.NameChangedFrom = strings.ToValidUTF8(changed, string(utf8.RuneError))
+	}
+	data, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {
 		return fmt.Errorf("describing track %q: %w", job.Track, err)
 	}
 	return job.Write(append(data, '\n'), spool.StemsFolder, trackFile)
 }
 
-// stemFiles are the audio files of each track.
-func stemFiles() []string { return []string{"vocals.wav", "drums.wav", "bass.wav", "other.wav"} }
+// stemFiles are the audio files of a track. A record of an earlier version names none.
+func stemFiles(r *spool.Record) []string {
+	if len(r.Files) > 0 {
+		return r.Files
+	}
+	return options.Default().Files(options.DefaultStems())
+}
+
+// checkFiles makes sure that a record names only files that a separation can make: programs on the host
+// open what they find there.
+func checkFiles(r *spool.Record) error {
+	for _, name := range r.Files {
+		if !options.IsFile(name) {
+			return fmt.Errorf("%w: %.80q", errBadFiles, name)
+		}
+	}
+	return nil
+}

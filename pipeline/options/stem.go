@@ -12,6 +12,9 @@ const restPrefix = "no_"
 // everywhere. The first four are those of the default model.
 func Stems() []string { return []string{"vocals", "drums", "bass", "other", "guitar", "piano"} }
 
+// DefaultStems are those of the default model.
+func DefaultStems() []string { return Stems()[:4] }
+
 // inOrder returns stems in the order of Stems, unknown ones last. It returns nil for none.
 func inOrder(stems []string) []string {
 	if len(stems) == 0 {
