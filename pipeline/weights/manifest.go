@@ -36,9 +36,11 @@ const (
 	FP32, INT8 = "fp32", "int8"
 
 	maxPieces  = 256
-	maxTensors = 64      // inputs, and outputs, of one piece
-	maxDims    = 8       // of a tensor
-	maxValues  = 1 << 32 // elements of a tensor
+	maxViews   = 64 // inputs, and outputs, of one piece
+	maxBuffers = 256
+	maxRuns    = 1 << 16
+	maxDims    = 8       // of a view
+	maxValues  = 1 << 32 // numbers in a buffer
 	maxPiece   = 4 << 30 // bytes
 	maxFolders = 1024    // of the model cache
 )
@@ -55,9 +57,15 @@ type Manifest struct {
 	Sources []string `json:"sources"`
 	// SourceSHA256 is the digest of the ONNX file that was prepared.
 	SourceSHA256 string `json:"source_sha256"`
-	// Inputs and Outputs are those of the whole network.
-	Inputs  []Tensor `json:"inputs"`
-	Outputs []Tensor `json:"outputs"`
+	// Buffers are the memory that the pieces work in.
+	Buffers []Buffer `json:"buffers"`
+	// Mix and Spectrum are where the input goes: [2, samples] and [bins, 4, frames], each
+	// normalised. Wave and Spectra are where the output is: [2 for each source, samples] and
+	// [bins, 4 for each source, frames].
+	Mix      View `json:"mix"`
+	Spectrum View `json:"spectrum"`
+	Wave     View `json:"wave"`
+	Spectra  View `json:"spectra"`
 	// Pieces run in this order.
 	Pieces []Piece `json:"pieces"`
 }
@@ -67,18 +75,12 @@ type Piece struct {
 	File   string `json:"file"`
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`
-	// Rows is how many blocks the first dimension of each input and output is cut into; the
-	// piece runs once for each. It is 1 for a piece that takes them whole.
-	Rows int `json:"rows"`
-	// Inputs are network inputs or outputs of earlier pieces, with their whole shape.
-	Inputs  []Tensor `json:"inputs"`
-	Outputs []Tensor `json:"outputs"`
-}
-
-// Tensor is a named array of 32-bit floating point numbers.
-type Tensor struct {
-	Name  string  `json:"name"`
-	Shape []int64 `json:"shape"`
+	// Runs is how often the piece runs, one part of its buffers after the other.
+	Runs    int    `json:"runs"`
+	Inputs  []View `json:"inputs"`
+	Outputs []View `json:"outputs"`
+	// Clear are set to zero after the last run.
+	Clear []Range `json:"clear,omitempty"`
 }
 
 // ManifestError says why a manifest cannot be used.
@@ -162,61 +164,84 @@ func (m Manifest) check() error {
 	return m.checkFlow()
 }
 
-// checkFlow makes sure that each piece reads only what is there by then, in the same shape.
+// checkFlow makes sure that each piece stays within its buffers, and reads nothing that nobody has
+// written.
 func (m Manifest) checkFlow() error {
-	made := make(map[string][]int64)
-	if err := define(made, "the network", m.Inputs); err != nil {
+	if len(m.Buffers) < 1 || len(m.Buffers) > maxBuffers {
+		return &ManifestError{fmt.Sprintf("has %d buffers", len(m.Buffers))}
+	}
+	f := flow{sizes: map[string]int64{}, written: map[string]bool{}}
+	for _, b := range m.Buffers {
+		if _, twice := f.sizes[b.Name]; twice || b.Name == "" || len(b.Name) > 64 || b.Size < 1 || b.Size > maxValues {
+			return &ManifestError{fmt.Sprintf("has the buffer %.80q twice, or of no usable size", b.Name)}
+		}
+		f.sizes[b.Name] = b.Size
+	}
+	if err := f.write("the network", []View{m.Mix, m.Spectrum}, 1); err != nil {
 		return err
 	}
 	var files []string
 	for _, p := range m.Pieces {
 		files = append(files, p.File)
-		if !hexDigest.MatchString(p.SHA256) || p.Size < 1 || p.Size > maxPiece || p.Rows < 1 {
-			return &ManifestError{fmt.Sprintf("has no digest, size or rows for %.80q", p.File)}
-		}
-		if err := uses(made, p.File, p.Inputs); err != nil {
+		if err := f.piece(p); err != nil {
 			return err
-		}
-		if err := define(made, p.File, p.Outputs); err != nil {
-			return err
-		}
-		for _, t := range slices.Concat(p.Inputs, p.Outputs) {
-			if t.Shape[0]%int64(p.Rows) != 0 {
-				return &ManifestError{fmt.Sprintf("cuts %.80q into %d rows", t.Name, p.Rows)}
-			}
 		}
 	}
 	if !unique(files, pieceName) {
 		return &ManifestError{"names a piece twice, or by something that is no plain name"}
 	}
-	return uses(made, "the network", m.Outputs)
+	return f.read("the network", []View{m.Wave, m.Spectra}, 1)
 }
 
-// define adds the tensors that something makes.
-func define(made map[string][]int64, who string, tensors []Tensor) error {
-	if len(tensors) < 1 || len(tensors) > maxTensors {
-		return &ManifestError{fmt.Sprintf("has %d tensors in one place of %.80q", len(tensors), who)}
+// A flow follows what pieces write and read.
+type flow struct {
+	sizes   map[string]int64
+	written map[string]bool
+}
+
+func (f flow) piece(p Piece) error {
+	if !hexDigest.MatchString(p.SHA256) || p.Size < 1 || p.Size > maxPiece || p.Runs < 1 || p.Runs > maxRuns ||
+		len(p.Inputs) > maxViews || len(p.Outputs) < 1 || len(p.Outputs) > maxViews || len(p.Clear) > maxViews {
+		return &ManifestError{fmt.Sprintf("has no usable digest, size, runs, inputs or outputs for %.80q", p.File)}
 	}
-	for _, t := range tensors {
-		if _, twice := made[t.Name]; twice || t.Name == "" || len(t.Name) > 256 || !validShape(t.Shape) {
-			return &ManifestError{fmt.Sprintf("has a tensor %.80q of %.80q twice, or of no usable shape", t.Name, who)}
+	if err := f.read(p.File, p.Inputs, p.Runs); err != nil {
+		return err
+	}
+	for _, r := range p.Clear {
+		if !f.within(r.Buffer, r.Offset, r.Size) {
+			return &ManifestError{fmt.Sprintf("lets %.80q clear more than the buffer %.80q has", p.File, r.Buffer)}
 		}
-		made[t.Name] = t.Shape
+	}
+	return f.write(p.File, p.Outputs, p.Runs)
+}
+
+func (f flow) read(who string, views []View, runs int) error {
+	for _, v := range views {
+		if !f.written[v.Buffer] || !f.fits(v, runs) {
+			return &ManifestError{fmt.Sprintf("lets %.80q read %.80q, which is not there by then or not so large", who, v.Buffer)}
+		}
 	}
 	return nil
 }
 
-// uses makes sure that the tensors were made before.
-func uses(made map[string][]int64, who string, tensors []Tensor) error {
-	if len(tensors) < 1 || len(tensors) > maxTensors {
-		return &ManifestError{fmt.Sprintf("has %d tensors in one place of %.80q", len(tensors), who)}
-	}
-	for _, t := range tensors {
-		if shape, there := made[t.Name]; !there || !slices.Equal(shape, t.Shape) {
-			return &ManifestError{fmt.Sprintf("lets %.80q read %.80q, which nothing makes in that shape", who, t.Name)}
+func (f flow) write(who string, views []View, runs int) error {
+	for _, v := range views {
+		if !f.fits(v, runs) {
+			return &ManifestError{fmt.Sprintf("lets %.80q write more than the buffer %.80q has", who, v.Buffer)}
 		}
+		f.written[v.Buffer] = true
 	}
 	return nil
+}
+
+// fits reports whether a view stays in its buffer in all runs.
+func (f flow) fits(v View, runs int) bool {
+	return v.Name != "" && len(v.Name) <= 64 && validShape(v.Shape) && v.Step >= 0 && v.Step <= maxValues &&
+		f.within(v.Buffer, v.Offset, v.Step*int64(runs-1)+v.Values())
+}
+
+func (f flow) within(buffer string, offset, size int64) bool {
+	return offset >= 0 && offset <= maxValues && size >= 1 && offset+size <= f.sizes[buffer]
 }
 
 func validShape(shape []int64) bool {

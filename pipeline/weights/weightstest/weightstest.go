@@ -41,14 +41,20 @@ func Make(t testing.TB, cache, model, precision string) weights.Manifest {
 // pieces, which depend on these and on source alone.
 func Write(ctx context.Context, m weights.Manifest, source []byte, create func(name string) (io.WriteCloser, error)) (weights.Manifest, error) {
 	seed := sha256.Sum256(source)
-	shape := []int64{4, 16}
+	view := func(name, buffer string, step int64, shape ...int64) weights.View {
+		return weights.View{Name: name, Buffer: buffer, Step: step, Shape: shape}
+	}
 	m.Format, m.Builder, m.SourceSHA256 = weights.Format, weights.Builder, hex.EncodeToString(seed[:])
-	m.Inputs = []weights.Tensor{{Name: "mix", Shape: shape}}
-	m.Outputs = []weights.Tensor{{Name: "out", Shape: shape}}
+	m.Buffers = []weights.Buffer{{Name: "in", Size: 64}, {Name: "half", Size: 64}, {Name: "out", Size: 64}}
+	m.Mix, m.Spectrum = view("mix", "in", 0, 2, 16), view("spectrum", "in", 0, 2, 32)
+	m.Wave, m.Spectra = view("wave", "out", 0, 2, 16), view("spectra", "out", 0, 2, 32)
 	random := rand.New(rand.NewChaCha8(seed))
 	for _, p := range []weights.Piece{
-		{File: "p00.onnx", Rows: 1, Inputs: m.Inputs, Outputs: []weights.Tensor{{Name: "half", Shape: shape}}},
-		{File: "p01.onnx", Rows: 2, Inputs: []weights.Tensor{{Name: "half", Shape: shape}}, Outputs: m.Outputs},
+		{File: "p00.onnx", Runs: 1, Inputs: []weights.View{view("in0", "in", 0, 4, 16)}, Outputs: []weights.View{view("out0", "half", 0, 4, 16)}},
+		{
+			File: "p01.onnx", Runs: 2, Inputs: []weights.View{view("in0", "half", 32, 2, 16)}, Outputs: []weights.View{view("out0", "out", 32, 2, 16)},
+			Clear: []weights.Range{{Buffer: "out", Offset: 60, Size: 4}},
+		},
 	} {
 		if err := ctx.Err(); err != nil {
 			return weights.Manifest{}, err
