@@ -1,0 +1,163 @@
+// Package network computes HTDemucs for one segment after the other with ONNX Runtime, in as little
+// memory as it can.
+//
+// A prepared model (pipeline/weights) is a list of pieces. Each reads and writes views of buffers,
+// so that a layer of the spectrum can be computed a few rows at a time, with what is in between
+// small enough for the processor's caches. All buffers share one arena: where each lies follows from
+// when it is first written and last read.
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/im2-audio/im2/modules/demucs/onnxruntime"
+	"github.com/im2-audio/im2/pipeline/weights"
+)
+
+// Options says how a network is computed.
+type Options struct {
+	// Provider is what computes; empty for the processor. See onnxruntime.SessionOptions.
+	Provider string
+	// Threads is how many goroutines normalise; at least 1. ONNX Runtime's own are its environment's.
+	Threads int
+}
+
+// A Network is a loaded model. It is for one goroutine.
+type Network struct {
+	manifest weights.Manifest
+	threads  int
+	arena    *arena
+	// zero is what has to be zero around the inputs.
+	zero     [][]float32
+	steps    []step
+	mix      []float32
+	spectrum []float32
+	wave     []float32
+	spectra  []float32
+}
+
+// A step is a piece with all that its runs need.
+type step struct {
+	name    string
+	session *onnxruntime.Session
+	// zero are what has to be zero before the first run: of buffers that begin to be used here,
+	// the parts that no piece writes.
+	zero [][]float32
+	runs []run
+	// clear are set to zero after the last run.
+	clear [][]float32
+}
+
+// A run is one run of a piece.
+type run struct{ inputs, outputs []onnxruntime.Tensor }
+
+// Open loads the pieces that the manifest names from a folder, which must have been verified.
+func Open(ctx context.Context, env *onnxruntime.Environment, folder fs.FS, manifest weights.Manifest, opt Options) (*Network, error) {
+	layout, err := plan(manifest)
+	if err != nil {
+		return nil, err
+	}
+	n := &Network{manifest: manifest, threads: max(opt.Threads, 1)}
+	if n.arena, err = newArena(layout); err != nil {
+		return nil, err
+	}
+	n.mix, n.spectrum = n.arena.view(manifest.Mix, 0), n.arena.view(manifest.Spectrum, 0)
+	n.wave, n.spectra = n.arena.view(manifest.Wave, 0), n.arena.view(manifest.Spectra, 0)
+	n.zero = n.arena.untouched(-1)
+	for i, p := range manifest.Pieces {
+		if err := ctx.Err(); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+		s, err := n.load(env, folder, p, opt)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("loading %s: %w", p.File, err), n.Close())
+		}
+		s.zero = n.arena.untouched(i)
+		n.steps = append(n.steps, s)
+	}
+	return n, nil
+}
+
+func (n *Network) load(env *onnxruntime.Environment, folder fs.FS, p weights.Piece, opt Options) (step, error) {
+	data, err := readPiece(folder, p)
+	if err != nil {
+		return step{}, err
+	}
+	var inputs, outputs []string
+	for _, v := range p.Inputs {
+		inputs = append(inputs, v.Name)
+	}
+	for _, v := range p.Outputs {
+		outputs = append(outputs, v.Name)
+	}
+	s := step{name: p.File}
+	if s.session, err = env.NewSession(data, inputs, outputs, onnxruntime.SessionOptions{Provider: opt.Provider}); err != nil {
+		return step{}, err
+	}
+	for i := range p.Runs {
+		s.runs = append(s.runs, run{inputs: n.tensors(p.Inputs, i), outputs: n.tensors(p.Outputs, i)})
+	}
+	for _, r := range p.Clear {
+		s.clear = append(s.clear, n.arena.part(r.Buffer, r.Offset, r.Size))
+	}
+	return s, nil
+}
+
+func (n *Network) tensors(views []weights.View, run int) []onnxruntime.Tensor {
+	tensors := make([]onnxruntime.Tensor, len(views))
+	for i, v := range views {
+		tensors[i] = onnxruntime.Tensor{Data: n.arena.view(v, run), Shape: v.Shape}
+	}
+	return tensors
+}
+
+// Sources are the names of the stems in the network's order.
+func (n *Network) Sources() []string { return n.manifest.Sources }
+
+// Inputs returns where the next segment goes: mix [2][samples], and its spectrum [bins][4][frames]
+// with the real and imaginary parts of both channels. Both are valid until Run.
+func (n *Network) Inputs() (mix, spectrum []float32) {
+	for _, z := range n.zero {
+		clear(z)
+	}
+	return n.mix, n.spectrum
+}
+
+// Run separates the segment. It returns the spectra of the stems, [bins][4 for each stem][frames], and
+// what is to be added to their waves, [2 for each stem][samples]. Both are valid until the next call
+// of Inputs.
+func (n *Network) Run(ctx context.Context) (spectra, wave []float32, err error) {
+	specMean, specDeviation := normalise(n.spectrum, n.threads)
+	mixMean, mixDeviation := normalise(n.mix, n.threads)
+	for _, s := range n.steps {
+		for _, z := range s.zero {
+			clear(z)
+		}
+		for _, r := range s.runs {
+			if err := ctx.Err(); err != nil {
+				return nil, nil, err
+			}
+			if err := s.session.Run(r.inputs, r.outputs); err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+		for _, c := range s.clear {
+			clear(c)
+		}
+	}
+	denormalise(n.spectra, specMean, specDeviation, n.threads)
+	denormalise(n.wave, mixMean, mixDeviation, n.threads)
+	return n.spectra, n.wave, nil
+}
+
+// Close frees the sessions and the memory.
+func (n *Network) Close() error {
+	for _, s := range n.steps {
+		s.session.Close()
+	}
+	n.steps = nil
+	return n.arena.free()
+}
