@@ -12,7 +12,7 @@ import (
 )
 
 // Must ends the test at an error.
-func Must(t *testing.T, err error) {
+func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,66 @@
+package render
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// checkFLAC compares the length and the MD5 that a FLAC file has of its samples (RFC 9639, section
+// 8.2) with those that were to be encoded.
+func checkFLAC(file io.ReaderAt, frames int64, sum []byte) error {
+	const streamInfo, totalAt, sumAt = 8, 10, 18
+	head := make([]byte, streamInfo+sumAt+16)
+	if _, err := file.ReadAt(head, 0); err != nil || string(head[:4]) != "fLaC" || head[4]&0x7f != 0 {
+		return errors.New("it has no header of a FLAC file")
+	}
+	info := head[streamInfo:]
+	total := int64(binary.BigEndian.Uint64(info[totalAt:]) & (1<<36 - 1)) //nolint:gosec // G115: 36 bits.
+	if total != frames && total != 0 {
+		return fmt.Errorf("it has %d frames; want %d", total, frames)
+	}
+	if !bytes.Equal(info[sumAt:], sum) {
+		return errors.New("the MD5 of its samples is not that of what was encoded")
+	}
+	return nil
+}
+
+// checkMP3 compares the length that players see with that of what was encoded: the first frame of
+// an MP3 file says how many frames follow, and how many samples at the ends are none of the sound's
+// (http://gabriel.mp3-tech.org/mp3infotag.html). It also makes sure that as many bytes are there as
+// it says.
+func checkMP3(file *os.File, frames int64) error {
+	head := make([]byte, 1024)
+	n, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	head = head[:n]
+	tag := bytes.Index(head, []byte("Info"))
+	if tag < 0 {
+		tag = bytes.Index(head, []byte("Xing"))
+	}
+	const countAt, bytesAt, delayAt, tagSize = 8, 12, 141, 144
+	if tag < 4 || len(head) < tag+tagSize || head[0] != 0xff {
+		return errors.New("it does not say how long it is")
+	}
+	perFrame := int64(576)
+	if head[1]&0x18 == 0x18 { // MPEG 1
+		perFrame = 1152
+	}
+	count := int64(binary.BigEndian.Uint32(head[tag+countAt:]))
+	size := int64(binary.BigEndian.Uint32(head[tag+bytesAt:]))
+	ends := head[tag+delayAt:]
+	delay, padding := int64(ends[0])<<4|int64(ends[1])>>4, int64(ends[1]&0x0f)<<8|int64(ends[2])
+	if got := count*perFrame - delay - padding; got != frames {
+		return fmt.Errorf("it plays for %d frames; want %d", got, frames)
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() < size {
+		err = fmt.Errorf("it has %d bytes, and says that it has %d", info.Size(), size)
+	}
+	return err
+}

@@ -1,0 +1,139 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/im2-audio/im2/pipeline/options"
+)
+
+// mixInput is the index of the mix among the inputs; the stems follow in the order of the sources.
+const mixInput = 0
+
+// An output is a file to be made: the sum of the inputs, each times its factor.
+type output struct {
+	name    string
+	factors []float64
+}
+
+// inputs counts what the output is made of.
+func (o output) inputs() (n int) {
+	for _, factor := range o.factors {
+		if factor != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// same is the input that the output is a copy of, and false when it is something else.
+func (o output) same() (input int, ok bool) {
+	return slices.Index(o.factors, 1), o.inputs() == 1
+}
+
+// A plan says which files are made of what.
+type plan struct {
+	// inputs are the names of the raw files, "" for the mix.
+	inputs  []string
+	outputs []output
+	// uses counts the outputs that still need an input.
+	uses []int
+}
+
+// newPlan decides what is made of the stems of a model.
+func newPlan(sources []string, o options.Options) (plan, error) {
+	p := plan{inputs: append([]string{""}, sources...), uses: make([]int, 1+len(sources))}
+	rest := -1
+	if o.Sum == options.SumExact {
+		if rest = slices.Index(sources, "other"); rest < 0 {
+			return plan{}, errors.New(`the model has no stem "other" that could take what the stems lack of the mix; leave -sum=exact out`)
+		}
+	}
+	stem := func(i int) []float64 {
+		factors := make([]float64, len(p.inputs))
+		factors[1+i] = 1
+		if i == rest { // The mix without all the others.
+			for j := range sources {
+				factors[1+j] = -1
+			}
+			factors[mixInput], factors[1+i] = 1, 0
+		}
+		return factors
+	}
+	for _, name := range o.Names(sources) {
+		if o.TwoStems != "" && name != o.TwoStems {
+			p.outputs = append(p.outputs, output{name, theRest(stem, slices.Index(sources, o.TwoStems), len(sources))})
+			continue
+		}
+		i := slices.Index(sources, name)
+		if i < 0 {
+			return plan{}, fmt.Errorf("the model has no stem %q: it has %q", name, sources)
+		}
+		p.outputs = append(p.outputs, output{name, stem(i)})
+	}
+	for _, out := range p.outputs {
+		for i, factor := range out.factors {
+			if factor != 0 {
+				p.uses[i]++
+			}
+		}
+	}
+	return p, nil
+}
+
+// theRest is the sum of all stems but one.
+func theRest(stem func(int) []float64, but, stems int) []float64 {
+	sum := make([]float64, 1+stems)
+	for i := range stems {
+		if i == but {
+			continue
+		}
+		for j, factor := range stem(i) {
+			sum[j] += factor
+		}
+	}
+	return sum
+}
+
+// writeOrder is the order in which the least raw files are kept: what is made of many comes first.
+func (p plan) writeOrder() []output {
+	order := slices.Clone(p.outputs)
+	slices.SortStableFunc(order, func(a, b output) int { return b.inputs() - a.inputs() })
+	return order
+}
+
+// Room is how many bytes the raw stems and the files made of them take at most at any time, on top
+// of the mix. The arguments are as in Job.
+func Room(sources []string, o options.Options, frames int64, sourceRate int, sourceFrames int64) (int64, error) {
+	p, err := newPlan(sources, o)
+	if err != nil {
+		return 0, err
+	}
+	f, err := newFormat(o)
+	if err != nil {
+		return 0, err
+	}
+	rate, length := outputLength(o, f, frames, sourceRate, sourceFrames)
+	raw := frames * RawFrame
+	now := raw * int64(len(sources))
+	most := now
+	for _, uses := range p.uses {
+		if uses == 0 {
+			now -= raw
+		}
+	}
+	for _, out := range p.writeOrder() {
+		now += f.size(length, rate)
+		most = max(most, now)
+		for i, factor := range out.factors {
+			if factor == 0 {
+				continue
+			}
+			if p.uses[i]--; p.uses[i] == 0 {
+				now -= raw
+			}
+		}
+	}
+	return most, nil
+}
