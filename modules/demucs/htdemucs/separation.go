@@ -61,8 +61,8 @@ func newSeparation(net Network, mix Mix, out Sink, opt Options) *separation {
 		passes:    passes(opt.Shifts),
 	}
 	s.tails = make([][spread]float64, 2*s.sources)
-	// One pass sends frames out while a segment is added: what two segments share
-	// remains, and a tile. Several passes wait for each other: a whole segment and their distance remain.
+	// One pass sends frames out while a segment is added: what two segments share remains, and a
+	// tile. Several passes wait for each other: a whole segment remains, and their distance.
 	size := int64(Segment-stride) + int64(len(s.weights))
 	if len(s.passes) > 1 {
 		size = Segment + maxShift + 1
