@@ -26,6 +26,7 @@ func (s Settings) Known() []Known {
 		{BaseImage, "the image that Dockerfiles start from", false},
 		{DemucsEngine, "what separates tracks", false},
 		{DemucsModel, "the model that it uses", false},
+		{DemucsPrecision, "what the model is prepared in: fp32, or int8, which is smaller and less exact", false},
 		{CABundle, "certificates that builds and downloads trust beside the system's", false},
 	}
 	for _, name := range ProxyNames() {

@@ -22,7 +22,9 @@ const (
 	BaseImage    = "BASE_IMAGE"
 	DemucsEngine = "DEMUCS_ENGINE"
 	DemucsModel  = "DEMUCS_MODEL"
-	CABundle     = "IM2_CA_BUNDLE"
+	// DemucsPrecision is what models are prepared in.
+	DemucsPrecision = "DEMUCS_PRECISION"
+	CABundle        = "IM2_CA_BUNDLE"
 	// defaultUID and defaultGID name the ID variables unless x-im2 names others.
 	defaultUID = "APP_USER_ID"
 	defaultGID = "APP_GROUP_ID"
@@ -112,10 +114,11 @@ func isIDName(name string) bool { return name == defaultUID || name == defaultGI
 func defaults(environ []string) map[string]Setting {
 	values := make(map[string]Setting)
 	for name, value := range map[string]string{
-		BaseImage:    "debian:trixie-slim",
-		DemucsEngine: "onnx",
-		DemucsModel:  "htdemucs",
-		CABundle:     hostBundle(environ),
+		BaseImage:       "debian:trixie-slim",
+		DemucsEngine:    "onnx",
+		DemucsModel:     "htdemucs",
+		DemucsPrecision: "fp32",
+		CABundle:        hostBundle(environ),
 	} {
 		values[name] = Setting{Name: name, Value: value, Source: FromDefault}
 	}
