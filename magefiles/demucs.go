@@ -8,14 +8,18 @@ import (
 	"github.com/im2-audio/im2/internal/target"
 )
 
-// DemucsCache (demucs-cache) makes the model cache and puts the Demucs weights into it.
+// DemucsCache (demucs-cache) makes the model cache and prepares the Demucs weights in it.
 // The download is checked against a digest, goes on where an interrupted one ended, and
-// is not needed when the weights are right already. The weights are Meta's, for personal
-// and research use only.
+// is not needed when the prepared model is right already. The weights are Meta's, for
+// personal and research use only. A model of your own is prepared from its ONNX file: a
+// fine-tuned or six-stem HTDemucs.
 func DemucsCache(ctx context.Context,
-	fetch *bool, // fetch the weights (default true)
+	fetch *bool, // fetch and prepare the model (default true)
+	model *string, // the ONNX file of your own model, or a model's name (default DEMUCS_MODEL)
+	precision *string, // fp32 or int8 (default DEMUCS_PRECISION)
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.DemucsCache(ctx, or(fetch, true)) })
+	o := target.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision)}
+	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.DemucsCache(ctx, o) })
 }
 
 // Separate puts an audio file into the pipeline, follows it and prints its stems.

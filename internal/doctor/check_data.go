@@ -136,7 +136,7 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// lookModel reads the weights and compares them with what they must be.
+// lookModel reads the prepared model and compares it with its digests.
 func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	p := f.project
 	dir := p.ModelCache()
@@ -146,6 +146,7 @@ func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	set := p.Settings
 	found, err := model.Inspect(ctx, model.Request{
 		Data: p.Data, Dir: dir, Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
+		Precision: set.Get(project.DemucsPrecision).Value,
 	})
 	var coded *exit.Error
 	switch {
@@ -156,9 +157,9 @@ func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	case err != nil:
 		return failed(mendCache, "%s", cause(err))
 	case found.Wrong != "":
-		return failed(mendCache, "%s %s", p.Rel(found.Path), found.Wrong)
+		return failed(mendCache, "%s: %s", p.Rel(found.Path), found.Wrong)
 	case !found.There:
-		return warned(mendCache, "%s is not there yet; the first \"mage up\" fetches it", p.Rel(found.Path))
+		return warned(mendCache, "%s is not there yet; the first \"mage up\" prepares it", p.Rel(found.Path))
 	}
-	return ok("%s is whole, by its SHA-256", p.Rel(found.Path))
+	return ok("%s is whole, by the SHA-256 of each piece", p.Rel(found.Path))
 }

@@ -31,7 +31,7 @@ func Settings(ctx context.Context, root string, environ []string) (project.Expla
 
 // idle reports whether a setting is a default that the project has no use for.
 func idle(p *project.Project, s project.Setting) bool {
-	model := s.Name == project.DemucsEngine || s.Name == project.DemucsModel
+	model := slices.Contains(modelSettings(), s.Name)
 	return model && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
 }
 
@@ -46,9 +46,9 @@ func problem(e project.Explanation, s project.Setting) string {
 		if _, err = reference.ParseDockerRef(s.Value); err != nil {
 			return fmt.Sprintf("%s is %q in %s: it is no image's name: %v", s.Name, s.Value, s.Where(), err)
 		}
-	case project.DemucsEngine, project.DemucsModel:
+	case project.DemucsEngine, project.DemucsModel, project.DemucsPrecision:
 		if e.Project == nil || e.Project.ModelCache() != "" {
-			err = modelProblem(e.Values, s.Name)
+			err = modelProblem(e, s.Name)
 		}
 	case project.CABundle:
 		err = image.CheckBundle(e.Root, e.Values)
@@ -59,14 +59,23 @@ func problem(e project.Explanation, s project.Setting) string {
 	return ""
 }
 
-// modelProblem is the error of an unknown model, which two settings choose together: it is
-// that of the one that somebody set.
-func modelProblem(s project.Settings, name string) error {
-	_, err := model.Lookup(s.Get(project.DemucsEngine).Value, s.Get(project.DemucsModel).Value)
-	if err != nil && s.Get(name).Source == project.FromDefault {
-		return nil
+// modelSettings choose the model together.
+func modelSettings() []string {
+	return []string{project.DemucsEngine, project.DemucsModel, project.DemucsPrecision}
+}
+
+// modelProblem is what is wrong with one of the settings that choose the model, the others being
+// the defaults. Whether a model was prepared is known only where the project can be opened.
+func modelProblem(e project.Explanation, name string) error {
+	values := map[string]string{project.DemucsEngine: "onnx", project.DemucsModel: "htdemucs", project.DemucsPrecision: "fp32"}
+	values[name] = e.Values.Get(name).Value
+	req := model.Request{Engine: values[project.DemucsEngine], Model: values[project.DemucsModel], Precision: values[project.DemucsPrecision]}
+	err := model.Choose(req.Engine, req.Model, req.Precision)
+	if err != nil || e.Project == nil || name != project.DemucsModel {
+		return err
 	}
-	return err
+	req.Data, req.Dir, req.Precision = e.Project.Data, e.Project.ModelCache(), e.Values.Get(project.DemucsPrecision).Value
+	return model.CheckSettings(req)
 }
 
 // lookSettings tells every setting with who set it.

@@ -72,7 +72,7 @@ func TestTargets(t *testing.T) {
 	}
 	for name, want := range map[string]manual.Flag{
 		"BENCH":        {Name: "wide", Type: "int", Does: "one more case: this many files in one folder", Default: "0: none"},
-		"demucs-cache": {Name: "fetch", Type: "bool", Does: "fetch the weights", Default: "true"},
+		"demucs-cache": {Name: "fetch", Type: "bool", Does: "fetch and prepare the model", Default: "true"},
 		"logs":         {Name: "follow", Type: "bool", Does: "go on until interrupted"},
 	} {
 		target, _ := manual.Find(targets(t), name)

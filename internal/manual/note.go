@@ -131,11 +131,12 @@ func images() map[string]Note {
 		},
 		"demucs-cache": {
 			Examples: []Example{
-				{"mage demucs-cache", "folder and weights"},
+				{"mage demucs-cache", "folder and model"},
 				{"mage demucs-cache -fetch=false", "only the folder"},
+				{"mage demucs-cache -precision=int8", "also the smaller, less exact one"},
 			},
-			Failed:   "the folder or the weights could not be written, or the weights are not those of the digest",
-			Unusable: noProject + "; no service has a model cache; no such model",
+			Failed:   "the folder or the model could not be written, the download is not that of the digest, or your file is no HTDemucs",
+			Unusable: noProject + "; no service has a model cache; no such model or precision; a file whose name no model can have",
 			Missing:  "no network to fetch the weights from; Docker, where the image must be built first",
 		},
 		"clean": {

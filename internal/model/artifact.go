@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/pipeline/weights"
 )
 
-// Artifact is one model's weights: what they must be, and what they are packed in.
+// Artifact is what a known model is made from: its ONNX file, and what that is packed in.
 type Artifact struct {
 	// Engine and Model are the settings that choose it.
 	Engine, Model string
-	// File is its name in the cache folder.
+	// File is its name in the store.
 	File string
 	// Size in bytes, and SHA256 in lower-case hexadecimal, of that file.
 	Size   int64
@@ -27,12 +28,6 @@ type Artifact struct {
 	// Member is the file's name in the tarball.
 	Member string
 }
-
-// partName is the hidden file that a download goes to. Services look for nothing hidden.
-func (a Artifact) partName() string { return "." + a.File + ".tgz.part" }
-
-// tempName is the hidden file that the weights are unpacked to.
-func (a Artifact) tempName() string { return "." + a.File + ".tmp" }
 
 // artifacts are all the weights that are known.
 //
@@ -52,18 +47,41 @@ func artifacts() []Artifact {
 	}}
 }
 
-// Lookup returns the weights of a model. The error lists the models that are known.
-func Lookup(engine, name string) (Artifact, error) {
-	var known []string
-	for _, a := range artifacts() {
-		if a.Engine == engine && a.Model == name {
-			return a, nil
-		}
-		known = append(known, fmt.Sprintf("DEMUCS_ENGINE=%s DEMUCS_MODEL=%s", a.Engine, a.Model))
+// known returns what a model is made from; false for one that is not known here.
+func known(engine, name string) (Artifact, bool) {
+	all := artifacts()
+	i := slices.IndexFunc(all, func(a Artifact) bool { return a.Engine == engine && a.Model == name })
+	if i < 0 {
+		return Artifact{}, false
 	}
-	return Artifact{}, exit.Errorf(exit.Unusable,
-		"choosing the separation model: there is no model %q for the engine %q; write into .env.local one of: %s",
-		name, engine, strings.Join(known, ", "))
+	return all[i], true
+}
+
+// knownModels are the names of the models that are known for an engine.
+func knownModels(engine string) (names []string) {
+	for _, a := range artifacts() {
+		if a.Engine == engine {
+			names = append(names, a.Model)
+		}
+	}
+	return names
+}
+
+// Choose refuses an engine or precision that is not known, and a name that no model can have.
+// Whether a model that is not known here was prepared by the user, Ensure says.
+func Choose(engine, model, precision string) error {
+	switch {
+	case len(knownModels(engine)) == 0:
+		return exit.Errorf(exit.Unusable, "choosing the separation engine: there is no engine %q; write DEMUCS_ENGINE=onnx into .env.local", engine)
+	case !weights.ValidName(model):
+		return exit.Errorf(exit.Unusable,
+			"choosing the separation model: %q is no name of a model; write DEMUCS_MODEL=%s or the name of one that you prepared (up to 64 of a-z, 0-9, \".\", \"_\" and \"-\") into .env.local",
+			model, strings.Join(knownModels(engine), " or "))
+	case !slices.Contains(weights.Precisions(), precision):
+		return exit.Errorf(exit.Unusable, "choosing the precision: %q is not known; write DEMUCS_PRECISION=%s into .env.local",
+			precision, strings.Join(weights.Precisions(), " or "))
+	}
+	return nil
 }
 
 // Source is where a tarball can be had, as the package registry said it.

@@ -1,11 +1,9 @@
 package model
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -66,21 +64,18 @@ func TestCanceledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	f := newFixture(t)
-	f.put("test.onnx", f.content)
+	f.write(f.stored("test.onnx"), f.content)
 	if _, err := f.ensure(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("checking: %v", err)
 	}
 	g := newFixture(t)
-	g.put(".test.onnx.tgz.part", g.tarball)
+	g.write(g.part(), g.tarball)
 	if _, err := g.ensure(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a part: %v", err)
 	}
-	part, err := os.Open(g.path(".test.onnx.tgz.part"))
-	if err != nil {
-		t.Fatal(err)
+	g.write(g.stored("test.onnx"), g.content)
+	if _, err := g.ensure(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("preparing: %v", err)
 	}
-	defer func() { _ = part.Close() }()
-	if err := g.unpack(ctx, new(bytes.Buffer), part); !errors.Is(err, context.Canceled) {
-		t.Errorf("unpacking: %v", err)
-	}
+	g.has(g.Dir)
 }

@@ -50,7 +50,7 @@ func TestBadBundle(t *testing.T) {
 			t.Errorf("error %q, want %q", err, want)
 		}
 		// Nothing is read when nothing is downloaded.
-		f.put("test.onnx", f.content)
+		f.write(f.stored("test.onnx"), f.content)
 		if _, err := f.ensure(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -15,7 +15,7 @@ import (
 
 // explain turns the end of a download into an error for the user.
 func (e *ensurer) explain(ctx context.Context, d *download, err error) error {
-	doing := "fetching the model " + e.artifact.Model
+	doing := "fetching the model " + e.Model
 	kept := `"mage demucs-cache" tries again`
 	if d.offset > 0 {
 		kept = fmt.Sprintf(`%s of %s are kept: "mage demucs-cache" goes on from there`, size(d.offset), size(d.size))
@@ -27,7 +27,7 @@ func (e *ensurer) explain(ctx context.Context, d *download, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w; %s", doing, ctx.Err(), kept)
 	case errors.As(err, &stored):
-		return e.storing(doing, stored.err, d.offset)
+		return e.storing(doing, stored.err, e.store, e.needed(d.offset))
 	case errors.Is(err, errOtherFile):
 		return exit.Errorf(exit.Failed,
 			"%s from %s: %w; a login page of the network, or a proxy, may have answered: try again on another network", doing, d.host, err)
@@ -41,11 +41,10 @@ func (e *ensurer) explain(ctx context.Context, d *download, err error) error {
 	}
 }
 
-func (e *ensurer) chownDenied(f *os.File, err error) error {
-	path := filepath.Join(e.Dir, filepath.Base(f.Name()))
+func (e *ensurer) chownDenied(err error) error {
 	return exit.Errorf(exit.Failed,
-		`giving %q to the app user %d:%d: %w; "sudo chown %d:%d '%s'" does it, "mage reset-permissions" mends the whole data folder`,
-		path, e.UID, e.GID, errors.Unwrap(err), e.UID, e.GID, path)
+		`giving the model to the app user %d:%d: %w; run the command as that user or as root, or set the IDs of "id" in .env.local`,
+		e.UID, e.GID, cause(err))
 }
 
 // denied explains an error that is mostly one of permissions.
@@ -60,38 +59,51 @@ func (e *ensurer) denied(doing string, err error) error {
 
 // enoughSpace tells before the download what it would fail of at its end.
 func (e *ensurer) enoughSpace(offset int64) error {
-	free, known := e.cache.free(e.free)
-	if needed := e.needed(offset); known && free < uint64(max(needed, 0)) {
-		return e.full("fetching the model "+e.artifact.Model, syscall.ENOSPC, offset)
+	for dir, needed := range map[string]int64{e.store: e.needed(offset), e.Dir: e.artifact.Size} {
+		if free, known := e.freeIn(dir); known && free < uint64(max(needed, 0)) {
+			return e.full("fetching the model "+e.Model, syscall.ENOSPC, dir, needed)
+		}
 	}
 	return nil
 }
 
-// needed is how many bytes are still to be written when offset bytes of the tarball are there.
+// needed is how many bytes are still to be written to the store when offset bytes of the tarball
+// are there.
 func (e *ensurer) needed(offset int64) int64 {
 	return e.artifact.TarballSize - offset + e.artifact.Size
 }
 
-// storing explains an error in writing to the cache when offset bytes of the tarball are there.
-func (e *ensurer) storing(doing string, err error, offset int64) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return e.full(doing, err, offset)
+func (e *ensurer) freeIn(path string) (uint64, bool) {
+	dir, err := os.Open(path) //nolint:gosec // a folder that is used anyway, for its free space
+	if err != nil {
+		return 0, false
 	}
+	defer func() { _ = dir.Close() }() // It was only read.
+	return e.free(dir)
+}
+
+// storing explains an error in writing to dir, where so many bytes are needed.
+func (e *ensurer) storing(doing string, err error, dir string, needed int64) error {
 	var explained *exit.Error
-	if errors.As(err, &explained) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return e.full(doing, err, dir, needed)
+	case errors.As(err, &explained):
 		return err
+	case dir == e.Dir:
+		return e.denied(fmt.Sprintf("%s into %q", doing, dir), err)
 	}
-	return exit.Errorf(exit.Failed, "%s into %q: %w", doing, e.Dir, err)
+	return exit.Errorf(exit.Failed, "%s into %q: %w", doing, dir, err)
 }
 
 // full says how much space is missing. What was downloaded is kept.
-func (e *ensurer) full(doing string, err error, offset int64) error {
+func (e *ensurer) full(doing string, err error, dir string, needed int64) error {
 	free := "how much is free cannot be told"
-	if n, known := e.cache.free(e.free); known {
+	if n, known := e.freeIn(dir); known {
 		free = size(int64(min(n, 1<<62))) + " are free"
 	}
 	return exit.Errorf(exit.Failed, `%s: %w in %q: %s are needed and %s; make room, then "mage demucs-cache" goes on`,
-		doing, cause(err), filepath.Clean(e.Dir), size(e.needed(offset)), free)
+		doing, cause(err), filepath.Clean(dir), size(needed), free)
 }
 
 // cause leaves the path of a hidden file out of an error.

@@ -37,14 +37,14 @@ func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 		{"wrong digest", func(f *fixture) {
 			f.server.body = slices.Clone(f.tarball)
 			f.server.body[5000]++
-		}, exit.Failed, "has not the digest of test 1.0.0 and was deleted", -1, 1},
+		}, exit.Failed, "has not the digest of test 1.0.0 and was deleted", 0, 1},
 		{"wrong digest, put together", func(f *fixture) {
 			f.server.body = slices.Clone(f.tarball)
 			f.server.body[5000]++
 			f.server.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
 				return n%2 == 0 && f.server.cutAt(150_000, w, r)
 			}
-		}, exit.Failed, "was deleted", -1, 4},
+		}, exit.Failed, "was deleted", 0, 4},
 		{"other size", func(f *fixture) { f.server.body = f.tarball[:1000] }, exit.Failed, "another file there: of 1000 bytes", 0, 1},
 		{"too long without a length", func(f *fixture) {
 			f.server.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
@@ -55,7 +55,7 @@ func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 			}
 		}, exit.Failed, "of more than", 0, 1},
 		{"other size, partial", func(f *fixture) {
-			f.put(".test.onnx.tgz.part", f.tarball[:100])
+			f.write(f.part(), f.tarball[:100])
 			f.server.body = f.tarball[:1000]
 		}, exit.Failed, "another file there: of 1000 bytes", 100, 1},
 		{"a page", func(f *fixture) {
@@ -79,7 +79,7 @@ func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 		{"no range asked for", status(http.StatusRequestedRangeNotSatisfiable), exit.Missing, "416", 0, 1},
 		{"partial nonsense", status(http.StatusPartialContent), exit.Missing, "goes on elsewhere", 0, 1},
 		{"does not answer", func(f *fixture) {
-			f.stall, f.tries = 50*time.Millisecond, 1
+			f.stall, f.tries = 500*time.Millisecond, 1
 			f.server.answer = func(_ int, _ http.ResponseWriter, r *http.Request) bool {
 				<-r.Context().Done()
 				return true
@@ -99,8 +99,8 @@ func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 			if seen := f.server.seen(); len(seen) != c.tries {
 				t.Errorf("%d requests, want %d", len(seen), c.tries)
 			}
-			if _, err := os.Lstat(f.path("test.onnx")); err == nil {
-				t.Error("there are weights")
+			if _, err := os.Lstat(f.path("test-fp32")); err == nil {
+				t.Error("there is a model")
 			}
 		})
 	}

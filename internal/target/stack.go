@@ -20,7 +20,7 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if err := checkReplicas(p, replicas); err != nil {
 		return err
 	}
-	if err := checkModel(p); err != nil {
+	if err := t.checkModel(p); err != nil {
 		return err
 	}
 	if t.stillUp(ctx, p, c, replicas) {
