@@ -9,16 +9,42 @@ type Transform struct {
 func NewTransform(threads int) Transform { return Transform{newTransform(threads)} }
 
 // Forward transforms [channels][Segment] into [2*channels][Bins][Frames].
-func (t Transform) Forward(samples, spec []float32) { t.t.forward(samples, spec) }
+func (t Transform) Forward(samples, spec []float32) {
+	byBin := make([]float32, len(spec))
+	t.t.forward(samples, byBin)
+	copy(spec, ByChannel(byBin))
+}
+
+// ByChannel turns [Bins][n][Frames], as networks have it, into [n][Bins][Frames].
+func ByChannel(spec []float32) []float32 { return swap(spec, Bins) }
+
+// ByBin undoes ByChannel.
+func ByBin(spec []float32) []float32 { return swap(spec, len(spec)/Bins/Frames) }
+
+// swap turns [n][m][Frames] into [m][n][Frames], and leaves alone what is neither.
+func swap(spec []float32, n int) []float32 {
+	m := len(spec) / max(n, 1) / Frames
+	if n*m*Frames != len(spec) {
+		return spec
+	}
+	swapped := make([]float32, 0, len(spec))
+	for i := range m {
+		for j := range n {
+			swapped = append(swapped, spec[(j*m+i)*Frames:][:Frames]...)
+		}
+	}
+	return swapped
+}
 
 // Inverse transforms [2*channels][Bins][Frames] into [channels][Segment].
 func (t Transform) Inverse(spec []float32, samples []float64) {
 	channels := len(samples) / Segment
+	spec = ByBin(spec)
 	tails := make([][spread]float64, channels)
 	for tile := range tiles {
 		from, to := tileRange(tile)
 		t.t.each(channels, func(w *worker, c int) {
-			copy(samples[c*Segment+from:c*Segment+to], t.t.inverseTile(w, spec[c*2*Bins*Frames:], tile, tails[c][:]))
+			copy(samples[c*Segment+from:c*Segment+to], t.t.inverseTile(w, spec[2*c*Frames:], 2*channels*Frames, tile, tails[c][:]))
 		})
 	}
 }

@@ -22,10 +22,10 @@ type Network interface {
 	// Sources names what comes out, in the order of the outputs: drums, bass, other, vocals.
 	Sources() []string
 	// Inputs returns the arrays to be filled before Run: mix is [2][Segment], spec is
-	// [4][Bins][Frames] (left re, left im, right re, right im). They are valid until Run or the
+	// [Bins][4][Frames] (left re, left im, right re, right im). They are valid until Run or the
 	// next Inputs, and hold anything.
 	Inputs() (mix, spec []float32)
-	// Run returns spec as [sources][4][Bins][Frames] and wave as [sources][2][Segment]. They are
+	// Run returns spec as [Bins][sources][4][Frames] and wave as [sources][2][Segment]. They are
 	// valid until Inputs is called again, and are only read. The stem is the inverse transform of
 	// spec plus wave. Values that are not finite are passed on.
 	Run(ctx context.Context) (spec, wave []float32, err error)

@@ -47,7 +47,8 @@ func (n *fakeNetwork) Run(ctx context.Context) (spec, wave []float32, err error)
 			return nil, nil, err
 		}
 	}
-	n.outSpec, n.outWav = n.model(n.mix, n.spec)
+	n.outSpec, n.outWav = n.model(n.mix, htdemucs.ByChannel(n.spec))
+	n.outSpec = htdemucs.ByBin(n.outSpec)
 	return n.outSpec, n.outWav, nil
 }
 

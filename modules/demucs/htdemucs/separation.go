@@ -164,7 +164,7 @@ func (s *separation) addTile(c chunk, tile int, spec, wave []float32) {
 	}
 	skip := int(from - c.begin) // frames of the segment before the first used one
 	s.transform.each(2*s.sources, func(w *worker, channel int) {
-		samples := s.transform.inverseTile(w, spec[channel*2*Bins*Frames:][:2*Bins*Frames], tile, s.tails[channel][:])
+		samples := s.transform.inverseTile(w, spec[2*channel*Frames:], 4*s.sources*Frames, tile, s.tails[channel][:])
 		if len(weights) > 0 {
 			s.ring.add(channel, from, weights, samples[skip-tileFrom:], wave[channel*Segment+skip:])
 		}

@@ -79,16 +79,19 @@ func (t *transform) each(n int, do func(w *worker, i int)) {
 	wait.Wait()
 }
 
-// forward fills spec, [2*channels][Bins][Frames], with the transform of samples,
+// forward fills spec, [Bins][2*channels][Frames], with the transform of samples,
 // [channels][Segment].
 func (t *transform) forward(samples, spec []float32) {
-	t.each(len(samples)/Segment*tiles, func(w *worker, i int) {
+	channels := len(samples) / Segment
+	t.each(channels*tiles, func(w *worker, i int) {
 		channel, tile := i/tiles, i%tiles
-		t.forwardTile(w, samples[channel*Segment:][:Segment], spec[channel*2*Bins*Frames:][:2*Bins*Frames], tile)
+		t.forwardTile(w, samples[channel*Segment:][:Segment], spec[2*channel*Frames:], 2*channels*Frames, tile)
 	})
 }
 
-func (t *transform) forwardTile(w *worker, samples, spec []float32, tile int) {
+// forwardTile writes a tile of one channel: the real parts of a bin are at spec[0], the imaginary
+// parts Frames further, and the next bin is stride further.
+func (t *transform) forwardTile(w *worker, samples, spec []float32, stride, tile int) {
 	for f := range tileFrames {
 		t.load(&w.pair, samples, (tile*tileFrames+f)*Hop-left)
 		t.fft.forward(&w.pair)
@@ -98,9 +101,9 @@ func (t *transform) forwardTile(w *worker, samples, spec []float32, tile int) {
 		}
 	}
 	for part := range w.tile {
-		to := spec[part*Bins*Frames+tile*tileFrames:]
+		to := spec[part*Frames+tile*tileFrames:]
 		for k := range Bins {
-			copy(to[k*Frames:][:tileFrames], w.tile[part][k*tileFrames:])
+			copy(to[k*stride:][:tileFrames], w.tile[part][k*tileFrames:])
 		}
 	}
 }
@@ -129,14 +132,14 @@ func tileRange(tile int) (from, to int) {
 	return from, to
 }
 
-// inverseTile returns the samples of tileRange, of one channel: spec is [2][Bins][Frames]. Tiles
-// come in order; tail, of the length spread, carries what reaches into the next. The result is
+// inverseTile returns the samples of tileRange, of one channel; spec and stride are as in
+// forwardTile. Tiles come in order; tail, of the length spread, carries what reaches into the next. The result is
 // valid until the worker's next tile.
-func (t *transform) inverseTile(w *worker, spec []float32, tile int, tail []float64) []float64 {
+func (t *transform) inverseTile(w *worker, spec []float32, stride, tile int, tail []float64) []float64 {
 	for part := range w.tile {
-		from := spec[part*Bins*Frames+tile*tileFrames:]
+		from := spec[part*Frames+tile*tileFrames:]
 		for k := range Bins {
-			copy(w.tile[part][k*tileFrames:][:tileFrames], from[k*Frames:])
+			copy(w.tile[part][k*tileFrames:][:tileFrames], from[k*stride:])
 		}
 	}
 	clear(w.sum[:])
