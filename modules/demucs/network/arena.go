@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/im2-audio/im2/pipeline/weights"
@@ -107,13 +108,7 @@ func (a *arena) view(v weights.View, run int) []float32 {
 // untouched are the parts, that no piece writes, of the buffers that are first used by a piece.
 func (a *arena) untouched(piece int) [][]float32 {
 	var parts [][]float32
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for name := range a.spans {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
+	for _, name := range slices.Sorted(maps.Keys(a.spans)) {
 		s := a.spans[name]
 		if s.first != piece {
 			continue
@@ -133,9 +128,16 @@ func (a *arena) untouched(piece int) [][]float32 {
 	return parts
 }
 
-// readPiece reads the file of a piece, which must be as large as the manifest says.
-func readPiece(folder fs.FS, p weights.Piece) ([]byte, error) {
-	f, err := folder.Open(p.File)
+// A reader reads the files of pieces, one after the other, into the same memory.
+type reader struct {
+	folder fs.FS
+	buf    []byte
+}
+
+// piece reads a file, which must be as large as the manifest says. What it returns is valid until the
+// next call.
+func (r *reader) piece(p weights.Piece) ([]byte, error) {
+	f, err := r.folder.Open(p.File)
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +149,11 @@ func readPiece(folder fs.FS, p weights.Piece) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() != p.Size {
 		return nil, fmt.Errorf("it has %d bytes and must have %d", info.Size(), p.Size)
 	}
-	data := make([]byte, p.Size)
-	if _, err := io.ReadFull(f, data); err != nil {
+	if int64(len(r.buf)) < p.Size {
+		r.buf = make([]byte, p.Size)
+	}
+	if _, err := io.ReadFull(f, r.buf[:p.Size]); err != nil {
 		return nil, err
 	}
-	return data, nil
+	return r.buf[:p.Size], nil
 }

@@ -67,11 +67,12 @@ func Open(ctx context.Context, env *onnxruntime.Environment, folder fs.FS, manif
 	n.mix, n.spectrum = n.arena.view(manifest.Mix, 0), n.arena.view(manifest.Spectrum, 0)
 	n.wave, n.spectra = n.arena.view(manifest.Wave, 0), n.arena.view(manifest.Spectra, 0)
 	n.zero = n.arena.untouched(-1)
+	files := &reader{folder: folder}
 	for i, p := range manifest.Pieces {
 		if err := ctx.Err(); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
-		s, err := n.load(env, folder, p, opt)
+		s, err := n.load(env, files, p, opt)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("loading %s: %w", p.File, err), n.Close())
 		}
@@ -81,8 +82,8 @@ func Open(ctx context.Context, env *onnxruntime.Environment, folder fs.FS, manif
 	return n, nil
 }
 
-func (n *Network) load(env *onnxruntime.Environment, folder fs.FS, p weights.Piece, opt Options) (step, error) {
-	data, err := readPiece(folder, p)
+func (n *Network) load(env *onnxruntime.Environment, files *reader, p weights.Piece, opt Options) (step, error) {
+	data, err := files.piece(p)
 	if err != nil {
 		return step{}, err
 	}

@@ -33,14 +33,16 @@ func denormalise(x []float32, mean, deviation float64, threads int) {
 	})
 }
 
+// sumOf adds up f of all numbers. The order does not depend on how many threads there are, so that the
+// stems do not either.
 func sumOf(x []float32, threads int, f func(float64) float64) float64 {
-	sums := make([]float64, threads)
-	parallel(x, threads, func(thread int, part []float32) {
+	sums := make([]float64, parts)
+	parallel(x, threads, func(part int, x []float32) {
 		sum := 0.0
-		for _, v := range part {
+		for _, v := range x {
 			sum += f(float64(v))
 		}
-		sums[thread] = sum
+		sums[part] = sum
 	})
 	total := 0.0
 	for _, s := range sums {
@@ -49,12 +51,18 @@ func sumOf(x []float32, threads int, f func(float64) float64) float64 {
 	return total
 }
 
-// parallel calls do with parts of x at the same time.
-func parallel(x []float32, threads int, do func(thread int, part []float32)) {
+// parts is how many parts parallel cuts its work into.
+const parts = 64
+
+// parallel calls do with the parts of x, several at the same time.
+func parallel(x []float32, threads int, do func(part int, x []float32)) {
 	var all sync.WaitGroup
-	for i := range threads {
-		part := x[len(x)*i/threads : len(x)*(i+1)/threads]
-		all.Go(func() { do(i, part) })
+	for thread := range threads {
+		all.Go(func() {
+			for i := thread; i < parts; i += threads {
+				do(i, x[len(x)*i/parts:len(x)*(i+1)/parts])
+			}
+		})
 	}
 	all.Wait()
 }
