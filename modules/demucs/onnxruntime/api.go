@@ -44,7 +44,7 @@ const (
 	fnSetGlobalInterOpNumThreads       function = 148
 	fnSetGlobalSpinControl             function = 149
 	fnSetGlobalDenormalAsZero          function = 155
-	fnSessionOptionsAppendExecProvider function = 210
+	fnSessionOptionsAppendExecProvider function = 216
 	tableSize                                   = 284 // members in version 20
 )
 
