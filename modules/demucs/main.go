@@ -35,6 +35,7 @@ type settings struct {
 	stall time.Duration
 	// memory is what the service may use; 0 when that is unknown.
 	memory int64
+	compute
 }
 
 func main() {
@@ -71,6 +72,7 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs")
 	flags.DurationVar(&s.longest, "max-duration", 0, "how long a track may play; by default what the memory of the service allows")
 	flags.DurationVar(&s.stall, "stall", defaultStall, "how long ffmpeg or the engine may make no progress before it is ended")
+	s.compute.addTo(flags)
 }
 
 func (s *settings) check() error {
@@ -83,6 +85,9 @@ func (s *settings) check() error {
 	s.memory, s.given = memoryLimit(os.DirFS("/")), s.longest > 0
 	if !s.given {
 		s.longest = longestFor(s.memory)
+	}
+	if err := s.compute.check(); err != nil {
+		return err
 	}
 	_, err := newEngine(s)
 	return err

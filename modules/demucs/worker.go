@@ -82,6 +82,9 @@ func (w *worker) ready() error {
 	if _, err := exec.LookPath(w.settings.ffmpeg); err != nil {
 		return fmt.Errorf("ffmpeg is missing in the image (%w); run `mage build -module=demucs`", err)
 	}
+	if err := w.settings.enough(w.settings.memory); err != nil {
+		return err
+	}
 	return w.engine.Ready()
 }
 
