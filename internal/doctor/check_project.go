@@ -31,8 +31,8 @@ func Settings(ctx context.Context, root string, environ []string) (project.Expla
 
 // idle reports whether a setting is a default that the project has no use for.
 func idle(p *project.Project, s project.Setting) bool {
-	model := slices.Contains(modelSettings(), s.Name)
-	return model && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
+	demucs := slices.Contains(modelSettings(), s.Name) || slices.Contains(project.ExecutionSettings(), s.Name)
+	return demucs && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
 }
 
 // problem says why a value cannot be used; "" where it can, or where nobody can know.
@@ -49,6 +49,10 @@ func problem(e project.Explanation, s project.Setting) string {
 	case project.DemucsEngine, project.DemucsModel, project.DemucsPrecision:
 		if e.Project == nil || e.Project.ModelCache() != "" {
 			err = modelProblem(e, s.Name)
+		}
+	case project.DemucsProvider, project.DemucsMemory, project.DemucsThreads:
+		if e.Project == nil || e.Project.ModelCache() != "" {
+			err = s.CheckExecution()
 		}
 	case project.CABundle:
 		err = image.CheckBundle(e.Root, e.Values)

@@ -27,6 +27,9 @@ func (s Settings) Known() []Known {
 		{DemucsEngine, "what separates tracks", false},
 		{DemucsModel, "the model that it uses", false},
 		{DemucsPrecision, "what the model is prepared in: fp32, or int8, which is smaller and less exact", false},
+		{DemucsProvider, "what it computes with: cpu, webgpu or cuda", false},
+		{DemucsMemory, "normal, or low to take less memory and more time", false},
+		{DemucsThreads, "threads of each worker; \"mage up\" shares the processors where it is empty", false},
 		{CABundle, "certificates that builds and downloads trust beside the system's", false},
 	}
 	for _, name := range ProxyNames() {

@@ -15,6 +15,7 @@ import (
 	"github.com/joho/godotenv"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/pipeline/execution"
 )
 
 // Names of the settings that the targets themselves read.
@@ -24,7 +25,11 @@ const (
 	DemucsModel  = "DEMUCS_MODEL"
 	// DemucsPrecision is what models are prepared in.
 	DemucsPrecision = "DEMUCS_PRECISION"
-	CABundle        = "IM2_CA_BUNDLE"
+	// DemucsProvider, DemucsMemory and DemucsThreads are how a separation is computed.
+	DemucsProvider = "DEMUCS_PROVIDER"
+	DemucsMemory   = "DEMUCS_MEMORY"
+	DemucsThreads  = "DEMUCS_THREADS"
+	CABundle       = "IM2_CA_BUNDLE"
 	// defaultUID and defaultGID name the ID variables unless x-im2 names others.
 	defaultUID = "APP_USER_ID"
 	defaultGID = "APP_GROUP_ID"
@@ -118,6 +123,9 @@ func defaults(environ []string) map[string]Setting {
 		DemucsEngine:    "onnx",
 		DemucsModel:     "htdemucs",
 		DemucsPrecision: "fp32",
+		DemucsProvider:  execution.CPU,
+		DemucsMemory:    string(execution.Normal),
+		DemucsThreads:   "",
 		CABundle:        hostBundle(environ),
 	} {
 		values[name] = Setting{Name: name, Value: value, Source: FromDefault}

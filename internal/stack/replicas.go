@@ -53,6 +53,10 @@ func (n Need) Fitting(has engine.Capacity) int {
 	return max(1, min(most, has.CPUs))
 }
 
+// Threads is how many threads each of so many containers should compute with, so that they share
+// the processors: at least one.
+func Threads(has engine.Capacity, containers int) int { return max(1, has.CPUs/max(1, containers)) }
+
 // Check returns an error where the machine cannot hold so many.
 func (n Need) Check(has engine.Capacity, replicas int) error {
 	most := n.Most(has)

@@ -11,10 +11,23 @@ import (
 
 const gib = 1 << 30
 
+func TestThreadsShareTheProcessors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ cpus, containers, want int }{
+		{2, 1, 2}, {2, 2, 1}, {8, 3, 2}, {8, 7, 1}, {8, 8, 1}, {4, 9, 1}, {16, 1, 16}, {0, 1, 1}, {4, 0, 4},
+	} {
+		if got := Threads(engine.Capacity{CPUs: c.cpus}, c.containers); got != c.want {
+			t.Errorf("%d processors for %d: %d threads, want %d", c.cpus, c.containers, got, c.want)
+		}
+	}
+}
+
 func TestHowManyContainersThereShouldBe(t *testing.T) {
 	three := 3
 	reserved, fixed := types.ServiceConfig{Name: "w"}, types.ServiceConfig{Name: "w", Scale: &three}
 	reserved.MemReservation, fixed.MemReservation = 6*gib, gib
+	oneGB := types.ServiceConfig{Name: "w"}
+	oneGB.MemReservation = gib
 	cases := []struct {
 		name    string
 		service types.ServiceConfig
@@ -27,6 +40,8 @@ func TestHowManyContainersThereShouldBe(t *testing.T) {
 		{"memory decides", reserved, engine.Capacity{Memory: 23 * gib, CPUs: 8}, 3, 3, 4, "-replicas=3"},
 		{"just so much", reserved, engine.Capacity{Memory: 12 * gib, CPUs: 8}, 2, 2, 3, "-replicas=2"},
 		{"processors decide", reserved, engine.Capacity{Memory: 64 * gib, CPUs: 2}, 10, 2, 11, "-replicas=10"},
+		{"a laptop with 8 GB", oneGB, engine.Capacity{Memory: 8_100_000_000, CPUs: 4}, 7, 4, 8, "-replicas=7"},
+		{"one with two processors", oneGB, engine.Capacity{Memory: 8_100_000_000, CPUs: 2}, 7, 2, 8, "-replicas=7"},
 		{"a small machine", reserved, engine.Capacity{Memory: 4 * gib, CPUs: 4}, 0, 1, 1, "more memory"},
 		{"nothing is known", types.ServiceConfig{Name: "w"}, engine.Capacity{Memory: gib, CPUs: 4}, -1, 0, 0, ""},
 		{"the file says how many", fixed, engine.Capacity{Memory: 2 * gib, CPUs: 4}, 2, 0, 3, "-replicas=2"},

@@ -70,7 +70,7 @@ func (s Stack) lastLines(ctx context.Context, id string) string {
 
 // Down stops and removes the containers. Data, images and the model cache stay.
 func (s Stack) Down(ctx context.Context) error {
-	if err := s.compose(ctx, "down", "--remove-orphans"); err != nil {
+	if err := s.compose(ctx, nil, "down", "--remove-orphans"); err != nil {
 		return fmt.Errorf("stopping %s: %w", s.Project.Name(), err)
 	}
 	return nil
@@ -83,7 +83,7 @@ func (s Stack) Restart(ctx context.Context, service string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.compose(ctx, args...); err != nil {
+	if err := s.compose(ctx, nil, args...); err != nil {
 		return fmt.Errorf("restarting %s: %w", s.Project.Name(), err)
 	}
 	return s.waitAndShow(ctx, nil)

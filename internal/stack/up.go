@@ -11,6 +11,8 @@ import (
 type UpOptions struct {
 	// Replicas is the number of containers for the services in it.
 	Replicas map[string]int
+	// Environ has entries of the form NAME=value for Compose, which win over the settings.
+	Environ []string
 }
 
 // Up starts the services from the images that are there, waits until all are healthy
@@ -25,17 +27,20 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.compose(ctx, args...); err != nil {
+	if err := s.compose(ctx, o.Environ, args...); err != nil {
 		return fmt.Errorf("starting %s: %w", s.Project.Name(), err)
 	}
 	return s.waitAndShow(ctx, before)
 }
 
-// compose runs a Compose command whose output is progress.
-func (s Stack) compose(ctx context.Context, args ...string) error {
+// compose runs a Compose command whose output is progress, with more variables.
+func (s Stack) compose(ctx context.Context, environ []string, args ...string) error {
 	e, err := s.Client.Find(ctx)
 	if err != nil {
 		return err
+	}
+	if len(environ) > 0 {
+		e = e.WithEnv(environ...)
 	}
 	c := e.ComposeCommand(s.Project.Root, args...)
 	c.Stdout, c.Stderr = s.UI.Stderr(), s.UI.Stderr()

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
+	"github.com/im2-audio/im2/pipeline/execution"
 )
 
 // workers is the service that -replicas is about.
@@ -46,11 +48,35 @@ func (t Target) scale(ctx context.Context, p *project.Project, c *engine.Client,
 			return stack.UpOptions{}, has, err
 		}
 	}
-	if n == 0 {
-		return stack.UpOptions{}, has, nil // the Compose file says how many
+	if n == 0 { // the Compose file says how many
+		service := p.Compose.Services[workers]
+		return stack.UpOptions{Environ: shareProcessors(p, has, service.GetScale())}, has, nil
 	}
 	if err := need.Check(has, n); err != nil {
 		t.UI.Note("%v; songs are likely to fail for want of memory", err)
 	}
-	return stack.UpOptions{Replicas: map[string]int{workers: n}}, has, nil
+	return stack.UpOptions{Replicas: map[string]int{workers: n}, Environ: shareProcessors(p, has, n)}, has, nil
+}
+
+// shareProcessors gives each of the workers its share of the engine's processors, where nobody
+// says how many threads they compute with. Each would take all of them otherwise.
+func shareProcessors(p *project.Project, has engine.Capacity, replicas int) []string {
+	_, read := p.Compose.Services[workers].Environment[project.DemucsThreads]
+	if !read || p.Settings.Get(project.DemucsThreads).Value != "" || has.CPUs < 1 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s=%d", project.DemucsThreads, min(stack.Threads(has, replicas), execution.MaxThreads))}
+}
+
+// checkExecution refuses what the worker would refuse, before anything is built for it.
+func checkExecution(p *project.Project) error {
+	if p.ModelCache() == "" {
+		return nil
+	}
+	for _, name := range project.ExecutionSettings() {
+		if err := p.Settings.Get(name).CheckExecution(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

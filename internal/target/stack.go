@@ -23,6 +23,9 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if err := t.checkModel(p); err != nil {
 		return err
 	}
+	if err := checkExecution(p); err != nil {
+		return err
+	}
 	if t.stillUp(ctx, p, c, replicas) {
 		return nil
 	}
