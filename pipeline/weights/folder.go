@@ -16,7 +16,10 @@ import (
 // them. They were made from the published weights; preparing is deterministic.
 //
 //nolint:gochecknoglobals // a constant table
-var pinned = map[string]string{}
+var pinned = map[string]string{
+	"htdemucs-fp32": "5c25b288fc5a5094e2ba6604743bfe29733090302018daaebb029d6761540a34",
+	"htdemucs-int8": "fb3a95d64f474d817c2d64524b8f889a2f474ca0235a1187ec1bbeb681f1916d",
+}
 
 // Pinned returns the digest that the manifest of a model must have; false for a model that IM2
 // does not know, such as a user's own.
