@@ -21,7 +21,7 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 		t.Skipf("LEFT OUT: a disk that fills up, because a small one cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(b.env.Data, unix.MNT_DETACH) })
-	spooltest.Must(t, b.ready())
+	spooltest.Must(t, b.ready(t.Context()))
 	id := b.add("song", "sound").ID
 	engine := b.engine
 	b.engine = engineFunc(func() error { t.Error("the engine was started"); return nil })
@@ -54,7 +54,7 @@ func TestAJobThatTheDiskKeptHereLosesNoAttempt(t *testing.T) {
 		t.Skipf("LEFT OUT: a disk that fails, because a small one cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(b.env.Data, unix.MNT_DETACH) })
-	spooltest.Must(t, b.ready())
+	spooltest.Must(t, b.ready(t.Context()))
 	id := b.add("song", "sound").ID
 	b.engine = engineFunc(func() error {
 		spooltest.Must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))

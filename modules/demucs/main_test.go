@@ -17,7 +17,7 @@ import (
 func TestTheServiceSaysWhatIsMissingAndGoesOnOnceItIsThere(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
-	weights := filepath.Join(b.settings.weights, "htdemucs.onnx")
+	weights := filepath.Join(b.settings.weights, "htdemucs-fp32")
 	spooltest.Must(t, os.Rename(weights, weights+".part"))
 	b.add("song.mp3", "sound")
 

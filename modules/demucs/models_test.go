@@ -1,0 +1,179 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/weights"
+	"github.com/im2-audio/im2/pipeline/weights/weightstest"
+)
+
+// exchange prepares other weights in place of a model's, with a manifest that fits.
+func exchange(t *testing.T, dir, model string) {
+	t.Helper()
+	m, err := weightstest.Write(t.Context(), weights.Manifest{Model: model, Precision: weights.FP32, Sources: weightstest.Sources()},
+		[]byte("evil"), func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(dir, name)) })
+	spooltest.Must(t, err)
+	spooltest.Must(t, os.WriteFile(filepath.Join(dir, weights.ManifestFile), m.Bytes(), 0o600))
+}
+
+// noise writes over 4 KiB in the middle of a piece and puts its times back.
+func noise(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	spooltest.Must(t, err)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	spooltest.Must(t, err)
+	_, err = f.WriteAt(bytes.Repeat([]byte{0xa5}, 4096), 20_000)
+	spooltest.Must(t, errors.Join(err, f.Close(), os.Chtimes(path, info.ModTime(), info.ModTime())))
+}
+
+func TestAWorkerWithAWrongModelClaimsNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		damage func(t *testing.T, cache, dir string)
+		want   string
+	}{
+		"missing":           {func(t *testing.T, _, dir string) { t.Helper(); spooltest.Must(t, os.RemoveAll(dir)) }, "there is no folder "},
+		"4 KiB of noise":    {func(t *testing.T, _, dir string) { t.Helper(); noise(t, dir+"/p01.onnx") }, "p01.onnx does not have the content"},
+		"truncated":         {func(t *testing.T, _, dir string) { t.Helper(); spooltest.Must(t, os.Truncate(dir+"/p00.onnx", 500)) }, "p00.onnx has 500 bytes"},
+		"a piece less":      {func(t *testing.T, _, dir string) { t.Helper(); spooltest.Must(t, os.Remove(dir+"/p00.onnx")) }, "no such file"},
+		"without manifest":  {func(t *testing.T, _, dir string) { t.Helper(); spooltest.Must(t, os.Remove(dir+"/manifest.json")) }, "manifest is missing"},
+		"exchanged, fits":   {func(t *testing.T, _, dir string) { t.Helper(); exchange(t, dir, "htdemucs") }, "is not the one that was written"},
+		"pieces exchanged":  {swapPieces, "p00.onnx does not have the content"},
+		"another's":         {func(t *testing.T, _, dir string) { t.Helper(); exchange(t, dir, "other") }, "its manifest is that of other-fp32"},
+		"one's own, broken": {func(t *testing.T, cache, _ string) { t.Helper(); brokenOwn(t, cache) }, "mage demucs-cache -model=FILE` with its ONNX file, or remove the folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "ffmpeg", "engine")
+			time.Sleep(20 * time.Millisecond) // some systems' clocks for files are coarse
+			dir := filepath.Join(b.settings.weights, "htdemucs-fp32")
+			c.damage(t, b.settings.weights, dir)
+			id := b.add("song", "sound").ID
+			for range 2 {
+				_, err := b.turn(t.Context())
+				if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "mage demucs-cache") {
+					t.Errorf("turn = %v; want %q", err, c.want)
+				}
+			}
+			b.in(spool.Pending, id)
+		})
+	}
+}
+
+func swapPieces(t *testing.T, _, dir string) {
+	t.Helper()
+	spooltest.Must(t, os.Rename(dir+"/p00.onnx", dir+"/x"))
+	spooltest.Must(t, os.Rename(dir+"/p01.onnx", dir+"/p00.onnx"))
+	spooltest.Must(t, os.Rename(dir+"/x", dir+"/p01.onnx"))
+}
+
+func brokenOwn(t *testing.T, cache string) {
+	t.Helper()
+	m := weightstest.Make(t, cache, "mine", weights.FP32)
+	noise(t, filepath.Join(cache, m.Folder(), "p00.onnx"))
+}
+
+func TestUnprivilegedModelThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	spooltest.NeedUnprivileged(t)
+	b := newBench(t, "ffmpeg", "engine")
+	time.Sleep(20 * time.Millisecond)
+	spooltest.Must(t, os.Chmod(filepath.Join(b.settings.weights, "htdemucs-fp32", "p00.onnx"), 0))
+	id := b.add("song", "sound").ID
+	if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot be read by ") ||
+		!strings.Contains(err.Error(), "mage reset-permissions") {
+		t.Errorf("turn = %v", err)
+	}
+	b.in(spool.Pending, id)
+}
+
+func TestAJobMayNameAModel(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	weightstest.Make(t, b.settings.weights, "mine", weights.FP32)
+	weightstest.Make(t, b.settings.weights, "small", weights.INT8)
+	ids := make(map[string]string)
+	for _, name := range []string{"", "mine", "small", "none"} {
+		job, err := b.spool.Create("watcher")
+		spooltest.Must(t, err)
+		job.SetName("song-" + name)
+		job.Options.Model = name
+		spooltest.Must(t, os.WriteFile(job.Path(spool.SourceFile), []byte("sound"), 0o600))
+		spooltest.Must(t, job.Move(spool.Pending))
+		ids[name] = job.ID
+	}
+	for range ids {
+		if _, err := b.turn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"": "htdemucs", "mine": "mine"} {
+		if job := b.in(spool.Separated, ids[name]); job.Model != want {
+			t.Errorf("%q was separated with %q", name, job.Model)
+		}
+	}
+	for _, name := range []string{"small", "none"} {
+		want := `there is no model "` + name + `" in fp32: known are htdemucs, mine. Choose one of them`
+		if job := b.in(spool.Rejected, ids[name]); !strings.HasPrefix(job.Error, want) {
+			t.Errorf("%q: %q; want %q", name, job.Error, want)
+		}
+	}
+}
+
+// What changes while a song is separated makes its result worthless, and is not the song's fault.
+func TestAModelThatChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]error{"and the engine works": nil, "and the engine fails": errors.New("crash")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "ffmpeg", "engine")
+			time.Sleep(20 * time.Millisecond)
+			path := filepath.Join(b.settings.weights, "htdemucs-fp32", "p00.onnx")
+			good, err := os.ReadFile(path)
+			spooltest.Must(t, err)
+			real := b.engine
+			b.engine = &changing{Engine: real, change: func() { noise(t, path) }, err: fails}
+			id := b.add("song.mp3", "sound").ID
+			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "was changed while a song was separated") {
+				t.Errorf("turn = %v", err)
+			}
+			if job := b.in(spool.Pending, id); job.Attempt != 0 {
+				t.Errorf("it was charged to the song: %+v", job.Record)
+			}
+			b.engine = real
+			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "p00.onnx does not have the content") {
+				t.Errorf("the next turn = %v", err)
+			}
+			spooltest.Must(t, os.WriteFile(path, good, 0o600))
+			if _, err := b.turn(t.Context()); err != nil {
+				t.Errorf("once it is right again: %v", err)
+			}
+			b.in(spool.Separated, id)
+		})
+	}
+}
+
+// changing is an engine that something happens to.
+type changing struct {
+	Engine
+	change func()
+	err    error
+}
+
+func (c *changing) Separate(ctx context.Context, in, outDir string, progress func(done, total int)) error {
+	c.change()
+	return errors.Join(c.Engine.Separate(ctx, in, outDir, progress), c.err)
+}
