@@ -23,7 +23,7 @@ func TestSymptomsAreWhatTheCodeSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pieces := piecesOf(t, "internal", "modules")
+	pieces := piecesOf(t, "internal", "modules", "pipeline")
 	symptoms := 0
 	for _, block := range page.Blocks {
 		if block.Language != "text" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,8 +25,13 @@ func TestCancelThenGoOn(t *testing.T) {
 		_, _ = w.Write(f.tarball[:half])
 		_ = http.NewResponseController(w).Flush()
 		go func() {
-			time.Sleep(50 * time.Millisecond) // let the bytes arrive
-			cancel()
+			for r.Context().Err() == nil { // until the bytes have arrived
+				if info, err := os.Stat(f.part()); err == nil && info.Size() == half {
+					cancel()
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
 		}()
 		<-r.Context().Done()
 		return true

@@ -16,10 +16,6 @@ import (
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
-// maxSource is how many bytes an ONNX file may have: six stems in 64-bit numbers are less, and
-// the format itself ends at 2 GiB.
-const maxSource = 2 << 30
-
 // Own prepares the ONNX file of a user's own model into the cache folder, and reports its name in
 // the Result. The name is the file's without ".onnx"; the Request's is not used. A file with the
 // content of a known model is that model, whatever it is called. It does nothing when the file
@@ -90,8 +86,8 @@ func openSource(file string) (*os.File, os.FileInfo, error) {
 	case err != nil:
 	case !info.Mode().IsRegular():
 		err = errors.New("it is not a regular file")
-	case info.Size() == 0 || info.Size() > maxSource:
-		err = fmt.Errorf("it has %d bytes; 1 to %d are possible", info.Size(), maxSource)
+	case info.Size() == 0 || info.Size() > weights.MaxSource:
+		err = fmt.Errorf("it has %d bytes; 1 to %d are possible", info.Size(), weights.MaxSource)
 	}
 	if err != nil {
 		_ = f.Close()
