@@ -17,10 +17,14 @@ import (
 // truth, and are looked at before anything is said about one.
 type library struct {
 	mu sync.Mutex
-	// jobs maps the SHA-256 of a song to the IDs of its jobs, the latest last; nil until they were
+	// jobs maps a song (see songOf) to the IDs of its jobs, the latest last; nil until they were
 	// read.
 	jobs map[string][]string
 }
+
+// songOf tells songs apart: by their digest, and by what is asked for with them, since other stems or
+// files come of one that is asked for with other options.
+func songOf(job *spool.Job) string { return job.SHA256 + " " + job.Options.String() }
 
 // read fills the library from all jobs there are. What cannot be read is not known.
 func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
@@ -44,7 +48,7 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 			}
 			j, err := s.Load(stage, id)
 			if err == nil && j.SHA256 != "" && j.DuplicateOf == "" {
-				jobs[j.SHA256] = append(jobs[j.SHA256], id)
+				jobs[songOf(j)] = append(jobs[songOf(j)], id)
 			}
 		}
 	}
@@ -61,7 +65,7 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 func (l *library) first(s *spool.Spool, job *spool.Job) (*spool.Job, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := l.jobs[job.SHA256]
+	before := l.jobs[songOf(job)]
 	if i := slices.Index(before, job.ID); i >= 0 {
 		before = before[:i]
 	}
@@ -114,7 +118,7 @@ func (w *watcher) sameSong(ctx context.Context, job *spool.Job, asked bool) erro
 		return fmt.Errorf("looking for the song among the jobs: %w", err)
 	}
 	if other != nil {
-		job.DuplicateOf, job.Error = other.ID, sameReason(job.Name, other)
+		job.DuplicateOf, job.Error = other.ID, sameReason(job, other)
 	}
 	return nil
 }
@@ -128,7 +132,7 @@ func (l *library) put(job *spool.Job) {
 
 // add is put for who has the mutex.
 func (l *library) add(job *spool.Job) {
-	if !slices.Contains(l.jobs[job.SHA256], job.ID) {
-		l.jobs[job.SHA256] = append(l.jobs[job.SHA256], job.ID)
+	if !slices.Contains(l.jobs[songOf(job)], job.ID) {
+		l.jobs[songOf(job)] = append(l.jobs[songOf(job)], job.ID)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
@@ -49,7 +50,19 @@ func notAudioReason(name, kind string) string {
 		"then put it into input/ again.", name, kind)
 }
 
-func sameReason(name string, other *spool.Job) string {
+// sidecarReason is about what is asked for with a song, in the file beside it.
+func sidecarReason(entry, problem string) string {
+	return fmt.Sprintf("%q was not separated, because the file %q beside it, which says how it should be, cannot be used: %s. "+
+		"Write it again as docs/song.md tells and put both into input/, that file first; without one the song is separated as usual.",
+		entry, options.Sidecar(entry), problem)
+}
+
+// lostOptions says what is to be given again with a song that is put into input/ once more.
+func lostOptions(wanted string) string {
+	return fmt.Sprintf(" It was asked for with %s, which has to be given again.", wanted)
+}
+
+func sameReason(job, other *spool.Job) string {
 	where := "that is under way as job " + other.ID
 	if other.Stage() == spool.Done {
 		where = "whose stems are in output/" + other.Track
@@ -58,7 +71,11 @@ func sameReason(name string, other *spool.Job) string {
 	if other.Name != "" {
 		song = fmt.Sprintf("%q", other.Name)
 	}
-	return fmt.Sprintf("%q is, byte for byte, the same song as %s, %s. It was not separated a second time. "+
+	with := ""
+	if job.Options.String() != "" {
+		with = " and asked for with the same options"
+	}
+	return fmt.Sprintf("%q is, byte for byte, the same song as %s%s, %s. It was not separated a second time. "+
 		"If it should be, move it back into input/ as %q, or run `mage separate -again`.",
-		name, song, where, title.AskAgain(name, title.Limit))
+		job.Name, song, with, where, title.AskAgain(job.Name, title.Limit))
 }

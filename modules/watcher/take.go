@@ -43,11 +43,18 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 		return false, err
 	}
 	err = os.Mkdir(job.Path(takenFolder), place.FolderMode)
+	wanted := false
+	if err == nil {
+		wanted, err = w.keepAsked(job, name)
+	}
 	if err == nil {
 		err = w.rename(filepath.Join(w.spool.Input(), name), job.Path(takenFolder, name))
 	}
 	if err != nil {
 		return w.notTaken(job, name, err)
+	}
+	if wanted {
+		w.dropSidecar(name)
 	}
 	if !looks(job.Path(takenFolder, name), settled) {
 		w.log.Info("waiting for a file that was replaced or is written again", "job", job.ID, "name", name)
@@ -60,7 +67,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 // notTaken removes the job of a file that could not be taken. A file server may say so of a file that
 // it did take, when its first answer got lost: then the job has the file, and nobody else knows of it.
 func (w *watcher) notTaken(job *spool.Job, name string, err error) (took bool, _ error) {
-	discarded := job.Discard(takenFolder)
+	discarded := discard(job)
 	if discarded != nil {
 		w.hold(heldJob{id: job.ID, changing: true}) // Whatever it holds: the next turn ends it, or goes on with it.
 	}
@@ -103,7 +110,7 @@ func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
 
 // process does what is still to be done for the job:
 //
-//  1. inspect the file, and make a copy if it is not ours alone
+//  1. inspect the file and what is asked for with it, and make a copy if it is not ours alone
 //  2. write job.json: from now on the name is safe, and what was found is known
 //  3. make the file, or its copy, the source
 //  4. move the job to Pending, or the file to rejected/
@@ -116,25 +123,44 @@ func (w *watcher) process(ctx context.Context, job *spool.Job) error {
 		if taken == "" {
 			return w.discard(job)
 		}
-		song, asked := title.AskedAgain(filepath.Base(taken))
-		job.SetName(song)
-		job.Error, err = w.inspect(ctx, job, taken, job.Path(copyFileName))
-		if err == nil && job.Error == "" {
-			err = w.sameSong(ctx, job, asked)
-		}
-		if err != nil {
+		if err := w.judge(ctx, job, taken); err != nil {
 			return err
-		}
-		if job.Error == "" {
-			if err := w.record(job); err != nil {
-				return err
-			}
 		}
 	}
 	if job.Error != "" {
 		return w.reject(job, taken)
 	}
 	return w.publish(job, taken)
+}
+
+// judge fills the record of a job with what its song is and what is asked for with it, or with why it
+// is rejected. The record is saved where the job goes on, or something would get lost.
+func (w *watcher) judge(ctx context.Context, job *spool.Job, taken string) error {
+	entry := filepath.Base(taken)
+	song, again := title.AskedAgain(entry)
+	job.SetName(song)
+	a, err := w.askedFor(job, entry)
+	if err != nil {
+		return err
+	}
+	job.Options, job.Error = a.Options, a.Problem
+	if job.Error == "" {
+		job.Error, err = w.inspect(ctx, job, taken, job.Path(copyFileName))
+	}
+	if err == nil && job.Error == "" {
+		err = w.sameSong(ctx, job, again)
+	}
+	if err != nil {
+		return err
+	}
+	wanted := job.Options.String()
+	if job.Error != "" && wanted != "" {
+		job.Error += lostOptions(wanted)
+	}
+	if job.Error == "" || wanted != "" || a.Problem != "" {
+		return w.record(job)
+	}
+	return nil
 }
 
 // record writes job.json once it is on the disk that the file was taken: a record without one
@@ -149,6 +175,9 @@ func (w *watcher) record(job *spool.Job) error {
 func (w *watcher) reject(job *spool.Job, taken string) error {
 	if err := os.RemoveAll(job.Path(copyFileName)); err != nil { // What it was made of is what people get back.
 		return fmt.Errorf("removing the copy: %w", err)
+	}
+	if err := job.Drop(askedFile); err != nil { // It is in the record by now.
+		return err
 	}
 	if err := job.Reject(taken, job.Error); err != nil {
 		return err
@@ -168,7 +197,7 @@ func (w *watcher) publish(job *spool.Job, taken string) error {
 	if err != nil {
 		return err
 	}
-	if err := clearTaken(job, taken); err != nil {
+	if err := errors.Join(clearTaken(job, taken), job.Drop(askedFile)); err != nil {
 		return err
 	}
 	if err := job.Move(spool.Pending); err != nil {
@@ -181,7 +210,7 @@ func (w *watcher) publish(job *spool.Job, taken string) error {
 // discard removes a job that got no file. One that has something is not that, whatever it is:
 // it is given up with what it has.
 func (w *watcher) discard(job *spool.Job) error {
-	err := job.Discard(takenFolder)
+	err := discard(job)
 	if errors.Is(err, spool.ErrNotEmpty) {
 		err = fmt.Errorf("%w: it is missing, and %w", spool.ErrDamaged, err)
 		return errors.Join(err, w.spool.SetAside(spool.Incoming, job.ID, err))

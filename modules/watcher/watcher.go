@@ -101,6 +101,7 @@ func (w *watcher) open() error {
 // that nobody else cleans: "mage separate" copies into input/ under such a name.
 func (w *watcher) sweep() {
 	place.Sweep(w.spool.Input(), ".im2-*.part")
+	w.sweepSidecars()
 	place.Sweep(w.spool.RejectedFiles(), place.ClaimPrefix+"*")
 	place.Sweep(w.spool.StageFolder(spool.Incoming), place.TempPrefix+"*")
 }

@@ -11,15 +11,21 @@ import (
 const leftoverAge = 24 * time.Hour
 
 // Sweep removes from the folder dir what crashes left there: entries whose name matches one of
-// the patterns (see filepath.Match) and that nobody has touched for a day. Folders are removed
-// only when they are empty. It does what it can: leftovers do no harm but to take room.
+// the patterns (see filepath.Match), as SweepIf does.
 func Sweep(dir string, patterns ...string) {
+	SweepIf(dir, func(name string) bool { return matchesAny(name, patterns) })
+}
+
+// SweepIf removes from the folder dir the entries whose name is a leftover's and that nobody has
+// touched for a day. Folders are removed only when they are empty. It does what it can: leftovers do
+// no harm but to take room.
+func SweepIf(dir string, leftover func(name string) bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
-		if !matchesAny(entry.Name(), patterns) {
+		if !leftover(entry.Name()) {
 			continue
 		}
 		info, err := entry.Info()

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/title"
+)
+
+// askedFile is, in the folder of a job, what is asked for with its song, until job.json has it.
+//
+// It is a copy of the sidecar beside the song, made before the song is moved, and the sidecar is
+// removed after that. So a crash leaves the song in input/ with its sidecar, or in the job with
+// the copy; never a song that lost what was asked for.
+const askedFile = "asked.json"
+
+// asked is what a sidecar asks for, or what is wrong with it.
+type asked struct {
+	Options options.Options `json:"options,omitzero"`
+	Problem string          `json:"problem,omitempty"`
+}
+
+func (a asked) equal(b asked) bool { return a.Problem == b.Problem && a.Options.Equal(b.Options) }
+
+// readSidecar returns what is asked for with a song in input/; found is false when nothing is.
+func (w *watcher) readSidecar(entry string) (a asked, found bool, err error) {
+	name := options.Sidecar(entry)
+	if len(name) > title.Limit {
+		return asked{}, false, nil
+	}
+	data, err := readSmall(filepath.Join(w.spool.Input(), name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return asked{}, false, nil
+	case errors.Is(err, place.ErrNotFile), errors.Is(err, syscall.ELOOP):
+		return asked{Problem: sidecarReason(entry, "it is not a regular file")}, true, nil
+	case errors.Is(err, fs.ErrPermission):
+		return asked{Problem: sidecarReason(entry, "the pipeline may not read it; run `mage reset-permissions`")}, true, nil
+	case err != nil:
+		return asked{}, false, fmt.Errorf("reading what is asked for with %q: %w", entry, err)
+	}
+	a.Options, err = options.Parse(data)
+	if err != nil {
+		return asked{Problem: sidecarReason(entry, err.Error())}, true, nil
+	}
+	return a, true, nil
+}
+
+// readSmall reads a regular file, and of a long one no more than shows that it is too long.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, openFlags, 0) //nolint:gosec // G304: the watcher made the path.
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, place.ErrNotFile
+	}
+	return io.ReadAll(io.LimitReader(f, options.Longest+1))
+}
+
+// keepAsked copies what is asked for with a song in input/ into its job's folder. It reports whether
+// there was something.
+func (w *watcher) keepAsked(job *spool.Job, entry string) (found bool, err error) {
+	a, found, err := w.readSidecar(entry)
+	if err != nil || !found {
+		return false, err
+	}
+	data, err := json.Marshal(a)
+	if err != nil {
+		return false, fmt.Errorf("keeping what is asked for with %q: %w", entry, err)
+	}
+	return true, job.Write(append(data, '\n'), askedFile)
+}
+
+// askedFor returns what is asked for with the song of a job that has no record yet, by the copy of its
+// sidecar. The sidecar itself is removed where a crash kept that from being done: unless there is
+// another song of that name by now, whose it may be.
+func (w *watcher) askedFor(job *spool.Job, entry string) (asked, error) {
+	data, err := readSmall(job.Path(askedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return asked{}, nil
+	}
+	if err != nil {
+		return asked{}, fmt.Errorf("reading what is asked for with %q: %w", entry, err)
+	}
+	var a asked
+	if err := json.Unmarshal(data, &a); err != nil {
+		return asked{Problem: sidecarReason(entry, "the pipeline's copy of it was damaged")}, nil //nolint:nilerr // It is the song's problem now.
+	}
+	if another, err := place.Has(filepath.Join(w.spool.Input(), entry)); another || err != nil {
+		return a, err
+	}
+	if left, found, err := w.readSidecar(entry); err != nil || (found && left.equal(a)) {
+		w.dropSidecar(entry)
+	}
+	return a, nil
+}
+
+// dropSidecar removes a sidecar whose song was taken. One that stays would be taken for that of the
+// next song of this name, so that is told.
+func (w *watcher) dropSidecar(entry string) {
+	err := os.Remove(filepath.Join(w.spool.Input(), options.Sidecar(entry)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.log.Warn("what was asked for with a song could not be removed", "name", options.Sidecar(entry), "error", err)
+	}
+}
+
+// sweepSidecars removes the sidecars of songs that never came: mage separate was killed before it could
+// name the song. One that somebody wrote for a song of tomorrow goes, too, after a day.
+func (w *watcher) sweepSidecars() {
+	place.SweepIf(w.spool.Input(), func(name string) bool {
+		entry, ok := options.SidecarOf(name)
+		if !ok {
+			return false
+		}
+		there, err := place.Has(filepath.Join(w.spool.Input(), entry))
+		return !there && err == nil
+	})
+}
+
+// discard removes a job that got no file, with what was kept for it.
+func discard(job *spool.Job) error {
+	if err := os.Remove(job.Path(takenFolder)); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err := job.Drop(askedFile); err != nil { // The sidecar is still in input/.
+			return err
+		}
+	}
+	return job.Discard(takenFolder)
+}

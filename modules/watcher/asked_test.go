@@ -1,0 +1,298 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/options"
+)
+
+const (
+	wish     = `{"two_stems": "vocals", "format": "flac"}`
+	wishText = "-twoStems=vocals -format=flac"
+)
+
+// dropWith puts the song into input/ under a name, with what is asked for, and has it taken.
+func (b *bench) dropWith(name, wish string) {
+	b.t.Helper()
+	b.input(options.Sidecar(name), wish)
+	b.drop(name)
+}
+
+func TestASongIsAskedForWithOptions(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.dropWith("song.again.wav", wish)
+	job := b.oneJob(spool.Pending)
+	if job.Name != "song.wav" || job.Options.String() != wishText {
+		t.Errorf("record = %+v", job.Record)
+	}
+	spooltest.WantNames(t, job.Dir(), "job.json", "source")
+	spooltest.WantNames(t, b.spool.Input())
+	b.drop("other.wav")
+	if next := b.jobs(spool.Pending)[1]; !next.Options.Equal(options.Options{}) {
+		t.Errorf("the next song has %+v", next.Options)
+	}
+}
+
+// What is asked for in a way that cannot be understood is not guessed.
+func TestOptionsThatCannotBeUsedRejectTheSong(t *testing.T) {
+	t.Parallel()
+	for want, put := range map[string]func(path string) error{
+		`"colour" is not an option`:                   func(path string) error { return os.WriteFile(path, []byte(`{"colour": "red"}`), 0o600) },
+		"not a JSON object":                           func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"more than 4096 bytes":                        func(path string) error { return os.WriteFile(path, make([]byte, 1<<20), 0o600) },
+		`bits "12": it must be 16, 24 or float`:       func(path string) error { return os.WriteFile(path, []byte(`{"bits": "12"}`), 0o600) },
+		"it is not a regular file. Write it again as": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"it is not a regular file.":                   func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"it is not a regular file":                    func(path string) error { return os.Mkdir(path, place.FolderMode) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			spooltest.Must(t, put(filepath.Join(b.spool.Input(), options.Sidecar("song.wav"))))
+			b.drop("song.wav")
+			job := b.oneJob(spool.Rejected)
+			if !strings.Contains(job.Error, want) || !strings.Contains(job.Error, `the file ".song.wav.im2.json" beside it`) {
+				t.Errorf("reason = %q; want %q", job.Error, want)
+			}
+			spooltest.WantNames(t, job.Dir(), "job.json")
+			spooltest.WantNames(t, b.spool.RejectedFiles(), "song.wav", "song.wav.txt")
+			spooltest.WantNames(t, b.spool.Input())
+			b.drop("song.wav") // As its owner left it without.
+			b.wantQueue(map[spool.Stage]int{spool.Rejected: 1, spool.Pending: 1})
+		})
+	}
+}
+
+func TestUnprivilegedUnreadableOptionsRejectTheSong(t *testing.T) {
+	t.Parallel()
+	spooltest.NeedUnprivileged(t)
+	b := newBench(t)
+	spooltest.Must(t, os.Chmod(b.input(options.Sidecar("song.wav"), wish), 0))
+	b.drop("song.wav")
+	if reason := b.oneJob(spool.Rejected).Error; !strings.Contains(reason, "mage reset-permissions") {
+		t.Errorf("reason = %q", reason)
+	}
+}
+
+// A name with no room for a sidecar has none.
+func TestALongNameHasNoOptions(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	longest := strings.Repeat("x", options.MostEntry)
+	b.dropWith(longest, wish)
+	if job := b.oneJob(spool.Pending); job.Options.String() != wishText {
+		t.Errorf("options = %+v", job.Options)
+	}
+	b.input(longest+"x", wave+"other")
+	b.settleAll()
+	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
+}
+
+// Whenever the watcher dies, the song has what was asked for, and the next one of its name has not.
+func TestOptionsOutliveACrash(t *testing.T) {
+	t.Parallel()
+	entry, sidecar := "song.wav", options.Sidecar("song.wav")
+	kept := func(t *testing.T, b *bench, job *spool.Job) {
+		t.Helper()
+		mkTaken(t, b, job)
+		b.input(sidecar, wish)
+		if found, err := b.keepAsked(job, entry); !found || err != nil {
+			t.Fatalf("keepAsked = %v, %v", found, err)
+		}
+	}
+	moved := func(t *testing.T, b *bench, job *spool.Job) {
+		t.Helper()
+		kept(t, b, job)
+		spooltest.Put(t, job.Path(takenFolder, entry), wave)
+	}
+	for _, tt := range []struct {
+		name  string
+		until func(t *testing.T, b *bench, job *spool.Job)
+		// want are the options of the jobs that wait at the end, and left is what is in input/.
+		want, left []string
+	}{
+		{"they were kept", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			kept(t, b, job)
+			b.input(entry, wave)
+		}, []string{wishText}, nil},
+		{"half of them was kept", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			mkTaken(t, b, job)
+			spooltest.Put(t, job.Path(place.TempPrefix+"1"), "{")
+			b.input(sidecar, wish)
+			b.input(entry, wave)
+		}, []string{wishText}, nil},
+		{"the song was taken", moved, []string{wishText}, nil},
+		{"they were removed from input", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			moved(t, b, job)
+			b.dropSidecar(entry)
+		}, []string{wishText}, nil},
+		{"another song came with the same", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			moved(t, b, job)
+			b.input(entry, wave+"other")
+		}, []string{wishText, wishText}, nil},
+		{"others came without a song", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			moved(t, b, job)
+			b.input(sidecar, `{"bits": "24"}`)
+		}, []string{wishText}, []string{sidecar}},
+		{"another song came with others", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			moved(t, b, job)
+			b.input(sidecar, `{"bits": "24"}`)
+			b.input(entry, wave+"other")
+		}, []string{wishText, "-bits=24"}, nil},
+		{"a song without any was taken, and one with some came", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			taken(t, b, job)
+			b.input(sidecar, wish)
+			b.input(entry, wave+"other")
+		}, []string{"", wishText}, nil},
+		{"they were recorded", func(t *testing.T, b *bench, job *spool.Job) {
+			t.Helper()
+			moved(t, b, job)
+			b.dropSidecar(entry)
+			job.SetName(entry)
+			spooltest.Must(t, job.Options.Set("bits", "24")) // The record counts.
+			spooltest.Must(t, job.Save())
+		}, []string{"-bits=24"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			before := newBench(t)
+			job, err := before.spool.Create("host")
+			spooltest.Must(t, err)
+			tt.until(t, before, job)
+			b := newBenchOn(t, before.data)
+			b.settleAll()
+			var got []string
+			for _, job := range b.jobs(spool.Pending) {
+				spooltest.WantNames(t, job.Dir(), "job.json", "source")
+				got = append(got, job.Options.String())
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("jobs with %q; want %q", got, tt.want)
+			}
+			spooltest.WantNames(t, b.spool.Input(), tt.left...)
+		})
+	}
+}
+
+// A rejection for what was asked for is one after a crash, too.
+func TestBadOptionsOutliveACrash(t *testing.T) {
+	t.Parallel()
+	before := newBench(t)
+	job, err := before.spool.Create("host")
+	spooltest.Must(t, err)
+	taken(t, before, job)
+	spooltest.Put(t, job.Path(askedFile), `{"problem": "it was wrong"}`)
+	b := newBenchOn(t, before.data)
+	b.look(0)
+	if got := b.oneJob(spool.Rejected); got.Error != "it was wrong" {
+		t.Errorf("reason = %q", got.Error)
+	}
+	damaged, err := b.spool.Create("host")
+	spooltest.Must(t, err)
+	taken(t, b, damaged)
+	spooltest.Put(t, damaged.Path(askedFile), "{")
+	b = newBenchOn(t, before.data)
+	b.look(0)
+	if got := b.jobs(spool.Rejected)[1]; !strings.Contains(got.Error, "was damaged") {
+		t.Errorf("reason = %q", got.Error)
+	}
+}
+
+// A file server that took the song, and said otherwise, has its options, too.
+func TestOptionsOfASongThatWasTakenWhileTheDiskSaidOtherwise(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.rename = func(from, to string) error {
+		spooltest.Must(t, os.Rename(from, to))
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: syscall.EIO}
+	}
+	b.dropWith("song.wav", wish)
+	b.look(0)
+	b.look(settleTime)
+	if job := b.oneJob(spool.Pending); job.Options.String() != wishText {
+		t.Errorf("options = %+v", job.Options)
+	}
+	spooltest.WantNames(t, b.spool.Input())
+}
+
+// A song that vanishes keeps its sidecar, and leaves no job.
+func TestASongWithOptionsThatVanishes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.input(options.Sidecar("song.wav"), wish)
+	if took, err := b.takeNow(t.Context(), "song.wav"); took || err != nil {
+		t.Errorf("take = %v, %v", took, err)
+	}
+	b.wantQueue(nil)
+	spooltest.WantNames(t, b.spool.Input(), options.Sidecar("song.wav"))
+}
+
+// A sidecar waits for its song for a day, and as long as the song does.
+func TestSidecarsWithoutASongAreRemovedAfterADay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	old := time.Now().Add(-25 * time.Hour)
+	for _, path := range []string{
+		b.input(options.Sidecar("gone.wav"), wish), b.input(options.Sidecar("there.wav"), wish), b.input("there.wav", wave),
+		b.input(".im2.json", wish), b.input(".other.json", wish),
+	} {
+		spooltest.Must(t, os.Chtimes(path, old, old))
+	}
+	b.input(options.Sidecar("soon.wav"), wish)
+	newBenchOn(t, b.data)
+	spooltest.WantNames(t, b.spool.Input(), ".im2.json", ".other.json", options.Sidecar("soon.wav"), options.Sidecar("there.wav"), "there.wav")
+}
+
+// The same song is another one when something else is asked for with it.
+func TestTheSameSongWithOtherOptionsIsDone(t *testing.T) {
+	t.Parallel()
+	for _, restarted := range []bool{false, true} {
+		b := newBench(t)
+		again := func() {
+			if restarted {
+				b = newBenchOn(t, b.data)
+			}
+		}
+		b.drop("song.wav")
+		again()
+		b.dropWith("song.wav", wish)
+		again()
+		b.dropWith("song.wav", `{"stems": ["vocals", "drums"]}`)
+		again()
+		b.wantQueue(map[spool.Stage]int{spool.Pending: 3})
+		b.dropWith("copy.wav", `{"stems": ["drums", "vocals"]}`) // The order is no other wish.
+		again()
+		b.drop("plain.wav")
+		b.wantQueue(map[spool.Stage]int{spool.Pending: 3, spool.Rejected: 2})
+		first, rejected := b.jobs(spool.Pending), b.jobs(spool.Rejected)
+		if rejected[0].DuplicateOf != first[2].ID || rejected[1].DuplicateOf != first[0].ID {
+			t.Errorf("duplicates of %q and %q", rejected[0].DuplicateOf, rejected[1].DuplicateOf)
+		}
+		if want := `the same song as "song.wav" and asked for with the same options, that is under way`; !strings.Contains(rejected[0].Error, want) ||
+			!strings.HasSuffix(rejected[0].Error, " It was asked for with -stems=vocals,drums, which has to be given again.") {
+			t.Errorf("reason = %q", rejected[0].Error)
+		}
+		if strings.Contains(rejected[1].Error, "options") {
+			t.Errorf("reason = %q", rejected[1].Error)
+		}
+	}
+}
