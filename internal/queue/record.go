@@ -88,6 +88,10 @@ func (r *Record) RawArchived() string { return exact(r.Archived, r.ArchivedBytes
 // RawRejected returns the file's name in rejected/, byte for byte.
 func (r *Record) RawRejected() string { return exact(r.Rejected, r.RejectedBytes) }
 
+// AudioFiles are the names of the files of a job's stems in its folder of output/. They are what the
+// record says; options.IsFile tells whether a name can be one.
+func (r *Record) AudioFiles() []string { return options.Recorded(r.Files) }
+
 func exact(text string, raw []byte) string {
 	if len(raw) > 0 {
 		return string(raw)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
@@ -123,7 +124,7 @@ func (s *separation) finish(f *os.File) error {
 	return f.Sync()
 }
 
-// publish gives the copy the first of the song's names that is free.
+// publish gives the copy the first of the song's names that is free, with what is asked for beside it.
 func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h *handed) error {
 	ids, err := s.queue.IDs(ctx, "")
 	if err != nil {
@@ -132,15 +133,19 @@ func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h
 	for _, id := range ids {
 		h.before[id] = true
 	}
+	limit := title.Limit
+	if s.wish() != nil {
+		limit = options.MostEntry
+	}
 	song, asked := title.AskedAgain(inputName(s.File))
 	for n := 1; n <= mostNames; n++ {
-		h.name = title.Number(song, n, title.Limit)
+		h.name = title.Number(song, n, limit)
 		h.entry = h.name
 		if s.Again || asked {
-			h.entry = title.AskAgain(h.name, title.Limit)
+			h.entry = title.AskAgain(h.name, limit)
 			h.name, _ = title.AskedAgain(h.entry) // It may have been cut.
 		}
-		err := claim(input, temp, h.entry)
+		err := s.claimWith(input, temp, h.entry)
 		if err == nil {
 			return syncFolder(input)
 		}

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // pipeline plays the services: it takes files out of input/ and moves their jobs through
@@ -162,9 +163,13 @@ func (p *pipeline) separate(r *queue.Record) error {
 	err = errors.Join(err, p.move(r, queue.Separating, queue.Separated), p.move(r, queue.Separated, queue.Organizing))
 	track := filepath.Join(p.data, "output", "the track")
 	err = errors.Join(err, os.MkdirAll(track, 0o700))
-	for _, stem := range stems() {
-		if stem != p.without {
-			err = errors.Join(err, os.WriteFile(filepath.Join(track, stem+".wav"), nil, 0o600))
+	changed := *r
+	if p.change != nil {
+		p.change(&changed, queue.Organizing)
+	}
+	for _, file := range changed.AudioFiles() {
+		if options.IsFile(file) && strings.TrimSuffix(file, ".wav") != p.without {
+			err = errors.Join(err, os.WriteFile(filepath.Join(track, file), nil, 0o600))
 		}
 	}
 	return errors.Join(err, p.move(r, queue.Organizing, queue.Done))

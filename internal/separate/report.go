@@ -10,10 +10,11 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
-// stems are the parts of a track, in the order in which they are told.
-func stems() []string { return []string{"vocals", "drums", "bass", "other"} }
+// mostWarnings is how many of a job's warnings are told.
+const mostWarnings = 10
 
 // answer is what -json prints.
 type answer struct {
@@ -28,6 +29,12 @@ type answer struct {
 	DurationSeconds float64 `json:"duration_seconds,omitempty"`
 	Engine          string  `json:"engine,omitempty"`
 	Model           string  `json:"model,omitempty"`
+	// EngineVersion counts the changes of the engine that can be heard.
+	EngineVersion int `json:"engine_version"`
+	// Settings are what the stems were made with, where the record says so.
+	Settings options.Options `json:"settings,omitzero"`
+	// Warnings are what people should know of the stems.
+	Warnings []string `json:"warnings"`
 }
 
 // report tells how the job ended.
@@ -45,7 +52,12 @@ func (s *separation) report(job queue.Job, h handed) error {
 		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %q is no name of a folder of stems",
 			h.name, job.ID, job.Track)
 	}
-	if missing := s.missing(track); len(missing) > 0 {
+	for _, file := range job.AudioFiles() {
+		if !options.IsFile(file) {
+			return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %.80q is no name of a file of a stem", h.name, job.ID, file)
+		}
+	}
+	if missing := s.missing(job, track); len(missing) > 0 {
 		return exit.Errorf(exit.Failed, `separating %q: job %s is done, but %s is without %s; "mage logs -service=organizer" says more`,
 			h.name, job.ID, line(s.rel("output", track)), strings.Join(missing, ", "))
 	}
@@ -57,18 +69,26 @@ func (s *separation) answer(job queue.Job, track string) error {
 		Job: job.ID, Name: job.Name, Track: track, Stems: map[string]string{},
 		TrackJSON:       s.rel("output", track, "track.json"),
 		DurationSeconds: job.DurationSeconds, Engine: job.Engine, Model: job.Model,
+		EngineVersion: max(1, job.EngineVersion), Settings: job.Settings, Warnings: append([]string{}, job.Warnings...),
 	}
-	for _, stem := range stems() {
-		path := s.rel("output", track, stem+".wav")
+	for _, file := range job.AudioFiles() {
+		path := s.rel("output", track, file)
+		stem, _, _ := strings.Cut(file, ".")
 		a.Stems[stem] = path
 		if !s.JSON {
 			s.UI.Result("%s", line(path))
 		}
 	}
-	if !s.JSON {
-		return nil
+	if s.JSON {
+		return s.UI.JSON(a)
 	}
-	return s.UI.JSON(a)
+	for _, warning := range job.Warnings[:min(mostWarnings, len(job.Warnings))] {
+		s.UI.Note("%s: %s", shown(job.Name), plain(warning))
+	}
+	if more := len(job.Warnings) - mostWarnings; more > 0 {
+		s.UI.Note("and %d more in %s", more, line(a.TrackJSON))
+	}
+	return nil
 }
 
 // kept says where the song of a failed job is, if it is where such songs are kept: somebody may have
@@ -92,11 +112,11 @@ func (s *separation) has(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// missing returns the stems that are not where they should be.
-func (s *separation) missing(track string) []string {
+// missing returns the files that are not where they should be.
+func (s *separation) missing(job queue.Job, track string) []string {
 	var missing []string
-	for _, stem := range stems() {
-		if file := stem + ".wav"; !s.has(path.Join("output", track, file)) {
+	for _, file := range job.AudioFiles() {
+		if !s.has(path.Join("output", track, file)) {
 			missing = append(missing, file)
 		}
 	}

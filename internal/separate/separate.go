@@ -2,7 +2,8 @@
 // stems are.
 //
 // The song is copied into the data folder's input under a hidden name, which the watcher
-// passes over, and gets its own name when it is complete. From then on it is the
+// passes over, and gets its own name when it is complete, with what is asked for in a hidden file
+// beside it. From then on it is the
 // pipeline's: this package only reads what the services record about it (internal/queue),
 // so whatever ends the command, the job goes on.
 //
@@ -21,6 +22,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // Request says what to separate.
@@ -33,6 +35,8 @@ type Request struct {
 	UID, GID uint32
 	// Again asks for a song to be separated although the pipeline has its stems, or is about to.
 	Again bool
+	// Options are what is asked for.
+	Options options.Options
 	// JSON asks for the answer as JSON instead of one path a line.
 	JSON bool
 	// Base is the folder that paths in the answer and in messages are relative to where
@@ -55,7 +59,8 @@ const (
 
 // Run separates the song and writes the paths of its stems to standard output.
 //
-// The exit code of an error is Unusable for a file that is no song to begin with, Failed
+// The exit code of an error is Unusable for a file that is no song to begin with and for options that
+// contradict each other, Failed
 // when it was rejected, or given up, or could not be copied. When ctx ends after the song
 // was handed over, the error wraps ctx's, the user has been told that the job goes on.
 func Run(ctx context.Context, req Request) error {
@@ -79,6 +84,9 @@ type separation struct {
 }
 
 func (s *separation) run(ctx context.Context) error {
+	if err := s.Options.Check(nil); err != nil {
+		return exit.Errorf(exit.Unusable, "separating %q: %w", s.File, err)
+	}
 	song, err := openSong(s.File, s.Data)
 	if err != nil {
 		return err

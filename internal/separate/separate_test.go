@@ -13,6 +13,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // try is one call of Run, with its song.
@@ -83,7 +84,7 @@ func TestSongComesOutAsStems(t *testing.T) {
 	}
 	base := filepath.Base(data)
 	var want strings.Builder
-	for _, stem := range stems() {
+	for _, stem := range options.DefaultStems() {
 		want.WriteString(filepath.Join(base, "output", "the track", stem+".wav") + "\n")
 	}
 	if s.out.String() != want.String() {
@@ -154,6 +155,9 @@ func TestJobDoesNotSucceed(t *testing.T) {
 		{"a track elsewhere", func(p *pipeline) {
 			p.change = func(r *queue.Record, _ queue.Stage) { r.Track = "../input" }
 		}, []string{`"../input" is no name of a folder`}},
+		{"files elsewhere", func(p *pipeline) {
+			p.change = func(r *queue.Record, _ queue.Stage) { r.Files = []string{"vocals.wav", "../../.env"} }
+		}, []string{`"../../.env" is no name of a file of a stem`}},
 		{"no track", func(p *pipeline) {
 			p.change = func(r *queue.Record, _ queue.Stage) { r.Track = "" }
 		}, []string{`"" is no name of a folder`}},

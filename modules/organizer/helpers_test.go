@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // A bench is an organizer with a data folder.
@@ -49,7 +50,7 @@ func (b *bench) add(name string, changes ...func(r *spool.Record)) *spool.Job {
 	}
 	spooltest.Put(b.t, job.Path(spool.SourceFile), "sound of "+job.ID)
 	spooltest.Must(b.t, os.Mkdir(job.Path(spool.StemsFolder), place.FolderMode))
-	for _, stem := range stemFiles(&job.Record) {
+	for _, stem := range options.Recorded(job.Files) {
 		spooltest.Put(b.t, job.Path(spool.StemsFolder, stem), stem+" of "+job.ID)
 	}
 	spooltest.Put(b.t, job.Path("progress.json"), "{}")
@@ -63,7 +64,7 @@ func (b *bench) wantDone(id string) *spool.Job {
 	job := spooltest.In(b.t, b.spool, spool.Done, id)
 	spooltest.WantNames(b.t, job.Dir(), "job.json")
 	track := filepath.Join(b.spool.Output(), job.Track)
-	files := stemFiles(&job.Record)
+	files := options.Recorded(job.Files)
 	spooltest.WantNames(b.t, track, slices.Sorted(slices.Values(append([]string{trackFile}, files...)))...)
 	for _, stem := range files {
 		spooltest.WantText(b.t, filepath.Join(track, stem), stem+" of "+id)

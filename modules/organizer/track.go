@@ -62,7 +62,7 @@ func writeTrack(job *spool.Job, now time.Time) error {
 		Model:           job.Model,
 		Created:         job.Created,
 		Finished:        now,
-		Stems:           stemFiles(&job.Record),
+		Stems:           options.Recorded(job.Files),
 		Timings:         job.Timings(now),
 		Settings:        job.Settings,
 		Gain:            job.Gain,
@@ -80,14 +80,6 @@ func writeTrack(job *spool.Job, now time.Time) error {
 		return fmt.Errorf("describing track %q: %w", job.Track, err)
 	}
 	return job.Write(append(data, '\n'), spool.StemsFolder, trackFile)
-}
-
-// stemFiles are the audio files of a track. A record of an earlier version names none.
-func stemFiles(r *spool.Record) []string {
-	if len(r.Files) > 0 {
-		return r.Files
-	}
-	return options.Default().Files(options.DefaultStems())
 }
 
 // checkFiles makes sure that a record names only files that a separation can make: programs on the host

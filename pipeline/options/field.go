@@ -21,16 +21,16 @@ type Field struct {
 	Name, Flag, Setting string
 	// Allowed says which values it takes.
 	Allowed string
-	// values are all of these where they are few.
-	values []string
+	// Values are all of these where they are few; for lists, of each element.
+	Values []string
 }
 
 // Fields returns all options.
 func Fields() []Field {
 	stems := strings.Join(Stems(), ", ")
 	return []Field{
-		{Name: "stems", Flag: "stems", Setting: "DEMUCS_STEMS", Allowed: "a list, separated by commas, of " + stems},
-		{Name: "two_stems", Flag: "twoStems", Setting: "DEMUCS_TWO_STEMS", Allowed: "one of " + stems},
+		{Name: "stems", Flag: "stems", Setting: "DEMUCS_STEMS", Allowed: "a list, separated by commas, of " + stems, Values: Stems()},
+		{Name: "two_stems", Flag: "twoStems", Setting: "DEMUCS_TWO_STEMS", Allowed: "one of " + stems, Values: Stems()},
 		few("format", "DEMUCS_FORMAT", WAV, FLAC, MP3),
 		few("bits", "DEMUCS_BITS", Bits16, Bits24, BitsFloat),
 		few("clip", "DEMUCS_CLIP", Rescale, Clamp, ClipNone),
@@ -45,7 +45,7 @@ func Fields() []Field {
 func few(name, setting string, values ...string) Field {
 	last := len(values) - 1
 	allowed := strings.Join(values[:last], ", ") + " or " + values[last]
-	return Field{Name: name, Flag: name, Setting: setting, Allowed: allowed, values: values}
+	return Field{Name: name, Flag: name, Setting: setting, Allowed: allowed, Values: values}
 }
 
 // A FieldError is an option with a value that it does not take.
@@ -139,14 +139,10 @@ func (o *Options) text(name string) *string {
 
 // takes reports whether an option that is a text can have this one.
 func (f Field) takes(text string) bool {
-	switch f.Name {
-	case "two_stems":
-		return slices.Contains(Stems(), text)
-	case "model":
+	if f.Name == "model" {
 		return modelName.MatchString(text) && !strings.Contains(text, "..")
-	default:
-		return slices.Contains(f.values, text)
 	}
+	return slices.Contains(f.Values, text)
 }
 
 // Get returns the value of the option of that JSON name as Set takes it; "" where nothing was said.

@@ -54,6 +54,15 @@ func (o Options) Files(known []string) []string {
 	return files
 }
 
+// Recorded returns the names of the audio files of a job whose record says files: of one of an earlier
+// version, which says nothing, those that every song had.
+func Recorded(files []string) []string {
+	if len(files) > 0 {
+		return files
+	}
+	return Default().Files(DefaultStems())
+}
+
 // IsFile reports whether name is one that Files can return: who reads the name of a file in a
 // record uses it for nothing else.
 func IsFile(name string) bool {
