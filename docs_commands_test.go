@@ -195,7 +195,7 @@ func general(line string) string {
 func (d *documented) copyProject(t *testing.T) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "im2")
-	for _, name := range []string{"go.mod", "go.sum", ".env", "docker-compose.yml", "modules"} {
+	for _, name := range []string{"go.mod", "go.sum", ".env", "docker-compose.yml", "modules", "pipeline"} {
 		err := copy.Copy(filepath.Join(d.h.home, name), filepath.Join(to, name), copy.Options{
 			Skip: func(info os.FileInfo, src, _ string) (bool, error) {
 				return info.IsDir() && filepath.Base(src) == "bin", nil

@@ -40,18 +40,20 @@ func writtenKeys(t *testing.T) map[string]bool {
 	t.Helper()
 	found := make(map[string]bool)
 	tag := regexp.MustCompile("`json:\"([a-z][a-zA-Z_]*)|= \"([a-z_]+)\"")
-	err := filepath.WalkDir("internal", func(path string, _ os.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+	for _, folder := range []string{"internal", "pipeline"} {
+		err := filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range tag.FindAllStringSubmatch(string(text), -1) {
+				found[m[1]+m[2]] = true
+			}
 			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		text, err := os.ReadFile(path)
-		for _, m := range tag.FindAllStringSubmatch(string(text), -1) {
-			found[m[1]+m[2]] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return found
 }

@@ -70,7 +70,7 @@ func usage(ts *testscript.TestScript, neg bool, args []string, n int, text strin
 func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 1, "project DIR")
 	home, to := ts.Getenv("CHECKOUT"), ts.MkAbs(args[0])
-	for _, name := range []string{"go.mod", "go.sum", ".env", "docker-compose.yml", "modules"} {
+	for _, name := range []string{"go.mod", "go.sum", ".env", "docker-compose.yml", "modules", "pipeline"} {
 		ts.Check(copy.Copy(filepath.Join(home, name), filepath.Join(to, name), copy.Options{
 			Skip: func(info os.FileInfo, src, _ string) (bool, error) {
 				return info.IsDir() && filepath.Base(src) == "bin", nil

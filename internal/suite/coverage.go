@@ -27,7 +27,7 @@ const (
 )
 
 // counted are the packages that do the work.
-const counted = module + "internal/..." + "," + module + "modules/..."
+const counted = module + "internal/..." + "," + module + "modules/..." + "," + module + "pipeline/..."
 
 // Least is how many of a hundred statements must have run.
 const Least = 85
@@ -67,7 +67,7 @@ func (s Suite) covered(ctx context.Context, data string) (Coverage, error) {
 	if err != nil {
 		return nil, exit.Errorf(exit.Failed, "reading the coverage: %w", err)
 	}
-	out, err := run.Output(ctx, s.Runner, run.Cmd{Name: "go", Args: []string{"list", "./internal/...", "./modules/..."}, Dir: s.Home, Env: s.Environ})
+	out, err := run.Output(ctx, s.Runner, run.Cmd{Name: "go", Args: []string{"list", "./internal/...", "./modules/...", "./pipeline/..."}, Dir: s.Home, Env: s.Environ})
 	if err != nil {
 		return nil, exit.Errorf(exit.Failed, "listing the packages that are counted: %w", err)
 	}
