@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // Settings explains the settings of a project as project.Explain does, with what only those
@@ -21,17 +22,23 @@ func Settings(ctx context.Context, root string, environ []string) (project.Expla
 		return e, err
 	}
 	e.Settings = slices.DeleteFunc(e.Settings, func(s project.Explained) bool { return idle(e.Project, s.Setting) })
+	sound := true
 	for i := range e.Settings {
 		if s := &e.Settings[i]; s.Problem == "" {
 			s.Problem = problem(e, s.Setting)
+			sound = sound && s.Problem == ""
 		}
+	}
+	if _, err := e.Values.Separation(); err != nil && sound { // Else it is said of one of them.
+		e.Problems = append(e.Problems, err.Error())
 	}
 	return e, nil
 }
 
 // idle reports whether a setting is a default that the project has no use for.
 func idle(p *project.Project, s project.Setting) bool {
-	demucs := slices.Contains(modelSettings(), s.Name) || slices.Contains(project.ExecutionSettings(), s.Name)
+	demucs := slices.Contains(modelSettings(), s.Name) || slices.Contains(project.ExecutionSettings(), s.Name) ||
+		slices.ContainsFunc(options.Fields(), func(f options.Field) bool { return f.Setting == s.Name })
 	return demucs && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
 }
 
@@ -56,6 +63,8 @@ func problem(e project.Explanation, s project.Setting) string {
 		}
 	case project.CABundle:
 		err = image.CheckBundle(e.Root, e.Values)
+	default:
+		err = e.Values.SeparationProblem(s.Name)
 	}
 	if err != nil {
 		return err.Error()

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // Known is a variable that the targets read, or the tools that they start. Nothing else of an
@@ -30,8 +32,13 @@ func (s Settings) Known() []Known {
 		{DemucsProvider, "what it computes with: cpu, webgpu or cuda", false},
 		{DemucsMemory, "normal, or low to take less memory and more time", false},
 		{DemucsThreads, "threads of each worker; \"mage up\" shares the processors where it is empty", false},
-		{CABundle, "certificates that builds and downloads trust beside the system's", false},
 	}
+	for _, f := range options.Fields() {
+		if f.Setting != DemucsModel {
+			known = append(known, Known{f.Setting, f.About, false})
+		}
+	}
+	known = append(known, Known{CABundle, "certificates that builds and downloads trust beside the system's", false})
 	for _, name := range ProxyNames() {
 		for _, spelling := range []string{name, strings.ToLower(name)} {
 			known = append(known, Known{spelling, "the way to the network for builds and downloads", true})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/pipeline/execution"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // Names of the settings that the targets themselves read.
@@ -118,6 +119,9 @@ func isIDName(name string) bool { return name == defaultUID || name == defaultGI
 
 func defaults(environ []string) map[string]Setting {
 	values := make(map[string]Setting)
+	for _, f := range options.Fields() { // What is empty the service decides.
+		values[f.Setting] = Setting{Name: f.Setting, Source: FromDefault}
+	}
 	for name, value := range map[string]string{
 		BaseImage:       "debian:trixie-slim",
 		DemucsEngine:    "onnx",

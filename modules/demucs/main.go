@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/service"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -28,6 +29,9 @@ type settings struct {
 	engine, model string
 	// weights is the folder of the prepared models, and precision that of those that are used.
 	weights, precision string
+	// texts are the values of the flags of options, by name; options are what they say.
+	texts   map[string]*string
+	options options.Options
 	// node and cli run the onnx engine; ffmpeg decodes.
 	node, cli, ffmpeg string
 	// longest is how long a track may play: what was given, or what the memory allows.
@@ -68,6 +72,7 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 		"the separation engine; its default is $DEMUCS_ENGINE")
 	flags.StringVar(&s.model, "model", cmp.Or(os.Getenv("DEMUCS_MODEL"), defaultModel),
 		"the model; its default is $DEMUCS_MODEL")
+	s.addOptions(flags)
 	flags.StringVar(&s.weights, "weights", "/home/demucs/.cache/torch", "the folder of the prepared models")
 	flags.StringVar(&s.precision, "precision", cmp.Or(os.Getenv("DEMUCS_PRECISION"), weights.FP32),
 		"what the models are prepared in, fp32 or int8; its default is $DEMUCS_PRECISION")
@@ -98,6 +103,9 @@ func (s *settings) check() error {
 	}
 	if !slices.Contains(weights.Precisions(), s.precision) {
 		return unknown("precision", "DEMUCS_PRECISION", s.precision, weights.Precisions())
+	}
+	if err := s.readOptions(); err != nil {
+		return err
 	}
 	_, err := newEngine(s)
 	return err

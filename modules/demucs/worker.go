@@ -214,6 +214,10 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	if err != nil {
 		return err
 	}
+	settings, err := w.settings.settingsOf(job, model.manifest.Sources)
+	if err != nil {
+		return err
+	}
 	if err := job.Clear(spool.StemsFolder); err != nil {
 		return err
 	}
@@ -244,6 +248,7 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	}
 	job.DurationSeconds = float64(frames) / mixRate
 	job.Engine, job.Model, job.Error = w.settings.engine, model.name, ""
+	job.Settings = settings
 	return keepStems(ctx, job, made, frames)
 }
 

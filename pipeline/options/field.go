@@ -2,10 +2,11 @@ package options
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/im2-audio/im2/pipeline/weights"
 )
 
 const (
@@ -19,6 +20,8 @@ const (
 type Field struct {
 	// Name is that in JSON, Flag that of "mage separate", Setting the variable of the service.
 	Name, Flag, Setting string
+	// About says in a few words what it decides.
+	About string
 	// Allowed says which values it takes.
 	Allowed string
 	// Values are all of these where they are few; for lists, of each element.
@@ -29,23 +32,39 @@ type Field struct {
 func Fields() []Field {
 	stems := strings.Join(Stems(), ", ")
 	return []Field{
-		{Name: "stems", Flag: "stems", Setting: "DEMUCS_STEMS", Allowed: "a list, separated by commas, of " + stems, Values: Stems()},
-		{Name: "two_stems", Flag: "twoStems", Setting: "DEMUCS_TWO_STEMS", Allowed: "one of " + stems, Values: Stems()},
-		few("format", "DEMUCS_FORMAT", WAV, FLAC, MP3),
-		few("bits", "DEMUCS_BITS", Bits16, Bits24, BitsFloat),
-		few("clip", "DEMUCS_CLIP", Rescale, Clamp, ClipNone),
-		{Name: "overlap", Flag: "overlap", Setting: "DEMUCS_OVERLAP", Allowed: fmt.Sprintf("a number from 0 to %g", MostOverlap)},
-		{Name: "shifts", Flag: "shifts", Setting: "DEMUCS_SHIFTS", Allowed: fmt.Sprintf("a whole number from 0 to %d", MostShifts)},
-		{Name: "model", Flag: "model", Setting: "DEMUCS_MODEL", Allowed: "the name of a prepared model, at most 64 letters, digits, and . _ - inside"},
-		few("sum", "DEMUCS_SUM", SumModel, SumExact),
-		few("rate", "DEMUCS_RATE", Rate44100, RateSource),
+		{
+			Name: "stems", Flag: "stems", Setting: "DEMUCS_STEMS", About: "the only stems that are kept",
+			Allowed: "a list, separated by commas, of " + stems, Values: Stems(),
+		},
+		{
+			Name: "two_stems", Flag: "twoStems", Setting: "DEMUCS_TWO_STEMS", About: "one stem, and all others as one",
+			Allowed: "one of " + stems, Values: Stems(),
+		},
+		few("format", "DEMUCS_FORMAT", "the kind of the files", WAV, FLAC, MP3),
+		few("bits", "DEMUCS_BITS", "the bits of each sample", Bits16, Bits24, BitsFloat),
+		few("clip", "DEMUCS_CLIP", "what is done where stems are louder than a file can be", Rescale, Clamp, ClipNone),
+		{
+			Name: "overlap", Flag: "overlap", Setting: "DEMUCS_OVERLAP", About: "how much of each segment the next one covers",
+			Allowed: fmt.Sprintf("a number from 0 to %g", MostOverlap),
+		},
+		{
+			Name: "shifts", Flag: "shifts", Setting: "DEMUCS_SHIFTS", About: "how often each song is separated, for the mean",
+			Allowed: fmt.Sprintf("a whole number from 0 to %d", MostShifts),
+		},
+		{
+			Name: "model", Flag: "model", Setting: "DEMUCS_MODEL", About: "the model",
+			Allowed: `the name of a prepared model: up to 64 of a-z, 0-9, ".", "_" and "-"`,
+		},
+		few("sum", "DEMUCS_SUM", "whether the stems add up to the song", SumModel, SumExact),
+		few("rate", "DEMUCS_RATE", "the sample rate of the files", Rate44100, RateSource),
 	}
 }
 
-func few(name, setting string, values ...string) Field {
+// few is an option with a few values, called by one name.
+func few(name, setting, about string, values ...string) Field {
 	last := len(values) - 1
 	allowed := strings.Join(values[:last], ", ") + " or " + values[last]
-	return Field{Name: name, Flag: name, Setting: setting, Allowed: allowed, Values: values}
+	return Field{Name: name, Flag: name, Setting: setting, About: about, Allowed: allowed, Values: values}
 }
 
 // A FieldError is an option with a value that it does not take.
@@ -69,9 +88,6 @@ func field(name string) (Field, bool) {
 	}
 	return all[i], true
 }
-
-// modelName is what a model may be called: it becomes the name of a folder.
-var modelName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`) //nolint:gochecknoglobals // It never changes.
 
 // Set gives the option of that JSON name the value that a person typed; an empty text unsets it. The
 // error is a FieldError. Only this one value is checked; Check looks at all of them together.
@@ -140,7 +156,7 @@ func (o *Options) text(name string) *string {
 // takes reports whether an option that is a text can have this one.
 func (f Field) takes(text string) bool {
 	if f.Name == "model" {
-		return modelName.MatchString(text) && !strings.Contains(text, "..")
+		return weights.ValidName(text)
 	}
 	return slices.Contains(f.Values, text)
 }

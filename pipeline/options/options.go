@@ -61,8 +61,8 @@ type Options struct {
 	Clip string `json:"clip,omitempty"`
 	// Overlap is how much of each segment the next one covers, 0 to MostOverlap.
 	Overlap *float64 `json:"overlap,omitempty"`
-	// Shifts is how many times more a song is separated, each time shifted a little, for the mean
-	// of all: 0 to MostShifts.
+	// Shifts is how often a song is separated, each time shifted a little, for the mean of all: 1 to
+	// MostShifts; 0 is once and not shifted.
 	Shifts *int `json:"shifts,omitempty"`
 	// Model is the name of a prepared model.
 	Model string `json:"model,omitempty"`

@@ -92,7 +92,7 @@ func TestCheck(t *testing.T) {
 		`shifts "21": it must be a whole number from 0 to 20`:           {Shifts: number(21)},
 		`shifts "-1": it must be`:                                       {Shifts: number(-1)},
 		`model "../up": it must be the name of a prepared model`:        {Model: "../up"},
-		`model "a..b": it must be`:                                      {Model: "a..b"},
+		`model "A": it must be`:                                         {Model: "A"},
 		`model ".": it must be`:                                         {Model: "."},
 		`sum "all": it must be model or exact`:                          {Sum: "all"},
 		`rate "48000": it must be 44100 or source`:                      {Rate: "48000"},
