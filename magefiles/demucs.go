@@ -21,15 +21,3 @@ func DemucsCache(ctx context.Context,
 	o := target.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision)}
 	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.DemucsCache(ctx, o) })
 }
-
-// Separate puts an audio file into the pipeline, follows it and prints its stems.
-// A song that the pipeline has already is not separated a second time: the stems that
-// there are, or are about to be, are printed. An interrupt leaves the job running.
-func Separate(ctx context.Context, file string,
-	again *bool, // separate it although that was done before
-	json *bool, // print the result as JSON
-) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
-		return t.Separate(ctx, file, value(again), value(json))
-	})
-}

@@ -74,10 +74,11 @@ func songs() map[string]Note {
 		"separate": {
 			Examples: []Example{
 				{"mage separate ~/music/song.mp3", "follow the song, print its stems"},
+				{"mage separate ~/music/song.mp3 -twoStems=vocals -format=flac", "the voice, and the song without it"},
 				{"mage separate ~/music/song.mp3 -again -json", "also if it was done before; the answer as JSON"},
 			},
 			Failed:   "the song was rejected or given up, or could not be copied",
-			Unusable: noData + "; no file, a folder, an empty file",
+			Unusable: noData + "; no file, a folder, an empty file; options that there are not, or that contradict each other",
 			More:     "song.md",
 		},
 		"jobs": {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/options"
@@ -91,6 +92,14 @@ func (r *Record) RawRejected() string { return exact(r.Rejected, r.RejectedBytes
 // AudioFiles are the names of the files of a job's stems in its folder of output/. They are what the
 // record says; options.IsFile tells whether a name can be one.
 func (r *Record) AudioFiles() []string { return options.Recorded(r.Files) }
+
+// OneName returns a name from a record if it is one name and not a way elsewhere; otherwise "".
+func OneName(name string) string {
+	if name == "." || !filepath.IsLocal(name) || filepath.Base(name) != name {
+		return ""
+	}
+	return name
+}
 
 func exact(text string, raw []byte) string {
 	if len(raw) > 0 {

@@ -42,12 +42,12 @@ func (s *separation) report(job queue.Job, h handed) error {
 	switch job.Stage {
 	case queue.Rejected:
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
-			h.name, plain(job.Error), line(s.rel("rejected", local(job.RawRejected()))))
+			h.name, plain(job.Error), line(s.rel("rejected", queue.OneName(job.RawRejected()))))
 	case queue.Failed:
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
 			h.name, attempts(job.Attempt), plain(job.Error), s.kept(job))
 	}
-	track := local(job.Track)
+	track := queue.OneName(job.Track)
 	if track == "" {
 		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %q is no name of a folder of stems",
 			h.name, job.ID, job.Track)
@@ -121,15 +121,6 @@ func (s *separation) missing(job queue.Job, track string) []string {
 		}
 	}
 	return missing
-}
-
-// local returns a name from a job's record if it is one name and not a way elsewhere;
-// otherwise "".
-func local(name string) string {
-	if name == "." || !filepath.IsLocal(name) || filepath.Base(name) != name {
-		return ""
-	}
-	return name
 }
 
 // rel is a path in the data folder for people: relative to Base where it is inside of it.

@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/usage"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -62,7 +63,12 @@ func (t Target) values(ctx context.Context) usage.Values {
 		case "shell":
 			return named(usage.Shells())
 		case "format":
-			return named([]string{"json", "sarif", "text"})
+			if target == "audit" {
+				return named([]string{"json", "sarif", "text"})
+			}
+			return ofOption(name)
+		case "stems", "twoStems", "bits", "clip", "sum", "rate":
+			return ofOption(name)
 		case "threshold":
 			return named([]string{nonroot.Error.String(), nonroot.Warning.String(), nonroot.Note.String()})
 		case "only":
@@ -76,7 +82,12 @@ func (t Target) values(ctx context.Context) usage.Values {
 			return named(stageNames())
 		case "precision":
 			return named(weights.Precisions())
-		case "file", "model":
+		case "file":
+			return []usage.Candidate{{Value: usage.Files}}
+		case "model":
+			if target == "separate" {
+				return named(t.preparedModels(ctx))
+			}
 			return []usage.Candidate{{Value: usage.Files}}
 		case "dir":
 			return []usage.Candidate{{Value: usage.Folders}}
@@ -85,6 +96,37 @@ func (t Target) values(ctx context.Context) usage.Values {
 		}
 		return nil
 	}
+}
+
+// preparedModels are the names of the models that songs can be separated with.
+func (t Target) preparedModels(ctx context.Context) []string {
+	names := []string{options.Default().Model}
+	p, err := t.project(ctx)
+	if err != nil {
+		return names
+	}
+	cache, err := openModels(p)
+	if err != nil {
+		return names
+	}
+	defer func() { _ = cache.Close() }() // It was only read.
+	found, _ := weights.List(cache, p.Settings.Get(project.DemucsPrecision).Value)
+	for _, name := range found {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ofOption returns the values of a flag of "mage separate" that has a few.
+func ofOption(flag string) []usage.Candidate {
+	for _, f := range options.Fields() {
+		if f.Flag == flag {
+			return named(f.Values)
+		}
+	}
+	return nil
 }
 
 // ofProject returns the names that the project in the folder has.

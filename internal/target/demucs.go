@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -19,7 +18,6 @@ import (
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/separate"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -203,23 +201,4 @@ func (t Target) locateModel(ctx context.Context, p *project.Project) (model.Sour
 		return model.Source{}, fmt.Errorf("asking image %s where the model is: %w; \"mage build -module=%s\" makes it anew", name, err, workers)
 	}
 	return model.ParseSource(text)
-}
-
-// Separate puts a song into the pipeline and follows it; again also where the pipeline has it.
-func (t Target) Separate(ctx context.Context, file string, again, asJSON bool) error {
-	p, err := t.project(ctx)
-	if err != nil {
-		return err
-	}
-	if p.Data == "" {
-		return noData(p)
-	}
-	if _, err := os.Stat(file); err == nil { // for a song that is not there nothing is made
-		if err := t.prepare(ctx, p); err != nil {
-			return err
-		}
-	}
-	return separate.Run(ctx, separate.Request{
-		Data: p.Data, File: file, UID: p.Settings.UID, GID: p.Settings.GID, Again: again, JSON: asJSON, Base: t.Root, UI: t.UI,
-	})
 }

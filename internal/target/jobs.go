@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // everyJob is what "mage retry" takes in place of an ID.
@@ -43,6 +46,9 @@ type listedJob struct {
 	queue.Job
 	// AgeSeconds is how long ago the watcher took the song.
 	AgeSeconds int64 `json:"age_seconds"`
+	// OlderEngine says that its stems are in output/, and that an engine made them whose faults this
+	// one has not.
+	OlderEngine bool `json:"older_engine"`
 }
 
 // Jobs lists the jobs.
@@ -70,7 +76,7 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 	list := jobList{Jobs: []listedJob{}, Counts: counts}
 	now := time.Now()
 	for _, job := range jobs {
-		list.Jobs = append(list.Jobs, listedJob{job, int64(max(0, now.Sub(job.Made())).Seconds())})
+		list.Jobs = append(list.Jobs, listedJob{job, int64(max(0, now.Sub(job.Made())).Seconds()), olderEngine(p.Data, &job)})
 	}
 	if o.JSON {
 		return t.UI.JSON(list)
@@ -110,14 +116,37 @@ func (t Target) printList(jobs []listedJob) {
 		return
 	}
 	var rows [][]string
+	older := 0
 	for _, job := range jobs {
+		if job.OlderEngine {
+			older++
+		}
 		// Quoted: a name may hold what a terminal would obey.
 		rows = append(rows, []string{
 			job.ID, string(job.Stage), strconv.Quote(job.Name), progressText(&job.Job), strconv.Itoa(job.Attempt),
-			age(time.Duration(job.AgeSeconds) * time.Second), note(&job.Job),
+			age(time.Duration(job.AgeSeconds) * time.Second), note(&job),
 		})
 	}
 	t.UI.Table([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows)
+	if older > 0 {
+		t.UI.Note(`made by an older engine, whose faults can be heard: %s; "mage separate FILE -again" is worthwhile, with the original from archive/`,
+			count(older, "song"))
+	}
+}
+
+// olderEngine reports whether a song has stems that an engine with known faults made.
+func olderEngine(data string, job *queue.Job) bool {
+	track := queue.OneName(job.Track)
+	if job.Stage != queue.Done || job.EngineVersion >= options.EngineVersion || track == "" {
+		return false
+	}
+	root, err := os.OpenRoot(data)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = root.Close() }() // It was only read.
+	info, err := root.Lstat(path.Join("output", track))
+	return err == nil && info.IsDir()
 }
 
 // progressText is how far the separation is.
@@ -132,9 +161,12 @@ func progressText(job *queue.Job) string {
 }
 
 // note is what went wrong with a job.
-func note(job *queue.Job) string {
-	if job.Problem != "" {
+func note(job *listedJob) string {
+	switch {
+	case job.Problem != "":
 		return inLine(job.Problem)
+	case job.OlderEngine:
+		return "made by an older engine"
 	}
 	return inLine(job.Error)
 }

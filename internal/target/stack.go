@@ -26,6 +26,9 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if err := checkExecution(p); err != nil {
 		return err
 	}
+	if _, err := p.Settings.Separation(); err != nil {
+		return err
+	}
 	if t.stillUp(ctx, p, c, replicas) {
 		return nil
 	}

@@ -1,0 +1,147 @@
+package target
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/closest"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/separate"
+	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/weights"
+)
+
+// Separate are the flags of the target of that name.
+type Separate struct {
+	// File is the song.
+	File string
+	// Again asks for it also where the pipeline has it, JSON for the answer as JSON.
+	Again, JSON bool
+	// Options are the flags of that name in options.Fields, as they were typed; "" for none.
+	Options map[string]string
+}
+
+// Separate puts a song into the pipeline and follows it.
+func (t Target) Separate(ctx context.Context, o Separate) error {
+	asked, err := o.asked()
+	if err != nil {
+		return err
+	}
+	p, err := t.project(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Data == "" {
+		return noData(p)
+	}
+	if err := checkAsked(p, asked); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.File); err == nil { // for a song that is not there nothing is made
+		if err := t.prepare(ctx, p); err != nil {
+			return err
+		}
+	}
+	return separate.Run(ctx, separate.Request{
+		Data: p.Data, File: o.File, UID: p.Settings.UID, GID: p.Settings.GID, Again: o.Again, Options: asked, JSON: o.JSON,
+		Base: t.Root, UI: t.UI,
+	})
+}
+
+// asked reads the flags.
+func (o Separate) asked() (options.Options, error) {
+	var asked options.Options
+	for _, f := range options.Fields() {
+		text := o.Options[f.Flag]
+		var wrong *options.FieldError
+		if err := asked.Set(f.Name, text); errors.As(err, &wrong) {
+			return options.Options{}, exit.Errorf(exit.Unusable, "-%s=%s: it must be %s%s", f.Flag, inLine(text), f.Allowed, hintOf(f, text))
+		}
+	}
+	return asked, nil
+}
+
+// hintOf names the value that is near to the one of a list that is none.
+func hintOf(f options.Field, text string) string {
+	for part := range strings.SplitSeq(text, ",") {
+		if hint := closest.Hint(part, f.Values); hint != "" && !slices.Contains(f.Values, part) {
+			return hint
+		}
+	}
+	return ""
+}
+
+// checkAsked refuses what the worker would, as far as that can be known here: what was asked for, over
+// what the settings say.
+func checkAsked(p *project.Project, asked options.Options) error {
+	service, err := p.Settings.Separation()
+	if err != nil {
+		return err
+	}
+	all := asked.Over(service).Over(options.Default())
+	known, err := stemsOf(p, all.Model)
+	if err != nil {
+		return err
+	}
+	if err := all.Check(known); err != nil {
+		with := ""
+		if service.Model == options.Default().Model {
+			service.Model = "" // It is always set.
+		}
+		if text := service.String(); text != "" {
+			with = fmt.Sprintf(" (the settings say %s)", text)
+		}
+		return exit.Errorf(exit.Unusable, "the options cannot be used together: %w%s", err, with)
+	}
+	return nil
+}
+
+// stemsOf returns the stems of a model; nil where only the worker can know them. That of another model
+// than the default one, which "mage up" prepares, must be there.
+func stemsOf(p *project.Project, name string) ([]string, error) {
+	if name == options.Default().Model {
+		return options.DefaultStems(), nil
+	}
+	if p.ModelCache() == "" {
+		return nil, nil
+	}
+	precision := p.Settings.Get(project.DemucsPrecision).Value
+	cache, err := openModels(p)
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, `-model=%s: no model is prepared: %w; "mage demucs-cache -model=FILE" prepares one`, name, err)
+	}
+	defer func() { _ = cache.Close() }() // It was only read.
+	folder, err := weights.OpenFolder(cache, weights.Folder(name, precision))
+	if err != nil {
+		there, _ := weights.List(cache, precision) // What cannot be listed is not there, either.
+		return nil, exit.Errorf(exit.Unusable, `-model=%s: no model of that name is prepared as %s; there are: %s; "mage demucs-cache -model=FILE" prepares one%s`,
+			name, precision, cmp.Or(strings.Join(there, ", "), "none"), closest.Hint(name, there))
+	}
+	defer func() { _ = folder.Close() }() // It was only read.
+	m, err := weights.Load(folder)
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, `-model=%s: %w; "mage demucs-cache" prepares it anew`, name, err)
+	}
+	return m.Sources, nil
+}
+
+// openModels opens the model cache, which no link may lead out of the data folder.
+func openModels(p *project.Project) (*os.Root, error) {
+	rel, err := filepath.Rel(p.Data, p.ModelCache())
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.OpenRoot(p.Data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = data.Close() }() // It was only read.
+	return data.OpenRoot(rel)
+}
