@@ -1,9 +1,6 @@
 package weights
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // outOf is how many channels the nth encoder makes.
 func outOf(n int) int { return firstOut << n }
@@ -179,33 +176,37 @@ func (b *builder) tdecoder(n int, x string) string {
 	return y
 }
 
+// logPeriod is the logarithm of the longest period of the embeddings of positions: 10000.
+const logPeriod = 9.2103403719761827
+
 // position2D is the embedding of rows and frames: [rows, frames, 512]. See create_2d_sin_embedding
 // in demucs/transformer.py.
 func position2D(rows, frames int) []float32 {
 	const half = bottleneck / 2
+	table := make([][half]float64, max(rows, frames))
+	for at := range table {
+		for k := 0; k < half; k += 2 {
+			table[at][k], table[at][k+1] = sincos(float64(at) * exp(-logPeriod*float64(k)/half))
+		}
+	}
 	return seq(rows*frames*bottleneck, func(i int) float64 {
 		row, frame, c := i/(frames*bottleneck), i/bottleneck%frames, i%bottleneck
-		at, k := float64(frame), c
-		if c >= half {
-			at, k = float64(row), c-half
+		if c < half {
+			return table[frame][c]
 		}
-		angle := at * math.Exp(-math.Log(10000)*float64(k/2*2)/half)
-		if k%2 == 0 {
-			return math.Sin(angle)
-		}
-		return math.Cos(angle)
+		return table[row][c-half]
 	})
 }
 
 // position1D is the embedding of samples: [length, 512]. See create_sin_embedding there.
 func position1D(length int) []float32 {
 	const half = bottleneck / 2
-	return seq(length*bottleneck, func(i int) float64 {
-		at, c := float64(i/bottleneck), i%bottleneck
-		angle := at / math.Pow(10000, float64(c%half)/(half-1))
-		if c < half {
-			return math.Cos(angle)
+	all := make([]float32, length*bottleneck)
+	for at := range length {
+		for k := range half {
+			sin, cos := sincos(float64(at) * exp(-logPeriod*float64(k)/(half-1)))
+			all[at*bottleneck+k], all[at*bottleneck+half+k] = float32(cos), float32(sin)
 		}
-		return math.Sin(angle)
-	})
+	}
+	return all
 }

@@ -17,8 +17,8 @@ import (
 //
 //nolint:gochecknoglobals // a constant table
 var pinned = map[string]string{
-	"htdemucs-fp32": "5c25b288fc5a5094e2ba6604743bfe29733090302018daaebb029d6761540a34",
-	"htdemucs-int8": "fb3a95d64f474d817c2d64524b8f889a2f474ca0235a1187ec1bbeb681f1916d",
+	"htdemucs-fp32": "a7473ff2eaba2a9a43dced9623e57e13a3c93172cfd4c16572b777dcddd60125",
+	"htdemucs-int8": "7198e2577093e4a866bd06f4fbb5a2d5016e7a0c019dadd707e856ae66c751d7",
 }
 
 // Pinned returns the digest that the manifest of a model must have; false for a model that IM2
