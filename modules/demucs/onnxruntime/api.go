@@ -18,15 +18,14 @@ type function int
 
 const (
 	fnGetErrorMessage                  function = 2
-	fnCreateSession                    function = 7
 	fnCreateSessionFromArray           function = 8
 	fnRun                              function = 9
 	fnCreateSessionOptions             function = 10
 	fnDisableMemPattern                function = 17
-	fnDisableCpuMemArena               function = 19
+	fnDisableCPUMemArena               function = 19
 	fnSetGraphOptimizationLevel        function = 23
 	fnCreateTensorWithDataAsOrtValue   function = 49
-	fnCreateCpuMemoryInfo              function = 69
+	fnCreateCPUMemoryInfo              function = 69
 	fnReleaseEnv                       function = 92
 	fnReleaseStatus                    function = 93
 	fnReleaseMemoryInfo                function = 94
@@ -45,7 +44,7 @@ const (
 	fnSetGlobalSpinControl             function = 149
 	fnSetGlobalDenormalAsZero          function = 155
 	fnSessionOptionsAppendExecProvider function = 216
-	tableSize                                   = 284 // members in version 20
+	tableSize                          function = 285 // members in version 20
 )
 
 // ErrLibrary is returned for a library that is missing, or that is not one of ONNX Runtime that

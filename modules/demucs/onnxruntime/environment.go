@@ -73,7 +73,7 @@ func (e *Environment) create(opt ThreadOptions) error {
 		return err
 	}
 	const deviceAllocator, defaultMemory = 0, 0 // OrtDeviceAllocator, OrtMemTypeDefault
-	return e.lib.call(doing, fnCreateCpuMemoryInfo, deviceAllocator, defaultMemory, addressOf(&pins, &e.memory))
+	return e.lib.call(doing, fnCreateCPUMemoryInfo, deviceAllocator, defaultMemory, addressOf(&pins, &e.memory))
 }
 
 // Version is the library's own, such as "1.30.0".

@@ -68,7 +68,7 @@ func (e *Environment) configure(options uintptr, opt SessionOptions) error {
 		args []uintptr
 	}{
 		{fnDisablePerSessionThreads, []uintptr{options}},
-		{fnDisableCpuMemArena, []uintptr{options}},
+		{fnDisableCPUMemArena, []uintptr{options}},
 		{fnDisableMemPattern, []uintptr{options}},
 		{fnSetGraphOptimizationLevel, []uintptr{options, allOptimizations}},
 	} {
@@ -122,9 +122,13 @@ func (s *Session) value(t Tensor, pins *runtime.Pinner) (uintptr, error) {
 	const float = 1 // ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
 	var value uintptr
 	pins.Pin(&t.Data[0])
+	shape := uintptr(0) // A single number has no dimensions.
+	if len(t.Shape) > 0 {
+		shape = addressOf(pins, &t.Shape[0])
+	}
 	err := s.env.lib.call("running a network", fnCreateTensorWithDataAsOrtValue, s.env.memory,
 		uintptr(unsafe.Pointer(&t.Data[0])), uintptr(n)*unsafe.Sizeof(t.Data[0]),
-		addressOf(pins, &t.Shape[0]), uintptr(len(t.Shape)), float, addressOf(pins, &value))
+		shape, uintptr(len(t.Shape)), float, addressOf(pins, &value))
 	return value, err
 }
 
