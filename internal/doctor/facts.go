@@ -18,6 +18,8 @@ const (
 	composeCheck   = "compose"
 	buildxCheck    = "buildx"
 	memoryCheck    = "memory"
+	processorCheck = "processor"
+	gpuCheck       = "gpu"
 	dataCheck      = "data"
 	spaceCheck     = "space"
 	modelCheck     = "model"
@@ -88,6 +90,8 @@ func checks() []check {
 		{composeCheck, "engine", "Compose is new enough, and reads the Compose file as the targets do", []string{engineCheck}, here, usual, hungEngine(), lookCompose},
 		{buildxCheck, "engine", "Buildx is new enough, and its builder answers", []string{engineCheck}, nil, usual, hungEngine(), lookBuildx},
 		{memoryCheck, "engine", "the engine has the memory that the workers need", []string{composeFile, engineCheck}, nil, quick, hungEngine(), lookMemory},
+		{processorCheck, "engine", "the engine's processors have what makes separations fast", []string{engineCheck}, []string{containerCheck}, quick, hungEngine(), lookProcessor},
+		{gpuCheck, "engine", "which GPUs there are, and whether the engine could give one to a container", []string{engineCheck}, here, quick, hungFiles, lookGPU},
 		{dataCheck, "data", "the folders that the project makes have the right owner and mode", here, []string{engineCheck, containerCheck}, quick, hungFiles, lookData},
 		{spaceCheck, "data", "there is free space, on a file system that fits", here, []string{engineCheck}, quick, hungFiles, lookSpace},
 		{modelCheck, "data", "the model is in its cache, whole", here, nil, usual, hungFiles, lookModel},

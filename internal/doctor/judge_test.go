@@ -46,12 +46,14 @@ func TestJudgeMemory(t *testing.T) {
 		{24*gib - 1, 4, Fail, "mage up -replicas=3"},
 		{8 * gib, 1, OK, "1 demucs worker,"},
 		{8*gib - 1, 1, Warn, "give the engine's machine 8.0 GiB"},
-		{6 * gib, 1, Warn, "short tracks"},
+		{6 * gib, 1, Warn, "may use 8.0 GiB (mem_limit), and be killed"},
 		{6*gib - 1, 1, Fail, "give the engine's machine 6.0 GiB"},
 	} {
-		expect(t, size(c.total), judgeMemory(engine.Capacity{Memory: c.total}, need, 8*gib, c.workers), c.level, c.part)
+		expect(t, size(c.total), judgeMemory(engine.Capacity{Memory: c.total}, need, 8*gib, 5*gib, c.workers), c.level, c.part)
 	}
-	expect(t, "no limit", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 0, 1), OK, "room for 1")
+	expect(t, "no limit", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 0, 5*gib, 1), OK, "room for 1")
+	expect(t, "a limit below the peak", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 4*gib, 5*gib, 1), Fail,
+		"it may use 4.0 GiB (mem_limit), and a separation takes 5.0 GiB, so it takes no song mend: raise mem_limit of")
 }
 
 func TestJudgeFolders(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
+	"github.com/im2-audio/im2/pipeline/execution"
 )
 
 // heaviest returns the service that needs the most: the one that the project has for the heavy
@@ -29,8 +30,8 @@ func heaviest(p *project.Project) (types.ServiceConfig, stack.Need, bool) {
 }
 
 // judgeMemory compares what workers need with what there is. limit is what each may use at
-// most, 0 for no limit.
-func judgeMemory(has engine.Capacity, need stack.Need, limit int64, workers int) answer {
+// most, 0 for no limit, and peak what each does use, 0 where that is not known.
+func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, workers int) answer {
 	most := need.Most(has)
 	text := fmt.Sprintf("%s for %s, each of which needs %s", size(has.Memory), plural(workers, need.Service+" worker"), size(need.Memory))
 	switch {
@@ -38,8 +39,15 @@ func judgeMemory(has engine.Capacity, need stack.Need, limit int64, workers int)
 		return failed("give the engine's machine "+size(need.Memory)+" of memory", "%s: too little for one", text)
 	case workers > most:
 		return failed(fmt.Sprintf("mage up -replicas=%d", most), "%s: there is room for %d, so some will be killed", text, most)
+	case limit > 0 && limit < peak:
+		mend := fmt.Sprintf("raise mem_limit of %s to %s", need.Service, size(peak))
+		if low := execution.Low.Need(); low < peak && low <= limit {
+			mend += ", or set DEMUCS_MEMORY=low"
+		}
+		return failed(mend,
+			"%s: it may use %s (mem_limit), and a separation takes %s, so it takes no song", text, size(limit), size(peak))
 	case limit > has.Memory:
-		return warned("give the engine's machine "+size(limit)+" of memory", "%s: enough for short tracks; with a long one it may use %s, and be killed", text, size(limit))
+		return warned("give the engine's machine "+size(limit)+" of memory", "%s: it may use %s (mem_limit), and be killed", text, size(limit))
 	}
 	return ok("%s; there is room for %d", text, most)
 }
@@ -64,7 +72,11 @@ func lookMemory(ctx context.Context, _ *Doctor, f *facts) answer {
 	if running := len(strings.Fields(string(out))); err == nil && running > 0 { // "mage up -replicas" may have started others
 		workers = running
 	}
-	return judgeMemory(has, need, limitOf(service), workers)
+	var peak int64
+	if need.Service == project.Worker && f.project.ModelCache() != "" {
+		peak = execution.Memory(f.project.Settings.Get(project.DemucsMemory).Value).Need()
+	}
+	return judgeMemory(has, need, limitOf(service), peak, workers)
 }
 
 // limitOf is how much memory a container of a service may use; 0 for no limit.

@@ -92,6 +92,8 @@ type Server struct {
 	OperatingSystem string `json:"OperatingSystem"`
 	// SystemTime is what that machine's clock said, as RFC 3339 with fractions.
 	SystemTime string `json:"SystemTime"`
+	// Runtimes are by name what it can start containers with, such as "runc" and "nvidia".
+	Runtimes map[string]json.RawMessage `json:"Runtimes"`
 	// DockerRootDir is the folder there that holds images and containers.
 	DockerRootDir string `json:"DockerRootDir"`
 }

@@ -40,6 +40,8 @@ type Sight struct {
 	// UIDMap and GIDMap say which IDs of the machine those here are (user_namespaces(7)).
 	UIDMap string `json:"uid_map"`
 	GIDMap string `json:"gid_map"`
+	// Features are those of the processor that Processor looks for; nil where they are not known.
+	Features []string `json:"features"`
 	// Host is the file that the machine made, as it is seen here, and Made the one that was
 	// made here; nil where no folder was to be looked at.
 	Host *File `json:"host,omitempty"`
@@ -66,6 +68,10 @@ func Look(folder string) (Sight, error) {
 			return Sight{}, fmt.Errorf("looking at this process: %w", err)
 		}
 		*text = string(read)
+	}
+	if cpuinfo, err := os.Open("/proc/cpuinfo"); err == nil { // not everywhere, and nothing depends on it
+		sight.Features = Processor(cpuinfo)
+		_ = cpuinfo.Close() // only read
 	}
 	if folder == "" {
 		return sight, nil
