@@ -51,6 +51,10 @@ func TestSign(t *testing.T) {
 package sumtest
 
 func NotCounted() int { return 1 }
+-- pipeline/word/word.go --
+package word
+
+const Plus = "plus"
 -- modules/say/main.go --
 package main
 
@@ -123,6 +127,7 @@ func TestWhatRanIsCountedAlsoInScenarios(t *testing.T) {
 	}
 	want := suite.Coverage{
 		{Package: "internal/alone"}, // nobody runs it
+		{Package: "pipeline/word"},  // and here is nothing to run
 		{Package: "internal/sum", Statements: 4, Ran: 3},
 		{Package: "modules/say", Statements: 1, Ran: 1},
 	}

@@ -126,7 +126,7 @@ func TestComplete(t *testing.T) {
 		{"mage down ver", []string{"verify"}},
 		{"mage down -", nil},
 		{"mage nonsense -", nil},
-		{"mage demucs-cache -", []string{"-fetch=false"}},
+		{"mage demucs-cache -", []string{"-fetch=false", "-model=", "-precision="}},
 	}
 	for _, c := range cases {
 		var got []string
