@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/gabriel-vasile/mimetype"
-
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
@@ -60,18 +58,18 @@ func (w *watcher) inspectOpen(ctx context.Context, job *spool.Job, f *os.File, c
 	if before.Size() == 0 {
 		return emptyReason(job.Name), nil
 	}
-	kind, err := mimetype.DetectReader(f)
+	mediaType, mayBe, err := recognize(f)
 	if err != nil {
-		return "", fmt.Errorf("recognizing %q: %w", job.Name, err)
+		return "", fmt.Errorf("%q: %w", job.Name, err)
 	}
-	if !mayHoldSound(kind) {
-		return notAudioReason(job.Name, kind.String()), nil
+	if !mayBe {
+		return notAudioReason(job.Name, mediaType), nil
 	}
 	digest, err := w.digest(ctx, f, before, copyPath)
 	if err != nil {
 		return "", err
 	}
-	job.Size, job.SHA256, job.MIME = before.Size(), digest, kind.String()
+	job.Size, job.SHA256, job.MIME = before.Size(), digest, mediaType
 	return "", nil
 }
 

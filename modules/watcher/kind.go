@@ -1,34 +1,30 @@
 package main
 
 import (
-	"slices"
-	"strings"
+	"fmt"
+	"io"
+	"os"
 
 	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/im2-audio/im2/pipeline/audio"
 )
 
-// soundless are media types that begin with audio/ and hold no sound: notes, and lists of
-// other files.
-func soundless() []string {
-	return []string{"audio/midi", "audio/mpegurl", "audio/x-mpegurl", "audio/x-scpls"}
-}
-
-// containers are media types of files that may hold sound beside or instead of pictures.
-// Whether one does is seen when it is decoded.
-func containers() []string {
-	return []string{
-		"application/ogg", "video/ogg",
-		"video/mp4", "video/x-m4v", "video/quicktime", "video/3gpp", "video/3gpp2",
-		"video/webm", "video/matroska",
-		"video/x-ms-asf", "video/x-msvideo", "video/mpeg", "video/x-flv",
+// recognize decides by a file's content, whatever its name says, what it is and whether it may be a
+// song. What nobody knows may be one: the worker's decoder will tell.
+func recognize(f *os.File) (mediaType string, mayBe bool, err error) {
+	head := make([]byte, audio.HeadSize)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && n == 0 {
+		return "", false, fmt.Errorf("recognizing: %w", err)
 	}
-}
-
-// mayHoldSound reports whether a file of this kind is worth decoding.
-func mayHoldSound(kind *mimetype.MIME) bool {
-	name, _, _ := strings.Cut(kind.String(), ";")
-	if slices.Contains(soundless(), name) {
-		return false
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", false, fmt.Errorf("recognizing: %w", err)
 	}
-	return strings.HasPrefix(name, "audio/") || slices.Contains(containers(), name)
+	kind, err := mimetype.DetectReader(f)
+	if err != nil {
+		return "", false, fmt.Errorf("recognizing: %w", err)
+	}
+	mediaType, mayBe = audio.Recognize(head[:n], kind.String())
+	return mediaType, mayBe, nil
 }

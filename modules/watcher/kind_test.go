@@ -37,7 +37,10 @@ func TestKindsAreToldByContent(t *testing.T) {
 		{"image.mp3", "\x89PNG\r\n\x1a\n", "image/png"},
 		{"heic.m4a", ftyp("heic"), "image/heic"},
 		{"zip.mp3", "PK\x03\x04\x14\x00", "application/zip"},
-		{"random.mp3", "\x01\x9f\x00\xc3\x81", "application/octet-stream"},
+		{"unknown.mp3", "\x01\x9f\x00\xc3\x81", ""}, // the decoder will tell
+		{"rf64", "RF64\xff\xff\xff\xffWAVEds64", ""},
+		{"program", "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 60), "application/x-elf"},
+		{"paper.mp3", "%PDF-1.7\n", "application/pdf"},
 		{"midi.mid", "MThd\x00\x00\x00\x06", "audio/midi"},
 		{"list.m3u", "#EXTM3U\n/etc/passwd\n", "application/vnd.apple.mpegurl"},
 		{"list.pls", "[playlist]\nFile1=/etc/passwd\n", "text/plain"},
