@@ -36,6 +36,11 @@ type command struct {
 	// dir is its working folder; empty for that of this process.
 	dir    string
 	stdout io.Writer
+	// stdin is what it reads; nil for nothing. Whoever writes to the other end must end that when
+	// the process does.
+	stdin io.Reader
+	// stderr gets what it says beside its results, too; nil for nobody.
+	stderr io.Writer
 	// stall is how long it may say nothing on its standard output; 0 for ever.
 	stall time.Duration
 }
@@ -73,6 +78,10 @@ func (c command) run(ctx context.Context) error {
 	cmd.Dir = c.dir
 	cmd.Stdout = watch
 	cmd.Stderr = &said
+	if c.stderr != nil {
+		cmd.Stderr = io.MultiWriter(&said, c.stderr)
+	}
+	cmd.Stdin = c.stdin
 	cmd.WaitDelay = killGrace
 	isolate(cmd)
 	err := cmd.Run()

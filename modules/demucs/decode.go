@@ -4,16 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/audio"
 )
 
-// longestMix is what fits into 2 GiB of samples: Node reads no longer file at once.
-const longestMix = 100 * time.Minute
+const (
+	// longestTrack bounds every track: a mix of a day takes 30 GB, and days of separating.
+	longestTrack = 24 * time.Hour
+	// fastestRate bounds the memory that the filter between two sample rates takes. DSD of eight
+	// times the usual speed becomes this many samples.
+	fastestRate = 2_822_400
+	// missingSeconds and missingShare are what a track may be shorter than the file says before people
+	// are told: encoders and their frames differ by less.
+	missingSeconds = 0.25
+	missingShare   = 0.001
+)
 
 // A rejection is returned when a file cannot be separated, whoever tries. Its text is for the
 // person who put the file in.
@@ -21,53 +34,145 @@ type rejection struct{ reason string }
 
 func (r *rejection) Error() string { return r.reason }
 
-// formats are the kinds of files that ffmpeg may take the source for. None of them can name
-// other files to read, as playlists and scripts can.
-func formats() string {
-	return strings.Join([]string{
-		"wav", "w64", "aiff", "au", "voc", "mp3", "aac", "flac", "ogg", "amr", "ape", "mpc", "mpc8", "qcp",
-		"mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "asf", "avi", "mpeg", "mpegts", "mpegvideo", "flv",
-	}, ",")
+// A decoded track is what a mix was made of.
+type decoded struct {
+	// frames is how many frames the mix has.
+	frames int64
+	// rate is the source's own, in Hz, and sourceFrames how many frames the mix would have at that.
+	rate         int
+	sourceFrames int64
+	// warnings are what people should know.
+	warnings []string
 }
 
-// decodeArgs make ffmpeg write the first audio track of the source as raw stereo float
-// samples to its standard output. They contain no name of a person's file.
-func decodeArgs() []string {
-	enough := longestMix + time.Second // One more than can be, to notice that there is more.
-	return []string{
-		"-nostdin", "-hide_banner", "-v", "error",
-		"-protocol_whitelist", "file", "-format_whitelist", formats(),
-		"-i", "file:" + spool.SourceFile,
-		"-map", "0:a:0", "-vn", "-sn", "-dn",
+// decodeArgs make ffmpeg write the first audio track of the source as it is, in float samples with
+// a WAV header that says which channel is which. Nothing is mixed or resampled there, so that a
+// sample which is no number can be found where it is.
+func (w *worker) decodeArgs(s source) []string {
+	args := append([]string{"-nostdin", "-v", "error"}, readArgs()...)
+	// ffprobe has no list of decoders: it opens those of all tracks, pictures and texts too, and fails
+	// where it may not. Here the only decoder that runs is one of sound.
+	args = append(args, "-codec_whitelist", audio.Decoders(), "-guess_layout_max", "0")
+	if s.codec == "ac3" || s.codec == "eac3" {
+		args = append(args, "-drc_scale", "0") // The loudness as it was mixed, and not for a quiet room at night.
+	}
+	if s.manual() {
+		args = append(args, "-flags2", "skip_manual")
+	}
+	enough := longestTrack + time.Second // One more than can be, to notice that there is more.
+	return append(args,
+		"-i", "file:"+spool.SourceFile,
+		"-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-fflags", "+bitexact",
 		"-t", strconv.FormatFloat(enough.Seconds(), 'f', 3, 64),
-		"-ac", strconv.Itoa(mixChannels), "-ar", strconv.Itoa(mixRate),
-		"-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
-	}
+		"-c:a", "pcm_f32le", "-f", "wav", "pipe:1")
 }
 
-// decode writes the job's source as the WAV file at path and returns how many frames it has.
-// A source that holds no sound, or that ffmpeg cannot read, is a *rejection.
-func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (int64, error) {
-	mix, err := createMix(path, framesOf(w.settings.longest))
+// decode writes the job's source as the mix at path. A source that holds no sound, that ffmpeg
+// cannot read, or that has a sample which is no number is a *rejection.
+func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (decoded, error) {
+	s, err := w.probe(ctx, job)
 	if err != nil {
-		return 0, err
+		return decoded{}, err
 	}
+	s.seconds = max(s.seconds, claimedByWAV(job.Path(spool.SourceFile)))
+	if err := w.checkBefore(job, s); err != nil {
+		return decoded{}, err
+	}
+	mix, err := createMix(path, framesOf(w.settings.limit()))
+	if err != nil {
+		return decoded{}, err
+	}
+	d, err := w.decodeInto(ctx, job, s, mix)
+	if closed := mix.close(); closed != nil {
+		err = closed // A full disk, most likely; ffmpeg then fails as well, for nothing.
+	}
+	if isFull(err) {
+		w.need, w.lacked = max(2*mix.kept, s.mixSize(job.Size))+spareRoom, time.Now()
+	}
+	if err != nil {
+		return decoded{}, err
+	}
+	d.frames = mix.frames()
+	return d, w.settings.checkLength(job.Name, d.frames)
+}
+
+// decodeInto runs ffmpeg and makes of what it decodes the mix.
+func (w *worker) decodeInto(ctx context.Context, job *spool.Job, s source, mix *mixFile) (decoded, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var damaged damage
+	from, to := io.Pipe()
 	c := command{
-		what:   "ffmpeg",
-		path:   w.settings.ffmpeg,
-		args:   decodeArgs(),
-		dir:    job.Dir(),
-		stdout: mix,
-		stall:  w.settings.stall,
+		what: "ffmpeg", path: w.settings.ffmpeg, args: w.decodeArgs(s), dir: job.Dir(),
+		stdout: to, stderr: &lineWriter{line: damaged.count}, stall: w.settings.stall,
 	}
-	runErr := c.run(ctx)
-	if err := mix.close(); err != nil {
-		return 0, err // A full disk, most likely; ffmpeg then fails as well, for nothing.
+	ended := make(chan error, 1)
+	go func() {
+		err := c.run(ctx)
+		_ = to.CloseWithError(err)
+		ended <- err
+	}()
+	d, err := w.mixDown(ctx, job, s, from, mix)
+	_ = from.CloseWithError(io.ErrClosedPipe)
+	if err != nil {
+		stop()
 	}
-	if runErr != nil {
-		return 0, undecodable(job.Name, runErr)
+	if runErr := <-ended; err == nil || errors.Is(err, runErr) {
+		err = undecodable(job.Name, runErr)
 	}
-	return mix.frames(), w.settings.checkLength(job.Name, mix.frames())
+	d.warnings = append(d.warnings, damaged.warnings()...)
+	return d, err
+}
+
+// mixDown reads what ffmpeg writes, mixes it to stereo, brings it to where a player plays it, and
+// to the mix's rate.
+func (w *worker) mixDown(ctx context.Context, job *spool.Job, s source, from io.Reader, mix *mixFile) (d decoded, err error) {
+	in, err := openStream(from)
+	if errors.Is(err, io.EOF) {
+		return d, nil // It holds no sound, or ffmpeg says why not.
+	}
+	if err != nil {
+		return d, err
+	}
+	if in.rate > fastestRate {
+		return d, &rejection{fmt.Sprintf("%q has %d samples a second, and at most %d can be brought to the %d that are separated. "+
+			"Export the song again with fewer; then put it into input/ again.", job.Name, in.rate, fastestRate, mixRate)}
+	}
+	rate := float64(in.rate)
+	a := &aligner{
+		to: mix, pad: int64(math.Round(max(0, s.start) * rate)), skip: int64(math.Round(max(0, -s.start) * rate)),
+	}
+	if s.ends {
+		a.end, a.slack = int64(math.Round(s.seconds*rate)), int64(missingSeconds*rate)
+	}
+	pad := a.pad
+	var r *resampler
+	if in.rate != mixRate {
+		r = w.startResampler(ctx, in.rate, mixRate, mix)
+		defer r.close()
+		a.to = r
+	}
+	frames, err := in.mixDown(a)
+	if bad := (*badSample)(nil); errors.As(err, &bad) {
+		return d, bad.rejection(job.Name, in.rate)
+	}
+	if err != nil {
+		return d, err
+	}
+	d.rate, d.sourceFrames = in.rate, pad+a.written
+	d.warnings = s.missing(float64(frames) / rate)
+	if r == nil || a.written == 0 {
+		return d, nil
+	}
+	if err := r.end(); err != nil {
+		return d, err
+	}
+	want := resampledFrames(d.sourceFrames, in.rate, mixRate)
+	if mix.frames() < want {
+		return d, fmt.Errorf("ffmpeg made %d of %d frames at another sample rate", mix.frames(), want)
+	}
+	mix.cut(want)
+	return d, nil
 }
 
 // undecodable turns an exit of ffmpeg into a rejection. Other errors are not the file's fault.
@@ -90,8 +195,40 @@ func noSound(name string) error {
 		"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", name)}
 }
 
-// framesOf is how many frames play for so long.
+// framesOf is how many frames of a mix play for so long.
 func framesOf(d time.Duration) int64 { return int64(d.Seconds() * mixRate) }
+
+// mixSize is how many bytes the mix will take, as far as the file's size and what it says about
+// itself agree; 0 when that is not known.
+func (s *source) mixSize(size int64) int64 {
+	seconds := s.seconds
+	if s.bitRate > 0 {
+		seconds = min(seconds, float64(size)*8/float64(s.bitRate))
+	}
+	return int64(min((seconds+max(0, s.start))*mixRate, math.MaxInt64/mixFrameSize/4)) * mixFrameSize
+}
+
+// checkBefore rejects a track that is too long by what its file says, if the file is as large as
+// that, and makes sure that the disk has room, so that neither is found out only after gigabytes.
+func (w *worker) checkBefore(job *spool.Job, s source) error {
+	size := s.mixSize(job.Size)
+	if frames := size / mixFrameSize; frames > framesOf(w.settings.limit()+time.Second) {
+		return w.settings.checkLength(job.Name, frames)
+	}
+	if err := place.CheckRoom(job.Dir(), size+spareRoom); err != nil {
+		w.need, w.lacked = size+spareRoom, time.Now()
+		return fmt.Errorf("there is no room to decode %q: %w", job.Name, err)
+	}
+	return nil
+}
+
+// limit is how long a track may play.
+func (s *settings) limit() time.Duration {
+	if s.longest > 0 {
+		return s.longest
+	}
+	return longestTrack
+}
 
 // checkLength rejects a track that plays for longer than can be separated here, with how long
 // it plays, how long it may, and what to change.
@@ -99,7 +236,7 @@ func (s *settings) checkLength(name string, frames int64) error {
 	if frames == 0 {
 		return noSound(name)
 	}
-	if frames <= framesOf(s.longest) {
+	if frames <= framesOf(s.limit()) {
 		return nil
 	}
 	plays := time.Duration(float64(frames) / mixRate * float64(time.Second)).Round(time.Millisecond)
@@ -107,21 +244,12 @@ func (s *settings) checkLength(name string, frames int64) error {
 		plays = plays.Round(time.Second)
 	}
 	length := plays.String()
-	if plays > longestMix {
-		length = "more than " + longestMix.String()
+	if plays > longestTrack {
+		length = "more than " + longestTrack.String() // Nobody decoded the rest.
 	}
-	what := fmt.Sprintf("%q plays for %s, and at most %s can be separated in one piece", name, length, s.longest)
-	switch {
-	case s.longest >= longestMix:
-		return &rejection{what + ", since the engine reads no longer file. Cut it into parts and put those into input/."}
-	case s.given:
+	what := fmt.Sprintf("%q plays for %s, and at most %s can be separated in one piece", name, length, s.limit())
+	if s.longest > 0 {
 		return &rejection{what + " (-max-duration). Cut it into parts and put those into input/, or raise -max-duration."}
-	case plays > longestMix:
-		return &rejection{fmt.Sprintf("%s with the %s of memory that the service has. Cut it into parts of at most that length "+
-			"and put those into input/.", what, gigabytes(s.memory))}
-	default:
-		return &rejection{fmt.Sprintf("%s with the %s of memory that the service has; this one takes %s. Raise mem_limit of demucs in "+
-			"docker-compose.yml to that and run `mage up`, then put the song into input/ again; or cut it into parts.",
-			what, gigabytes(s.memory), gigabytes(memoryFor(plays)))}
 	}
+	return &rejection{what + ". Cut it into parts and put those into input/."}
 }

@@ -41,8 +41,10 @@ func program(t *testing.T, behavior string) string {
 
 func fake(behavior string, args []string) int {
 	switch behavior {
+	case "ffprobe":
+		_, _ = fmt.Fprintln(os.Stdout, `{"streams": [{"index": 0, "codec_type": "audio"}], "format": {"format_name": "wav"}}`)
 	case "ffmpeg":
-		_, _ = os.Stdout.Write(make([]byte, fakeFrames*mixFrameSize))
+		_, _ = os.Stdout.Write(floatWAV(mixRate, 2, 0, make([]float32, 2*fakeFrames)))
 	case "ffmpeg-silent":
 	case "ffmpeg-broken":
 		return say("[mov @ 0x55d0b0] moov atom not found\nfile:source: Invalid data found when processing input", 1)
@@ -90,7 +92,7 @@ func say(text string, code int) int {
 // fakeEngine is called as CLI IN -o DIR, and does what the real one does.
 func fakeEngine(args []string, frames int, stems ...string) int {
 	_, _ = fmt.Fprint(os.Stdout, "Loading model...\nReading and processing audio...\n1/2\n2/2\nWriting output files...\n")
-	dir := filepath.Join(args[3], strings.TrimSuffix(filepath.Base(args[1]), ".wav"))
+	dir := filepath.Join(args[3], strings.TrimSuffix(filepath.Base(args[1]), ".f32"))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return say(err.Error(), 1)
 	}

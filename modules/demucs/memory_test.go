@@ -54,23 +54,6 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
-func TestLongestFor(t *testing.T) {
-	t.Parallel()
-	for memory, want := range map[int64]time.Duration{
-		0: longestMix, 1: time.Minute, 4 << 30: time.Minute, 6 << 30: 5 * time.Minute, 8 << 30: 19 * time.Minute,
-		16 << 30: 73 * time.Minute, 19 << 30: 93 * time.Minute, 20 << 30: longestMix,
-	} {
-		if got := longestFor(memory); got != want {
-			t.Errorf("longestFor(%d) = %s; want %s", memory, got, want)
-		}
-	}
-	for _, plays := range []time.Duration{30 * time.Second, 20 * time.Minute, 20*time.Minute + time.Second, longestMix} {
-		if got := longestFor(memoryFor(plays)); got < plays {
-			t.Errorf("%s is asked for %s, and allows only %s", gigabytes(memoryFor(plays)), plays, got)
-		}
-	}
-}
-
 func TestTheReasonOfALongTrackSaysWhatToRaise(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -80,17 +63,12 @@ func TestTheReasonOfALongTrackSaysWhatToRaise(t *testing.T) {
 		want  []string // none: it is not rejected
 	}{
 		{"as long as may be", settings{longest: time.Minute}, time.Minute, nil},
-		{"by the memory", settings{longest: 19 * time.Minute, memory: 8 << 30}, 30 * time.Minute, []string{
-			"plays for 30m0s", "at most 19m0s", "with the 8.0g of memory", "takes 9.6g. Raise mem_limit of demucs in docker-compose.yml", "`mage up`",
-		}},
-		{"by the flag", settings{longest: time.Minute, given: true, memory: 8 << 30}, 90 * time.Second, []string{
+		{"as long as a day", settings{}, longestTrack, nil},
+		{"by the flag", settings{longest: time.Minute}, 90 * time.Second, []string{
 			"plays for 1m30s", "at most 1m0s", "raise -max-duration",
 		}},
-		{"by the engine", settings{longest: longestMix, memory: 64 << 30}, longestMix + time.Second, []string{
-			"plays for more than 1h40m0s", "the engine reads no longer file. Cut it",
-		}},
-		{"longer than can be told", settings{longest: 19 * time.Minute, memory: 8 << 30}, longestMix + time.Second, []string{
-			"plays for more than 1h40m0s", "at most 19m0s", "Cut it into parts",
+		{"longer than can be told", settings{}, longestTrack + time.Second, []string{
+			"plays for more than 24h0m0s", "Cut it into parts",
 		}},
 	}
 	for _, tt := range tests {

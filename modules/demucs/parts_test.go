@@ -37,7 +37,7 @@ func TestSettings(t *testing.T) {
 		{"-engine=onnx -model=../mdx", `-model "../mdx": no model can have that name; set DEMUCS_MODEL in .env`},
 		{"-engine=onnx -model=mine -precision=fp16", `unknown precision "fp16": known are fp32, int8; set DEMUCS_PRECISION in .env`},
 		{"-engine=onnx -model=htdemucs -max-duration=-1s", "-max-duration -1s: it must be more than zero"},
-		{"-engine=onnx -model=htdemucs -max-duration=3h", "at most 1h40m0s"},
+		{"-engine=onnx -model=htdemucs -max-duration=25h", "at most 24h0m0s"},
 	}
 	for _, tt := range tests {
 		err := parse(t, strings.Fields(tt.args)...).check()
@@ -164,14 +164,19 @@ func TestParseWAV(t *testing.T) {
 
 func TestMixFile(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "mix.wav")
+	path := filepath.Join(t.TempDir(), mixName)
 	m, err := createMix(path, 100)
 	spooltest.Must(t, err)
+	size := func() int64 {
+		info, err := os.Stat(path)
+		spooltest.Must(t, err)
+		return info.Size()
+	}
 	_, err = m.Write(make([]byte, 100*mixFrameSize))
 	spooltest.Must(t, err)
 	spooltest.Must(t, m.close())
-	if w, err := readWAV(path); err != nil || w != (wavInfo{channels: 2, rate: 44100, frames: 100}) || m.frames() != 100 {
-		t.Errorf("mix = %+v, %v", w, err)
+	if size() != 100*mixFrameSize || m.frames() != 100 {
+		t.Errorf("%d bytes, %d frames", size(), m.frames())
 	}
 	// What is beyond the longest track is counted, and takes no room.
 	m, err = createMix(path, 100)
@@ -182,8 +187,18 @@ func TestMixFile(t *testing.T) {
 		}
 	}
 	spooltest.Must(t, m.close())
-	if w, err := readWAV(path); err != nil || w.frames != 100 || m.frames() != 210 {
-		t.Errorf("mix = %+v, %v; %d frames came", w, err, m.frames())
+	if size() != 100*mixFrameSize || m.frames() != 210 {
+		t.Errorf("%d bytes, %d frames", size(), m.frames())
+	}
+	m, err = createMix(path, 100)
+	spooltest.Must(t, err)
+	_, err = m.Write(make([]byte, 70*mixFrameSize))
+	spooltest.Must(t, err)
+	m.cut(80)
+	m.cut(60)
+	spooltest.Must(t, m.close())
+	if size() != 60*mixFrameSize || m.frames() != 60 {
+		t.Errorf("%d bytes, %d frames", size(), m.frames())
 	}
 	if _, err := createMix(filepath.Join(path, "x"), 1); err == nil {
 		t.Error("a mix was made below a file")

@@ -63,6 +63,7 @@ func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
 	}{
 		{"engine", func(t *testing.T, b *bench) { t.Helper(); spooltest.Must(t, os.Remove(b.settings.cli)) }, "the separation engine is missing"},
 		{"ffmpeg", func(_ *testing.T, b *bench) { b.settings.ffmpeg = "/none/ffmpeg" }, "ffmpeg is missing"},
+		{"ffprobe", func(_ *testing.T, b *bench) { b.settings.ffprobe = "/none/ffprobe" }, "ffprobe is missing"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

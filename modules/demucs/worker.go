@@ -80,8 +80,10 @@ func (w *worker) ready(ctx context.Context) error {
 	} else if err := w.spool.Ready(); err != nil {
 		return err
 	}
-	if _, err := exec.LookPath(w.settings.ffmpeg); err != nil {
-		return fmt.Errorf("ffmpeg is missing in the image (%w); run `mage build -module=demucs`", err)
+	for _, program := range []string{w.settings.ffmpeg, w.settings.ffprobe} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("%s is missing in the image (%w); run `mage build -module=demucs`", filepath.Base(program), err)
+		}
 	}
 	if err := w.settings.enough(w.settings.memory); err != nil {
 		return err
@@ -227,11 +229,12 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	if err := job.SetProgress(spool.Decoding, 0, 0); err != nil {
 		return err
 	}
-	mix := job.Path(spool.WorkFolder, "mix.wav")
-	frames, err := w.decode(ctx, job, mix)
+	mix := job.Path(spool.WorkFolder, mixName)
+	source, err := w.decode(ctx, job, mix)
 	if err != nil {
 		return err
 	}
+	frames := source.frames
 	if err := w.checkRoom(job, frames); err != nil {
 		return err
 	}
@@ -249,6 +252,7 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	job.DurationSeconds = float64(frames) / mixRate
 	job.Engine, job.Model, job.Error = w.settings.engine, model.name, ""
 	job.Settings = settings
+	job.SourceRate, job.Warnings = source.rate, source.warnings
 	return keepStems(ctx, job, made, frames)
 }
 

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/audio"
+)
+
+const (
+	// longestAnswer bounds what ffprobe may say of a file, in bytes.
+	longestAnswer = 4 << 20
+	// packetsForStart is in how many packets of a track the first one that can be played must be.
+	packetsForStart = 64
+)
+
+// A source is what a file says of its first audio track, before it is decoded.
+type source struct {
+	kind  audio.Kind
+	codec string
+	// rate is in Hz; 0 when the file does not say.
+	rate int
+	// start is when the track begins, in seconds from where a player has its zero. It is negative
+	// for what a player does not play.
+	start float64
+	// seconds is how long the track plays; 0 when the file does not say, and ffmpeg could only
+	// guess.
+	seconds float64
+	// bitRate is in bits for each second; 0 when the file does not say.
+	bitRate int64
+	// ends says that seconds is to the sample when the track ends, so that the rest is an encoder's.
+	ends bool
+}
+
+// A probed file is what ffprobe says.
+type probed struct {
+	Format struct {
+		Names   string `json:"format_name"`
+		Seconds number `json:"duration"`
+	} `json:"format"`
+	Streams []probedStream `json:"streams"`
+	Frames  []struct {
+		PTS *int64 `json:"pts"`
+	} `json:"frames"`
+}
+
+type probedStream struct {
+	Index    int    `json:"index"`
+	Type     string `json:"codec_type"`
+	Codec    string `json:"codec_name"`
+	Rate     number `json:"sample_rate"`
+	BitRate  number `json:"bit_rate"`
+	TimeBase string `json:"time_base"`
+	StartPTS *int64 `json:"start_pts"`
+	Duration *int64 `json:"duration_ts"`
+	Flags    struct {
+		Cover int `json:"attached_pic"`
+	} `json:"disposition"`
+	Tags struct {
+		Duration string `json:"DURATION"`
+	} `json:"tags"`
+}
+
+// A number is one that ffprobe writes as text.
+type number float64
+
+func (n *number) UnmarshalJSON(text []byte) error {
+	v, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
+	if err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
+		*n = number(v) // Everything else, such as "N/A", is no number that is known.
+	}
+	return nil
+}
+
+// readArgs are what ffmpeg and ffprobe may take the source for, and that they may open no other. They
+// contain no name of a person's file.
+func readArgs() []string {
+	return []string{"-hide_banner", "-protocol_whitelist", "file", "-format_whitelist", audio.Demuxers()}
+}
+
+// probe asks what the job's source is. A file that is nothing that can be read, or that has no
+// audio track, is a *rejection.
+func (w *worker) probe(ctx context.Context, job *spool.Job) (source, error) {
+	guessed := false
+	p, err := w.askProbe(ctx, job, func(line string) {
+		guessed = guessed || strings.Contains(line, "Estimating duration from bitrate")
+	}, "-show_entries", "format=format_name,duration:stream=index,codec_type,codec_name,sample_rate,bit_rate,time_base,start_pts,duration_ts"+
+		":stream_disposition=attached_pic:stream_tags=DURATION")
+	if err != nil {
+		return source{}, err
+	}
+	track, others := p.tracks()
+	if track == nil {
+		return source{}, noSound(job.Name)
+	}
+	s := source{codec: track.Codec, rate: int(track.Rate), bitRate: int64(track.BitRate)}
+	s.kind, _ = audio.OfDemuxer(p.Format.Names)
+	if !guessed {
+		s.seconds = p.seconds(track, len(others) == 0)
+	}
+	if s.kind.Times == audio.None {
+		return s, nil
+	}
+	s.ends = s.seconds > 0 && (s.kind.Times == audio.Absolute || s.manual())
+	begin, known, err := w.firstFrame(ctx, job, track)
+	if known && s.manual() {
+		// All times are late by as much as the first packet with sound is, which has none before it.
+		late := begin - track.start()
+		begin, known, err = w.firstFrame(ctx, job, track, "-flags2", "skip_manual")
+		begin -= late
+	}
+	if err != nil || !known {
+		return s, err
+	}
+	s.start = begin - s.zero(append(others, *track), begin)
+	return s, nil
+}
+
+// manual says that ffmpeg must leave the track's beginning and end to us. The first packet of Vorbis has
+// no sound, and in Ogg ffmpeg counts 128 samples or so for it: they are then missing at the end, and
+// all times are late by them. Version 7 decodes something for it, and drops that where it may.
+func (s *source) manual() bool {
+	return s.codec == "vorbis" && slices.Contains(s.kind.Demuxers, "ogg")
+}
+
+// askProbe runs ffprobe on the source. said gets each line of its standard error.
+func (w *worker) askProbe(ctx context.Context, job *spool.Job, said func(string), args ...string) (probed, error) {
+	var answer bytes.Buffer
+	c := command{
+		what:   "ffprobe",
+		path:   w.settings.ffprobe,
+		args:   append(append([]string{"-v", "warning", "-of", "json=compact=1"}, readArgs()...), append(args, "file:"+spool.SourceFile)...),
+		dir:    job.Dir(),
+		stdout: &limitedWriter{to: &answer, left: longestAnswer},
+		stderr: &lineWriter{line: said},
+		stall:  w.settings.stall,
+	}
+	if err := c.run(ctx); errors.Is(err, errTooMuch) {
+		return probed{}, &rejection{fmt.Sprintf("%q cannot be read: it has more tracks than a song has. "+
+			"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", job.Name)}
+	} else if err != nil {
+		return probed{}, undecodable(job.Name, err)
+	}
+	var p probed
+	if err := json.Unmarshal(answer.Bytes(), &p); err != nil {
+		return probed{}, fmt.Errorf("reading what ffprobe says: %w", err)
+	}
+	return p, nil
+}
+
+// tracks returns the first audio track, nil for none, and all other tracks that play along with
+// it: no covers, which have no time.
+func (p *probed) tracks() (track *probedStream, others []probedStream) {
+	for i, s := range p.Streams {
+		switch {
+		case s.Type == "audio" && track == nil:
+			track = &p.Streams[i]
+		case s.Type == "audio", s.Type == "video" && s.Flags.Cover == 0:
+			others = append(others, s)
+		}
+	}
+	return track, others
+}
+
+// seconds is how long the track plays, by the track itself or by the file where it has no other.
+func (p *probed) seconds(track *probedStream, alone bool) float64 {
+	if track.Duration != nil {
+		return float64(*track.Duration) * track.unit()
+	}
+	var h, m int
+	var s float64
+	if n, _ := fmt.Sscanf(track.Tags.Duration, "%d:%d:%f", &h, &m, &s); n == 3 { // Matroska: when it ends
+		return max(0, float64(h)*3600+float64(m)*60+s-track.start())
+	}
+	if alone {
+		return float64(p.Format.Seconds)
+	}
+	return 0
+}
+
+// unit is how many seconds a tick of the track's times is.
+func (s *probedStream) unit() float64 {
+	above, below, _ := strings.Cut(s.TimeBase, "/")
+	a, _ := strconv.ParseFloat(above, 64)
+	b, _ := strconv.ParseFloat(below, 64)
+	if a <= 0 || b <= 0 {
+		return 0
+	}
+	return a / b
+}
+
+// start is when the track begins, in seconds; 0 when that is not known.
+func (s *probedStream) start() float64 {
+	if s.StartPTS == nil {
+		return 0
+	}
+	return float64(*s.StartPTS) * s.unit()
+}
+
+// firstFrame decodes the first samples and says when they play. That is not when the track begins:
+// an encoder's first samples may be ones that are never played.
+func (w *worker) firstFrame(ctx context.Context, job *spool.Job, track *probedStream, args ...string) (seconds float64, known bool, err error) {
+	p, err := w.askProbe(ctx, job, func(string) {}, append(args, "-select_streams", "a:0",
+		"-read_intervals", fmt.Sprintf("%%+#%d", packetsForStart), "-show_entries", "frame=pts")...)
+	var rejected *rejection
+	if errors.As(err, &rejected) {
+		return 0, false, nil // Decoding will tell whether anything can be read.
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	for _, f := range p.Frames {
+		if f.PTS != nil {
+			return float64(*f.PTS) * track.unit(), true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// zero is the time in the file at which a player begins: the file's own zero, or when the first of
+// its tracks does. begin is when the first sample plays.
+func (s *source) zero(tracks []probedStream, begin float64) float64 {
+	if s.kind.Times == audio.Absolute {
+		return 0
+	}
+	zero := begin
+	for _, t := range tracks {
+		if t.StartPTS != nil {
+			zero = min(zero, t.start())
+		}
+	}
+	return max(0, zero) // What is before 0 is not played.
+}
+
+// errTooMuch is returned when a process says more than it can have to say.
+var errTooMuch = errors.New("it says too much")
+
+// A limitedWriter fails when more is written than left.
+type limitedWriter struct {
+	to   io.Writer
+	left int
+}
+
+func (l *limitedWriter) Write(p []byte) (int, error) {
+	if l.left -= len(p); l.left < 0 {
+		return 0, errTooMuch
+	}
+	return l.to.Write(p)
+}
