@@ -127,7 +127,7 @@ func stemsOf(p *project.Project, name string) ([]string, error) {
 	defer func() { _ = folder.Close() }() // It was only read.
 	m, err := weights.Load(folder)
 	if err != nil {
-		return nil, exit.Errorf(exit.Unusable, `-model=%s: %w; "mage demucs-cache" prepares it anew`, name, err)
+		return nil, exit.Errorf(exit.Unusable, `-model=%s: %w; "mage demucs-cache" prepares it again`, name, err)
 	}
 	return m.Sources, nil
 }

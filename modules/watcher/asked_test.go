@@ -101,7 +101,7 @@ func TestALongNameHasNoOptions(t *testing.T) {
 }
 
 // Whenever the watcher dies, the song has what was asked for, and the next one of its name has not.
-func TestOptionsOutliveACrash(t *testing.T) {
+func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of crashes
 	t.Parallel()
 	entry, sidecar := "song.wav", options.Sidecar("song.wav")
 	kept := func(t *testing.T, b *bench, job *spool.Job) {
