@@ -3,6 +3,7 @@
 package model
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -91,5 +92,70 @@ func TestPlanted(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A container that changes the cache folder while a model is prepared may spoil that, and nothing
+// outside of the folder: it puts folders of its own in the place of the new one, full of links to
+// a file that it may not write.
+func TestAttackedWhilePreparing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write(f.stored("test.onnx"), f.content)
+	outside := t.TempDir()
+	victim := filepath.Join(outside, "p00.onnx")
+	f.write(victim, []byte("precious"))
+	if err := os.Chmod(outside, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Lstat(outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, done, strikes := make(chan struct{}), make(chan struct{}), 0
+	go func() {
+		defer close(done)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			found, _ := filepath.Glob(f.path(".test-fp32.tmp-*"))
+			for _, at := range found {
+				if os.Rename(at, f.path(fmt.Sprintf("x%d", n))) != nil {
+					continue
+				}
+				strikes++
+				if n%2 == 0 {
+					_ = os.Symlink(outside, at)
+					continue
+				}
+				_ = os.Mkdir(at, 0o700)
+				for _, name := range []string{"p00.onnx", "p01.onnx", "manifest.json"} {
+					_ = os.Link(victim, filepath.Join(at, name))
+				}
+			}
+		}
+	}()
+	for range 100 {
+		_, _ = f.ensure(t.Context()) // It may well fail.
+		if err := os.RemoveAll(f.path("test-fp32")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	<-done
+	data, err := os.ReadFile(victim)
+	info, statErr := os.Lstat(victim)
+	if err != nil || statErr != nil || string(data) != "precious" || info.Mode() != fs.FileMode(0o600) {
+		t.Errorf("the victim has %q, %v, %v", data, info, err)
+	}
+	f.has(outside, "p00.onnx")
+	if after, err := os.Lstat(outside); err != nil || after.Mode() != before.Mode() {
+		t.Errorf("the folder outside: %v, %v", after, err)
+	}
+	if strikes < 5 {
+		t.Errorf("only %d strikes", strikes)
 	}
 }
