@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -36,12 +37,16 @@ type command struct {
 	// dir is its working folder; empty for that of this process.
 	dir    string
 	stdout io.Writer
+	// env is added to the environment of this process.
+	env []string
 	// stdin is what it reads; nil for nothing. Whoever writes to the other end must end that when
 	// the process does.
 	stdin io.Reader
 	// stderr gets what it says beside its results, too; nil for nobody.
 	stderr io.Writer
-	// stall is how long it may say nothing on its standard output; 0 for ever.
+	// file is its file descriptor 3; nil for none.
+	file *os.File
+	// stall is how long it may say nothing on its standard output, and read nothing; 0 for ever.
 	stall time.Duration
 }
 
@@ -76,12 +81,24 @@ func (c command) run(ctx context.Context) error {
 	var said tail
 	cmd := exec.CommandContext(running, c.path, c.args...) //nolint:gosec // G204: program and arguments are this service's own; file names of people are never among them.
 	cmd.Dir = c.dir
+	if len(c.env) > 0 {
+		cmd.Env = append(os.Environ(), c.env...)
+	}
 	cmd.Stdout = watch
 	cmd.Stderr = &said
 	if c.stderr != nil {
 		cmd.Stderr = io.MultiWriter(&said, c.stderr)
 	}
-	cmd.Stdin = c.stdin
+	if c.stdin != nil {
+		cmd.Stdin = readerFunc(func(p []byte) (int, error) {
+			n, err := c.stdin.Read(p)
+			watch.alive()
+			return n, err
+		})
+	}
+	if c.file != nil {
+		cmd.ExtraFiles = []*os.File{c.file}
+	}
 	cmd.WaitDelay = killGrace
 	isolate(cmd)
 	err := cmd.Run()
@@ -97,6 +114,11 @@ func (c command) run(ctx context.Context) error {
 	}
 	return &commandError{what: c.what, reason: reason, said: said.telling(), all: said.text()}
 }
+
+// A readerFunc is a reader that does this.
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // A watch passes on what a process says, and calls late when it says nothing for long.
 type watch struct {
@@ -117,10 +139,15 @@ func newWatch(to io.Writer, stall time.Duration, late func()) *watch {
 }
 
 func (w *watch) Write(p []byte) (int, error) {
+	w.alive()
+	return w.to.Write(p)
+}
+
+// alive says that the process does something.
+func (w *watch) alive() {
 	if w.timer != nil {
 		w.timer.Reset(w.stall)
 	}
-	return w.to.Write(p)
 }
 
 func (w *watch) stop() {

@@ -5,19 +5,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// stemNames are the files, without extension, that every engine makes.
-func stemNames() []string { return []string{"vocals", "drums", "bass", "other"} }
+	"github.com/im2-audio/im2/pipeline/options"
+)
 
 // An Engine separates a mix into stems.
 type Engine interface {
 	// Ready says what is missing for the engine to work, and which command mends it.
 	Ready() error
-	// Separate reads the WAV file in and writes vocals.wav, drums.wav, bass.wav and other.wav
-	// into the folder outDir, which it makes. It calls progress from one goroutine with the
-	// steps done and their total. When ctx ends, so do all processes it started.
-	Separate(ctx context.Context, in, outDir string, progress func(done, total int)) error
+	// Separate reads a mix of so many frames and writes each stem of the model in o into the folder
+	// outDir, which it makes, as <stem>.f32. Both are raw: 32-bit float, little-endian, left and right
+	// in turn, at mixRate. It calls progress from one goroutine with the steps done and their total.
+	// When ctx ends, so do all processes it started.
+	Separate(ctx context.Context, mix string, frames int64, outDir string, o options.Options, progress func(done, total int)) error
 }
 
 // engineNames are the values that newEngine knows.
@@ -28,7 +28,7 @@ func engineNames() []string { return []string{"onnx"} }
 func newEngine(s *settings) (Engine, error) {
 	switch s.engine {
 	case "onnx":
-		return newONNX(s)
+		return &onnx{s}, nil
 	default:
 		return nil, unknown("engine", "DEMUCS_ENGINE", s.engine, engineNames())
 	}

@@ -3,17 +3,22 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/modules/demucs/separator"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
@@ -45,6 +50,12 @@ func fake(behavior string, args []string) int {
 		_, _ = fmt.Fprintln(os.Stdout, `{"streams": [{"index": 0, "codec_type": "audio"}], "format": {"format_name": "wav"}}`)
 	case "ffmpeg":
 		_, _ = os.Stdout.Write(floatWAV(mixRate, 2, 0, make([]float32, 2*fakeFrames)))
+	case "ffmpeg-full-later": // It decodes, and then there is no room for what it encodes.
+		if slices.Contains(args, "flac") {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			return say("av_interleaved_write_frame(): No space left on device", 1)
+		}
+		return fake("ffmpeg", args)
 	case "ffmpeg-silent":
 	case "ffmpeg-broken":
 		return say("[mov @ 0x55d0b0] moov atom not found\nfile:source: Invalid data found when processing input", 1)
@@ -53,13 +64,29 @@ func fake(behavior string, args []string) int {
 	case "ffmpeg-full":
 		return say("av_interleaved_write_frame(): No space left on device", 1)
 	case "engine":
-		return fakeEngine(args, fakeFrames, "vocals", "drums", "bass", "other")
+		return fakeEngine(args, nothing)
 	case "engine-short":
-		return fakeEngine(args, fakeFrames-1, "vocals", "drums", "bass", "other")
+		return fakeEngine(args, func(_ string, stem, _ []byte) []byte { return stem[mixFrameSize:] })
 	case "engine-incomplete":
-		return fakeEngine(args, fakeFrames, "vocals", "drums", "bass")
+		return fakeEngine(args, func(name string, stem, _ []byte) []byte {
+			if name == "other" {
+				return nil
+			}
+			return stem
+		})
+	case "engine-nan":
+		return fakeEngine(args, func(_ string, stem, _ []byte) []byte { copy(stem[8:], "\xff\xff\xff\xff"); return stem })
+	case "engine-nan-of-silence": // What it is tried with is not silent.
+		return fakeEngine(args, func(_ string, stem, mix []byte) []byte {
+			if bytes.Equal(mix, make([]byte, len(mix))) {
+				copy(stem[8:], "\xff\xff\xff\xff")
+			}
+			return stem
+		})
 	case "engine-fails":
 		return say("file:///x.js:1\n  throw new Error('x')\n\nError: Unsupported audio format: 65534\n    at f (x.js:1:2)\n\nNode.js v20.0.0", 1)
+	case "engine-without-library":
+		return say("Error: libonnxruntime.so.1: it is too old", separator.ExitEnvironment)
 	case "engine-no-memory":
 		return say("terminate called after throwing an instance of 'std::bad_alloc'", 134)
 	case "engine-full":
@@ -89,20 +116,39 @@ func say(text string, code int) int {
 	return code
 }
 
-// fakeEngine is called as CLI IN -o DIR, and does what the real one does.
-func fakeEngine(args []string, frames int, stems ...string) int {
-	_, _ = fmt.Fprint(os.Stdout, "Loading model...\nReading and processing audio...\n1/2\n2/2\nWriting output files...\n")
-	dir := filepath.Join(args[3], strings.TrimSuffix(filepath.Base(args[1]), ".f32"))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return say(err.Error(), 1)
+// nothing spoils no stem.
+func nothing(_ string, stem, _ []byte) []byte { return stem }
+
+// fakeEngine is called as the engine is. Its stems are fractions of the mix, which spoil may change;
+// one that is nil is not written.
+func fakeEngine(args []string, spoil func(name string, stem, mix []byte) []byte) int {
+	flags := make(map[string]string)
+	for i := 1; i+1 < len(args); i += 2 {
+		flags[args[i]] = args[i+1]
 	}
-	for _, stem := range append(stems, "extra") {
-		if err := os.WriteFile(filepath.Join(dir, stem+".wav"), pcm16(frames), 0o600); err != nil {
+	_, _ = fmt.Fprint(os.Stdout, "1/2\n2/2\n")
+	mix, err := os.ReadFile(flags["-mix"])
+	if err != nil || args[0] != "engine" || os.Getenv("MALLOC_ARENA_MAX") != "1" {
+		return say(fmt.Sprintf("%v, called with %q", err, args), 1)
+	}
+	for n, name := range append(stemNames(), "extra") {
+		stem := make([]byte, 0, len(mix))
+		for at := 0; at < len(mix); at += 4 {
+			x := math.Float32frombits(binary.LittleEndian.Uint32(mix[at:])) * float32(n+1) / 10
+			stem = binary.LittleEndian.AppendUint32(stem, math.Float32bits(x))
+		}
+		if stem = spoil(name, stem, mix); stem == nil {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(flags["-out"], name+".f32"), stem, 0o600); err != nil {
 			return say(err.Error(), 1)
 		}
 	}
 	return 0
 }
+
+// stemNames are the stems of the usual model.
+func stemNames() []string { return []string{"vocals", "drums", "bass", "other"} }
 
 // hang starts a child that would outlive it, tells the file "children" beside the output
 // folder about both, and never ends.

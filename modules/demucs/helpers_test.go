@@ -26,28 +26,28 @@ type bench struct {
 	health string
 }
 
-// newBench makes a worker whose ffmpeg and node behave as these names say.
-func newBench(t *testing.T, ffmpeg, node string) *bench {
+// newBench makes a worker whose ffmpeg and engine behave as these names say.
+func newBench(t *testing.T, ffmpeg, engine string) *bench {
 	t.Helper()
-	return newBenchOn(t, t.TempDir(), ffmpeg, node, "me")
+	return newBenchOn(t, t.TempDir(), ffmpeg, engine, "me")
 }
 
-func newBenchOn(t *testing.T, data, ffmpeg, node, worker string) *bench {
+func newBenchOn(t *testing.T, data, ffmpeg, engine, worker string) *bench {
 	t.Helper()
 	cache := t.TempDir()
 	s := &settings{
-		engine: "onnx", model: "htdemucs", precision: weights.FP32, weights: cache, cli: filepath.Join(cache, "cli.js"),
-		node: program(t, node), ffmpeg: program(t, ffmpeg), ffprobe: program(t, "ffprobe"), longest: time.Minute,
+		engine: "onnx", model: "htdemucs", precision: weights.FP32, weights: cache, library: filepath.Join(cache, "library"),
+		program: program(t, engine), ffmpeg: program(t, ffmpeg), ffprobe: program(t, "ffprobe"), longest: time.Minute,
 	}
-	made := weightstest.Make(t, cache, s.model, s.precision)
-	spooltest.Must(t, os.WriteFile(s.cli, nil, 0o600))
-	engine, err := newEngine(s)
+	model := weightstest.Make(t, cache, s.model, s.precision)
+	spooltest.Must(t, os.WriteFile(s.library, nil, 0o600))
+	made, err := newEngine(s)
 	spooltest.Must(t, err)
 	env, log := spooltest.Env(t, data, worker)
 	b := &bench{t: t, log: log, health: filepath.Join(t.TempDir(), "health")}
 	env.Health = service.NewHealth(b.health)
-	b.worker = newWorker(env, s, engine)
-	b.models.pinned = func(model, _ string) (string, bool) { return made.Digest(), model == s.model }
+	b.worker = newWorker(env, s, made)
+	b.models.pinned = func(name, _ string) (string, bool) { return model.Digest(), name == s.model }
 	spooltest.Must(t, b.ready(t.Context()))
 	return b
 }

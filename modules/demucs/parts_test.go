@@ -3,8 +3,6 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"flag"
 	"io"
 	"os"
@@ -128,37 +126,6 @@ func TestPlainLine(t *testing.T) {
 		if got := plainLine(in); got != want {
 			t.Errorf("plainLine(%q) = %q; want %q", in, got, want)
 		}
-	}
-}
-
-func TestParseWAV(t *testing.T) {
-	t.Parallel()
-	good := pcm16(10)
-	list := append([]byte("LIST\x03\x00\x00\x00abc\x00"), good[36:]...)
-	tests := []struct {
-		name   string
-		data   []byte
-		frames int64
-		ok     bool
-	}{
-		{"plain", good, 10, true},
-		{"another chunk of odd length", append(bytes.Clone(good[:36]), list...), 10, true},
-		{"no samples", pcm16(0), 0, true},
-		{"cut off", good[:len(good)-1], 0, false},
-		{"header alone", good[:36], 0, false},
-		{"cut in the format", good[:20], 0, false},
-		{"samples without format", append(bytes.Clone(good[:12]), good[36:]...), 0, false},
-		{"text", []byte("This is no WAV file."), 0, false},
-		{"empty", nil, 0, false},
-	}
-	for _, tt := range tests {
-		w, err := parseWAV(bytes.NewReader(tt.data), int64(len(tt.data)))
-		if (err == nil) != tt.ok || w.frames != tt.frames || (err != nil && !errors.Is(err, errNotWAV)) {
-			t.Errorf("%s: %+v, %v", tt.name, w, err)
-		}
-	}
-	if _, err := readWAV(filepath.Join(t.TempDir(), "gone")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("error = %v; want os.ErrNotExist", err)
 	}
 }
 

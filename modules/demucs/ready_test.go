@@ -61,7 +61,8 @@ func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
 		take func(t *testing.T, b *bench)
 		want string
 	}{
-		{"engine", func(t *testing.T, b *bench) { t.Helper(); spooltest.Must(t, os.Remove(b.settings.cli)) }, "the separation engine is missing"},
+		{"engine", func(t *testing.T, b *bench) { t.Helper(); spooltest.Must(t, os.Remove(b.settings.program)) }, "the separation engine is missing"},
+		{"library", func(t *testing.T, b *bench) { t.Helper(); spooltest.Must(t, os.Remove(b.settings.library)) }, "the separation engine is missing"},
 		{"ffmpeg", func(_ *testing.T, b *bench) { b.settings.ffmpeg = "/none/ffmpeg" }, "ffmpeg is missing"},
 		{"ffprobe", func(_ *testing.T, b *bench) { b.settings.ffprobe = "/none/ffprobe" }, "ffprobe is missing"},
 	}

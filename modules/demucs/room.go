@@ -4,29 +4,29 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
 
 const (
-	// stemFrameSize is what a frame takes in a stem: the engine writes 16-bit stereo.
-	stemFrameSize = mixChannels * 2
 	// spareRoom is for the headers, the record, and what else is written meanwhile.
 	spareRoom = 16 << 20
 	// forgetNeed is how long a job that had no room keeps the others from being tried.
 	forgetNeed = time.Minute
 )
 
-// stemsRoom is how many bytes the stems of a mix take.
-func stemsRoom(frames int64) int64 {
-	return frames*stemFrameSize*int64(len(stemNames())) + spareRoom
-}
-
-// checkRoom makes sure that the disk has room for the stems before the engine works for many
-// minutes, only to find that it has not. When there is room, an earlier trouble is over.
-func (w *worker) checkRoom(job *spool.Job, frames int64) error {
-	if err := place.CheckRoom(job.Dir(), stemsRoom(frames)); err != nil {
-		w.need, w.lacked = stemsRoom(frames)+frames*mixFrameSize, time.Now() // The mix goes with the job.
+// checkRoom makes sure that the disk has room for the raw stems and the files of them before the
+// engine works for many minutes, only to find that it has not. When there is room, an earlier
+// trouble is over.
+func (w *worker) checkRoom(job *spool.Job, finishing render.Job) error {
+	room, err := finishing.Room()
+	if err != nil {
+		return err
+	}
+	room += spareRoom
+	if err := place.CheckRoom(job.Dir(), room); err != nil {
+		w.need, w.lacked = room+finishing.Frames*mixFrameSize, time.Now() // The mix goes with the job.
 		return fmt.Errorf("there is no room for the stems of %q: %w", job.Name, err)
 	}
 	w.need = 0

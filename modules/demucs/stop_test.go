@@ -31,7 +31,7 @@ func TestAStoppedWorkerKillsItsEngineAndHandsTheJobBack(t *testing.T) {
 				done <- err
 			}()
 			// The fake ffmpeg runs in the job's folder and finds no folder in its arguments.
-			children := waitForChildren(t, filepath.Join(b.settings.weights, "children"),
+			children := waitForChildren(t, filepath.Join(b.spool.StageFolder(spool.Separating), id+"*", "work", "children"),
 				filepath.Join(b.spool.StageFolder(spool.Separating), id+"*", "children"))
 			cancel()
 			select {

@@ -15,6 +15,7 @@ import (
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 // A worker separates one job after the other.
@@ -38,6 +39,10 @@ type worker struct {
 	need int64
 	// lacked is when need was found.
 	lacked time.Time
+	// unfit is what is wrong with the engine itself; nil for nothing that is known. tried is when that
+	// was found out last.
+	unfit error
+	tried time.Time
 	// full means that the last job met a full disk, so that all is not well until one did not.
 	full bool
 }
@@ -55,7 +60,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	if spool.StopsAll(found) {
 		return false, found
 	}
-	if err := w.roomAgain(); err != nil {
+	if err := errors.Join(w.roomAgain(), w.fitAgain(ctx)); err != nil {
 		return false, errors.Join(found, err)
 	}
 	job, err := w.spool.Claim(ctx, spool.Pending, spool.Separating, w.env.Worker)
@@ -212,11 +217,7 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	if err := checkSource(job); err != nil {
 		return err
 	}
-	model, err := w.models.find(job.Options.Model)
-	if err != nil {
-		return err
-	}
-	settings, err := w.settings.settingsOf(job, model.manifest.Sources)
+	model, settings, err := w.agree(job)
 	if err != nil {
 		return err
 	}
@@ -234,26 +235,26 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	if err != nil {
 		return err
 	}
-	frames := source.frames
-	if err := w.checkRoom(job, frames); err != nil {
+	finishing := w.finishing(job, settings, model, source)
+	if err := w.checkRoom(job, finishing); err != nil {
 		return err
 	}
-	made := filepath.Join(job.Path(spool.WorkFolder), spool.StemsFolder)
-	err = w.runEngine(ctx, job, mix, made)
+	err = w.runEngine(ctx, job, mix, source.frames, settings)
 	if changed := w.models.unchanged(model); changed != nil {
 		return changed // Also the reason why the engine failed, should it have.
 	}
 	if err != nil {
 		return err
 	}
-	if err := job.SetProgress(spool.Finishing, 0, 0); err != nil {
+	made, err := w.finish(ctx, job, finishing)
+	if err != nil {
 		return err
 	}
-	job.DurationSeconds = float64(frames) / mixRate
-	job.Engine, job.Model, job.Error = w.settings.engine, model.name, ""
-	job.Settings = settings
-	job.SourceRate, job.Warnings = source.rate, source.warnings
-	return keepStems(ctx, job, made, frames)
+	job.DurationSeconds = float64(source.frames) / mixRate
+	job.Engine, job.EngineVersion, job.Model, job.Error = w.settings.engine, options.EngineVersion, model.name, ""
+	job.Settings, job.SourceRate = settings, source.rate
+	job.Files, job.Gain, job.SumDB, job.Warnings = made.Files, made.Gain, made.SumDB, append(source.warnings, made.Warnings...)
+	return keepStems(ctx, job)
 }
 
 // checkSource makes sure that there is a file to decode: ffmpeg would say of one that somebody
@@ -272,15 +273,24 @@ func checkSource(job *spool.Job) error {
 	return nil
 }
 
-func (w *worker) runEngine(ctx context.Context, job *spool.Job, mix, made string) error {
+func (w *worker) runEngine(ctx context.Context, job *spool.Job, mix string, frames int64, settings options.Options) error {
 	if err := job.SetProgress(spool.Separation, 0, 0); err != nil {
 		return err
 	}
-	return w.engine.Separate(ctx, mix, made, func(done, total int) {
-		if err := job.SetProgress(spool.Separation, done, total); err != nil {
+	err := w.engine.Separate(ctx, mix, frames, job.Path(spool.WorkFolder, rawFolder), settings, w.progress(job, spool.Separation))
+	if errors.As(err, new(*modelError)) {
+		w.tried, w.unfit = time.Now(), err // Every song would meet it.
+	}
+	return err
+}
+
+// progress tells how far a phase of the job is.
+func (w *worker) progress(job *spool.Job, phase spool.Phase) func(done, total int) {
+	return func(done, total int) {
+		if err := job.SetProgress(phase, done, total); err != nil {
 			w.env.Log.Warn("progress", "job", job.ID, "error", err)
 		}
-	})
+	}
 }
 
 var (

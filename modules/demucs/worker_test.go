@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/options"
 )
 
 func TestAJobGetsItsStems(t *testing.T) {
@@ -51,9 +52,9 @@ func TestAJobGetsItsStems(t *testing.T) {
 func TestWhatComesOfAJob(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		ffmpeg, node string
-		want         spool.Stage
-		error        string
+		ffmpeg, engine string
+		want           spool.Stage
+		error          string
 	}{
 		{"ffmpeg-broken", "engine", spool.Rejected, "ffmpeg says: Invalid data found when processing input."},
 		{"ffmpeg-pictures", "engine", spool.Rejected, "holds no sound"},
@@ -65,15 +66,14 @@ func TestWhatComesOfAJob(t *testing.T) {
 		{"ffmpeg", "engine-fails", spool.Failed, "the separation engine failed: exit status 1; it says: Error: Unsupported audio format: 65534"},
 		{"ffmpeg", "engine-killed", spool.Failed, "it was killed (signal 9): it ran out of memory; give the service more"},
 		{"ffmpeg", "engine-no-memory", spool.Failed, "it ran out of memory; give the service more"},
-		{"ffmpeg", "engine-short", spool.Failed, "incomplete stems: vocals has 2 channels of 4409 samples"},
-		{"ffmpeg", "engine-incomplete", spool.Failed, "did not make every stem"},
+		{"ffmpeg", "engine-nan-of-silence", spool.Failed, `in the stem "vocals", left channel, at 0:00.000: a sample is NaN`},
 	}
 	for _, tt := range tests {
-		t.Run(tt.ffmpeg+" "+tt.node, func(t *testing.T) {
+		t.Run(tt.ffmpeg+" "+tt.engine, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, tt.ffmpeg, tt.node)
+			b := newBench(t, tt.ffmpeg, tt.engine)
 			id := b.add("song.mp3", "sound").ID
-			if strings.HasSuffix(tt.ffmpeg+tt.node, "stalls") || strings.HasPrefix(tt.ffmpeg, "ffmpeg-stalls") {
+			if strings.HasSuffix(tt.ffmpeg+tt.engine, "stalls") || strings.HasPrefix(tt.ffmpeg, "ffmpeg-stalls") {
 				b.stall(300 * time.Millisecond)
 			}
 			attempts := 1
@@ -152,6 +152,6 @@ type engineFunc func() error
 
 func (engineFunc) Ready() error { return nil }
 
-func (f engineFunc) Separate(context.Context, string, string, func(done, total int)) error {
+func (f engineFunc) Separate(context.Context, string, int64, string, options.Options, func(done, total int)) error {
 	return f()
 }

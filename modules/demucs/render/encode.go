@@ -2,11 +2,13 @@ package render
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // G501: FLAC has the MD5 of its samples, and nothing depends on its strength.
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 
@@ -98,10 +100,38 @@ func (r *renderer) encode(ctx context.Context, out output, gain float64, file *o
 	if r.format.ext == options.MP3 {
 		err = checkMP3(file, r.frames)
 	} else {
-		err = checkFLAC(file, r.frames, sum.Sum(nil))
+		err = r.checkFLAC(ctx, file, sum.Sum(nil))
 	}
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("ffmpeg made an incomplete file: %w", errors.Join(err, noRoom(file)))
+	}
+	return err
+}
+
+// noRoom is the error of writing more to a file: ffmpeg says that all is well when a disk fills up
+// at the end of one.
+func noRoom(file *os.File) error {
+	end, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = file.WriteAt(make([]byte, 1<<16), end)
+	}
+	return err
+}
+
+// checkFLAC decodes a FLAC file and compares the MD5 of its samples with that of what was to be encoded.
+func (r *renderer) checkFLAC(ctx context.Context, file *os.File, sum []byte) error {
+	if err := flacHeader(file, r.frames, sum); err != nil {
+		return err
+	}
+	kind := map[int]string{16: "s16le", 24: "s24le"}[r.format.bits]
+	args := append(quiet(), "-f", "flac", "-i", "pipe:0", "-c:a", "pcm_"+kind, "-f", kind, "pipe:1")
+	decoded := md5.New() //nolint:gosec // G401: as above.
+	err := r.FFmpeg(ctx, Process{What: "ffmpeg (checking)", Args: args, Stdin: io.NewSectionReader(file, 0, math.MaxInt64), Stdout: decoded})
 	if err != nil {
-		return fmt.Errorf("ffmpeg made an incomplete file: %w", err)
+		return err
+	}
+	if !bytes.Equal(decoded.Sum(nil), sum) {
+		return errors.New("it does not decode to what was encoded")
 	}
 	return nil
 }

@@ -9,9 +9,9 @@ import (
 	"os"
 )
 
-// checkFLAC compares the length and the MD5 that a FLAC file has of its samples (RFC 9639, section
+// flacHeader compares the length and the MD5 that a FLAC file has of its samples (RFC 9639, section
 // 8.2) with those that were to be encoded.
-func checkFLAC(file io.ReaderAt, frames int64, sum []byte) error {
+func flacHeader(file io.ReaderAt, frames int64, sum []byte) error {
 	const streamInfo, totalAt, sumAt = 8, 10, 18
 	head := make([]byte, streamInfo+sumAt+16)
 	if _, err := file.ReadAt(head, 0); err != nil || string(head[:4]) != "fLaC" || head[4]&0x7f != 0 {

@@ -104,19 +104,14 @@ func (p plan) writeOrder() []output {
 }
 
 // Room is how many bytes the raw stems and the files made of them take at most at any time, on top
-// of the mix. The arguments are as in Job.
-func Room(sources []string, o options.Options, frames int64, sourceRate int, sourceFrames int64) (int64, error) {
-	p, err := newPlan(sources, o)
+// of the mix. Work, FFmpeg and Progress may be nil for that.
+func (j *Job) Room() (int64, error) {
+	r, err := newRenderer(*j)
 	if err != nil {
 		return 0, err
 	}
-	f, err := newFormat(o)
-	if err != nil {
-		return 0, err
-	}
-	rate, length := outputLength(o, f, frames, sourceRate, sourceFrames)
-	raw := frames * RawFrame
-	now := raw * int64(len(sources))
+	p, raw := r.plan, j.Frames*RawFrame
+	now := raw * int64(len(j.Sources))
 	most := now
 	for _, uses := range p.uses {
 		if uses == 0 {
@@ -124,7 +119,7 @@ func Room(sources []string, o options.Options, frames int64, sourceRate int, sou
 		}
 	}
 	for _, out := range p.writeOrder() {
-		now += f.size(length, rate)
+		now += r.format.size(r.frames, r.rate)
 		most = max(most, now)
 		for i, factor := range out.factors {
 			if factor == 0 {

@@ -122,6 +122,17 @@ func Render(ctx context.Context, job Job) (Made, error) {
 	return r.made(found.sum, gain), nil
 }
 
+// Check reads the mix and the raw stems, and makes nothing of them. A *Fault is returned when the
+// engine made something wrong.
+func Check(ctx context.Context, job Job) error {
+	r, err := newRenderer(job)
+	if err != nil {
+		return err
+	}
+	_, err = r.examine(ctx)
+	return err
+}
+
 type renderer struct {
 	Job
 	plan   plan

@@ -210,7 +210,7 @@ func TestWhatTheModelDoesNotHave(t *testing.T) {
 		if _, err := Render(t.Context(), job); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Render = %v; want %q", err, want)
 		}
-		if _, err := Room(job.Sources, job.Options, 1, 0, 0); err == nil && job.Frames > 0 {
+		if _, err := job.Room(); err == nil {
 			t.Errorf("Room took it: %s", want)
 		}
 	}
@@ -224,7 +224,7 @@ func TestRoomAndProgress(t *testing.T) {
 	} {
 		s := newSong(30 * blockFrames)
 		job := put(t, s, wave(ask))
-		room, err := Room(job.Sources, job.Options, job.Frames, 0, 0)
+		room, err := job.Room()
 		spooltest.Must(t, err)
 		last, most := 0, int64(0)
 		job.Progress = func(done, total int) {

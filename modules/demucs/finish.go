@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/im2-audio/im2/modules/demucs/render"
+	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/options"
+)
+
+// rawFolder is the folder in a job's work folder that the engine writes the raw stems into.
+const rawFolder = "raw"
+
+// agree decides what the job is separated with, and with which model.
+func (w *worker) agree(job *spool.Job) (model prepared, settings options.Options, err error) {
+	if settings, err = w.settings.settingsOf(job, nil); err != nil {
+		return model, settings, err
+	}
+	if model, err = w.models.find(settings.Model); err != nil {
+		return model, settings, err
+	}
+	settings, err = w.settings.settingsOf(job, model.stems())
+	return model, settings, err
+}
+
+// stems are those that the model makes, in the order in which people are told of them.
+func (p prepared) stems() []string { return options.Options{}.Names(p.manifest.Sources) }
+
+// finishing is what is to be made of the raw stems of a job.
+func (w *worker) finishing(job *spool.Job, settings options.Options, model prepared, source decoded) render.Job {
+	return render.Job{
+		Mix: mixName, Raw: rawFolder, Out: spool.StemsFolder, Frames: source.frames, Sources: model.stems(), Options: settings,
+		SourceRate: source.rate, SourceFrames: source.sourceFrames,
+		FFmpeg: w.runFFmpeg, Progress: w.progress(job, spool.Finishing),
+	}
+}
+
+// finish makes the files of the raw stems that the engine made.
+func (w *worker) finish(ctx context.Context, job *spool.Job, finishing render.Job) (made render.Made, err error) {
+	if err := job.SetProgress(spool.Finishing, 0, 0); err != nil {
+		return made, err
+	}
+	work, err := os.OpenRoot(job.Path(spool.WorkFolder))
+	if err != nil {
+		return made, fmt.Errorf("finishing the stems: %w", err)
+	}
+	defer func() { err = errors.Join(err, work.Close()) }()
+	if err := work.Mkdir(finishing.Out, place.FolderMode); err != nil {
+		return made, fmt.Errorf("finishing the stems: %w", err)
+	}
+	finishing.Work = work
+	made, err = render.Render(ctx, finishing)
+	var fault *render.Fault
+	if errors.As(err, &fault) {
+		err = w.blame(ctx, fault)
+	}
+	return made, err
+}
+
+// runFFmpeg runs ffmpeg for the finishing.
+func (w *worker) runFFmpeg(ctx context.Context, p render.Process) error {
+	c := command{
+		what: p.What, path: w.settings.ffmpeg, args: p.Args,
+		stdin: p.Stdin, stdout: p.Stdout, file: p.File, stall: w.settings.stall,
+	}
+	return c.run(ctx)
+}

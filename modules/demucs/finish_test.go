@@ -1,0 +1,143 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/options"
+)
+
+// An engine that makes wrong stems of any song costs none of them an attempt, and the worker says so
+// until it is right again.
+func TestAFaultOfTheEngineIsNoSongs(t *testing.T) {
+	t.Parallel()
+	for engine, want := range map[string]string{
+		"engine-nan":             "a sample is NaN",
+		"engine-short":           "it has 88199 frames, and the mix has 88200 frames",
+		"engine-incomplete":      `in the stem "other": it was not made`,
+		"engine-without-library": "it is too old",
+	} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, "ffmpeg", engine)
+			id := b.add("song.mp3", "sound").ID
+			for range 3 {
+				if _, err := b.turn(t.Context()); !errors.As(err, new(*modelError)) || !strings.Contains(err.Error(), want) {
+					t.Fatalf("turn = %v; want %q", err, want)
+				}
+			}
+			job := b.in(spool.Pending, id)
+			spooltest.WantNames(t, job.Dir(), "job.json", "source")
+			if job.Attempt != 0 || len(job.History) > 4 {
+				t.Errorf("attempt %d, history %v; want one visit that did not count", job.Attempt, job.History)
+			}
+			// It is right again, and that is found out by itself.
+			b.settings.program = program(t, "engine")
+			b.stall(time.Minute)
+			b.tried = time.Now().Add(-tryAgain)
+			_, err := b.turn(t.Context())
+			spooltest.Must(t, err)
+			b.in(spool.Separated, id)
+		})
+	}
+}
+
+// What was asked for is what comes out, and the record tells it.
+func TestTheRecordTellsWhatWasMade(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	job, err := b.spool.Create("watcher")
+	spooltest.Must(t, err)
+	job.SetName("song.wav")
+	job.Options = options.Options{TwoStems: "vocals", Bits: options.Bits24, Sum: options.SumExact}
+	spooltest.Must(t, os.WriteFile(job.Path(spool.SourceFile), []byte("sound"), 0o600))
+	spooltest.Must(t, job.Move(spool.Pending))
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+	got := b.in(spool.Separated, job.ID)
+	spooltest.WantNames(t, got.Path(spool.StemsFolder), "vocals.wav", "no_vocals.wav")
+	if want := []string{"vocals.wav", "no_vocals.wav"}; !slices.Equal(got.Files, want) || got.Gain != 1 || got.SumDB != nil ||
+		len(got.Warnings) > 0 || got.SourceRate != mixRate || got.EngineVersion != options.EngineVersion ||
+		!got.Settings.Equal(job.Options.Over(options.Default())) {
+		t.Errorf("record = %+v", got.Record)
+	}
+	for _, file := range got.Files {
+		if info, err := os.Stat(got.Path(spool.StemsFolder, file)); err != nil || info.Size() != 44+6*fakeFrames {
+			t.Errorf("%s has %d bytes, %v", file, info.Size(), err)
+		}
+	}
+}
+
+// A stem that the model does not have is refused before the engine works.
+func TestAStemThatTheModelDoesNotHave(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine-killed")
+	b.settings.options.Stems = []string{"piano"}
+	id := b.add("song.mp3", "sound").ID
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	if job := b.in(spool.Rejected, id); !strings.Contains(job.Error, `the model has no stem "piano"`) {
+		t.Errorf("error = %q", job.Error)
+	}
+}
+
+// The sound that an engine is tried with has something in all that is checked.
+func TestTheKnownSound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	b.tryEngine(t.Context())
+	if b.unfit != nil {
+		t.Errorf("the engine is unfit: %v", b.unfit)
+	}
+	if a, b := knownSound(), knownSound(); !slices.Equal(a, b) || len(a) != knownFrames*mixFrameSize {
+		t.Error("the sound is another one each time")
+	}
+}
+
+// A disk that fills up while the files are written is not the job's fault.
+func TestADiskThatFillsUpWhileStemsAreFinished(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg-full-later", "engine")
+	b.settings.options.Format = options.FLAC
+	id := b.add("song", "sound").ID
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("turn = %v; want ENOSPC", err)
+	}
+	job := b.in(spool.Pending, id)
+	spooltest.WantNames(t, job.Dir(), "job.json", "source")
+	if job.Attempt != 0 {
+		t.Errorf("attempt %d; want none counted", job.Attempt)
+	}
+}
+
+// A real ffmpeg encodes through the worker's own way of running it.
+func TestFfmpegEncodesStems(t *testing.T) {
+	t.Parallel()
+	ffmpeg := realFFmpeg(t)
+	for _, format := range []string{options.FLAC, options.MP3} {
+		b := newBench(t, "ffmpeg", "engine")
+		source := sound(t, ffmpeg, "a.wav", "-f", "lavfi", "-i", "sine=duration=1:sample_rate=48000")
+		data, err := os.ReadFile(source)
+		spooltest.Must(t, err)
+		b.settings.ffmpeg, b.settings.ffprobe = ffmpeg, strings.TrimSuffix(ffmpeg, "mpeg")+"probe"
+		b.settings.options.Format, b.settings.options.Rate = format, options.RateSource
+		id := b.add("a.wav", string(data)).ID
+		_, err = b.turn(t.Context())
+		spooltest.Must(t, err)
+		job := b.in(spool.Separated, id)
+		out, err := exec.CommandContext(t.Context(), ffmpeg, "-v", "error", "-i", job.Path(spool.StemsFolder, "drums."+format), "-f", "s16le", "pipe:1").Output()
+		if err != nil || len(out) != 4*48000 || job.SourceRate != 48000 || job.SumDB == nil || *job.SumDB < 100 {
+			t.Errorf("%s: %d bytes, %v; record = %+v", format, len(out), err, job.Record)
+		}
+	}
+}

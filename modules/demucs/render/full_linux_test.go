@@ -1,0 +1,49 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/options"
+)
+
+// However little a disk has left, a file is whole or the error is about the disk.
+func TestFfmpegOnADiskThatFillsUp(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"wav", "flac", "mp3"} {
+		ask := wave(options.Options{Format: format, Stems: []string{"bass"}})
+		s := newSong(blockFrames)
+		whole := withFFmpeg(t, put(t, s, ask))
+		want, err := os.ReadFile(path(whole, finish(t, whole).Files[0]))
+		spooltest.Must(t, err)
+		page := os.Getpagesize()
+		for room := 0; room <= len(want)/page+2; room++ {
+			job := withFFmpeg(t, put(t, s, ask))
+			out := filepath.Join(job.Work.Name(), job.Out)
+			// Root and folder take a page of metadata that does not count.
+			if err := unix.Mount("tmpfs", out, "tmpfs", 0, "size=1m,mode=0755"); err != nil {
+				t.Skipf("LEFT OUT: a disk that fills up, because a small one cannot be mounted: %v", err)
+			}
+			spooltest.Must(t, os.WriteFile(filepath.Join(out, "rest"), make([]byte, 1<<20-room*page), 0o600))
+			_, err := Render(t.Context(), job)
+			got, _ := os.ReadFile(path(job, "bass."+format))
+			_ = unix.Unmount(out, unix.MNT_DETACH)
+			full := errors.Is(err, syscall.ENOSPC) || (err != nil && bytes.Contains([]byte(err.Error()), []byte("No space left on device")))
+			switch {
+			case err == nil && !bytes.Equal(got, want):
+				t.Errorf("%s, %d pages: half of a file was taken", format, room)
+			case err != nil && !full:
+				t.Errorf("%s, %d pages: %v", format, room, err)
+			case err != nil && room > len(want)/page+1:
+				t.Errorf("%s, %d pages: there was room enough: %v", format, room, err)
+			}
+		}
+	}
+}
