@@ -42,9 +42,8 @@ func (o *onnx) Separate(ctx context.Context, mix string, _ int64, outDir string,
 		Library: s.library, Model: filepath.Join(s.weights, weights.Folder(opt.Model, s.precision)), Mix: mix, Out: outDir,
 		Overlap: *opt.Overlap, Shifts: *opt.Shifts, Threads: s.threads,
 	}
-	if s.provider != execution.CPU {
-		request.Provider = s.provider
-	}
+	// By the names that ONNX Runtime knows them by; the processor has none.
+	request.Provider = map[string]string{"webgpu": "WebGPU", "cuda": "CUDA"}[s.provider]
 	if request.Threads == 0 {
 		request.Threads = runtime.GOMAXPROCS(0)
 	}

@@ -95,6 +95,15 @@ type arena struct {
 	mapped []byte
 }
 
+// arenaSize is how many numbers an arena has room for.
+func arenaSize(spans map[string]*span) int64 {
+	size := int64(0)
+	for _, s := range spans {
+		size = max(size, s.offset+s.size)
+	}
+	return size
+}
+
 func (a *arena) part(buffer string, offset, size int64) []float32 {
 	from := a.spans[buffer].offset + offset
 	return a.memory[from : from+size : from+size]

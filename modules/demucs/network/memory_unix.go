@@ -12,10 +12,7 @@ import (
 // newArena maps memory for the buffers. It is not Go's: the collector need not know of it, and
 // large pages, where the system has them, make it faster.
 func newArena(spans map[string]*span) (*arena, error) {
-	size := int64(0)
-	for _, s := range spans {
-		size = max(size, s.offset+s.size)
-	}
+	size := arenaSize(spans)
 	mapped, err := unix.Mmap(-1, 0, int(size)*4, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return nil, fmt.Errorf("getting %d MB of memory for the network: %w", size*4/1_000_000, err)

@@ -69,13 +69,9 @@ type library struct {
 
 // load opens the shared library at path.
 func load(path string) (*library, error) {
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	getBase, err := entry(path, "OrtGetApiBase")
 	if err != nil {
-		return nil, fmt.Errorf("%w: loading %q: %w", ErrLibrary, path, err)
-	}
-	getBase, err := purego.Dlsym(handle, "OrtGetApiBase")
-	if err != nil {
-		return nil, fmt.Errorf("%w: %q has no OrtGetApiBase: %w", ErrLibrary, path, err)
+		return nil, err
 	}
 	base, _, _ := purego.SyscallN(getBase)
 	if base == 0 {
