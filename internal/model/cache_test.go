@@ -86,7 +86,7 @@ func link(t *testing.T, to, at string) {
 }
 
 // Whatever happens to a prepared model, the next run notices it and prepares it again.
-func TestDamageIsRepaired(t *testing.T) { //nolint:funlen // a table of cases
+func TestDamageIsRepaired(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		damage func(f *fixture) error

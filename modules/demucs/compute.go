@@ -52,7 +52,7 @@ func (c *compute) enough(has int64) error {
 	}
 	fix := "raise mem_limit of demucs in docker-compose.yml, or give the engine's machine more memory"
 	if low := execution.Low.Need(); mode != execution.Low && has >= low {
-		fix += fmt.Sprintf(", or set DEMUCS_MEMORY=low in .env, which needs %s", megabytes(low))
+		fix += ", or set DEMUCS_MEMORY=low in .env, which needs " + megabytes(low)
 	}
 	return fmt.Errorf("too little memory: a separation needs %s and the service may use %s; fix: %s; then run `mage up`",
 		megabytes(mode.Need()), megabytes(has), fix)

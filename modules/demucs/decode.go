@@ -153,7 +153,7 @@ func (w *worker) mixDown(ctx context.Context, job *spool.Job, s source, from io.
 		a.to = r
 	}
 	frames, err := in.mixDown(a)
-	if bad := (*badSample)(nil); errors.As(err, &bad) {
+	if bad := (*sampleError)(nil); errors.As(err, &bad) {
 		return d, bad.rejection(job.Name, in.rate)
 	}
 	if err != nil {

@@ -93,7 +93,7 @@ func claimedByWAV(path string) float64 {
 }
 
 // rejection says where in the song the sample is.
-func (b *badSample) rejection(name string, rate int) *rejection {
+func (b *sampleError) rejection(name string, rate int) *rejection {
 	at := time.Duration(float64(b.frame) / float64(rate) * float64(time.Second)).Round(time.Microsecond)
 	return &rejection{fmt.Sprintf("%q cannot be separated: %s, at %s. One such sample would spoil all that is around it in every stem. "+
 		"Repair the song in the program that made it, or cut that place out; then put it into input/ again.", name, b, at)}

@@ -73,7 +73,7 @@ type probedStream struct {
 // A number is one that ffprobe writes as text.
 type number float64
 
-func (n *number) UnmarshalJSON(text []byte) error {
+func (n *number) UnmarshalJSON(text []byte) error { //nolint:unparam // What json.Unmarshaler asks for.
 	v, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
 	if err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
 		*n = number(v) // Everything else, such as "N/A", is no number that is known.

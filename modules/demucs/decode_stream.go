@@ -84,19 +84,19 @@ func (s *stream) setFormat(format []byte) error {
 	return nil
 }
 
-// A badSample is returned for a sample that is no number that a sound can have.
-type badSample struct {
+// A sampleError is returned for a sample that is no number that a sound can have.
+type sampleError struct {
 	// frame counts from the first one of the stream.
 	frame   int64
 	channel string
 	value   float64
 }
 
-func (b *badSample) Error() string {
+func (b *sampleError) Error() string {
 	return fmt.Sprintf("sample %d of %s is %s", b.frame+1, b.channel, b.what())
 }
 
-func (b *badSample) what() string {
+func (b *sampleError) what() string {
 	switch {
 	case math.IsNaN(b.value):
 		return "not a number (NaN)"
@@ -107,7 +107,7 @@ func (b *badSample) what() string {
 }
 
 // mixDown reads the stream to its end and writes it as stereo. It returns how many frames there
-// were. The error is a *badSample for the first sample that is no number.
+// were. The error is a *sampleError for the first sample that is no number.
 func (s *stream) mixDown(to io.Writer) (frames int64, err error) {
 	channels, shares := len(s.layout), s.layout.shares()
 	in := make([]byte, blockFrames*channels*4)
@@ -123,8 +123,8 @@ func (s *stream) mixDown(to io.Writer) (frames int64, err error) {
 			var left, right float64
 			for c := range channels {
 				v := float64(math.Float32frombits(binary.LittleEndian.Uint32(in[(i*channels+c)*4:])))
-				if !(math.Abs(v) <= loudestSample) { //nolint:staticcheck // QF1001: NaN is not greater either.
-					return frames, &badSample{frames + int64(i), s.layout.name(c), v}
+				if !(math.Abs(v) <= loudestSample) { // NaN is not greater either.
+					return frames, &sampleError{frames + int64(i), s.layout.name(c), v}
 				}
 				left += v * shares[c].left
 				right += v * shares[c].right

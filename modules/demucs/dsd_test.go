@@ -8,7 +8,8 @@ import (
 // dsdBits turns samples, one for each bit, into the bits of DSD, the first one as the highest: a
 // modulator of second order, which puts its noise above what can be heard. DSD has its full scale
 // at half of what it can be modulated to.
-func dsdBits(samples []float32, channels, channel int) []byte {
+func dsdBits(samples []float32, channel int) []byte {
+	const channels = 2
 	out := make([]byte, len(samples)/channels/8)
 	var one, two, last float64
 	for i := range len(out) * 8 {
@@ -28,7 +29,7 @@ func dsdBits(samples []float32, channels, channel int) []byte {
 // turn, the lowest bit first.
 func dsf(rate int, samples []float32) []byte {
 	const block = 4096
-	left, right := dsdBits(samples, 2, 0), dsdBits(samples, 2, 1)
+	left, right := dsdBits(samples, 0), dsdBits(samples, 1)
 	frames := uint64(len(left) * 8)
 	var data []byte
 	for at := 0; at < len(left); at += block {
@@ -56,7 +57,7 @@ func dsf(rate int, samples []float32) []byte {
 
 // dff is a DSDIFF file (Philips, DSDIFF 1.5): a byte of each channel in turn, the highest bit first.
 func dff(rate int, samples []float32) []byte {
-	left, right := dsdBits(samples, 2, 0), dsdBits(samples, 2, 1)
+	left, right := dsdBits(samples, 0), dsdBits(samples, 1)
 	chunk := func(id string, parts ...[]byte) []byte {
 		var all []byte
 		for _, p := range parts {

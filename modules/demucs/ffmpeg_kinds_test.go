@@ -39,8 +39,6 @@ type kindTest struct {
 
 // kindTests are the kinds of files with one track. Those that are not lossless are made well enough
 // that the known sound, which is simple, comes through.
-//
-//nolint:funlen // a table
 func kindTests() []kindTest {
 	const exact, lossy = 90, 25
 	video := []string{"-c:v", "mpeg2video", "-r", "25"}

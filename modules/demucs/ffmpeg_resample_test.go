@@ -102,8 +102,12 @@ func TestFfmpegResamplesWithoutLoss(t *testing.T) {
 func TestResampledFrames(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ frames, from, to, want int64 }{
-		{48000, 48000, 44100, 44100}, {1, 384000, 44100, 1}, {3, 1, 44100, 132300}, {44100, 44100, 48000, 48000},
-		{1 << 45, 48000, 44100, 32325641856614}, {0, 48000, 44100, 1},
+		{48000, 48000, 44100, 44100},
+		{1, 384000, 44100, 1},
+		{3, 1, 44100, 132300},
+		{44100, 44100, 48000, 48000},
+		{1 << 45, 48000, 44100, 32325641856614},
+		{0, 48000, 44100, 1},
 	} {
 		if got := resampledFrames(tt.frames, int(tt.from), int(tt.to)); got != tt.want {
 			t.Errorf("%d frames of %d Hz are %d at %d Hz; want %d", tt.frames, tt.from, got, tt.to, tt.want)

@@ -4,8 +4,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -134,7 +134,7 @@ func TestFfmpegNamesTheSampleThatIsNoNumber(t *testing.T) {
 		{44100, 10, 0, 1e30, 0, 9, "sample 1 of channel 10 is 1e+30, more than 240 dB above full scale, at 0s"},
 	}
 	for _, tt := range tests {
-		t.Run(fmt.Sprint(tt.channels), func(t *testing.T) {
+		t.Run(strconv.Itoa(tt.channels), func(t *testing.T) {
 			t.Parallel()
 			samples := make([]float32, tt.rate*tt.channels)
 			samples[tt.frame*tt.channels+tt.channel] = tt.bad

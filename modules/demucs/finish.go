@@ -54,7 +54,7 @@ func (w *worker) finish(ctx context.Context, job *spool.Job, finishing render.Jo
 	}
 	finishing.Work = work
 	made, err = render.Render(ctx, finishing)
-	var fault *render.Fault
+	var fault *render.FaultError
 	if errors.As(err, &fault) {
 		err = w.blame(ctx, fault)
 	}

@@ -26,7 +26,7 @@ const (
 // a known sound are wrong as well. Then no job is charged, and none is claimed before they are right
 // again. Else the job has used up an attempt: it must not keep
 // the others waiting for ever.
-func (w *worker) blame(ctx context.Context, fault *render.Fault) error {
+func (w *worker) blame(ctx context.Context, fault *render.FaultError) error {
 	w.tryEngine(ctx)
 	switch {
 	case ctx.Err() != nil:

@@ -145,8 +145,8 @@ func TestAModelThatChangesMeanwhile(t *testing.T) {
 			path := filepath.Join(b.settings.weights, "htdemucs-fp32", "p00.onnx")
 			good, err := os.ReadFile(path)
 			spooltest.Must(t, err)
-			real := b.engine
-			b.engine = &changing{Engine: real, change: func() { noise(t, path) }, err: fails}
+			unchanged := b.engine
+			b.engine = &changing{Engine: unchanged, change: func() { noise(t, path) }, err: fails}
 			id := b.add("song.mp3", "sound").ID
 			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "was changed while a song was separated") {
 				t.Errorf("turn = %v", err)
@@ -154,7 +154,7 @@ func TestAModelThatChangesMeanwhile(t *testing.T) {
 			if job := b.in(spool.Pending, id); job.Attempt != 0 {
 				t.Errorf("it was charged to the song: %+v", job.Record)
 			}
-			b.engine = real
+			b.engine = unchanged
 			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "p00.onnx does not have the content") {
 				t.Errorf("the next turn = %v", err)
 			}

@@ -21,10 +21,10 @@ func resampleFilter(rate int) string {
 
 // resampledFrames is how many frames so many become at another rate. It is at least one.
 func resampledFrames(frames int64, from, to int) int64 {
-	high, low := bits.Mul64(uint64(frames), uint64(to)) //nolint:gosec // G115: neither is negative.
-	low, carry := bits.Add64(low, uint64(from)/2, 0)    //nolint:gosec // G115: a rate is not negative.
-	n, _ := bits.Div64((high+carry)%uint64(from), low, uint64(from))
-	return max(1, int64(n)) //nolint:gosec // G115: as many frames fit on no disk.
+	high, low := bits.Mul64(uint64(frames), uint64(to))              //nolint:gosec // G115: neither is negative.
+	low, carry := bits.Add64(low, uint64(from)/2, 0)                 //nolint:gosec // G115: a rate is not negative.
+	n, _ := bits.Div64((high+carry)%uint64(from), low, uint64(from)) //nolint:gosec // G115: as above.
+	return max(1, int64(n))                                          //nolint:gosec // G115: as many frames fit on no disk.
 }
 
 // A resampler is a running ffmpeg that changes the sample rate of raw stereo float samples. It has
@@ -110,7 +110,7 @@ func (r *resampler) end() error {
 func (r *resampler) close() {
 	r.stop()
 	_ = r.in.CloseWithError(io.ErrClosedPipe)
-	<-r.ended
+	_ = <-r.ended // Nobody asks any more.
 }
 
 // divisor is the greatest common one.

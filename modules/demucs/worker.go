@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -253,7 +254,7 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	job.DurationSeconds = float64(source.frames) / mixRate
 	job.Engine, job.EngineVersion, job.Model, job.Error = w.settings.engine, options.EngineVersion, model.name, ""
 	job.Settings, job.SourceRate = settings, source.rate
-	job.Files, job.Gain, job.SumDB, job.Warnings = made.Files, made.Gain, made.SumDB, append(source.warnings, made.Warnings...)
+	job.Files, job.Gain, job.SumDB, job.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings)
 	return keepStems(ctx, job)
 }
 

@@ -78,7 +78,7 @@ func isDevice(name string) bool {
 	if !found {
 		port, found = strings.CutPrefix(name, "LPT")
 	}
-	return found && utf8.RuneCountInString(port) == 1 && strings.Contains("123456789¹²³", port)
+	return found && utf8.RuneCountInString(port) == 1 && strings.ContainsAny(port, "123456789¹²³")
 }
 
 // Fold returns a text that is the same for two names which a system that does not tell capital from

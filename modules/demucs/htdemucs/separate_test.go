@@ -170,8 +170,11 @@ func TestTheMixComesBack(t *testing.T) {
 		mixComesBack(t, music(n), htdemucs.Options{Overlap: 0.25}, mixOnly)
 	}
 	for _, opt := range []htdemucs.Options{
-		{Overlap: 0}, {Overlap: 0.1, Shifts: 1}, {Overlap: 0.5, Shifts: 2, Threads: 3},
-		{Overlap: 0.9}, {Overlap: 0.8, Shifts: 2},
+		{Overlap: 0},
+		{Overlap: 0.1, Shifts: 1},
+		{Overlap: 0.5, Shifts: 2, Threads: 3},
+		{Overlap: 0.9},
+		{Overlap: 0.8, Shifts: 2},
 	} {
 		mixComesBack(t, music(400001), opt, mixOnly)
 	}

@@ -18,7 +18,7 @@ func flacHeader(file io.ReaderAt, frames int64, sum []byte) error {
 		return errors.New("it has no header of a FLAC file")
 	}
 	info := head[streamInfo:]
-	total := int64(binary.BigEndian.Uint64(info[totalAt:]) & (1<<36 - 1)) //nolint:gosec // G115: 36 bits.
+	total := int64(binary.BigEndian.Uint64(info[totalAt:]) & (1<<36 - 1))
 	if total != frames && total != 0 {
 		return fmt.Errorf("it has %d frames; want %d", total, frames)
 	}

@@ -46,7 +46,7 @@ type examination struct {
 	at int64
 }
 
-// examine reads the mix and all raw stems once. A *Fault is something that the engine did wrong.
+// examine reads the mix and all raw stems once. A *FaultError is something that the engine did wrong.
 func (r *renderer) examine(ctx context.Context) (findings, error) {
 	e := &examination{
 		renderer: r, peak: make([]float64, len(r.plan.outputs)), equal: make(map[[2]int]bool),
@@ -80,9 +80,9 @@ func (e *examination) open() error {
 		raw, err := openRaw(e.Work, e.path(i))
 		switch {
 		case i != mixInput && errors.Is(err, fs.ErrNotExist):
-			return &Fault{Stem: name, Channel: -1, Frame: -1, What: "it was not made"}
+			return &FaultError{Stem: name, Channel: -1, Frame: -1, What: "it was not made"}
 		case i != mixInput && errors.Is(err, errNotFile):
-			return &Fault{Stem: name, Channel: -1, Frame: -1, What: err.Error()}
+			return &FaultError{Stem: name, Channel: -1, Frame: -1, What: err.Error()}
 		case err != nil:
 			return fmt.Errorf("checking the stems: %w", err)
 		}
@@ -93,7 +93,7 @@ func (e *examination) open() error {
 		case i == mixInput:
 			return fmt.Errorf("checking the stems: the mix has %d bytes, and %d frames take %d", raw.size, e.Frames, want)
 		default:
-			return &Fault{Stem: name, Channel: -1, Frame: -1, What: fmt.Sprintf("it has %s, and the mix has %d frames", length(raw.size), e.Frames)}
+			return &FaultError{Stem: name, Channel: -1, Frame: -1, What: fmt.Sprintf("it has %s, and the mix has %d frames", length(raw.size), e.Frames)}
 		}
 		for j := 1; j < i; j++ {
 			e.equal[[2]int{j, i}] = true
@@ -150,13 +150,13 @@ func (e *examination) block(frames int) error {
 func (e *examination) notFinite(input int, samples []float32) error {
 	for i, x := range samples {
 		if y := float64(x); math.IsNaN(y) || math.IsInf(y, 0) {
-			return &Fault{
+			return &FaultError{
 				Stem: e.plan.inputs[input], Channel: i % channels, Frame: e.at + int64(i/channels),
 				What: fmt.Sprintf("a sample is %v, which is no number", y),
 			}
 		}
 	}
-	return &Fault{Stem: e.plan.inputs[input], Channel: -1, Frame: -1, What: "its samples are far beyond any sound"}
+	return &FaultError{Stem: e.plan.inputs[input], Channel: -1, Frame: -1, What: "its samples are far beyond any sound"}
 }
 
 // addUp measures what the stems together lack of the mix.
@@ -200,7 +200,7 @@ func (e *examination) judge() error {
 		heard = heard || !silent(1+i)
 	}
 	if !heard {
-		return &Fault{Channel: -1, Frame: -1, What: "all of them are silent, and the song is not"}
+		return &FaultError{Channel: -1, Frame: -1, What: "all of them are silent, and the song is not"}
 	}
 	for i, name := range e.plan.inputs {
 		if lost := e.holes[i].lost; lost != nil && !silent(i) {
@@ -210,7 +210,7 @@ func (e *examination) judge() error {
 	}
 	for pair := range e.equal {
 		if !silent(pair[0]) {
-			return &Fault{
+			return &FaultError{
 				Stem: e.plan.inputs[pair[0]], Channel: -1, Frame: -1,
 				What: fmt.Sprintf("it is the same as %q", e.plan.inputs[pair[1]]),
 			}

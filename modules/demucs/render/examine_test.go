@@ -60,7 +60,7 @@ func TestAFaultOfTheEngineIsFound(t *testing.T) {
 			tt.spoil(s)
 			job := put(t, s, wave(options.Options{}))
 			_, err := Render(t.Context(), job)
-			var fault *Fault
+			var fault *FaultError
 			if !errors.As(err, &fault) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "and not of the song") {
 				t.Errorf("Render = %v; want %q", err, tt.want)
 			}
@@ -175,7 +175,7 @@ func TestUnixLinksAreNoStems(t *testing.T) {
 	raw := filepath.Join(job.Work.Name(), job.Raw)
 	spooltest.Must(t, os.Rename(filepath.Join(raw, "bass.f32"), filepath.Join(raw, "real")))
 	spooltest.Must(t, os.Symlink("real", filepath.Join(raw, "bass.f32")))
-	var fault *Fault
+	var fault *FaultError
 	if _, err := Render(t.Context(), job); !errors.As(err, &fault) || !strings.Contains(err.Error(), "it is not a file") {
 		t.Errorf("Render = %v", err)
 	}

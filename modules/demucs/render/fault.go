@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A Fault is something wrong in the raw stems. It comes of the engine, its weights or the machine:
+// A FaultError is something wrong in the raw stems. It comes of the engine, its weights or the machine:
 // no song can bring it about, so no song must be charged with it.
-type Fault struct {
+type FaultError struct {
 	// Stem is where it is; empty when it is in all of them.
 	Stem string
 	// Channel is 0 for left and 1 for right; -1 when it is in both.
@@ -19,7 +19,7 @@ type Fault struct {
 }
 
 // Error names stem, channel and time.
-func (f *Fault) Error() string {
+func (f *FaultError) Error() string {
 	where := "in the stems"
 	if f.Stem != "" {
 		where = fmt.Sprintf("in the stem %q", f.Stem)

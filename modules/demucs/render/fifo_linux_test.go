@@ -19,7 +19,7 @@ func TestAFifoIsNoStem(t *testing.T) {
 	name := filepath.Join(job.Work.Name(), job.Raw, "bass.f32")
 	spooltest.Must(t, os.Remove(name))
 	spooltest.Must(t, unix.Mkfifo(name, 0o644))
-	var fault *Fault
+	var fault *FaultError
 	if _, err := Render(t.Context(), job); !errors.As(err, &fault) {
 		t.Errorf("Render = %v; want a fault", err)
 	}

@@ -14,7 +14,7 @@ const (
 type holes struct {
 	channel [channels]hole
 	// lost is the first long hole. It is a fault only in a stem that is not silent as a whole.
-	lost *Fault
+	lost *FaultError
 	// at is the first frame of the block.
 	at int64
 }
@@ -29,7 +29,7 @@ type hole struct {
 }
 
 // find looks at the next samples of the stem and the mix, and returns nil for no fault.
-func (h *holes) find(stem, mix []float32) *Fault {
+func (h *holes) find(stem, mix []float32) *FaultError {
 	defer func() { h.at += int64(len(stem) / channels) }()
 	for i := 0; i+1 < len(stem); i += channels {
 		left, right := stem[i], stem[i+1]
@@ -47,10 +47,10 @@ func (h *holes) find(stem, mix []float32) *Fault {
 			short, long := h.channel[c].add(mix[i+c], stem[i+1-c])
 			start := h.at + int64(i/channels+1) - int64(h.channel[c].run)
 			if short {
-				return &Fault{Channel: c, Frame: start, What: "10 ms or more of digital silence, in which the song and the other channel sound"}
+				return &FaultError{Channel: c, Frame: start, What: "10 ms or more of digital silence, in which the song and the other channel sound"}
 			}
 			if long && h.lost == nil {
-				h.lost = &Fault{Channel: -1, Frame: start, What: "a second or more of digital silence, in which the song sounds"}
+				h.lost = &FaultError{Channel: -1, Frame: start, What: "a second or more of digital silence, in which the song sounds"}
 			}
 		}
 	}

@@ -2,7 +2,7 @@
 //
 // The engine leaves one raw file for each stem of its model: 32-bit float samples, little-endian,
 // stereo, at the rate of the mix. Render reads all of them beside the mix once, in blocks. In that
-// pass it makes sure that the engine worked (each wrong result is a Fault), measures how well the
+// pass it makes sure that the engine worked (each wrong result is a FaultError), measures how well the
 // stems add up to the mix, and finds the peaks. Then it writes one file after the other: the sums
 // that the options ask for, scaled, at the rate of the source, rounded and encoded. A raw file is
 // removed as soon as no other file needs it.
@@ -96,7 +96,7 @@ type Made struct {
 	Warnings []string
 }
 
-// Render checks the raw stems and writes the files. A *Fault is returned when the engine made
+// Render checks the raw stems and writes the files. A *FaultError is returned when the engine made
 // something wrong. A full disk is ENOSPC.
 func Render(ctx context.Context, job Job) (Made, error) {
 	r, err := newRenderer(job)
@@ -122,7 +122,7 @@ func Render(ctx context.Context, job Job) (Made, error) {
 	return r.made(found.sum, gain), nil
 }
 
-// Check reads the mix and the raw stems, and makes nothing of them. A *Fault is returned when the
+// Check reads the mix and the raw stems, and makes nothing of them. A *FaultError is returned when the
 // engine made something wrong.
 func Check(ctx context.Context, job Job) error {
 	r, err := newRenderer(job)
