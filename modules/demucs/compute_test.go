@@ -45,12 +45,12 @@ func TestTooLittleMemoryIsSaidWithWhatWouldDo(t *testing.T) {
 		not  string
 	}{
 		{"normal", 0, "", ""}, // nothing is known
-		{"normal", 950_000_000, "", ""},
-		{"normal", 949_000_000, "needs 950 MB and the service may use 949 MB; fix: raise mem_limit of demucs", ""},
-		{"normal", 700 << 20, "or set DEMUCS_MEMORY=low in .env, which needs 620 MB; then run `mage up`", ""},
-		{"normal", 256 << 20, "needs 950 MB and the service may use 268 MB", "DEMUCS_MEMORY"},
-		{"low", 700 << 20, "", ""},
-		{"low", 512 << 20, "needs 620 MB and the service may use 536 MB", "DEMUCS_MEMORY"},
+		{"normal", 750_000_000, "", ""},
+		{"normal", 749_000_000, "needs 750 MB and the service may use 749 MB; fix: raise mem_limit of demucs", ""},
+		{"normal", 650 << 20, "or set DEMUCS_MEMORY=low in .env, which needs 600 MB; then run `mage up`", ""},
+		{"normal", 256 << 20, "needs 750 MB and the service may use 268 MB", "DEMUCS_MEMORY"},
+		{"low", 650 << 20, "", ""},
+		{"low", 512 << 20, "needs 600 MB and the service may use 536 MB", "DEMUCS_MEMORY"},
 	}
 	for _, tt := range tests {
 		c := compute{mode: tt.mode}

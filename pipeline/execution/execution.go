@@ -35,9 +35,9 @@ func Memories() []string { return []string{string(Normal), string(Low)} }
 // for a song of any length.
 func (m Memory) Need() int64 {
 	if m == Low {
-		return 620_000_000
+		return 600_000_000
 	}
-	return 950_000_000
+	return 750_000_000
 }
 
 // MaxThreads is the most that may be asked for: the worker's container has a limit on processes
