@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"math/bits"
 	"strconv"
 )
 
@@ -21,10 +21,8 @@ func resampleFilter(rate int) string {
 
 // resampledFrames is how many frames so many become at another rate. It is at least one.
 func resampledFrames(frames int64, from, to int) int64 {
-	high, low := bits.Mul64(uint64(frames), uint64(to))              //nolint:gosec // G115: neither is negative.
-	low, carry := bits.Add64(low, uint64(from)/2, 0)                 //nolint:gosec // G115: a rate is not negative.
-	n, _ := bits.Div64((high+carry)%uint64(from), low, uint64(from)) //nolint:gosec // G115: as above.
-	return max(1, int64(n))                                          //nolint:gosec // G115: as many frames fit on no disk.
+	whole, rest := frames/int64(from), frames%int64(from) // A product of rates is far below 2^63.
+	return max(1, whole*int64(to)+(rest*int64(to)+int64(from)/2)/int64(from))
 }
 
 // A resampler is a running ffmpeg that changes the sample rate of raw stereo float samples. It has
@@ -35,9 +33,11 @@ type resampler struct {
 	// lead is how many frames of silence come before and behind.
 	lead int64
 	// led says that the silence before is written.
-	led   bool
-	ended chan error
-	stop  context.CancelFunc
+	led  bool
+	stop context.CancelFunc
+	// ended is closed when the process has ended, and err is how.
+	ended chan struct{}
+	err   error
 }
 
 // startResampler starts one that writes to out. Whoever starts it calls close when done with it, and
@@ -49,19 +49,15 @@ func (w *worker) startResampler(ctx context.Context, from, to int, out io.Writer
 	lead := (enough + common - 1) / common * common
 	read, write := io.Pipe()
 	ctx, stop := context.WithCancel(ctx)
-	r := &resampler{in: write, lead: lead, ended: make(chan error, 1), stop: stop}
+	r := &resampler{in: write, lead: lead, ended: make(chan struct{}), stop: stop}
 	c := command{
 		what: "ffmpeg, which changes the sample rate,", path: w.settings.ffmpeg, args: resampleArgs(from, to),
 		stdin: read, stdout: &dropWriter{to: out, drop: lead * int64(to) / int64(from) * mixFrameSize}, stall: w.settings.stall,
 	}
 	go func() {
-		err := c.run(ctx)
-		if err != nil {
-			_ = read.CloseWithError(err)
-		} else {
-			_ = read.CloseWithError(io.ErrClosedPipe)
-		}
-		r.ended <- err
+		r.err = c.run(ctx)
+		_ = read.CloseWithError(cmp.Or(r.err, io.ErrClosedPipe))
+		close(r.ended)
 	}()
 	return r
 }
@@ -99,18 +95,15 @@ func (r *resampler) silence() error {
 func (r *resampler) end() error {
 	err := r.silence()
 	_ = r.in.Close()
-	if ended := <-r.ended; ended != nil {
-		err = ended
-	}
-	r.ended <- nil // for close
-	return err
+	<-r.ended
+	return cmp.Or(r.err, err)
 }
 
 // close ends the process, if it still runs.
 func (r *resampler) close() {
 	r.stop()
 	_ = r.in.CloseWithError(io.ErrClosedPipe)
-	_ = <-r.ended // Nobody asks any more.
+	<-r.ended
 }
 
 // divisor is the greatest common one.
