@@ -48,6 +48,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"volume":   cmdVolume,
 		"fill":     cmdFill,
 		"corpus":   cmdCorpus,
+		"kinds":    cmdKinds,
 		"state":    cmdState,
 		"ails":     cmdAils,
 		"steady":   cmdSteady,

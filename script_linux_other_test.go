@@ -16,6 +16,10 @@ func cmdCorpus(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("corpus: only Linux has all of these files")
 }
 
+func cmdKinds(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("kinds: only Linux has the corpus that these are for")
+}
+
 func cmdState(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("state: only Linux tells all of that")
 }
