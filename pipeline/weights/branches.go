@@ -18,6 +18,8 @@ func lengthAt(n int) int {
 }
 
 // blocks are how many rows of its output an encoder or decoder of the spectrum makes at a time.
+//
+//nolint:gochecknoglobals // a constant table
 var blocks = [depth]int{32, 32, 16, 8}
 
 // encoder is the nth encoder of the spectrum. Rows are the first dimension in memory, so that the
@@ -42,8 +44,8 @@ func (b *builder) encoder(n int) {
 			return float64(w[(o*in+ch)*kernel+from+k])
 		}))
 	}
-	v := g.conv1(first, half(0), g.constant([]int{c}, b.param(name+".conv.bias", c)), "", "")
-	v = g.conv1(second, half(stride), "", v, "")
+	v := g.conv1(first, half(0), g.constant([]int{c}, b.param(name+".conv.bias", c)), "")
+	v = g.conv1(second, half(stride), "", v)
 	v = g.msop("Gelu", []string{v})
 	v = b.dconv(g, v, name, r, c, frames)
 	v = b.rowsGLU(g, v, name, c)
@@ -57,8 +59,8 @@ func (b *builder) encoder(n int) {
 func (b *builder) rowsGLU(g *graph, x, name string, c int) string {
 	w, bias := b.param(name+".rewrite.weight", 2*c, c, 1, 1), b.param(name+".rewrite.bias", 2*c)
 	dims := []int{c, c, 1}
-	value := g.conv1(x, g.constant(dims, w[:c*c]), g.constant([]int{c}, bias[:c]), "", "")
-	gate := g.conv1(x, g.constant(dims, w[c*c:]), g.constant([]int{c}, bias[c:]), "", "")
+	value := g.conv1(x, g.constant(dims, w[:c*c]), g.constant([]int{c}, bias[:c]), "")
+	gate := g.conv1(x, g.constant(dims, w[c*c:]), g.constant([]int{c}, bias[c:]), "")
 	return g.op("Mul", []string{value, g.op("Sigmoid", []string{gate})})
 }
 
@@ -83,7 +85,7 @@ func (b *builder) decoder(n int, x string, xHalo int) (out string, outHalo int) 
 	}
 	name := fmt.Sprintf("decoder.%d", n)
 	row := c * frames
-	y := b.buffer("y"+fmt.Sprint(n), (rows+2)*row)
+	y := b.buffer(fmt.Sprintf("y%d", n), (rows+2)*row)
 	p := b.begin(name, rows/r)
 	g := p.graph
 	v := p.in(at(x, (xHalo-1)*row, r*row), r+2, c, frames)
@@ -98,7 +100,7 @@ func (b *builder) decoder(n int, x string, xHalo int) (out string, outHalo int) 
 	// The transposed convolution: four rows of its output come from a row of y and the one before.
 	groups := rows + 1
 	r = groupsAtOnce(groups)
-	out = b.buffer("d"+fmt.Sprint(n), groups*stride*o*frames)
+	out = b.buffer(fmt.Sprintf("d%d", n), groups*stride*o*frames)
 	q := b.begin(name+".up", groups/r)
 	g = q.graph
 	here := q.in(at(y, row, r*row), r, c, frames)
@@ -110,8 +112,8 @@ func (b *builder) decoder(n int, x string, xHalo int) (out string, outHalo int) 
 			return float64(w[(in*o+ch)*kernel+from+k])
 		}))
 	}
-	v = g.conv1(here, half(0), g.constant([]int{stride * o}, seq(stride*o, func(i int) float64 { return float64(bias[i%o]) })), "", "")
-	v = g.conv1(before, half(stride), "", v, "")
+	v = g.conv1(here, half(0), g.constant([]int{stride * o}, seq(stride*o, func(i int) float64 { return float64(bias[i%o]) })), "")
+	v = g.conv1(before, half(stride), "", v)
 	if n < depth-1 {
 		v = g.msop("Gelu", []string{v})
 	}

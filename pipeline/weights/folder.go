@@ -92,7 +92,7 @@ func Check(ctx context.Context, cache *os.Root, model, precision, digest string)
 	}
 	switch {
 	case m.Model != model || m.Precision != precision:
-		return Manifest{}, &ManifestError{fmt.Sprintf("is that of %s", m.Folder())}
+		return Manifest{}, &ManifestError{"is that of " + m.Folder()}
 	case m.Builder != Builder:
 		return Manifest{}, &ManifestError{"was made by another version of IM2"}
 	case digest != "" && m.Digest() != digest:

@@ -3,22 +3,12 @@ package weights
 import "fmt"
 
 // conv1 is a convolution with a kernel of 1: [rows, in, t] -> [rows, out, t]. z, unless "", is added.
-func (g *graph) conv1(x, w, bias, z, activation string) string {
-	in := []string{x, w, bias}
+func (g *graph) conv1(x, w, bias, z string) string {
+	shape := attr("kernel_shape", []int{1})
 	if z != "" {
-		in = append(in, z)
+		return g.msop("FusedConv", []string{x, w, bias, z}, shape)
 	}
-	attrs := []attribute{attr("kernel_shape", []int{1})}
-	if z == "" && activation == "" {
-		if bias == "" {
-			in = in[:2]
-		}
-		return g.op("Conv", in, attrs...)
-	}
-	if activation != "" {
-		attrs = append(attrs, attr("activation", activation))
-	}
-	return g.msop("FusedConv", in, attrs...)
+	return g.op("Conv", []string{x, w, bias}, shape)
 }
 
 // dconv is the residual branch of every encoder and decoder: two layers, each a narrow dilated

@@ -31,9 +31,10 @@ const (
 	Builder = 1
 	// MaxManifest is how many bytes a manifest may have.
 	MaxManifest = 1 << 20
-	// FP32 and INT8 are the precisions that a model can be prepared in: all weights as 32-bit
-	// numbers, or those of the linear layers as 8-bit integers.
-	FP32, INT8 = "fp32", "int8"
+	// FP32 is the precision of a model with all weights as 32-bit numbers.
+	FP32 = "fp32"
+	// INT8 is that of a model whose linear layers have 8-bit integers.
+	INT8 = "int8"
 
 	maxPieces  = 256
 	maxViews   = 64 // inputs, and outputs, of one piece
@@ -93,7 +94,6 @@ type DamageError struct{ File, Reason string }
 
 func (e *DamageError) Error() string { return e.File + " " + e.Reason }
 
-//nolint:gochecknoglobals // compiled once, never changed
 var (
 	modelName  = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 	sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_]{0,31}$`)

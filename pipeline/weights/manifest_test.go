@@ -112,39 +112,47 @@ func TestCheckNotices(t *testing.T) { //nolint:funlen // a table of cases
 	}{
 		"nothing": {func(*testing.T, string, weights.Manifest) {}, ""},
 		"noise": {func(t *testing.T, dir string, _ weights.Manifest) {
+			t.Helper()
 			data := read(t, dir+"/p01.onnx")
 			copy(data[20_000:], bytes.Repeat([]byte{7}, 4096))
 			write(t, dir+"/p01.onnx", data)
 		}, "p01.onnx does not have the content"},
 		"truncated": {func(t *testing.T, dir string, _ weights.Manifest) {
+			t.Helper()
 			if err := os.Truncate(dir+"/p00.onnx", 1000); err != nil {
 				t.Fatal(err)
 			}
 		}, "has 1000 bytes, not 40000"},
 		"longer": {func(t *testing.T, dir string, _ weights.Manifest) {
+			t.Helper()
 			write(t, dir+"/p00.onnx", append(read(t, dir+"/p00.onnx"), 0))
 		}, "has 40001 bytes"},
 		"swapped": {func(t *testing.T, dir string, _ weights.Manifest) {
+			t.Helper()
 			first, second := read(t, dir+"/p00.onnx"), read(t, dir+"/p01.onnx")
 			write(t, dir+"/p00.onnx", second)
 			write(t, dir+"/p01.onnx", first)
 		}, "p00.onnx does not have the content"},
 		"missing": {func(t *testing.T, dir string, _ weights.Manifest) {
+			t.Helper()
 			if err := os.Remove(dir + "/p01.onnx"); err != nil {
 				t.Fatal(err)
 			}
 		}, "p01.onnx is missing"},
 		"a link": {func(t *testing.T, dir string, _ weights.Manifest) {
+			t.Helper()
 			if err := errors.Join(os.Rename(dir+"/p01.onnx", dir+"/real"), os.Symlink("real", dir+"/p01.onnx")); err != nil {
 				t.Skip(err)
 			}
 		}, "is not a regular file"},
 		"no manifest": {func(t *testing.T, dir string, _ weights.Manifest) {
+			t.Helper()
 			if err := os.Remove(filepath.Join(dir, weights.ManifestFile)); err != nil {
 				t.Fatal(err)
 			}
 		}, "manifest is missing"},
 		"manifest edited to match": {func(t *testing.T, dir string, m weights.Manifest) {
+			t.Helper()
 			m.Pieces[0], m.Pieces[1] = m.Pieces[1], m.Pieces[0]
 			m.Pieces[0].File, m.Pieces[1].File = "p00.onnx", "p01.onnx"
 			m.Pieces[0].Inputs, m.Pieces[1].Inputs = m.Pieces[1].Inputs, m.Pieces[0].Inputs
@@ -155,10 +163,12 @@ func TestCheckNotices(t *testing.T) { //nolint:funlen // a table of cases
 			write(t, filepath.Join(dir, weights.ManifestFile), m.Bytes())
 		}, "is not the one that was written"},
 		"another model's": {func(t *testing.T, dir string, m weights.Manifest) {
+			t.Helper()
 			m.Model = "other"
 			write(t, filepath.Join(dir, weights.ManifestFile), m.Bytes())
 		}, "is that of other-fp32"},
 		"older": {func(t *testing.T, dir string, m weights.Manifest) {
+			t.Helper()
 			m.Builder += 1000
 			write(t, filepath.Join(dir, weights.ManifestFile), m.Bytes())
 		}, "another version of IM2"},

@@ -63,7 +63,7 @@ type sourceNode struct {
 func readSource(data []byte) (*source, error) {
 	s := &source{tensors: map[string]tensor{}, nodes: map[string]sourceNode{}, ops: map[string]int{}, inputs: map[string][]int64{}}
 	graphs := 0
-	err := fields(data, func(n protowire.Number, value []byte, number uint64) error {
+	err := fields(data, func(n protowire.Number, value []byte, _ uint64) error {
 		switch n {
 		case modelGraph:
 			graphs++

@@ -37,7 +37,7 @@ func SourcesOf(n int) []string {
 type GraphError struct{ Reason string }
 
 func (e *GraphError) Error() string {
-	return fmt.Sprintf("this is not an ONNX export of HTDemucs that can be used: %s", e.Reason)
+	return "this is not an ONNX export of HTDemucs that can be used: " + e.Reason
 }
 
 // Prepare reads the ONNX file of an HTDemucs network and writes the pieces that it is cut into,

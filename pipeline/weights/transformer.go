@@ -10,8 +10,10 @@ import (
 func (b *builder) linear(g *graph, x string, w, bias []float32, in, out int) string {
 	if b.int8 {
 		q, scales := quantise(w, out)
-		return g.msop("DynamicQuantizeMatMul", []string{x, g.raw(int8Type, []int{in, out}, q), g.constant([]int{out}, scales),
-			g.raw(int8Type, []int{out}, make([]byte, out)), g.constant([]int{out}, bias)})
+		return g.msop("DynamicQuantizeMatMul", []string{
+			x, g.raw(int8Type, []int{in, out}, q), g.constant([]int{out}, scales),
+			g.raw(int8Type, []int{out}, make([]byte, out)), g.constant([]int{out}, bias),
+		})
 	}
 	return g.op("Gemm", []string{x, g.constant([]int{in, out}, w), g.constant([]int{out}, bias)})
 }
@@ -31,7 +33,7 @@ func (b *builder) up(suffix, x string, offset, rows, t int, position []float32) 
 	g := p.graph
 	v := p.in(at(x, offset, 0), rows, c, t)
 	v = g.conv1(v, g.constant([]int{bottleneck, c, 1}, b.param("channel_upsampler"+suffix+".weight", bottleneck, c, 1)),
-		g.constant([]int{bottleneck}, b.param("channel_upsampler"+suffix+".bias", bottleneck)), "", "")
+		g.constant([]int{bottleneck}, b.param("channel_upsampler"+suffix+".bias", bottleneck)), "")
 	v = g.op("Transpose", []string{v}, attr("perm", []int{0, 2, 1}))
 	v = g.op("Reshape", []string{v, g.shape(n, bottleneck)})
 	v = b.layerNorm(g, v, "crosstransformer.norm_in"+suffix)
@@ -49,7 +51,7 @@ func (b *builder) down(suffix, x string, rows, t, halo int) string {
 	v := p.in(at(x, 0, 0), rows*t, bottleneck)
 	v = g.op("Transpose", []string{g.op("Reshape", []string{v, g.shape(rows, t, bottleneck)})}, attr("perm", []int{0, 2, 1}))
 	v = g.conv1(v, g.constant([]int{c, bottleneck, 1}, b.param("channel_downsampler"+suffix+".weight", c, bottleneck, 1)),
-		g.constant([]int{c}, b.param("channel_downsampler"+suffix+".bias", c)), "", "")
+		g.constant([]int{c}, b.param("channel_downsampler"+suffix+".bias", c)), "")
 	p.out(at(y, halo*c*t, 0), v, rows, c, t)
 	return y
 }
@@ -157,7 +159,7 @@ func quantise(m []float32, columns int) (q []byte, scales []float32) {
 	q = make([]byte, len(m))
 	for i, v := range m {
 		if s := scales[i%columns]; s > 0 {
-			q[i] = byte(int8(math.RoundToEven(float64(v / s))))
+			q[i] = byte(int8(math.RoundToEven(float64(v / s)))) //nolint:gosec // the bits of a signed number
 		}
 	}
 	return q, scales
