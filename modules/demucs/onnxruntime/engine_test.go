@@ -2,46 +2,20 @@ package onnxruntime_test
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
-
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/im2-audio/im2/modules/demucs/onnxruntime"
 	"github.com/im2-audio/im2/modules/internal/enginetest"
 )
 
-// message is a protobuf message: a number for each integer, a field for each text or message.
-type message []byte
-
-func (m message) text(n protowire.Number, s string) message {
-	return protowire.AppendString(protowire.AppendTag(m, n, protowire.BytesType), s)
+func matMul() []byte {
+	return enginetest.Operation("MatMul", []int64{2, 3}, []int64{3, 2}, []int64{2, 2})
 }
-
-func (m message) number(n protowire.Number, v uint64) message {
-	return protowire.AppendVarint(protowire.AppendTag(m, n, protowire.VarintType), v)
-}
-
-// operation is an ONNX file with one operation on a and b, float32 of these shapes, that makes c.
-func operation(op string, a, b, c []int64) []byte {
-	value := func(name string, dims []int64) string {
-		var shape message
-		for _, d := range dims {
-			shape = shape.text(1, string(message(nil).number(1, uint64(d)))) // TensorShapeProto.dim
-		}
-		tensor := message(nil).number(1, 1).text(2, string(shape)) // elem_type FLOAT, shape
-		return string(message(nil).text(1, name).text(2, string(message(nil).text(1, string(tensor)))))
-	}
-	node := message(nil).text(1, "a").text(1, "b").text(2, "c").text(4, op)
-	graph := message(nil).text(1, string(node)).text(2, "g").text(11, value("a", a)).text(11, value("b", b)).text(12, value("c", c))
-	return message(nil).number(1, 8).text(7, string(graph)).text(8, string(message(nil).text(1, "").number(2, 17)))
-}
-
-func matMul() []byte { return operation("MatMul", []int64{2, 3}, []int64{3, 2}, []int64{2, 2}) }
 
 func open(t *testing.T, threads int) *onnxruntime.Environment {
 	t.Helper()
@@ -69,7 +43,7 @@ func tensor(shape []int64, data ...float32) onnxruntime.Tensor {
 
 func TestEngineComputes(t *testing.T) {
 	for _, threads := range []int{0, 1, 2, 5} {
-		t.Run(fmt.Sprint(threads), func(t *testing.T) {
+		t.Run(strconv.Itoa(threads), func(t *testing.T) {
 			env := open(t, threads)
 			for _, c := range []struct {
 				op                     string
@@ -81,7 +55,7 @@ func TestEngineComputes(t *testing.T) {
 				{"MatMul", []int64{2, 3}, []int64{3, 2}, []int64{2, 2}, []float32{1, 2, 3, 4, 5, 6}, []float32{1, 0, 0, 1, 2, -1}, []float32{7, -1, 16, -1}},
 			} {
 				out := []float32{99, 99, 99, 99, 99, 99}
-				s := session(t, env, operation(c.op, c.shapeA, c.shapeB, c.shapeC))
+				s := session(t, env, enginetest.Operation(c.op, c.shapeA, c.shapeB, c.shapeC))
 				err := s.Run([]onnxruntime.Tensor{{Data: c.a, Shape: c.shapeA}, {Data: c.b, Shape: c.shapeB}}, []onnxruntime.Tensor{{Data: out, Shape: c.shapeC}})
 				if err != nil || !slices.Equal(out[:len(c.want)], c.want) || out[len(c.want)] != 99 {
 					t.Errorf("%s: %v, %v", c.op, out, err)
@@ -95,7 +69,7 @@ func TestEngineComputes(t *testing.T) {
 func TestEngineRunsOneSessionTwiceAtOnce(t *testing.T) {
 	const n = 64
 	shape := []int64{n, n}
-	s := session(t, open(t, 2), operation("MatMul", shape, shape, shape))
+	s := session(t, open(t, 2), enginetest.Operation("MatMul", shape, shape, shape))
 	one := make([]float32, n*n) // The identity.
 	for i := range n {
 		one[i*n+i] = 1
@@ -156,8 +130,8 @@ func TestEngineRefusesDamagedNetworks(t *testing.T) {
 		"half of it":        good[:len(good)/2],
 		"a text":            []byte("this is not a network"),
 		"zeros":             make([]byte, 100),
-		"no such operation": operation("MatMuI", []int64{2, 3}, []int64{3, 2}, []int64{2, 2}),
-		"other sizes":       operation("MatMul", []int64{2, 3}, []int64{4, 2}, []int64{2, 2}),
+		"no such operation": enginetest.Operation("MatMuI", []int64{2, 3}, []int64{3, 2}, []int64{2, 2}),
+		"other sizes":       enginetest.Operation("MatMul", []int64{2, 3}, []int64{4, 2}, []int64{2, 2}),
 	} {
 		s, err := env.NewSession(network, []string{"a", "b"}, []string{"c"}, onnxruntime.SessionOptions{})
 		var status *onnxruntime.StatusError

