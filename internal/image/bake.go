@@ -21,10 +21,36 @@ func (b Builder) bake(ctx context.Context, r *ready, plan *Plan, services []stri
 	if err != nil {
 		return err
 	}
+	def.mark(plan)
+	return b.run(ctx, r.engine, def, services)
+}
+
+// Stage builds one stage of a service's Dockerfile, on the base image that is named, as an image
+// with a name and labels of its own. No plan knows of it.
+func (b Builder) Stage(ctx context.Context, e *engine.Engine, service, stage, base, name string, labels map[string]string) error {
+	printed, err := b.print(ctx, e, []string{service})
+	if err != nil {
+		return err
+	}
+	def, err := define(printed, []string{service})
+	if err != nil {
+		return err
+	}
+	for _, chosen := range def.Group["default"].Targets {
+		target := def.Target[chosen]
+		target["target"], target["tags"], target["labels"] = stage, []any{name}, labels
+		if args, ok := target["args"].(map[string]any); ok {
+			args[project.BaseImage] = base
+		}
+	}
+	return b.run(ctx, e, def, []string{service})
+}
+
+// run builds what a definition has, as it is before anything in it is escaped.
+func (b Builder) run(ctx context.Context, e *engine.Engine, def definition, services []string) error {
 	bundle := b.Project.Settings.Get(project.CABundle).Value
 	args := append(b.bakeArgs(), def.grants(b.Project.Root, bundle)...)
 	def.escape()
-	def.mark(plan)
 	def.trust(bundle)
 	def.proxy(b.proxies())
 	text, err := def.encode()
@@ -33,7 +59,7 @@ func (b Builder) bake(ctx context.Context, r *ready, plan *Plan, services []stri
 	}
 	// Without attestations, which would give every build a new digest, nobody needs to know
 	// what Git says of each context.
-	e := r.engine.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_GIT_INFO=false")
+	e = e.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_GIT_INFO=false")
 	c := e.BuildxCommand(b.Project.Root, args...)
 	c.Stdin = bytes.NewReader(text) // not a file: arguments may be secret, as a proxy's password is
 	c.Stdout, c.Stderr = b.UI.Stderr(), b.UI.Stderr()
