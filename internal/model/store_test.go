@@ -1,7 +1,10 @@
 package model
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -232,5 +235,28 @@ func TestFreeSpaceIsKnown(t *testing.T) {
 	_ = dir.Close()
 	if _, ok := freeSpace(dir); ok {
 		t.Error("a closed file has space")
+	}
+}
+
+func TestTheOriginal(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for range 2 { // downloaded, then from the store
+		got, err := f.original(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(got)
+		if err := errors.Join(err, got.Close()); err != nil || !bytes.Equal(content, f.content) {
+			t.Errorf("%d bytes, %v; want those that were packed", len(content), err)
+		}
+	}
+	if n := len(f.server.seen()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	f.known = false
+	var coded *exit.Error
+	if _, err := f.original(t.Context()); !errors.As(err, &coded) || coded.Code != exit.Unusable {
+		t.Errorf("an unknown model: %v", err)
 	}
 }
