@@ -32,7 +32,7 @@ func otherPrograms() map[string]string {
 func inNoScenario() map[string]string {
 	return map[string]string{
 		"mage test":               "the gate runs it, with -race and -coverage",
-		"mage bench -only=worker": "bench-worker has it with -json; without, it would fetch the weights and separate once more",
+		"mage bench -only=engine": "bench-engine has it with -json; without, it would separate all songs once more",
 	}
 }
 
@@ -146,11 +146,11 @@ func measured(call manual.Call) []manual.Call {
 	}
 	only, flags := call.Flags["only"], maps.Clone(call.Flags)
 	if only == "" {
-		only = "permissions,build,spool,worker"
+		only = "permissions,build,spool,engine"
 	}
 	maps.DeleteFunc(flags, func(name, value string) bool {
 		_, err := strconv.Atoi(value)
-		return err == nil || name == "dir" || name == "only"
+		return err == nil || name == "dir" || name == "only" || name == "lengths"
 	})
 	var calls []manual.Call
 	for part := range strings.SplitSeq(only, ",") {

@@ -11,10 +11,10 @@ import (
 // Bench measures builds, permissions and a song beside what others take, and the queue.
 // It makes projects and a tree of files, runs every way in turn, and prints medians and how
 // many times faster ours is; and how many jobs the services hand on in a second, without an
-// engine. The permissions part needs root, the build and worker parts Docker; with the
-// defaults all take some twenty-five minutes.
+// engine. The permissions part needs root, the build and engine parts Docker; with the
+// defaults all take some fifty minutes.
 func Bench(ctx context.Context,
-	only *string, // parts to measure, with commas: permissions, build, spool, worker (default: all)
+	only *string, // parts to measure, with commas: permissions, build, spool, engine (default: all)
 	runs *int, // how often each way runs in each case (default 5)
 	modules *int, // number of modules to build (default 20)
 	moduleFiles *int, // number of files in each module (default 300)
@@ -24,7 +24,8 @@ func Bench(ctx context.Context,
 	jobs *int, // number of jobs that go through all stages (default 5000)
 	workers *int, // number of workers that each stage has (default 8)
 	waiting *int, // number of jobs in the longest queue (default 100000)
-	seconds *int, // how long the worker's song plays, in seconds (default 10)
+	seconds *int, // how long the song plays that is separated, in seconds (default 60)
+	lengths *string, // songs that show the worker's memory, with commas, such as 20s,2h (default 20s,4m)
 	dir *string, // make projects and tree in this folder (default: the project's .im2)
 	json *bool, // print the report as JSON
 ) error {
@@ -34,7 +35,7 @@ func Bench(ctx context.Context,
 			Files: or(files, 500_000), Folders: or(folders, 10_000), Wide: value(wide),
 			Modules: or(modules, 20), ModuleFiles: or(moduleFiles, 300),
 			Jobs: or(jobs, 5_000), Workers: or(workers, 8), Waiting: or(waiting, 100_000),
-			Seconds: or(seconds, 10), Dir: value(dir), JSON: value(json),
+			Seconds: or(seconds, 60), Lengths: or(lengths, "20s,4m"), Dir: value(dir), JSON: value(json),
 		})
 	})
 }

@@ -26,19 +26,21 @@ type Report struct {
 	Build *Build `json:"build,omitempty"`
 	// Spool is about handing jobs from service to service.
 	Spool *Spool `json:"spool,omitempty"`
-	// Worker is about what the demucs worker adds to its engine.
-	Worker *Worker `json:"worker,omitempty"`
+	// Engine is about separating a song.
+	Engine *Separation `json:"engine,omitempty"`
 	// Incomplete is why it ended before every case was measured; "" when it did not.
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Empty reports whether no case was measured.
 func (r Report) Empty() bool {
-	return r.Permissions == nil && r.Build == nil && r.Spool == nil && r.Worker == nil
+	return r.Permissions == nil && r.Build == nil && r.Spool == nil && r.Engine == nil
 }
 
 // Machine is where it was measured.
 type Machine struct {
+	// Processor is the processor's name, "" where the system does not tell.
+	Processor string `json:"processor,omitempty"`
 	// CPUs is how many processors this process may use.
 	CPUs int `json:"cpus"`
 	// Kernel is the release of the kernel, such as "6.18.0".
@@ -51,7 +53,7 @@ type Machine struct {
 type Bench struct {
 	// Home is the folder of the IM2 checkout.
 	Home string
-	// Engine is what builds and runs; only the parts about builds and the worker need it.
+	// Engine is what builds and runs; only the parts about builds and songs need it.
 	Engine *engine.Engine
 	// Environ is the environment of every command that is measured.
 	Environ []string
@@ -123,5 +125,18 @@ func machine(folder string) Machine {
 	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(text))
 	}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		m.Processor = processor(string(text))
+	}
 	return m
+}
+
+// processor is the first name in /proc/cpuinfo (proc_cpuinfo(5)).
+func processor(text string) string {
+	for line := range strings.Lines(text) {
+		if key, value, _ := strings.Cut(line, ":"); strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }

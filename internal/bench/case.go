@@ -19,8 +19,12 @@ type Figures struct {
 type Usage struct {
 	// CPUSeconds is the processor time, in user and kernel mode together.
 	CPUSeconds float64 `json:"cpu_seconds"`
-	// PeakMemory is the resident memory in bytes of the process of it that had the most.
+	// PeakMemory is the resident memory in bytes of the process of it that had the most; of all
+	// processes in the container together, where one was measured.
 	PeakMemory int64 `json:"peak_memory_bytes"`
+	// ContainerPeak is the most memory in bytes that the kernel counted for the container, with
+	// the pages of files that it read and wrote; 0 where none was measured.
+	ContainerPeak int64 `json:"container_peak_bytes,omitempty"`
 	// OthersCPUSeconds is the processor time that everything else on the machine took
 	// meanwhile, in steps of some hundredths.
 	OthersCPUSeconds float64 `json:"others_cpu_seconds"`
@@ -154,7 +158,9 @@ func (r Result) usage() []string {
 	if r.Summary == nil {
 		return []string{"-", "-"}
 	}
-	return []string{seconds(r.MedianCPUSeconds), fmt.Sprintf("%.1f MiB", float64(r.PeakMemory)/(1<<20))}
+	return []string{seconds(r.MedianCPUSeconds), mebibytes(r.PeakMemory)}
 }
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 func seconds(s float64) string { return fmt.Sprintf("%.3f s", s) }

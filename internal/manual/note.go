@@ -200,10 +200,11 @@ func code() map[string]Note {
 			Examples: []Example{
 				{"mage bench -only=build", "builds beside Docker Compose"},
 				{"sudo env PATH=$PATH mage bench -only=permissions", "permissions beside the usual recipe"},
+				{"mage bench -only=engine -runs=3", "a song beside the npm package's command"},
 			},
 			Failed:   "a way did not do its work",
 			Unusable: "not root for the permissions part; nothing to measure; another system than Linux or macOS",
-			Missing:  "for the build and worker parts: " + noEngine,
+			Missing:  "for the build and engine parts: " + noEngine,
 			More:     "bench.md",
 		},
 		"test": {

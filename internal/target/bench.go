@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -15,8 +16,10 @@ import (
 type Bench struct {
 	// Only are the parts to measure, with commas between them; "" for all.
 	Only string
-	// Seconds is how long the worker's song plays.
+	// Seconds is how long the song plays that is separated in each way, Lengths how long those do
+	// that show the worker's memory, with commas between them.
 	Seconds int
+	Lengths string
 	// Jobs is how many jobs go through the spool, Workers how many workers each stage has, Waiting
 	// how many jobs wait in the longest queue.
 	Jobs, Workers, Waiting int
@@ -33,9 +36,6 @@ type Bench struct {
 	// JSON prints the report as JSON.
 	JSON bool
 }
-
-// mostSeconds is what every worker separates, with the memory that docker-compose.yml gives it.
-const mostSeconds = 600
 
 // Bench measures ours beside what others do.
 func (t Target) Bench(ctx context.Context, o Bench) error {
@@ -58,9 +58,9 @@ func (t Target) Bench(ctx context.Context, o Bench) error {
 		}
 	}
 	var song bench.Song
-	if parts[workerPart] {
+	if parts[enginePart] {
 		if song, err = t.benchSong(ctx, b, p, o); err != nil {
-			return fmt.Errorf("measuring the worker: %w; %s leaves that part out", err, parts.without(workerPart))
+			return fmt.Errorf("measuring the engine: %w; %s leaves that part out", err, parts.without(enginePart))
 		}
 	}
 	report, err := t.measure(ctx, b, p.Root, base, song, parts, o)
@@ -121,12 +121,13 @@ func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, 
 			t.UI.Table(part.Table())
 		}
 	}
-	if parts[workerPart] {
-		part, err := b.Worker(ctx, song)
+	if parts[enginePart] {
+		part, err := b.Separation(ctx, song)
 		if len(part.Cases) > 0 {
-			r.Worker = &part
+			r.Engine = &part
 		}
 		t.showCases(o, part.Cases, err)
+		t.showSeparation(o, part)
 		if err != nil {
 			return r, err
 		}
@@ -154,6 +155,19 @@ func (t Target) showCases(o Bench, cases []bench.Case, err error) {
 	}
 	if !o.JSON {
 		t.UI.Table(bench.Rows(cases))
+	}
+}
+
+// showSeparation prints what else is known of how songs were separated.
+func (t Target) showSeparation(o Bench, part bench.Separation) {
+	if len(part.Ways) == 0 || o.JSON {
+		return
+	}
+	t.UI.Table(part.Table())
+	t.UI.Result("the limit: one thread of ONNX Runtime multiplies matrices at %.1f GFLOP in a second of processor time; %d processors, %s",
+		part.Limit, part.Machine.CPUs, cmp.Or(part.Machine.Processor, "of an unknown name"))
+	if len(part.Lengths) > 0 {
+		t.UI.Table(part.LengthsTable())
 	}
 }
 

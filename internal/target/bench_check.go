@@ -5,7 +5,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/im2-audio/im2/internal/bench"
 	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 )
@@ -15,10 +17,10 @@ const (
 	permissionsPart = "permissions"
 	buildPart       = "build"
 	spoolPart       = "spool"
-	workerPart      = "worker"
+	enginePart      = "engine"
 )
 
-func allParts() []string { return []string{permissionsPart, buildPart, spoolPart, workerPart} }
+func allParts() []string { return []string{permissionsPart, buildPart, spoolPart, enginePart} }
 
 // benchParts are those that are measured.
 type benchParts map[string]bool
@@ -82,10 +84,33 @@ func (o Bench) checkPart(part string, parts benchParts) error {
 		return exit.Errorf(exit.Unusable, "-modules=%d -moduleFiles=%d: at least one module and one file are needed", o.Modules, o.ModuleFiles)
 	case part == spoolPart && (o.Jobs < 1 || o.Workers < 1 || o.Waiting < 1):
 		return exit.Errorf(exit.Unusable, "-jobs=%d -workers=%d -waiting=%d: at least one of each is needed", o.Jobs, o.Workers, o.Waiting)
-	case part == workerPart && (o.Seconds < 1 || o.Seconds > mostSeconds):
-		return exit.Errorf(exit.Unusable, "-seconds=%d: the song must play for 1 to %d seconds", o.Seconds, mostSeconds)
+	case part == enginePart:
+		return o.checkSongs()
 	}
 	return nil
+}
+
+// mostSeconds is what the npm package can separate with 8 GB of memory.
+const mostSeconds = 600
+
+func (o Bench) checkSongs() error {
+	if o.Seconds < 1 || o.Seconds > mostSeconds {
+		return exit.Errorf(exit.Unusable, "-seconds=%d: the song must play for 1 to %d seconds", o.Seconds, mostSeconds)
+	}
+	_, err := o.lengths()
+	return err
+}
+
+// lengths reads how long the songs are that show the worker's memory.
+func (o Bench) lengths() (lengths []time.Duration, err error) {
+	for text := range strings.SplitSeq(o.Lengths, ",") {
+		length, err := time.ParseDuration(strings.TrimSpace(text))
+		if err != nil || length < time.Second || length > bench.LongestSong {
+			return nil, exit.Errorf(exit.Unusable, "-lengths=%s: %q is no length from 1s to %s, such as 20s or 4m", o.Lengths, text, bench.LongestSong)
+		}
+		lengths = append(lengths, length)
+	}
+	return lengths, nil
 }
 
 func (o Bench) checkPermissions(parts benchParts) error {

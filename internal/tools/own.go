@@ -69,6 +69,17 @@ func SpoolBench() Own {
 	}
 }
 
+// SeparatorBench is the command that runs in containers of the demucs service's image.
+func SeparatorBench() Own {
+	return Own{
+		Name: "separatorbench", Package: "./modules/demucs/separator/separatorbench",
+		Sources: []string{
+			"modules/demucs/htdemucs", "modules/demucs/network", "modules/demucs/onnxruntime",
+			"modules/demucs/separator", "modules/demucs/separator/separatorbench", "pipeline/weights",
+		},
+	}
+}
+
 // Mage is the mage command in the version that the checkout has, as people install it.
 func Mage() Own {
 	return Own{Name: "mage", Package: "github.com/magefile/mage"}

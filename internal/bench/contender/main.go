@@ -5,6 +5,7 @@
 // parent's memory at the fork, so the parent must be smaller than the targets are.
 //
 //	contender measure COMMAND [ARG ...]    runs it; prints a bench.Figures as JSON
+//	contender container COMMAND [ARG ...]  the same of all processes of the container that it runs in
 //	contender podman FOLDER UID GID        lstat; lchown where the owner is another
 //	contender kubernetes FOLDER UID GID    lstat, lchown, chmod, for every entry
 package main
@@ -37,8 +38,11 @@ func do(ctx context.Context, args []string) error {
 	if len(args) > 1 && args[0] == "measure" {
 		return measure(ctx, args[1:])
 	}
+	if len(args) > 1 && args[0] == "container" {
+		return container(args[1:])
+	}
 	if len(args) != 4 {
-		return errors.New("wrong use: contender measure COMMAND, or contender podman|kubernetes FOLDER UID GID")
+		return errors.New("wrong use: contender measure|container COMMAND, or contender podman|kubernetes FOLDER UID GID")
 	}
 	uid, err := strconv.Atoi(args[2])
 	if err != nil {
@@ -59,9 +63,10 @@ func do(ctx context.Context, args []string) error {
 
 // figures has the shape of bench.Figures, which is not imported to stay small.
 type figures struct {
-	Seconds    float64 `json:"seconds"`
-	CPUSeconds float64 `json:"cpu_seconds"`
-	PeakMemory int64   `json:"peak_memory_bytes"`
+	Seconds       float64 `json:"seconds"`
+	CPUSeconds    float64 `json:"cpu_seconds"`
+	PeakMemory    int64   `json:"peak_memory_bytes"`
+	ContainerPeak int64   `json:"container_peak_bytes,omitempty"`
 }
 
 func measure(ctx context.Context, args []string) error {
@@ -69,7 +74,7 @@ func measure(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(figures{u.Wall.Seconds(), u.CPU.Seconds(), u.PeakMemory})
+	return json.NewEncoder(os.Stdout).Encode(figures{Seconds: u.Wall.Seconds(), CPUSeconds: u.CPU.Seconds(), PeakMemory: u.PeakMemory})
 }
 
 // podman is the shape of podman's ":U" (containers/common, pkg/chown): by name, the owner
