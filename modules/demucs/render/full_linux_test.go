@@ -14,8 +14,9 @@ import (
 	"github.com/im2-audio/im2/pipeline/options"
 )
 
-// However little a disk has left, a file is whole or the error is about the disk.
-func TestFfmpegOnADiskThatFillsUp(t *testing.T) {
+// However little a disk has left, a file is whole or the error is about the disk. It needs ffmpeg, and
+// the right to mount, which nobody has in the image.
+func TestOnADiskThatFillsUp(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"wav", "flac", "mp3"} {
 		ask := wave(options.Options{Format: format, Stems: []string{"bass"}})
