@@ -22,7 +22,8 @@ func TestSeparation(t *testing.T) {
 		{"A=1\nDEMUCS_BITS=12\n", nil, `!DEMUCS_BITS is "12" in .env:2: it must be 16, 24 or float, or empty for the default`},
 		{"", []string{"DEMUCS_OVERLAP=lots"}, `!DEMUCS_OVERLAP is "lots" in the environment: it must be a number from 0 to 0.99`},
 		{
-			"DEMUCS_STEMS=vocals\n", []string{"DEMUCS_TWO_STEMS=drums"},
+			"DEMUCS_STEMS=vocals\n",
+			[]string{"DEMUCS_TWO_STEMS=drums"},
 			"!contradict each other: stems and two stems contradict each other: give one of them (DEMUCS_STEMS in .env:1, DEMUCS_TWO_STEMS in the environment)",
 		},
 	} {

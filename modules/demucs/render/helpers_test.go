@@ -69,19 +69,19 @@ func rawBytes(samples []float32) []byte {
 func wave(change options.Options) options.Options { return change.Over(options.Default()) }
 
 // put writes a song as decoder and engine leave it, and returns the job to finish it.
-func put(t testing.TB, s *song, o options.Options) Job {
-	t.Helper()
-	dir := t.TempDir()
+func put(tb testing.TB, s *song, o options.Options) Job {
+	tb.Helper()
+	dir := tb.TempDir()
 	for _, folder := range []string{"raw", "stems"} {
-		spooltest.Must(t, os.Mkdir(filepath.Join(dir, folder), 0o755))
+		spooltest.Must(tb, os.Mkdir(filepath.Join(dir, folder), 0o755))
 	}
-	spooltest.Must(t, os.WriteFile(filepath.Join(dir, "mix.f32"), rawBytes(s.mix), 0o600))
+	spooltest.Must(tb, os.WriteFile(filepath.Join(dir, "mix.f32"), rawBytes(s.mix), 0o600))
 	for name, samples := range s.stems {
-		spooltest.Must(t, os.WriteFile(filepath.Join(dir, "raw", name+RawExt), rawBytes(samples), 0o600))
+		spooltest.Must(tb, os.WriteFile(filepath.Join(dir, "raw", name+RawExt), rawBytes(samples), 0o600))
 	}
 	root, err := os.OpenRoot(dir)
-	spooltest.Must(t, err)
-	t.Cleanup(func() { _ = root.Close() })
+	spooltest.Must(tb, err)
+	tb.Cleanup(func() { _ = root.Close() })
 	return Job{
 		Work: root, Mix: "mix.f32", Raw: "raw", Out: "stems", Frames: int64(s.frames()), Sources: sources(), Options: o,
 		FFmpeg: func(context.Context, Process) error { return errors.New("ffmpeg is not to be run for this") },

@@ -12,10 +12,10 @@ import (
 )
 
 // Must ends the test at an error.
-func Must(t testing.TB, err error) {
-	t.Helper()
+func Must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

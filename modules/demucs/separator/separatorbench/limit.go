@@ -64,16 +64,16 @@ func multiplication() []byte {
 	text := func(b []byte, field protowire.Number, s string) []byte {
 		return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
 	}
-	number := func(b []byte, field protowire.Number, v uint64) []byte {
-		return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+	number := func(field protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, field, protowire.VarintType), v)
 	}
-	dim := number(nil, 1, side)                              // TensorShapeProto.Dimension
+	dim := number(1, side)                                   // TensorShapeProto.Dimension
 	shape := text(text(nil, 1, string(dim)), 1, string(dim)) // TensorShapeProto
-	tensor := text(number(nil, 1, 1), 2, string(shape))      // TypeProto.Tensor of FLOAT
+	tensor := text(number(1, 1), 2, string(shape))           // TypeProto.Tensor of FLOAT
 	kind := text(nil, 1, string(tensor))                     // TypeProto
 	info := func(name string) string { return string(text(text(nil, 1, name), 2, string(kind))) }
 	node := text(text(text(text(nil, 1, "a"), 1, "b"), 2, "c"), 4, "MatMul")
 	graph := text(text(nil, 1, string(node)), 2, "limit")
 	graph = text(text(text(graph, 11, info("a")), 11, info("b")), 12, info("c"))
-	return text(text(number(nil, 1, 8), 7, string(graph)), 8, string(number(nil, 2, 17)))
+	return text(text(number(1, 8), 7, string(graph)), 8, string(number(2, 17)))
 }

@@ -45,7 +45,7 @@ func run(args []string, out io.Writer) error {
 			return err
 		}
 		argv := append([]string{program}, r.Args()...)
-		return syscall.Exec(program, argv, append(os.Environ(), separator.Environ(low)...)) //nolint:gosec // G204: what it is for
+		return syscall.Exec(program, argv, append(os.Environ(), separator.Environ(low)...)) //nolint:gosec,forbidigo // It becomes the engine, as the service starts it.
 	}
 	return errors.New("wrong use: separatorbench limit, or separatorbench separate [-low] [-threads N] MODEL MIX OUT")
 }
