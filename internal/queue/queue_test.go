@@ -301,27 +301,31 @@ func TestMovingJobIsNeverLost(t *testing.T) {
 	}
 	put(t, data, Incoming, id, recordFile, string(text))
 	q := New(data)
-	stop := make(chan struct{})
+	// While the jobs are listed once, this one moves at most four times: a job never moves as fast as it
+	// is looked for, and on a busy machine only counting can make sure of that.
+	moves := make(chan struct{}, 2)
 	var mover sync.WaitGroup
 	defer mover.Wait()
-	defer close(stop)
+	defer close(moves)
 	mover.Go(func() {
 		way := append(active(), Done)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
+		i := -1
+		for range moves {
+			i++
 			from, to := way[i%len(way)], way[(i+1)%len(way)]
 			if err := os.Rename(folderOf(data, from, id), folderOf(data, to, id)); err != nil {
 				t.Error(err)
 				return
 			}
-			time.Sleep(200 * time.Microsecond) // a job never moves as fast as it is looked for
 		}
 	})
 	for range 200 {
+		for range cap(moves) {
+			select {
+			case moves <- struct{}{}:
+			default: // It has not moved yet.
+			}
+		}
 		jobs, err := q.List(t.Context(), Query{})
 		if err != nil {
 			t.Fatal(err)
