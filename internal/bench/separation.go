@@ -71,7 +71,7 @@ type Song struct {
 	Image  string
 	Memory int64
 	Mount  string
-	// UID and GID are whom the service runs as.
+	// UID and GID are the user that the service runs as.
 	UID, GID int
 	// Prepare makes folders, parents first, for that user.
 	Prepare func(ctx context.Context, root string, folders []string) error

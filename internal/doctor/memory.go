@@ -40,11 +40,11 @@ func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, worker
 	case workers > most:
 		return failed(fmt.Sprintf("mage up -replicas=%d", most), "%s: there is room for %d, so some will be killed", text, most)
 	case limit > 0 && limit < peak:
-		mend := fmt.Sprintf("raise mem_limit of %s to %s", need.Service, size(peak))
+		fix := fmt.Sprintf("raise mem_limit of %s to %s", need.Service, size(peak))
 		if low := execution.Low.Need(); low < peak && low <= limit {
-			mend += ", or set DEMUCS_MEMORY=low"
+			fix += ", or set DEMUCS_MEMORY=low"
 		}
-		return failed(mend,
+		return failed(fix,
 			"%s: it may use %s (mem_limit), and a separation takes %s, so it takes no song", text, size(limit), size(peak))
 	case limit > has.Memory:
 		return warned("give the engine's machine "+size(limit)+" of memory", "%s: it may use %s (mem_limit), and be killed", text, size(limit))
