@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/nonroot/capability"
 )
 
 // place is where a key of a service stands, or the service itself.
@@ -217,9 +218,9 @@ func (a *auditor) privileges(s *subject) {
 			report("volumes", "has the engine's socket %s, which can do what root can", v.Source)
 		}
 	}
-	for _, capability := range s.cfg.CapAdd {
-		if strong(capability) {
-			report("cap_add", "gets the capability %s, which leads to root", capability)
+	for _, added := range s.cfg.CapAdd {
+		if c := capability.Of(added); c.Reach != capability.Process {
+			report("cap_add", "adds a capability: %s", c)
 		}
 	}
 	for _, option := range s.cfg.SecurityOpt {
@@ -227,17 +228,6 @@ func (a *auditor) privileges(s *subject) {
 			report("security_opt", "has a filter switched off: %s", option)
 		}
 	}
-}
-
-// strong says that a capability leads to root (capabilities(7)); NET_BIND_SERVICE, CHOWN
-// and their like do not.
-func strong(capability string) bool {
-	switch strings.TrimPrefix(strings.ToUpper(capability), "CAP_") {
-	case "ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "DAC_READ_SEARCH", "DAC_OVERRIDE", "MKNOD", "SETUID", "SETGID", "SETPCAP",
-		"BPF", "PERFMON", "MAC_ADMIN", "MAC_OVERRIDE", "SETFCAP", "NET_ADMIN":
-		return true
-	}
-	return false
 }
 
 // nonroot says that a service is known not to run as root.

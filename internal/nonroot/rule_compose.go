@@ -30,7 +30,7 @@ func composeRules() []Rule { //nolint:funlen // a table of rules
 		{
 			ID: "C04", Title: "the container has more than its user", Own: Error, Elsewhere: Warning, Blocks: true,
 			Varies: "elsewhere an error for privileged, unless the service is known not to be root",
-			Why:    "Privileged mode, the engine's socket, the host's namespaces, strong capabilities and switched-off filters lead to root on the host.",
+			Why:    "Privileged mode, the engine's socket, the host's namespaces, capabilities with root's power (the table at the end of docs/audit.md) and switched-off filters lead to root.",
 			Source: "CIS Docker Benchmark 5.3, 5.5, 5.10, 5.16, 5.17, 5.22, 5.31, 5.32; OWASP Docker Security Cheat Sheet, rules 1, 3 and 6",
 			Wrong:  "services:\n  web:\n    image: web\n    user: \"1000:1000\"\n    privileged: true\n",
 			Right:  "services:\n  web:\n    image: web\n    user: \"1000:1000\"\n",

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/nonroot/capability"
 )
 
 // judgeUsers holds every process to the user that was asked for.
@@ -106,38 +108,57 @@ func plural(n int, one, more string) string {
 // judgeCapabilities holds the container to its Compose file, and every process to the container.
 func judgeCapabilities(w want, s seen) Finding {
 	host := s.inspected.HostConfig
-	asked := askedCaps(host.CapAdd, host.CapDrop, host.Privileged)
-	add := capNamesOf(host.CapAdd)
+	asked := capability.Asked(host.CapAdd, host.CapDrop, host.Privileged)
+	add := capability.Names(host.CapAdd)
 	for _, name := range add {
 		if w.known && !slices.Contains(w.capAdd, name) && !slices.Contains(w.capAdd, "ALL") {
 			return found(Capabilities, Fail, ByEngine, "%s was added, for which the Compose file does not ask; \"mage up\" makes the container anew", name)
 		}
 	}
-	if more := asked &^ askedCaps(w.capAdd, w.capDrop, w.privileged); w.known && !w.strict && more != 0 {
-		return found(Capabilities, Fail, ByEngine, "the Compose file drops what can be had: %s; \"mage up\" makes the container anew", capText(more))
+	if more := asked &^ capability.Asked(w.capAdd, w.capDrop, w.privileged); w.known && !w.strict && more != 0 {
+		return found(Capabilities, Fail, ByEngine, "the Compose file drops what can be had: %s; \"mage up\" makes the container anew", more)
 	}
 	allowed := asked
 	if w.strict {
-		allowed = capSet(w.capAdd)
+		allowed = capability.SetOf(w.capAdd)
 	}
 	if detail := moreThan(allowed, s.processes); detail != "" {
 		return found(Capabilities, Fail, s.by, "%s", detail)
 	}
-	if i := slices.IndexFunc(add, func(name string) bool { return slices.Contains(rootLike(), name) }); i >= 0 {
-		return found(Capabilities, Fail, ByEngine, "cap_add: %s leads to all of the machine", add[i])
+	for _, name := range add {
+		if c := capability.Of(name); c.Reach != capability.Process {
+			return found(Capabilities, Fail, ByEngine, "cap_add: %s", c)
+		}
 	}
-	if w.strict && asked != capSet(w.capAdd) {
-		return found(Capabilities, Fail, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", capText(asked))
+	if detail := holdsRoot(s.processes); detail != "" {
+		return found(Capabilities, Fail, s.by, "%s", detail)
+	}
+	if w.strict && asked != capability.SetOf(w.capAdd) {
+		return found(Capabilities, Fail, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", asked)
 	}
 	return sawCapabilities(asked, s)
 }
 
 // moreThan names the first process that has more capabilities, in any set; "" for none.
-func moreThan(allowed uint64, all []process) string {
+func moreThan(allowed capability.Set, all []process) string {
 	for _, p := range all {
 		for _, set := range capSets() {
 			if more := p.caps[set[1]] &^ allowed; more != 0 {
-				return fmt.Sprintf("process %s%s has more than was asked for in its %s set: %s", p.pid, nameOf(p), set[1], capText(more))
+				return fmt.Sprintf("process %s%s has more than was asked for in its %s set: %s", p.pid, nameOf(p), set[1], more)
+			}
+		}
+	}
+	return ""
+}
+
+// holdsRoot names the first process that holds a capability with root's power; "" for none. What the
+// container was given by default is a warning while it is only in the bounding or the inheritable
+// set: from there a process gets it only by a file's set-user-ID bit or capabilities.
+func holdsRoot(all []process) string {
+	for _, p := range all {
+		for _, set := range []string{"effective", "permitted", "ambient"} {
+			if strong := p.caps[set].ToRoot(); strong != 0 {
+				return fmt.Sprintf("process %s%s has root's power by its %s set: %s", p.pid, nameOf(p), set, strong)
 			}
 		}
 	}
@@ -145,18 +166,18 @@ func moreThan(allowed uint64, all []process) string {
 }
 
 // sawCapabilities words what is no failure.
-func sawCapabilities(asked uint64, s seen) Finding {
+func sawCapabilities(asked capability.Set, s seen) Finding {
 	switch {
 	case s.by == ByEngine && asked == 0:
 		return found(Capabilities, OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", s.only)
 	case asked == 0:
 		return found(Capabilities, OK, s.by, "none in any set of %s", plural(len(s.processes), "process", "processes"))
-	case asked == allCaps:
+	case asked == capability.All:
 		return found(Capabilities, Warn, s.by, "it could have every one")
 	case len(s.inspected.HostConfig.CapDrop) == 0:
-		return found(Capabilities, Warn, s.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", capText(asked))
+		return found(Capabilities, Warn, s.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", asked)
 	}
-	return found(Capabilities, OK, s.by, "no more than was asked for: %s", capText(asked))
+	return found(Capabilities, OK, s.by, "no more than was asked for: %s", asked)
 }
 
 // noNewPrivs reports whether no_new_privs is in force, and how that is known.

@@ -3,18 +3,23 @@ package proof
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/internal/nonroot/capability"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/proof/witness"
 )
 
 // good is a process of the app user as the targets' own services have it.
 func good() process {
-	caps := map[string]uint64{"effective": 0, "permitted": 0, "inheritable": 0, "bounding": 0, "ambient": 0}
+	caps := map[string]capability.Set{"effective": 0, "permitted": 0, "inheritable": 0, "bounding": 0, "ambient": 0}
 	ids := []int64{1000, 1000, 1000, 1000}
 	return process{pid: "7", name: "app", uids: ids, gids: ids, groups: []int64{1000}, caps: caps, newPrivs: 1, seccomp: 2, umask: "0022"}
 }
@@ -179,7 +184,7 @@ func TestCapabilitiesThatTheComposeFileAsksFor(t *testing.T) {
 		name string
 		want want
 		add  []string
-		caps uint64
+		caps capability.Set
 		is   Level
 	}{
 		{"exactly that", want{strict: true, known: true, capAdd: []string{"NET_BIND_SERVICE"}}, []string{"NET_BIND_SERVICE"}, 1 << 10, OK},
@@ -194,6 +199,61 @@ func TestCapabilitiesThatTheComposeFileAsksFor(t *testing.T) {
 			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
 		}
 	}
+}
+
+// TestTheAuditSaysTheSame: for each capability, a service that adds it is refused by the audit if and
+// only if its container is refused here, whichever set of its process holds it.
+func TestTheAuditSaysTheSame(t *testing.T) {
+	t.Parallel()
+	for i, c := range capability.Known() {
+		refused := audited(t, c.Name)
+		for _, sets := range [][]string{nil, {"bounding"}, {"bounding", "inheritable"}, {"bounding", "permitted", "effective"}, {"bounding", "permitted", "inheritable", "ambient"}} {
+			for _, strict := range []bool{true, false} {
+				s := right()
+				s.inspected.HostConfig.CapAdd = []string{"CAP_" + c.Name}
+				for _, set := range sets {
+					s.processes[1].caps[set] = 1 << i
+				}
+				f := judgeCapabilities(want{strict: strict, known: true, capAdd: []string{c.Name}, capDrop: []string{"ALL"}}, s)
+				if (f.Level == Fail) != refused {
+					t.Errorf("%s in %q, strict %v: verify says %s (%s), and audit refuses it: %v", c.Name, sets, strict, f.Level, f.Detail, refused)
+				}
+			}
+		}
+		// By the engine's default alone, it is refused where a process holds it.
+		s := right()
+		s.inspected.HostConfig.CapDrop = nil
+		s.processes[0].caps["effective"] = 1 << i & capability.Asked(nil, nil, false)
+		f := judgeCapabilities(others(), s)
+		if holds := s.processes[0].caps["effective"].ToRoot() != 0; (f.Level == Fail) != holds {
+			t.Errorf("%s by default: %s (%s), want a failure: %v", c.Name, f.Level, f.Detail, holds)
+		}
+	}
+}
+
+// audited reports whether the audit refuses a service for a capability that it adds.
+func audited(t *testing.T, name string) bool {
+	t.Helper()
+	dir := t.TempDir()
+	text := "x-im2: {data: ./data}\nservices: {web: {image: web, user: \"1000:1000\", cap_drop: [ALL], cap_add: [" + name + "]}}\n"
+	for file, text := range map[string]string{"docker-compose.yml": text, ".env": "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, problems, err := project.Examine(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := nonroot.Audit(t.Context(), nonroot.Input{Project: p, Problems: problems})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(report.Findings, func(f nonroot.Finding) bool { return f.Rule == "C04" })
+	if i >= 0 && (report.Findings[i].Severity != nonroot.Error || !strings.Contains(report.Findings[i].Message, capability.Of(name).String())) {
+		t.Errorf("%s: %+v", name, report.Findings[i])
+	}
+	return i >= 0
 }
 
 // A container that is older than its Compose file is held to the file.

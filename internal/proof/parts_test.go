@@ -51,32 +51,6 @@ func TestMaps(t *testing.T) {
 	}
 }
 
-func TestAskedCapabilities(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name       string
-		add, drop  []string
-		privileged bool
-		want       string
-	}{
-		{"nothing", nil, []string{"all"}, false, "none"},
-		{"exactly one", []string{"cap_net_bind_service"}, []string{"ALL"}, false, "NET_BIND_SERVICE"},
-		{"one less", nil, []string{"CAP_CHOWN"}, false, "AUDIT_WRITE, DAC_OVERRIDE, FOWNER, FSETID, KILL, MKNOD, NET_BIND_SERVICE, NET_RAW, SETFCAP, SETGID, SETPCAP, SETUID, SYS_CHROOT"},
-		{"all", []string{"ALL"}, nil, false, "all"},
-		{"privileged", nil, []string{"ALL"}, true, "all"},
-	} {
-		if got := capText(askedCaps(c.add, c.drop, c.privileged)); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-	if got := capSet(defaultCaps()); got != 0xa80425fb { // what the kernel shows of such a container
-		t.Errorf("the default is %x", got)
-	}
-	if got := capText(1 << 60); got != "an unknown one" {
-		t.Errorf("got %q", got)
-	}
-}
-
 func TestEngineSocket(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]bool{

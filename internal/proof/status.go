@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/nonroot/capability"
 )
 
 // process is what is known of one process.
@@ -17,7 +19,7 @@ type process struct {
 	uids, gids []int64
 	groups     []int64
 	// caps are the sets, by their names in capabilities(7); nil where they were not seen.
-	caps map[string]uint64
+	caps map[string]capability.Set
 	// newPrivs is the bit of no_new_privs; -1 where it was not seen, as with old kernels.
 	newPrivs int
 	// seccomp is 0 for none, 1 strict, 2 filter; -1 where it was not seen.
@@ -40,7 +42,7 @@ func capSets() [][2]string {
 // parseStatus reads the text of /proc/PID/status (proc_pid_status(5)). ids translates an ID of
 // the reader into one of the process' user namespace; nil where they are the same.
 func parseStatus(text string, uid, gid func(int64) int64) (process, error) {
-	p := process{newPrivs: -1, seccomp: -1, caps: make(map[string]uint64)}
+	p := process{newPrivs: -1, seccomp: -1, caps: make(map[string]capability.Set)}
 	fields := make(map[string]string)
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
@@ -54,7 +56,7 @@ func parseStatus(text string, uid, gid func(int64) int64) (process, error) {
 	}
 	for _, set := range capSets() {
 		if bits, err := strconv.ParseUint(fields[set[0]], 16, 64); err == nil {
-			p.caps[set[1]] = bits
+			p.caps[set[1]] = capability.Set(bits)
 		}
 	}
 	p.newPrivs, p.seccomp = small(fields["NoNewPrivs"]), small(fields["Seccomp"])

@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/im2-audio/im2/internal/nonroot/capability"
 	"github.com/im2-audio/im2/internal/project"
 )
 
@@ -75,7 +76,7 @@ func wants(p *project.Project, service string, user string, groupAdd []string, f
 	w.toldUID, w.toldGID = files.resolve(user)
 	if known {
 		w.groups = numeric(s.GroupAdd)
-		w.capAdd, w.capDrop, w.privileged, w.readOnly = capNamesOf(s.CapAdd), capNamesOf(s.CapDrop), s.Privileged, s.ReadOnly
+		w.capAdd, w.capDrop, w.privileged, w.readOnly = capability.Names(s.CapAdd), capability.Names(s.CapDrop), s.Privileged, s.ReadOnly
 		var configured inspected
 		configured.HostConfig.SecurityOpt = s.SecurityOpt
 		w.newPrivs = configured.asksNoNewPrivs()

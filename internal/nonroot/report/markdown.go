@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/internal/nonroot/capability"
 )
 
 // Markdown is the documentation of the rules, from the rules themselves.
@@ -31,7 +32,23 @@ func Markdown() string {
 		}
 		fmt.Fprintf(&b, "\n```%s\n# wrong\n%s\n# right\n%s```\n", language(r.ID), r.Wrong, r.Right)
 	}
+	b.WriteString(capabilities())
 	return b.String()
+}
+
+// capabilities is the table of what each is worth.
+func capabilities() string {
+	var strong, weak strings.Builder
+	for _, c := range capability.Known() {
+		if c.Reach == capability.Process {
+			fmt.Fprintf(&weak, ", `%s`", c.Name)
+		} else {
+			fmt.Fprintf(&strong, "| `%s` | %s | %s |\n", c.Name, c.Can, c.Reach)
+		}
+	}
+	return "\n### Capabilities\n\n`cap_add` with one of these, or with `ALL`, is a finding of C04, and a failure of `mage verify`:\n\n" +
+		"| capability | a process with it can | which is |\n|---|---|---|\n" + strong.String() +
+		"\nThese are accepted: " + strings.TrimPrefix(weak.String(), ", ") + ".\n"
 }
 
 func yes(is bool) string {
