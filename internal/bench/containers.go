@@ -107,7 +107,7 @@ func (s *separations) container(image string, memory int64) []string {
 	mount := func(source, target string) string { return "--mount=type=bind,source=" + source + ",target=" + target }
 	args := []string{
 		"run", "--rm", "--pull=never", "--label=" + markLabel + "=" + s.name, "--no-healthcheck", "--network=none", "--read-only",
-		"--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=256", fmt.Sprintf("--user=%d:%d", s.UID, s.GID),
+		"--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=256", "--user=" + s.User.String(),
 		mount(s.data, inContainer), mount(s.contender, measureInside) + ",readonly", mount(s.program, benchInside) + ",readonly",
 	}
 	if image == s.Image {
@@ -272,7 +272,7 @@ func (s *separations) write(name string, content func(w io.Writer) error) error 
 		err = w.Flush()
 	}
 	if err == nil && os.Geteuid() == 0 { // otherwise it is that user's: nobody else's is let in
-		err = f.Chown(s.UID, s.GID)
+		err = f.Chown(int(s.User.UID), int(s.User.GID))
 	}
 	return errors.Join(err, f.Close())
 }

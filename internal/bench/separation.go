@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
 )
@@ -71,8 +72,8 @@ type Song struct {
 	Image  string
 	Memory int64
 	Mount  string
-	// UID and GID are the user that the service runs as.
-	UID, GID int
+	// User is the one that the service runs as.
+	User ownership.Owner
 	// Prepare makes folders, parents first, for that user.
 	Prepare func(ctx context.Context, root string, folders []string) error
 	// Models prepares the model in this precision in a folder, and Original opens what it is

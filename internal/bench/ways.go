@@ -54,8 +54,7 @@ func (b *Bench) ways() []way {
 		{"podman-style walk", rival("podman"), false},
 		{"kubernetes-style walk", rival("kubernetes"), true},
 		{resetPermissions, func(folder string, o ownership.Owner) []string {
-			uid, gid := ids(o)
-			return []string{b.resetter, "-folder=" + folder, "-uid=" + uid, "-gid=" + gid}
+			return []string{b.resetter, "-folder=" + folder, "-owner=" + o.String()}
 		}, true},
 	}
 }

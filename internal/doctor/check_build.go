@@ -47,7 +47,7 @@ func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
 		text := complaint(out, err)
 		return failed(mendBuild(text), "an image of one file is not built: %s", text)
 	}
-	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", idsOf(appUser(f)), d.builtImage(), "tell", saidPlace)...))
+	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", appUser(f).String(), d.builtImage(), "tell", saidPlace)...))
 	if err != nil {
 		return failed("docker buildx use default", "what was built is not in the engine: %s", said(err))
 	}

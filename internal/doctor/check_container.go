@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,11 +50,7 @@ func appUser(f *facts) ownership.Owner {
 	if f.project == nil {
 		return ownership.Owner{UID: 1000, GID: 1000}
 	}
-	return ownership.Owner{UID: f.project.Settings.UID, GID: f.project.Settings.GID}
-}
-
-func idsOf(o ownership.Owner) string {
-	return strconv.FormatUint(uint64(o.UID), 10) + ":" + strconv.FormatUint(uint64(o.GID), 10)
+	return f.project.Settings.AppUser
 }
 
 // start are the arguments of docker for a container of ours, with as few rights as the
@@ -72,23 +67,23 @@ func (d *Doctor) start(what, user string, more ...string) []string {
 func lookContainer(ctx context.Context, d *Doctor, f *facts) answer {
 	user := appUser(f)
 	before := time.Now()
-	out, err := f.engine.Output(ctx, f.engine.Command(d.start("look", idsOf(user), d.image(), "look")...))
+	out, err := f.engine.Output(ctx, f.engine.Command(d.start("look", user.String(), d.image(), "look")...))
 	after := time.Now()
 	if err != nil {
 		mend := "docker info"
 		if f.engine.Server.Remapped() != "" && strings.Contains(said(err), "id") { // setuid, setgid, uid, gid
 			mend = "choose smaller IDs, or map more in /etc/subuid and /etc/subgid"
 		}
-		return failed(mend, "a container of %s does not run: %s", idsOf(user), said(err))
+		return failed(mend, "a container of %s does not run: %s", user, said(err))
 	}
 	sight, err := inside.Hear(out)
 	if err != nil {
 		return failed("docker info", "%s", cause(err))
 	}
-	if int64(sight.UID) != int64(user.UID) || int64(sight.GID) != int64(user.GID) {
-		return failed("docker info", "a container that was to run as %s ran as %d:%d", idsOf(user), sight.UID, sight.GID)
+	if sight.User != user {
+		return failed("docker info", "a container that was to run as %s ran as %s", user, sight.User)
 	}
-	return ok("ran as %s, without network and capabilities, in %.1f s", idsOf(user), after.Sub(before).Seconds()).
+	return ok("ran as %s, without network and capabilities, in %.1f s", user, after.Sub(before).Seconds()).
 		learning(func(f *facts) { f.sight, f.inner = &sight, offsetOf(sight.Now, before, after) })
 }
 

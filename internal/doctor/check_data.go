@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/ownership"
@@ -52,8 +51,8 @@ func lookFolder(name, path string, owners bool) folder {
 		return folder{path: name, err: err}
 	}
 	f := folder{path: name, isDir: info.IsDir(), mode: info.Mode().Perm()}
-	if uid, gid, known := inside.Owner(info); known && owners {
-		f.owner = &ownership.Owner{UID: uid, GID: gid}
+	if owner, known := ownership.Of(info); known && owners {
+		f.owner = &owner
 	}
 	return f
 }
@@ -61,7 +60,7 @@ func lookFolder(name, path string, owners bool) folder {
 // ownerHere is whom the folders must belong to on this machine: the app user, or who that is
 // outside of the engine's user namespace. It is nil where owners are only shown.
 func ownerHere(f *facts) (*ownership.Owner, string) {
-	owner := ownership.Owner{UID: f.project.Settings.UID, GID: f.project.Settings.GID}
+	owner := f.project.Settings.AppUser
 	switch {
 	case runtime.GOOS != "linux", f.engine != nil && f.engine.Server.Desktop():
 		return nil, "; whose they are does not matter, the engine shows them as the services' own"
@@ -70,12 +69,11 @@ func ownerHere(f *facts) (*ownership.Owner, string) {
 	case f.sight == nil:
 		return nil, "; whose they are is not known, the engine has other IDs and runs no container"
 	}
-	uid, knownUser := ownership.Outside(f.sight.UIDMap, owner.UID)
-	gid, knownGroup := ownership.Outside(f.sight.GIDMap, owner.GID)
-	if !knownUser || !knownGroup {
+	mapped, known := mappedOwner(*f.sight, owner)
+	if !known {
 		return nil, "; whose they are is not known, the engine maps no such user"
 	}
-	return &ownership.Owner{UID: uid, GID: gid}, fmt.Sprintf(" (%d:%d in containers)", owner.UID, owner.GID)
+	return &mapped, fmt.Sprintf(" (%s in containers)", owner)
 }
 
 // judgeFolders compares folders with what the project wants of them.
@@ -90,7 +88,7 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 		case !f.isDir:
 			return failed("mv "+f.path+" "+f.path+".old", "%s is no folder (a link to one does not count)", f.path)
 		case want != nil && f.owner != nil && *f.owner != *want:
-			wrong = append(wrong, fmt.Sprintf("%s belongs to %d:%d, not %d:%d", f.path, f.owner.UID, f.owner.GID, want.UID, want.GID))
+			wrong = append(wrong, fmt.Sprintf("%s belongs to %s, not %s", f.path, *f.owner, *want))
 		case runtime.GOOS != "windows" && f.mode != ownership.FolderMode:
 			modes = append(modes, fmt.Sprintf("%s has mode %o, not %o", f.path, f.mode, ownership.FolderMode))
 		}
@@ -107,7 +105,7 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 	case want == nil:
 		return ok("%s there, mode %o", plural(len(seen), "folder"), ownership.FolderMode)
 	}
-	return ok("%s of %d:%d, mode %o", plural(len(seen), "folder"), want.UID, want.GID, ownership.FolderMode)
+	return ok("%s of %s, mode %o", plural(len(seen), "folder"), *want, ownership.FolderMode)
 }
 
 // reason is the cause of a file error without the path, which stands before it already.

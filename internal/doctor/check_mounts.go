@@ -133,7 +133,7 @@ func (d *Doctor) handOver(ctx context.Context, f *facts, dir string) (handed, er
 		heard = h.hear(text, dir, before)
 		_ = done.Close() // it may go
 	}}
-	c := f.engine.Command(d.start("mount", idsOf(appUser(f)), "--interactive", "--mount", mountArgument(dir), d.image(), "look", "/mnt")...)
+	c := f.engine.Command(d.start("mount", appUser(f).String(), "--interactive", "--mount", mountArgument(dir), d.image(), "look", "/mnt")...)
 	c.Stdin, c.Stdout = stdin, line
 	if err := f.engine.Run(ctx, c); err != nil {
 		return handed{}, err
@@ -195,9 +195,9 @@ func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where st
 		}
 		return failed("move the project to another file system", "a container may not write into a folder that is open for everybody: %s", oneLine(h.sight.Denied))
 	}
-	here := ownership.Owner{UID: h.made.UID, GID: h.made.GID}
+	here := h.made.Owner
 	mapped, known := mappedOwner(h.sight, asked)
-	a := ok("a file of %s in containers is %s's here", idsOf(asked), idsOf(here))
+	a := ok("a file of %s in containers is %s's here", asked, here)
 	switch remapped := server.Remapped(); {
 	case here == asked && mapped == asked:
 	case server.Desktop() || runtime.GOOS != "linux":
@@ -205,10 +205,10 @@ func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where st
 	case remapped != "" && known && here == mapped:
 		a.detail += fmt.Sprintf(": the engine is %s (%s)", remapped, mapText(h.sight))
 	case here != asked && here != mapped:
-		return failed("move the project to a file system with owners", "%s, not %s's: the file system gives owners of its own", a.detail, idsOf(mapped))
+		return failed("move the project to a file system with owners", "%s, not %s's: the file system gives owners of its own", a.detail, mapped)
 	}
-	if host := h.sight.Host; host != nil && (host.UID != h.own.UID || host.GID != h.own.GID) {
-		a.more = append(a.more, fmt.Sprintf("a file of %d:%d here is %d:%d's in containers", h.own.UID, h.own.GID, host.UID, host.GID))
+	if host := h.sight.Host; host != nil && host.Owner != h.own.Owner {
+		a.more = append(a.more, fmt.Sprintf("a file of %s here is %s's in containers", h.own.Owner, host.Owner))
 	}
 	return a
 }

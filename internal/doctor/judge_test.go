@@ -142,8 +142,8 @@ func TestJudgeHanded(t *testing.T) {
 	const plain, rootless = "0 0 4294967295\n", "0 500 1\n1 100000 65536\n"
 	give := func(table string, here, inContainer uint32) handed {
 		return handed{
-			sight: inside.Sight{UIDMap: table, GIDMap: table, Host: &inside.File{UID: inContainer, GID: inContainer}, Made: &inside.File{UID: 1000, GID: 1000}},
-			own:   inside.File{UID: 500, GID: 500}, made: inside.File{UID: here, GID: here},
+			sight: inside.Sight{UIDMap: table, GIDMap: table, Host: &inside.File{Owner: ownership.Owner{UID: inContainer, GID: inContainer}}, Made: &inside.File{Owner: asked}},
+			own:   inside.File{Owner: ownership.Owner{UID: 500, GID: 500}}, made: inside.File{Owner: ownership.Owner{UID: here, GID: here}},
 		}
 	}
 	mapped := engine.Server{SecurityOptions: []string{"name=rootless"}}

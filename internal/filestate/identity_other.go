@@ -6,6 +6,3 @@ import "io/fs"
 
 // identity has nothing to add here: size, mtime and mode must do.
 func identity(fs.FileInfo) (ctime int64, inode uint64) { return 0, 0 }
-
-// Owner is a file's "UID:GID"; empty where that is not known, which is everywhere but on Linux.
-func Owner(fs.FileInfo) string { return "" }

@@ -204,7 +204,7 @@ func (e *ensurer) settle(f *os.File, mode fs.FileMode) error {
 	if runtime.GOOS == "windows" {
 		return nil // Nobody owns files by numbers there.
 	}
-	if err := f.Chown(int(e.UID), int(e.GID)); err != nil && !ownerIsShow(err) {
+	if err := f.Chown(int(e.Owner.UID), int(e.Owner.GID)); err != nil && !ownerIsShow(err) {
 		return e.chownDenied(err)
 	}
 	return f.Chmod(mode)

@@ -43,16 +43,16 @@ func (e *ensurer) explain(ctx context.Context, d *download, err error) error {
 
 func (e *ensurer) chownDenied(err error) error {
 	return exit.Errorf(exit.Failed,
-		`giving the model to the app user %d:%d: %w; run the command as that user or as root, or set the IDs of "id" in .env.local`,
-		e.UID, e.GID, cause(err))
+		`giving the model to the app user %s: %w; run the command as that user or as root, or set the IDs of "id" in .env.local`,
+		e.Owner, cause(err))
 }
 
 // denied explains an error that is mostly one of permissions.
 func (e *ensurer) denied(doing string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return exit.Errorf(exit.Failed,
-			`%s: %w; the folder belongs to another user: "mage reset-permissions" gives it to the app user %d:%d, `+
-				`and "id" shows whether that is you`, doing, err, e.UID, e.GID)
+			`%s: %w; the folder belongs to another user: "mage reset-permissions" gives it to the app user %s, `+
+				`and "id" shows whether that is you`, doing, err, e.Owner)
 	}
 	return exit.Errorf(exit.Failed, "%s: %w", doing, err)
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
@@ -45,8 +46,8 @@ type Request struct {
 	// Notes is a folder of the user's own that remembers the digests of models that are not
 	// known here; empty for none.
 	Notes string
-	// UID and GID are the owner that the model must have.
-	UID, GID uint32
+	// Owner is the owner that the model must have.
+	Owner ownership.Owner
 	// Engine, Model and Precision choose the model; see Choose.
 	Engine, Model, Precision string
 	// CABundle is the path of a PEM file with certificates to trust beside the system's;

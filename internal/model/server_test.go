@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
@@ -171,7 +172,7 @@ func newFixture(t *testing.T) *fixture {
 	f.ensurer = &ensurer{
 		Request: Request{
 			Dir: t.TempDir(), Stores: []string{t.TempDir()}, Notes: t.TempDir(),
-			UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
+			Owner:  ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())},
 			Engine: "onnx", Model: "test", Precision: weights.FP32, UI: ui,
 			Locate: func(context.Context) (Source, error) {
 				f.located++

@@ -12,12 +12,13 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 )
 
 func TestOwner(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.UID, f.GID = 54321, 54322
+	f.Owner = ownership.Owner{UID: 54321, GID: 54322}
 	if os.Geteuid() != 0 {
 		if err := f.fails(exit.Failed); !strings.Contains(err.Error(), "giving the model to the app user 54321:54322") {
 			t.Errorf("error %q", err)
@@ -30,8 +31,8 @@ func TestOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); !ok || stat.Uid != f.UID || stat.Gid != f.GID {
-			t.Errorf("%q: owner %d:%d", name, stat.Uid, stat.Gid)
+		if owner, ok := ownership.Of(info); !ok || owner != f.Owner {
+			t.Errorf("%q: owner %s", name, owner)
 		}
 	}
 }

@@ -24,8 +24,8 @@ func (a *auditor) place(s *subject, keys ...string) composefile.Place {
 
 // appUser is who the services of a project of ours run as.
 func (a *auditor) appUser() identity {
-	settings := a.in.Project.Settings
-	return identity{uid: strconv.FormatUint(uint64(settings.UID), 10), gid: strconv.FormatUint(uint64(settings.GID), 10)}
+	user := a.in.Project.Settings.AppUser
+	return identity{uid: strconv.FormatUint(uint64(user.UID), 10), gid: strconv.FormatUint(uint64(user.GID), 10)}
 }
 
 // composeUser judges "user:".

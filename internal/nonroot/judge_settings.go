@@ -24,10 +24,10 @@ func (a *auditor) settings() {
 	}
 	a.overridden()
 	settings := a.in.Project.Settings
-	switch settings.GID {
+	switch settings.AppUser.GID {
 	case 6, 15, 27, 42:
 		setting := settings.Get(settings.GIDName)
-		a.found("E08", Off, nil, a.settingSpot(setting), "%s is %d, which is a group with rights of its own in Debian", setting.Name, settings.GID)
+		a.found("E08", Off, nil, a.settingSpot(setting), "%s is %d, which is a group with rights of its own in Debian", setting.Name, settings.AppUser.GID)
 	}
 }
 

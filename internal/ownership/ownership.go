@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"math"
 	"path/filepath"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -27,24 +26,6 @@ const (
 	FolderMode fs.FileMode = 0o755
 	FileMode   fs.FileMode = 0o644
 )
-
-// Owner is whom things shall belong to.
-type Owner struct {
-	// UID and GID are the numeric IDs.
-	UID, GID uint32
-}
-
-// check refuses owners that nobody can mean. 4294967295 is -1 to chown(2), which then
-// leaves the owner as it is: the reset would claim to have done what it did not.
-func (o Owner) check(root bool) error {
-	if o.UID == math.MaxUint32 || o.GID == math.MaxUint32 {
-		return exit.Errorf(exit.Unusable, "giving files to %d:%d: 4294967295 means \"leave as it is\" to the system, not an owner", o.UID, o.GID)
-	}
-	if !root && (o.UID == 0 || o.GID == 0) {
-		return exit.Errorf(exit.Unusable, "giving files to %d:%d: root shall not own data that services work on", o.UID, o.GID)
-	}
-	return nil
-}
 
 // Skip is a reason for which an entry is left alone by design.
 type Skip string
@@ -179,8 +160,8 @@ func wordEnsure(folder string, owner Owner, err error) error {
 		return exit.Errorf(exit.Unusable, "preparing %s: %w; move it away, then try again", folder, err)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return exit.Errorf(exit.Failed, "giving %s to %d:%d: %w; either \"sudo chown %d:%d %s\", or use your own IDs: \"mage setup -ids\"",
-			folder, owner.UID, owner.GID, err, owner.UID, owner.GID, folder)
+		return exit.Errorf(exit.Failed, "giving %s to %s: %w; either \"sudo chown %s %s\", or use your own IDs: \"mage setup -ids\"",
+			folder, owner, err, owner, folder)
 	}
 	return exit.Errorf(exit.Failed, "preparing %s: %w", folder, err)
 }

@@ -59,10 +59,10 @@ func (w *worker) refused(n *node, name []byte, errno unix.Errno, st *unix.Statx_
 	case unix.EBUSY:
 		w.skip(n, name, SkipBusy, busyReason)
 	case unix.EINVAL, unix.EOVERFLOW:
-		w.skip(n, name, "", fmt.Sprintf("%d:%d is not mapped in this user namespace or mount (see /proc/self/uid_map, /etc/subuid): %v",
-			w.req.Owner.UID, w.req.Owner.GID, errno))
+		w.skip(n, name, "", fmt.Sprintf("%s is not mapped in this user namespace or mount (see /proc/self/uid_map, /etc/subuid): %v",
+			w.req.Owner, errno))
 	case unix.EPERM:
-		w.skip(n, name, "", fmt.Sprintf("%v: it belongs to %d:%d", errno, st.Uid, st.Gid))
+		w.skip(n, name, "", fmt.Sprintf("%v: it belongs to %s", errno, Owner{UID: st.Uid, GID: st.Gid}))
 	default:
 		w.fail(n, name, errno)
 	}
@@ -86,8 +86,8 @@ func mapped(o Owner) error {
 		if err != nil || covers(text, id.id) {
 			continue // without /proc, each chown tells
 		}
-		return exit.Errorf(exit.Unusable, "giving files to %d:%d: %s %d is not mapped in this user namespace (%s); "+
-			"give the user more IDs in /etc/subuid and /etc/subgid", o.UID, o.GID, id.what, id.id, id.file)
+		return exit.Errorf(exit.Unusable, "giving files to %s: %s %d is not mapped in this user namespace (%s); "+
+			"give the user more IDs in /etc/subuid and /etc/subgid", o, id.what, id.id, id.file)
 	}
 	return nil
 }

@@ -241,7 +241,7 @@ func (m *standIns) problems() []Problem {
 // idProblems checks both IDs and keeps the ones that can be used.
 func (s *Settings) idProblems(required bool) []Problem {
 	var all []Problem
-	for name, id := range map[string]*uint32{s.UIDName: &s.UID, s.GIDName: &s.GID} {
+	for name, id := range map[string]*uint32{s.UIDName: &s.AppUser.UID, s.GIDName: &s.AppUser.GID} {
 		value, err := s.id(name, required)
 		if err != nil {
 			setting := s.values[name]

@@ -53,8 +53,8 @@ func TestTheStrongerSourceWins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Settings.UID != 501 || p.Settings.GID != 20 {
-		t.Errorf("IDs are %d:%d, want 501:20", p.Settings.UID, p.Settings.GID)
+	if p.Settings.AppUser.UID != 501 || p.Settings.AppUser.GID != 20 {
+		t.Errorf("IDs are %d:%d, want 501:20", p.Settings.AppUser.UID, p.Settings.AppUser.GID)
 	}
 	for name, where := range map[string]string{
 		"APP_USER_ID": "the environment", "APP_GROUP_ID": ".env.local:1", "EXTRA": ".env:4", "DEMUCS_MODEL": "the default",
@@ -129,8 +129,8 @@ func TestAnotherProjectNeedsNothingOfOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Data != "" || p.Settings.UID != 1000 {
-		t.Errorf("data folder %q, UID %d", p.Data, p.Settings.UID)
+	if p.Data != "" || p.Settings.AppUser.UID != 1000 {
+		t.Errorf("data folder %q, UID %d", p.Data, p.Settings.AppUser.UID)
 	}
 }
 
@@ -143,8 +143,8 @@ func TestOtherVariableNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Settings.UID != 7 || p.Settings.GID != 8 {
-		t.Errorf("IDs are %d:%d, want 7:8", p.Settings.UID, p.Settings.GID)
+	if p.Settings.AppUser.UID != 7 || p.Settings.AppUser.GID != 8 {
+		t.Errorf("IDs are %d:%d, want 7:8", p.Settings.AppUser.UID, p.Settings.AppUser.GID)
 	}
 }
 

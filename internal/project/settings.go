@@ -15,6 +15,7 @@ import (
 	"github.com/joho/godotenv"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/options"
 )
@@ -77,8 +78,8 @@ func (s Setting) Where() string {
 
 // Settings are all values in force.
 type Settings struct {
-	// UID and GID are the app user's IDs, checked.
-	UID, GID uint32
+	// AppUser is whom the services run as, checked.
+	AppUser ownership.Owner
 	// UIDName and GIDName are the variables that hold them.
 	UIDName, GIDName string
 
@@ -284,7 +285,7 @@ func (s *Settings) checkIDs(required bool) error {
 	if err != nil {
 		return err
 	}
-	s.UID, s.GID = uid, gid
+	s.AppUser = ownership.Owner{UID: uid, GID: gid}
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/filestate"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/proof/witness"
 )
 
@@ -101,7 +101,7 @@ func repeat(flag string, values ...string) []string {
 
 // owner is the app user as this machine sees what a container makes.
 func (p *Prover) owner(l *look) string {
-	uid, gid := int64(p.Project.Settings.UID), int64(p.Project.Settings.GID)
+	uid, gid := int64(p.Project.Settings.AppUser.UID), int64(p.Project.Settings.AppUser.GID)
 	if l.seen.uidMap != nil {
 		uid, gid = l.seen.uidMap.outside(uid), l.seen.gidMap.outside(gid)
 	}
@@ -136,7 +136,10 @@ func (p *Prover) plumage(host, name string) []feather {
 			parts[i].err = err
 			continue
 		}
-		parts[i].owner, parts[i].mode = filestate.Owner(info), info.Mode().Perm()
+		parts[i].mode = info.Mode().Perm()
+		if owner, known := ownership.Of(info); known {
+			parts[i].owner = owner.String()
+		}
 	}
 	return parts
 }

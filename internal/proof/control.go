@@ -27,7 +27,7 @@ func (p *Prover) control(ctx context.Context) ([]Finding, error) {
 	if !l.steady {
 		return []Finding{found(State, Fail, ByEngine, "the container of root did not stay, so the checks are not proven: %s", l.unsteady)}, nil
 	}
-	w := want{strict: true, uid: int64(p.Project.Settings.UID), gid: int64(p.Project.Settings.GID), asked: "the app user", toldUID: -1, toldGID: -1}
+	w := want{strict: true, uid: int64(p.Project.Settings.AppUser.UID), gid: int64(p.Project.Settings.AppUser.GID), asked: "the app user", toldUID: -1, toldGID: -1}
 	return judgeControl(judge(w, l.seen, p.surroundings(), imageFiles{Image: "none"})), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/proof/witness"
 	"github.com/im2-audio/im2/internal/run"
@@ -58,7 +59,7 @@ func proverWith(t *testing.T, f *fake) *Prover {
 	t.Helper()
 	ui, _, _ := term.Test()
 	return &Prover{
-		Project: &project.Project{Settings: project.Settings{UID: 1000, GID: 1000}, Compose: noServices()},
+		Project: &project.Project{Settings: project.Settings{AppUser: ownership.Owner{UID: 1000, GID: 1000}}, Compose: noServices()},
 		Docker:  f, Proc: t.TempDir(), UI: ui, run: "x", label: "l",
 	}
 }

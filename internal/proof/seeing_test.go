@@ -12,6 +12,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
@@ -94,7 +95,7 @@ func TestWants(t *testing.T) {
 		return &types.BuildConfig{Args: types.MappingWithEquals{"USER_ID": value(uid), "GROUP_ID": value(gid)}}
 	}
 	p := &project.Project{
-		Data: "/p/data", Settings: project.Settings{UID: 1000, GID: 20, UIDName: "APP_USER_ID", GIDName: "APP_GROUP_ID"},
+		Data: "/p/data", Settings: project.Settings{AppUser: ownership.Owner{UID: 1000, GID: 20}, UIDName: "APP_USER_ID", GIDName: "APP_GROUP_ID"},
 		Compose: &types.Project{Services: types.Services{
 			"own":   {WorkloadSpec: types.WorkloadSpec{Build: build("1000", "20")}},
 			"fixed": {WorkloadSpec: types.WorkloadSpec{Build: build("0", "0")}},

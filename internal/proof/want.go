@@ -54,8 +54,8 @@ func (w want) lackingReadOnly() Level {
 // buildsWithIDs reports whether a service of this project is built for the app user: the
 // project says what its own is (x-im2), and the service takes both build arguments.
 func buildsWithIDs(p *project.Project, s types.ServiceConfig) bool {
-	return p.Data != "" && s.Build != nil && argument(s, "USER_ID") == decimal(p.Settings.UID) &&
-		argument(s, "GROUP_ID") == decimal(p.Settings.GID)
+	return p.Data != "" && s.Build != nil && argument(s, "USER_ID") == decimal(p.Settings.AppUser.UID) &&
+		argument(s, "GROUP_ID") == decimal(p.Settings.AppUser.GID)
 }
 
 func decimal(id uint32) string { return strconv.FormatUint(uint64(id), 10) }
@@ -82,8 +82,8 @@ func wants(p *project.Project, service string, user string, groupAdd []string, f
 		w.newPrivs = configured.asksNoNewPrivs()
 	}
 	if known && buildsWithIDs(p, s) {
-		w.strict, w.uid, w.gid = true, int64(p.Settings.UID), int64(p.Settings.GID)
-		w.asked = fmt.Sprintf("%d:%d (%s, %s)", w.uid, w.gid, p.Settings.UIDName, p.Settings.GIDName)
+		w.strict, w.uid, w.gid = true, int64(p.Settings.AppUser.UID), int64(p.Settings.AppUser.GID)
+		w.asked = fmt.Sprintf("%s (%s, %s)", p.Settings.AppUser, p.Settings.UIDName, p.Settings.GIDName)
 		return w
 	}
 	w.uid, w.gid = w.toldUID, w.toldGID

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/im2-audio/im2/internal/ownership"
 )
 
 var (
@@ -32,9 +34,6 @@ const (
 	recordMode = 0o644
 )
 
-// Owner is whom new files are given to.
-type Owner struct{ UID, GID uint32 }
-
 // Retry brings a failed job back among those that wait, with all its attempts before it, and
 // returns the stage where it waits. It is the one thing that the host changes in the queue: in
 // Failed no service touches a job, and the job leaves it by the same rename as all others.
@@ -43,7 +42,7 @@ type Owner struct{ UID, GID uint32 }
 // may be in archive/, waits with its stems for that. owner is who gets the record where this is
 // root. The error wraps ErrNotFound, ErrNotFailed, ErrNoFile or ErrUntaken where that is
 // the reason.
-func (q *Queue) Retry(ctx context.Context, id string, owner Owner) (Stage, error) {
+func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (Stage, error) {
 	job, err := q.Get(ctx, id)
 	if err != nil {
 		return "", err
@@ -118,7 +117,7 @@ func (j *Job) again(to Stage, now time.Time) {
 }
 
 // writeRecord replaces job.json whole, and sees it onto the disk.
-func writeRecord(root *os.Root, dir string, record *Record, owner Owner) error {
+func writeRecord(root *os.Root, dir string, record *Record, owner ownership.Owner) error {
 	data, err := json.MarshalIndent(record, "", "  ")
 	if err != nil {
 		return err
@@ -135,7 +134,7 @@ func writeRecord(root *os.Root, dir string, record *Record, owner Owner) error {
 	return syncFolder(root, dir)
 }
 
-func writeNew(root *os.Root, name string, data []byte, owner Owner) error {
+func writeNew(root *os.Root, name string, data []byte, owner ownership.Owner) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

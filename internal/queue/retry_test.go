@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/internal/ownership"
 )
 
 // A retry that was cut off after it had written the record is done again, as if for the first time.
@@ -19,7 +21,7 @@ func TestRetryCanBeRepeated(t *testing.T) {
 	put(t, data, Failed, id, recordFile, text)
 	put(t, data, Failed, id, sourceFile, "sound")
 	q := New(data)
-	to, err := q.Retry(t.Context(), id, Owner{UID: 1234, GID: 1234})
+	to, err := q.Retry(t.Context(), id, ownership.Owner{UID: 1234, GID: 1234})
 	if err != nil || to != Pending {
 		t.Fatalf("Retry = %v, %v", to, err)
 	}
@@ -31,7 +33,7 @@ func TestRetryCanBeRepeated(t *testing.T) {
 	if err != nil || info.Mode() != recordMode {
 		t.Errorf("job.json is %v, %v", info, err)
 	}
-	if _, err := q.Retry(t.Context(), id, Owner{}); !errors.Is(err, ErrNotFailed) {
+	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); !errors.Is(err, ErrNotFailed) {
 		t.Errorf("error = %v; want ErrNotFailed", err)
 	}
 }
@@ -50,16 +52,16 @@ func TestRetrySaysWhatKeepsIt(t *testing.T) {
 	makeDir(string(Failed), id, takenFolder)
 	put(t, data, Failed, filepath.Join(id, takenFolder), "a\nb.mp3", "sound")
 	q := New(data)
-	_, err := q.Retry(t.Context(), id, Owner{})
+	_, err := q.Retry(t.Context(), id, ownership.Owner{})
 	if !errors.Is(err, ErrUntaken) || !strings.Contains(err.Error(), `taken/a\nb.mp3" into input/`) {
 		t.Errorf("error = %v", err)
 	}
 	put(t, data, Failed, id, sourceFile, "sound")
-	if _, err := q.Retry(t.Context(), id, Owner{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFailed) {
+	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFailed) {
 		t.Errorf("error = %v; want that there is no queue/pending", err)
 	}
 	makeDir(string(Pending))
-	if to, err := q.Retry(t.Context(), id, Owner{}); to != Pending || err != nil {
+	if to, err := q.Retry(t.Context(), id, ownership.Owner{}); to != Pending || err != nil {
 		t.Errorf("Retry = %v, %v", to, err)
 	}
 }

@@ -44,7 +44,7 @@ type job struct {
 // rootIn is root in the app user's group: without the capability FSETID, which would let
 // it set any file's set-group-ID bit, the kernel takes that bit from a folder that is not
 // of the caller's group when its mode is set (inode(7)). Folders keep it, as with root.
-func rootIn(gid uint32) string { return fmt.Sprintf("0:%d", gid) }
+func rootIn(gid uint32) string { return ownership.Owner{GID: gid}.String() }
 
 // inEngine resets in a container.
 func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (ownership.Summary, error) {
@@ -54,7 +54,7 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 	}
 	j := job{
 		data: req.Data, user: rootIn(v.owner.GID), userns: v.userns, readOnly: req.DryRun,
-		args: append(ids(v.owner), "-progress="+tellEvery.String(), "-below="+req.Below),
+		args: []string{"-owner=" + v.owner.String(), "-progress=" + tellEvery.String(), "-below=" + req.Below},
 	}
 	if req.DryRun {
 		j.args = append(j.args, "-dry-run")
@@ -85,7 +85,7 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 	if err != nil {
 		return err
 	}
-	args := ids(v.owner)
+	args := []string{"-owner=" + v.owner.String()}
 	for _, folder := range folders {
 		name, err := filepath.Rel(data, folder)
 		if err != nil {
@@ -97,8 +97,7 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 	root := job{data: data, user: rootIn(v.owner.GID), userns: v.userns, args: append(slices.Clone(args), "-existing")}
 	err = r.contain(ctx, e, root, func(m ownership.Message) { missing += m.Missing })
 	if err == nil && missing > 0 {
-		user := fmt.Sprintf("%d:%d", v.owner.UID, v.owner.GID)
-		err = r.contain(ctx, e, job{data: data, user: user, userns: v.userns, args: args}, func(ownership.Message) {})
+		err = r.contain(ctx, e, job{data: data, user: v.owner.String(), userns: v.userns, args: args}, func(ownership.Message) {})
 	}
 	if err != nil {
 		return word(data, err)
@@ -126,10 +125,6 @@ func word(data string, err error) error {
 		return exit.Errorf(code, "resetting %s through the engine: %s; %s needs none", data, strings.TrimPrefix(failed.Stderr, "docker: "), ByRoot)
 	}
 	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
-}
-
-func ids(o ownership.Owner) []string {
-	return []string{"-uid=" + strconv.FormatUint(uint64(o.UID), 10), "-gid=" + strconv.FormatUint(uint64(o.GID), 10)}
 }
 
 // contain runs the resetter in a container and hands on what it says. When ctx ends the

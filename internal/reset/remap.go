@@ -39,9 +39,10 @@ func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.O
 	uid, known := ownership.Outside(ids.UID, owner.UID)
 	gid, knownGroup := ownership.Outside(ids.GID, owner.GID)
 	if !known || !knownGroup {
-		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %d:%d (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
-			owner.UID, owner.GID, strings.Join(strings.Fields(ids.UID), " "))
+		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %s (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
+			owner, strings.Join(strings.Fields(ids.UID), " "))
 	}
-	r.note("the engine is userns-remapped: its %d:%d is this machine's %d:%d", owner.UID, owner.GID, uid, gid)
-	return view{userns: "host", owner: ownership.Owner{UID: uid, GID: gid}}, nil
+	here := ownership.Owner{UID: uid, GID: gid}
+	r.note("the engine is userns-remapped: its %s is this machine's %s", owner, here)
+	return view{userns: "host", owner: here}, nil
 }

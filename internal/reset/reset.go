@@ -81,8 +81,8 @@ func (r *Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, e
 	case w == directly:
 		return r.direct(ctx, req, false)
 	case noEngine != nil:
-		return found, exit.Errorf(exit.Failed, "resetting %s: this user may not give files to %d:%d, and the way through the engine is closed: %w; %s needs none",
-			req.Data, req.Owner.UID, req.Owner.GID, noEngine, ByRoot)
+		return found, exit.Errorf(exit.Failed, "resetting %s: this user may not give files to %s, and the way through the engine is closed: %w; %s needs none",
+			req.Data, req.Owner, noEngine, ByRoot)
 	}
 	r.explain("")
 	return r.inEngine(ctx, e, req)
@@ -124,8 +124,8 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 			return err
 		}
 		if noEngine != nil {
-			return exit.Errorf(exit.Failed, "preparing %s: this user may not give its folders to %d:%d, and the way through the engine is closed: %w; %s needs none, or use your own IDs: \"mage setup -ids\"",
-				folders[0], owner.UID, owner.GID, noEngine, ByRoot)
+			return exit.Errorf(exit.Failed, "preparing %s: this user may not give its folders to %s, and the way through the engine is closed: %w; %s needs none, or use your own IDs: \"mage setup -ids\"",
+				folders[0], owner, noEngine, ByRoot)
 		}
 	}
 	data := folders[0]

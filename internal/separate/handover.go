@@ -114,7 +114,7 @@ func (s *separation) copy(ctx context.Context, input *os.Root, temp string, song
 // finish gives the open copy its owner and mode, and sees it onto the disk.
 func (s *separation) finish(f *os.File) error {
 	if s.asRoot { // Anybody else can only leave it as it is; the watcher copes with that.
-		if err := f.Chown(int(s.UID), int(s.GID)); err != nil {
+		if err := f.Chown(int(s.Owner.UID), int(s.Owner.GID)); err != nil {
 			return err
 		}
 	}
@@ -231,8 +231,8 @@ func (s *separation) copyError(song *os.File, err error) error {
 		return exit.Errorf(exit.Failed, "%s: no space left: %s are needed; make room and try again", doing, needed)
 	case errors.Is(err, fs.ErrPermission):
 		return exit.Errorf(exit.Failed,
-			`%s: %w; the folder belongs to another user: "mage reset-permissions" gives it to the app user %d:%d, and "id" shows whether that is you`,
-			doing, err, s.UID, s.GID)
+			`%s: %w; the folder belongs to another user: "mage reset-permissions" gives it to the app user %s, and "id" shows whether that is you`,
+			doing, err, s.Owner)
 	default:
 		return exit.Errorf(exit.Failed, "%s: %w", doing, err)
 	}

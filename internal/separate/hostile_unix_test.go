@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 )
 
 func TestDevicesAndPipes(t *testing.T) {
@@ -31,7 +32,7 @@ func TestOwner(t *testing.T) {
 		t.Skip("only root may give a file away")
 	}
 	s := newTry(t, newData(t), "song.mp3")
-	s.UID, s.GID = 54321, 54322
+	s.Owner = ownership.Owner{UID: 54321, GID: 54322}
 	h := s.hand(t)
 	info, err := os.Stat(filepath.Join(s.Data, "input", h.name))
 	if err != nil {

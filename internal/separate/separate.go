@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/options"
@@ -31,8 +32,8 @@ type Request struct {
 	Data string
 	// File is the song, as the user named it.
 	File string
-	// UID and GID are whom the copy is given to where this process may do that.
-	UID, GID uint32
+	// Owner is whom the copy is given to where this process may do that.
+	Owner ownership.Owner
 	// Again asks for a song to be separated although the pipeline has its stems, or is about to.
 	Again bool
 	// Options are what is asked for.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/options"
@@ -33,7 +34,7 @@ func newTry(t *testing.T, data, name string) *try {
 	return &try{out: out, err: errs, separation: &separation{
 		Request: Request{
 			Data: data, File: file, Base: filepath.Dir(data), UI: ui,
-			UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
+			Owner: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())},
 		},
 		queue: queue.New(data), poll: time.Millisecond, patience: time.Hour, searching: time.Hour,
 		asRoot: os.Geteuid() == 0,
@@ -105,7 +106,7 @@ func TestJSON(t *testing.T) {
 	data := newData(t)
 	(&pipeline{t: t, data: data, end: queue.Done}).start()
 	s := newTry(t, data, "song.mp3")
-	err := Run(t.Context(), Request{Data: data, File: s.File, JSON: true, UI: s.UI, UID: s.UID, GID: s.GID, Poll: time.Millisecond})
+	err := Run(t.Context(), Request{Data: data, File: s.File, JSON: true, UI: s.UI, Owner: s.Owner, Poll: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

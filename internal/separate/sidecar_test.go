@@ -99,7 +99,7 @@ func TestNothingIsLeftOfAHandOverThatFailed(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 	inputIs(t, data)
-	s.UID, s.asRoot = 0xfffffffe, os.Geteuid() != 0 // A chown that is refused.
+	s.Owner.UID, s.asRoot = 0xfffffffe, os.Geteuid() != 0 // A chown that is refused.
 	if s.asRoot {
 		song, err := openSong(s.File, s.Data)
 		if err != nil {

@@ -19,8 +19,8 @@ func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Projec
 		return bench.Song{}, exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache", workers, p.Name())
 	}
 	set := p.Settings
-	if euid := os.Geteuid(); euid != 0 && euid != int(set.UID) {
-		return bench.Song{}, exit.Errorf(exit.Unusable, "its files belong to the app user %d, which only that user or root can give them", set.UID)
+	if euid := os.Geteuid(); euid != 0 && euid != int(set.AppUser.UID) {
+		return bench.Song{}, exit.Errorf(exit.Unusable, "its files belong to the app user %d, which only that user or root can give them", set.AppUser.UID)
 	}
 	lengths, err := o.lengths()
 	if err != nil {
@@ -37,9 +37,9 @@ func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Projec
 	service := p.Compose.Services[workers]
 	song := bench.Song{
 		Root: p.Root, Dir: o.Dir, Image: p.Image(workers), Memory: int64(service.MemLimit),
-		UID: int(set.UID), GID: int(set.GID), Seconds: float64(o.Seconds), Lengths: lengths, Runs: o.Runs,
+		User: set.AppUser, Seconds: float64(o.Seconds), Lengths: lengths, Runs: o.Runs,
 		Prepare: func(ctx context.Context, root string, folders []string) error {
-			return t.resetter(p).Ensure(ctx, root, folders, owner(p))
+			return t.resetter(p).Ensure(ctx, root, folders, set.AppUser)
 		},
 		Models: func(ctx context.Context, folder, precision string) error {
 			req := t.benchModel(p, folder)

@@ -60,7 +60,7 @@ func (t Target) DemucsCache(ctx context.Context, o DemucsCache) error {
 	}
 	switch {
 	case !o.Fetch:
-		t.UI.Result("%s is there for %d:%d", p.Rel(p.ModelCache()), p.Settings.UID, p.Settings.GID)
+		t.UI.Result("%s is there for %s", p.Rel(p.ModelCache()), p.Settings.AppUser)
 		return nil
 	case isFile(o.Model):
 		result, err := model.Own(ctx, req, o.Model)
@@ -108,7 +108,7 @@ func isFile(model string) bool {
 func (t Target) modelRequest(p *project.Project) model.Request {
 	set := p.Settings
 	req := model.Request{
-		Data: p.Data, Dir: p.ModelCache(), Notes: t.remembered(p, "models"), UID: set.UID, GID: set.GID,
+		Data: p.Data, Dir: p.ModelCache(), Notes: t.remembered(p, "models"), Owner: set.AppUser,
 		Stores: []string{filepath.Join(t.Home, ".im2", "models")},
 		Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
 		Precision: set.Get(project.DemucsPrecision).Value,
@@ -169,7 +169,7 @@ func modelOf(p *project.Project) []string {
 	set := p.Settings
 	return []string{
 		set.Get(project.DemucsEngine).Value, set.Get(project.DemucsModel).Value, set.Get(project.DemucsPrecision).Value, p.ModelCache(),
-		strconv.Itoa(int(set.UID)), strconv.Itoa(int(set.GID)), strconv.Itoa(weights.Builder),
+		set.AppUser.String(), strconv.Itoa(weights.Builder),
 	}
 }
 

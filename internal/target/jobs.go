@@ -15,6 +15,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/pipeline/options"
 )
@@ -212,7 +213,7 @@ func (t Target) Retry(ctx context.Context, id string) error {
 		return noData(p)
 	}
 	q := queue.New(p.Data)
-	owner := queue.Owner{UID: p.Settings.UID, GID: p.Settings.GID}
+	owner := p.Settings.AppUser
 	if id != everyJob {
 		if !queue.ValidID(id) {
 			return exit.Errorf(exit.Unusable, `bringing job %q back: that is no job's ID; "mage jobs -state=failed" lists them, "mage retry -all" takes every one%s`,
@@ -249,7 +250,7 @@ func hintOfFailed(ctx context.Context, q *queue.Queue, typed string) string {
 	return closest.Hint(typed, ids)
 }
 
-func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner queue.Owner) error {
+func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner ownership.Owner) error {
 	to, err := q.Retry(ctx, id, owner)
 	switch {
 	case err == nil:
@@ -261,7 +262,7 @@ func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner queu
 		return exit.Errorf(exit.Unusable, "bringing job %s back: %w", id, err)
 	case errors.Is(err, fs.ErrPermission):
 		return exit.Errorf(exit.Failed,
-			`bringing job %s back: %w; the queue belongs to the app user %d:%d: "sudo env PATH=$PATH mage retry" does it as root`, id, err, owner.UID, owner.GID)
+			`bringing job %s back: %w; the queue belongs to the app user %s: "sudo env PATH=$PATH mage retry" does it as root`, id, err, owner)
 	default:
 		return exit.Errorf(exit.Failed, "bringing job %s back: %w", id, err)
 	}

@@ -42,7 +42,7 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	}
 	resetter := t.resetter(p)
 	if !o.DryRun {
-		if err := resetter.Ensure(ctx, p.Root, p.Folders, owner(p)); err != nil {
+		if err := resetter.Ensure(ctx, p.Root, p.Folders, p.Settings.AppUser); err != nil {
 			return err
 		}
 	}
@@ -51,7 +51,7 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 		return err
 	}
 	start := time.Now()
-	sum, err := resetter.Reset(ctx, reset.Request{Data: p.Data, Below: below, Owner: owner(p), DryRun: o.DryRun})
+	sum, err := resetter.Reset(ctx, reset.Request{Data: p.Data, Below: below, Owner: p.Settings.AppUser, DryRun: o.DryRun})
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 			return err
 		}
 	} else {
-		t.tell(p.Rel(filepath.Join(p.Data, below)), owner(p), sum, time.Since(start), o.DryRun)
+		t.tell(p.Rel(filepath.Join(p.Data, below)), p.Settings.AppUser, sum, time.Since(start), o.DryRun)
 	}
 	return verdict(sum)
 }
@@ -97,7 +97,7 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 	if dry {
 		verb = "would change"
 	}
-	t.UI.Result("%s: %s for %d:%d, %s owner of %s and mode of %s, in %s", folder, entries(sum.Seen), o.UID, o.GID,
+	t.UI.Result("%s: %s for %s, %s owner of %s and mode of %s, in %s", folder, entries(sum.Seen), o,
 		verb, humanize.Comma(sum.Owner), humanize.Comma(sum.Mode), took.Round(time.Millisecond))
 	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
 		t.UI.Result("left alone: %s (%s)", entries(sum.Skipped[why]), strings.ReplaceAll(string(why), "_", " "))

@@ -50,7 +50,7 @@ func (t Target) Separate(ctx context.Context, o Separate) error {
 		}
 	}
 	return separate.Run(ctx, separate.Request{
-		Data: p.Data, File: o.File, UID: p.Settings.UID, GID: p.Settings.GID, Again: o.Again, Options: asked, JSON: o.JSON,
+		Data: p.Data, File: o.File, Owner: p.Settings.AppUser, Again: o.Again, Options: asked, JSON: o.JSON,
 		Base: t.Root, UI: t.UI,
 	})
 }

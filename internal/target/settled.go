@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
 )
@@ -126,7 +126,8 @@ func foldersOf(p *project.Project) map[string]string {
 	for _, path := range p.Folders {
 		folders[path] = "missing"
 		if info, err := os.Lstat(path); err == nil {
-			folders[path] = filestate.Owner(info) + " " + info.Mode().String()
+			owner, _ := ownership.Of(info)
+			folders[path] = owner.String() + " " + info.Mode().String()
 		}
 	}
 	return folders

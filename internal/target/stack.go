@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/im2-audio/im2/internal/image"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
 )
@@ -62,11 +61,7 @@ func (t Target) prepare(ctx context.Context, p *project.Project) error {
 	if p.Data == "" {
 		return nil
 	}
-	return t.resetter(p).Ensure(ctx, p.Root, p.Folders, owner(p))
-}
-
-func owner(p *project.Project) ownership.Owner {
-	return ownership.Owner{UID: p.Settings.UID, GID: p.Settings.GID}
+	return t.resetter(p).Ensure(ctx, p.Root, p.Folders, p.Settings.AppUser)
 }
 
 // Down stops and removes the services' containers.

@@ -49,7 +49,7 @@ func Witness() Own {
 func Doctor() Own {
 	return Own{
 		Name: "doctor", Package: "./internal/doctor/inside/probe",
-		Sources: []string{"internal/exit", "internal/doctor/inside", "internal/doctor/inside/probe"},
+		Sources: []string{"internal/exit", "internal/doctor/inside", "internal/doctor/inside/probe", "internal/ownership"},
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/im2-audio/im2/internal/ownership"
 )
 
 const (
@@ -32,9 +33,8 @@ const (
 
 // Sight is what there is to be seen from inside.
 type Sight struct {
-	// UID and GID are who the process is.
-	UID int `json:"uid"`
-	GID int `json:"gid"`
+	// User is who the process is.
+	User ownership.Owner `json:"user"`
 	// Now is what its clock says.
 	Now time.Time `json:"now"`
 	// UIDMap and GIDMap say which IDs of the machine those here are (user_namespaces(7)).
@@ -52,16 +52,15 @@ type Sight struct {
 
 // File is what a file looks like.
 type File struct {
-	// UID and GID are its owner.
-	UID uint32 `json:"uid"`
-	GID uint32 `json:"gid"`
+	// Owner is 0:0 where files have none.
+	Owner ownership.Owner `json:"owner"`
 	// Modified is when it was written, by the clock of whoever keeps it.
 	Modified time.Time `json:"modified"`
 }
 
 // Look looks around, and into a folder unless that is "".
 func Look(folder string) (Sight, error) {
-	sight := Sight{UID: os.Getuid(), GID: os.Getgid(), Now: time.Now()}
+	sight := Sight{User: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}, Now: time.Now()}
 	for path, text := range map[string]*string{"/proc/self/uid_map": &sight.UIDMap, "/proc/self/gid_map": &sight.GIDMap} {
 		read, err := os.ReadFile(path) //nolint:gosec // the two above
 		if err != nil {
@@ -108,12 +107,9 @@ func Of(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	uid, gid, _ := Owner(info)
-	return &File{UID: uid, GID: gid, Modified: info.ModTime()}, nil
+	owner, _ := ownership.Of(info)
+	return &File{Owner: owner, Modified: info.ModTime()}, nil
 }
-
-// Owner is whom a file belongs to, and false where files belong to nobody by number.
-func Owner(info fs.FileInfo) (uid, gid uint32, ok bool) { return owner(info) }
 
 // Digest is the SHA-256 of a file.
 func Digest(path string) (string, error) {

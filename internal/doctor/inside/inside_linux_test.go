@@ -30,7 +30,7 @@ func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	uid := os.Getuid()
-	if heard.UID != uid || heard.Made == nil || int(heard.Made.UID) != uid || heard.Host == nil || heard.Denied != "" {
+	if int(heard.User.UID) != uid || heard.Made == nil || int(heard.Made.Owner.UID) != uid || heard.Host == nil || heard.Denied != "" {
 		t.Errorf("%+v", heard)
 	}
 	if len(strings.Fields(heard.UIDMap)) < 3 || time.Since(heard.Now).Abs() > time.Minute || time.Since(heard.Made.Modified).Abs() > time.Minute {

@@ -54,13 +54,14 @@ type options struct {
 // parse reads the command line; what is wrong with it goes to stderr, too.
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
-	var uid, gid uint64
 	flags := flag.NewFlagSet("resetter", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.folder, "folder", "", "the folder to reset")
 	flags.StringVar(&o.below, "below", ".", "reset only this folder in it")
-	flags.Uint64Var(&uid, "uid", 0, "the owner's UID")
-	flags.Uint64Var(&gid, "gid", 0, "the owner's GID")
+	flags.Func("owner", "the owner, as UID:GID", func(text string) (err error) {
+		o.owner, err = ownership.ParseOwner(text)
+		return err
+	})
 	flags.BoolVar(&o.dry, "dry-run", false, "only count")
 	flags.IntVar(&o.workers, "workers", 0, "how many threads look at once; 0 chooses")
 	flags.DurationVar(&o.every, "progress", 0, "say this often how many entries were seen; 0 for never")
@@ -77,11 +78,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if o.maps {
 		return o, nil
 	}
-	const most = 1<<32 - 2 // 1<<32 - 1 is (uid_t)-1, which chown(2) reads as "leave it"
-	if o.folder == "" || flags.NArg() > 0 || uid == 0 || gid == 0 || uid > most || gid > most {
-		return o, exit.Errorf(exit.Unusable, "wrong use: -folder, -uid and -gid are needed, the IDs from 1 to %d, and nothing behind the flags", uint32(most))
+	if o.folder == "" || flags.NArg() > 0 || o.owner.UID == 0 || o.owner.GID == 0 {
+		return o, exit.Errorf(exit.Unusable, "wrong use: -folder and -owner are needed, no ID may be 0, and nothing comes after the flags")
 	}
-	o.owner = ownership.Owner{UID: uint32(uid), GID: uint32(gid)}
 	return o, nil
 }
 

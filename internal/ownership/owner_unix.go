@@ -1,0 +1,17 @@
+//go:build unix
+
+package ownership
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// Of returns whom a file belongs to, and false where files belong to nobody by number.
+func Of(info fs.FileInfo) (Owner, bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return Owner{}, false
+	}
+	return Owner{UID: stat.Uid, GID: stat.Gid}, true
+}
