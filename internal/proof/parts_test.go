@@ -103,6 +103,8 @@ func TestResolveUser(t *testing.T) {
 		{"nobody", files, -1, -1},
 		{"app:none", files, 1001, -1},
 		{"1000:1000", imageFiles{}, 1000, 1000},
+		{"1000:staff", imageFiles{}, 1000, -1},
+		{"2147483648", files, -1, -1}, // the engine takes no such ID
 		{"1000", imageFiles{}, 1000, -1},
 		{"app", imageFiles{}, -1, -1},
 		{"", imageFiles{}, 0, -1},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/sys/user"
 
 	"github.com/im2-audio/im2/internal/nonroot/capability"
 	"github.com/im2-audio/im2/internal/project"
@@ -67,13 +68,13 @@ func argument(s types.ServiceConfig, name string) string {
 	return ""
 }
 
-// wants says what a service's container is held to. user is what the engine says of the
+// wants says what a service's container is held to. spec is what the engine says of the
 // container's user, which Compose and the image asked for together; files is what is known of
 // the image's files, to tell names.
-func wants(p *project.Project, service string, user string, groupAdd []string, files imageFiles) want {
+func wants(p *project.Project, service string, spec string, groupAdd []string, files imageFiles) want {
 	s, known := p.Compose.Services[service]
 	w := want{known: known, uid: -1, gid: -1, groups: numeric(groupAdd)}
-	w.toldUID, w.toldGID = files.resolve(user)
+	w.toldUID, w.toldGID = files.resolve(spec)
 	if known {
 		w.groups = numeric(s.GroupAdd)
 		w.capAdd, w.capDrop, w.privileged, w.readOnly = capability.Names(s.CapAdd), capability.Names(s.CapDrop), s.Privileged, s.ReadOnly
@@ -88,10 +89,10 @@ func wants(p *project.Project, service string, user string, groupAdd []string, f
 	}
 	w.uid, w.gid = w.toldUID, w.toldGID
 	if known && s.User != "" { // The container may be older than the file.
-		user = s.User
-		w.uid, w.gid = files.resolve(user)
+		spec = s.User
+		w.uid, w.gid = files.resolve(spec)
 	}
-	w.asked = fmt.Sprintf("%q (user of the image or the Compose file)", user)
+	w.asked = fmt.Sprintf("%q (user of the image or the Compose file)", spec)
 	return w
 }
 
@@ -105,60 +106,20 @@ func numeric(texts []string) []int64 {
 	return all
 }
 
-// resolve reads a container's user as the engine does (moby/sys/user, GetExecUser): a name or
-// a number, and a group behind a colon; nothing means root. -1 stands for what is not known: a
-// name that the image's files do not tell, or tell nothing about.
-func (f imageFiles) resolve(user string) (uid, gid int64) {
-	name, group, hasGroup := strings.Cut(user, ":")
-	uid, gid = -1, -1
-	if name == "" {
-		uid, name = 0, "root"
+// resolve reads a container's user as the engine does: a name or a number, and a group behind a
+// colon; nothing means root. -1 stands for what is not known: a name that the image's files do
+// not tell, or tell nothing about.
+func (f imageFiles) resolve(spec string) (uid, gid int64) {
+	read := func(spec string) (*user.ExecUser, error) {
+		return user.GetExecUser(spec, nil, strings.NewReader(f.Users), strings.NewReader(f.Groups))
 	}
-	if n, err := strconv.ParseInt(name, 10, 64); err == nil {
-		uid = n
+	name, group, _ := strings.Cut(spec, ":")
+	whole, err := read(spec)
+	if err == nil && (group != "" || f.known()) {
+		return int64(whole.Uid), int64(whole.Gid)
 	}
-	if f.known() {
-		row, ok := passwdRow(f.Users, name, uid)
-		switch {
-		case ok:
-			uid, gid = row[0], row[1]
-		case uid >= 0:
-			gid = 0 // moby's default for who is not in passwd
-		}
+	if alone, err := read(name); err == nil {
+		return int64(alone.Uid), -1
 	}
-	if hasGroup && group != "" {
-		gid = f.resolveGroup(group)
-	}
-	return uid, gid
-}
-
-func (f imageFiles) resolveGroup(group string) int64 {
-	for line := range strings.Lines(f.Groups) {
-		fields := strings.Split(strings.TrimSpace(line), ":")
-		if len(fields) >= 3 && fields[0] == group {
-			if n, err := strconv.ParseInt(fields[2], 10, 64); err == nil {
-				return n
-			}
-		}
-	}
-	if n, err := strconv.ParseInt(group, 10, 64); err == nil {
-		return n
-	}
-	return -1
-}
-
-// passwdRow finds a user by name, or by UID where that is not negative, and returns UID and GID.
-func passwdRow(passwd, name string, uid int64) ([2]int64, bool) {
-	for line := range strings.Lines(passwd) {
-		fields := strings.Split(strings.TrimSpace(line), ":")
-		if len(fields) < 4 {
-			continue
-		}
-		u, errU := strconv.ParseInt(fields[2], 10, 64)
-		g, errG := strconv.ParseInt(fields[3], 10, 64)
-		if errU == nil && errG == nil && (fields[0] == name || uid >= 0 && u == uid) {
-			return [2]int64{u, g}, true
-		}
-	}
-	return [2]int64{}, false
+	return -1, -1
 }
