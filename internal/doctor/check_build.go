@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
@@ -141,7 +143,7 @@ func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
 		text := complaint(out, err)
 		return failed(mendBuild(text), "%s does not arrive in builds: %s", path, text)
 	}
-	return ok("%s of %s arrive in builds unchanged", plural(good, "valid certificate"), path)
+	return ok("%s of %s arrive in builds unchanged", english.Plural(good, "valid certificate", ""), path)
 }
 
 // certificates counts those in a PEM file that are valid at a moment, and those that are not.

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/ownership"
@@ -95,17 +97,17 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 	}
 	switch {
 	case len(wrong) == 1 && len(missing) > 0 && len(missing) == len(seen)-1: // as it was cloned
-		return warned(mendPermissions, "%s; the other %s not there yet", wrong[0], plural(len(missing), "folder"))
+		return warned(mendPermissions, "%s; the other %s not there yet", wrong[0], english.Plural(len(missing), "folder", ""))
 	case len(wrong) > 0:
 		return failed(mendPermissions, "%s", some(append(wrong, modes...)))
 	case len(modes) > 0:
 		return warned(mendPermissions, "%s", some(modes))
 	case len(missing) > 0:
-		return warned(mendPermissions, "%s not there yet: %s", plural(len(missing), "folder"), strings.Join(missing, ", "))
+		return warned(mendPermissions, "%s not there yet: %s", english.Plural(len(missing), "folder", ""), strings.Join(missing, ", "))
 	case want == nil:
-		return ok("%s there, mode %o", plural(len(seen), "folder"), ownership.FolderMode)
+		return ok("%s there, mode %o", english.Plural(len(seen), "folder", ""), ownership.FolderMode)
 	}
-	return ok("%s of %s, mode %o", plural(len(seen), "folder"), *want, ownership.FolderMode)
+	return ok("%s of %s, mode %o", english.Plural(len(seen), "folder", ""), *want, ownership.FolderMode)
 }
 
 // reason is the cause of a file error without the path, which stands before it already.
@@ -124,14 +126,6 @@ func some(texts []string) string {
 		return strings.Join(texts, "; ")
 	}
 	return fmt.Sprintf("%s; and %d more", strings.Join(texts[:shown], "; "), len(texts)-shown)
-}
-
-// plural is a number with what it counts.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // lookModel reads the prepared model and compares it with its digests.

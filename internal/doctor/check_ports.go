@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dustin/go-humanize/english"
+
 	psnet "github.com/shirou/gopsutil/v4/net"
 	"github.com/shirou/gopsutil/v4/process"
 
@@ -60,7 +62,7 @@ func lookPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 	case len(ports) == 0:
 		return ok("the Compose file publishes none")
 	case f.engine != nil && f.engine.Remote():
-		return ok("%s published on the engine's machine, which is another one: not tried", plural(len(ports), "port"))
+		return ok("%s published on the engine's machine, which is another one: not tried", english.Plural(len(ports), "port", ""))
 	}
 	var held, own, unknown []string
 	for i, p := range ports {
@@ -82,7 +84,7 @@ func lookPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 			held = append(held, fmt.Sprintf("%s of %s is held by %s", p, p.service, who))
 		}
 	}
-	text := plural(len(ports), "port")
+	text := english.Plural(len(ports), "port", "")
 	if len(held) > 0 {
 		return failed("stop what holds it, or publish another port in the Compose file", "%s", some(held))
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/distribution/reference"
 
 	"github.com/im2-audio/im2/internal/image"
@@ -149,7 +151,7 @@ func lookComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
 	if p.Data != "" {
 		kind = "data folder " + p.Rel(p.Data)
 	}
-	services := plural(len(p.Services()), "service")
+	services := english.Plural(len(p.Services()), "service", "")
 	if len(p.Services()) <= 5 {
 		services += ": " + strings.Join(p.Services(), ", ")
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/dustin/go-humanize"
 
@@ -33,7 +35,7 @@ func heaviest(p *project.Project) (types.ServiceConfig, stack.Need, bool) {
 // most, 0 for no limit, and peak what each does use, 0 where that is not known.
 func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, workers int) answer {
 	most := need.Most(has)
-	text := fmt.Sprintf("%s for %s, each of which needs %s", size(has.Memory), plural(workers, need.Service+" worker"), size(need.Memory))
+	text := fmt.Sprintf("%s for %s, each of which needs %s", size(has.Memory), english.Plural(workers, need.Service+" worker", ""), size(need.Memory))
 	switch {
 	case most == 0:
 		return failed("give the engine's machine "+size(need.Memory)+" of memory", "%s: too little for one", text)

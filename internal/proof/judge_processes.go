@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/im2-audio/im2/internal/nonroot/capability"
 )
 
@@ -21,7 +23,7 @@ func judgeUsers(w want, s seen) Finding {
 	if slices.ContainsFunc(s.processes, func(p process) bool { return len(p.uids) == 0 }) {
 		return found(Users, Warn, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
 	}
-	who := fmt.Sprintf("%s as %s", plural(len(s.processes), "process", "processes"), usersOf(s.processes))
+	who := fmt.Sprintf("%s as %s", english.Plural(len(s.processes), "process", ""), usersOf(s.processes))
 	if s.by == ByEngine {
 		return found(Users, OK, s.by, "%s, by the engine's word alone: %s", who, s.only)
 	}
@@ -98,13 +100,6 @@ func nameOf(p process) string {
 	return fmt.Sprintf(" (%q)", p.name)
 }
 
-func plural(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
-}
-
 // judgeCapabilities holds the container to its Compose file, and every process to the container.
 func judgeCapabilities(w want, s seen) Finding {
 	host := s.inspected.HostConfig
@@ -171,7 +166,7 @@ func sawCapabilities(asked capability.Set, s seen) Finding {
 	case s.by == ByEngine && asked == 0:
 		return found(Capabilities, OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", s.only)
 	case asked == 0:
-		return found(Capabilities, OK, s.by, "none in any set of %s", plural(len(s.processes), "process", "processes"))
+		return found(Capabilities, OK, s.by, "none in any set of %s", english.Plural(len(s.processes), "process", ""))
 	case asked == capability.All:
 		return found(Capabilities, Warn, s.by, "it could have every one")
 	case len(s.inspected.HostConfig.CapDrop) == 0:

@@ -24,6 +24,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
@@ -116,7 +118,7 @@ func (p *Prover) Prove(ctx context.Context, service string) (Report, error) {
 	defer unlock()
 	p.begin()
 	p.clean(ctx, nil) // what a killed run left
-	progress := p.UI.Progress("verifying "+plural(len(containers), "container", "containers"), 0, term.Seconds)
+	progress := p.UI.Progress("verifying "+english.Plural(len(containers), "container", ""), 0, term.Seconds)
 	defer progress.Done()
 	r, err := p.prove(ctx, containers)
 	r.Seconds = time.Since(start).Seconds()

@@ -5,8 +5,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
@@ -45,7 +46,7 @@ func (s *separation) report(job queue.Job, h handed) error {
 			h.name, plain(job.Error), line(s.rel("rejected", queue.OneName(job.RawRejected()))))
 	case queue.Failed:
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
-			h.name, attempts(job.Attempt), plain(job.Error), s.kept(job))
+			h.name, english.Plural(job.Attempt, "attempt", ""), plain(job.Error), s.kept(job))
 	}
 	track := queue.OneName(job.Track)
 	if track == "" {
@@ -142,12 +143,4 @@ func resolved(path string) string {
 		return target
 	}
 	return path
-}
-
-// attempts counts them in words.
-func attempts(n int) string {
-	if n == 1 {
-		return "1 attempt"
-	}
-	return strconv.Itoa(n) + " attempts"
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/im2-audio/im2/internal/doctor"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/usage"
@@ -37,7 +39,7 @@ func (t Target) Doctor(ctx context.Context, o Doctor) error {
 		t.printDoctor(r)
 	}
 	if err == nil && r.Failures > 0 {
-		err = exit.Errorf(exit.Failed, "%s failed", count(r.Failures, "check"))
+		err = exit.Errorf(exit.Failed, "%s failed", english.Plural(r.Failures, "check", ""))
 	}
 	return err
 }
@@ -105,6 +107,6 @@ func (t Target) printDoctor(r doctor.Report) {
 			t.UI.Result("         %13s mend: %s", "", plain(f.Mend))
 		}
 	}
-	t.UI.Result("\n%s: %s, %s, %d skipped, in %.1f s", count(len(r.Checks), "check"), count(r.Failures, "failure"),
-		count(r.Warnings, "warning"), r.Skipped, r.Seconds)
+	t.UI.Result("\n%s: %s, %s, %d skipped, in %.1f s", english.Plural(len(r.Checks), "check", ""), english.Plural(r.Failures, "failure", ""),
+		english.Plural(r.Warnings, "warning", ""), r.Skipped, r.Seconds)
 }

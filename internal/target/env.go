@@ -3,6 +3,8 @@ package target
 import (
 	"context"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/im2-audio/im2/internal/doctor"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
@@ -42,7 +44,7 @@ func (t Target) Env(ctx context.Context, asJSON bool) error {
 			wrong++
 		}
 	}
-	return exit.Errorf(exit.Unusable, "%s with the settings of %s", count(wrong, "problem"), e.Root)
+	return exit.Errorf(exit.Unusable, "%s with the settings of %s", english.Plural(wrong, "problem", ""), e.Root)
 }
 
 func (t Target) printEnv(e project.Explanation) {

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/ownership"
@@ -131,7 +133,7 @@ func (t Target) printList(jobs []listedJob) {
 	t.UI.Table([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows)
 	if older > 0 {
 		t.UI.Note(`made by an older engine, whose faults can be heard: %s; "mage separate FILE -again" is worthwhile, with the original from archive/`,
-			count(older, "song"))
+			english.Plural(older, "song", ""))
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/dustin/go-humanize"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -77,9 +79,9 @@ func verdict(sum ownership.Summary) error {
 	case all == alone:
 		return exit.Errorf(exit.Failed, "%s left alone, for the reasons given", wasOrWere(all))
 	case os.Geteuid() == 0:
-		return exit.Errorf(exit.Failed, "%s could not be set right, for the reasons given", entries(all))
+		return exit.Errorf(exit.Failed, "%s could not be set right, for the reasons given", english.Plural(int(all), "entry", ""))
 	default:
-		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", entries(all), reset.ByRoot)
+		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", english.Plural(int(all), "entry", ""), reset.ByRoot)
 	}
 }
 
@@ -97,10 +99,10 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 	if dry {
 		verb = "would change"
 	}
-	t.UI.Result("%s: %s for %s, %s owner of %s and mode of %s, in %s", folder, entries(sum.Seen), o,
+	t.UI.Result("%s: %s for %s, %s owner of %s and mode of %s, in %s", folder, english.Plural(int(sum.Seen), "entry", ""), o,
 		verb, humanize.Comma(sum.Owner), humanize.Comma(sum.Mode), took.Round(time.Millisecond))
 	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
-		t.UI.Result("left alone: %s (%s)", entries(sum.Skipped[why]), strings.ReplaceAll(string(why), "_", " "))
+		t.UI.Result("left alone: %s (%s)", english.Plural(int(sum.Skipped[why]), "entry", ""), strings.ReplaceAll(string(why), "_", " "))
 	}
 	for i, problem := range sum.Problems {
 		if i == problemsShown {
@@ -109,13 +111,6 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 		}
 		t.UI.Note("%q: %s", problem.Path, problem.Reason)
 	}
-}
-
-func entries(n int64) string {
-	if n == 1 {
-		return "1 entry"
-	}
-	return humanize.Comma(n) + " entries"
 }
 
 func wasOrWere(n int64) string {

@@ -2,8 +2,9 @@ package target
 
 import (
 	"context"
-	"fmt"
 	"strings"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
@@ -50,7 +51,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 		t.printReport(report)
 	}
 	if err == nil && report.Result == proof.Fail {
-		err = exit.Errorf(exit.Failed, "%s of %s failed", count(report.Failures, "check"), p.Name())
+		err = exit.Errorf(exit.Failed, "%s of %s failed", english.Plural(report.Failures, "check", ""), p.Name())
 	}
 	return err
 }
@@ -73,7 +74,7 @@ func (t Target) printReport(r proof.Report) {
 	}
 	add("(control)", r.Control)
 	t.UI.Table([]string{"SERVICE", "CHECK", "RESULT", "DETAIL"}, rows)
-	t.UI.Result("\n%s, %s, in %.1f s", count(r.Failures, "failure"), count(r.Warnings, "warning"), r.Seconds)
+	t.UI.Result("\n%s, %s, in %.1f s", english.Plural(r.Failures, "failure", ""), english.Plural(r.Warnings, "warning", ""), r.Seconds)
 }
 
 // seenBy says how something was seen where that is not the best way there is.
@@ -98,12 +99,4 @@ func plain(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// count is a number with what it counts.
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

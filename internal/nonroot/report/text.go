@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/im2-audio/im2/internal/nonroot"
 )
 
@@ -34,10 +36,10 @@ func Text(r nonroot.Report) string {
 // Summary is one line that counts the findings.
 func Summary(r nonroot.Report) string {
 	if len(r.Findings) == 0 {
-		return fmt.Sprintf("no finding in %s%s", count(r.Services, "service"), suppressed(r))
+		return fmt.Sprintf("no finding in %s%s", english.Plural(r.Services, "service", ""), suppressed(r))
 	}
-	text := fmt.Sprintf("%s, %s and %s in %s%s", count(r.Count(nonroot.Error), "error"), count(r.Count(nonroot.Warning), "warning"),
-		count(r.Count(nonroot.Note), "note"), count(r.Services, "service"), suppressed(r))
+	text := fmt.Sprintf("%s, %s and %s in %s%s", english.Plural(r.Count(nonroot.Error), "error", ""), english.Plural(r.Count(nonroot.Warning), "warning", ""),
+		english.Plural(r.Count(nonroot.Note), "note", ""), english.Plural(r.Services, "service", ""), suppressed(r))
 	fixable := 0
 	for _, f := range r.AtLeast(nonroot.Warning) {
 		if f.Fixable {
@@ -68,13 +70,6 @@ func suppressed(r nonroot.Report) string {
 		text += fmt.Sprintf(" (and %d more of the same)", r.Omitted)
 	}
 	return text
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // services names them where the message does not.
