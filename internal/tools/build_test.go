@@ -1,4 +1,4 @@
-package tools_test
+package tools
 
 import (
 	"bytes"
@@ -9,13 +9,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/goproxytest"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/internal/tools"
 )
 
 // pinned is a checkout that pins a tool of its own, which says its version, and one that does not
@@ -63,9 +63,9 @@ func TestAToolIsBuiltOnceAndReplacesItsOlderVersions(t *testing.T) {
 	write(t, older, nil)
 	write(t, other, nil)
 	ui, _, notes := term.Test()
-	kit := tools.Kit{Home: home, Runner: run.Local{}, UI: ui}
+	kit := Kit{sources: home, Home: home, Runner: run.Local{}, UI: ui}
 
-	tuner := tools.Tool{Name: "tuner", Module: "example.org/tuner", Package: "example.org/tuner/cmd", VersionVar: "main.version"}
+	tuner := Tool{Name: "tuner", Module: "example.org/tuner", Package: "example.org/tuner/cmd", Version: "v1.2.0", VersionVar: "main.version"}
 	path, err := kit.Build(t.Context(), tuner)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestAToolIsBuiltOnceAndReplacesItsOlderVersions(t *testing.T) {
 	}
 
 	before := names(t, folder)
-	_, err = kit.Build(t.Context(), tools.Tool{Name: "broken", Module: "example.org/broken", Package: "example.org/broken", VersionVar: "main.version"})
+	_, err = kit.Build(t.Context(), Tool{Name: "broken", Module: "example.org/broken", Package: "example.org/broken", Version: "v1.0.0", VersionVar: "main.version"})
 	if err == nil || exit.Outermost(err).(*exit.Error).Code != exit.Missing { //nolint:errorlint // Outermost returns no other type
 		t.Errorf("a tool that does not compile: %v", err)
 	}
@@ -117,4 +117,36 @@ func names(t *testing.T, folder string) []string {
 		all = append(all, e.Name())
 	}
 	return all
+}
+
+// TestAToolIsBuiltWithoutACheckout builds as an importer of the targets does: the module zip of IM2 has
+// no tools/go.mod.
+func TestAToolIsBuiltWithoutACheckout(t *testing.T) {
+	proxy, home := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(proxy, "example.org_tuner_v1.2.0.txtar"), []byte("module example.org/tuner@v1.2.0\n"+
+		"-- .mod --\nmodule example.org/tuner\n\ngo 1.26\n-- .info --\n{\"Version\":\"v1.2.0\"}\n-- go.mod --\nmodule example.org/tuner\n\ngo 1.26\n"+
+		"-- cmd/main.go --\npackage main\n\nvar version = \"none\"\n\nfunc main() { print(version) }\n"))
+	server, err := goproxytest.NewServer(proxy, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	for name, value := range map[string]string{
+		"GOPROXY": server.URL, "GONOSUMDB": "*", "GOMODCACHE": filepath.Join(home, "modules"), "GOFLAGS": "-modcacherw",
+	} {
+		t.Setenv(name, value)
+	}
+	ui, _, _ := term.Test()
+	kit := Kit{sources: t.TempDir(), Home: home, Runner: run.Local{}, UI: ui}
+	path, err := kit.Build(t.Context(), Tool{Name: "tuner", Module: "example.org/tuner", Version: "v1.2.0", Package: "example.org/tuner/cmd", VersionVar: "main.version"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.CommandContext(t.Context(), path).CombinedOutput()
+	if err != nil || string(said) != "v1.2.0" {
+		t.Errorf("%s says it is %q: %v", path, said, err)
+	}
+	if left := names(t, filepath.Dir(path)); !slices.Equal(left, []string{"tuner-v1.2.0"}) {
+		t.Errorf("it left %q", left)
+	}
 }

@@ -4,14 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
@@ -21,10 +22,12 @@ import (
 type Own struct {
 	// Name is the program's file name, without system and digest.
 	Name string
-	// Package is its main package, as the Go command names it: "./FOLDER" in the checkout,
-	// or one of a module that go.mod requires.
+	// Package is the import path of its main package. It is of this module, or of one that
+	// go.mod requires. In a project that imports the targets it is built with the versions in
+	// that project's go.mod: all that it imports, targets imports, too, so that "go mod tidy"
+	// there finds everything (TestImportersCanBuildTheHelpers).
 	Package string
-	// Sources are the folders that its packages of this module are in, that of the main
+	// Sources are the folders in this module that its packages are in, that of the main
 	// package included.
 	Sources []string
 }
@@ -32,7 +35,7 @@ type Own struct {
 // Resetter is the command that resets owners and modes.
 func Resetter() Own {
 	return Own{
-		Name: "reset", Package: "./internal/ownership/resetter",
+		Name: "reset", Package: modulePath + "/internal/ownership/resetter",
 		Sources: []string{"internal/exit", "internal/ownership", "internal/ownership/resetter"},
 	}
 }
@@ -40,7 +43,7 @@ func Resetter() Own {
 // Witness is the command that "mage verify" runs inside of containers.
 func Witness() Own {
 	return Own{
-		Name: "witness", Package: "./internal/proof/witness/probe",
+		Name: "witness", Package: modulePath + "/internal/proof/witness/probe",
 		Sources: []string{"internal/exit", "internal/proof/witness", "internal/proof/witness/probe"},
 	}
 }
@@ -48,7 +51,7 @@ func Witness() Own {
 // Doctor is the command that "mage doctor" runs inside of containers and builds.
 func Doctor() Own {
 	return Own{
-		Name: "doctor", Package: "./internal/doctor/inside/probe",
+		Name: "doctor", Package: modulePath + "/internal/doctor/inside/probe",
 		Sources: []string{"internal/exit", "internal/doctor/inside", "internal/doctor/inside/probe", "internal/ownership"},
 	}
 }
@@ -56,7 +59,7 @@ func Doctor() Own {
 // Contender is the command that "mage bench" measures with, and measures beside ours.
 func Contender() Own {
 	return Own{
-		Name: "contender", Package: "./internal/bench/contender",
+		Name: "contender", Package: modulePath + "/internal/bench/contender",
 		Sources: []string{"internal/bench/contender", "internal/run"},
 	}
 }
@@ -64,7 +67,7 @@ func Contender() Own {
 // SpoolBench is the command that measures how the services hand jobs on.
 func SpoolBench() Own {
 	return Own{
-		Name: "spoolbench", Package: "./modules/internal/spool/spoolbench",
+		Name: "spoolbench", Package: modulePath + "/modules/internal/spool/spoolbench",
 		Sources: []string{"modules/internal/place", "modules/internal/spool", "modules/internal/spool/spoolbench"},
 	}
 }
@@ -72,7 +75,7 @@ func SpoolBench() Own {
 // SeparatorBench is the command that runs in containers of the demucs service's image.
 func SeparatorBench() Own {
 	return Own{
-		Name: "separatorbench", Package: "./modules/demucs/separator/separatorbench",
+		Name: "separatorbench", Package: modulePath + "/modules/demucs/separator/separatorbench",
 		Sources: []string{
 			"modules/demucs/htdemucs", "modules/demucs/network", "modules/demucs/onnxruntime",
 			"modules/demucs/separator", "modules/demucs/separator/separatorbench", "pipeline/weights",
@@ -99,82 +102,70 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, 
 		return "", exit.Errorf(exit.Unusable, "building %s: %w", o.Name, err)
 	}
 	base := o.Name + "-" + goos + "-" + goarch + "-"
-	folders := []string{engine.ToolsFolder(k.Home)}
-	if user := engine.UserFolder(k.Home, os.Environ()); user != "" {
-		folders = append(folders, filepath.Join(user, "tools"))
+	if path := k.find(base + key); path != "" {
+		return path, nil
 	}
-	for _, folder := range folders {
-		path := filepath.Join(folder, base+key)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path, nil
-		}
+	path, err := k.make(base+key, func(_, out string) error {
+		k.UI.Note("compiling %s", strings.TrimPrefix(o.Package, modulePath+"/"))
+		return k.Runner.Run(ctx, run.Cmd{
+			Name: "go",
+			// -mod: a vendor folder has only what a package of the project imports.
+			Args: []string{"build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, o.Package},
+			Dir:  k.module(),
+			Env:  append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch, "GOFLAGS="),
+		})
+	})
+	if err != nil {
+		return "", exit.Errorf(exit.Missing, "building %s: %w", o.Name, ExplainGo(err))
 	}
-	for i, folder := range folders {
-		err = k.buildOwn(ctx, o, goos, goarch, filepath.Join(folder, base+key))
-		if err == nil {
-			dropOlder(folder, base)
-			return filepath.Join(folder, base+key), nil
-		}
-		if !engine.Unwritable(err) || i == len(folders)-1 {
-			break
-		}
-	}
-	return "", exit.Errorf(exit.Missing, "building %s: %w", o.Name, ExplainGo(err))
+	dropOlder(filepath.Dir(path), base)
+	return path, nil
 }
 
-// key is a digest of all that the program is made of.
+// module is a folder in the Go module of the project: magefiles, which may be a module of their own,
+// or the project itself.
+func (k Kit) module() string {
+	magefiles := filepath.Join(k.Home, "magefiles")
+	if info, err := os.Stat(magefiles); err == nil && info.IsDir() {
+		return magefiles
+	}
+	return k.Home
+}
+
+// key is a digest of all that the program is made of: the module files, which say the versions of
+// what it imports and of IM2 itself, and IM2's source as far as it is there. In the module cache it
+// never changes, but a checkout or the folder of a "replace" does.
 func (k Kit) key(o Own) (string, error) {
-	files := []string{"go.mod", "go.sum"}
-	for _, folder := range o.Sources {
-		found, err := filepath.Glob(filepath.Join(k.Home, folder, "*.go"))
-		if err != nil || len(found) == 0 {
-			return "", fmt.Errorf("%s has no Go files", filepath.Join(k.Home, folder))
+	var files []string
+	for folder := k.module(); ; folder = filepath.Dir(folder) {
+		mod := filepath.Join(folder, "go.mod")
+		if _, err := os.Stat(mod); err == nil {
+			files = append(files, mod, filepath.Join(folder, "go.sum"))
+			break
 		}
-		for _, path := range found {
-			if !strings.HasSuffix(path, "_test.go") {
-				files = append(files, filepath.Join(folder, filepath.Base(path)))
-			}
+		if folder == filepath.Dir(folder) {
+			return "", fmt.Errorf("neither %s nor a folder above has a go.mod; fix: start mage where the go.mod is that requires %s", k.module(), modulePath)
 		}
 	}
-	slices.Sort(files)
+	if source := k.source(); source != "" {
+		for _, folder := range o.Sources {
+			found, err := filepath.Glob(filepath.Join(source, folder, "*.go"))
+			if err != nil || len(found) == 0 {
+				return "", fmt.Errorf("%s has no Go files", filepath.Join(source, folder))
+			}
+			files = append(files, slices.DeleteFunc(found, func(path string) bool { return strings.HasSuffix(path, "_test.go") })...)
+		}
+	}
 	sum := sha256.New()
-	for _, name := range files {
-		text, err := os.ReadFile(filepath.Join(k.Home, name)) //nolint:gosec // the checkout's own files
-		if err != nil {
+	for _, path := range files {
+		text, err := os.ReadFile(path)                     //nolint:gosec // Go files of IM2 and the module's go.mod
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a module that requires nothing has no go.sum
 			return "", err
 		}
 		// With its length, so that text cannot move from one file to the next unseen.
-		_, _ = fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text) // a hash takes everything
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", filepath.Base(path), len(text), text) // a hash takes everything
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:keyLength], nil
-}
-
-func (k Kit) buildOwn(ctx context.Context, o Own, goos, goarch, path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // programs that everybody may run
-		return err
-	}
-	// Made beside its place and renamed: an interrupted build must not look done, and
-	// another user's run may be in the middle of using the place.
-	unfinished, err := os.MkdirTemp(filepath.Dir(path), ".building-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(unfinished) //nolint:errcheck // what stays is hidden and harmless
-	out := filepath.Join(unfinished, o.Name)
-	k.UI.Note("compiling %s", strings.TrimPrefix(o.Package, "./"))
-	err = k.Runner.Run(ctx, run.Cmd{
-		Name: "go",
-		Args: []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, o.Package},
-		Dir:  k.Home,
-		Env:  append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch, "GOFLAGS="),
-	})
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run, whatever the umask
-		return err
-	}
-	return os.Rename(out, path)
 }
 
 // keptFor is how long the build of older source stays: a process may be using it.

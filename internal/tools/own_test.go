@@ -61,8 +61,8 @@ func TestAnOwnProgramIsBuiltWhenItsSourceChanges(t *testing.T) {
 	write("cmd/main.go", "package main\n\nfunc main() {}\n")
 	write("cmd/main_test.go", "package main\n")
 	ui, _, said := term.Test()
-	kit := Kit{Home: home, Runner: run.Local{}, UI: ui}
-	own := Own{Name: "x", Package: "./cmd", Sources: []string{"cmd"}}
+	kit := Kit{sources: home, Home: home, Runner: run.Local{}, UI: ui}
+	own := Own{Name: "x", Package: "example.org/x/cmd", Sources: []string{"cmd"}}
 	build := func() string {
 		t.Helper()
 		path, err := kit.BuildOwn(t.Context(), own, "linux", "amd64")

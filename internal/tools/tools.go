@@ -1,10 +1,13 @@
-// Package tools builds the programs that tools/go.mod pins (Compose, Buildx, the
-// linter) into the project's own folder, once for each version.
+// Package tools builds the programs that the targets need beside themselves: Compose, Buildx and
+// the linter in fixed versions, and IM2's own helpers, which run in containers. Each is kept in the
+// project's .im2, or in the user's cache folder where that is not writable.
 package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,12 +21,17 @@ import (
 	"github.com/im2-audio/im2/internal/term"
 )
 
-// Tool is a program that tools/go.mod pins.
+// modulePath is the path of this module.
+const modulePath = "github.com/im2-audio/im2"
+
+// Tool is a program of others that is built from source.
 type Tool struct {
 	// Name is the program's file name, without its version.
 	Name string
 	// Module and Package are its Go module and main package.
 	Module, Package string
+	// Version is the module's. tools/go.mod requires the same one; a test compares them.
+	Version string
 	// VersionVar is the variable that the program reports as its version, set by the
 	// linker; Compose refuses a Buildx that reports none.
 	VersionVar string
@@ -32,48 +40,111 @@ type Tool struct {
 // Compose is Docker Compose.
 func Compose() Tool {
 	const module = "github.com/docker/compose/v5"
-	return Tool{Name: "docker-compose", Module: module, Package: module + "/cmd", VersionVar: module + "/internal.Version"}
+	return Tool{
+		Name: "docker-compose", Module: module, Package: module + "/cmd", Version: "v5.6.0", VersionVar: module + "/internal.Version",
+	}
 }
 
 // Buildx is Docker Buildx.
 func Buildx() Tool {
 	const module = "github.com/docker/buildx"
-	return Tool{Name: "docker-buildx", Module: module, Package: module + "/cmd/buildx", VersionVar: module + "/version.Version"}
+	return Tool{
+		Name: "docker-buildx", Module: module, Package: module + "/cmd/buildx", Version: "v0.37.2", VersionVar: module + "/version.Version",
+	}
 }
 
 // Linter is golangci-lint.
 func Linter() Tool {
 	const module = "github.com/golangci/golangci-lint/v2"
-	return Tool{Name: "golangci-lint", Module: module, Package: module + "/cmd/golangci-lint", VersionVar: "main.version"}
+	return Tool{
+		Name: "golangci-lint", Module: module, Package: module + "/cmd/golangci-lint", Version: "v2.15.0", VersionVar: "main.version",
+	}
 }
 
-// Kit builds tools for the IM2 checkout in Home.
+// Kit builds programs for the project in Home.
 type Kit struct {
-	// Home is the folder of the checkout.
+	// Home is the folder whose .im2 keeps them. The helpers are built in its Go module.
 	Home string
 	// Runner runs the Go command.
 	Runner run.Runner
 	// UI is told what goes on.
 	UI *term.UI
+
+	sources string // where IM2's source is; "" finds it
 }
 
-// Path returns where the pinned version of a tool is, or would be, and that version.
-func (k Kit) Path(t Tool) (path, version string, err error) {
-	file := filepath.Join(k.Home, "tools", "go.mod")
-	text, err := os.ReadFile(file) //nolint:gosec // the checkout's own file
-	if err != nil {
-		return "", "", exit.Errorf(exit.Unusable, "reading the pinned tools: %w", err)
+// source is the folder of IM2's source: the checkout, or its place in the module cache. It is ""
+// where the targets were compiled on another machine, or with -trimpath, and not in a checkout.
+func (k Kit) source() string {
+	if k.sources != "" {
+		return k.sources
 	}
-	mod, err := modfile.ParseLax(file, text, nil)
-	if err != nil {
-		return "", "", exit.Errorf(exit.Unusable, "reading the pinned tools: %w", err)
+	folder := k.Home // with -trimpath the name of this file is no path
+	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
+		folder = filepath.Join(filepath.Dir(file), "..", "..")
 	}
-	for _, r := range mod.Require {
-		if r.Mod.Path == t.Module {
-			return filepath.Join(engine.ToolsFolder(k.Home), t.Name+"-"+r.Mod.Version+exeSuffix()), r.Mod.Version, nil
+	text, err := os.ReadFile(filepath.Join(folder, "go.mod")) //nolint:gosec // IM2's own file
+	if err != nil || modfile.ModulePath(text) != modulePath {
+		return ""
+	}
+	return folder
+}
+
+// folders are where programs are kept: the project's, then the user's for who may not write there.
+func (k Kit) folders() []string {
+	folders := []string{engine.ToolsFolder(k.Home)}
+	if user := engine.UserFolder(k.Home, os.Environ()); user != "" {
+		folders = append(folders, filepath.Join(user, "tools"))
+	}
+	return folders
+}
+
+// find returns the path of a program, or "" where nobody has built it yet.
+func (k Kit) find(name string) string {
+	for _, folder := range k.folders() {
+		path := filepath.Join(folder, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
 		}
 	}
-	return "", "", exit.Errorf(exit.Unusable, "%s does not pin %s", file, t.Module)
+	return ""
+}
+
+// make builds a program in the first folder that this user may write, and returns its path. build
+// writes the program to a file in a folder that is removed afterwards.
+func (k Kit) make(name string, build func(folder, out string) error) (string, error) {
+	var err error
+	for _, folder := range k.folders() {
+		if err = makeIn(folder, name, build); err == nil {
+			return filepath.Join(folder, name), nil
+		}
+		if !engine.Unwritable(err) {
+			break
+		}
+	}
+	return "", err
+}
+
+// makeIn builds beside the program's place and renames it: an interrupted build must not look
+// done, and another user's run may be in the middle of using the place. The dot keeps it from being
+// taken for a plugin meanwhile.
+func makeIn(folder, name string, build func(folder, out string) error) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // programs that everybody may run
+		return err
+	}
+	unfinished, err := os.MkdirTemp(folder, ".building-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(unfinished) //nolint:errcheck // what stays is hidden and harmless
+	out := filepath.Join(unfinished, name)
+	if err := build(unfinished, out); err != nil {
+		return err
+	}
+	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run, whatever the umask
+		return err
+	}
+	return os.Rename(out, filepath.Join(folder, name))
 }
 
 func exeSuffix() string {
@@ -85,36 +156,44 @@ func exeSuffix() string {
 
 // Build builds a tool unless it is there already, and returns its path.
 func (k Kit) Build(ctx context.Context, t Tool) (string, error) {
-	path, version, err := k.Path(t)
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(path); err == nil {
+	name := t.Name + "-" + t.Version + exeSuffix()
+	if path := k.find(name); path != "" {
 		return path, nil
 	}
-	k.UI.Note("building %s %s (once, about a minute)", t.Name, version)
+	k.UI.Note("building %s %s (once, about a minute)", t.Name, t.Version)
 	progress := k.UI.Progress("building "+t.Name, 0, term.Seconds)
 	defer progress.Done()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // programs that everybody may run
-		return "", exit.Errorf(exit.Failed, "building %s: %w", t.Name, err)
-	}
-	// Linked beside its place and renamed: an interrupted build must not look done.
-	// The dot keeps it from being taken for a plugin meanwhile.
-	unfinished := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	defer os.Remove(unfinished) //nolint:errcheck // gone when all went well
-	err = k.Runner.Run(ctx, run.Cmd{
-		Name: "go",
-		Args: []string{"build", "-trimpath", "-ldflags=-s -w -X " + t.VersionVar + "=" + version, "-o", unfinished, t.Package},
-		Dir:  filepath.Join(k.Home, "tools"),
-		Env:  append(os.Environ(), "CGO_ENABLED=0"),
+	path, err := k.make(name, func(folder, out string) error {
+		return k.buildTool(ctx, t, folder, out)
 	})
 	if err != nil {
-		return "", exit.Errorf(exit.Missing, "building %s %s: %w", t.Name, version, ExplainGo(err))
-	}
-	if err := os.Rename(unfinished, path); err != nil {
-		return "", fmt.Errorf("building %s: %w", t.Name, err)
+		return "", exit.Errorf(exit.Missing, "building %s %s: %w", t.Name, t.Version, ExplainGo(err))
 	}
 	return path, dropOthers(path, t.Name)
+}
+
+// buildTool builds with the versions in tools/go.mod, which every checkout has. A module zip leaves
+// that nested module out, so elsewhere a module is made that requires only the tool: the rest is as
+// the tool's own go.mod says, and Go checks it against its checksum database. ("go install
+// PACKAGE@VERSION" would need no module, but refuses Compose, whose go.mod excludes versions.)
+func (k Kit) buildTool(ctx context.Context, t Tool, folder, out string) error {
+	args := []string{"build", "-trimpath", "-ldflags=-s -w -X " + t.VersionVar + "=" + t.Version, "-o", out}
+	dir := filepath.Join(k.source(), "tools")
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); k.source() == "" || errors.Is(err, fs.ErrNotExist) {
+		dir = filepath.Join(folder, "module")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		text := fmt.Sprintf("module im2/tool\n\nrequire %s %s\n", t.Module, t.Version)
+		if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
+			return err
+		}
+		args = append(args, "-mod=mod")
+	}
+	return k.Runner.Run(ctx, run.Cmd{
+		Name: "go", Args: append(args, t.Package), Dir: dir,
+		Env: append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off"),
+	})
 }
 
 // dropOthers removes other versions of a tool: only one can be the plugin of its name.
