@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -50,8 +51,6 @@ type Request struct {
 	// Root is the project's folder, and Environ the process environment.
 	Root    string
 	Environ []string
-	// Home is the checkout whose template serves projects that have none.
-	Home string
 	// Name is the service's, User its user's.
 	Name, User string
 }
@@ -63,7 +62,7 @@ type Service struct {
 	Kind Kind
 	// Folder is where it is made, absolute.
 	Folder string
-	// Template is the file that its Dockerfile is made from.
+	// Template is the file that its Dockerfile is made from: the project's, or one in files.
 	Template string
 	// Mount is where the data folder is mounted; "" when the project has none.
 	Mount string
@@ -74,6 +73,7 @@ type Service struct {
 	Line          int
 
 	root         string
+	ownTemplate  bool   // Template is in files
 	templateFrom string // how the Dockerfile calls the template
 	importPath   string // of the folder that has internal/service
 	goMod        bool   // a go.mod of its own is needed
@@ -105,7 +105,7 @@ func Prepare(ctx context.Context, r Request) (Service, error) {
 		Name: r.Name, User: r.User, root: p.Root,
 		uid: "${" + p.Settings.UIDName + ":-1000}", gid: "${" + p.Settings.GIDName + ":-1000}",
 	}
-	if err := s.place(p, r.Home); err != nil {
+	if err := s.place(p); err != nil {
 		return Service{}, err
 	}
 	if err := s.clash(p, set); err != nil {
@@ -118,7 +118,7 @@ func Prepare(ctx context.Context, r Request) (Service, error) {
 }
 
 // place finds out where the service is made and from what.
-func (s *Service) place(p *project.Project, home string) error {
+func (s *Service) place(p *project.Project) error {
 	parent := p.GoModules
 	if parent == "" {
 		parent = sharedFolder(p)
@@ -143,14 +143,18 @@ func (s *Service) place(p *project.Project, home string) error {
 	}
 	s.Template, s.templateFrom = filepath.Join(parent, templateFile), "../"+templateFile
 	if _, err := os.Stat(s.Template); errors.Is(err, fs.ErrNotExist) {
-		s.Template, s.templateFrom = filepath.Join(home, modules, templateFile), "IM2's "+templateFile
+		s.ownTemplate, s.Template, s.templateFrom = true, path.Join("files", templateFile), "IM2's "+templateFile
 	}
-	text, err := os.ReadFile(s.Template)
+	read := os.ReadFile
+	if s.ownTemplate {
+		read = files.ReadFile
+	}
+	text, err := read(s.Template)
 	if err == nil {
 		_, err = s.dockerfile(string(text))
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "making service %s from the template %s: %w", s.Name, s.Rel(s.Template), err)
+		return exit.Errorf(exit.Unusable, "making service %s from the template %s: %w", s.Name, s.templateName(), err)
 	}
 	return nil
 }
@@ -257,13 +261,21 @@ func (s *Service) enter(files []string) error {
 	}
 	if s.After, s.Line, err = add(s.Compose, s.Before, s); err != nil {
 		return exit.Errorf(exit.Unusable, "adding service %s to %s: %w; nothing was made. Bring its services into the usual form, or make the service by hand: %s from %s, and this in the Compose file:\n%s",
-			s.Name, s.Rel(s.Compose), err, s.Rel(s.Folder), s.Rel(s.Template), s.paste())
+			s.Name, s.Rel(s.Compose), err, s.Rel(s.Folder), s.templateName(), s.paste())
 	}
 	return nil
 }
 
 // Rel is a path as messages name it: relative to the project where it is inside of it.
 func (s Service) Rel(path string) string { return (&project.Project{Root: s.root}).Rel(path) }
+
+// templateName is what messages call the template.
+func (s Service) templateName() string {
+	if s.ownTemplate {
+		return s.templateFrom
+	}
+	return s.Rel(s.Template)
+}
 
 // Work is the file that the service's own work goes into, relative to the project.
 func (s Service) Work() string {

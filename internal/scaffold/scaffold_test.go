@@ -71,7 +71,7 @@ func tree(t *testing.T, dir string) map[string]string {
 
 func prepare(t *testing.T, root, name string, environ ...string) (Service, error) {
 	t.Helper()
-	return Prepare(t.Context(), Request{Root: root, Environ: environ, Home: home(t), Name: name, User: DefaultUser})
+	return Prepare(t.Context(), Request{Root: root, Environ: environ, Name: name, User: DefaultUser})
 }
 
 func mustPrepare(t *testing.T, root string, environ ...string) Service {
@@ -91,6 +91,9 @@ func TestTheWatcherIsWhatTheTemplateMakes(t *testing.T) {
 	template, err := os.ReadFile(filepath.Join(modules, templateFile))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if own, err := files.ReadFile("files/" + templateFile); err != nil || !bytes.Equal(own, template) {
+		t.Errorf("internal/scaffold/files/%s is not modules/%s (%v): copy it", templateFile, templateFile, err)
 	}
 	for _, name := range []string{"watcher", "organizer"} {
 		want, err := os.ReadFile(filepath.Join(modules, name, "Dockerfile"))

@@ -185,8 +185,13 @@ func (s Service) fill(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as others in a checkout
 		return fmt.Errorf("making service %s: %w", s.Name, err)
 	}
+	var from fs.FS // nil is the disk
+	if s.ownTemplate {
+		from = files
+	}
 	err := copy.Copy(s.Template, filepath.Join(dir, "Dockerfile"), copy.Options{
 		Sync:              true,
+		FS:                from,
 		PermissionControl: readable,
 		OnSymlink:         func(string) copy.SymlinkAction { return copy.Deep },
 		WrapReader:        func(r io.Reader) io.Reader { return changed(r, s.dockerfile) },
@@ -204,7 +209,7 @@ func (s Service) fill(dir string) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("making the files of service %s from %s: %w", s.Name, s.Rel(s.Template), err)
+		return fmt.Errorf("making the files of service %s from %s: %w", s.Name, s.templateName(), err)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestAllOrNothing(t *testing.T) {
 		},
 		"a template that is gone": func(_ *testing.T, _ string, s *Service, _ func()) { s.Template += ".gone" },
 		"a template that is none": func(_ *testing.T, root string, s *Service, _ func()) {
-			s.Template = filepath.Join(root, "docker-compose.yml")
+			s.ownTemplate, s.Template = false, filepath.Join(root, "docker-compose.yml")
 		},
 		"a Compose file that somebody else has changed": func(_ *testing.T, _ string, s *Service, _ func()) {
 			s.Before = []byte("something else\n")

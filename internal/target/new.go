@@ -56,7 +56,7 @@ func (t Target) New(ctx context.Context, o New) error {
 		}
 		defer unlock()
 	}
-	s, err := scaffold.Prepare(ctx, scaffold.Request{Root: t.Root, Environ: t.Environ, Home: t.Home, Name: o.Name, User: o.User})
+	s, err := scaffold.Prepare(ctx, scaffold.Request{Root: t.Root, Environ: t.Environ, Name: o.Name, User: o.User})
 	if err != nil {
 		return err
 	}
