@@ -19,7 +19,7 @@ func Audit(ctx context.Context,
 	only *string, // only these rules, such as D01,C02
 	threshold *string, // what fails: error, warning or note (default warning)
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Audit(ctx, target.Audit{
 			Fix: value(fix), Diff: value(diff), Format: or(format, "text"), Only: value(only), Threshold: or(threshold, "warning"),
 		})

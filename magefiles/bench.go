@@ -29,7 +29,7 @@ func Bench(ctx context.Context,
 	dir *string, // make projects and tree in this folder (default: the project's .im2)
 	json *bool, // print the report as JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Bench(ctx, target.Bench{
 			Only: value(only), Runs: or(runs, 5),
 			Files: or(files, 500_000), Folders: or(folders, 10_000), Wide: value(wide),

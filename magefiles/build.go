@@ -18,7 +18,7 @@ func Build(ctx context.Context,
 	dryRun *bool, // say what is stale and why; build nothing
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Build(ctx, target.Build{
 			Module: value(module), Force: value(force), Pull: value(pull), Jobs: value(jobs), DryRun: value(dryRun), JSON: value(json),
 		})

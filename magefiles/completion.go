@@ -14,7 +14,7 @@ import (
 func Completion(ctx context.Context, shell string,
 	line *string, // print instead what may stand at the end of this line: what the script asks
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Completion(ctx, sources, target.Completion{Shell: shell, Line: line})
 	})
 }

@@ -19,5 +19,5 @@ func DemucsCache(ctx context.Context,
 	precision *string, // fp32 or int8 (default DEMUCS_PRECISION)
 ) error {
 	o := target.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision)}
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.DemucsCache(ctx, o) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.DemucsCache(ctx, o) })
 }

@@ -17,7 +17,7 @@ func Doctor(ctx context.Context,
 	list *bool, // name the checks and do none
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Doctor(ctx, target.Doctor{Check: value(check), List: value(list), JSON: value(json)})
 	})
 }
@@ -28,5 +28,5 @@ func Doctor(ctx context.Context,
 func Env(ctx context.Context,
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Env(ctx, value(json)) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Env(ctx, value(json)) })
 }

@@ -10,5 +10,5 @@ import (
 
 // Help shows the targets in groups; "mage help TARGET" explains one and its flags.
 func Help(ctx context.Context) error {
-	return target.Run(ctx, home(), func(_ context.Context, t target.Target) error { return t.Help(sources) })
+	return target.Run(ctx, func(_ context.Context, t target.Target) error { return t.Help(sources) })
 }

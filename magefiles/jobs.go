@@ -15,7 +15,7 @@ func Jobs(ctx context.Context,
 	state *string, // only those in this state; several with commas between them
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Jobs(ctx, target.Jobs{State: value(state), JSON: value(json)})
 	})
 }
@@ -24,5 +24,5 @@ func Jobs(ctx context.Context,
 // It has three attempts again; its history stays. What was rejected is a file: move it from
 // rejected/ to input/.
 func Retry(ctx context.Context, id string) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Retry(ctx, id) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Retry(ctx, id) })
 }

@@ -7,8 +7,6 @@ package main
 import (
 	"embed"
 	"os"
-	"path/filepath"
-	"runtime"
 
 	"github.com/im2-audio/im2/internal/target"
 )
@@ -35,16 +33,6 @@ var Default = Help //nolint:gochecknoglobals // how Mage finds it
 var Aliases = map[string]any{ //nolint:gochecknoglobals // how Mage finds aliases
 	"demucs-cache":      DemucsCache,
 	"reset-permissions": ResetPermissions,
-}
-
-// home is the folder of this checkout, which is another one than the project's under
-// "mage -w OTHER".
-func home() string {
-	_, file, _, _ := runtime.Caller(0)
-	if !filepath.IsAbs(file) { // compiled with -trimpath: the working folder is the best guess
-		return "."
-	}
-	return filepath.Dir(filepath.Dir(file))
 }
 
 // value returns what a flag was set to, or the zero value where it was not given.

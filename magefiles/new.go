@@ -18,7 +18,7 @@ func New(ctx context.Context, name string,
 	dryRun *bool, // print what would be written, as a diff; write nothing
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.New(ctx, target.New{Name: name, User: or(user, scaffold.DefaultUser), DryRun: value(dryRun), JSON: value(json)})
 	})
 }

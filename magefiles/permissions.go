@@ -17,7 +17,7 @@ func ResetPermissions(ctx context.Context,
 	json *bool, // print the summary as JSON
 	path *string, // only this folder in the data folder
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.ResetPermissions(ctx, target.Reset{DryRun: value(dryRun), JSON: value(json), Path: value(path)})
 	})
 }

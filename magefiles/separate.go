@@ -34,7 +34,7 @@ func Separate(ctx context.Context, file string,
 	if shifts != nil {
 		asked["shifts"] = strconv.Itoa(*shifts)
 	}
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Separate(ctx, target.Separate{File: file, Again: value(again), JSON: value(json), Options: asked})
 	})
 }

@@ -17,5 +17,5 @@ import (
 func Setup(ctx context.Context,
 	ids *bool, // write your own IDs to .env.local (true) or not (false) without asking
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Setup(ctx, ids) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Setup(ctx, ids) })
 }

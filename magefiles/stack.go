@@ -13,19 +13,19 @@ import (
 func Up(ctx context.Context,
 	replicas *int, // number of demucs workers, each with one track at a time (default: as memory and processors allow)
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Up(ctx, replicas) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Up(ctx, replicas) })
 }
 
 // Down stops the pipeline and removes its containers; data, images and model stay.
 func Down(ctx context.Context) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Down(ctx) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Down(ctx) })
 }
 
 // Status shows each service's state, health, UID:GID and image, and the jobs on their way.
 func Status(ctx context.Context,
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Status(ctx, value(json)) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Status(ctx, value(json)) })
 }
 
 // Logs prints the services' logs.
@@ -33,7 +33,7 @@ func Logs(ctx context.Context,
 	service *string, // only this one's
 	follow *bool, // go on until interrupted
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Logs(ctx, value(service), value(follow))
 	})
 }
@@ -42,5 +42,5 @@ func Logs(ctx context.Context,
 func Restart(ctx context.Context,
 	service *string, // only this one
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Restart(ctx, value(service)) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Restart(ctx, value(service)) })
 }

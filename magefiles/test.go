@@ -17,19 +17,19 @@ func Test(ctx context.Context,
 	race *bool, // look for data races meanwhile, where there is a C compiler
 	coverage *bool, // count which statements run, in tests and scenarios; too few are an error
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Test(ctx, target.Test{Lint: or(lint, true), Run: value(run), Race: value(race), Coverage: value(coverage)})
 	})
 }
 
 // Lint runs golangci-lint and compiles the code for macOS and Windows.
 func Lint(ctx context.Context) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Lint(ctx) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Lint(ctx) })
 }
 
 // Clean removes compiled services and built images, never data.
 func Clean(ctx context.Context,
 	tools *bool, // also the tools that setup built (.im2/)
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error { return t.Clean(ctx, value(tools)) })
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Clean(ctx, value(tools)) })
 }

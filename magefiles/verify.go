@@ -16,7 +16,7 @@ func Verify(ctx context.Context,
 	service *string, // only this one's containers
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, home(), func(ctx context.Context, t target.Target) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
 		return t.Verify(ctx, value(service), value(json))
 	})
 }

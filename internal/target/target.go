@@ -1,5 +1,5 @@
 // Package target is what each Mage target does: it opens the project and the engine and
-// joins the packages that do the work. The files here are named as those in magefiles/.
+// joins the packages that do the work. The files here are named as those in targets/ and magefiles/.
 package target
 
 import (
@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,9 +22,10 @@ import (
 
 // Target is one run of one target, or of several in a row.
 type Target struct {
-	// Home is the folder of the IM2 checkout: it has tools/go.mod.
+	// Home is the folder of the magefile: its .im2 has tools and caches, and its Go module builds
+	// the helpers.
 	Home string
-	// Root is the folder of the project that is worked on.
+	// Root is the folder of the project that is worked on. It is Home, but for "mage -w OTHER".
 	Root string
 	// Environ is the process environment.
 	Environ []string
@@ -32,10 +35,10 @@ type Target struct {
 	UI *term.UI
 }
 
-// Run runs do for the project in the working folder. home is the folder of the IM2
-// checkout. SIGTERM and SIGHUP end the context as SIGINT does already (Mage handles only
-// that one), and the error carries the exit code as its outermost one.
-func Run(ctx context.Context, home string, do func(context.Context, Target) error) error {
+// Run runs do for the project in the working folder. SIGTERM and SIGHUP end the context as SIGINT
+// does already (Mage handles only that one), and the error carries the exit code as its outermost
+// one.
+func Run(ctx context.Context, do func(context.Context, Target) error) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if os.Getenv("MAGEFILE_GOCMD") != "" { // set by the mage command for what it runs
@@ -45,16 +48,36 @@ func Run(ctx context.Context, home string, do func(context.Context, Target) erro
 		go watchParent(ctx, os.Getppid(), lost)
 	}
 	root, err := os.Getwd()
-	if err == nil {
-		home, err = filepath.Abs(home)
-	}
 	if err != nil {
 		return exit.Outermost(exit.Errorf(exit.Unusable, "finding the project's folder: %w", err))
 	}
 	return exit.Outermost(do(ctx, Target{
-		Home: home, Root: root, Environ: os.Environ(), Runner: run.Local{},
+		Home: home(root), Root: root, Environ: os.Environ(), Runner: run.Local{},
 		UI: term.New(os.Stdout, os.Stderr, os.Getenv),
 	}))
+}
+
+// home is the folder of the magefile: of the source of package main, from which the target was
+// called. It is root where that is not known: the targets were compiled with -trimpath, or are not
+// on the machine on which they were compiled.
+func home(root string) string {
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers)])
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		if !strings.HasPrefix(frame.Function, "main.") || !filepath.IsAbs(frame.File) {
+			continue
+		}
+		folder := filepath.Dir(frame.File)
+		if filepath.Base(folder) == "magefiles" {
+			folder = filepath.Dir(folder)
+		}
+		if info, err := os.Stat(folder); err == nil && info.IsDir() {
+			return folder
+		}
+	}
+	return root
 }
 
 // watchParent calls lost when this process has another parent. The mage command does not
