@@ -44,7 +44,7 @@ func TestArrowsPointOneWay(t *testing.T) {
 			}
 		}
 	}
-	if len(code["internal/target"]) < 10 || len(code["modules/demucs"]) == 0 || len(code["magefiles"]) == 0 {
+	if len(code["internal/target"]) < 10 || len(code["modules/demucs"]) == 0 || len(code["magefiles"]) == 0 || len(code["targets"]) == 0 {
 		t.Fatalf("go list gave no arrows worth the name: %v", code)
 	}
 	for _, wrong := range slices.Concat(layers(code), cycles(code), processes(code), strangers(code)) {
@@ -55,6 +55,43 @@ func TestArrowsPointOneWay(t *testing.T) {
 	}
 }
 
+// TestImportersCanBuildTheHelpers holds what targets imports to what importers need. They compile all of
+// it, so it has no test library, no parser of pages and no registry client. And it has all that the
+// helpers import: "go mod tidy" in a project of others finds in go.sum what targets
+// imports, and the helpers are built with that.
+func TestImportersCanBuildTheHelpers(t *testing.T) {
+	t.Parallel()
+	unwanted := []string{"testing", "testscript", "goldmark", "go-containerregistry", "testify", "go-cmp", "golang.org/x/tools"}
+	for _, system := range []string{"linux", "darwin"} { // on Windows, github.com/otiai10/copy needs its test library
+		for _, p := range deps(t, system, "./targets") {
+			if slices.ContainsFunc(unwanted, func(name string) bool { return strings.Contains(p, name) }) {
+				t.Errorf("targets imports %s on %s", p, system)
+			}
+		}
+	}
+	imported := deps(t, "linux", "./targets")
+	for _, helper := range []string{"internal/ownership/resetter", "internal/proof/witness/probe", "internal/doctor/inside/probe"} {
+		for _, p := range deps(t, "linux", "./"+helper) { // what runs in containers
+			if p != root+helper && !slices.Contains(imported, p) {
+				t.Errorf("%s imports %s, which targets does not: a project that imports targets may lack its checksum", helper, p)
+			}
+		}
+	}
+}
+
+// deps are all packages that a package imports, and those import, on a system.
+func deps(t *testing.T, system, pkg string) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", pkg)
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("listing what %s imports on %s: %v", pkg, system, err)
+	}
+	return strings.Fields(string(out))
+}
+
 // TestAWrongArrowIsFound adds each kind of arrow that must not be, and one that may.
 func TestAWrongArrowIsFound(t *testing.T) {
 	t.Parallel()
@@ -63,6 +100,7 @@ func TestAWrongArrowIsFound(t *testing.T) {
 		{"internal/run", "internal/project"}:                layers,
 		{"internal/exit", "internal/run"}:                   layers,
 		{"internal/image", "internal/target"}:               layers,
+		{"internal/target", "targets"}:                      layers,
 		{"internal/nonroot/report", "internal/term"}:        cycles, // with the arrow back
 		{"internal/image", "os/exec"}:                       processes,
 		{"modules/watcher", "os/exec"}:                      processes,
@@ -70,6 +108,7 @@ func TestAWrongArrowIsFound(t *testing.T) {
 		{"internal/queue", "modules/internal/spool"}:        strangers,
 		{"modules/organizer", "internal/exit"}:              strangers,
 		{"magefiles", "modules/internal/place"}:             strangers,
+		{"targets", "modules/internal/place"}:               strangers,
 		{"modules/internal/place", "modules/demucs/engine"}: layers,
 		{"pipeline/options", "internal/exit"}:               layers,
 		{"pipeline/options", "modules/internal/place"}:      layers,
@@ -136,8 +175,8 @@ func (a arrows) each(do func(from, to string)) {
 func family(pkg string) string {
 	parts := strings.Split(pkg, "/")
 	switch {
-	case parts[0] == "magefiles":
-		return "magefiles"
+	case parts[0] == "magefiles" || parts[0] == "targets":
+		return parts[0]
 	case (parts[0] == "internal" || parts[0] == "modules" || parts[0] == "pipeline") && len(parts) > 1:
 		return path.Join(parts[0], parts[1])
 	}
@@ -145,7 +184,7 @@ func family(pkg string) string {
 }
 
 // layers are the arrows that point up. exit is the vocabulary of all, and the leaves know nothing
-// but it and pipeline; only the magefiles know internal/target; what services share knows no service; what both
+// but it and pipeline; only targets and magefiles know internal/target; what services share knows no service; what both
 // sides share, in pipeline/, knows neither of them.
 func layers(a arrows) (wrong []string) {
 	leaves := []string{"internal/exit", "internal/project", "internal/run", "internal/term"}
@@ -159,7 +198,7 @@ func layers(a arrows) (wrong []string) {
 		case here == "internal/project" && there == "internal/ownership": // Settings name an owner.
 		case here == "internal/exit", slices.Contains(leaves, here) && there != "internal/exit":
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: exit, project, run and term stand at the end of all arrows", from, to))
-		case there == "internal/target" && here != "magefiles":
+		case there == "internal/target" && here != "magefiles" && here != "targets", there == "targets" && here != "magefiles":
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: the targets join the others, nobody joins them", from, to))
 		case strings.HasPrefix(here, "modules/") && strings.HasPrefix(there, "modules/") && there != "modules/internal":
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: services share only modules/internal", from, to))
@@ -226,7 +265,7 @@ func strangers(a arrows) (wrong []string) {
 
 func side(pkg string) string {
 	switch top, _, _ := strings.Cut(pkg, "/"); top {
-	case "magefiles", "internal":
+	case "magefiles", "targets", "internal":
 		return "targets"
 	case "modules":
 		return "services"

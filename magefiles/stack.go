@@ -16,31 +16,9 @@ func Up(ctx context.Context,
 	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Up(ctx, replicas) })
 }
 
-// Down stops the pipeline and removes its containers; data, images and model stay.
-func Down(ctx context.Context) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Down(ctx) })
-}
-
 // Status shows each service's state, health, UID:GID and image, and the jobs on their way.
 func Status(ctx context.Context,
 	json *bool, // print JSON
 ) error {
 	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Status(ctx, value(json)) })
-}
-
-// Logs prints the services' logs.
-func Logs(ctx context.Context,
-	service *string, // only this one's
-	follow *bool, // go on until interrupted
-) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Logs(ctx, value(service), value(follow))
-	})
-}
-
-// Restart restarts the services and waits until every one is healthy.
-func Restart(ctx context.Context,
-	service *string, // only this one
-) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Restart(ctx, value(service)) })
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/target/dev"
 )
 
 // Test lints the code and runs every test; with a Docker engine also the real scenarios.
@@ -18,18 +19,11 @@ func Test(ctx context.Context,
 	coverage *bool, // count which statements run, in tests and scenarios; too few are an error
 ) error {
 	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Test(ctx, target.Test{Lint: or(lint, true), Run: value(run), Race: value(race), Coverage: value(coverage)})
+		return dev.Test{Lint: or(lint, true), Run: value(run), Race: value(race), Coverage: value(coverage)}.Do(ctx, t)
 	})
 }
 
 // Lint runs golangci-lint and compiles the code for macOS and Windows.
 func Lint(ctx context.Context) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Lint(ctx) })
-}
-
-// Clean removes compiled services and built images, never data.
-func Clean(ctx context.Context,
-	tools *bool, // also the tools that setup built (.im2/)
-) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Clean(ctx, value(tools)) })
+	return target.Run(ctx, dev.Lint)
 }

@@ -31,6 +31,20 @@ func TestThePageIsCurrent(t *testing.T) {
 	}
 }
 
+// TestTheWrappersAreCurrent holds magefiles/targets.go to targets/.
+func TestTheWrappersAreCurrent(t *testing.T) {
+	t.Parallel()
+	home := filepath.Join("..", "..")
+	have, err := os.ReadFile(filepath.Join(home, filepath.FromSlash(manual.WrapperFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := manual.Wrappers(os.DirFS(filepath.Join(home, "targets")), os.DirFS(filepath.Join(home, "magefiles")))
+	if err != nil || string(have) != string(want) {
+		t.Errorf(`%s is not what targets/ says (%v); "go generate ./internal/manual" writes it`, manual.WrapperFile, err)
+	}
+}
+
 // TestEveryTargetHasItsNote fails for a target without an example, for a note of a target
 // that there is no more, and for an example that is of another target or cannot be typed.
 func TestEveryTargetHasItsNote(t *testing.T) {
@@ -64,7 +78,7 @@ func TestEveryTargetHasItsNote(t *testing.T) {
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	reset, ok := manual.Find(targets(t), "resetPermissions")
-	if !ok || reset.Name != "reset-permissions" || reset.Synopsis() != "gives pipeline-data the app user as owner, 755 and 644." {
+	if !ok || reset.Name != "reset-permissions" || reset.Synopsis() != "gives the data folder the app user as owner, 755 and 644." {
 		t.Errorf("reset-permissions is %+v", reset)
 	}
 	if got := reset.Usage(); got != "mage reset-permissions [-dryRun] [-json] [-path=FOLDER]" {

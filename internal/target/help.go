@@ -3,6 +3,8 @@ package target
 import (
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
@@ -41,8 +43,34 @@ func (t Target) Help(sources fs.FS) error {
 	if err != nil {
 		return err
 	}
-	t.UI.Text(u.Overview(columns()))
+	t.UI.Text(u.Overview("A song in, stems out, and nobody is root. To begin: mage setup up", columns()))
 	return nil
+}
+
+// HelpImported is Help for a project that imports the targets, perhaps under a name: "mage im2:help".
+// Mage takes what follows help in args, the arguments of this process, for targets to run. Here those
+// are explained, and it reports that; an error about them ends the line as well.
+func (t Target) HelpImported(sources fs.FS, args []string) (explained bool, err error) {
+	u, err := usage.Read(sources)
+	if err != nil {
+		return false, err
+	}
+	at := slices.IndexFunc(args, func(arg string) bool { return strings.HasSuffix(strings.ToLower(":"+arg), ":help") })
+	if at < 0 {
+		at = len(args) - 1 // help is the default target
+	} else if before, _, named := strings.Cut(args[at], ":"); named {
+		u.Under(strings.ToLower(before) + ":")
+	}
+	if at == len(args)-1 {
+		t.UI.Text(u.Overview("Targets for any Compose project, from github.com/im2-audio/im2. To begin: mage "+u.Prefix+"setup "+u.Prefix+"up", columns()))
+		return false, nil
+	}
+	text, err := u.Explain(args[at+1:], columns())
+	if err != nil {
+		return false, exit.Errorf(exit.Unusable, "explaining targets of IM2: %w; \"mage -h TARGET\" explains those of the magefile itself", err)
+	}
+	t.UI.Text(text)
+	return true, nil
 }
 
 // columns is how wide a text may be.

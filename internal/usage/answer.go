@@ -25,12 +25,12 @@ func (u *Usage) Answer(args []string, getenv func(string) string, columns int) (
 		if len(rest) == 0 || u.isMages(rest[0]) {
 			return "", nil // Mage's own words
 		}
-		return u.explain(rest[:1], columns)
+		return u.Explain(rest[:1], columns)
 	case len(rest) > 1 && strings.EqualFold(rest[0], "help"):
-		return u.explain(rest[1:], columns)
+		return u.Explain(rest[1:], columns)
 	}
 	if name := u.asked(rest); name != "" {
-		return u.explain([]string{name}, columns)
+		return u.Explain([]string{name}, columns)
 	}
 	return "", u.Check(rest)
 }
@@ -67,8 +67,8 @@ func (u *Usage) asked(args []string) string {
 	return args[0]
 }
 
-// explain explains the targets of these names.
-func (u *Usage) explain(names []string, columns int) (string, error) {
+// Explain explains the targets of these names, for a screen of so many columns.
+func (u *Usage) Explain(names []string, columns int) (string, error) {
 	var texts []string
 	for _, name := range names {
 		t, err := u.target(name)

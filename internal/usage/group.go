@@ -1,6 +1,9 @@
 package usage
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Group is a heading of the overview with the targets below it.
 type Group struct {
@@ -19,6 +22,13 @@ func (u *Usage) Groups() []Group {
 		{"proof", []string{"audit", "verify", "bench"}},
 		{"a new machine, a new service", []string{"setup", "doctor", "env", "new", "completion", "help"}},
 		{"development", []string{"test", "lint"}},
+	}
+	for _, g := range groups {
+		for i, name := range g.Targets { // whatever a target is called here: with an alias, a prefix, or neither
+			if t, ok := u.Find(u.Prefix + strings.ReplaceAll(name, "-", "")); ok {
+				g.Targets[i] = t.Name
+			}
+		}
 	}
 	var left []string
 	for _, name := range u.Names() {

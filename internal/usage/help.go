@@ -11,23 +11,27 @@ const indent = "  "
 // narrowest is the number of columns below which an entry's text stands below its name.
 const narrowest = 60
 
-// Overview is every target with its line of help, in groups, for a screen of so many columns.
-func (u *Usage) Overview(columns int) string {
+// Overview is every target with its line of help, in groups below a title, for a screen of so many
+// columns.
+func (u *Usage) Overview(title string, columns int) string {
 	var b strings.Builder
 	widest := 0
 	for _, t := range u.Targets {
 		widest = max(widest, len(t.Name))
 	}
-	b.WriteString(fill("A song in, stems out, and nobody is root. To begin: mage setup up", "", "", columns))
+	b.WriteString(fill(title, "", "", columns))
 	for _, group := range u.Groups() {
-		b.WriteString("\n" + group.Title + "\n")
+		var entries strings.Builder
 		for _, name := range group.Targets {
 			if t, ok := u.Find(name); ok {
-				b.WriteString(entry(t.Name, t.brief(), widest, columns))
+				entries.WriteString(entry(t.Name, t.brief(), widest, columns))
 			}
 		}
+		if entries.Len() > 0 {
+			b.WriteString("\n" + group.Title + "\n" + entries.String())
+		}
 	}
-	b.WriteString("\n" + fill(`"mage help TARGET" explains a target and its flags, "mage -l" lists them all by name.`, "", "", columns))
+	b.WriteString("\n" + fill(`"mage `+u.Prefix+`help `+u.Prefix+`TARGET" explains a target and its flags, "mage -l" lists them all by name.`, "", "", columns))
 	return b.String()
 }
 

@@ -18,10 +18,12 @@ import (
 	"strings"
 )
 
-// Usage is what can be typed. It is not changed after Read.
+// Usage is what can be typed. It is not changed after Read, but for Under.
 type Usage struct {
 	// Targets are all of them, in the order of their names.
 	Targets []Target
+	// Prefix begins all names where the targets were imported under a name: "im2:".
+	Prefix string
 }
 
 // Target is one target.
@@ -50,8 +52,16 @@ type Flag struct {
 	Text string
 }
 
-// Read reads the targets from Go sources as Mage does: each exported function of a file with
-// the build tag "mage", and the aliases.
+// Under puts a prefix in front of all names.
+func (u *Usage) Under(prefix string) {
+	u.Prefix = prefix
+	for i := range u.Targets {
+		u.Targets[i].Name, u.Targets[i].Mage = prefix+u.Targets[i].Name, prefix+u.Targets[i].Mage
+	}
+}
+
+// Read reads the targets from Go sources as Mage does: each exported function of a file that is
+// built with the tag "mage", and the aliases.
 func Read(sources fs.FS) (*Usage, error) {
 	names, err := fs.Glob(sources, "*.go")
 	if err != nil {
@@ -59,6 +69,9 @@ func Read(sources fs.FS) (*Usage, error) {
 	}
 	u, aliases := &Usage{}, make(map[string]string)
 	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
 		text, err := fs.ReadFile(sources, name)
 		if err != nil {
 			return nil, fmt.Errorf("reading the targets: %w", err)
@@ -87,13 +100,13 @@ func Read(sources fs.FS) (*Usage, error) {
 			u.Targets[i].Name = alias
 			continue
 		}
-		u.Targets[i].Name = t.Mage
+		u.Targets[i].Name = strings.ToLower(t.Name[:1]) + t.Name[1:]
 	}
 	slices.SortFunc(u.Targets, func(a, b Target) int { return strings.Compare(a.Name, b.Name) })
 	return u, nil
 }
 
-// tagged reports whether a file is built with the tag "mage" alone.
+// tagged reports whether a file is built with the tag "mage" alone, or with none.
 func tagged(file *ast.File) bool {
 	for _, group := range file.Comments {
 		if group.Pos() > file.Package {
@@ -105,7 +118,7 @@ func tagged(file *ast.File) bool {
 			}
 		}
 	}
-	return false
+	return true
 }
 
 // target reads one function. Its name is the function's until the aliases are known.
@@ -175,8 +188,7 @@ func readAliases(d *ast.GenDecl, aliases map[string]string) {
 
 // Find returns the target of a name as Mage reads it: in any case, by alias or by function.
 func (u *Usage) Find(name string) (Target, bool) {
-	name = strings.ToLower(name)
-	i := slices.IndexFunc(u.Targets, func(t Target) bool { return t.Name == name || t.Mage == name })
+	i := slices.IndexFunc(u.Targets, func(t Target) bool { return strings.EqualFold(t.Name, name) || strings.EqualFold(t.Mage, name) })
 	if i < 0 {
 		return Target{}, false
 	}

@@ -98,7 +98,7 @@ func TestAForgottenTargetIsShown(t *testing.T) {
 	if last.Title != "more" || !slices.Equal(last.Targets, []string{"fresh"}) {
 		t.Errorf("the last group is %v", last)
 	}
-	if text := u.Overview(80); !strings.Contains(text, "\nmore\n  fresh  is new\n") {
+	if text := u.Overview("title", 80); !strings.Contains(text, "\nmore\n  fresh  is new\n") {
 		t.Errorf("not shown: %s", text)
 	}
 }
@@ -126,7 +126,7 @@ func TestNothingIsWiderThanTheScreen(t *testing.T) {
 	t.Parallel()
 	u := read(t)
 	for _, columns := range []int{40, 60, 80, 100} {
-		texts := []string{u.Overview(columns)}
+		texts := []string{u.Overview("title", columns)}
 		for _, target := range u.Targets {
 			texts = append(texts, target.Explain(columns))
 		}

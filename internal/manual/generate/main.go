@@ -1,5 +1,5 @@
-// Command generate writes docs/targets.md from the code; "go generate ./internal/manual"
-// runs it.
+// Command generate writes magefiles/targets.go and docs/targets.md from the code; "go generate
+// ./internal/manual" runs it.
 package main
 
 import (
@@ -16,13 +16,28 @@ func main() {
 }
 
 func run(home string) int {
-	targets, err := manual.Targets(filepath.Join(home, "magefiles"))
+	if err := write(home); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return int(exit.Failed)
+	}
+	return 0
+}
+
+func write(home string) error {
+	magefiles := filepath.Join(home, "magefiles")
+	text, err := manual.Wrappers(os.DirFS(filepath.Join(home, "targets")), os.DirFS(magefiles))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(home, filepath.FromSlash(manual.WrapperFile)), text, 0o644) //nolint:gosec // a file that everybody reads
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", manual.WrapperFile, err)
+	}
+	targets, err := manual.Targets(magefiles)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(home, filepath.FromSlash(manual.Page)), []byte(manual.Markdown(targets)), 0o644) //nolint:gosec // a page that everybody reads
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "writing "+manual.Page+":", err)
-		return int(exit.Failed)
+		return fmt.Errorf("writing %s: %w", manual.Page, err)
 	}
-	return 0
+	return nil
 }

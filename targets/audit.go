@@ -1,6 +1,4 @@
-//go:build mage
-
-package main
+package targets
 
 import (
 	"context"
@@ -11,7 +9,7 @@ import (
 // Audit judges whether any service would run as root, before anything is built or started.
 // It reads the Dockerfiles, the Compose file and the settings as Compose would; no engine is
 // needed. Exit code 1 for findings at or above the threshold, 2 when the project cannot be
-// read. docs/audit.md has the rules.
+// read. docs/audit.md of IM2 has the rules.
 func Audit(ctx context.Context,
 	fix *bool, // repair what has a safe fix; what was there is kept as NAME.orig
 	diff *bool, // only print what -fix would change

@@ -1,13 +1,17 @@
-package target
+// Package dev has the targets for those who work on IM2 itself. It is apart so that projects which
+// import the targets compile no part of it.
+package dev
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/suite"
+	"github.com/im2-audio/im2/internal/target"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
 )
@@ -24,21 +28,21 @@ type Test struct {
 	Coverage bool
 }
 
-// Test lints, then runs every test of the checkout, and prints what took the longest. What needs
+// Do lints, then runs every test of the checkout, and prints what took the longest. What needs
 // an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1.
-func (t Target) Test(ctx context.Context, o Test) error {
+func (o Test) Do(ctx context.Context, t target.Target) error {
 	if err := tools.NeedGo(); err != nil {
 		return fmt.Errorf("testing: %w", err)
 	}
 	began := time.Now()
 	var spent term.Spent
 	if o.Lint {
-		if err := t.lint(ctx, &spent); err != nil {
+		if err := lint(ctx, t, &spent); err != nil {
 			return err
 		}
 	}
 	// go test keeps what a passing test says to itself, so it is said here.
-	_, missing := engine.Find(ctx, t.engine(t.Environ))
+	_, missing := engine.Find(ctx, engine.Options{Runner: t.Runner, Environ: t.Environ, Home: t.Home})
 	if missing != nil {
 		t.UI.Note("scenarios that need a Docker engine are left out: %v", missing)
 	}
@@ -66,9 +70,9 @@ func (t Target) Test(ctx context.Context, o Test) error {
 }
 
 // Lint runs the linter over all code, and compiles it for the systems that people have.
-func (t Target) Lint(ctx context.Context) error { return t.lint(ctx, new(term.Spent)) }
+func Lint(ctx context.Context, t target.Target) error { return lint(ctx, t, new(term.Spent)) }
 
-func (t Target) lint(ctx context.Context, spent *term.Spent) error {
+func lint(ctx context.Context, t target.Target, spent *term.Spent) error {
 	if err := tools.NeedGo(); err != nil {
 		return fmt.Errorf("linting: %w", err)
 	}
@@ -80,12 +84,14 @@ func (t Target) lint(ctx context.Context, spent *term.Spent) error {
 	if err != nil {
 		return err
 	}
-	if err := spent.Time("lint", func() error { return t.quietly(ctx, "linting", linter, "run") }); err != nil {
+	if err := spent.Time("lint", func() error { return quietly(ctx, t, "linting", linter, "run") }); err != nil {
 		return err
 	}
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		err := spent.Time("compile for "+system, func() error {
-			return t.with("GOOS="+system, "CGO_ENABLED=0").quietly(ctx, "compiling for "+system, "go", "vet", "-tags=mage", "./...")
+			t := t
+			t.Environ = append(slices.Clone(t.Environ), "GOOS="+system, "CGO_ENABLED=0")
+			return quietly(ctx, t, "compiling for "+system, "go", "vet", "-tags=mage", "./...")
 		})
 		if err != nil {
 			return err
@@ -94,15 +100,9 @@ func (t Target) lint(ctx context.Context, spent *term.Spent) error {
 	return nil
 }
 
-// with returns the target with more variables in its environment.
-func (t Target) with(entries ...string) Target {
-	t.Environ = append(append([]string{}, t.Environ...), entries...)
-	return t
-}
-
 // quietly runs a command in the checkout that says nothing for minutes: what it says is printed when
 // it has ended, and until then there is progress.
-func (t Target) quietly(ctx context.Context, doing, name string, args ...string) error {
+func quietly(ctx context.Context, t target.Target, doing, name string, args ...string) error {
 	t.UI.Note("%s", doing)
 	progress := t.UI.Progress(doing, 0, term.Seconds)
 	out, err := run.Combined(ctx, t.Runner, run.Cmd{Name: name, Args: args, Dir: t.Home, Env: t.Environ})

@@ -1,6 +1,4 @@
-//go:build mage
-
-package main
+package targets
 
 import (
 	"context"
@@ -23,4 +21,11 @@ func Build(ctx context.Context,
 			Module: value(module), Force: value(force), Pull: value(pull), Jobs: value(jobs), DryRun: value(dryRun), JSON: value(json),
 		})
 	})
+}
+
+// Clean removes compiled services and built images, never data.
+func Clean(ctx context.Context,
+	tools *bool, // also the tools that setup built (.im2/)
+) error {
+	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Clean(ctx, value(tools)) })
 }

@@ -1,6 +1,4 @@
-//go:build mage
-
-package main
+package targets
 
 import (
 	"context"
@@ -9,10 +7,10 @@ import (
 	"github.com/im2-audio/im2/internal/target"
 )
 
-// New makes a service from modules/Dockerfile.template and adds it to the Compose file.
-// modules/NAME gets a small program that is healthy at once; of the Compose file nothing else
+// New makes a service from a Dockerfile template and adds it to the Compose file.
+// Its folder gets a small program that is healthy at once; of the Compose file nothing else
 // changes. All of it is made, or nothing. The flags come behind the name:
-// mage new loudness -dryRun. docs/adding-a-service.md tells more.
+// mage new loudness -dryRun. docs/adding-a-service.md of IM2 tells more.
 func New(ctx context.Context, name string,
 	user *string, // the name of the user it runs as (default appuser)
 	dryRun *bool, // print what would be written, as a diff; write nothing

@@ -1,6 +1,4 @@
-//go:build mage
-
-package main
+package targets
 
 import (
 	"context"
@@ -8,7 +6,7 @@ import (
 	"github.com/im2-audio/im2/internal/target"
 )
 
-// ResetPermissions (reset-permissions) gives pipeline-data the app user as owner, 755 and 644.
+// ResetPermissions gives the data folder the app user as owner, 755 and 644.
 // Missing folders are made first. No link is followed; what is right already is not
 // written. What this user may not change is changed through the Docker engine, where the
 // user may use that. Exit code 1 when something could not be set.

@@ -1,6 +1,4 @@
-//go:build mage
-
-package main
+package targets
 
 import (
 	"context"
@@ -11,7 +9,7 @@ import (
 // Doctor tries whether this machine can do what the project needs, and says what mends the rest.
 // It starts a container, builds an image, has a file change hands, and removes all of it
 // again. What hangs ends as a failure. Exit code 1 when a check fails; docs/doctor.md
-// explains each.
+// of IM2 explains each.
 func Doctor(ctx context.Context,
 	check *string, // only this check, with those that it needs; several with commas between them
 	list *bool, // name the checks and do none
