@@ -7,9 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/goproxytest"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/im2-audio/im2/internal/engine"
@@ -18,10 +18,10 @@ import (
 	"github.com/im2-audio/im2/internal/term"
 )
 
-// pinned is a checkout that pins a tool of its own, which says its version, and one that does not
-// compile.
-const pinned = `
--- tools/go.mod --
+// ownPins are those of a tool that says its version, and of one that does not compile.
+const ownPins = `
+-- pinned/sum.txt --
+-- pinned/mod.txt --
 module tools
 
 go 1.26
@@ -32,8 +32,8 @@ require (
 )
 
 replace (
-	example.org/tuner => ../tuner
-	example.org/broken => ../broken
+	example.org/tuner => HOME/tuner
+	example.org/broken => HOME/broken
 )
 -- tuner/go.mod --
 module example.org/tuner
@@ -55,7 +55,7 @@ func main() { nothing }
 func TestAToolIsBuiltOnceAndReplacesItsOlderVersions(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	for _, f := range txtar.Parse([]byte(pinned)).Files {
+	for _, f := range txtar.Parse([]byte(strings.ReplaceAll(ownPins, "HOME", home))).Files {
 		write(t, filepath.Join(home, filepath.FromSlash(f.Name)), f.Data)
 	}
 	folder := engine.ToolsFolder(home)
@@ -63,7 +63,7 @@ func TestAToolIsBuiltOnceAndReplacesItsOlderVersions(t *testing.T) {
 	write(t, older, nil)
 	write(t, other, nil)
 	ui, _, notes := term.Test()
-	kit := Kit{sources: home, Home: home, Runner: run.Local{}, UI: ui}
+	kit := Kit{pins: os.DirFS(home), Home: home, Runner: run.Local{}, UI: ui}
 
 	tuner := Tool{Name: "tuner", Module: "example.org/tuner", Package: "example.org/tuner/cmd", Version: "v1.2.0", VersionVar: "main.version"}
 	path, err := kit.Build(t.Context(), tuner)
@@ -117,36 +117,4 @@ func names(t *testing.T, folder string) []string {
 		all = append(all, e.Name())
 	}
 	return all
-}
-
-// TestAToolIsBuiltWithoutACheckout builds as an importer of the targets does: the module zip of IM2 has
-// no tools/go.mod.
-func TestAToolIsBuiltWithoutACheckout(t *testing.T) {
-	proxy, home := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(proxy, "example.org_tuner_v1.2.0.txtar"), []byte("module example.org/tuner@v1.2.0\n"+
-		"-- .mod --\nmodule example.org/tuner\n\ngo 1.26\n-- .info --\n{\"Version\":\"v1.2.0\"}\n-- go.mod --\nmodule example.org/tuner\n\ngo 1.26\n"+
-		"-- cmd/main.go --\npackage main\n\nvar version = \"none\"\n\nfunc main() { print(version) }\n"))
-	server, err := goproxytest.NewServer(proxy, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	for name, value := range map[string]string{
-		"GOPROXY": server.URL, "GONOSUMDB": "*", "GOMODCACHE": filepath.Join(home, "modules"), "GOFLAGS": "-modcacherw",
-	} {
-		t.Setenv(name, value)
-	}
-	ui, _, _ := term.Test()
-	kit := Kit{sources: t.TempDir(), Home: home, Runner: run.Local{}, UI: ui}
-	path, err := kit.Build(t.Context(), Tool{Name: "tuner", Module: "example.org/tuner", Version: "v1.2.0", Package: "example.org/tuner/cmd", VersionVar: "main.version"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := exec.CommandContext(t.Context(), path).CombinedOutput()
-	if err != nil || string(said) != "v1.2.0" {
-		t.Errorf("%s says it is %q: %v", path, said, err)
-	}
-	if left := names(t, filepath.Dir(path)); !slices.Equal(left, []string{"tuner-v1.2.0"}) {
-		t.Errorf("it left %q", left)
-	}
 }

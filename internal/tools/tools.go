@@ -5,8 +5,7 @@ package tools
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"embed"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,13 +23,21 @@ import (
 // modulePath is the path of this module.
 const modulePath = "github.com/im2-audio/im2"
 
+// pinned has copies of tools/go.mod and tools/go.sum: module zips leave that nested module out, and it
+// is not below this folder. A test compares them.
+//
+//go:generate cp ../../tools/go.mod pinned/mod.txt
+//go:generate cp ../../tools/go.sum pinned/sum.txt
+//go:embed pinned
+var pinned embed.FS
+
 // Tool is a program of others that is built from source.
 type Tool struct {
 	// Name is the program's file name, without its version.
 	Name string
 	// Module and Package are its Go module and main package.
 	Module, Package string
-	// Version is the module's. tools/go.mod requires the same one; a test compares them.
+	// Version is the module's, as tools/go.mod requires it; a test compares them.
 	Version string
 	// VersionVar is the variable that the program reports as its version, set by the
 	// linker; Compose refuses a Buildx that reports none.
@@ -71,6 +78,7 @@ type Kit struct {
 	UI *term.UI
 
 	sources string // where IM2's source is; "" finds it
+	pins    fs.FS  // pinned/mod.txt and pinned/sum.txt; nil has the embedded ones
 }
 
 // source is the folder of IM2's source: the checkout, or its place in the module cache. It is ""
@@ -172,27 +180,32 @@ func (k Kit) Build(ctx context.Context, t Tool) (string, error) {
 	return path, dropOthers(path, t.Name)
 }
 
-// buildTool builds with the versions in tools/go.mod, which every checkout has. A module zip leaves
-// that nested module out, so elsewhere a module is made that requires only the tool: the rest is as
-// the tool's own go.mod says, and Go checks it against its checksum database. ("go install
-// PACKAGE@VERSION" would need no module, but refuses Compose, whose go.mod excludes versions.)
+// buildTool builds in a module that is made for it, with all versions and checksums as in tools/go.mod.
+// ("go install PACKAGE@VERSION" would need no module, but refuses Compose, whose go.mod excludes
+// versions, and it would take the rest as the tool's own go.mod has it.)
 func (k Kit) buildTool(ctx context.Context, t Tool, folder, out string) error {
-	args := []string{"build", "-trimpath", "-ldflags=-s -w -X " + t.VersionVar + "=" + t.Version, "-o", out}
-	dir := filepath.Join(k.source(), "tools")
-	if _, err := os.Stat(filepath.Join(dir, "go.mod")); k.source() == "" || errors.Is(err, fs.ErrNotExist) {
-		dir = filepath.Join(folder, "module")
-		if err := os.Mkdir(dir, 0o700); err != nil {
+	pins := k.pins
+	if pins == nil {
+		pins = pinned
+	}
+	module := filepath.Join(folder, "module")
+	if err := os.Mkdir(module, 0o700); err != nil {
+		return err
+	}
+	for name, pin := range map[string]string{"go.mod": "pinned/mod.txt", "go.sum": "pinned/sum.txt"} {
+		text, err := fs.ReadFile(pins, pin)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(module, name), text, 0o600)
+		}
+		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("module im2/tool\n\nrequire %s %s\n", t.Module, t.Version)
-		if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
-			return err
-		}
-		args = append(args, "-mod=mod")
 	}
 	return k.Runner.Run(ctx, run.Cmd{
-		Name: "go", Args: append(args, t.Package), Dir: dir,
-		Env: append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off"),
+		Name: "go",
+		Args: []string{"build", "-trimpath", "-ldflags=-s -w -X " + t.VersionVar + "=" + t.Version, "-o", out, t.Package},
+		Dir:  module,
+		Env:  append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off"),
 	})
 }
 

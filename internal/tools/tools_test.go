@@ -11,8 +11,8 @@ import (
 	"github.com/im2-audio/im2/internal/engine"
 )
 
-// TestVersionsAreThoseOfToolsGoMod compares the constants, which importers use, with tools/go.mod,
-// which checkouts use and which is kept up to date. A tool that is older than what the targets ask
+// TestVersionsAreThoseOfToolsGoMod compares the constants and the embedded copies with tools/go.mod,
+// which tools for updates know. A tool that is older than what the targets ask
 // for would fail only on a machine without it.
 func TestVersionsAreThoseOfToolsGoMod(t *testing.T) {
 	t.Parallel()
@@ -24,6 +24,13 @@ func TestVersionsAreThoseOfToolsGoMod(t *testing.T) {
 	mod, err := modfile.ParseLax(file, text, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for name, pin := range map[string]string{"go.mod": "mod.txt", "go.sum": "sum.txt"} {
+		want, err := os.ReadFile(filepath.Join("..", "..", "tools", name))
+		have, err2 := pinned.ReadFile("pinned/" + pin)
+		if err != nil || err2 != nil || string(have) != string(want) {
+			t.Errorf("internal/tools/pinned/%s is not tools/%s (%v, %v); \"go generate ./internal/tools\" copies it", pin, name, err, err2)
+		}
 	}
 	versions := make(map[string]string)
 	for _, r := range mod.Require {
