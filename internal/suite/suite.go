@@ -41,7 +41,7 @@ type Suite struct {
 // asked for; it is there also when tests failed. The error says that tests failed, or could not be
 // run.
 func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
-	args := []string{"test", "-json", "-shuffle=on", "-timeout=45m"}
+	args := []string{"test", "-json", "-shuffle=on", "-timeout=80m"}
 	if s.Race {
 		args = append(args, "-race")
 	}
