@@ -65,7 +65,13 @@ func (t Target) HelpImported(sources fs.FS, args []string) (explained bool, err 
 		t.UI.Text(u.Overview("Targets for any Compose project, from github.com/im2-audio/im2. To begin: mage "+u.Prefix+"setup "+u.Prefix+"up", columns()))
 		return false, nil
 	}
-	text, err := u.Explain(args[at+1:], columns())
+	names := slices.Clone(args[at+1:])
+	for i, name := range names {
+		if !strings.Contains(name, ":") {
+			names[i] = u.Prefix + name
+		}
+	}
+	text, err := u.Explain(names, columns())
 	if err != nil {
 		return false, exit.Errorf(exit.Unusable, "explaining targets of IM2: %w; \"mage -h TARGET\" explains those of the magefile itself", err)
 	}
