@@ -13,8 +13,8 @@ import (
 // CPU is the provider that every machine has.
 const CPU = "cpu"
 
-// Providers are the values of DEMUCS_PROVIDER: what ONNX Runtime computes with. Only cpu has been
-// tried; docs/gpu.md says what is known of the others.
+// Providers are the values of DEMUCS_PROVIDER: what ONNX Runtime computes with. docs/gpu.md says
+// what is known of those that are not cpu.
 func Providers() []string { return []string{CPU, "webgpu", "cuda"} }
 
 // Memory is how much memory an engine takes in exchange for speed.

@@ -2,6 +2,10 @@ package weights
 
 import "fmt"
 
+// NodeThatAdds is the name of every convolution with a tensor to add, which not every execution
+// provider can compute.
+const NodeThatAdds = "FusedConv_v2"
+
 // conv1 is a convolution with a kernel of 1: [rows, in, t] -> [rows, out, t]. z, unless "", is added.
 func (g *graph) conv1(x, w, bias, z string) string {
 	shape := attr("kernel_shape", []int{1})

@@ -95,7 +95,7 @@ func (n *Network) load(env *onnxruntime.Environment, files *reader, p weights.Pi
 		outputs = append(outputs, v.Name)
 	}
 	s := step{name: p.File}
-	if s.session, err = env.NewSession(data, inputs, outputs, onnxruntime.SessionOptions{Provider: opt.Provider}); err != nil {
+	if s.session, err = env.NewSession(data, inputs, outputs, onnxruntime.SessionOptions{Provider: opt.Provider, Config: config(opt.Provider)}); err != nil {
 		return step{}, err
 	}
 	for i := range p.Runs {
@@ -105,6 +105,15 @@ func (n *Network) load(env *onnxruntime.Environment, files *reader, p weights.Pi
 		s.clear = append(s.clear, n.arena.part(r.Buffer, r.Offset, r.Size))
 	}
 	return s, nil
+}
+
+// config is what a provider has to be told. WebGPU's convolution cannot add a tensor, and says so only
+// when a network is loaded: the processor computes those.
+func config(provider string) map[string]string {
+	if provider != "WebGPU" {
+		return nil
+	}
+	return map[string]string{"ep.webgpuexecutionprovider.forceCpuNodeNames": weights.NodeThatAdds}
 }
 
 func (n *Network) tensors(views []weights.View, run int) []onnxruntime.Tensor {

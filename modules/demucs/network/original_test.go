@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,28 @@ func whole(t *testing.T, env *onnxruntime.Environment, model []byte, inputs []se
 	return results
 }
 
+// everyNodeThatAdds holds the prepared model to the name by which WebGPU is told to leave them alone.
+func everyNodeThatAdds(t *testing.T, folder string) {
+	t.Helper()
+	named, all := 0, 0
+	files, err := filepath.Glob(filepath.Join(folder, "*.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file) //nolint:gosec // a file of the test
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Each node has its kind, and in its name the kind again.
+		all += bytes.Count(data, []byte("FusedConv")) - bytes.Count(data, []byte("FusedConv_"))
+		named += bytes.Count(data, []byte(weights.NodeThatAdds))
+	}
+	if all == 0 || named != all {
+		t.Errorf("%d of %d nodes that add are called %s", named, all, weights.NodeThatAdds)
+	}
+}
+
 // prepared runs the model as it is prepared.
 func prepared(t *testing.T, env *onnxruntime.Environment, model []byte, precision string, inputs []segment) (sources []string, results []segment) {
 	t.Helper()
@@ -112,6 +135,9 @@ func prepared(t *testing.T, env *onnxruntime.Environment, model []byte, precisio
 	const published = "da9e5101ee0804d04933974b59d8aae9c862e80e14f2f24e7c74cae76bdbe748"
 	if pinned, _ := weights.Pinned("htdemucs", precision); manifest.SourceSHA256 == published && manifest.Digest() != pinned {
 		t.Errorf("the prepared model has the digest %s, and %s is the known one", manifest.Digest(), pinned)
+	}
+	if precision == weights.FP32 {
+		everyNodeThatAdds(t, folder)
 	}
 	n, err := network.Open(t.Context(), env, os.DirFS(folder), manifest, network.Options{Threads: 2})
 	if err == nil {
