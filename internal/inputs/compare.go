@@ -5,10 +5,9 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // Compare says in short sentences what is different in now, the most telling first. It is
@@ -99,28 +98,20 @@ func compareFiles(old, now Inputs) []string {
 		case was == f, f.Content != "" && f.Content == now.Dockerfile, f.Content != "" && f.Content == now.Ignore:
 			// The same, or told already.
 		case !had:
-			why = append(why, legible(f.Path)+" added")
+			why = append(why, safetext.Quoted(f.Path)+" added")
 		case was.Mode != f.Mode && was.Content == f.Content:
-			why = append(why, fmt.Sprintf("%s mode %s -> %s", legible(f.Path), was.Mode, f.Mode))
+			why = append(why, fmt.Sprintf("%s mode %s -> %s", safetext.Quoted(f.Path), was.Mode, f.Mode))
 		default:
-			why = append(why, legible(f.Path)+" changed")
+			why = append(why, safetext.Quoted(f.Path)+" changed")
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(before)) {
-		why = append(why, legible(path)+" removed")
+		why = append(why, safetext.Quoted(path)+" removed")
 	}
 	if len(why) > 1 {
 		return []string{fmt.Sprintf("%s (+%d more)", why[0], len(why)-1)}
 	}
 	return why
-}
-
-// legible quotes a path that has what a terminal would obey, or a line's end.
-func legible(path string) string {
-	if !utf8.ValidString(path) || strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(path)
-	}
-	return path
 }
 
 // names returns the names in any of the maps, sorted.

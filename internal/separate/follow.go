@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // follow returns the song's job when it has come to rest.
@@ -28,7 +29,7 @@ func (s *separation) follow(ctx context.Context, h handed) (queue.Job, error) {
 		if found && job.Stage == queue.Rejected && job.DuplicateOf != "" && !search.other {
 			search.other = true
 			d.close()
-			s.UI.Note(`%s is a song that the pipeline has already: following job %s; "-again" separates it a second time`, shown(h.name), line(job.DuplicateOf))
+			s.UI.Note(`%s is a song that the pipeline has already: following job %s; "-again" separates it a second time`, shown(h.name), safetext.Quoted(job.DuplicateOf))
 			search.id = job.DuplicateOf
 			continue
 		}

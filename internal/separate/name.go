@@ -2,11 +2,10 @@ package separate
 
 import (
 	"path/filepath"
-	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
@@ -37,26 +36,12 @@ func shown(name string) string {
 	if runes := []rune(name); utf8.ValidString(name) && len(runes) > longestShown {
 		name = string(runes[:longestShown-1]) + "…"
 	}
-	return line(name)
-}
-
-// line is text that takes one line, in quotes where it needs them for that.
-func line(text string) string {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
+	return safetext.Quoted(name)
 }
 
 // plain is text from a service for the end of an error: without what could play tricks
 // with a terminal.
 func plain(text string) string {
 	const most = 2000
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, title.Shorten(strings.ToValidUTF8(text, "?"), most))
-	return strings.TrimSpace(text)
+	return strings.TrimSpace(safetext.Line(title.Shorten(strings.ToValidUTF8(text, "?"), most)))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/pipeline/options"
 )
 
@@ -43,7 +44,7 @@ func (s *separation) report(job queue.Job, h handed) error {
 	switch job.Stage {
 	case queue.Rejected:
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
-			h.name, plain(job.Error), line(s.rel("rejected", queue.OneName(job.RawRejected()))))
+			h.name, plain(job.Error), safetext.Quoted(s.rel("rejected", queue.OneName(job.RawRejected()))))
 	case queue.Failed:
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
 			h.name, english.Plural(job.Attempt, "attempt", ""), plain(job.Error), s.kept(job))
@@ -60,7 +61,7 @@ func (s *separation) report(job queue.Job, h handed) error {
 	}
 	if missing := s.missing(job, track); len(missing) > 0 {
 		return exit.Errorf(exit.Failed, `separating %q: job %s is done, but %s is without %s; "mage logs -service=organizer" says more`,
-			h.name, job.ID, line(s.rel("output", track)), strings.Join(missing, ", "))
+			h.name, job.ID, safetext.Quoted(s.rel("output", track)), strings.Join(missing, ", "))
 	}
 	return s.answer(job, track)
 }
@@ -77,7 +78,7 @@ func (s *separation) answer(job queue.Job, track string) error {
 		stem, _, _ := strings.Cut(file, ".")
 		a.Stems[stem] = path
 		if !s.JSON {
-			s.UI.Result("%s", line(path))
+			s.UI.Result("%s", safetext.Quoted(path))
 		}
 	}
 	if s.JSON {
@@ -87,7 +88,7 @@ func (s *separation) answer(job queue.Job, track string) error {
 		s.UI.Note("%s: %s", shown(job.Name), plain(warning))
 	}
 	if more := len(job.Warnings) - mostWarnings; more > 0 {
-		s.UI.Note("and %d more in %s", more, line(a.TrackJSON))
+		s.UI.Note("and %d more in %s", more, safetext.Quoted(a.TrackJSON))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/doctor"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/usage"
 )
 
@@ -99,12 +100,12 @@ func (t Target) printDoctor(r doctor.Report) {
 			group = f.Group
 			t.UI.Result("%s", group)
 		}
-		t.UI.Result("  %-6s %-13s %s", "["+string(f.Level)+"]", f.Check, plain(f.Detail))
+		t.UI.Result("  %-6s %-13s %s", "["+string(f.Level)+"]", f.Check, safetext.Line(f.Detail))
 		for _, line := range f.More {
-			t.UI.Result("         %13s   %s", "", plain(line))
+			t.UI.Result("         %13s   %s", "", safetext.Line(line))
 		}
 		if f.Mend != "" {
-			t.UI.Result("         %13s mend: %s", "", plain(f.Mend))
+			t.UI.Result("         %13s mend: %s", "", safetext.Line(f.Mend))
 		}
 	}
 	t.UI.Result("\n%s: %s, %s, %d skipped, in %.1f s", english.Plural(len(r.Checks), "check", ""), english.Plural(r.Failures, "failure", ""),

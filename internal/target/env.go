@@ -8,6 +8,7 @@ import (
 	"github.com/im2-audio/im2/internal/doctor"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // env is the answer of "mage env -json".
@@ -50,7 +51,7 @@ func (t Target) Env(ctx context.Context, asJSON bool) error {
 func (t Target) printEnv(e project.Explanation) {
 	var rows [][]string
 	for _, s := range e.Settings {
-		value, about := plain(s.Value), s.About
+		value, about := safetext.Line(s.Value), s.About
 		if s.Value == "" {
 			value = "-"
 		}
@@ -62,10 +63,10 @@ func (t Target) printEnv(e project.Explanation) {
 	t.UI.Table([]string{"SETTING", "VALUE", "SET IN", "WHAT IT IS FOR"}, rows)
 	for _, s := range e.Settings {
 		if s.Problem != "" {
-			t.UI.Note("%s", plain(s.Problem))
+			t.UI.Note("%s", safetext.Line(s.Problem))
 		}
 	}
 	for _, text := range e.Problems {
-		t.UI.Note("%s", plain(text))
+		t.UI.Note("%s", safetext.Line(text))
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize/english"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/pipeline/options"
 )
 
@@ -176,12 +176,7 @@ func note(job *listedJob) string {
 
 // inLine makes a text of a service fit for a line: short, and without what a terminal would obey.
 func inLine(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(text, "?"))
+	text = safetext.Line(text)
 	if runes := []rune(text); len(runes) > longestNote {
 		text = string(runes[:longestNote-1]) + "…"
 	}

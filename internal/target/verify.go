@@ -9,6 +9,7 @@ import (
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/proof"
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/tools"
 )
@@ -61,7 +62,7 @@ func (t Target) printReport(r proof.Report) {
 	var rows [][]string
 	add := func(who string, all []proof.Finding) {
 		for _, f := range all {
-			rows = append(rows, []string{who, string(f.Check), "[" + string(f.Level) + "]", seenBy(f) + plain(f.Detail)})
+			rows = append(rows, []string{who, string(f.Check), "[" + string(f.Level) + "]", seenBy(f) + safetext.Line(f.Detail)})
 			who = "" // once for each group
 		}
 	}
@@ -89,14 +90,4 @@ func seenBy(f proof.Finding) string {
 	case proof.ByHost, proof.ByEngine, proof.ByContainer:
 	}
 	return ""
-}
-
-// plain replaces what a terminal would obey: names of processes and files are their owners'.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, text)
 }

@@ -5,18 +5,18 @@ package report
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // Text returns the findings as a compiler shows them, and a line that counts them.
 func Text(r nonroot.Report) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%s: %s %s: %s%s\n", clean(f.Where()), f.Severity, f.Rule, clean(f.Message), services(f))
+		fmt.Fprintf(&b, "%s: %s %s: %s%s\n", safetext.Line(f.Where()), f.Severity, f.Rule, safetext.Line(f.Message), services(f))
 		if f.Source != "" && f.Line > 0 {
 			source(&b, f)
 		}
@@ -26,7 +26,7 @@ func Text(r nonroot.Report) string {
 		case f.Fixable:
 			b.WriteString("      = mended by: mage audit -fix\n")
 		case f.Hint != "":
-			fmt.Fprintf(&b, "      = %s\n", clean(f.Hint))
+			fmt.Fprintf(&b, "      = %s\n", safetext.Line(f.Hint))
 		}
 	}
 	b.WriteString(Summary(r) + "\n")
@@ -86,31 +86,14 @@ func services(f nonroot.Finding) string {
 	if len(others) > 5 {
 		others = append(others[:5], fmt.Sprintf("and %d more", len(f.Services)-5))
 	}
-	return clean(" [" + strings.Join(others, ", ") + "]")
+	return safetext.Line(" [" + strings.Join(others, ", ") + "]")
 }
 
 // source shows the line and what of it is meant.
 func source(b *strings.Builder, f nonroot.Finding) {
-	fmt.Fprintf(b, "%5d | %s\n", f.Line, clean(f.Source))
+	fmt.Fprintf(b, "%5d | %s\n", f.Line, safetext.Line(f.Source))
 	line := []rune(f.Source)
-	var pad strings.Builder
-	for i := 0; i < f.Column-1 && i < len(line); i++ {
-		if line[i] == '\t' {
-			pad.WriteRune('\t')
-		} else {
-			pad.WriteRune(' ')
-		}
-	}
+	pad := min(max(f.Column-1, 0), len(line))
 	marks := max(1, min(f.EndColumn, len(line)+1)-f.Column)
-	fmt.Fprintf(b, "      | %s^%s\n", pad.String(), strings.Repeat("~", marks-1))
-}
-
-// clean replaces what a terminal would obey.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
+	fmt.Fprintf(b, "      | %s^%s\n", strings.Repeat(" ", pad), strings.Repeat("~", marks-1))
 }
