@@ -10,7 +10,6 @@ import (
 	"syscall"
 
 	"github.com/dustin/go-humanize/english"
-
 	psnet "github.com/shirou/gopsutil/v4/net"
 	"github.com/shirou/gopsutil/v4/process"
 

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize/english"
-
 	"github.com/distribution/reference"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/model"

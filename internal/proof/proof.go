@@ -25,7 +25,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize/english"
-
 	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
