@@ -10,6 +10,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/shirou/gopsutil/v4/disk"
+
+	"github.com/im2-audio/im2/internal/project"
 )
 
 const (
@@ -83,7 +85,7 @@ func kindAt(ctx context.Context, path string) string {
 	kind, deepest := "an unknown file system", -1
 	for _, m := range mounts {
 		// Of two mounts at one place the later one is on top.
-		if rel, err := filepath.Rel(m.Mountpoint, path); err == nil && filepath.IsLocal(rel) && len(m.Mountpoint) >= deepest {
+		if project.Within(m.Mountpoint, path) && len(m.Mountpoint) >= deepest {
 			kind, deepest = m.Fstype, len(m.Mountpoint)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
@@ -82,8 +83,8 @@ func (b Builder) Programs(services []string) []string {
 	var programs []string
 	for _, name := range services {
 		folder := b.Project.Compose.Services[name].Build.Context
-		inside := strings.HasPrefix(folder, b.Project.GoModules+string(filepath.Separator))
-		if _, err := os.Stat(filepath.Join(folder, "main.go")); inside && err == nil {
+		rel, inside := project.Inside(b.Project.GoModules, folder)
+		if _, err := os.Stat(filepath.Join(folder, "main.go")); inside && rel != "." && err == nil {
 			programs = append(programs, filepath.Join(folder, "bin", filepath.Base(folder)))
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // grants are the arguments that allow Buildx exactly what the definition uses: it refuses
@@ -85,7 +87,7 @@ func outside(root, path string) string {
 	if err != nil {
 		place = path // Buildx words it better when it is not there
 	}
-	if place == root || strings.HasPrefix(place, strings.TrimSuffix(root, string(filepath.Separator))+string(filepath.Separator)) {
+	if project.Within(root, place) {
 		return ""
 	}
 	return path

@@ -132,7 +132,7 @@ func (a *auditor) gather() {
 				s.at.File = &composefile.File{Path: compose.ComposeFiles[0]}
 			}
 			for _, v := range cfg.Volumes {
-				s.mountsData = s.mountsData || a.in.Project.Data != "" && v.Type == types.VolumeTypeBind && inside(a.in.Project.Data, v.Source)
+				s.mountsData = s.mountsData || a.in.Project.Data != "" && v.Type == types.VolumeTypeBind && project.Within(a.in.Project.Data, v.Source)
 			}
 			a.subjects[name] = s
 			a.names = append(a.names, name)
@@ -150,12 +150,6 @@ func (a *auditor) gather() {
 	for _, name := range a.names {
 		a.complete(a.subjects[name])
 	}
-}
-
-// inside reports whether path is root or below it.
-func inside(root, path string) bool {
-	rel, err := filepath.Rel(root, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // readFile reads a file of the project, or what stands in for it.

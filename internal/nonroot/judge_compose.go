@@ -12,6 +12,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/composefile"
 	"github.com/im2-audio/im2/internal/nonroot/capability"
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // place is where a key of a service stands, or the service itself.
@@ -284,7 +285,7 @@ func (a *auditor) dataMounts(s *subject) {
 	}
 	list := a.place(s, "volumes")
 	for _, v := range s.cfg.Volumes {
-		if v.Type != types.VolumeTypeBind || !inside(a.in.Project.Data, v.Source) {
+		if v.Type != types.VolumeTypeBind || !project.Within(a.in.Project.Data, v.Source) {
 			continue
 		}
 		if v.Bind == nil || bool(v.Bind.CreateHostPath) {

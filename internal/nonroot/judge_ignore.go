@@ -9,6 +9,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
+
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // ignoreFile judges what gets into a build that copies its whole context.
@@ -23,7 +25,7 @@ func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 			there = append(there, name)
 		}
 	}
-	if data := a.in.Project.Data; data != "" && inside(context, data) {
+	if data := a.in.Project.Data; data != "" && project.Within(context, data) {
 		if rel, err := filepath.Rel(context, data); err == nil {
 			there = append(there, filepath.ToSlash(rel))
 		}

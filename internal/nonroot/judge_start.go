@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // Limits on looking for what an image starts with.
@@ -140,7 +142,7 @@ func (a *auditor) copied(s *subject, d *dockerfileSubject, from, to, word string
 		return nil
 	}
 	source := filepath.Join(context, filepath.FromSlash(d.expand(from)))
-	if !inside(context, source) {
+	if !project.Within(context, source) {
 		return nil
 	}
 	var files []string
@@ -174,7 +176,7 @@ func (a *auditor) supervised(s *subject, d *dockerfileSubject) string {
 		}
 		for _, from := range copied.SourcePaths {
 			folder := filepath.Join(context, filepath.FromSlash(d.expand(from)))
-			if !inside(context, folder) {
+			if !project.Within(context, folder) {
 				continue
 			}
 			_ = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {

@@ -122,7 +122,7 @@ func (p *Project) placeData(own extension, declared bool) error {
 	folders := []string{p.Data}
 	for _, name := range own.Folders {
 		folder := filepath.Join(p.Data, name)
-		if !within(p.Data, folder) {
+		if !Within(p.Data, folder) {
 			return exit.Errorf(exit.Unusable, "x-im2: folder %q is not below the data folder %s", name, own.Data)
 		}
 		folders = append(folders, folder)
@@ -136,7 +136,7 @@ func (p *Project) mountsBelow(folder string) []string {
 	var sources []string
 	for _, name := range p.Services() {
 		for _, v := range p.Compose.Services[name].Volumes {
-			if v.Type == types.VolumeTypeBind && within(folder, v.Source) {
+			if v.Type == types.VolumeTypeBind && Within(folder, v.Source) {
 				sources = append(sources, v.Source)
 			}
 		}
@@ -149,7 +149,7 @@ func (p *Project) mountsBelow(folder string) []string {
 func withParents(root string, paths []string) []string {
 	var all []string
 	for _, path := range paths {
-		for ; within(root, path); path = filepath.Dir(path) {
+		for ; Within(root, path); path = filepath.Dir(path) {
 			all = append(all, path)
 			if path == root {
 				break
@@ -160,10 +160,17 @@ func withParents(root string, paths []string) []string {
 	return slices.Compact(all)
 }
 
-// within reports whether path is root or below it.
-func within(root, path string) bool {
-	rel, err := filepath.Rel(root, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+// Inside returns path relative to folder, and whether it is the folder or below it. Links are not
+// followed.
+func Inside(folder, path string) (string, bool) {
+	rel, err := filepath.Rel(folder, path)
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// Within is Inside for conditions.
+func Within(folder, path string) bool {
+	_, is := Inside(folder, path)
+	return is
 }
 
 func absolute(root string) (string, error) {

@@ -6,7 +6,6 @@ package project
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -87,9 +86,8 @@ func (p *Project) Image(service string) string {
 // Rel returns path relative to the project's folder where it is inside of it, for
 // messages.
 func (p *Project) Rel(path string) string {
-	rel, err := filepath.Rel(p.Root, path)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return path
+	if rel, is := Inside(p.Root, path); is {
+		return rel
 	}
-	return rel
+	return path
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // dataMount is a way from a container to the data folder, or to a part of it.
@@ -49,8 +51,8 @@ func dataMounts(data string, mounts []mounted, devices map[string]string) []data
 
 // relative returns a path relative to a folder, and whether it is that or below it.
 func relative(folder, name string) (string, bool) {
-	rel, err := filepath.Rel(folder, name)
-	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
+	rel, is := project.Inside(folder, name)
+	return filepath.ToSlash(rel), is
 }
 
 // leg is one way of a canary: from the container that leaves it to the next one that sees the

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // errOutside is returned for a folder that is not in the data folder.
@@ -39,11 +40,11 @@ func resolve(root, data, named string) (string, error) {
 	path := named
 	if !filepath.IsAbs(named) {
 		path = filepath.Join(root, named)
-		if _, ok := inside(data, path); !ok && !strings.Contains(named, "..") { // "x/.." is outside, not data
+		if _, ok := project.Inside(data, path); !ok && !strings.Contains(named, "..") { // "x/.." is outside, not data
 			path = filepath.Join(data, named)
 		}
 	}
-	if _, ok := inside(data, path); !ok {
+	if _, ok := project.Inside(data, path); !ok {
 		return "", errOutside
 	}
 	realData, err := filepath.EvalSymlinks(data)
@@ -54,7 +55,7 @@ func resolve(root, data, named string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	below, ok := inside(realData, realPath)
+	below, ok := project.Inside(realData, realPath)
 	if !ok {
 		return "", errOutside
 	}
@@ -66,10 +67,4 @@ func resolve(root, data, named string) (string, error) {
 		return "", errors.New("it is not a folder")
 	}
 	return below, nil
-}
-
-// inside returns path relative to folder, and whether it is folder or below it.
-func inside(folder, path string) (string, bool) {
-	rel, err := filepath.Rel(folder, path)
-	return rel, err == nil && filepath.IsLocal(rel)
 }
