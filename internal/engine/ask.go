@@ -14,15 +14,6 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// Kind is a kind of thing that the engine can describe.
-type Kind string
-
-// The kinds that are asked for.
-const (
-	Image     Kind = "image"
-	Container Kind = "container"
-)
-
 // ask runs a docker command that the engine answers at once, and returns the answer. Where
 // there is none, the error says what is wrong with the engine (see Find); one of the command
 // itself is a *run.Error, and what it printed is returned with it.
@@ -75,15 +66,14 @@ func (c *Client) Platform(ctx context.Context) (string, error) {
 	return server.Os + "/" + server.Arch, nil
 }
 
-// Describe appends what "docker inspect" says of each to the slice that all points to, in the
-// order of their names; those that are not there are left out.
-func (c *Client) Describe(ctx context.Context, kind Kind, names []string, all any) error {
+// describe appends what "docker inspect" says of each to the slice that all points to.
+func (c *Client) describe(ctx context.Context, kind string, names []string, all any) error {
 	if len(names) == 0 {
 		return nil
 	}
 	text, err := c.describeBySocket(ctx, kind, names)
 	if err != nil {
-		text, err = c.ask(ctx, append([]string{string(kind), "inspect"}, names...)...)
+		text, err = c.ask(ctx, append([]string{kind, "inspect"}, names...)...)
 	}
 	// The command fails when one is missing, and prints the others all the same.
 	if err != nil && !missing(err) {
@@ -103,7 +93,7 @@ func several(names []string) string {
 	return fmt.Sprintf("%s and %d more", names[0], len(names)-1)
 }
 
-func (c *Client) describeBySocket(ctx context.Context, kind Kind, names []string) ([]byte, error) {
+func (c *Client) describeBySocket(ctx context.Context, kind string, names []string) ([]byte, error) {
 	if c.socket == nil {
 		return nil, errNotFound
 	}
@@ -112,7 +102,7 @@ func (c *Client) describeBySocket(ctx context.Context, kind Kind, names []string
 	g.SetLimit(4) // more would only wait for each other in the engine
 	for i, name := range names {
 		g.Go(func() error {
-			path := url.URL{Path: "/" + string(kind) + "s/" + name + "/json"}
+			path := url.URL{Path: "/" + kind + "s/" + name + "/json"}
 			err := c.socket.get(ctx, path.EscapedPath(), &found[i])
 			if errors.Is(err, errNotFound) {
 				return nil
@@ -134,8 +124,7 @@ func (c *Client) describeBySocket(ctx context.Context, kind Kind, names []string
 
 // HasImage reports whether the engine has an image of this name.
 func (c *Client) HasImage(ctx context.Context, name string) (bool, error) {
-	var found []struct{ ID string }
-	err := c.Describe(ctx, Image, []string{name}, &found)
+	found, err := c.Images(ctx, []string{name})
 	return len(found) > 0, err
 }
 

@@ -171,8 +171,7 @@ func TestWhatTheSocketAnswers(t *testing.T) {
 	if got, err := c.Platform(t.Context()); got != "linux/arm64" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	var images []struct{ ID string }
-	err := c.Describe(t.Context(), Image, []string{"b@sha256:00", "gone", "odd?#%name", "localhost:5000/team/a:1"}, &images)
+	images, err := c.Images(t.Context(), []string{"b@sha256:00", "gone", "odd?#%name", "localhost:5000/team/a:1"})
 	if err != nil || len(images) != 2 || images[0].ID != "sha256:b" || images[1].ID != "sha256:a" {
 		t.Errorf("got %v, %v", images, err)
 	}
@@ -237,11 +236,10 @@ func TestWhatIsNotThereIsNoError(t *testing.T) {
 	t.Parallel()
 	r := &told{answer: `[{"Id":"sha256:a"}]`, fails: "Error: No such image: gone"}
 	c := &Client{runner: r}
-	var images []struct{ ID string }
-	if err := c.Describe(t.Context(), Image, []string{"a", "gone"}, &images); err != nil || len(images) != 1 {
+	if images, err := c.Images(t.Context(), []string{"a", "gone"}); err != nil || len(images) != 1 {
 		t.Errorf("got %v, %v", images, err)
 	}
-	if err := c.Describe(t.Context(), Image, nil, &images); err != nil || len(r.asked) != 1 {
+	if images, err := c.Images(t.Context(), nil); len(images) != 0 || err != nil || len(r.asked) != 1 {
 		t.Errorf("asked %q for nothing, %v", r.asked, err)
 	}
 	r.answer, r.fails = "", "Cannot connect to the Docker daemon"

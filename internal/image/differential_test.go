@@ -103,8 +103,8 @@ func (d *difference) layers(t *testing.T) string {
 	if _, err := d.truth.Build(t.Context(), Options{Force: true}, func(Plan) {}); err != nil {
 		return ""
 	}
-	var found []struct{ RootFS struct{ Layers []string } }
-	if err := d.truth.Client.Describe(t.Context(), engine.Image, []string{d.truth.Project.Image("web")}, &found); err != nil || len(found) != 1 {
+	found, err := d.truth.Client.Images(t.Context(), []string{d.truth.Project.Image("web")})
+	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}
 	return strings.Join(found[0].RootFS.Layers, " ")

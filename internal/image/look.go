@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/distribution/reference"
 
@@ -16,25 +15,9 @@ import (
 // where the image goes, and away when somebody else builds the image.
 const Label = "im2.inputs"
 
-// local is the part of "docker image inspect" that is read.
-type local struct {
-	ID           string `json:"Id"`
-	RepoTags     []string
-	RepoDigests  []string
-	Os           string
-	Architecture string
-	Config       struct {
-		User    string
-		Env     []string
-		OnBuild []string
-		Labels  map[string]string
-	}
-	Created time.Time
-}
-
 // store is what is known of the engine's images, by the names that were asked for. nil stands
 // for one that is not there.
-type store map[string]*local
+type store map[string]*engine.ImageInfo
 
 // look asks for the images that nobody has asked for yet, all in one command.
 func (s store) look(ctx context.Context, c *engine.Client, names []string) error {
@@ -47,8 +30,8 @@ func (s store) look(ctx context.Context, c *engine.Client, names []string) error
 	if len(asked) == 0 {
 		return nil
 	}
-	var found []local
-	if err := c.Describe(ctx, engine.Image, asked, &found); err != nil {
+	found, err := c.Images(ctx, asked)
+	if err != nil {
 		return err
 	}
 	for _, name := range asked {
@@ -58,17 +41,17 @@ func (s store) look(ctx context.Context, c *engine.Client, names []string) error
 }
 
 // find returns the image that a name means; nil where there is none.
-func find(images []local, name string) *local {
+func find(images []engine.ImageInfo, name string) *engine.ImageInfo {
 	for i := range images {
-		if images[i].is(name) {
+		if means(name, images[i]) {
 			return &images[i]
 		}
 	}
 	return nil
 }
 
-// is reports whether the name means this image: a tag, a digest, or an ID.
-func (l local) is(name string) bool {
+// means reports whether the name means this image: a tag, a digest, or an ID.
+func means(name string, l engine.ImageInfo) bool {
 	if id, ok := strings.CutPrefix(l.ID, "sha256:"); ok && len(name) >= 12 && strings.HasPrefix(id, strings.TrimPrefix(name, "sha256:")) {
 		return true
 	}
@@ -93,7 +76,15 @@ func (s store) ids() map[string]string {
 
 // image is what a Dockerfile inherits from an image of this name.
 func (s store) image(name string) (dockerfile.Image, bool) {
-	l := s[name]
+	return inherited(s[name])
+}
+
+// Lookup returns what a Dockerfile inherits from the image of a name, as far as it is one of these.
+func Lookup(images []engine.ImageInfo) func(name string) (dockerfile.Image, bool) {
+	return func(name string) (dockerfile.Image, bool) { return inherited(find(images, name)) }
+}
+
+func inherited(l *engine.ImageInfo) (dockerfile.Image, bool) {
 	if l == nil {
 		return dockerfile.Image{}, false
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/inputs"
 	"github.com/im2-audio/im2/internal/project"
@@ -355,7 +356,7 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 }
 
 // differences are the reasons why the image is not the one that a build would give.
-func (p *planner) differences(m Module, image local) []string {
+func (p *planner) differences(m Module, image engine.ImageInfo) []string {
 	var why []string
 	switch label := image.Config.Labels[Label]; label {
 	case m.Digest:

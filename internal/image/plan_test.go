@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/engine/enginetest"
 	"github.com/im2-audio/im2/internal/inputs"
 	"github.com/im2-audio/im2/internal/term"
@@ -243,13 +244,13 @@ func TestForce(t *testing.T) {
 func TestImagesByAnyName(t *testing.T) {
 	t.Parallel()
 	const digest = "sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d"
-	image := local{ID: digest, RepoTags: []string{"a:latest", "localhost:5000/team/b:1"}, RepoDigests: []string{"a@" + digest}}
+	image := engine.ImageInfo{ID: digest, RepoTags: []string{"a:latest", "localhost:5000/team/b:1"}, RepoDigests: []string{"a@" + digest}}
 	for name, want := range map[string]bool{
 		"a": true, "a:latest": true, "docker.io/library/a": true, "localhost:5000/team/b:1": true, "a@" + digest: true, "a:2@" + digest: true,
 		digest: true, "24454f830cdb": true, "sha256:24454f830cdb": true,
 		"a:2": false, "b:1": false, "localhost:5000/team/b": false, "b@" + digest: false, "24454f830cd": false, "24454f830cdc": false, "A": false, "": false,
 	} {
-		if image.is(name) != want {
+		if means(name, image) != want {
 			t.Errorf("%s: %v", name, !want)
 		}
 	}

@@ -26,12 +26,13 @@ type fake struct {
 	ran      []string
 }
 
-func (f *fake) Describe(_ context.Context, _ engine.Kind, _ []string, all any) error {
+func (f *fake) Describe(context.Context, []string) (all []engine.ContainerInfo, err error) {
 	text := f.inspects[0]
 	if len(f.inspects) > 1 {
 		f.inspects = f.inspects[1:]
 	}
-	return json.Unmarshal([]byte(text), all)
+	err = json.Unmarshal([]byte(text), &all)
+	return all, err
 }
 
 func (f *fake) Containers(context.Context, string) ([]string, error) { return nil, nil }

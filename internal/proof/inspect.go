@@ -4,49 +4,15 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/im2-audio/im2/internal/engine"
 )
 
-// inspected is the part of "docker inspect" that is read: the same in engine 20.10 and later.
-type inspected struct {
-	ID           string `json:"Id"`
-	Name         string
-	Image        string // the image's ID
-	RestartCount int
-	State        struct {
-		Status    string
-		Running   bool
-		Pid       int
-		ExitCode  int
-		StartedAt time.Time
-	}
-	Config struct {
-		User   string
-		Labels map[string]string
-	}
-	HostConfig struct {
-		Privileged                                      bool
-		ReadonlyRootfs                                  bool
-		CapAdd, CapDrop, GroupAdd, SecurityOpt          []string
-		PidMode, IpcMode, NetworkMode, UTSMode, Runtime string
-		UsernsMode                                      string
-		Devices                                         []struct{ PathOnHost, PathInContainer string }
-		DeviceRequests                                  []struct{ Driver string }
-		DeviceCgroupRules                               []string
-	}
-	Mounts []mounted
-}
+// inspected is what the engine says of a container.
+type inspected struct{ engine.ContainerInfo }
 
-// mounted is one mount of a container.
-type mounted struct {
-	Type   string
-	Name   string
-	Source string
-	// resolved is Source with links followed, as far as this machine has it.
-	resolved    string
-	Destination string
-	RW          bool
-}
+// mounted is one mount of a container. Its Resolved is as far as this machine has the source.
+type mounted = engine.Mount
 
 // sameRun reports whether two looks saw the same run of the same container.
 func (i inspected) sameRun(other inspected) bool {
@@ -114,7 +80,7 @@ func engineSocket(mounts []mounted, used []string, device map[string]string) (mo
 	for _, m := range mounts {
 		sources := []string{device[m.Name]}
 		if m.Type == "bind" {
-			sources = []string{m.Source, m.resolved}
+			sources = []string{m.Source, m.Resolved}
 		}
 		for _, source := range sources {
 			if source == "" {

@@ -144,19 +144,16 @@ func verdict(before, after inspected, there bool) (steady bool, unsteady string)
 }
 
 func (p *Prover) inspect(ctx context.Context, id string) (inspected, bool, error) {
-	var all []inspected
-	if err := p.Docker.Describe(ctx, engine.Container, []string{id}, &all); err != nil {
+	all, err := p.Docker.Describe(ctx, []string{id})
+	if err != nil || len(all) == 0 {
 		return inspected{}, false, err
-	}
-	if len(all) == 0 {
-		return inspected{}, false, nil
 	}
 	for i, m := range all[0].Mounts {
 		if resolved, err := filepath.EvalSymlinks(m.Source); err == nil { // as the engine follows them
-			all[0].Mounts[i].resolved = resolved
+			all[0].Mounts[i].Resolved = resolved
 		}
 	}
-	return all[0], true, nil
+	return inspected{all[0]}, true, nil
 }
 
 // see looks at a container's processes and from inside. What fails because the container is

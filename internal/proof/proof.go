@@ -41,7 +41,7 @@ import (
 
 // Docker is what is asked of the engine; *engine.Engine is one.
 type Docker interface {
-	Describe(ctx context.Context, kind engine.Kind, names []string, all any) error
+	Describe(ctx context.Context, ids []string) ([]engine.ContainerInfo, error)
 	Containers(ctx context.Context, label string) ([]string, error)
 	Processes(ctx context.Context, id string, columns ...string) ([][]string, error)
 	Command(args ...string) run.Cmd

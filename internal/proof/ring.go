@@ -26,7 +26,7 @@ func dataMounts(data string, mounts []mounted, devices map[string]string) []data
 		return nil
 	}
 	for _, m := range mounts {
-		sources := []string{m.Source, m.resolved}
+		sources := []string{m.Source, m.Resolved}
 		if m.Type != "bind" {
 			sources = []string{devices[m.Name]}
 		}

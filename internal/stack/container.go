@@ -62,30 +62,6 @@ const (
 	labelOneOff  = "com.docker.compose.oneoff"
 )
 
-// inspected is the part of "docker inspect" that is read.
-type inspected struct {
-	ID    string `json:"Id"`
-	Name  string
-	Image string // the image's ID
-	State struct {
-		Status    string
-		ExitCode  int
-		StartedAt time.Time
-		Health    *struct {
-			Status string
-			Log    []struct{ Output string }
-		}
-	}
-	NetworkSettings struct {
-		Networks map[string]struct{ NetworkID string }
-	}
-	Config struct {
-		Image  string
-		User   string
-		Labels map[string]string
-	}
-}
-
 // Containers returns the containers of all enabled services, by service and number; a
 // service without one is there with the state "not created".
 func (s Stack) Containers(ctx context.Context) ([]Container, error) {
@@ -115,20 +91,20 @@ func sortContainers(all []Container) {
 
 // inspect looks at containers; one that went away since it was listed is left out.
 func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
-	var all []inspected
-	if err := s.Client.Describe(ctx, engine.Container, ids, &all); err != nil {
+	all, err := s.Client.Describe(ctx, ids)
+	if err != nil {
 		return nil, fmt.Errorf("looking at the containers of %s: %w", s.Project.Name(), err)
 	}
 	var found []Container
 	for _, i := range all {
 		if i.Config.Labels[labelOneOff] != "True" {
-			found = append(found, i.container())
+			found = append(found, containerOf(i))
 		}
 	}
 	return found, nil
 }
 
-func (i inspected) container() Container {
+func containerOf(i engine.ContainerInfo) Container {
 	c := Container{
 		Service: i.Config.Labels[labelService], Name: strings.TrimPrefix(i.Name, "/"),
 		State: i.State.Status, User: i.Config.User, Image: i.Config.Image,

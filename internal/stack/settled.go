@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/im2-audio/im2/internal/engine"
 )
 
 // Settled are the containers when all of them were up, by ID, each with the networks it was in. As
@@ -69,10 +67,8 @@ func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, b
 func (s Stack) fromCurrentImages(ctx context.Context, all []Container, names []string) (bool, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
-	var images []struct {
-		ID string `json:"Id"`
-	}
-	if err := s.Client.Describe(ctx, engine.Image, names, &images); err != nil {
+	images, err := s.Client.Images(ctx, names)
+	if err != nil {
 		return false, err
 	}
 	if len(images) != len(names) {

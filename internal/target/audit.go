@@ -3,6 +3,7 @@ package target
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/im2-audio/im2/internal/edit"
+	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/nonroot"
 	"github.com/im2-audio/im2/internal/nonroot/report"
 	"github.com/im2-audio/im2/internal/project"
@@ -110,8 +113,9 @@ func (t Target) withImages(ctx context.Context, in nonroot.Input, names []string
 	_ = t.Runner.Run(ctx, run.Cmd{
 		Name: "docker", Args: append([]string{"image", "inspect", "--"}, names...), Env: in.Project.Settings.Environ(), Stdout: &stdout,
 	})
-	if known, err := nonroot.Local(stdout.Bytes()); err == nil {
-		in.Image = known
+	var found []engine.ImageInfo
+	if json.Unmarshal(stdout.Bytes(), &found) == nil {
+		in.Image = image.Lookup(found)
 	}
 	return in
 }
