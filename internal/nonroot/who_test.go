@@ -13,11 +13,11 @@ import (
 func TestUsersAreReadAsTheEngineReadsThem(t *testing.T) {
 	t.Parallel()
 	accounts := map[string]account{"app": {uid: "1001", gid: "1002"}, "7up": {uid: "7", gid: "8"}}
-	const passwd = "root:x:0:0::/:\napp:x:1001:1002::/:\n7up:x:7:8::/:\n"
+	const users = "root:x:0:0::/:\napp:x:1001:1002::/:\n7up:x:7:8::/:\n"
 	for _, name := range []string{"", "root", "app", "7up", "0", "00", "+0", "-0", "0x0", "1001", "01001", "4242", " 0", "nobody"} {
 		for _, group := range []string{"", ":", ":0", ":00", ":root", ":1002", ":nogroup"} {
 			id := identify(name+group, accounts)
-			want, err := user.GetExecUser(name+group, nil, strings.NewReader(passwd), strings.NewReader("root:x:0:\n"))
+			want, err := user.GetExecUser(name+group, nil, strings.NewReader(users), strings.NewReader("root:x:0:\n"))
 			if err != nil {
 				continue // a name that only the image's files have
 			}

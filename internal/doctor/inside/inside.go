@@ -60,7 +60,7 @@ type File struct {
 
 // Look looks around, and into a folder unless that is "".
 func Look(folder string) (Sight, error) {
-	sight := Sight{User: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}, Now: time.Now()}
+	sight := Sight{User: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}, Now: time.Now()} //nolint:gosec // the kernel's IDs have 32 bits
 	for path, text := range map[string]*string{"/proc/self/uid_map": &sight.UIDMap, "/proc/self/gid_map": &sight.GIDMap} {
 		read, err := os.ReadFile(path) //nolint:gosec // the two above
 		if err != nil {
