@@ -3,6 +3,7 @@ package doctor
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -28,7 +30,8 @@ func lookEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	e, err := engine.Look(ctx, d.options(f))
 	after := time.Now()
 	if err != nil {
-		return failed(cure(err, hungEngine()), "%s", cause(err))
+		_, fix := exit.Split(err)
+		return failed(cmp.Or(fix.Type, hungEngine()), "%s", cause(err))
 	}
 	s := e.Server
 	about := []string{"Docker Engine " + s.Version, s.OperatingSystem, s.OSType + "/" + s.GoArch()}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/stack"
 )
@@ -195,17 +196,9 @@ func TestComplaint(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
-	if got := cause(errors.New("it is\nmissing; \"mage setup\" installs it; or not")); got != "it is missing" {
+	missing := exit.Fixable(exit.Missing, exit.Fix{Type: "mage setup", Note: "installs it"}, "it is\nmissing")
+	if got := cause(missing); got != "it is missing" {
 		t.Errorf("got %q", got)
-	}
-	for text, want := range map[string]string{
-		`it is missing; "mage setup" installs it or says how`:  "mage setup",
-		`denied; "sudo usermod -aG docker $USER", then log in`: "sudo usermod -aG docker $USER",
-		`nothing came back; restart Docker`:                    "otherwise", `open "x`: "otherwise",
-	} {
-		if got := cure(errors.New(text), "otherwise"); got != want {
-			t.Errorf("%s: got %q, want %q", text, got, want)
-		}
 	}
 	if got := field([]byte("Name:  x\nDriver:   docker\n"), "Driver:"); got != "docker" {
 		t.Errorf("got %q", got)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
 )
 
 // Level is what a check came to.
@@ -109,23 +111,10 @@ func (a answer) learning(learn func(*facts)) answer {
 	return a
 }
 
-// cause is an error's text without the cure that errors of this project end with: a check
-// names its own, and only one.
+// cause is an error's text in one line, without its fix: a check names its own, and only one.
 func cause(err error) string {
-	text := err.Error()
-	if i := strings.Index(text, `; "`); i > 0 {
-		text = text[:i]
-	}
+	text, _ := exit.Split(err)
 	return oneLine(text)
-}
-
-// cure is the command that an error ends with; otherwise where it has none.
-func cure(err error, otherwise string) string {
-	_, text, found := strings.Cut(err.Error(), `; "`)
-	if command, _, closed := strings.Cut(text, `"`); found && closed {
-		return command
-	}
-	return otherwise
 }
 
 // oneLine makes one line of what tools say in several.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -232,14 +233,16 @@ func (e *Engine) silent(err error, said []string) error {
 		text = failed.Stderr
 	}
 	if run.NotFound(err) {
-		return ail(ErrNotInstalled, err.Error(), `"mage setup" installs it or says how`)
+		return ail(ErrNotInstalled, err.Error(), exit.Fix{Type: "mage setup", Note: "installs it or says how"})
 	}
 	// What a client of another machine says ("Permission denied (publickey)") has
 	// another cure.
 	lower := strings.ToLower(text)
 	if strings.Contains(lower, "permission denied") && (strings.Contains(lower, "daemon socket") || strings.Contains(lower, "docker api")) {
 		text, _, _ = strings.Cut(text, `: Get "http`) // the same once more
-		return ail(ErrDenied, text, `"sudo usermod -aG docker $USER", then log in again (members of that group can do what root can)`)
+		return ail(ErrDenied, text, exit.Fix{
+			Type: "sudo usermod -aG docker $USER", Note: ", then log in again (members of that group can do what root can)",
+		})
 	}
 	return ail(ErrNotAnswering, text, e.start())
 }

@@ -8,55 +8,48 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
-// trouble is why there is no engine to be used, and what mends that.
+// trouble is why there is no engine to be used.
 type trouble struct {
 	// kind is one of the errors of this package.
 	kind error
 	// text is what is wrong; "" where kind says it all.
 	text string
-	// cure is one command, or one thing to be done; "" leaves it to the caller.
-	cure string
 }
 
 // Error implements error.
 func (t *trouble) Error() string {
-	text := t.text
-	if text == "" {
-		text = t.kind.Error()
+	if t.text == "" {
+		return t.kind.Error()
 	}
-	if t.cure != "" {
-		text += "; " + t.cure
-	}
-	return text
+	return t.text
 }
 
 // Unwrap returns the kind.
 func (t *trouble) Unwrap() error { return t.kind }
 
 // ail is a trouble with its exit code.
-func ail(kind error, said, cure string) error {
-	t := &trouble{kind: kind, cure: cure}
+func ail(kind error, said string, fix exit.Fix) error {
+	t := &trouble{kind: kind}
 	if said != "" {
 		t.text = kind.Error() + ": " + said
 	}
-	return exit.With(exit.Missing, t)
+	return &exit.Error{Code: exit.Missing, Err: t, Fix: fix}
 }
 
-// Bare returns an error of this package without what mends it, for who is doing just that; any
+// Bare returns an error of this package without what fixes it, for who is doing just that; any
 // other error as it is.
 func Bare(err error) error {
 	var t *trouble
 	if !errors.As(err, &t) {
 		return err
 	}
-	return exit.With(exit.Missing, &trouble{kind: t.kind, text: t.text})
+	return exit.With(exit.Missing, t)
 }
 
 // notInstalled is the error where there is no docker command.
 func notInstalled() error {
-	return exit.With(exit.Missing, &trouble{
-		kind: ErrNotInstalled, text: ErrNotInstalled.Error() + ` (no command "docker" in PATH)`, cure: `"mage setup" installs it or says how`,
-	})
+	t := &trouble{kind: ErrNotInstalled, text: ErrNotInstalled.Error() + ` (no command "docker" in PATH)`}
+	return &exit.Error{Code: exit.Missing, Err: t, Fix: exit.Fix{Type: "mage setup", Note: "installs it or says how"}}
 }
 
 // old is the error of a part that is missing or too old.
@@ -65,30 +58,30 @@ func old(name, version, least string) error {
 	if version == "" {
 		t.text = fmt.Sprintf("%s is missing (needed: %s)", name, least)
 	}
-	t.cure = `"mage setup" builds one for this project`
+	fix := exit.Fix{Type: "mage setup", Note: "builds one for this project"}
 	if name == engineName {
-		t.cure = `update it with what installed it, as "sudo apt-get install docker.io" does`
+		fix = exit.Fix{Note: `update it with what installed it, as "sudo apt-get install docker.io" does`}
 	}
-	return exit.With(exit.Missing, t)
+	return &exit.Error{Code: exit.Missing, Err: t, Fix: fix}
 }
 
 // hangs is the error of an engine that says nothing.
 func hangs() error {
-	cure := `"sudo systemctl restart docker", then this again`
+	fix := exit.Fix{Type: "sudo systemctl restart docker", Note: ", then this again"}
 	if runtime.GOOS != "linux" {
-		cure = "restart Docker Desktop, then try this again"
+		fix = exit.Fix{Note: "restart Docker Desktop, then try this again"}
 	}
-	return ail(ErrNotAnswering, "nothing came back within "+answerWithin.String(), cure)
+	return ail(ErrNotAnswering, "nothing came back within "+answerWithin.String(), fix)
 }
 
-// start is what mends an engine that does not answer: what it takes to reach another one, where
+// start is what fixes an engine that does not answer: what it takes to reach another one, where
 // somebody has chosen that this one be asked.
-func (e *Engine) start() string {
+func (e *Engine) start() exit.Fix {
 	if host := lookup(e.env, "DOCKER_HOST"); host != "" {
-		return fmt.Sprintf(`"unset DOCKER_HOST" goes back to this machine's engine (it is %s)`, host)
+		return exit.Fix{Type: "unset DOCKER_HOST", Note: fmt.Sprintf("goes back to this machine's engine (it is %s)", host)}
 	}
 	if e.Context != "" && e.Context != "default" {
-		return fmt.Sprintf(`"docker context use default" goes back to this machine's engine (the context is %s)`, e.Context)
+		return exit.Fix{Type: "docker context use default", Note: fmt.Sprintf("goes back to this machine's engine (the context is %s)", e.Context)}
 	}
-	return `"mage setup" starts it or says how`
+	return exit.Fix{Type: "mage setup", Note: "starts it or says how"}
 }

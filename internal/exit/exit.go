@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is a process exit code.
@@ -34,10 +35,36 @@ type Error struct {
 	Code Code
 	// Err is the cause; never nil.
 	Err error
+	// Fix is what fixes it, where that is known.
+	Fix Fix
 }
 
-// Error returns the text of the cause alone.
-func (e *Error) Error() string { return e.Err.Error() }
+// Fix is what fixes an error.
+type Fix struct {
+	// Type is the command to type; "" where there is none.
+	Type string
+	// Note says what the command does, and what else is to be done.
+	Note string
+}
+
+// String is the command in quotes and the note.
+func (f Fix) String() string {
+	switch {
+	case f.Type == "":
+		return f.Note
+	case f.Note == "" || f.Note[0] == ',':
+		return `"` + f.Type + `"` + f.Note
+	}
+	return `"` + f.Type + `" ` + f.Note
+}
+
+// Error returns the text of the cause, and the fix.
+func (e *Error) Error() string {
+	if fix := e.Fix.String(); fix != "" {
+		return e.Err.Error() + "; " + fix
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -48,6 +75,22 @@ func (e *Error) ExitStatus() int { return int(e.Code) }
 // Errorf formats an error as fmt.Errorf does and gives it a code.
 func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// Fixable is Errorf with a fix, which the text ends with.
+func Fixable(code Code, fix Fix, format string, args ...any) error {
+	return &Error{Code: code, Err: fmt.Errorf(format, args...), Fix: fix}
+}
+
+// Split returns an error's text without the fix, and the fix.
+func Split(err error) (text string, fix Fix) {
+	text = err.Error()
+	for e := (*Error)(nil); errors.As(err, &e); err = e.Err {
+		if e.Fix != (Fix{}) {
+			return strings.Replace(text, "; "+e.Fix.String(), "", 1), e.Fix
+		}
+	}
+	return text, Fix{}
 }
 
 // With gives err a code; nil stays nil.

@@ -40,3 +40,33 @@ func TestOutermost(t *testing.T) {
 		t.Fatal("nil must stay nil")
 	}
 }
+
+func TestTheFixIsToldApart(t *testing.T) {
+	t.Parallel()
+	setup := exit.Fix{Type: "mage setup", Note: "installs it"}
+	for _, c := range []struct {
+		err        error
+		full, bare string
+		fix        exit.Fix
+	}{
+		{errors.New(`open; "x"`), `open; "x"`, `open; "x"`, exit.Fix{}},
+		{exit.Fixable(exit.Missing, setup, "no %s", "docker"), `no docker; "mage setup" installs it`, "no docker", setup},
+		{
+			fmt.Errorf("asking: %w (twice)", exit.With(exit.Failed, exit.Fixable(exit.Missing, setup, "no docker"))),
+			`asking: no docker; "mage setup" installs it (twice)`, "asking: no docker (twice)", setup,
+		},
+		{
+			exit.Fixable(exit.Failed, exit.Fix{Type: "x", Note: ", then y"}, "bad: %w", errors.New("worse")),
+			`bad: worse; "x", then y`, "bad: worse",
+			exit.Fix{Type: "x", Note: ", then y"},
+		},
+		{exit.Fixable(exit.Failed, exit.Fix{Note: "restart it"}, "bad"), "bad; restart it", "bad", exit.Fix{Note: "restart it"}},
+	} {
+		if got := c.err.Error(); got != c.full {
+			t.Errorf("got %s, want %s", got, c.full)
+		}
+		if bare, fix := exit.Split(c.err); bare != c.bare || fix != c.fix {
+			t.Errorf("%s: got %q and %+v", c.full, bare, fix)
+		}
+	}
+}

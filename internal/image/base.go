@@ -54,9 +54,8 @@ func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error
 	progress.Done()
 	var failed *run.Error
 	if errors.As(err, &failed) {
-		return exit.Errorf(exit.Missing,
-			"%w: %s: %s; \"mage setup\" makes one where it can, or set %s to an image that can be reached",
-			ErrNoBase, name, failed.Stderr, project.BaseImage)
+		fix := exit.Fix{Type: "mage setup", Note: "makes one where it can, or set " + project.BaseImage + " to an image that can be reached"}
+		return exit.Fixable(exit.Missing, fix, "%w: %s: %s", ErrNoBase, name, failed.Stderr)
 	}
 	if err == nil {
 		ui.Note("base image: %s (pulled)", name)

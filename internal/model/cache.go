@@ -47,7 +47,7 @@ type cache struct {
 func openCache(data, dir string) (*cache, error) {
 	root, err := openWithin(data, dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, exit.Errorf(exit.Failed, `opening the model cache %q: %w; "mage demucs-cache" makes it`, dir, err)
+		return nil, exit.Fixable(exit.Failed, exit.Fix{Type: "mage demucs-cache", Note: "makes it"}, `opening the model cache %q: %w`, dir, err)
 	}
 	if err != nil {
 		return nil, exit.Errorf(exit.Failed,

@@ -213,9 +213,8 @@ func (e *ensurer) notePath() string { return filepath.Join(e.Notes, e.folder()+"
 // notPrepared is the error for a model of the user's own that is not there as it was prepared.
 func (e *ensurer) notPrepared(wrong string) error {
 	if wrong != missing {
-		return exit.Errorf(exit.Failed,
-			`checking the model %s: %s: %s; "mage demucs-cache -model=FILE -precision=%s" prepares it again from its ONNX file`,
-			e.Model, e.target(), wrong, e.Precision)
+		fix := exit.Fix{Type: "mage demucs-cache -model=FILE -precision=" + e.Precision, Note: "prepares it again from its ONNX file"}
+		return exit.Fixable(exit.Failed, fix, `checking the model %s: %s: %s`, e.Model, e.target(), wrong)
 	}
 	return e.unknown(e.cache.root)
 }
@@ -228,9 +227,9 @@ func (e *ensurer) unknown(cache *os.Root) error {
 		names = append(names, prepared...)
 	}
 	slices.Sort(names)
-	return exit.Errorf(exit.Unusable,
-		`choosing the separation model: there is no model %q in %s; known are %s; "mage demucs-cache -model=%s.onnx -precision=%s" prepares one from its ONNX file`,
-		e.Model, e.Precision, strings.Join(slices.Compact(names), ", "), e.Model, e.Precision)
+	fix := exit.Fix{Type: "mage demucs-cache -model=" + e.Model + ".onnx -precision=" + e.Precision, Note: "prepares one from its ONNX file"}
+	return exit.Fixable(exit.Unusable, fix, `choosing the separation model: there is no model %q in %s; known are %s`,
+		e.Model, e.Precision, strings.Join(slices.Compact(names), ", "))
 }
 
 func (e *ensurer) result(m weights.Manifest, prepared bool) Result {

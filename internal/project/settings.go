@@ -315,8 +315,8 @@ func (s *Settings) unset(name string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		why = path + " is missing"
 	}
-	return exit.Errorf(exit.Unusable,
-		"%s is set nowhere: %s. Nobody may guess whom the services run as; \"mage setup\" writes the defaults", name, why)
+	return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage setup", Note: "writes the defaults"},
+		"%s is set nowhere: %s. Nobody may guess whom the services run as", name, why)
 }
 
 func idCommand(group bool) string {

@@ -149,7 +149,7 @@ func makeFolder(data string) error {
 func isFolder(data string) error {
 	info, err := os.Lstat(data)
 	if errors.Is(err, fs.ErrNotExist) { // a dry run makes none
-		return exit.Errorf(exit.Unusable, `looking at the data folder: %w; "mage reset-permissions" makes it, and so does "mage up"`, err)
+		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage reset-permissions", Note: `makes it, and so does "mage up"`}, "looking at the data folder: %w", err)
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "looking at the data folder: %w", err)

@@ -77,7 +77,7 @@ func (s *separation) openInput() (*os.Root, error) {
 			return input, nil
 		}
 	}
-	return nil, exit.Errorf(exit.Failed, `opening the pipeline's input folder: %w; "mage up" makes it`, err)
+	return nil, exit.Fixable(exit.Failed, exit.Fix{Type: "mage up", Note: "makes it"}, `opening the pipeline's input folder: %w`, err)
 }
 
 // copy writes the song to a new file, sees it onto the disk, and returns its digest.

@@ -60,7 +60,7 @@ func (s *separation) report(job queue.Job, h handed) error {
 		}
 	}
 	if missing := s.missing(job, track); len(missing) > 0 {
-		return exit.Errorf(exit.Failed, `separating %q: job %s is done, but %s is without %s; "mage logs -service=organizer" says more`,
+		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage logs -service=organizer", Note: "says more"}, `separating %q: job %s is done, but %s is without %s`,
 			h.name, job.ID, safetext.Quoted(s.rel("output", track)), strings.Join(missing, ", "))
 	}
 	return s.answer(job, track)

@@ -56,11 +56,11 @@ func unreadable(path string, err error) error {
 	var failed *fs.PathError
 	switch {
 	case path == "":
-		return exit.Errorf(exit.Unusable, `reading the song: no file was named; "mage separate FILE" takes one`)
+		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage separate FILE", Note: "takes one"}, `reading the song: no file was named`)
 	case errors.Is(err, fs.ErrNotExist):
 		return exit.Errorf(exit.Unusable, "reading the song %q: %w; check the name, and that it is relative to this folder", path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
-		return exit.Errorf(exit.Unusable, `reading the song %q: %w; "ls -l" shows who may`, path, fs.ErrPermission)
+		return exit.Fixable(exit.Unusable, exit.Fix{Type: "ls -l", Note: "shows who may"}, `reading the song %q: %w`, path, fs.ErrPermission)
 	case errors.As(err, &failed):
 		err = failed.Err // The path is told once.
 	}

@@ -144,7 +144,7 @@ func (s *Setup) needs(ctx context.Context, program string, cause error, packages
 		return nil, exit.Errorf(exit.Missing, "%w; install %q with this system's package manager (package %s or the like), then run \"mage setup\" again", cause, program, pkg)
 	}
 	if !may {
-		return nil, exit.Errorf(exit.Missing, "%w; \"sudo apt-get install %s\", then run \"mage setup\" again", cause, pkg)
+		return nil, exit.Fixable(exit.Missing, exit.Fix{Type: "sudo apt-get install " + pkg, Note: `, then run "mage setup" again`}, "%w", cause)
 	}
 	s.UI.Note("installing %s from the distribution", pkg)
 	s.done++

@@ -115,7 +115,7 @@ func stemsOf(p *project.Project, name string) ([]string, error) {
 	precision := p.Settings.Get(project.DemucsPrecision).Value
 	cache, err := openModels(p)
 	if err != nil {
-		return nil, exit.Errorf(exit.Unusable, `-model=%s: no model is prepared: %w; "mage demucs-cache -model=FILE" prepares one`, name, err)
+		return nil, exit.Fixable(exit.Unusable, exit.Fix{Type: "mage demucs-cache -model=FILE", Note: "prepares one"}, `-model=%s: no model is prepared: %w`, name, err)
 	}
 	defer func() { _ = cache.Close() }() // It was only read.
 	folder, err := weights.OpenFolder(cache, weights.Folder(name, precision))
@@ -127,7 +127,7 @@ func stemsOf(p *project.Project, name string) ([]string, error) {
 	defer func() { _ = folder.Close() }() // It was only read.
 	m, err := weights.Load(folder)
 	if err != nil {
-		return nil, exit.Errorf(exit.Unusable, `-model=%s: %w; "mage demucs-cache" prepares it again`, name, err)
+		return nil, exit.Fixable(exit.Unusable, exit.Fix{Type: "mage demucs-cache", Note: "prepares it again"}, `-model=%s: %w`, name, err)
 	}
 	return m.Sources, nil
 }

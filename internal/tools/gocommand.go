@@ -2,7 +2,6 @@ package tools
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -15,7 +14,7 @@ const installGo = "install Go (https://go.dev/dl), or add the folder of its comm
 // NeedGo returns an error with the exit code Missing where there is no Go command.
 func NeedGo() error {
 	if _, err := run.Find("go"); err != nil {
-		return exit.Errorf(exit.Missing, "there is no command \"go\" in PATH; %s", installGo)
+		return exit.Fixable(exit.Missing, exit.Fix{Note: installGo}, "there is no command \"go\" in PATH")
 	}
 	return nil
 }
@@ -28,7 +27,7 @@ func ExplainGo(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	var cure string
+	var fix exit.Fix
 	said := func(texts ...string) bool {
 		for _, text := range texts {
 			if strings.Contains(failed.Stderr, text) {
@@ -39,13 +38,13 @@ func ExplainGo(err error) error {
 	}
 	switch {
 	case run.NotFound(err):
-		cure = installGo
+		fix = exit.Fix{Note: installGo}
 	case said("failed to initialize build cache", "build cache is required"):
-		cure = `"export GOCACHE=FOLDER" names one that you may write`
+		fix = exit.Fix{Type: "export GOCACHE=FOLDER", Note: "names one that you may write"}
 	case said("GOPROXY=off", `: Get "http`, "dial tcp", "toolchain not available"):
-		cure = `"go mod download" fetches what is missing; that once it needs the network`
+		fix = exit.Fix{Type: "go mod download", Note: "fetches what is missing; that once it needs the network"}
 	default:
 		return err
 	}
-	return exit.With(exit.Missing, fmt.Errorf("%w; %s", err, cure))
+	return &exit.Error{Code: exit.Missing, Err: err, Fix: fix}
 }
