@@ -98,7 +98,7 @@ func (r *renderer) encode(ctx context.Context, out output, gain float64, file *o
 		return err
 	}
 	if r.format.ext == options.MP3 {
-		err = checkMP3(file, r.frames)
+		err = finishMP3(file, r.frames)
 	} else {
 		err = r.checkFLAC(ctx, file, sum.Sum(nil))
 	}

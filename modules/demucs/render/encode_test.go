@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"math"
 	"os"
@@ -74,6 +75,92 @@ func TestFfmpegMakesGaplessMP3(t *testing.T) {
 				t.Errorf("%s is within %.1f dB of the stem", file, db)
 			}
 		}
+	}
+}
+
+// LAME needs one more frame than ffmpeg writes down when 1 to 46 samples are in the last one, and for
+// fewer than 47 in all.
+func TestFfmpegMakesMP3OfEachLength(t *testing.T) {
+	t.Parallel()
+	for _, frames := range []int{1, 46, 5*1152 + 1, 5*1152 + 46, 5*1152 + 47} {
+		job := withFFmpeg(t, put(t, newSong(frames), wave(options.Options{Format: "mp3", Stems: []string{"bass"}})))
+		name := path(job, finish(t, job).Files[0])
+		if frames < 1152 {
+			continue // No ffmpeg knows an MP3 file by so little.
+		}
+		if got := len(decoded(t, name)) / channels; got != frames {
+			t.Errorf("the file decodes to %d frames; want %d", got, frames)
+		}
+		file, err := os.Open(name)
+		spooltest.Must(t, err)
+		wantMP3Tag(t, file, int64(frames))
+		spooltest.Must(t, file.Close())
+	}
+}
+
+// An MP3 file that plays for less than one frame too long is told so itself, with a new checksum.
+func TestTheLengthOfAnMP3FileIsFixed(t *testing.T) {
+	t.Parallel()
+	for _, mpeg1 := range []bool{true, false} {
+		head, perFrame, tag := []byte{0xff, 0xfb}, int64(1152), 36
+		if !mpeg1 {
+			head, perFrame, tag = []byte{0xff, 0xf3}, 576, 21
+		}
+		const frames, most = 10_000, 575 + 1152
+		whole := make([]byte, 1000)
+		copy(whole, head)
+		copy(whole[tag:], "Info")
+		file, err := os.CreateTemp(t.TempDir(), "")
+		spooltest.Must(t, err)
+		for more := -1; more <= int(perFrame); more++ {
+			// The delay is what makes it so much too long.
+			padding := most - int(perFrame)
+			count := (frames+int64(padding)+2000)/perFrame + 1
+			delay := count*perFrame - int64(padding) - frames - int64(more)
+			binary.BigEndian.PutUint32(whole[tag+8:], uint32(count))
+			ends := uint32(delay)<<12 | uint32(padding)
+			whole[tag+141], whole[tag+142], whole[tag+143] = byte(ends>>16), byte(ends>>8), byte(ends)
+			_, err := file.WriteAt(whole, 0)
+			spooltest.Must(t, err)
+			err = finishMP3(file, frames)
+			if right := more >= 0 && more < int(perFrame); right != (err == nil) {
+				t.Fatalf("%d too long: %v", more, err)
+			}
+			if err == nil && more > 0 {
+				wantMP3Tag(t, file, frames)
+			}
+		}
+		spooltest.Must(t, file.Close())
+	}
+}
+
+// wantMP3Tag reads the Info tag of a file.
+func wantMP3Tag(t *testing.T, file *os.File, frames int64) {
+	t.Helper()
+	head := make([]byte, 600)
+	_, err := file.ReadAt(head, 0)
+	spooltest.Must(t, err)
+	tag := bytes.Index(head, []byte("Info"))
+	perFrame := int64(1152)
+	if head[1]&8 == 0 {
+		perFrame = 576
+	}
+	ends := int64(binary.BigEndian.Uint32(head[tag+140:])) & 0xff_ffff
+	if got := int64(binary.BigEndian.Uint32(head[tag+8:]))*perFrame - ends>>12 - ends&0xfff; got != frames {
+		t.Errorf("the tag says %d frames; want %d", got, frames)
+	}
+	said := binary.BigEndian.Uint16(head[tag+154:])
+	clear(head[tag+154:][:2])
+	if sum := crc16(head[:190]); said != sum {
+		t.Errorf("the tag's checksum is %#04x; want %#04x", said, sum)
+	}
+}
+
+// CRC-16/ARC has a published check value.
+func TestCRC16(t *testing.T) {
+	t.Parallel()
+	if got := crc16([]byte("123456789")); got != 0xbb3d {
+		t.Errorf("crc16 = %#04x; want 0xbb3d", got)
 	}
 }
 
