@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/im2-audio/im2/pipeline/options"
 )
@@ -54,7 +55,27 @@ func (r *renderer) feed(ctx context.Context, out output, w io.Writer) error {
 	args := append(append(quiet(), from("f32le", MixRate)...),
 		"-af", "aresample="+strconv.Itoa(r.rate)+":"+resampling+",apad=whole_len="+frames+",atrim=end_sample="+frames,
 		"-c:a", "pcm_f32le", "-f", "f32le", "pipe:1")
-	return r.FFmpeg(ctx, Process{What: "ffmpeg (resampling)", Args: args, Stdin: in, Stdout: w})
+	to := &sink{to: w}
+	err = r.FFmpeg(ctx, Process{What: "ffmpeg (resampling)", Args: args, Stdin: in, Stdout: to})
+	if failed := to.err.Load(); failed != nil {
+		return *failed
+	}
+	return err
+}
+
+// A sink remembers the first error of a writer: a process whose output goes there knows of a broken
+// pipe only.
+type sink struct {
+	to  io.Writer
+	err atomic.Pointer[error]
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.to.Write(p)
+	if err != nil {
+		s.err.CompareAndSwap(nil, &err)
+	}
+	return n, err
 }
 
 // encoderArgs make ffmpeg encode its standard input into its file descriptor 3. That is a file and no
@@ -95,7 +116,7 @@ func (r *renderer) encode(ctx context.Context, out output, gain float64, file *o
 	case fedErr != nil && !errors.Is(fedErr, errEncoderEnded):
 		return fedErr
 	case err != nil:
-		return err
+		return orFull(err, file)
 	}
 	if r.format.ext == options.MP3 {
 		err = finishMP3(file, r.frames)
@@ -103,17 +124,20 @@ func (r *renderer) encode(ctx context.Context, out output, gain float64, file *o
 		err = r.checkFLAC(ctx, file, sum.Sum(nil))
 	}
 	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("ffmpeg made an incomplete file: %w", errors.Join(err, noRoom(file)))
+		return orFull(fmt.Errorf("ffmpeg made an incomplete file: %w", err), file)
 	}
 	return err
 }
 
-// noRoom is the error of writing more to a file: ffmpeg says that all is well when a disk fills up
-// at the end of one.
-func noRoom(file *os.File) error {
-	end, err := file.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = file.WriteAt(make([]byte, 1<<16), end)
+// orFull adds to an error of ffmpeg that of writing more to its file, if there is one. It may say that
+// all is well when a disk fills up at the end of a file.
+func orFull(err error, file *os.File) error {
+	end, full := file.Seek(0, io.SeekEnd)
+	if full == nil {
+		_, full = file.WriteAt(make([]byte, 1<<16), end)
+	}
+	if full != nil {
+		return fmt.Errorf("%w: %w", err, full)
 	}
 	return err
 }
