@@ -61,7 +61,7 @@ func TestAFaultOfTheEngineIsFound(t *testing.T) {
 			job := put(t, s, wave(options.Options{}))
 			_, err := Render(t.Context(), job)
 			var fault *FaultError
-			if !errors.As(err, &fault) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "and not of the song") {
+			if !errors.As(err, &fault) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "most likely a fault of the engine") {
 				t.Errorf("Render = %v; want %q", err, tt.want)
 			}
 			if made, _ := os.ReadDir(filepath.Join(job.Work.Name(), job.Out)); len(made) > 0 {

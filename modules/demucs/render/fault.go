@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A FaultError is something wrong in the raw stems. It comes of the engine, its weights or the machine:
-// no song can bring it about, so no song must be charged with it.
+// A FaultError is something wrong in the raw stems. It most likely comes of the engine, its weights or
+// the machine; who charges a song with it must find out first that another sound comes out right.
 type FaultError struct {
 	// Stem is where it is; empty when it is in all of them.
 	Stem string
@@ -33,7 +33,7 @@ func (f *FaultError) Error() string {
 	if f.Frame >= 0 {
 		where += ", at " + clock(f.Frame)
 	}
-	return fmt.Sprintf("the separation engine made a wrong result: %s: %s; this is a fault of the engine, its weights or the machine, and not of the song",
+	return fmt.Sprintf("the separation engine made a wrong result: %s: %s; this is most likely a fault of the engine, its weights or the machine",
 		where, f.What)
 }
 

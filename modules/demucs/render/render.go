@@ -43,6 +43,8 @@ const (
 	blockFrames = 8192
 	// usualSum is what the stems of music reach at least, in dB; less of it is a warning.
 	usualSum = 20
+	// audibleGain is the least change, in dB, that people are told of.
+	audibleGain = 0.01
 )
 
 // A Process is one run of ffmpeg.
@@ -265,9 +267,9 @@ func (r *renderer) made(sum *float64, gain float64) Made {
 	for _, out := range r.plan.outputs {
 		m.Files = append(m.Files, out.name+"."+r.format.ext)
 	}
-	if gain < 1 {
+	if quieter := -20 * math.Log10(gain); quieter >= audibleGain {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("all stems were made quieter by %.2f dB, so that none of them clips; "+
-			"choose 24 bits or float, or another clip mode, to change that", -20*math.Log10(gain)))
+			"choose 24 bits or float, or another clip mode, to change that", quieter))
 	}
 	if sum != nil && *sum < usualSum {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("the stems of the model add up to the song only within %.1f dB; for music it is %d dB or more",

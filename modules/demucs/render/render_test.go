@@ -304,3 +304,13 @@ func BenchmarkRender(b *testing.B) {
 		})
 	}
 }
+
+// Nobody is told of what nobody hears.
+func TestAGainThatNobodyHears(t *testing.T) {
+	t.Parallel()
+	for gain, want := range map[float64]int{1: 0, 0.9999: 0, 0.99: 1} {
+		if made := (&renderer{}).made(nil, gain); len(made.Warnings) != want || made.Gain != gain {
+			t.Errorf("%v: %+v; want %d warnings", gain, made, want)
+		}
+	}
+}
