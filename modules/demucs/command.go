@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// killGrace is how long a killed process's output may stay open. A worker that is told to
+// killGrace is how long the output of a process that was killed may stay open. A worker that is told to
 // stop has 5 seconds in all.
 const killGrace = 2 * time.Second
 
@@ -99,7 +99,11 @@ func (c command) run(ctx context.Context) error {
 	if c.file != nil {
 		cmd.ExtraFiles = []*os.File{c.file}
 	}
-	cmd.WaitDelay = killGrace
+	kill := cmd.Cancel
+	cmd.Cancel = func() error {
+		cmd.WaitDelay = killGrace // Who reads what a process says that ended by itself has all the time it needs.
+		return kill()
+	}
 	isolate(cmd)
 	err := cmd.Run()
 	if err == nil {
