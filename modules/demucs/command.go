@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
-	"syscall"
 	"time"
 )
 
@@ -99,12 +98,12 @@ func (c command) run(ctx context.Context) error {
 	if c.file != nil {
 		cmd.ExtraFiles = []*os.File{c.file}
 	}
+	isolate(cmd)
 	kill := cmd.Cancel
 	cmd.Cancel = func() error {
 		cmd.WaitDelay = killGrace // Who reads what a process says that ended by itself has all the time it needs.
 		return kill()
 	}
-	isolate(cmd)
 	err := cmd.Run()
 	if err == nil {
 		return nil
@@ -112,9 +111,11 @@ func (c command) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("running %s: %w", c.what, ctx.Err())
 	}
-	reason := explain(err, said.text())
+	reason := explain(err)
 	if errors.Is(context.Cause(running), errStalled) {
 		reason = fmt.Errorf("%w for %s and was ended", errStalled, c.stall)
+	} else if watch.err != nil { // The process knows of a broken pipe only.
+		return fmt.Errorf("running %s: %w", c.what, watch.err)
 	}
 	return &commandError{what: c.what, reason: reason, said: said.telling(), all: said.text()}
 }
@@ -129,6 +130,8 @@ type watch struct {
 	to    io.Writer
 	stall time.Duration
 	timer *time.Timer
+	// err is the first error of to.
+	err error
 }
 
 func newWatch(to io.Writer, stall time.Duration, late func()) *watch {
@@ -144,7 +147,9 @@ func newWatch(to io.Writer, stall time.Duration, late func()) *watch {
 
 func (w *watch) Write(p []byte) (int, error) {
 	w.alive()
-	return w.to.Write(p)
+	n, err := w.to.Write(p)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 // alive says that the process does something.
@@ -160,34 +165,18 @@ func (w *watch) stop() {
 	}
 }
 
-// explain finds out what ended a process.
-func explain(err error, said string) error {
+// explain finds out what ended a process. What the process said counts for nothing: it may be the words
+// of a song's file.
+func explain(err error) error {
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return err
-	}
 	switch {
-	case strings.Contains(said, "ENOSPC"), strings.Contains(said, "No space left on device"):
-		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
-	case strings.Contains(said, "EDQUOT"), strings.Contains(said, "Disk quota exceeded"):
-		return fmt.Errorf("%w: %w", syscall.EDQUOT, err)
+	case !errors.As(err, &exit):
+		return err
 	case killed(exit):
 		return fmt.Errorf("it was killed (signal 9): %w", errOutOfMemory)
-	case soundsLikeMemory(said):
-		return fmt.Errorf("%w: %w", errOutOfMemory, err)
 	case crashed(exit):
 		return fmt.Errorf("%w: %w", errCrashed, err)
 	default:
 		return err
 	}
-}
-
-// soundsLikeMemory knows what Node, ONNX Runtime and the C library say when memory runs out.
-func soundsLikeMemory(said string) bool {
-	for _, sign := range []string{"out of memory", "bad_alloc", "Cannot allocate memory", "Array buffer allocation failed"} {
-		if strings.Contains(said, sign) {
-			return true
-		}
-	}
-	return false
 }

@@ -179,11 +179,8 @@ func (w *worker) mixDown(ctx context.Context, job *spool.Job, s source, from io.
 func undecodable(name string, err error) error {
 	var failed *commandError
 	var exit *exec.ExitError
-	if !errors.As(err, &failed) || !errors.As(failed.reason, &exit) || crashed(exit) || isFull(err) {
+	if !errors.As(err, &failed) || !errors.As(failed.reason, &exit) || crashed(exit) {
 		return err
-	}
-	if strings.Contains(failed.all, "matches no streams") {
-		return noSound(name)
 	}
 	return &rejection{fmt.Sprintf("%q could not be decoded: it is damaged, or it is of a kind that cannot be read here. "+
 		"ffmpeg says: %s. Check that it plays, or export it again as WAV, FLAC or MP3; then put it into input/ again.",

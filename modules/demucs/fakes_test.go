@@ -48,9 +48,20 @@ func fake(behavior string, args []string) int {
 	switch behavior {
 	case "ffprobe":
 		_, _ = fmt.Fprintln(os.Stdout, `{"streams": [{"index": 0, "codec_type": "audio"}], "format": {"format_name": "wav"}}`)
+	case "ffprobe-on-a-full-disk": // It works in the folder of the job.
+		if err := os.Symlink("/dev/full", filepath.Join("work", mixName)); err != nil {
+			return say(err.Error(), 1)
+		}
+		return fake("ffprobe", args)
+	case "ffprobe-full": // The words of a file.
+		return say("[matroska,webm @ 0x55d0b0] EBML header using unsupported features: matroska ENOSPC: No space left on device", 1)
+	case "ffprobe-endless":
+		for {
+			_, _ = os.Stdout.Write(make([]byte, 1<<16)) // A broken pipe ends it.
+		}
 	case "ffmpeg":
 		_, _ = os.Stdout.Write(floatWAV(mixRate, 2, 0, make([]float32, 2*fakeFrames)))
-	case "ffmpeg-full-later": // It decodes, and then there is no room for what it encodes.
+	case "ffmpeg-full-later": // It decodes, and then says that there is no room for what it encodes.
 		if slices.Contains(args, "flac") {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			return say("av_interleaved_write_frame(): No space left on device", 1)
@@ -59,8 +70,6 @@ func fake(behavior string, args []string) int {
 	case "ffmpeg-silent":
 	case "ffmpeg-broken":
 		return say("[mov @ 0x55d0b0] moov atom not found\nfile:source: Invalid data found when processing input", 1)
-	case "ffmpeg-pictures":
-		return say("Stream map '' matches no streams.\nTo ignore this, add a trailing '?' to the map.\nError opening output files", 1)
 	case "ffmpeg-full":
 		return say("av_interleaved_write_frame(): No space left on device", 1)
 	case "engine":
@@ -90,9 +99,9 @@ func fake(behavior string, args []string) int {
 	case "engine-no-memory":
 		return say("terminate called after throwing an instance of 'std::bad_alloc'", 134)
 	case "engine-full":
-		return say("Error: ENOSPC: no space left on device, write", 1)
-	case "engine-quota":
-		return say("Error: EDQUOT: disk quota exceeded, write", 1)
+		return say("Error: write vocals.f32: no space left on device", separator.ExitFull)
+	case "engine-without-memory":
+		return say("Error: getting 300 MB of memory for the network: cannot allocate memory", separator.ExitEnvironment)
 	case "hang", "engine-hangs":
 		return hang(args)
 	case "parent":

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/im2-audio/im2/modules/demucs/separator"
 	"github.com/im2-audio/im2/modules/internal/place"
@@ -61,11 +62,36 @@ func (o *onnx) Separate(ctx context.Context, mix string, _ int64, outDir string,
 			}
 		}},
 	}
-	err := c.run(ctx)
+	return engineError(c.run(ctx))
+}
+
+// engineError adds to an error of the engine's process what its exit code and its words say. It is this
+// program, and it says nothing that is in a song.
+func engineError(err error) error {
+	var failed *commandError
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == separator.ExitEnvironment {
+	if !errors.As(err, &failed) || !errors.As(err, &exit) {
+		return err
+	}
+	switch {
+	case exit.ExitCode() == separator.ExitFull:
+		failed.reason = fmt.Errorf("%w: %w", syscall.ENOSPC, exit)
+	case soundsLikeMemory(failed.all):
+		failed.reason = fmt.Errorf("%w: %w", errOutOfMemory, exit)
+	case exit.ExitCode() == separator.ExitEnvironment:
 		return &modelError{err}
 	}
+// soundsLikeMemory knows what Go, ONNX Runtime and the C library say when memory runs out.
+func soundsLikeMemory(said string) bool {
+	said = strings.ToLower(said)
+	for _, sign := range []string{"out of memory", "bad_alloc", "cannot allocate memory"} {
+		if strings.Contains(said, sign) {
+			return true
+		}
+	}
+	return false
+}
+
 	return err
 }
 

@@ -16,13 +16,12 @@ import (
 // While a disk stays full, health says so all the time, also while a job is tried again.
 func TestHealthDoesNotFlickerOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "ffmpeg-full", "engine")
+	b := newBench(t, "ffmpeg", "engine")
+	b.settings.ffprobe = program(t, "ffprobe-on-a-full-disk")
 	b.add("song.mp3", "sound")
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, b.env.Health.Set(err)) // As the loop does.
 	told := ""
-	b.settings.ffmpeg = program(t, "ffmpeg-full")
-	b.engine = engineFunc(func() error { return nil })
 	stop := make(chan struct{})
 	seen := make(chan string)
 	go func() {
@@ -47,7 +46,7 @@ func TestHealthDoesNotFlickerOnAFullDisk(t *testing.T) {
 	if told := <-seen; told != "" {
 		t.Error("health said ok while the disk was full")
 	}
-	b.settings.ffmpeg = program(t, "ffmpeg")
+	b.settings.ffprobe = program(t, "ffprobe")
 	_, _ = b.turn(t.Context())
 	if data, err := os.ReadFile(b.health); err != nil || string(data) != "ok\n" {
 		t.Errorf("health = %q, %v; want ok once there was room", data, err)

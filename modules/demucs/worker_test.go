@@ -57,7 +57,7 @@ func TestWhatComesOfAJob(t *testing.T) {
 		error          string
 	}{
 		{"ffmpeg-broken", "engine", spool.Rejected, "ffmpeg says: Invalid data found when processing input."},
-		{"ffmpeg-pictures", "engine", spool.Rejected, "holds no sound"},
+		{"ffmpeg-full", "engine", spool.Rejected, "could not be decoded"}, // It writes into no file.
 		{"ffmpeg-silent", "engine", spool.Rejected, "holds no sound"},
 		{"ffmpeg-stalls", "engine", spool.Failed, "ffmpeg failed: it made no progress for 300ms and was ended"},
 		{"ffmpeg", "engine-stalls", spool.Failed, "the separation engine failed: it made no progress for 300ms and was ended"},
@@ -65,6 +65,7 @@ func TestWhatComesOfAJob(t *testing.T) {
 		{"ffmpeg-killed", "engine", spool.Failed, "ffmpeg failed: it was killed (signal 9): it ran out of memory"},
 		{"ffmpeg", "engine-fails", spool.Failed, "the separation engine failed: exit status 1; it says: Error: Unsupported audio format: 65534"},
 		{"ffmpeg", "engine-killed", spool.Failed, "it was killed (signal 9): it ran out of memory; give the service more"},
+		{"ffmpeg", "engine-without-memory", spool.Failed, "it ran out of memory; give the service more"},
 		{"ffmpeg", "engine-no-memory", spool.Failed, "it ran out of memory; give the service more"},
 		{"ffmpeg", "engine-nan-of-silence", spool.Failed, `in the stem "vocals", left channel, at 0:00.000: a sample is NaN`},
 	}
@@ -113,18 +114,32 @@ func TestATrackThatIsTooLongIsRejected(t *testing.T) {
 
 func TestAFullDiskIsNotTheJobsFault(t *testing.T) {
 	t.Parallel()
-	for programs, want := range map[[2]string]error{
-		{"ffmpeg-full", "engine"}: syscall.ENOSPC, {"ffmpeg", "engine-full"}: syscall.ENOSPC, {"ffmpeg", "engine-quota"}: syscall.EDQUOT,
-	} {
-		b := newBench(t, programs[0], programs[1])
+	for programs, want := range map[[2]string]string{{"ffprobe-on-a-full-disk", "engine"}: "writing the mix", {"ffprobe", "engine-full"}: "the separation engine"} {
+		b := newBench(t, "ffmpeg", programs[1])
+		b.settings.ffprobe = program(t, programs[0])
 		id := b.add("song.mp3", "sound").ID
-		if _, err := b.turn(t.Context()); !errors.Is(err, want) {
-			t.Errorf("%v: turn = %v; want %v", programs, err, want)
+		if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: turn = %v; want ENOSPC of %s", programs, err, want)
 		}
 		job := b.in(spool.Pending, id)
 		spooltest.WantNames(t, job.Dir(), "job.json", "source")
 		if job.Attempt != 0 {
 			t.Errorf("%v: attempt %d; want it not counted", programs, job.Attempt)
+		}
+	}
+}
+
+// What ffprobe says may be the words of a file, and does not make others wait.
+func TestWordsOfAFileAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	for ffprobe, want := range map[string]string{"ffprobe-full": "could not be decoded", "ffprobe-endless": "more tracks than a song has"} {
+		b := newBench(t, "ffmpeg", "engine")
+		b.settings.ffprobe = program(t, ffprobe)
+		id := b.add("song.mkv", "sound").ID
+		_, err := b.turn(t.Context())
+		spooltest.Must(t, err)
+		if job := b.in(spool.Rejected, id); !strings.Contains(job.Error, want) {
+			t.Errorf("%s: error = %q; want %q", ffprobe, job.Error, want)
 		}
 	}
 }

@@ -28,11 +28,12 @@ import (
 const Subcommand = "engine"
 
 // Exit codes. ExitEnvironment says that no song could be separated: the library or the model is
-// missing or damaged.
+// missing or damaged. ExitFull says that the disk is full.
 const (
 	ExitFailed      = 1
 	ExitUsage       = 2
 	ExitEnvironment = 4
+	ExitFull        = 5
 )
 
 // Request says what to separate, and how.
@@ -98,15 +99,21 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return ExitUsage
 	}
 	err = r.run(ctx, func(done, total int) { _, _ = fmt.Fprintf(stdout, "%d/%d\n", done, total) })
-	var environment *environmentError
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "Error: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &environment):
-		_, _ = fmt.Fprintf(stderr, "Error: %v\n", err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ExitFull
+	case errors.As(err, new(*environmentError)):
 		return ExitEnvironment
 	default:
-		_, _ = fmt.Fprintf(stderr, "Error: %v\n", err)
 		return ExitFailed
 	}
 }
