@@ -92,6 +92,21 @@ func fake(behavior string, args []string) int {
 			}
 			return stem
 		})
+	case "engine-without-mine", "engine-nan-of-mine":
+		if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasSuffix(arg, "/mine-fp32") }) {
+			return fake("engine", args)
+		}
+		return fake(map[string]string{"engine-without-mine": "engine-without-library", "engine-nan-of-mine": "engine-nan"}[behavior], args)
+	case "engine-without-library-for-silence":
+		silent := false
+		code := fakeEngine(args, func(_ string, stem, mix []byte) []byte {
+			silent = bytes.Equal(mix, make([]byte, len(mix)))
+			return stem
+		})
+		if silent {
+			return fake("engine-without-library", args)
+		}
+		return code
 	case "engine-fails":
 		return say("file:///x.js:1\n  throw new Error('x')\n\nError: Unsupported audio format: 65534\n    at f (x.js:1:2)\n\nNode.js v20.0.0", 1)
 	case "engine-without-library":

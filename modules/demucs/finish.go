@@ -56,7 +56,7 @@ func (w *worker) finish(ctx context.Context, job *spool.Job, finishing render.Jo
 	made, err = render.Render(ctx, finishing)
 	var fault *render.FaultError
 	if errors.As(err, &fault) {
-		err = w.blame(ctx, fault)
+		err = w.blame(ctx, fault, finishing.Options.Model)
 	}
 	return made, err
 }

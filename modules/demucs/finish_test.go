@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
 
 // An engine that makes wrong stems of any song costs none of them an attempt, and the worker says so
@@ -74,6 +75,39 @@ func TestTheRecordTellsWhatWasMade(t *testing.T) {
 		if info, err := os.Stat(got.Path(spool.StemsFolder, file)); err != nil || info.Size() != 44+6*fakeFrames {
 			t.Errorf("%s has %d bytes, %v", file, info.Size(), err)
 		}
+	}
+}
+
+// A song that asks for a model with which the engine fails is rejected, and keeps no other waiting.
+func TestAModelThatTheEngineCannotUse(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"engine-without-mine", "engine-nan-of-mine"} {
+		b := newBench(t, "ffmpeg", engine)
+		weightstest.Make(t, b.settings.weights, "mine", b.settings.precision)
+		mine := b.add("mine.mp3", "sound")
+		mine.Options.Model = "mine"
+		spooltest.Must(t, mine.Save())
+		other := b.add("other.mp3", "sound").ID
+		for range 2 {
+			_, err := b.turn(t.Context())
+			spooltest.Must(t, err)
+		}
+		if job := b.in(spool.Rejected, mine.ID); !strings.Contains(job.Error, `no song can be separated with the model "mine": `) {
+			t.Errorf("error = %q", job.Error)
+		}
+		b.in(spool.Separated, other)
+	}
+}
+
+// An engine that cannot work with a song, and can with a known sound, has used up an attempt of the song.
+func TestAnEngineThatCannotWorkOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine-without-library-for-silence")
+	id := b.add("song.mp3", "sound").ID
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	if job := b.in(spool.Pending, id); job.Attempt != 1 || !strings.Contains(job.Error, "it is too old; with another sound it works") {
+		t.Errorf("record = %+v", job.Record)
 	}
 }
 

@@ -22,19 +22,26 @@ const (
 	tryAgain = time.Minute
 )
 
-// blame finds out whose fault wrong stems are: the engine's, its model's or the machine's, when those of
-// a known sound are wrong as well. Then no job is charged, and none is claimed before they are right
-// again. Else the job has used up an attempt: it must not keep
-// the others waiting for ever.
-func (w *worker) blame(ctx context.Context, fault *render.FaultError) error {
+// blame finds out whose fault it is that the engine failed or made wrong stems: its own, the service's
+// model's or the machine's, when it fails with a known sound as well. Then no job is charged, and none is
+// claimed before that is right again. When only the model that the job asks for fails, the job is
+// rejected; else it has used up an attempt: it must not keep the others waiting for ever.
+func (w *worker) blame(ctx context.Context, fault error, model string) error {
 	w.tryEngine(ctx)
+	var own error
+	if w.unfit == nil && model != w.settings.model {
+		own = w.separateKnown(ctx, model)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("trying the engine: %w", ctx.Err())
 	case w.unfit != nil:
 		return w.unfit
+	case own != nil:
+		return &rejection{fmt.Sprintf("no song can be separated with the model %q: %v. Prepare it again with \"mage demucs-cache -model=FILE\", "+
+			"or choose another one; then put the song into input/ again.", model, own)}
 	default:
-		return fmt.Errorf("%w; of another sound it makes right stems", fault)
+		return fmt.Errorf("%s; with another sound it works", fault) // Not %w: it may be a modelError.
 	}
 }
 
@@ -50,21 +57,21 @@ func (w *worker) fitAgain(ctx context.Context) error {
 
 // tryEngine lets the engine separate a known sound, and remembers what is wrong with what it makes.
 func (w *worker) tryEngine(ctx context.Context) {
-	err := w.separateKnown(ctx)
+	err := w.separateKnown(ctx, w.settings.model)
 	w.tried, w.unfit = time.Now(), nil
 	if err != nil && ctx.Err() == nil {
 		w.unfit = &modelError{fmt.Errorf("no song can be separated here: %w; run `mage demucs-cache`, and if that finds nothing `mage doctor`", err)}
 	}
 }
 
-// separateKnown separates a known sound in a folder of its own and checks the stems.
-func (w *worker) separateKnown(ctx context.Context) (err error) {
+// separateKnown separates a known sound with a model, in a folder of its own, and checks the stems.
+func (w *worker) separateKnown(ctx context.Context, name string) (err error) {
 	dir, err := os.MkdirTemp("", "demucs-known-")
 	if err != nil {
 		return fmt.Errorf("trying the engine: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	settings := options.Options{Model: w.settings.model}.Over(options.Default())
+	settings := options.Options{Model: name}.Over(options.Default())
 	model, err := w.models.find(settings.Model)
 	if err != nil {
 		return err

@@ -253,6 +253,9 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 	}
 	job.DurationSeconds = float64(source.frames) / mixRate
 	job.Engine, job.EngineVersion, job.Model, job.Error = w.settings.engine, options.EngineVersion, model.name, ""
+	if errors.As(err, new(*modelError)) {
+		return w.blame(ctx, err, model.name)
+	}
 	job.Settings, job.SourceRate = settings, source.rate
 	job.Files, job.Gain, job.SumDB, job.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings)
 	return keepStems(ctx, job)
@@ -278,11 +281,7 @@ func (w *worker) runEngine(ctx context.Context, job *spool.Job, mix string, fram
 	if err := job.SetProgress(spool.Separation, 0, 0); err != nil {
 		return err
 	}
-	err := w.engine.Separate(ctx, mix, frames, job.Path(spool.WorkFolder, rawFolder), settings, w.progress(job, spool.Separation))
-	if errors.As(err, new(*modelError)) {
-		w.tried, w.unfit = time.Now(), err // Every song would meet it.
-	}
-	return err
+	return w.engine.Separate(ctx, mix, frames, job.Path(spool.WorkFolder, rawFolder), settings, w.progress(job, spool.Separation))
 }
 
 // progress tells how far a phase of the job is.
