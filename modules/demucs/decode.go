@@ -68,7 +68,8 @@ func (w *worker) decodeArgs(s source) []string {
 }
 
 // decode writes the job's source as the mix at path. A source that holds no sound, that ffmpeg
-// cannot read, or that has a sample which is no number is a *rejection.
+// cannot read, or that has a sample which is no number is a *rejection. With an error it returns at
+// least how many frames the mix would have had.
 func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (decoded, error) {
 	s, err := w.probe(ctx, job)
 	if err != nil {
@@ -76,7 +77,7 @@ func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (decod
 	}
 	s.seconds = max(s.seconds, claimedByWAV(job.Path(spool.SourceFile)))
 	if err := w.checkBefore(job, s); err != nil {
-		return decoded{}, err
+		return decoded{frames: s.mixSize(job.Size) / mixFrameSize}, err
 	}
 	mix, err := createMix(path, framesOf(w.settings.limit()))
 	if err != nil {
@@ -86,11 +87,8 @@ func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (decod
 	if closed := mix.close(); closed != nil {
 		err = closed // A full disk, most likely; ffmpeg then fails as well, for nothing.
 	}
-	if isFull(err) {
-		w.need, w.lacked = max(2*mix.kept, s.mixSize(job.Size))+spareRoom, time.Now()
-	}
 	if err != nil {
-		return decoded{}, err
+		return decoded{frames: mix.kept / mixFrameSize}, err
 	}
 	d.frames = mix.frames()
 	return d, w.settings.checkLength(job.Name, d.frames)
@@ -195,25 +193,25 @@ func noSound(name string) error {
 // framesOf is how many frames of a mix play for so long.
 func framesOf(d time.Duration) int64 { return int64(d.Seconds() * mixRate) }
 
-// mixSize is how many bytes the mix will take, as far as the file's size and what it says about
-// itself agree; 0 when that is not known.
+// mixSize is how many bytes the mix will take, as far as the file's size and its bit rate bear out the
+// length that it says. Without a bit rate only a little of that length is believed.
 func (s *source) mixSize(size int64) int64 {
-	seconds := s.seconds
+	most := float64(checkRoomEvery) / mixFrameSize / mixRate
 	if s.bitRate > 0 {
-		seconds = min(seconds, float64(size)*8/float64(s.bitRate))
+		most = float64(size) * 8 / float64(s.bitRate)
 	}
-	return int64(min((seconds+max(0, s.start))*mixRate, math.MaxInt64/mixFrameSize/4)) * mixFrameSize
+	return int64((min(s.seconds, most)+max(0, s.start))*mixRate) * mixFrameSize
 }
 
 // checkBefore rejects a track that is too long by what its file says, if the file is as large as
 // that, and makes sure that the disk has room, so that neither is found out only after gigabytes.
 func (w *worker) checkBefore(job *spool.Job, s source) error {
 	size := s.mixSize(job.Size)
-	if frames := size / mixFrameSize; frames > framesOf(w.settings.limit()+time.Second) {
+	longest := w.settings.limit() + time.Second
+	if frames := size / mixFrameSize; frames > framesOf(longest) && (s.bitRate > 0 || s.start > longest.Seconds()) {
 		return w.settings.checkLength(job.Name, frames)
 	}
 	if err := place.CheckRoom(job.Dir(), size+spareRoom); err != nil {
-		w.need, w.lacked = size+spareRoom, time.Now()
 		return fmt.Errorf("there is no room to decode %q: %w", job.Name, err)
 	}
 	return nil

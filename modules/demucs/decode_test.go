@@ -147,6 +147,28 @@ func TestClaimedByWAV(t *testing.T) {
 	}
 }
 
+// A length counts as far as the size of the file bears it out.
+func TestMixSize(t *testing.T) {
+	t.Parallel()
+	const day = 86400
+	for _, tt := range []struct {
+		s    source
+		size int64
+		want int64
+	}{
+		{source{seconds: 60, bitRate: 8000}, 60_000, 60 * mixRate * mixFrameSize},
+		{source{seconds: day, bitRate: 8000}, 60_000, 60 * mixRate * mixFrameSize},
+		{source{seconds: 60}, 100, 60 * mixRate * mixFrameSize},
+		{source{seconds: 60, start: 1}, 100, 61 * mixRate * mixFrameSize},
+		{source{seconds: day}, 100, checkRoomEvery},
+		{source{}, 100, 0},
+	} {
+		if got := tt.s.mixSize(tt.size); got != tt.want {
+			t.Errorf("%+v, %d bytes: %d; want %d", tt.s, tt.size, got, tt.want)
+		}
+	}
+}
+
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	var d damage

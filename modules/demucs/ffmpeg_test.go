@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"os"
@@ -138,7 +139,7 @@ func TestFfmpegRejectsWhatCannotBeSeparated(t *testing.T) {
 func TestFfmpegTakesNoMoreRoomThanTheLongestTrack(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
-	for name, most := range map[string]int64{"says it.flac": 0, "says nothing.aac": mixRate * mixFrameSize} {
+	for name, most := range map[string]int64{"says it.wav": 0, "says nothing.aac": mixRate * mixFrameSize} {
 		path := sound(t, ffmpeg, name, "-f", "lavfi", "-i", "anullsrc=sample_rate=8000:channel_layout=mono", "-t", "600")
 		b := newBench(t, "ffmpeg", "engine")
 		b.real(ffmpeg)
@@ -159,6 +160,22 @@ func TestFfmpegTakesNoMoreRoomThanTheLongestTrack(t *testing.T) {
 		if size != most {
 			t.Errorf("%s: the mix has %d bytes; want %d", name, size, most)
 		}
+	}
+}
+
+// A file that claims a day and has a second is decoded, also on a disk that has no room for a day.
+func TestFfmpegDoesNotBelieveALengthThatTheSizeCannotBear(t *testing.T) {
+	t.Parallel()
+	ffmpeg := realFFmpeg(t)
+	path := sound(t, ffmpeg, "a.flac", "-f", "lavfi", "-i", "sine=duration=1:sample_rate=44100")
+	data, err := os.ReadFile(path)
+	spooltest.Must(t, err)
+	const totalAt = 8 + 10 // The number of samples, 36 bits, in the header.
+	binary.BigEndian.PutUint64(data[totalAt:], binary.BigEndian.Uint64(data[totalAt:])&^(1<<36-1)|25*3600*mixRate)
+	spooltest.Must(t, os.WriteFile(path, data, 0o600))
+	_, d, err := decodeReal(t, ffmpeg, path)
+	if err != nil || d.frames != mixRate || len(d.warnings) != 1 || !strings.Contains(d.warnings[0], "says that it plays for 25h0m0s, and only 1s") {
+		t.Errorf("decoded = %+v, %v", d, err)
 	}
 }
 

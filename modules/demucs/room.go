@@ -2,19 +2,14 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/spool"
 )
 
-const (
-	// spareRoom is for the headers, the record, and what else is written meanwhile.
-	spareRoom = 16 << 20
-	// forgetNeed is how long a job that had no room keeps the others from being tried.
-	forgetNeed = time.Minute
-)
+// spareRoom is for the headers, the record, and what else is written meanwhile.
+const spareRoom = 16 << 20
 
 // checkRoom makes sure that the disk has room for the raw stems and the files of them before the
 // engine works for many minutes, only to find that it has not. When there is room, an earlier
@@ -24,26 +19,43 @@ func (w *worker) checkRoom(job *spool.Job, finishing render.Job) error {
 	if err != nil {
 		return err
 	}
-	room += spareRoom
-	if err := place.CheckRoom(job.Dir(), room); err != nil {
-		w.need, w.lacked = room+finishing.Frames*mixFrameSize, time.Now() // The mix goes with the job.
+	if err := place.CheckRoom(job.Dir(), room+spareRoom); err != nil {
 		return fmt.Errorf("there is no room for the stems of %q: %w", job.Name, err)
 	}
-	w.need = 0
 	w.well()
 	return nil
 }
 
-// roomAgain says whether there is room by now for the job that lacked it, so that it is not
-// decoded again and again for nothing. It is forgotten after a while: somebody may have taken
-// that job away, and another one may need less.
-func (w *worker) roomAgain() error {
-	if w.need == 0 || time.Since(w.lacked) > forgetNeed {
-		return nil
+// lackRoom remembers how much room a job needs that met a full disk, err: that of the mix, as far as it
+// is known, and of what is made of it. A job that needs more than the whole disk is a rejection.
+func (w *worker) lackRoom(job *spool.Job, finishing render.Job, err error) error {
+	finishing.Frames = max(1, finishing.Frames)
+	room, roomErr := finishing.Room()
+	if roomErr != nil {
+		return roomErr
 	}
-	if err := place.CheckRoom(w.spool.StageFolder(spool.Separating), w.need); err != nil {
-		return fmt.Errorf("there is no room for the stems of the next song: %w", err)
+	room += finishing.Frames * mixFrameSize
+	w.lacking[job.ID] = room + spareRoom
+	if size, known := place.Size(job.Dir()); known && room > size {
+		_ = job.Drop(spool.WorkFolder) // There must be room for saying so.
+		return &rejection{fmt.Sprintf("%q cannot be separated on this disk: it needs at least %s of room, and the disk of the data folder has %s in all. "+
+			"Cut it into parts, or move the data folder to a larger disk; then put it into input/ again.", job.Name, place.Bytes(room), place.Bytes(size))}
 	}
-	w.need = 0
-	return nil
+	return err
+}
+
+// lacksRoom says whether a job that waits is one that met a full disk and would meet it again: it lets
+// those pass that need less.
+func (w *worker) lacksRoom(id string) bool {
+	need, ok := w.lacking[id]
+	if !ok {
+		return false
+	}
+	err := place.CheckRoom(w.spool.StageFolder(spool.Separating), need)
+	if err == nil {
+		delete(w.lacking, id)
+		return false
+	}
+	w.noRoom = fmt.Errorf("there is no room for the stems of the next song: %w", err)
+	return true
 }

@@ -36,10 +36,10 @@ type worker struct {
 	// it; nil for none.
 	owed    *spool.Job
 	owedWhy string
-	// need is how many bytes were missing room for the last job; 0 when there was room.
-	need int64
-	// lacked is when need was found.
-	lacked time.Time
+	// lacking is how many bytes jobs need that met a full disk, by their IDs. noRoom says that one of
+	// them waits, and why; nil when the last claim came upon none.
+	lacking map[string]int64
+	noRoom  error
 	// unfit is what is wrong with the engine itself; nil for nothing that is known. tried is when that
 	// was found out last.
 	unfit error
@@ -49,7 +49,7 @@ type worker struct {
 }
 
 func newWorker(env *service.Env, s *settings, engine Engine) *worker {
-	return &worker{env: env, settings: s, engine: engine, models: newModels(s), leftovers: true}
+	return &worker{env: env, settings: s, engine: engine, models: newModels(s), leftovers: true, lacking: make(map[string]int64)}
 }
 
 // turn separates one job, if one waits and everything is there to do it.
@@ -61,12 +61,13 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	if spool.StopsAll(found) {
 		return false, found
 	}
-	if err := errors.Join(w.roomAgain(), w.fitAgain(ctx)); err != nil {
+	if err := w.fitAgain(ctx); err != nil {
 		return false, errors.Join(found, err)
 	}
-	job, err := w.spool.Claim(ctx, spool.Pending, spool.Separating, w.env.Worker)
+	w.noRoom = nil
+	job, err := w.spool.ClaimBut(ctx, spool.Pending, spool.Separating, w.env.Worker, w.lacksRoom)
 	if errors.Is(err, spool.ErrNone) {
-		return false, found
+		return false, errors.Join(found, w.noRoom)
 	}
 	if err != nil {
 		w.full = w.full || isFull(err)
@@ -214,7 +215,7 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job,
 }
 
 // separate makes the stems of the job, from its source, in its own folder.
-func (w *worker) separate(ctx context.Context, job *spool.Job) error {
+func (w *worker) separate(ctx context.Context, job *spool.Job) (err error) {
 	if err := checkSource(job); err != nil {
 		return err
 	}
@@ -237,6 +238,11 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) error {
 		return err
 	}
 	finishing := w.finishing(job, settings, model, source)
+	defer func() {
+		if isFull(err) {
+			err = w.lackRoom(job, finishing, err)
+		}
+	}()
 	if err := w.checkRoom(job, finishing); err != nil {
 		return err
 	}

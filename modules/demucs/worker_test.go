@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/weights"
 )
 
 func TestAJobGetsItsStems(t *testing.T) {
@@ -126,6 +128,42 @@ func TestAFullDiskIsNotTheJobsFault(t *testing.T) {
 		if job.Attempt != 0 {
 			t.Errorf("%v: attempt %d; want it not counted", programs, job.Attempt)
 		}
+	}
+}
+
+// A job that met a full disk lets those pass that need less, and is tried again when there is room.
+func TestAJobThatLacksRoomLetsOthersPass(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine-full")
+	engine := b.engine
+	large := b.add("large.mp3", "sound").ID
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || b.lacking[large] < 5*fakeFrames*mixFrameSize+spareRoom {
+		t.Fatalf("turn = %v; it lacks %d bytes", err, b.lacking[large])
+	}
+	b.lacking[large] = math.MaxInt64
+	b.settings.program = program(t, "engine")
+	small := b.add("small.mp3", "sound").ID
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	b.in(spool.Separated, small)
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no room for the stems of the next song") {
+		t.Errorf("turn = %v; want ENOSPC", err)
+	}
+	b.lacking[large], b.engine = 1, engine
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+	b.in(spool.Separated, large)
+}
+
+// A job that needs more than the whole disk never gets it.
+func TestAJobThatNeedsMoreThanTheDiskIsRejected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	job := b.add("long.mp3", "sound")
+	long := b.finishing(job, options.Default(), prepared{manifest: weights.Manifest{Sources: stemNames()}}, decoded{frames: 1 << 50})
+	err := b.lackRoom(job, long, syscall.ENOSPC)
+	if rejected := (*rejection)(nil); !errors.As(err, &rejected) || !strings.Contains(err.Error(), "it needs at least 45035996.3 GB of room, and the disk") {
+		t.Errorf("lackRoom = %v; want a rejection", err)
 	}
 }
 

@@ -47,6 +47,11 @@ func StopsAll(err error) bool {
 // A job that cannot be claimed for a reason of its own keeps nobody from the others: Claim
 // says what is wrong with it once there is no other left.
 func (s *Spool) Claim(ctx context.Context, from, to Stage, worker string) (*Job, error) {
+	return s.ClaimBut(ctx, from, to, worker, nil)
+}
+
+// ClaimBut is Claim without the jobs for whose ID skip is true, which stay where they are.
+func (s *Spool) ClaimBut(ctx context.Context, from, to Stage, worker string, skip func(id string) bool) (*Job, error) {
 	var errs []error
 	for listed := false; ; {
 		id, ok := s.candidate(from)
@@ -62,6 +67,9 @@ func (s *Spool) Claim(ctx context.Context, from, to Stage, worker string) (*Job,
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if skip != nil && skip(id) {
+			continue
 		}
 		j, err := s.claim(from, to, id, worker)
 		switch {

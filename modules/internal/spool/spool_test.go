@@ -179,6 +179,13 @@ func TestClaimTakesTheOldestAndLeavesWhatIsNoJob(t *testing.T) {
 	writeFile(t, filepath.Join(s.StageFolder(Pending), ".DS_Store"), "")
 	first := pending(t, s, "1").ID
 	second := pending(t, s, "2").ID
+	if j, err := s.ClaimBut(t.Context(), Pending, Separating, "w", func(string) bool { return true }); !errors.Is(err, ErrNone) {
+		t.Errorf("claimed %v, %v; all were to be skipped", j, err)
+	}
+	third := pending(t, s, "3").ID
+	if j, err := s.ClaimBut(t.Context(), Pending, Separating, "w", func(id string) bool { return id != third }); err != nil || j.ID != third {
+		t.Errorf("claimed %v, %v; want %s", j, err, third)
+	}
 	for _, want := range []string{first, second} {
 		j, err := s.Claim(t.Context(), Pending, Separating, "w")
 		if err != nil || j.ID != want {
