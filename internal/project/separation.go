@@ -25,7 +25,11 @@ func (s Settings) Separation() (options.Options, error) {
 			given = append(given, fmt.Sprintf("%s in %s", setting.Name, setting.Where()))
 		}
 	}
-	if err := o.Over(options.Default()).Check(nil); err != nil {
+	all, stems := o.Over(options.Default()), []string(nil)
+	if all.Model == options.Default().Model {
+		stems = options.DefaultStems()
+	}
+	if err := all.Check(stems); err != nil {
 		return options.Options{}, exit.Errorf(exit.Unusable, "the settings of the separation contradict each other: %w (%s)", err, strings.Join(given, ", "))
 	}
 	return o, nil

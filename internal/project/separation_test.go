@@ -26,6 +26,9 @@ func TestSeparation(t *testing.T) {
 			[]string{"DEMUCS_TWO_STEMS=drums"},
 			"!contradict each other: stems and two stems contradict each other: give one of them (DEMUCS_STEMS in .env:1, DEMUCS_TWO_STEMS in the environment)",
 		},
+		{"DEMUCS_STEMS=guitar\n", nil, `!the model has no stem "guitar": it has vocals, drums, bass, other (DEMUCS_STEMS in .env:1)`},
+		{"DEMUCS_TWO_STEMS=piano\n", nil, `!the model has no stem "piano"`},
+		{"DEMUCS_STEMS=guitar\nDEMUCS_MODEL=six\n", nil, "-stems=guitar -model=six"},
 	} {
 		s, err := project.ReadSettings(write(t, map[string]string{".env": tt.env}), tt.environ)
 		if err != nil {

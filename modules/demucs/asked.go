@@ -47,6 +47,15 @@ func (s *settings) readOptions() error {
 	return nil
 }
 
+// checkStems says what the service was told that its own model cannot do: no song would be right then.
+func (s *settings) checkStems(model prepared) error {
+	if err := s.options.Over(options.Default()).Check(model.stems()); err != nil {
+		return fmt.Errorf("the service was told what the model %s cannot do: %w; set DEMUCS_STEMS and DEMUCS_TWO_STEMS in .env and run `mage up`",
+			model.name, err)
+	}
+	return nil
+}
+
 // settingsOf are what a job is separated with: what was asked for with it, over what the service was
 // told, over the defaults. stems are those that the model makes; nil where that is not known. Where
 // that cannot be done, the error is a rejection.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
@@ -75,6 +76,25 @@ func TestTheRecordTellsWhatWasMade(t *testing.T) {
 		if info, err := os.Stat(got.Path(spool.StemsFolder, file)); err != nil || info.Size() != 44+6*fakeFrames {
 			t.Errorf("%s has %d bytes, %v", file, info.Size(), err)
 		}
+	}
+}
+
+// A service that is told to make what its model has not blames no song: it claims none.
+func TestAServiceToldToMakeWhatItsModelHasNot(t *testing.T) {
+	t.Parallel()
+	for _, o := range []options.Options{{Stems: []string{"piano"}}, {TwoStems: "guitar"}} {
+		b := newBench(t, "ffmpeg", "engine")
+		b.settings.options = o
+		id := b.add("song.mp3", "sound").ID
+		want := `the service was told what the model htdemucs cannot do: the model has no stem "` + cmp.Or(o.TwoStems, "piano") + `"`
+		if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "set DEMUCS_STEMS") {
+			t.Errorf("turn = %v; want %q", err, want)
+		}
+		b.in(spool.Pending, id)
+		b.settings.options = options.Options{}
+		_, err := b.turn(t.Context())
+		spooltest.Must(t, err)
+		b.in(spool.Separated, id)
 	}
 }
 

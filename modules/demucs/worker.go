@@ -98,7 +98,10 @@ func (w *worker) ready(ctx context.Context) error {
 	if err := w.engine.Ready(); err != nil {
 		return err
 	}
-	return w.models.ready(ctx)
+	if err := w.models.ready(ctx); err != nil {
+		return err
+	}
+	return w.settings.checkStems(w.models.checked[w.settings.model])
 }
 
 // putRight puts jobs that an earlier run of this worker left back among those that wait, and
@@ -234,21 +237,24 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) (err error) {
 	}
 	mix := job.Path(spool.WorkFolder, mixName)
 	source, err := w.decode(ctx, job, mix)
-	if err != nil {
-		return err
-	}
 	finishing := w.finishing(job, settings, model, source)
 	defer func() {
 		if isFull(err) {
 			err = w.lackRoom(job, finishing, err)
 		}
 	}()
+	if err != nil {
+		return err
+	}
 	if err := w.checkRoom(job, finishing); err != nil {
 		return err
 	}
 	err = w.runEngine(ctx, job, mix, source.frames, settings)
 	if changed := w.models.unchanged(model); changed != nil {
 		return changed // Also the reason why the engine failed, should it have.
+	}
+	if errors.As(err, new(*modelError)) {
+		return w.blame(ctx, err, model.name)
 	}
 	if err != nil {
 		return err
@@ -259,9 +265,6 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) (err error) {
 	}
 	job.DurationSeconds = float64(source.frames) / mixRate
 	job.Engine, job.EngineVersion, job.Model, job.Error = w.settings.engine, options.EngineVersion, model.name, ""
-	if errors.As(err, new(*modelError)) {
-		return w.blame(ctx, err, model.name)
-	}
 	job.Settings, job.SourceRate = settings, source.rate
 	job.Files, job.Gain, job.SumDB, job.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings)
 	return keepStems(ctx, job)
