@@ -66,6 +66,8 @@ func TestTheSettingsOfAJob(t *testing.T) {
 		"-stems=drums -format=flac -bits=24":     {Stems: []string{"drums"}},
 		"-twoStems=vocals -format=mp3":           {Format: options.MP3},
 		"-twoStems=vocals -format=wav -bits=24":  {Format: options.WAV},
+		// FLAC has no float.
+		"-twoStems=vocals -format=wav -bits=float": {Bits: options.BitsFloat},
 	} {
 		job := &spool.Job{Record: spool.Record{Options: asked}}
 		got, err := s.settingsOf(job, stems)

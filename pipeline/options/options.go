@@ -82,13 +82,15 @@ func Default() Options {
 }
 
 // Over returns o with what it does not say taken from base. Where o says something that what base
-// says contradicts (two stems where base has some only, a format without the bits of base), that
-// of base is dropped: a service with other defaults can still be asked for everything.
+// says contradicts (two stems where base has some only, a format without the bits of base, bits that
+// the format of base has not), that of base is dropped: a service with other defaults can still be asked for everything.
 func (o Options) Over(base Options) Options {
 	if len(o.Stems) == 0 && o.TwoStems == "" {
 		o.Stems, o.TwoStems = base.Stems, base.TwoStems
 	}
-	o.Format = cmp.Or(o.Format, base.Format)
+	if o.Format == "" && (o.Bits == "" || fits(base.Format, o.Bits)) {
+		o.Format = base.Format
+	}
 	if o.Bits == "" && fits(o.Format, base.Bits) {
 		o.Bits = base.Bits
 	}

@@ -50,6 +50,9 @@ func TestOver(t *testing.T) {
 	tests := map[string]struct{ song, service, want Options }{
 		"nothing said":                    {Options{}, Options{}, Options{}},
 		"the song wins":                   {Options{Format: FLAC, Overlap: number(0.5)}, Options{Format: MP3, Overlap: number(0.1), Shifts: number(2)}, Options{Format: FLAC, Overlap: number(0.5), Shifts: number(2)}},
+		"bits that the format has not":    {Options{Bits: BitsFloat}, Options{Format: FLAC, Bits: Bits24}, Options{Bits: BitsFloat}},
+		"bits where the format has none":  {Options{Bits: Bits16}, Options{Format: MP3}, Options{Bits: Bits16}},
+		"bits that the format has":        {Options{Bits: Bits16}, Options{Format: FLAC, Bits: Bits24}, Options{Format: FLAC, Bits: Bits16}},
 		"zero was said":                   {Options{Overlap: number(0.0), Shifts: number(0)}, Options{Overlap: number(0.1), Shifts: number(2)}, Options{Overlap: number(0.0), Shifts: number(0)}},
 		"two stems over some":             {Options{TwoStems: "vocals"}, Options{Stems: []string{"drums"}}, Options{TwoStems: "vocals"}},
 		"some over two":                   {Options{Stems: []string{"drums"}}, Options{TwoStems: "vocals"}, Options{Stems: []string{"drums"}}},
@@ -58,7 +61,6 @@ func TestOver(t *testing.T) {
 		"flac over float":                 {Options{Format: FLAC}, Options{Bits: BitsFloat}, Options{Format: FLAC}},
 		"flac keeps 24":                   {Options{Format: FLAC}, Options{Bits: Bits24}, Options{Format: FLAC, Bits: Bits24}},
 		"a contradiction of the song own": {Options{Format: MP3, Bits: Bits24}, Options{}, Options{Format: MP3, Bits: Bits24}},
-		"bits for a service's mp3":        {Options{Bits: Bits24}, Options{Format: MP3}, Options{Format: MP3, Bits: Bits24}},
 	}
 	for name, tt := range tests {
 		if got := tt.song.Over(tt.service); !reflect.DeepEqual(got, tt.want) {
