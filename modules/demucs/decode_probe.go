@@ -21,6 +21,9 @@ const (
 	longestAnswer = 4 << 20
 	// packetsForStart is in how many packets of a track the first one that can be played must be.
 	packetsForStart = 64
+	// longestTime is the longest time in a file that is believed, in seconds: 3 years. At any sample rate
+	// it is so many samples that they can be counted.
+	longestTime = 1e8
 )
 
 // A source is what a file says of its first audio track, before it is decoded.
@@ -121,7 +124,7 @@ func (w *worker) probe(ctx context.Context, job *spool.Job) (source, error) {
 	if err != nil || !known {
 		return s, err
 	}
-	s.start = begin - s.zero(append(others, *track), begin)
+	s.start = max(-longestTime, min(begin-s.zero(append(others, *track), begin), longestTime))
 	return s, nil
 }
 
@@ -171,15 +174,24 @@ func (p *probed) tracks() (track *probedStream, others []probedStream) {
 	return track, others
 }
 
-// seconds is how long the track plays, by the track itself or by the file where it has no other.
+// seconds is how long the track plays, by the track itself or by the file where it has no other; 0 where
+// what it says is no length.
 func (p *probed) seconds(track *probedStream, alone bool) float64 {
+	seconds := p.said(track, alone)
+	if !(seconds >= 0 && seconds <= longestTime) { // NaN is neither.
+		return 0
+	}
+	return seconds
+}
+
+func (p *probed) said(track *probedStream, alone bool) float64 {
 	if track.Duration != nil {
 		return float64(*track.Duration) * track.unit()
 	}
 	var h, m int
 	var s float64
 	if n, _ := fmt.Sscanf(track.Tags.Duration, "%d:%d:%f", &h, &m, &s); n == 3 { // Matroska: when it ends
-		return max(0, float64(h)*3600+float64(m)*60+s-track.start())
+		return float64(h)*3600 + float64(m)*60 + s - track.start()
 	}
 	if alone {
 		return float64(p.Format.Seconds)
