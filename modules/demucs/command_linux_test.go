@@ -9,6 +9,16 @@ import (
 	"github.com/im2-audio/im2/modules/internal/spooltest"
 )
 
+// A FIFO in place of a song keeps nobody waiting.
+func TestAFifoClaimsNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.wav")
+	spooltest.Must(t, syscall.Mkfifo(path, 0o600))
+	if got := claimedByWAV(path); got != 0 {
+		t.Errorf("it plays for %g s", got)
+	}
+}
+
 // A worker that is killed takes its engine with it, although it cannot do anything any more.
 func TestTheEngineDiesWithAKilledWorker(t *testing.T) {
 	t.Parallel()
