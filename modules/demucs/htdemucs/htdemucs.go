@@ -95,8 +95,8 @@ func (o Options) Segments(frames int64) (int, error) {
 }
 
 // Separate writes the stems of mix to out. It returns the first error of the network, the mix or
-// the sink, or that of the context. Where progress is not nil, it is called before the first
-// segment and after each, with how many there are.
+// the sink, or that of the context. Where progress is not nil, it is called now and then before the first
+// segment, and after each, with how many there are.
 func Separate(ctx context.Context, net Network, mix Mix, out Sink, opt Options, progress func(done, total int)) error {
 	frames := mix.Frames()
 	total, err := opt.Segments(frames)
@@ -112,7 +112,7 @@ func Separate(ctx context.Context, net Network, mix Mix, out Sink, opt Options, 
 	if progress == nil {
 		progress = func(int, int) {}
 	}
-	scale, err := measure(ctx, net, mix)
+	scale, err := measure(ctx, net, mix, func() { progress(0, total) })
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,11 @@ type scale struct {
 // leastDeviation keeps silence from being divided by zero.
 const leastDeviation = 1e-8
 
-// measure reads the whole mix once, into the network's input.
-func measure(ctx context.Context, net Network, mix Mix) (scale, error) {
+// aliveEvery is after how many frames alive is called: 4 minutes of sound.
+const aliveEvery = 240 * SampleRate
+
+// measure reads the whole mix once, into the network's input, and calls alive now and then.
+func measure(ctx context.Context, net Network, mix Mix, alive func()) (scale, error) {
 	buffer, _ := net.Inputs()
 	if len(buffer) != 2*Segment {
 		return scale{}, fmt.Errorf("separating: the network takes %d samples, not 2*%d", len(buffer), Segment)
@@ -33,6 +36,9 @@ func measure(ctx context.Context, net Network, mix Mix) (scale, error) {
 			return scale{}, fmt.Errorf("reading %d frames of the mix from frame %d: %w", n, at, err)
 		}
 		m.add(l, r)
+		if at/aliveEvery != (at+n)/aliveEvery {
+			alive()
+		}
 	}
 	return m.scale(), nil
 }

@@ -381,3 +381,29 @@ func TestWrongUseIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// The first reading of a long mix tells that it goes on.
+func TestReadingALongMixIsProgress(t *testing.T) {
+	t.Parallel()
+	net, told := newNetwork(1, mixOnly), 0
+	net.run = func(context.Context, int) error { return errDisk }
+	err := htdemucs.Separate(t.Context(), net, silence(601*htdemucs.SampleRate), new(stems), htdemucs.Options{Threads: 1}, func(done, _ int) {
+		if done == 0 {
+			told++
+		}
+	})
+	if !errors.Is(err, errDisk) || told != 3 {
+		t.Errorf("told %d times, %v; want twice and at the first segment", told, err)
+	}
+}
+
+// silence is a mix of so many frames of zeros.
+type silence int64
+
+func (s silence) Frames() int64 { return int64(s) }
+
+func (silence) ReadFrames(left, right []float32, _ int64) error {
+	clear(left)
+	clear(right)
+	return nil
+}
