@@ -43,6 +43,11 @@ func (c *compute) check() error {
 	return nil
 }
 
+// threadsFor is how many threads compute where there are so many processors.
+func (c *compute) threadsFor(processors int) int {
+	return cmp.Or(c.threads, min(processors, execution.MaxThreads))
+}
+
 // enough returns an error where the engine would be killed for want of memory. has is what the
 // service may use, 0 where that is unknown.
 func (c *compute) enough(has int64) error {

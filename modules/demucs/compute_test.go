@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/execution"
 )
 
 func TestHowItIsComputed(t *testing.T) {
@@ -33,6 +34,16 @@ func TestHowItIsComputed(t *testing.T) {
 	t.Setenv("DEMUCS_THREADS", "3")
 	if s := parse(t); s.check() != nil || s.provider != "webgpu" || s.mode != "low" || s.threads != 3 {
 		t.Errorf("from the environment: %+v", s.compute)
+	}
+}
+
+// The container of the service has a limit on processes.
+func TestNotMoreThreadsThanMayBe(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ threads, processors, want int }{{0, 4, 4}, {0, 500, execution.MaxThreads}, {3, 500, 3}} {
+		if got := (&compute{threads: tt.threads}).threadsFor(tt.processors); got != tt.want {
+			t.Errorf("%+v: %d", tt, got)
+		}
 	}
 }
 

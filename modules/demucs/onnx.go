@@ -41,13 +41,10 @@ func (o *onnx) Separate(ctx context.Context, mix string, _ int64, outDir string,
 	s := o.settings
 	request := separator.Request{
 		Library: s.library, Model: filepath.Join(s.weights, weights.Folder(opt.Model, s.precision)), Mix: mix, Out: outDir,
-		Overlap: *opt.Overlap, Shifts: *opt.Shifts, Threads: s.threads,
+		Overlap: *opt.Overlap, Shifts: *opt.Shifts, Threads: s.threadsFor(runtime.GOMAXPROCS(0)),
 	}
 	// By the names that ONNX Runtime knows them by; the processor has none.
 	request.Provider = map[string]string{"webgpu": "WebGPU", "cuda": "CUDA"}[s.provider]
-	if request.Threads == 0 {
-		request.Threads = runtime.GOMAXPROCS(0)
-	}
 	c := command{
 		what: "the separation engine",
 		path: s.program,
@@ -81,6 +78,9 @@ func engineError(err error) error {
 	case exit.ExitCode() == separator.ExitEnvironment:
 		return &modelError{err}
 	}
+	return err
+}
+
 // soundsLikeMemory knows what Go, ONNX Runtime and the C library say when memory runs out.
 func soundsLikeMemory(said string) bool {
 	said = strings.ToLower(said)
@@ -90,9 +90,6 @@ func soundsLikeMemory(said string) bool {
 		}
 	}
 	return false
-}
-
-	return err
 }
 
 // parseProgress reads a line such as "3/17".
