@@ -91,9 +91,9 @@ func (e *ensurer) newDownload(ctx context.Context, part *os.File, offset int64) 
 	}
 	address, err := url.Parse(source.Tarball)
 	if err != nil || (address.Scheme != "https" && address.Scheme != "http") || address.Host == "" {
-		return nil, exit.Errorf(exit.Failed, // The address itself is not repeated: it may hold a password.
-			`asking where the model %s is: the registry's answer is no web address; "mage build -module=demucs" asks it again`,
-			e.Model)
+		// The address itself is not repeated: it may hold a password.
+		return nil, exit.Fixable(exit.Failed, exit.Fix{Type: "mage build -module=demucs", Note: "asks it again"},
+			`asking where the model %s is: the registry's answer is no web address`, e.Model)
 	}
 	client, err := newClient(e.CABundle, e.Environ)
 	if err != nil {

@@ -73,7 +73,7 @@ func (t Target) HelpImported(sources fs.FS, args []string) (explained bool, err 
 	}
 	text, err := u.Explain(names, columns())
 	if err != nil {
-		return false, exit.Errorf(exit.Unusable, "explaining targets of IM2: %w; \"mage -h TARGET\" explains those of the magefile itself", err)
+		return false, exit.Fixable(exit.Unusable, exit.Fix{Type: "mage -h TARGET", Note: "explains those of the magefile itself"}, "explaining targets of IM2: %w", err)
 	}
 	t.UI.Text(text)
 	return true, nil

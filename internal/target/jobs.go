@@ -254,7 +254,7 @@ func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner owne
 		t.UI.Result("%s is %s", id, to)
 		return nil
 	case errors.Is(err, queue.ErrNotFound):
-		return exit.Errorf(exit.Unusable, `bringing job %s back: %w; "mage jobs -state=failed" lists them%s`, id, err, hintOfFailed(ctx, q, id))
+		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage jobs -state=failed", Note: "lists them" + hintOfFailed(ctx, q, id)}, "bringing job %s back: %w", id, err)
 	case errors.Is(err, queue.ErrNotFailed):
 		return exit.Errorf(exit.Unusable, "bringing job %s back: %w", id, err)
 	case errors.Is(err, fs.ErrPermission):
