@@ -99,8 +99,9 @@ func sum(stems map[string]enginetest.Stereo, channel int) []float32 {
 	return all
 }
 
-// judge compares stems with what was mixed.
-func judge(t *testing.T, song enginetest.Song, stems map[string]enginetest.Stereo, bounds least) {
+// judge compares stems with what was mixed. alike is how far left and right may be apart, in dB: it was 0.06
+// at most, and for other, which is not the same on both sides, 0.24, or 0.27 with 8 bits.
+func judge(t *testing.T, song enginetest.Song, stems map[string]enginetest.Stereo, bounds least, alike float64) {
 	t.Helper()
 	for _, name := range weights.SourcesOf(4) {
 		left, right := sdr(song.Stems[name][0], stems[name][0]), sdr(song.Stems[name][1], stems[name][1])
@@ -108,7 +109,7 @@ func judge(t *testing.T, song enginetest.Song, stems map[string]enginetest.Stere
 		if min(left, right) < bounds[name] {
 			t.Errorf("%s: left %.2f, right %.2f dB; it must be %.2f or more", name, left, right, bounds[name])
 		}
-		if name != "other" && math.Abs(left-right) > 0.3 { // Of the same signal on both sides.
+		if math.Abs(left-right) > alike {
 			t.Errorf("%s: left %.2f and right %.2f dB are not alike", name, left, right)
 		}
 		if z := max(zeros(stems[name][0]), zeros(stems[name][1])); z > 8 {
@@ -134,7 +135,7 @@ func TestEngineMusic(t *testing.T) {
 	e := newEngine(t, weights.FP32)
 	song := enginetest.Music(34)
 	stems := e.separate(t, song.Mix, nil)
-	judge(t, song, stems, least{"drums": 19.25, "bass": 14.5, "other": 10.5, "vocals": 12.7})
+	judge(t, song, stems, least{"drums": 19.25, "bass": 14.5, "other": 10.5, "vocals": 12.7}, 0.3)
 	t.Run("other settings", func(t *testing.T) { otherSettings(t, e, song, stems) })
 	t.Run("mono", func(t *testing.T) { mono(t, e) })
 	t.Run("silence", func(t *testing.T) { silence(t, e) })
@@ -146,7 +147,7 @@ func TestEngineMusicWith8Bits(t *testing.T) {
 	e := newEngine(t, weights.INT8)
 	song := enginetest.Music(17)
 	stems := e.separate(t, song.Mix, nil)
-	judge(t, song, stems, least{"drums": 19.1, "bass": 14.6, "other": 10.6, "vocals": 12.8})
+	judge(t, song, stems, least{"drums": 19.1, "bass": 14.6, "other": 10.6, "vocals": 12.8}, 0.4)
 }
 
 // otherSettings separates the beginning with others than the usual settings: the stems are about as
