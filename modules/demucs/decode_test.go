@@ -159,8 +159,13 @@ func TestSeconds(t *testing.T) {
 		{track: probedStream{Duration: ticks(90_000), TimeBase: "1/1000"}, want: 90},
 		{track: probedStream{Duration: ticks(-1), TimeBase: "1/1000"}},
 		{track: probedStream{Duration: ticks(math.MaxInt64), TimeBase: "1/1000"}},
-		{tag: "01:02:03.5", want: 3723.5}, {tag: "0:0:nan"}, {tag: "0:0:inf"}, {tag: "0:0:-inf"}, {tag: "0:0:1e300"},
-		{tag: "-1:0:0"}, {tag: "9223372036854775807:0:0"},
+		{tag: "01:02:03.5", want: 3723.5},
+		{tag: "0:0:nan"},
+		{tag: "0:0:inf"},
+		{tag: "0:0:-inf"},
+		{tag: "0:0:1e300"},
+		{tag: "-1:0:0"},
+		{tag: "9223372036854775807:0:0"},
 		{track: probedStream{StartPTS: ticks(2000), TimeBase: "1/1000"}, tag: "0:0:3", want: 1},
 	} {
 		tt.track.Tags.Duration = tt.tag

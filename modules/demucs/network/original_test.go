@@ -115,7 +115,7 @@ func everyNodeThatAdds(t *testing.T, folder string) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file) //nolint:gosec // a file of the test
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,6 @@ func space(dir string) (free, size int64, known bool) {
 	if err := unix.Statfs(dir, &stat); err != nil || stat.Blocks == 0 {
 		return 0, 0, false
 	}
-	block := uint64(stat.Bsize)                                         //nolint:gosec,unconvert // G115: no size is negative; not on each system of this type.
+	block := uint64(stat.Bsize)                                         //nolint:gosec // G115: no size is negative
 	return int64(stat.Bavail * block), int64(stat.Blocks * block), true //nolint:gosec // G115: no disk has 2^63 bytes.
 }
