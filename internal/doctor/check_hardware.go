@@ -112,5 +112,5 @@ func judgeGPU(found gpus) answer {
 		return warned("install NVIDIA's container toolkit, or take the service's profile out of COMPOSE_PROFILES",
 			"%s, and %s reserves a device of NVIDIA's: the engine may refuse to start it", text, strings.Join(found.askers, ", "))
 	}
-	return ok("%s; %s reserves one (no GPU has been tried: docs/gpu.md)", text, strings.Join(found.askers, ", "))
+	return ok("%s; %s reserves one (docs/gpu.md tells which were tried)", text, strings.Join(found.askers, ", "))
 }

@@ -36,7 +36,7 @@ func TestJudgeGPU(t *testing.T) {
 	}{
 		"none":            {gpus{}, OK, "none on this machine; the engine has no NVIDIA runtime; separations use the processor"},
 		"not asked for":   {gpus{devices: []string{"/dev/nvidia0"}, runtime: true}, OK, "/dev/nvidia0 on this machine; the engine has NVIDIA's runtime; separations use"},
-		"asked for":       {gpus{devices: []string{"/dev/nvidia0"}, runtime: true, askers: []string{"g"}}, OK, "g reserves one (no GPU has been tried"},
+		"asked for":       {gpus{devices: []string{"/dev/nvidia0"}, runtime: true, askers: []string{"g"}}, OK, "g reserves one (docs/gpu.md"},
 		"without runtime": {gpus{devices: []string{"/dev/dri/renderD128"}, askers: []string{"g"}}, Warn, "may refuse to start it mend: install NVIDIA's container toolkit"},
 	} {
 		expect(t, name, judgeGPU(c.found), c.level, c.part)

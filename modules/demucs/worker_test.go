@@ -61,8 +61,8 @@ func TestWhatComesOfAJob(t *testing.T) {
 		{"ffmpeg-broken", "engine", spool.Rejected, "ffmpeg says: Invalid data found when processing input."},
 		{"ffmpeg-full", "engine", spool.Rejected, "could not be decoded"}, // It writes into no file.
 		{"ffmpeg-silent", "engine", spool.Rejected, "holds no sound"},
-		{"ffmpeg-stalls", "engine", spool.Failed, "ffmpeg failed: it made no progress for 300ms and was ended"},
-		{"ffmpeg", "engine-stalls", spool.Failed, "the separation engine failed: it made no progress for 300ms and was ended"},
+		{"ffmpeg-stalls", "engine", spool.Failed, "ffmpeg failed: it made no progress for 3s and was ended"},
+		{"ffmpeg", "engine-stalls", spool.Failed, "the separation engine failed: it made no progress for 3s and was ended"},
 		{"ffmpeg", "engine-crashes", spool.Failed, "the separation engine failed: it crashed: signal: terminated"},
 		{"ffmpeg-killed", "engine", spool.Failed, "ffmpeg failed: it was killed (signal 9): it ran out of memory"},
 		{"ffmpeg", "engine-fails", spool.Failed, "the separation engine failed: exit status 1; it says: Error: Unsupported audio format: 65534"},
@@ -77,7 +77,7 @@ func TestWhatComesOfAJob(t *testing.T) {
 			b := newBench(t, tt.ffmpeg, tt.engine)
 			id := b.add("song.mp3", "sound").ID
 			if strings.HasSuffix(tt.ffmpeg+tt.engine, "stalls") || strings.HasPrefix(tt.ffmpeg, "ffmpeg-stalls") {
-				b.stall(300 * time.Millisecond)
+				b.stall(3 * time.Second) // a busy machine starts a program late
 			}
 			attempts := 1
 			if tt.want == spool.Failed {
