@@ -166,7 +166,7 @@ const stride = 257985 // int((1-0.25)*segment)
 // and overlaps and shifts.
 func TestTheMixComesBack(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, 2, 999, stride - 1, stride, stride + 1, segment - 1, segment, segment + 1, 2 * stride, 2*stride + 1, 700000} {
+	for _, n := range []int{1, 2, stride, stride + 1, segment, segment + 1, 2*stride + 1} {
 		mixComesBack(t, music(n), htdemucs.Options{Overlap: 0.25}, mixOnly)
 	}
 	for _, opt := range []htdemucs.Options{
@@ -176,18 +176,18 @@ func TestTheMixComesBack(t *testing.T) {
 		{Overlap: 0.9},
 		{Overlap: 0.8, Shifts: 2},
 	} {
-		mixComesBack(t, music(400001), opt, mixOnly)
+		mixComesBack(t, music(100001), opt, mixOnly)
 	}
 	// long enough for all that several passes keep at once
-	mixComesBack(t, music(800000), htdemucs.Options{Overlap: 0.25, Shifts: 4, Threads: 1}, mixOnly)
+	mixComesBack(t, music(segment+stride), htdemucs.Options{Overlap: 0.25, Shifts: 3, Threads: 1}, mixOnly)
 }
 
 func TestTheMixComesBackThroughTheTransform(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{9000, 30000, segment, 2*stride + 7} {
+	for _, n := range []int{9000, segment, stride + 7} {
 		mixComesBack(t, soft(n), htdemucs.Options{Overlap: 0.25}, transformOnly)
 	}
-	mixComesBack(t, soft(400001), htdemucs.Options{Overlap: 0.6, Shifts: 2}, transformOnly)
+	mixComesBack(t, soft(200001), htdemucs.Options{Overlap: 0.6, Shifts: 2}, transformOnly)
 }
 
 // soft is music without what the transform leaves out, the highest frequency: it fades in and
@@ -248,8 +248,8 @@ func TestAgainstTheSecondImplementation(t *testing.T) {
 		overlap        float64
 	}{
 		{77777, 0, 0.25},
-		{2*stride + 1, 0, 0.25},
-		{300000, 2, 0.3},
+		{stride + 1, 0, 0.25},
+		{100000, 2, 0.3},
 	} {
 		mix := music(test.frames)
 		out := separate(t, newNetwork(2, crooked), mix, htdemucs.Options{Overlap: test.overlap, Shifts: test.shifts, Threads: 2})
