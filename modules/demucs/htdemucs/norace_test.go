@@ -1,0 +1,5 @@
+//go:build !race
+
+package htdemucs_test
+
+const raceDetector = false
