@@ -83,6 +83,7 @@ func TestWrongUseIsAnError(t *testing.T) {
 // The first reading of a long mix tells that it goes on.
 func TestReadingALongMixIsProgress(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	net, told := newNetwork(1, mixOnly), 0
 	net.run = func(context.Context, int) error { return errDisk }
 	err := htdemucs.Separate(t.Context(), net, silence(601*htdemucs.SampleRate), new(stems), htdemucs.Options{Threads: 1}, func(done, _ int) {

@@ -92,6 +92,7 @@ func newStill() *still {
 
 // TestMemory holds what the package says about it, beside a network's arrays.
 func TestMemory(t *testing.T) {
+	notUnderRaceDetector(t)
 	for _, test := range []struct {
 		frames endless
 		shifts int

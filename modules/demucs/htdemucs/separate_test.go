@@ -149,6 +149,15 @@ func transformOnly(mix, spec []float32) (outSpec, outWave []float32) {
 	return slices.Clone(spec), outWave
 }
 
+// notUnderRaceDetector leaves out what transforms many segments, for each of which the race detector
+// takes seconds. The scenario test-in-image runs it without.
+func notUnderRaceDetector(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("LEFT OUT: minutes under the race detector; the scenario test-in-image runs it without")
+	}
+}
+
 // endFrames are the frames of a segment where the inverse of the transform fades.
 func endFrames() (all []int) {
 	for i := range 1536 {
@@ -166,6 +175,8 @@ const stride = 257985 // int((1-0.25)*segment)
 // and overlaps and shifts.
 func TestTheMixComesBack(t *testing.T) {
 	t.Parallel()
+	mixComesBack(t, music(stride+1), htdemucs.Options{Overlap: 0.25, Threads: 3}, mixOnly)
+	notUnderRaceDetector(t)
 	for _, n := range []int{1, 2, stride, stride + 1, segment, segment + 1, 2*stride + 1} {
 		mixComesBack(t, music(n), htdemucs.Options{Overlap: 0.25}, mixOnly)
 	}
@@ -184,6 +195,7 @@ func TestTheMixComesBack(t *testing.T) {
 
 func TestTheMixComesBackThroughTheTransform(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	for _, n := range []int{9000, segment, stride + 7} {
 		mixComesBack(t, soft(n), htdemucs.Options{Overlap: 0.25}, transformOnly)
 	}
@@ -243,9 +255,7 @@ func crooked(mix, spec []float32) (outSpec, outWave []float32) {
 // TestAgainstTheSecondImplementation compares whole separations with naive_test.go.
 func TestAgainstTheSecondImplementation(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
-		t.Skip("LEFT OUT: minutes under the race detector; the scenario test-in-image runs it without")
-	}
+	notUnderRaceDetector(t)
 	for _, test := range []struct {
 		frames, shifts int
 		overlap        float64
@@ -287,6 +297,7 @@ func TestShiftsAreTheSameEachTime(t *testing.T) {
 
 func TestNotANumberIsPassedOn(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	net := newNetwork(1, func(mix, _ []float32) (outSpec, outWave []float32) {
 		outWave = slices.Clone(mix)
 		outWave[segment+5000] = float32(math.NaN())
@@ -305,6 +316,7 @@ func TestNotANumberIsPassedOn(t *testing.T) {
 
 func TestSilenceStaysSilence(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	mix := &song{channels: [2][]float32{make([]float32, 50000), make([]float32, 50000)}}
 	out := separate(t, newNetwork(1, transformOnly), mix, htdemucs.Options{Overlap: 0.25})
 	for c, channel := range out.all[0] {

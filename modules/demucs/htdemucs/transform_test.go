@@ -112,6 +112,7 @@ func TestFramesAreTheDirectSum(t *testing.T) {
 // TestCosineAndImpulse has values that are worked out by hand.
 func TestCosineAndImpulse(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	samples := make([]float32, 2*segment)
 	for i := range segment { // cos of exactly bin 41 on the left, an impulse on the right
 		samples[i] = float32(math.Cos(2 * math.Pi * 41 * float64(i%size) / size))
@@ -176,6 +177,7 @@ func withoutHighest(x []float32) []float32 {
 // known fade at its ends, each channel on its own.
 func TestReconstruction(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	tone := make([]float32, segment)
 	for i := range tone {
 		tone[i] = float32(0.9 * math.Sin(float64(i)*0.03) * math.Cos(float64(i)*0.00031))
