@@ -24,7 +24,7 @@ type goPackage struct {
 	Imports, TestImports, XTestImports []string
 }
 
-// arrows are who imports whom, tests apart: a folder of this module, or what stands in it, is
+// arrows are which package imports which, tests apart: a folder of this module, or what stands in it, is
 // written without the module's path.
 type arrows map[string][]string
 

@@ -4,5 +4,5 @@ package ownership
 
 import "io/fs"
 
-// Of returns whom a file belongs to, and false where files belong to nobody by number.
+// Of returns the owner of a file, and false where files belong to nobody by number.
 func Of(fs.FileInfo) (Owner, bool) { return Owner{}, false }

@@ -23,8 +23,8 @@ type Known struct {
 // have the names that this project gives them.
 func (s Settings) Known() []Known {
 	known := []Known{
-		{s.UIDName, "whom the services run as: the UID", false},
-		{s.GIDName, "whom the services run as: the GID", false},
+		{s.UIDName, "which user the services run as: the UID", false},
+		{s.GIDName, "which user the services run as: the GID", false},
 		{BaseImage, "the image that Dockerfiles start from", false},
 		{DemucsEngine, "what separates tracks", false},
 		{DemucsModel, "the model that it uses", false},

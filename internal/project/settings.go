@@ -78,7 +78,7 @@ func (s Setting) Where() string {
 
 // Settings are all values in force.
 type Settings struct {
-	// AppUser is whom the services run as, checked.
+	// AppUser is the user that the services run as, checked.
 	AppUser ownership.Owner
 	// UIDName and GIDName are the variables that hold them.
 	UIDName, GIDName string
@@ -316,7 +316,7 @@ func (s *Settings) unset(name string) error {
 		why = path + " is missing"
 	}
 	return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage setup", Note: "writes the defaults"},
-		"%s is set nowhere: %s. Nobody may guess whom the services run as", name, why)
+		"%s is set nowhere: %s. Nobody may guess which user the services run as", name, why)
 }
 
 func idCommand(group bool) string {

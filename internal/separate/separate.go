@@ -32,7 +32,7 @@ type Request struct {
 	Data string
 	// File is the song, as the user named it.
 	File string
-	// Owner is whom the copy is given to where this process may do that.
+	// Owner is the user that the copy is given to where this process may do that.
 	Owner ownership.Owner
 	// Again asks for a song to be separated although the pipeline has its stems, or is about to.
 	Again bool

@@ -11,7 +11,7 @@ import (
 // Markdown is the documentation of the rules, from the rules themselves.
 func Markdown() string {
 	var b strings.Builder
-	b.WriteString("| | rule | severity | elsewhere | mended by `-fix` |\n|---|---|---|---|---|\n")
+	b.WriteString("| | rule | severity | elsewhere | fixed by `-fix` |\n|---|---|---|---|---|\n")
 	for _, r := range nonroot.Rules() {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", r.ID, strings.ToLower(r.ID), r.Title, r.Own, r.Elsewhere, yes(r.Fix != ""))
 	}

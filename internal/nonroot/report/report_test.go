@@ -27,7 +27,7 @@ func some() nonroot.Report {
 func TestText(t *testing.T) {
 	t.Parallel()
 	want := "modules/a b/Dockerfile:12:2: error D01: the image runs as root: USER 0 [web, api]\n" +
-		"   12 |  USER 0\n      |  ^~~~~~\n      = mended by: mage audit -fix\n" +
+		"   12 |  USER 0\n      |  ^~~~~~\n      = fixed by: mage audit -fix\n" +
 		"/else/where.yml: warning E01: nothing  [31mred\n      = do it\n" +
 		"1 error, 1 warning and 0 notes in 2 services (1 suppressed); \"mage audit -fix\" mends 1\n"
 	if got := report.Text(some()); got != want {

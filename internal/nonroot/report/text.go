@@ -22,9 +22,9 @@ func Text(r nonroot.Report) string {
 		}
 		switch {
 		case f.Fixable && f.Severity == nonroot.Note:
-			b.WriteString("      = mended by: mage audit -fix -threshold=note\n")
+			b.WriteString("      = fixed by: mage audit -fix -threshold=note\n")
 		case f.Fixable:
-			b.WriteString("      = mended by: mage audit -fix\n")
+			b.WriteString("      = fixed by: mage audit -fix\n")
 		case f.Hint != "":
 			fmt.Fprintf(&b, "      = %s\n", safetext.Line(f.Hint))
 		}
