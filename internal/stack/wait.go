@@ -28,7 +28,7 @@ func (s Stack) wait(ctx context.Context, limit time.Duration, before []Container
 	progress := s.UI.Progress("waiting until every service is healthy", 0, term.Seconds)
 	defer progress.Done()
 	deadline := time.Now().Add(limit)
-	w := watch{bad: make(map[string]time.Time), runs: lasting(before, time.Now())}
+	w := watch{bad: make(map[string]trouble), runs: lasting(before, time.Now())}
 	for {
 		all, err := s.Containers(ctx)
 		if err != nil {
@@ -61,8 +61,14 @@ type verdict struct {
 
 // watch remembers what earlier looks saw.
 type watch struct {
-	bad  map[string]time.Time // since when a container looks bad
+	bad  map[string]trouble
 	runs map[string]runs
+}
+
+// trouble is what a container that looks bad now, or did so a moment ago, was seen in.
+type trouble struct {
+	since time.Time // the first look that saw it
+	last  Container // as the last look that saw it: one that dies again and again may run just now
 }
 
 // runs is a container's present run.
@@ -96,8 +102,8 @@ func (w watch) judge(all []Container, now time.Time) verdict {
 		if v.waiting == nil {
 			v.waiting = c
 		}
-		if v.failed == nil && w.failed(c, now) {
-			v.failed = c
+		if v.failed == nil {
+			v.failed = w.failed(c, now)
 		}
 	}
 	return v
@@ -121,18 +127,26 @@ func (w watch) up(c *Container, now time.Time) bool {
 	return now.Sub(r.since) >= steady
 }
 
-// failed reports whether nothing is to be hoped for any more.
-func (w watch) failed(c *Container, now time.Time) bool {
+// failed returns the container as it looked when it was last seen in trouble, once nothing is to
+// be hoped for any more; nil before.
+func (w watch) failed(c *Container, now time.Time) *Container {
+	seen, before := w.bad[c.Name]
 	switch {
 	case c.State == "exited" || c.State == "dead":
-		return true // with a restart policy it would be "restarting"
+		return c // with a restart policy it would be "restarting"
 	case c.State == "created", c.running() && c.Health != "unhealthy":
-		return !w.bad[c.Name].IsZero() && now.Sub(w.bad[c.Name]) >= grace
+	default:
+		if !before {
+			seen.since = now
+		}
+		seen.last = *c
+		w.bad[c.Name] = seen
+		before = true
 	}
-	if w.bad[c.Name].IsZero() {
-		w.bad[c.Name] = now
+	if before && now.Sub(seen.since) >= grace {
+		return &seen.last
 	}
-	return now.Sub(w.bad[c.Name]) >= grace
+	return nil
 }
 
 // explain is the error of a service that did not come up.

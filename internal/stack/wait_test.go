@@ -40,13 +40,16 @@ func TestJudge(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := watch{bad: make(map[string]time.Time), runs: make(map[string]runs)}
+			w := watch{bad: make(map[string]trouble), runs: make(map[string]runs)}
 			var v verdict
 			for _, l := range c.looks {
 				v = w.judge([]Container{l.c}, time.Unix(1000+int64(l.at), 0))
 			}
 			if v.ready != c.ready || (v.failed != nil) != c.fails {
 				t.Errorf("ready %v, failed %v", v.ready, v.failed)
+			}
+			if v.failed != nil && v.failed.State == "running" && v.failed.Health != "unhealthy" {
+				t.Errorf("what failed is said to be well: %+v", *v.failed)
 			}
 		})
 	}
@@ -68,7 +71,7 @@ func TestARunThatLastedNeedsNoSecondProof(t *testing.T) {
 		"it never began":  {Container{Name: "x", State: "created"}, Container{Name: "x", State: "running", Started: at(0)}, false},
 		"still unhealthy": {Container{Name: "x", State: "running", Started: at(60)}, Container{Name: "x", State: "running", Health: "unhealthy", Started: at(60)}, false},
 	} {
-		w := watch{bad: make(map[string]time.Time), runs: lasting([]Container{c.before}, now)}
+		w := watch{bad: make(map[string]trouble), runs: lasting([]Container{c.before}, now)}
 		if got := w.judge([]Container{c.after}, now).ready; got != c.up {
 			t.Errorf("%s: ready is %v", name, got)
 		}
