@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/im2-audio/im2/internal/proof/witness"
 )
@@ -99,7 +100,18 @@ func (p *Prover) clear(folder string) error {
 
 // remove removes containers with what belongs to them, also after an interrupt.
 func (p *Prover) remove(ctx context.Context, ids ...string) {
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
+	late, cancel := outlive(ctx, cleanWithin)
 	defer cancel()
 	_, _ = p.output(late, append([]string{"rm", "--force", "--volumes"}, ids...)...) // gone already, or the next run's
+}
+
+// outlive returns a context that ends some time after another one has: what cleans up is in a
+// hurry only after an interrupt, and a slow machine is none.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return late, func() {
+		stop()
+		cancel()
+	}
 }

@@ -181,7 +181,7 @@ func (p *Prover) alone(ctx context.Context) (unlock func(), err error) {
 func (p *Prover) prove(ctx context.Context, containers []stack.Container) (Report, error) {
 	looks := make([]look, len(containers))
 	defer func() {
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
+		late, cancel := outlive(ctx, cleanWithin)
 		defer cancel()
 		p.clean(late, looks)
 		if ctx.Err() != nil && pause(late, again/2) == nil {
