@@ -70,7 +70,7 @@ func TestImportersCanBuildTheHelpers(t *testing.T) {
 		}
 	}
 	imported := deps(t, "linux", "./targets")
-	for _, helper := range []string{"internal/ownership/resetter", "internal/proof/witness/probe", "internal/doctor/inside/probe"} {
+	for _, helper := range []string{"ownership/resetter", "internal/proof/witness/probe", "internal/doctor/inside/probe"} {
 		for _, p := range deps(t, "linux", "./"+helper) { // what runs in containers
 			if p != root+helper && !slices.Contains(imported, p) {
 				t.Errorf("%s imports %s, which targets does not: a project that imports targets may lack its checksum", helper, p)
@@ -195,7 +195,7 @@ func layers(a arrows) (wrong []string) {
 		case strings.HasPrefix(here, "pipeline/") && !strings.HasPrefix(there, "pipeline/"):
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: pipeline has what both sides share, and knows neither", from, to))
 		case strings.HasPrefix(there, "pipeline/") && here != "internal/exit":
-		case here == "internal/project" && there == "internal/ownership": // Settings name an owner.
+		case here == "internal/project" && there == "ownership": // Settings name an owner.
 		case here == "internal/exit", slices.Contains(leaves, here) && there != "internal/exit":
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: exit, project, run and term stand at the end of all arrows", from, to))
 		case there == "internal/target" && here != "magefiles" && here != "targets", there == "targets" && here != "magefiles":

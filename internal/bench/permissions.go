@@ -5,10 +5,10 @@ import (
 	"fmt"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // Permissions is the part about resetting owners and modes.

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // Separation is the part about separating a song: ours beside the npm package's own command, with

@@ -3,7 +3,7 @@ package bench
 import (
 	"strconv"
 
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // way is one way to reset a tree.

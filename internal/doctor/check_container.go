@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/doctor/inside"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/tools"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // importWithin is how long after an interrupt the engine may take for the program's image.

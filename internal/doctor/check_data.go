@@ -13,8 +13,8 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/model"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // hungFiles mends a file system that says nothing.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // handed is what came of a folder that this machine and a container both wrote into.

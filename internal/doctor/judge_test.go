@@ -11,8 +11,8 @@ import (
 	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/stack"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // expect fails unless an answer has this level, its texts, and a cure where it needs one.

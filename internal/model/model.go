@@ -27,8 +27,8 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 

@@ -22,8 +22,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )

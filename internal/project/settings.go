@@ -15,7 +15,7 @@ import (
 	"github.com/joho/godotenv"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/options"
 )

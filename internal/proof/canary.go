@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/proof/witness"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // handOver sends a canary along every leg of the ring, and adds what became of it to the

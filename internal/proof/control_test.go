@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/proof/witness"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // fake is an engine with one container, of which it says what it is told to.

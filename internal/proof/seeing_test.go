@@ -12,10 +12,10 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // noServices is a Compose file without any.

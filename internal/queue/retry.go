@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 var (

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // A retry that was cut off after it had written the record is done again, as if for the first time.

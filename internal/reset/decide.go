@@ -3,7 +3,7 @@ package reset
 import (
 	"slices"
 
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // way is how a reset is done.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // view is how a container sees owners.

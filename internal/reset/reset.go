@@ -2,7 +2,7 @@
 // that is enough, and otherwise by the engine, which can give files away for a user who
 // may talk to it.
 //
-// The engine runs the static command internal/ownership/resetter in a throwaway
+// The engine runs the static command ownership/resetter in a throwaway
 // container that has nothing but it and the data folder: no network, nothing writable
 // beside that folder, no capability but the three that the work needs. On an engine that
 // remaps IDs (rootless, userns-remap) that is the right way for root, too: only there do
@@ -19,9 +19,9 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // ByRoot is the command line that needs no engine.

@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/ownership"
 )
 
 func TestDecide(t *testing.T) {

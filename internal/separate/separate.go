@@ -20,9 +20,9 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/options"
 )
 

@@ -16,9 +16,9 @@ import (
 
 	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/options"
 )
 

@@ -13,9 +13,9 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/reset"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // problemsShown is how many entries that could not be set are named.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/ownership"
 )
 
 func TestVerdict(t *testing.T) {

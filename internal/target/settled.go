@@ -14,9 +14,9 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/image"
-	"github.com/im2-audio/im2/internal/ownership"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // settled is what "mage up" left behind. When nothing of it has changed, the next one has

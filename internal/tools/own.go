@@ -36,7 +36,7 @@ type Own struct {
 func Resetter() Own {
 	return Own{
 		Name: "reset", Package: modulePath + "/internal/ownership/resetter",
-		Sources: []string{"internal/exit", "internal/ownership", "internal/ownership/resetter"},
+		Sources: []string{"internal/exit", "ownership", "ownership/resetter"},
 	}
 }
 
@@ -52,7 +52,7 @@ func Witness() Own {
 func Doctor() Own {
 	return Own{
 		Name: "doctor", Package: modulePath + "/internal/doctor/inside/probe",
-		Sources: []string{"internal/exit", "internal/doctor/inside", "internal/doctor/inside/probe", "internal/ownership"},
+		Sources: []string{"internal/exit", "internal/doctor/inside", "internal/doctor/inside/probe", "ownership"},
 	}
 }
 

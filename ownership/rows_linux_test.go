@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // row is a line of the research table: something in the folder and what becomes of it.

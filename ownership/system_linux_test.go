@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // forbid is a seccomp profile that answers the system calls that Lacks begins with with

@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 func main() {

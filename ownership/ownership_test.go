@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // other is an owner that nobody here is, where we may give things away.

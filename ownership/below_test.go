@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 func TestResetBelow(t *testing.T) {

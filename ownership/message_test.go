@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/ownership"
+	"github.com/im2-audio/im2/ownership"
 )
 
 func TestMessagesSurviveTheWire(t *testing.T) {
