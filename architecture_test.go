@@ -101,7 +101,7 @@ func TestAWrongArrowIsFound(t *testing.T) {
 		{"internal/exit", "internal/run"}:                   layers,
 		{"internal/image", "internal/target"}:               layers,
 		{"internal/target", "targets"}:                      layers,
-		{"internal/nonroot/report", "internal/term"}:        cycles, // with the arrow back
+		{"nonroot/report", "internal/term"}:                 cycles, // with the arrow back
 		{"internal/image", "os/exec"}:                       processes,
 		{"modules/watcher", "os/exec"}:                      processes,
 		{"internal/bench", "github.com/magefile/mage/sh"}:   processes,
@@ -116,7 +116,7 @@ func TestAWrongArrowIsFound(t *testing.T) {
 		{"pipeline/weights", "os/exec"}:                     processes,
 		{"pipeline/weights", "pipeline/audio"}:              cycles, // with the arrow back
 	} {
-		graph := arrows{"internal/term": {"internal/nonroot"}, "internal/image": {"internal/run"}, "internal/run": {"os/exec"}}
+		graph := arrows{"internal/term": {"nonroot"}, "internal/image": {"internal/run"}, "internal/run": {"os/exec"}}
 		graph.add("internal/queue", []string{"pipeline/options"}) // What both sides share, both may know.
 		graph.add("modules/internal/spool", []string{"pipeline/options"})
 		graph.add("pipeline/audio", []string{"pipeline/weights"})
@@ -170,8 +170,8 @@ func (a arrows) each(do func(from, to string)) {
 	}
 }
 
-// family is the part of the project that a package belongs to: internal/nonroot/report is of
-// internal/nonroot. Packages of others have none.
+// family is the part of the project that a package belongs to: nonroot/report is of
+// nonroot. Packages of others have none.
 func family(pkg string) string {
 	parts := strings.Split(pkg, "/")
 	switch {

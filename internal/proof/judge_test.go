@@ -11,10 +11,10 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/im2-audio/im2/internal/nonroot"
-	"github.com/im2-audio/im2/internal/nonroot/capability"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/proof/witness"
+	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/nonroot/capability"
 )
 
 // good is a process of the app user as the targets' own services have it.

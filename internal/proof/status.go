@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/capability"
 )
 
 // process is what is known of one process.

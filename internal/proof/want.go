@@ -8,8 +8,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/sys/user"
 
-	"github.com/im2-audio/im2/internal/nonroot/capability"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot/capability"
 )
 
 // want is what a container of a service is held to.

@@ -14,10 +14,10 @@ import (
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/image"
-	"github.com/im2-audio/im2/internal/nonroot"
-	"github.com/im2-audio/im2/internal/nonroot/report"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/nonroot/report"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/dockerfile"
-	"github.com/im2-audio/im2/internal/nonroot"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // own begins a Compose file of a project that follows our conventions.

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // TestTheTemplateIsWhatTheRulesSay holds modules/Dockerfile.template to the rules, and the
 // fixes to the template.
 func TestTheTemplateIsWhatTheRulesSay(t *testing.T) {
 	t.Parallel()
-	template, err := os.ReadFile(filepath.Join("..", "..", "modules", "Dockerfile.template"))
+	template, err := os.ReadFile(filepath.Join("..", "modules", "Dockerfile.template"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestTheTemplateIsWhatTheRulesSay(t *testing.T) {
 			t.Errorf("the template has not what a fix writes:\n%s", piece)
 		}
 	}
-	compose, err := os.ReadFile(filepath.Join("..", "..", "docker-compose.yml"))
+	compose, err := os.ReadFile(filepath.Join("..", "docker-compose.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestTheTemplateIsWhatTheRulesSay(t *testing.T) {
 // TestOurOwnProjectIsClean audits this very project.
 func TestOurOwnProjectIsClean(t *testing.T) {
 	t.Parallel()
-	r, err := nonroot.Audit(t.Context(), input(t, filepath.Join("..", "..")))
+	r, err := nonroot.Audit(t.Context(), input(t, filepath.Join("..")))
 	if err != nil {
 		t.Fatal(err)
 	}

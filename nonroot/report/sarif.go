@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // SARIF is a log in the Static Analysis Results Interchange Format 2.1.0; only the parts

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/nonroot"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // maxFuzz keeps inputs at the size for which limits of time and memory are promised.

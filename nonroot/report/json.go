@@ -1,6 +1,6 @@
 package report
 
-import "github.com/im2-audio/im2/internal/nonroot"
+import "github.com/im2-audio/im2/nonroot"
 
 // Version is that of JSON's shape: it grows when a field goes or changes its meaning, not
 // when one is added.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"github.com/im2-audio/im2/internal/nonroot"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // Text returns the findings as a compiler shows them, and a line that counts them.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/nonroot"
-	"github.com/im2-audio/im2/internal/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/nonroot/capability"
 )
 
 // Markdown is the documentation of the rules, from the rules themselves.

@@ -11,8 +11,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/composefile"
-	"github.com/im2-audio/im2/internal/nonroot/capability"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot/capability"
 )
 
 // place is where a key of a service stands, or the service itself.

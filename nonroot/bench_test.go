@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // BenchmarkOwnProject is what "mage up" waits for.
 func BenchmarkOwnProject(b *testing.B) {
-	in := input(b, filepath.Join("..", ".."))
+	in := input(b, filepath.Join(".."))
 	for b.Loop() {
 		if _, err := nonroot.Audit(b.Context(), in); err != nil {
 			b.Fatal(err)

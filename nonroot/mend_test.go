@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/im2-audio/im2/internal/nonroot"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // TestMend mends the projects in testdata/mend and compares with what stands there behind
