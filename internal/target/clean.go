@@ -11,8 +11,8 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/proof"
 	"github.com/im2-audio/im2/internal/reset"
+	"github.com/im2-audio/im2/nonroot/verify"
 )
 
 // Clean removes what was built: the compiled services and the project's images, and with
@@ -63,7 +63,7 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 		if err := reset.RemoveImages(ctx, e, ""); err != nil {
 			return err
 		}
-		if err := proof.Image().Remove(ctx, e, ""); err != nil {
+		if err := verify.Image().Remove(ctx, e, ""); err != nil {
 			return err
 		}
 	}

@@ -8,10 +8,10 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/proof"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/tools"
+	"github.com/im2-audio/im2/nonroot/verify"
 )
 
 // Verify proves on the running containers that nothing is root and that files come out right.
@@ -30,7 +30,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 		return exit.Errorf(exit.Missing, "verifying %s: the engine's containers are of %q, and only those of Linux can be looked at", p.Name(), e.Server.OSType)
 	}
 	kit := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}
-	image, err := kit.Image(ctx, e, proof.Image())
+	image, err := kit.Image(ctx, e, verify.Image())
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	prover := proof.Prover{
+	prover := verify.Prover{
 		Project: p, Docker: c, Server: e.Server, Stack: stack.Stack{Project: p, Client: c, UI: t.UI},
 		Image: image, Program: program, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"), Proc: "/proc", UI: t.UI,
 	}
@@ -51,16 +51,16 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	} else {
 		t.printReport(report)
 	}
-	if err == nil && report.Result == proof.Fail {
+	if err == nil && report.Result == verify.Fail {
 		err = exit.Errorf(exit.Failed, "%s of %s failed", english.Plural(report.Failures, "check", ""), p.Name())
 	}
 	return err
 }
 
 // printReport shows the findings as one table, by service.
-func (t Target) printReport(r proof.Report) {
+func (t Target) printReport(r verify.Report) {
 	var rows [][]string
-	add := func(who string, all []proof.Finding) {
+	add := func(who string, all []verify.Finding) {
 		for _, f := range all {
 			rows = append(rows, []string{who, string(f.Check), "[" + string(f.Level) + "]", seenBy(f) + safetext.Line(f.Detail)})
 			who = "" // once for each group
@@ -79,15 +79,15 @@ func (t Target) printReport(r proof.Report) {
 }
 
 // seenBy says how something was seen where that is not the best way there is.
-func seenBy(f proof.Finding) string {
+func seenBy(f verify.Finding) string {
 	switch f.By {
-	case proof.ByStandIn:
+	case verify.ByStandIn:
 		return "through a stand-in: "
-	case proof.ByImageTool:
+	case verify.ByImageTool:
 		return "by the image's own id: "
-	case proof.ByConfiguration:
+	case verify.ByConfiguration:
 		return "by configuration: "
-	case proof.ByHost, proof.ByEngine, proof.ByContainer:
+	case verify.ByHost, verify.ByEngine, verify.ByContainer:
 	}
 	return ""
 }

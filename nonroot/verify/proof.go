@@ -1,4 +1,4 @@
-// Package proof looks at the containers that really run, and says whether they are what was
+// Package verify looks at the containers that really run, and says whether they are what was
 // asked for: which users their processes are, what those may do, and whose the files are that
 // they make. What could not be seen is said to be so, and every way of seeing is named.
 //
@@ -9,7 +9,7 @@
 //
 // Everything that is made for it has a label in the engine and a name that begins with
 // witness.Prefix in folders, and is removed at the end, or by the next run.
-package proof
+package verify
 
 import (
 	"context"
@@ -32,11 +32,11 @@ import (
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/proof/witness"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
+	"github.com/im2-audio/im2/nonroot/verify/witness"
 )
 
 // Docker is what is asked of the engine; *engine.Engine is one.

@@ -1,4 +1,4 @@
-package proof
+package verify
 
 import (
 	"context"
@@ -15,10 +15,10 @@ import (
 
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/proof/witness"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/tools"
+	"github.com/im2-audio/im2/nonroot/verify/witness"
 )
 
 const (

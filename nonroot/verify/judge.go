@@ -1,11 +1,11 @@
-package proof
+package verify
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/proof/witness"
+	"github.com/im2-audio/im2/nonroot/verify/witness"
 )
 
 // seen is all that was seen of one container.

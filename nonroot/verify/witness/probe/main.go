@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/proof/witness"
+	"github.com/im2-audio/im2/nonroot/verify/witness"
 )
 
 func main() {

@@ -1,4 +1,4 @@
-package proof
+package verify
 
 import (
 	"errors"
@@ -12,9 +12,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/proof/witness"
 	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/verify/witness"
 )
 
 // good is a process of the app user as the targets' own services have it.

@@ -1,4 +1,4 @@
-package proof
+package verify
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/im2-audio/im2/internal/proof/witness"
+	"github.com/im2-audio/im2/nonroot/verify/witness"
 )
 
 // clean removes everything that was made for this project: containers by their label, files by

@@ -1,4 +1,4 @@
-package proof
+package verify
 
 import (
 	"archive/tar"

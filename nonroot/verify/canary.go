@@ -1,4 +1,4 @@
-package proof
+package verify
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/proof/witness"
+	"github.com/im2-audio/im2/nonroot/verify/witness"
 	"github.com/im2-audio/im2/ownership"
 )
 
