@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -129,7 +129,7 @@ func (p *Prover) plumage(host, name string) []feather {
 		return []feather{{what: "folder", err: err}}
 	}
 	defer root.Close() //nolint:errcheck // only read
-	folder := witness.FolderOf(name)
+	folder := probe.FolderOf(name)
 	for i, path := range []string{name, folder, filepath.Join(folder, "file")} {
 		info, err := root.Lstat(path)
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 // clean removes everything that was made for this project: containers by their label, files by
@@ -69,7 +69,7 @@ func (p *Prover) cleanThroughEngine(ctx context.Context, l *look, folders []stri
 		"--volumes-from", l.seen.inspected.ID, p.Image, "clear",
 	}
 	if _, err := p.output(ctx, append(args, folders...)...); err != nil {
-		p.UI.Note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), witness.Prefix)
+		p.UI.Note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), probe.Prefix)
 	}
 }
 
@@ -95,7 +95,7 @@ func (p *Prover) clear(folder string) error {
 		return err
 	}
 	defer root.Close() //nolint:errcheck // only read
-	return witness.ClearIn(root)
+	return probe.ClearIn(root)
 }
 
 // remove removes containers with what belongs to them, also after an interrupt.

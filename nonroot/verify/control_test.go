@@ -14,7 +14,7 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -22,7 +22,7 @@ import (
 type fake struct {
 	inspects []string // one after the other; the last one again and again
 	rows     [][]string
-	sight    witness.Sight
+	sight    probe.Sight
 	ran      []string
 }
 
@@ -48,7 +48,7 @@ func (f *fake) Run(_ context.Context, c run.Cmd) error {
 		_, err := io.WriteString(c.Stdout, "0123456789abcdef\n")
 		return err
 	case c.Args[0] == "exec" && c.Args[3] == "look":
-		return witness.Say(c.Stdout, f.sight)
+		return probe.Say(c.Stdout, f.sight)
 	}
 	return nil
 }
@@ -71,9 +71,9 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 	f := &fake{
 		inspects: []string{fmt.Sprintf(plainContainer, 7)},
 		rows:     [][]string{{"7", "1000", "1000"}},
-		sight: witness.Sight{
+		sight: probe.Sight{
 			Self: status, Others: [][]string{{strings.ReplaceAll(status, "a80425fb", "00000000")}},
-			Writes: []witness.Write{{Folder: "/", Reason: "read-only file system"}},
+			Writes: []probe.Write{{Folder: "/", Reason: "read-only file system"}},
 		},
 	}
 	p := proverWith(t, f)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 // seen is all that was seen of one container.
@@ -18,7 +18,7 @@ type seen struct {
 	// only says why nothing better than the engine's word was to be had.
 	only string
 	// sight is what was seen inside; nil where our program could not run there.
-	sight *witness.Sight
+	sight *probe.Sight
 	// blind says why it could not.
 	blind string
 	// probe is our program's path in the container; "" where it is not.

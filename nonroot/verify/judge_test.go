@@ -14,7 +14,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/capability"
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 // good is a process of the app user as the targets' own services have it.
@@ -50,7 +50,7 @@ const status = "Name:\tapp\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t7\nUid:\t1
 func right() seen {
 	return seen{
 		inspected: locked(), processes: []process{good(), good()}, by: ByHost,
-		sight: &witness.Sight{Self: status, Writes: []witness.Write{{Folder: "/", Reason: "read-only file system"}}},
+		sight: &probe.Sight{Self: status, Writes: []probe.Write{{Folder: "/", Reason: "read-only file system"}}},
 	}
 }
 
@@ -142,9 +142,9 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 		{"exec by configuration", func(s *seen) { s.sight = nil }, ExecUser, OK, OK, "1000:1000"},
 		{"exec by the image's id", func(s *seen) { s.sight, s.imageUID = nil, "0" }, ExecUser, Fail, Fail, "root"},
 
-		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, witness.Write{Folder: "/etc", Made: true}) }, SystemWrites, Fail, Fail, "/etc"},
+		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Made: true}) }, SystemWrites, Fail, Fail, "/etc"},
 		{"a write that a full disk prevented", func(s *seen) {
-			s.sight.Writes = append(s.sight.Writes, witness.Write{Folder: "/etc", Reason: "no space left on device", Unclear: true})
+			s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Reason: "no space left on device", Unclear: true})
 		}, SystemWrites, Warn, Warn, "no space left"},
 		{"no write tried, read-only", func(s *seen) { s.sight = nil }, SystemWrites, OK, OK, "not tried"},
 		{"no write tried", func(s *seen) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, Warn, Warn, "not tried"},

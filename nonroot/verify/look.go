@@ -18,7 +18,7 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/tools"
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 const (
@@ -207,7 +207,7 @@ func (p *Prover) fromHost(id string, rows [][]string) (all []process, uid, gid i
 		texts, err := readAll(folder, "cgroup", "uid_map", "gid_map")
 		var threads []string
 		if err == nil {
-			threads, err = witness.Threads(folder)
+			threads, err = probe.Threads(folder)
 		}
 		if ended(err) || err == nil && !slices.ContainsFunc(threads, alive) {
 			continue // such as a health check
@@ -253,7 +253,7 @@ func ended(err error) bool {
 
 // fromInside reads what our program saw in the container, in the container's own IDs. Its
 // own helpers are not among it: it is one process.
-func fromInside(sight witness.Sight) []process {
+func fromInside(sight probe.Sight) []process {
 	var all []process
 	for _, threads := range sight.Others {
 		if one, err := parseThreads(threads, nil, nil); err == nil {
@@ -300,7 +300,7 @@ func (p *Prover) probe(ctx context.Context, l *look) {
 		l.seen.blind = "our program could not be run in it: " + said(err)
 		return
 	}
-	sight := new(witness.Sight)
+	sight := new(probe.Sight)
 	if err := json.Unmarshal([]byte(text), sight); err != nil {
 		l.seen.blind = "our program's answer could not be read: " + err.Error()
 		return

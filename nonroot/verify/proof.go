@@ -8,7 +8,7 @@
 // not find it out, they are reported as broken.
 //
 // Everything that is made for it has a label in the engine and a name that begins with
-// witness.Prefix in folders, and is removed at the end, or by the next run.
+// probe.Prefix in folders, and is removed at the end, or by the next run.
 package verify
 
 import (
@@ -36,7 +36,7 @@ import (
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/tools"
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 // Docker is what is asked of the engine; *engine.Engine is one.
@@ -265,7 +265,7 @@ func said(err error) string {
 }
 
 // name is a name for something that this run makes.
-func (p *Prover) name(what string) string { return witness.Prefix + p.run + "-" + what }
+func (p *Prover) name(what string) string { return probe.Prefix + p.run + "-" + what }
 
 // container is a name for a container that this run makes.
 func (p *Prover) container(what string) string { return "im2-verify-" + p.run + "-" + what }

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 // A thread's user is its own: setresuid(2), asked of the kernel and not of the C library, changes no
@@ -33,7 +33,7 @@ func TestAThreadOfAnotherUserIsSeen(t *testing.T) {
 	if err := <-changed; err != nil {
 		t.Fatal(err)
 	}
-	texts, err := witness.Threads("/proc/self")
+	texts, err := probe.Threads("/proc/self")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/nonroot/verify/witness"
+	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 func main() {
@@ -35,19 +35,19 @@ func run(args []string) error {
 	}
 	switch args[0] {
 	case "look":
-		sight, err := witness.Look(args[1], args[2:])
+		sight, err := probe.Look(args[1], args[2:])
 		if err != nil {
 			return err
 		}
-		return witness.Say(os.Stdout, sight)
+		return probe.Say(os.Stdout, sight)
 	case "leave":
 		return leave(args[1:])
 	case "take":
-		return witness.Take(args[1])
+		return probe.Take(args[1])
 	case "clear":
 		var all error
 		for _, folder := range args[1:] {
-			all = errors.Join(all, witness.Clear(folder))
+			all = errors.Join(all, probe.Clear(folder))
 		}
 		return all
 	case "hold":
@@ -68,7 +68,7 @@ func leave(args []string) error {
 		}
 		syscall.Umask(int(mask))
 	}
-	return witness.Leave(args[1])
+	return probe.Leave(args[1])
 }
 
 // hold waits, so that there is a process to be looked at.

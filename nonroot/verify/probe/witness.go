@@ -1,7 +1,7 @@
-// Package witness is what "mage verify" does inside of a container: it looks around, and
+// Package probe is what "mage verify" does inside of a container: it looks around, and
 // leaves, takes and removes canaries. The command probe runs it there, so it needs nothing of
 // the image: no shell, no id, no touch.
-package witness
+package probe
 
 import (
 	"encoding/json"
