@@ -44,7 +44,7 @@ func Resetter() Own {
 func Witness() Own {
 	return Own{
 		Name: "witness", Package: modulePath + "/internal/proof/witness/probe",
-		Sources: []string{"internal/exit", "nonroot/verify/probe", "nonroot/verify/probe/probe"},
+		Sources: []string{"internal/exit", "nonroot/verify/probe", "nonroot/verify/probe/im2-verify"},
 	}
 }
 
