@@ -10,8 +10,8 @@ import (
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/permissions"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/reset"
 	"github.com/im2-audio/im2/nonroot/verify"
 )
 
@@ -60,7 +60,7 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 		return err
 	}
 	if withTools {
-		if err := reset.RemoveImages(ctx, e, ""); err != nil {
+		if err := permissions.RemoveImages(ctx, e, ""); err != nil {
 			return err
 		}
 		if err := verify.Image().Remove(ctx, e, ""); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/permissions"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/reset"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -47,12 +47,12 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 			return err
 		}
 	}
-	below, err := reset.Below(p.Root, p.Data, o.Path)
+	below, err := permissions.Below(p.Root, p.Data, o.Path)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	sum, err := resetter.Reset(ctx, reset.Request{Data: p.Data, Below: below, Owner: p.Settings.AppUser, DryRun: o.DryRun})
+	sum, err := resetter.Reset(ctx, permissions.Request{Data: p.Data, Below: below, Owner: p.Settings.AppUser, DryRun: o.DryRun})
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,12 @@ func verdict(sum ownership.Summary) error {
 	case os.Geteuid() == 0:
 		return exit.Errorf(exit.Failed, "%s could not be set right, for the reasons given", english.Plural(int(all), "entry", ""))
 	default:
-		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", english.Plural(int(all), "entry", ""), reset.ByRoot)
+		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", english.Plural(int(all), "entry", ""), permissions.ByRoot)
 	}
 }
 
-func (t Target) resetter(p *project.Project) *reset.Resetter {
-	return &reset.Resetter{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI, EUID: os.Geteuid()}
+func (t Target) resetter(p *project.Project) *permissions.Resetter {
+	return &permissions.Resetter{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI, EUID: os.Geteuid()}
 }
 
 // noData is the error of a target that needs a data folder in a project without one.

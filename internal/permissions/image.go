@@ -1,4 +1,4 @@
-package reset
+package permissions
 
 import (
 	"context"

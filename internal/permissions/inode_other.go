@@ -1,6 +1,6 @@
 //go:build !linux
 
-package reset
+package permissions
 
 // inode is not asked for where containers run in a virtual machine: its files have
 // numbers of their own.

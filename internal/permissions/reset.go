@@ -1,4 +1,4 @@
-// Package reset has owners and modes set by whoever may do it: by this process where
+// Package permissions has owners and modes set by whoever may do it: by this process where
 // that is enough, and otherwise by the engine, which can give files away for a user who
 // may talk to it.
 //
@@ -7,7 +7,7 @@
 // beside that folder, no capability but the three that the work needs. On an engine that
 // remaps IDs (rootless, userns-remap) that is the right way for root, too: only there do
 // the IDs mean what the services see.
-package reset
+package permissions
 
 import (
 	"context"
