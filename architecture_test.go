@@ -99,10 +99,10 @@ func TestAWrongArrowIsFound(t *testing.T) {
 		{"internal/run", "internal/engine"}:                 layers,
 		{"internal/run", "internal/project"}:                layers,
 		{"internal/exit", "internal/run"}:                   layers,
-		{"internal/image", "internal/target"}:               layers,
+		{"internal/build/image", "internal/target"}:         layers,
 		{"internal/target", "targets"}:                      layers,
 		{"nonroot/report", "internal/term"}:                 cycles, // with the arrow back
-		{"internal/image", "os/exec"}:                       processes,
+		{"internal/build/image", "os/exec"}:                 processes,
 		{"modules/watcher", "os/exec"}:                      processes,
 		{"internal/bench", "github.com/magefile/mage/sh"}:   processes,
 		{"internal/queue", "modules/internal/spool"}:        strangers,
@@ -116,7 +116,7 @@ func TestAWrongArrowIsFound(t *testing.T) {
 		{"pipeline/weights", "os/exec"}:                     processes,
 		{"pipeline/weights", "pipeline/audio"}:              cycles, // with the arrow back
 	} {
-		graph := arrows{"internal/term": {"nonroot"}, "internal/image": {"internal/run"}, "internal/run": {"os/exec"}}
+		graph := arrows{"internal/term": {"nonroot"}, "internal/build/image": {"internal/run"}, "internal/run": {"os/exec"}}
 		graph.add("internal/queue", []string{"pipeline/options"}) // What both sides share, both may know.
 		graph.add("modules/internal/spool", []string{"pipeline/options"})
 		graph.add("pipeline/audio", []string{"pipeline/weights"})

@@ -9,7 +9,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/dustin/go-humanize/english"
 
-	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/pipeline/options"

@@ -10,8 +10,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"

@@ -10,10 +10,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/edit"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/nonroot"

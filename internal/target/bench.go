@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"github.com/im2-audio/im2/internal/bench"
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 )
 

@@ -5,8 +5,8 @@ import (
 	"os"
 
 	"github.com/im2-audio/im2/internal/bench"
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
 )

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 )
 

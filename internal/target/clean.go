@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/permissions"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot/verify"

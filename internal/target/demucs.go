@@ -12,10 +12,10 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/filestate"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/pipeline/weights"

@@ -11,8 +11,8 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/diff"
 
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/scaffold"
 )

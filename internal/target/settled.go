@@ -12,8 +12,8 @@ import (
 	"github.com/google/renameio/v2/maybe"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/ownership"

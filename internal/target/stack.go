@@ -3,7 +3,7 @@ package target
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/internal/image"
+	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/stack"

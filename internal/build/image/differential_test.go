@@ -68,7 +68,7 @@ type difference struct {
 
 func newDifference(t *testing.T, g *generator) *difference {
 	t.Helper()
-	home, err := filepath.Abs("../..")
+	home, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
