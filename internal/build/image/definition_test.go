@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/inputs"
+	"github.com/im2-audio/im2/internal/build/inputs"
 )
 
 // parse reads a bake definition from JSON.

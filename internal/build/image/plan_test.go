@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/internal/build/inputs"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/engine/enginetest"
-	"github.com/im2-audio/im2/internal/inputs"
 	"github.com/im2-audio/im2/internal/term"
 )
 

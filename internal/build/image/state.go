@@ -13,9 +13,9 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/im2-audio/im2/internal/build/inputs"
 	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/inputs"
 )
 
 // Remembered is a file or folder for what is remembered of this project; "" where there is no
