@@ -96,7 +96,7 @@ func deps(t *testing.T, system, pkg string) []string {
 func TestAWrongArrowIsFound(t *testing.T) {
 	t.Parallel()
 	for arrow, find := range map[[2]string]func(arrows) []string{
-		{"internal/run", "internal/engine"}:                 layers,
+		{"internal/run", "internal/docker/engine"}:          layers,
 		{"internal/run", "internal/project"}:                layers,
 		{"internal/exit", "internal/run"}:                   layers,
 		{"internal/build/image", "internal/target"}:         layers,

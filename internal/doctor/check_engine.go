@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )

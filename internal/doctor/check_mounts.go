@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/doctor/inside"
-	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/ownership"
 )

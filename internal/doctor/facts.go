@@ -3,8 +3,8 @@ package doctor
 import (
 	"time"
 
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/doctor/inside"
-	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/project"
 )
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/doctor/inside"
-	"github.com/im2-audio/im2/internal/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/ownership"

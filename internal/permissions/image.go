@@ -3,7 +3,7 @@ package permissions
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/tools"
 )
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/ownership"
 )

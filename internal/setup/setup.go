@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/build/image"
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/engine/enginetest"
+	"github.com/im2-audio/im2/internal/docker/engine/enginetest"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/term"
 )

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/build/image"
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/permissions"
 	"github.com/im2-audio/im2/internal/project"

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/project"
 )
 

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/internal/build/image"
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/ownership"

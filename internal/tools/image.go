@@ -11,7 +11,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 )
 
 // Image is an image that has one program of this checkout and nothing else. The program is

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 )
 
 // TestVersionsAreThoseOfToolsGoMod compares the constants and the embedded copies with tools/go.mod,

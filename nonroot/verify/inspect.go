@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 )
 
 // inspected is what the engine says of a container.

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/build/inputs"
-	"github.com/im2-audio/im2/internal/engine"
-	"github.com/im2-audio/im2/internal/engine/enginetest"
+	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/engine/enginetest"
 	"github.com/im2-audio/im2/internal/term"
 )
 

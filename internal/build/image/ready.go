@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 )
 
 // ready finds Compose and Buildx and asks Compose what it would build: a tenth of a second that

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/suite"
 	"github.com/im2-audio/im2/internal/target"

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/engine"
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/run"
 )
 
