@@ -10,8 +10,8 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/pipeline/execution"
 )
 

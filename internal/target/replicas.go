@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/pipeline/execution"
 )
 

@@ -14,8 +14,8 @@ import (
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/ownership"
 )
 

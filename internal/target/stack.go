@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/stack"
 )
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.

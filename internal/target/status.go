@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/queue"
-	"github.com/im2-audio/im2/internal/stack"
 )
 
 // jobsShown is how many jobs on their way a person is shown.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/stack"
 	"github.com/im2-audio/im2/ownership"
 )
 
