@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/tools"
 )
 
 // The names of our way.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/internal/tools"
 	"github.com/im2-audio/im2/ownership"
 )
 

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/internal/tools"
 )
 
 // Spool is the part about handing jobs from service to service, without an engine.

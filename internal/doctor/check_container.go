@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/doctor/inside"
-	"github.com/im2-audio/im2/internal/tools"
 	"github.com/im2-audio/im2/ownership"
 )
 

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/tools"
+	"github.com/im2-audio/im2/internal/docker/tools"
 )
 
 // mark is the label of the images and containers.

@@ -12,10 +12,10 @@ import (
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/internal/tools"
 )
 
 // Setup is one run of the target.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/stack"
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/safetext"
-	"github.com/im2-audio/im2/internal/tools"
 	"github.com/im2-audio/im2/nonroot/verify"
 )
 

@@ -31,11 +31,11 @@ import (
 	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/stack"
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/internal/tools"
 	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 

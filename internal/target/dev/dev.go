@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/suite"
 	"github.com/im2-audio/im2/internal/target"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/internal/tools"
 )
 
 // Test is what to test, and how.

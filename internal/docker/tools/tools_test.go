@@ -29,7 +29,7 @@ func TestVersionsAreThoseOfToolsGoMod(t *testing.T) {
 		want, err := os.ReadFile(filepath.Join("..", "..", "tools", name))
 		have, err2 := pinned.ReadFile("pinned/" + pin)
 		if err != nil || err2 != nil || string(have) != string(want) {
-			t.Errorf("internal/tools/pinned/%s is not tools/%s (%v, %v); \"go generate ./internal/tools\" copies it", pin, name, err, err2)
+			t.Errorf("internal/docker/tools/pinned/%s is not tools/%s (%v, %v); \"go generate ./internal/docker/tools\" copies it", pin, name, err, err2)
 		}
 	}
 	versions := make(map[string]string)
