@@ -5,7 +5,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
-	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/dockerfile"
 	"github.com/im2-audio/im2/internal/edit"
 )

@@ -9,7 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/edit"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/dockerfile"
 )
 

@@ -19,7 +19,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/mod/modfile"
 
-	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 )

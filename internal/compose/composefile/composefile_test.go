@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/composefile"
+	"github.com/im2-audio/im2/internal/compose/composefile"
 )
 
 func open(t *testing.T, files map[string]string, paths ...string) (*composefile.Set, error) {
