@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/edit"
+	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
 // Severity is how bad a finding is.

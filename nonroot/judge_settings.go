@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/edit"
+	"github.com/im2-audio/im2/internal/compose/edit"
 	"github.com/im2-audio/im2/internal/project"
 )
 

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/im2-audio/im2/internal/edit"
+	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
 // maxPasses is how many findings of one Dockerfile are mended at most, one after the

@@ -7,7 +7,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
-	"github.com/im2-audio/im2/internal/edit"
+	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
 // source is a file's text and where its lines are.

@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
-	"github.com/im2-audio/im2/internal/edit"
+	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
 var (

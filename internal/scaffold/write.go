@@ -15,7 +15,7 @@ import (
 
 	"github.com/otiai10/copy"
 
-	"github.com/im2-audio/im2/internal/edit"
+	"github.com/im2-audio/im2/internal/compose/edit"
 	"github.com/im2-audio/im2/internal/exit"
 )
 

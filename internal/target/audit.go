@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/compose/edit"
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/edit"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
