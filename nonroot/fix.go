@@ -6,8 +6,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/compose/edit"
-	"github.com/im2-audio/im2/internal/dockerfile"
 )
 
 // fixable gives a finding edits of one file that mend it.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/compose/edit"
-	"github.com/im2-audio/im2/internal/dockerfile"
 	"github.com/im2-audio/im2/internal/project"
 )
 

@@ -8,7 +8,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 // judge looks at one service.

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 // runCommands judges what the RUN instructions of the built stages do.

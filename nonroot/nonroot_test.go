@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot"
 )

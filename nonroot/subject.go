@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 // maxFile is how large a file of a project may be to be read; BuildKit's own limit for a

@@ -7,8 +7,8 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/dockerfile"
 )
 
 // Label is the label of an image that has the digest of what it was built from. It goes

@@ -15,7 +15,7 @@ import (
 
 	"github.com/moby/patternmatcher/ignorefile"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 // Collector collects inputs. Services that share a build context share one walk. It is safe

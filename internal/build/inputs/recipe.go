@@ -15,7 +15,7 @@ import (
 	continuity "github.com/containerd/continuity/fs"
 	"github.com/containerd/platforms"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 // Recipe is what is known of a service's build before anybody has looked at its build context

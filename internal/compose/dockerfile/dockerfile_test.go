@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 func parse(t *testing.T, text string) *dockerfile.File {

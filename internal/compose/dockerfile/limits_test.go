@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 // TestLimits are files whose cost would grow without end.
