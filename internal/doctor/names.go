@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 // Names are those of all checks, in the order of the report.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/bench"
-	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 // The parts of the bench, in the order in which they are measured.

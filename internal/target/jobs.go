@@ -14,10 +14,10 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/options"
 )

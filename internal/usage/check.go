@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/closest"
+	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 // overview is the command that shows every target.

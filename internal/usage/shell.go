@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/closest"
+	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 //go:embed shells

@@ -28,7 +28,6 @@ import (
 	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/docker/tools"
@@ -36,6 +35,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 

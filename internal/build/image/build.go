@@ -11,12 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 // Builder builds the images of one project.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/closest"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 // Look returns the containers as Containers does, with the users of those that run.
