@@ -96,25 +96,25 @@ func deps(t *testing.T, system, pkg string) []string {
 func TestAWrongArrowIsFound(t *testing.T) {
 	t.Parallel()
 	for arrow, find := range map[[2]string]func(arrows) []string{
-		{"internal/run", "internal/docker/engine"}:          layers,
-		{"internal/run", "internal/project"}:                layers,
-		{"internal/exit", "internal/run"}:                   layers,
-		{"internal/build/image", "internal/target"}:         layers,
-		{"internal/target", "targets"}:                      layers,
-		{"nonroot/report", "internal/term"}:                 cycles, // with the arrow back
-		{"internal/build/image", "os/exec"}:                 processes,
-		{"modules/watcher", "os/exec"}:                      processes,
-		{"internal/bench", "github.com/magefile/mage/sh"}:   processes,
-		{"internal/queue", "modules/internal/spool"}:        strangers,
-		{"modules/organizer", "internal/exit"}:              strangers,
-		{"magefiles", "modules/internal/place"}:             strangers,
-		{"targets", "modules/internal/place"}:               strangers,
-		{"modules/internal/place", "modules/demucs/engine"}: layers,
-		{"pipeline/options", "internal/exit"}:               layers,
-		{"pipeline/options", "modules/internal/place"}:      layers,
-		{"pipeline/audio", "magefiles"}:                     layers,
-		{"pipeline/weights", "os/exec"}:                     processes,
-		{"pipeline/weights", "pipeline/audio"}:              cycles, // with the arrow back
+		{"internal/run", "internal/docker/engine"}:            layers,
+		{"internal/run", "internal/project"}:                  layers,
+		{"internal/exit", "internal/run"}:                     layers,
+		{"internal/build/image", "internal/target"}:           layers,
+		{"internal/target", "targets"}:                        layers,
+		{"nonroot/report", "internal/term"}:                   cycles, // with the arrow back
+		{"internal/build/image", "os/exec"}:                   processes,
+		{"modules/watcher", "os/exec"}:                        processes,
+		{"internal/dev/bench", "github.com/magefile/mage/sh"}: processes,
+		{"internal/queue", "modules/internal/spool"}:          strangers,
+		{"modules/organizer", "internal/exit"}:                strangers,
+		{"magefiles", "modules/internal/place"}:               strangers,
+		{"targets", "modules/internal/place"}:                 strangers,
+		{"modules/internal/place", "modules/demucs/engine"}:   layers,
+		{"pipeline/options", "internal/exit"}:                 layers,
+		{"pipeline/options", "modules/internal/place"}:        layers,
+		{"pipeline/audio", "magefiles"}:                       layers,
+		{"pipeline/weights", "os/exec"}:                       processes,
+		{"pipeline/weights", "pipeline/audio"}:                cycles, // with the arrow back
 	} {
 		graph := arrows{"internal/term": {"nonroot"}, "internal/build/image": {"internal/run"}, "internal/run": {"os/exec"}}
 		graph.add("internal/queue", []string{"pipeline/options"}) // What both sides share, both may know.

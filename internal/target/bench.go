@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/im2-audio/im2/internal/bench"
 	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/dev/bench"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/internal/bench"
+	"github.com/im2-audio/im2/internal/dev/bench"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term/closest"
 )

@@ -4,8 +4,8 @@ import (
 	"context"
 	"os"
 
-	"github.com/im2-audio/im2/internal/bench"
 	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/dev/bench"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"

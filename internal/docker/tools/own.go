@@ -60,7 +60,7 @@ func Doctor() Own {
 func Contender() Own {
 	return Own{
 		Name: "contender", Package: modulePath + "/internal/bench/contender",
-		Sources: []string{"internal/bench/contender", "internal/run"},
+		Sources: []string{"internal/dev/bench/contender", "internal/run"},
 	}
 }
 
