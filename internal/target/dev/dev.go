@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/im2-audio/im2/internal/dev/suite"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/suite"
 	"github.com/im2-audio/im2/internal/target"
 	"github.com/im2-audio/im2/internal/term"
 )

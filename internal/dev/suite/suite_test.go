@@ -11,9 +11,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/im2-audio/im2/internal/dev/suite"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/suite"
 	"github.com/im2-audio/im2/internal/term"
 )
 
