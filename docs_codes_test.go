@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/manual"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 // TestExitCodesInScenariosAreDocumented fails when a target ends with an exit code in a scenario
@@ -34,7 +34,7 @@ func TestExitCodesInScenariosAreDocumented(t *testing.T) {
 			seen++
 			note := notes[target.Name]
 			if when, documented := map[string]string{"1": note.Failed, "2": note.Unusable, "3": note.Missing}[m[1]]; when == "" || !documented {
-				t.Errorf("%s: %q ends with exit code %s, which internal/manual/note.go does not tell of", script, m[2], m[1])
+				t.Errorf("%s: %q ends with exit code %s, which internal/usage/manual/note.go does not tell of", script, m[2], m[1])
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/otiai10/copy"
 
-	"github.com/im2-audio/im2/internal/manual"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 // otherPrograms are the documented commands of other programs than Mage, and why no test

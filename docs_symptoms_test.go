@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/manual"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 // TestSymptomsAreWhatTheCodeSays holds each message of the troubleshooting page to the texts in

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/manual"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 // pages reads the documentation: what is for people who use the project.

@@ -1,4 +1,4 @@
-// Code generated from targets/ by "go generate ./internal/manual"; DO NOT EDIT.
+// Code generated from targets/ by "go generate ./internal/usage/manual"; DO NOT EDIT.
 
 // Other projects write "mage:import" instead. There Mage asks the Go command twice for all that the
 // targets import, each time that it starts, which here would make "mage -l" many times slower.

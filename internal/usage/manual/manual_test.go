@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/manual"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 func targets(t *testing.T) []manual.Target {
 	t.Helper()
-	all, err := manual.Targets(filepath.Join("..", "..", "magefiles"))
+	all, err := manual.Targets(filepath.Join("..", "..", "..", "magefiles"))
 	if err != nil || len(all) < 10 {
 		t.Fatalf("read %d targets: %v", len(all), err)
 	}
@@ -22,26 +22,26 @@ func targets(t *testing.T) []manual.Target {
 // TestThePageIsCurrent holds docs/targets.md to the code.
 func TestThePageIsCurrent(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(manual.Page)))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", filepath.FromSlash(manual.Page)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(text) != manual.Markdown(targets(t)) {
-		t.Errorf(`%s is not what the code says; "go generate ./internal/manual" writes it`, manual.Page)
+		t.Errorf(`%s is not what the code says; "go generate ./internal/usage/manual" writes it`, manual.Page)
 	}
 }
 
 // TestTheWrappersAreCurrent holds magefiles/targets.go to targets/.
 func TestTheWrappersAreCurrent(t *testing.T) {
 	t.Parallel()
-	home := filepath.Join("..", "..")
+	home := filepath.Join("..", "..", "..")
 	have, err := os.ReadFile(filepath.Join(home, filepath.FromSlash(manual.WrapperFile)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want, err := manual.Wrappers(os.DirFS(filepath.Join(home, "targets")), os.DirFS(filepath.Join(home, "magefiles")))
 	if err != nil || string(have) != string(want) {
-		t.Errorf(`%s is not what targets/ says (%v); "go generate ./internal/manual" writes it`, manual.WrapperFile, err)
+		t.Errorf(`%s is not what targets/ says (%v); "go generate ./internal/usage/manual" writes it`, manual.WrapperFile, err)
 	}
 }
 
@@ -55,7 +55,7 @@ func TestEveryTargetHasItsNote(t *testing.T) {
 		note := notes[target.Name]
 		delete(notes, target.Name)
 		if len(note.Examples) == 0 {
-			t.Errorf("%s has no example in internal/manual/note.go", target.Name)
+			t.Errorf("%s has no example in internal/usage/manual/note.go", target.Name)
 		}
 		for _, example := range note.Examples {
 			programs, err := manual.Programs(example.Command)
@@ -71,7 +71,7 @@ func TestEveryTargetHasItsNote(t *testing.T) {
 		}
 	}
 	for name := range notes {
-		t.Errorf("internal/manual/note.go has %q, which is no target", name)
+		t.Errorf("internal/usage/manual/note.go has %q, which is no target", name)
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/manual"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 const page = "# A *title*: `x`, y_z & more\n" + // line 1

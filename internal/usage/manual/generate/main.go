@@ -1,5 +1,5 @@
 // Command generate writes magefiles/targets.go and docs/targets.md from the code; "go generate
-// ./internal/manual" runs it.
+// ./internal/usage/manual" runs it.
 package main
 
 import (
@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/manual"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 func main() {
-	os.Exit(run(filepath.Join("..", ".."))) //nolint:forbidigo // a main package may
+	os.Exit(run(filepath.Join("..", "..", ".."))) //nolint:forbidigo // a main package may
 }
 
 func run(home string) int {

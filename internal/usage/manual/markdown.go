@@ -11,7 +11,7 @@ import (
 const Page = "docs/targets.md"
 
 // head is what stands above the targets.
-const head = "<!-- Written from magefiles/, targets/ and internal/manual/note.go: go generate ./internal/manual -->\n" +
+const head = "<!-- Written from magefiles/, targets/ and internal/usage/manual/note.go: go generate ./internal/usage/manual -->\n" +
 	"# Targets\n\n" +
 	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`), whichever you like; the first one\n" +
 	"hides exit codes behind 1, because `go run` does. `mage` alone shows the targets in groups, `mage help TARGET` explains one. Several\n" +

@@ -17,7 +17,7 @@ import (
 const WrapperFile = "magefiles/targets.go"
 
 // wrapperHead begins that file.
-const wrapperHead = `// Code generated from targets/ by "go generate ./internal/manual"; DO NOT EDIT.
+const wrapperHead = `// Code generated from targets/ by "go generate ./internal/usage/manual"; DO NOT EDIT.
 
 // Other projects write "mage:import" instead. There Mage asks the Go command twice for all that the
 // targets import, each time that it starts, which here would make "mage -l" many times slower.
