@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/tools"
-	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 	"github.com/im2-audio/im2/ownership"
 )
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/stack"
-	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 	"github.com/im2-audio/im2/ownership"
 )
 

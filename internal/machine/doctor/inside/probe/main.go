@@ -13,8 +13,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 )
 
 func main() {

@@ -30,7 +30,7 @@ func TestAnUnknownCheckIsWrongUse(t *testing.T) {
 // "mage doctor build" is two targets; "mage doctor engine" is a mistake that can be told.
 func TestNoCheckHasTheNameOfATarget(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join("..", "..", "magefiles", "*.go"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", "magefiles", "*.go"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(err, files)
 	}
@@ -57,7 +57,7 @@ func TestNoCheckHasTheNameOfATarget(t *testing.T) {
 // The table of docs/doctor.md has every check with its limit, in order, and no others.
 func TestTheDocumentHasEveryCheck(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "doctor.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "doctor.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 )
 
 func TestProcessor(t *testing.T) {

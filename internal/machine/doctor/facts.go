@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 	"github.com/im2-audio/im2/internal/project"
 )
 

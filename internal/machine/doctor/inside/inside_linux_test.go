@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 )
 
 func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {

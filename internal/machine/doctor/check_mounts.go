@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/ownership"
 )

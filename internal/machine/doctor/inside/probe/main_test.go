@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/doctor/inside"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/machine/doctor/inside"
 )
 
 func TestKeepTellAndSame(t *testing.T) {
