@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/im2-audio/im2/internal/setup"
+	"github.com/im2-audio/im2/internal/machine/setup"
 )
 
 // Setup brings the machine to where the project builds and runs. ids decides whether

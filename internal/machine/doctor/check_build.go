@@ -16,9 +16,9 @@ import (
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/setup"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/setup"
 )
 
 // saidPlace is where a build leaves what it was told, and bundlePlace where builds find the
