@@ -15,7 +15,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/build/image"
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/machine/setup"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
@@ -32,16 +32,16 @@ const (
 // Engine 20.10 does not know: no "# syntax", no here-documents, no named contexts. They start from
 // nothing, so that no base image is needed either.
 const (
-	buildFile = "FROM scratch\nCOPY " + inside.Name + " /" + inside.Name + "\nARG " + inside.Variable + "\n" +
-		`RUN ["/` + inside.Name + `", "keep", "` + saidPlace + `"]` + "\n" + `ENTRYPOINT ["/` + inside.Name + `"]` + "\n"
-	trustFile = "FROM scratch\nCOPY " + inside.Name + " /" + inside.Name + "\nARG " + inside.Variable + "\nARG IM2_DOCTOR_RUN\n" +
-		"RUN --mount=type=secret,id=ca,target=" + bundlePlace + ` ["/` + inside.Name + `", "same", "` + bundlePlace + `"]` + "\n"
+	buildFile = "FROM scratch\nCOPY " + probe.Name + " /" + probe.Name + "\nARG " + probe.Variable + "\n" +
+		`RUN ["/` + probe.Name + `", "keep", "` + saidPlace + `"]` + "\n" + `ENTRYPOINT ["/` + probe.Name + `"]` + "\n"
+	trustFile = "FROM scratch\nCOPY " + probe.Name + " /" + probe.Name + "\nARG " + probe.Variable + "\nARG IM2_DOCTOR_RUN\n" +
+		"RUN --mount=type=secret,id=ca,target=" + bundlePlace + ` ["/` + probe.Name + `", "same", "` + bundlePlace + `"]` + "\n"
 )
 
 // lookBuild builds an image, which the engine must then have, and runs it.
 func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	start := time.Now()
-	c, err := d.build(f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", inside.Variable+"="+d.run)
+	c, err := d.build(f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", probe.Variable+"="+d.run)
 	if err != nil {
 		return failed("mage clean -tools", "%s", cause(err))
 	}
@@ -68,7 +68,7 @@ func (d *Doctor) build(f *facts, dockerfile string, args ...string) (run.Cmd, er
 	}
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
-	for name, text := range map[string][]byte{"Dockerfile": []byte(dockerfile), inside.Name: program} {
+	for name, text := range map[string][]byte{"Dockerfile": []byte(dockerfile), probe.Name: program} {
 		err = w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
 		if err == nil {
 			_, err = w.Write(text)
@@ -102,7 +102,7 @@ func mendBuild(complaint string) string {
 func complaint(out []byte, err error) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	for _, line := range lines {
-		if _, ours, found := strings.Cut(line, inside.Name+": "); found {
+		if _, ours, found := strings.Cut(line, probe.Name+": "); found {
 			return oneLine(ours)
 		}
 	}
@@ -130,11 +130,11 @@ func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
 	if good == 0 {
 		return failed(mend, "%s has no certificate that is valid now (%d are not)", path, old)
 	}
-	digest, err := inside.Digest(path)
+	digest, err := probe.Digest(path)
 	if err != nil {
 		return failed(mend, "%s", cause(err))
 	}
-	c, err := d.build(f, trustFile, "--output", "type=cacheonly", "--build-arg", inside.Variable+"="+digest, "--build-arg", "IM2_DOCTOR_RUN="+d.run,
+	c, err := d.build(f, trustFile, "--output", "type=cacheonly", "--build-arg", probe.Variable+"="+digest, "--build-arg", "IM2_DOCTOR_RUN="+d.run,
 		"--secret", `id=ca,"src=`+strings.ReplaceAll(path, `"`, `""`)+`"`)
 	if err != nil {
 		return failed("mage clean -tools", "%s", cause(err))

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/tools"
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -28,12 +28,12 @@ func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
 	if err != nil {
 		return failed("mage clean -tools", "%s", cause(err))
 	}
-	archive, err := tools.Pack(inside.Name, text)
+	archive, err := tools.Pack(probe.Name, text)
 	if err != nil {
 		return failed("mage clean -tools", "packing %s: %s", program, cause(err))
 	}
 	d.makes.Store(true)
-	c := f.engine.Command("import", "--change", `ENTRYPOINT ["/`+inside.Name+`"]`, "--change", "LABEL "+label+"="+d.run,
+	c := f.engine.Command("import", "--change", `ENTRYPOINT ["/`+probe.Name+`"]`, "--change", "LABEL "+label+"="+d.run,
 		"--message", "looks around for mage doctor", "-", d.image())
 	c.Stdin = archive
 	taken, cancel := lasting(ctx, importWithin)
@@ -76,7 +76,7 @@ func lookContainer(ctx context.Context, d *Doctor, f *facts) answer {
 		}
 		return failed(mend, "a container of %s does not run: %s", user, said(err))
 	}
-	sight, err := inside.Hear(out)
+	sight, err := probe.Hear(out)
 	if err != nil {
 		return failed("docker info", "%s", cause(err))
 	}

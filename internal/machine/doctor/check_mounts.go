@@ -13,16 +13,16 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/ownership"
 )
 
 // handed is what came of a folder that this machine and a container both wrote into.
 type handed struct {
-	sight inside.Sight
+	sight probe.Sight
 	// own is the file that this machine made, and made the container's, as they are seen here.
-	own, made inside.File
+	own, made probe.File
 	// mine and theirs are how far their times are from this clock.
 	mine, theirs *offset
 }
@@ -73,19 +73,19 @@ func dropStale(parent string) {
 
 // ownMade is a file that this machine made.
 type ownMade struct {
-	file inside.File
+	file probe.File
 	off  *offset
 }
 
 // writeOwn makes this machine's file.
 func writeOwn(dir string) (ownMade, error) {
-	path := filepath.Join(dir, inside.FromHost)
+	path := filepath.Join(dir, probe.FromHost)
 	before := time.Now()
 	if err := os.WriteFile(path, []byte("made by mage doctor\n"), 0o644); err != nil { //nolint:gosec // containers read it
 		return ownMade{}, err
 	}
 	after := time.Now()
-	file, err := inside.Of(path)
+	file, err := probe.Of(path)
 	if err != nil {
 		return ownMade{}, err
 	}
@@ -146,10 +146,10 @@ var errSilent = errors.New("the container said nothing")
 // hear takes what the container says, and looks at its file from here.
 func (h *handed) hear(text []byte, dir string, before time.Time) error {
 	var err error
-	if h.sight, err = inside.Hear(text); err != nil || h.sight.Made == nil {
+	if h.sight, err = probe.Hear(text); err != nil || h.sight.Made == nil {
 		return err
 	}
-	made, err := inside.Of(filepath.Join(dir, inside.FromContainer))
+	made, err := probe.Of(filepath.Join(dir, probe.FromContainer))
 	if err != nil {
 		return fmt.Errorf("what the container made is not there for this machine: %w", err)
 	}
@@ -214,14 +214,14 @@ func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where st
 }
 
 // mappedOwner is who a container's user is outside of its user namespace.
-func mappedOwner(s inside.Sight, o ownership.Owner) (ownership.Owner, bool) {
+func mappedOwner(s probe.Sight, o ownership.Owner) (ownership.Owner, bool) {
 	uid, knownUser := ownership.Outside(s.UIDMap, o.UID)
 	gid, knownGroup := ownership.Outside(s.GIDMap, o.GID)
 	return ownership.Owner{UID: uid, GID: gid}, knownUser && knownGroup
 }
 
 // mapText shows the table of UIDs in one line: inside, outside, how many.
-func mapText(s inside.Sight) string {
+func mapText(s probe.Sight) string {
 	var rows []string
 	for line := range strings.Lines(s.UIDMap) {
 		var inner, outer, count uint64

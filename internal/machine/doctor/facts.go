@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/project"
 )
 
@@ -45,7 +45,7 @@ type facts struct {
 	// program, of probe, is the path of our program for the engine.
 	program string
 	// sight, of container, is what there is to be seen in one.
-	sight *inside.Sight
+	sight *probe.Sight
 	// inner, of container, is the difference between its clock and this one.
 	inner *offset
 	// handed, of mounts, is what came of a folder that both sides see.

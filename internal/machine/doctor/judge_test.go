@@ -11,7 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -143,8 +143,8 @@ func TestJudgeHanded(t *testing.T) {
 	const plain, rootless = "0 0 4294967295\n", "0 500 1\n1 100000 65536\n"
 	give := func(table string, here, inContainer uint32) handed {
 		return handed{
-			sight: inside.Sight{UIDMap: table, GIDMap: table, Host: &inside.File{Owner: ownership.Owner{UID: inContainer, GID: inContainer}}, Made: &inside.File{Owner: asked}},
-			own:   inside.File{Owner: ownership.Owner{UID: 500, GID: 500}}, made: inside.File{Owner: ownership.Owner{UID: here, GID: here}},
+			sight: probe.Sight{UIDMap: table, GIDMap: table, Host: &probe.File{Owner: ownership.Owner{UID: inContainer, GID: inContainer}}, Made: &probe.File{Owner: asked}},
+			own:   probe.File{Owner: ownership.Owner{UID: 500, GID: 500}}, made: probe.File{Owner: ownership.Owner{UID: here, GID: here}},
 		}
 	}
 	mapped := engine.Server{SecurityOptions: []string{"name=rootless"}}

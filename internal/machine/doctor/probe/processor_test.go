@@ -1,10 +1,10 @@
-package inside_test
+package probe_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 )
 
 func TestProcessor(t *testing.T) {
@@ -15,13 +15,13 @@ func TestProcessor(t *testing.T) {
 		"processor\t: 0\nFeatures\t: fp asimd evtstrm aes\n":               "asimd",
 		"processor\t: 0\nvmx flags\t: avx2\nflags\t: fpu avx2 avx2_more\n": "avx2",
 	} {
-		got := inside.Processor(strings.NewReader(text))
+		got := probe.Processor(strings.NewReader(text))
 		if got == nil || strings.Join(got, " ") != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 	for _, text := range []string{"", "processor: 0\n", "flags", strings.Repeat("x", 1<<20) + "\nflags: avx2\n"} {
-		if got := inside.Processor(strings.NewReader(text)); got != nil {
+		if got := probe.Processor(strings.NewReader(text)); got != nil {
 			t.Errorf("%.20q: %q, want nothing", text, got)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 )
 
 func main() {
@@ -24,7 +24,7 @@ func main() {
 		return
 	}
 	// BuildKit shows this among lines of its own: the name tells it from them.
-	_, _ = fmt.Fprintln(os.Stderr, inside.Name+": "+err.Error())
+	_, _ = fmt.Fprintln(os.Stderr, probe.Name+": "+err.Error())
 	os.Exit(int(coded.Code)) //nolint:forbidigo // a main package may
 }
 
@@ -40,7 +40,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	case "look":
 		return look(path, stdin, stdout)
 	case "keep": // in a build: what the build argument is, for whoever runs the image
-		return os.WriteFile(path, []byte(os.Getenv(inside.Variable)), 0o644) //nolint:gosec // everybody may read it
+		return os.WriteFile(path, []byte(os.Getenv(probe.Variable)), 0o644) //nolint:gosec // everybody may read it
 	case "tell":
 		text, err := os.ReadFile(path) //nolint:gosec // what keep wrote
 		if err == nil {
@@ -48,7 +48,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 		}
 		return err
 	case "same":
-		return same(path, os.Getenv(inside.Variable))
+		return same(path, os.Getenv(probe.Variable))
 	}
 	return exit.Errorf(exit.Unusable, "unknown: %q", args[0])
 }
@@ -56,12 +56,12 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 // look says what there is to be seen. A file that it makes stays until standard input ends:
 // until then the machine looks at it.
 func look(folder string, stdin io.Reader, stdout io.Writer) error {
-	sight, err := inside.Look(folder)
+	sight, err := probe.Look(folder)
 	if err != nil {
 		return err
 	}
 	if sight.Made != nil {
-		defer os.Remove(filepath.Join(folder, inside.FromContainer)) //nolint:errcheck // the machine removes the folder
+		defer os.Remove(filepath.Join(folder, probe.FromContainer)) //nolint:errcheck // the machine removes the folder
 	}
 	if err := sight.Say(stdout); err != nil || folder == "" {
 		return err
@@ -72,7 +72,7 @@ func look(folder string, stdin io.Reader, stdout io.Writer) error {
 
 // same fails unless the file has the digest that was told.
 func same(path, want string) error {
-	got, err := inside.Digest(path)
+	got, err := probe.Digest(path)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
-// Package inside is what "mage doctor" does inside of a container and of a build: it looks at
+// Package probe is what "mage doctor" does inside of a container and of a build: it looks at
 // IDs, the clock and a mounted folder. The command probe runs it there, so that it needs
 // nothing of an image: no shell, no stat, no sha256sum.
-package inside
+package probe
 
 import (
 	"crypto/sha256"

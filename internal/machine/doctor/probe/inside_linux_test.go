@@ -1,4 +1,4 @@
-package inside_test
+package probe_test
 
 import (
 	"bytes"
@@ -8,16 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 )
 
 func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, inside.FromHost), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, probe.FromHost), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sight, err := inside.Look(dir)
+	sight, err := probe.Look(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {
 	if err := sight.Say(&wire); err != nil {
 		t.Fatal(err)
 	}
-	heard, err := inside.Hear(wire.Bytes())
+	heard, err := probe.Hear(wire.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,15 +36,15 @@ func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {
 	if len(strings.Fields(heard.UIDMap)) < 3 || time.Since(heard.Now).Abs() > time.Minute || time.Since(heard.Made.Modified).Abs() > time.Minute {
 		t.Errorf("%+v", heard)
 	}
-	again, err := inside.Look(dir) // a file that is there already is never taken for one of ours
+	again, err := probe.Look(dir) // a file that is there already is never taken for one of ours
 	if err != nil || again.Made != nil || !strings.Contains(again.Denied, "exists") {
 		t.Errorf("%+v, %v", again, err)
 	}
-	none, err := inside.Look(filepath.Join(dir, "none"))
+	none, err := probe.Look(filepath.Join(dir, "none"))
 	if err != nil || none.Denied == "" {
 		t.Errorf("%+v, %v", none, err)
 	}
-	if _, err := inside.Hear([]byte("no JSON")); err == nil {
+	if _, err := probe.Hear([]byte("no JSON")); err == nil {
 		t.Error("nonsense is heard")
 	}
 }
@@ -56,10 +56,10 @@ func TestDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-	if got, err := inside.Digest(path); got != want || err != nil {
+	if got, err := probe.Digest(path); got != want || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
-	if _, err := inside.Digest(path + "x"); err == nil {
+	if _, err := probe.Digest(path + "x"); err == nil {
 		t.Error("what is not there has a digest")
 	}
 }

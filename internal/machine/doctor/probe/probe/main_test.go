@@ -12,12 +12,12 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/machine/doctor/inside"
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 )
 
 func TestKeepTellAndSame(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "said")
-	t.Setenv(inside.Variable, "abc")
+	t.Setenv(probe.Variable, "abc")
 	var out bytes.Buffer
 	for _, verb := range []string{"keep", "tell"} {
 		if err := run([]string{verb, path}, nil, &out); err != nil {
@@ -30,7 +30,7 @@ func TestKeepTellAndSame(t *testing.T) {
 	if err := run([]string{"same", path}, nil, &out); err == nil || !strings.Contains(err.Error(), "not abc") {
 		t.Errorf("another digest: %v", err)
 	}
-	t.Setenv(inside.Variable, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+	t.Setenv(probe.Variable, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 	if err := run([]string{"same", path}, nil, &out); err != nil {
 		t.Error(err)
 	}
@@ -43,7 +43,7 @@ func TestKeepTellAndSame(t *testing.T) {
 func TestTheFileIsThereUntilInputEnds(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, inside.FromHost), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, probe.FromHost), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	input, done := io.Pipe()
@@ -55,10 +55,10 @@ func TestTheFileIsThereUntilInputEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sight, err := inside.Hear(line[:n]); err != nil || sight.Made == nil {
+	if sight, err := probe.Hear(line[:n]); err != nil || sight.Made == nil {
 		t.Errorf("%+v, %v", sight, err)
 	}
-	path := filepath.Join(dir, inside.FromContainer)
+	path := filepath.Join(dir, probe.FromContainer)
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
