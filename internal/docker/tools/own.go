@@ -52,7 +52,7 @@ func Witness() Own {
 func Doctor() Own {
 	return Own{
 		Name: "doctor", Package: modulePath + "/internal/doctor/inside/probe",
-		Sources: []string{"internal/exit", "internal/machine/doctor/probe", "internal/machine/doctor/probe/probe", "ownership"},
+		Sources: []string{"internal/exit", "internal/machine/doctor/probe", "internal/machine/doctor/probe/im2-doctor", "ownership"},
 	}
 }
 
