@@ -44,7 +44,7 @@ func TestArrowsPointOneWay(t *testing.T) {
 			}
 		}
 	}
-	if len(code["internal/target"]) < 10 || len(code["modules/demucs"]) == 0 || len(code["magefiles"]) == 0 || len(code["targets"]) == 0 {
+	if len(code["internal/cli"]) < 10 || len(code["modules/demucs"]) == 0 || len(code["magefiles"]) == 0 || len(code["targets"]) == 0 {
 		t.Fatalf("go list gave no arrows worth the name: %v", code)
 	}
 	for _, wrong := range slices.Concat(layers(code), cycles(code), processes(code), strangers(code)) {
@@ -99,8 +99,8 @@ func TestAWrongArrowIsFound(t *testing.T) {
 		{"internal/run", "internal/docker/engine"}:            layers,
 		{"internal/run", "internal/project"}:                  layers,
 		{"internal/exit", "internal/run"}:                     layers,
-		{"internal/build/image", "internal/target"}:           layers,
-		{"internal/target", "targets"}:                        layers,
+		{"internal/build/image", "internal/cli"}:              layers,
+		{"internal/cli", "targets"}:                           layers,
 		{"nonroot/report", "internal/term"}:                   cycles, // with the arrow back
 		{"internal/build/image", "os/exec"}:                   processes,
 		{"modules/watcher", "os/exec"}:                        processes,
@@ -184,7 +184,7 @@ func family(pkg string) string {
 }
 
 // layers are the arrows that point up. exit is the vocabulary of all, and the leaves know nothing
-// but it and pipeline; only targets and magefiles know internal/target; what services share knows no service; what both
+// but it and pipeline; only targets and magefiles know internal/cli; what services share knows no service; what both
 // sides share, in pipeline/, knows neither of them.
 func layers(a arrows) (wrong []string) {
 	leaves := []string{"internal/exit", "internal/project", "internal/run", "internal/term"}
@@ -198,7 +198,7 @@ func layers(a arrows) (wrong []string) {
 		case here == "internal/project" && there == "ownership": // Settings name an owner.
 		case here == "internal/exit", slices.Contains(leaves, here) && there != "internal/exit":
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: exit, project, run and term stand at the end of all arrows", from, to))
-		case there == "internal/target" && here != "magefiles" && here != "targets", there == "targets" && here != "magefiles":
+		case there == "internal/cli" && here != "magefiles" && here != "targets", there == "targets" && here != "magefiles":
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: the targets join the others, nobody joins them", from, to))
 		case strings.HasPrefix(here, "modules/") && strings.HasPrefix(there, "modules/") && there != "modules/internal":
 			wrong = append(wrong, fmt.Sprintf("%s imports %s: services share only modules/internal", from, to))

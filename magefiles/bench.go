@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Bench measures builds, permissions and a song beside what others take, and the queue.
@@ -29,8 +29,8 @@ func Bench(ctx context.Context,
 	dir *string, // make projects and tree in this folder (default: the project's .im2)
 	json *bool, // print the report as JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Bench(ctx, target.Bench{
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Bench(ctx, cli.Bench{
 			Only: value(only), Runs: or(runs, 5),
 			Files: or(files, 500_000), Folders: or(folders, 10_000), Wide: value(wide),
 			Modules: or(modules, 20), ModuleFiles: or(moduleFiles, 300),

@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Completion prints what makes bash, zsh or fish complete targets, flags and names.
@@ -14,7 +14,7 @@ import (
 func Completion(ctx context.Context, shell string,
 	line *string, // print instead what may stand at the end of this line: what the script asks
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Completion(ctx, sources, target.Completion{Shell: shell, Line: line})
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Completion(ctx, sources, cli.Completion{Shell: shell, Line: line})
 	})
 }

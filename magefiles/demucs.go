@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // DemucsCache (demucs-cache) makes the model cache and prepares the Demucs weights in it.
@@ -18,6 +18,6 @@ func DemucsCache(ctx context.Context,
 	model *string, // the ONNX file of your own model, or a model's name (default DEMUCS_MODEL)
 	precision *string, // fp32 or int8 (default DEMUCS_PRECISION)
 ) error {
-	o := target.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision)}
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.DemucsCache(ctx, o) })
+	o := cli.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision)}
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.DemucsCache(ctx, o) })
 }

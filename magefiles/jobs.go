@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Jobs lists the jobs: where each is, how far, how often it was tried, how old it is, what went wrong.
@@ -15,8 +15,8 @@ func Jobs(ctx context.Context,
 	state *string, // only those in this state; several with commas between them
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Jobs(ctx, target.Jobs{State: value(state), JSON: value(json)})
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Jobs(ctx, cli.Jobs{State: value(state), JSON: value(json)})
 	})
 }
 
@@ -24,5 +24,5 @@ func Jobs(ctx context.Context,
 // It has three attempts again; its history stays. What was rejected is a file: move it from
 // rejected/ to input/.
 func Retry(ctx context.Context, id string) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Retry(ctx, id) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Retry(ctx, id) })
 }

@@ -8,7 +8,7 @@ import (
 	"embed"
 	"os"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // sources are the files of this package: help, completion and the words for a slip are read
@@ -21,7 +21,7 @@ var sources embed.FS
 // The main function is Mage's, which runs a line target by target up to the slip; this is the
 // only place where a word can be put in before.
 func init() { //nolint:gochecknoinits // see above
-	if code, answered := target.Answer(sources, os.Args[1:]); answered {
+	if code, answered := cli.Answer(sources, os.Args[1:]); answered {
 		os.Exit(code) //nolint:forbidigo // nothing is running yet
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Separate puts an audio file into the pipeline, follows it and prints its stems.
@@ -34,7 +34,7 @@ func Separate(ctx context.Context, file string,
 	if shifts != nil {
 		asked["shifts"] = strconv.Itoa(*shifts)
 	}
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Separate(ctx, target.Separate{File: file, Again: value(again), JSON: value(json), Options: asked})
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Separate(ctx, cli.Separate{File: file, Again: value(again), JSON: value(json), Options: asked})
 	})
 }

@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Up builds and starts the pipeline, then waits until every service is healthy.
@@ -13,12 +13,12 @@ import (
 func Up(ctx context.Context,
 	replicas *int, // number of demucs workers, each with one track at a time (default: as memory and processors allow)
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Up(ctx, replicas) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, replicas) })
 }
 
 // Status shows each service's state, health, UID:GID and image, and the jobs on their way.
 func Status(ctx context.Context,
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Status(ctx, value(json)) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Status(ctx, value(json)) })
 }

@@ -5,8 +5,8 @@ package main
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
-	"github.com/im2-audio/im2/internal/target/dev"
+	"github.com/im2-audio/im2/internal/cli"
+	"github.com/im2-audio/im2/internal/cli/dev"
 )
 
 // Test lints the code and runs every test; with a Docker engine also the real scenarios.
@@ -18,12 +18,12 @@ func Test(ctx context.Context,
 	race *bool, // look for data races meanwhile, where there is a C compiler
 	coverage *bool, // count which statements run, in tests and scenarios; too few are an error
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return dev.Test{Lint: or(lint, true), Run: value(run), Race: value(race), Coverage: value(coverage)}.Do(ctx, t)
 	})
 }
 
 // Lint runs golangci-lint and compiles the code for macOS and Windows.
 func Lint(ctx context.Context) error {
-	return target.Run(ctx, dev.Lint)
+	return cli.Run(ctx, dev.Lint)
 }

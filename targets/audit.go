@@ -3,7 +3,7 @@ package targets
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Audit judges whether any service would run as root, before anything is built or started.
@@ -17,8 +17,8 @@ func Audit(ctx context.Context,
 	only *string, // only these rules, such as D01,C02
 	threshold *string, // what fails: error, warning or note (default warning)
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Audit(ctx, target.Audit{
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Audit(ctx, cli.Audit{
 			Fix: value(fix), Diff: value(diff), Format: or(format, "text"), Only: value(only), Threshold: or(threshold, "warning"),
 		})
 	})

@@ -3,7 +3,7 @@ package targets
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.
@@ -16,8 +16,8 @@ func Build(ctx context.Context,
 	dryRun *bool, // say what is stale and why; build nothing
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Build(ctx, target.Build{
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Build(ctx, cli.Build{
 			Module: value(module), Force: value(force), Pull: value(pull), Jobs: value(jobs), DryRun: value(dryRun), JSON: value(json),
 		})
 	})
@@ -27,5 +27,5 @@ func Build(ctx context.Context,
 func Clean(ctx context.Context,
 	tools *bool, // also the tools that setup built (.im2/)
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Clean(ctx, value(tools)) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Clean(ctx, value(tools)) })
 }

@@ -3,7 +3,7 @@ package targets
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Doctor tries whether this machine can do what the project needs, and says what mends the rest.
@@ -15,8 +15,8 @@ func Doctor(ctx context.Context,
 	list *bool, // name the checks and do none
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.Doctor(ctx, target.Doctor{Check: value(check), List: value(list), JSON: value(json)})
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Doctor(ctx, cli.Doctor{Check: value(check), List: value(list), JSON: value(json)})
 	})
 }
 
@@ -26,5 +26,5 @@ func Doctor(ctx context.Context,
 func Env(ctx context.Context,
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Env(ctx, value(json)) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Env(ctx, value(json)) })
 }

@@ -5,7 +5,7 @@ import (
 	"embed"
 	"os"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // sources are the files of this package: help is read from them.
@@ -15,7 +15,7 @@ var sources embed.FS
 
 // Help shows the targets of IM2; "mage help TARGET" explains one and its flags.
 func Help(ctx context.Context) error {
-	return target.Run(ctx, func(_ context.Context, t target.Target) error {
+	return cli.Run(ctx, func(_ context.Context, t cli.Target) error {
 		explained, err := t.HelpImported(sources, os.Args[1:])
 		if explained {
 			os.Exit(0) //nolint:forbidigo // Mage would run the targets that were explained

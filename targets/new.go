@@ -3,8 +3,8 @@ package targets
 import (
 	"context"
 
+	"github.com/im2-audio/im2/internal/cli"
 	"github.com/im2-audio/im2/internal/scaffold"
-	"github.com/im2-audio/im2/internal/target"
 )
 
 // New makes a service from a Dockerfile template and adds it to the Compose file.
@@ -16,7 +16,7 @@ func New(ctx context.Context, name string,
 	dryRun *bool, // print what would be written, as a diff; write nothing
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.New(ctx, target.New{Name: name, User: or(user, scaffold.DefaultUser), DryRun: value(dryRun), JSON: value(json)})
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.New(ctx, cli.New{Name: name, User: or(user, scaffold.DefaultUser), DryRun: value(dryRun), JSON: value(json)})
 	})
 }

@@ -3,7 +3,7 @@ package targets
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // ResetPermissions gives the data folder the app user as owner, 755 and 644.
@@ -15,7 +15,7 @@ func ResetPermissions(ctx context.Context,
 	json *bool, // print the summary as JSON
 	path *string, // only this folder in the data folder
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
-		return t.ResetPermissions(ctx, target.Reset{DryRun: value(dryRun), JSON: value(json), Path: value(path)})
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.ResetPermissions(ctx, cli.Reset{DryRun: value(dryRun), JSON: value(json), Path: value(path)})
 	})
 }

@@ -3,7 +3,7 @@ package targets
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
@@ -15,5 +15,5 @@ import (
 func Setup(ctx context.Context,
 	ids *bool, // write your own IDs to .env.local (true) or not (false) without asking
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Setup(ctx, ids) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Setup(ctx, ids) })
 }

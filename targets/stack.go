@@ -3,25 +3,25 @@ package targets
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Up builds and starts the services, then waits until every one is healthy.
 // The data folders are made first, with the app user as owner.
 func Up(ctx context.Context) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Up(ctx, nil) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, nil) })
 }
 
 // Down stops the services and removes their containers; data and images stay.
 func Down(ctx context.Context) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Down(ctx) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Down(ctx) })
 }
 
 // Status shows each service's state, health, UID:GID and image.
 func Status(ctx context.Context,
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Status(ctx, value(json)) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Status(ctx, value(json)) })
 }
 
 // Logs prints the services' logs.
@@ -29,7 +29,7 @@ func Logs(ctx context.Context,
 	service *string, // only this one's
 	follow *bool, // go on until interrupted
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Logs(ctx, value(service), value(follow))
 	})
 }
@@ -38,5 +38,5 @@ func Logs(ctx context.Context,
 func Restart(ctx context.Context,
 	service *string, // only this one
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error { return t.Restart(ctx, value(service)) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Restart(ctx, value(service)) })
 }

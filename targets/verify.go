@@ -3,7 +3,7 @@ package targets
 import (
 	"context"
 
-	"github.com/im2-audio/im2/internal/target"
+	"github.com/im2-audio/im2/internal/cli"
 )
 
 // Verify proves on the running containers that nobody is root and that files come out right.
@@ -15,7 +15,7 @@ func Verify(ctx context.Context,
 	service *string, // only this one's containers
 	json *bool, // print JSON
 ) error {
-	return target.Run(ctx, func(ctx context.Context, t target.Target) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Verify(ctx, value(service), value(json))
 	})
 }

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/im2-audio/im2/internal/cli"
 	"github.com/im2-audio/im2/internal/dev/suite"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/target"
 	"github.com/im2-audio/im2/internal/term"
 )
 
@@ -30,7 +30,7 @@ type Test struct {
 
 // Do lints, then runs every test of the checkout, and prints what took the longest. What needs
 // an engine and finds none says so, and fails under IM2_REQUIRE_DOCKER=1.
-func (o Test) Do(ctx context.Context, t target.Target) error {
+func (o Test) Do(ctx context.Context, t cli.Target) error {
 	if err := tools.NeedGo(); err != nil {
 		return fmt.Errorf("testing: %w", err)
 	}
@@ -70,9 +70,9 @@ func (o Test) Do(ctx context.Context, t target.Target) error {
 }
 
 // Lint runs the linter over all code, and compiles it for the systems that people have.
-func Lint(ctx context.Context, t target.Target) error { return lint(ctx, t, new(term.Spent)) }
+func Lint(ctx context.Context, t cli.Target) error { return lint(ctx, t, new(term.Spent)) }
 
-func lint(ctx context.Context, t target.Target, spent *term.Spent) error {
+func lint(ctx context.Context, t cli.Target, spent *term.Spent) error {
 	if err := tools.NeedGo(); err != nil {
 		return fmt.Errorf("linting: %w", err)
 	}
@@ -102,7 +102,7 @@ func lint(ctx context.Context, t target.Target, spent *term.Spent) error {
 
 // quietly runs a command in the checkout that says nothing for minutes: what it says is printed when
 // it has ended, and until then there is progress.
-func quietly(ctx context.Context, t target.Target, doing, name string, args ...string) error {
+func quietly(ctx context.Context, t cli.Target, doing, name string, args ...string) error {
 	t.UI.Note("%s", doing)
 	progress := t.UI.Progress(doing, 0, term.Seconds)
 	out, err := run.Combined(ctx, t.Runner, run.Cmd{Name: name, Args: args, Dir: t.Home, Env: t.Environ})

@@ -1,6 +1,6 @@
-// Package target is what each Mage target does: it opens the project and the engine and
+// Package cli is what each Mage target does: it opens the project and the engine and
 // joins the packages that do the work. The files here are named as those in targets/ and magefiles/.
-package target
+package cli
 
 import (
 	"context"
