@@ -6,7 +6,7 @@ import "strings"
 const idLength = len(idTime) + 1 + idRandom
 
 // A holder is who has a job, as the name of its folder tells it where workers compete for jobs:
-// <id>.<worker>.<token>. modules/internal/spool makes these names.
+// <id>.<worker>.<token>. pipeline/spool makes these names.
 type holder struct{ id, worker, token string }
 
 // parseName reads the name of a folder in a stage. It is false for what is no job's.

@@ -7,7 +7,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/options"
 )
 
-// A Record is what job.json holds. The services write it; see modules/internal/spool for
+// A Record is what job.json holds. The services write it; see pipeline/spool for
 // what each of them promises.
 type Record struct {
 	// ID sorts by the time the job was made and never repeats.

@@ -8,8 +8,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // addOptions adds a flag for each option of a separation but the model, which has its own.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/pipeline/execution"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 func TestHowItIsComputed(t *testing.T) {

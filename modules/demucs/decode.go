@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/pipeline/audio"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 
 	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // rawFolder is the folder in a job's work folder that the engine writes the raw stems into.

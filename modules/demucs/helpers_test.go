@@ -11,8 +11,8 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/service"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 func TestAWorkerTakesUpItsOwnJobsOnly(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // spareRoom is for the headers, the record, and what else is written meanwhile.

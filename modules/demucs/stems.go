@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // keepStems puts the files that the finishing made on the disk and makes them the job's. Everything

@@ -9,7 +9,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/service"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 

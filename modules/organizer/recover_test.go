@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 

@@ -11,8 +11,8 @@ import (
 	"syscall"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 

@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // A library knows the songs that have jobs, by their digests. It is in memory: the jobs are the

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // drop puts the song into input/ under a name and has it taken.

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // With no room on the disk nothing is lost, and all goes on once there is some.

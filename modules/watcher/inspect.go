@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // errChanging is returned when someone still writes into a file that was taken.

@@ -5,8 +5,8 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 

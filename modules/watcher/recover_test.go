@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // A crash is a point at which the watcher may die while it takes a file.

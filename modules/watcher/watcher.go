@@ -14,7 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/modules/internal/service"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // A watcher turns the files in input/ into jobs. It is the only one that works in

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 func newEnv(t *testing.T, log *bytes.Buffer) *Env {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/service"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // Env makes what a service runs in, with its log in memory.

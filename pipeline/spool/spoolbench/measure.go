@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/internal/place"
-	"github.com/im2-audio/im2/modules/internal/spool"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // report is what is printed; bench.Spool reads it.
