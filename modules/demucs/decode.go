@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/pipeline/audio"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // A damage counts what ffmpeg could not decode.

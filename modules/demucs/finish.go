@@ -7,8 +7,8 @@ import (
 	"os"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
-	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // The format of every mix: what Demucs was trained on, in samples that cannot clip. The file has

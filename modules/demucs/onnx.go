@@ -13,9 +13,9 @@ import (
 	"syscall"
 
 	"github.com/im2-audio/im2/modules/demucs/separator"
-	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 

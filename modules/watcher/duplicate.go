@@ -9,7 +9,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // A crash at any step of setting a job aside leaves one that the next try completes, with the

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // restBetween is how long a stage folder that was just put on the disk may be changed again

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 func newSpool(t *testing.T) *Spool {

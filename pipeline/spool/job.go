@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // What a job's folder may hold.

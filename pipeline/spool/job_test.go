@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 func wantHistory(t *testing.T, r *Record, want ...string) {

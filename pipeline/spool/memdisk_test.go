@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // A memDisk is a file system in memory that can lose its power. What was synced lasts; of the

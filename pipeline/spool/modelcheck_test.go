@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // list returns the names in a folder.

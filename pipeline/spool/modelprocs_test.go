@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 var errKilled = errors.New("killed")

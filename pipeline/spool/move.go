@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // MaxAttempts is how often a job is begun before it is given up.

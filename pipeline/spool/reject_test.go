@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // queueFolder holds one folder for each stage.

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 func TestOpenMakesEveryFolderAndReadyBringsThemBack(t *testing.T) {

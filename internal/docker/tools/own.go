@@ -68,7 +68,7 @@ func Contender() Own {
 func SpoolBench() Own {
 	return Own{
 		Name: "spoolbench", Package: modulePath + "/modules/internal/spool/spoolbench",
-		Sources: []string{"modules/internal/place", "pipeline/spool", "pipeline/spool/spoolbench"},
+		Sources: []string{"pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench"},
 	}
 }
 

@@ -25,8 +25,8 @@ import (
 	"os"
 	"slices"
 
-	"github.com/im2-audio/im2/modules/internal/place"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/place"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 const (
