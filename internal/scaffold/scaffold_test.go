@@ -172,7 +172,7 @@ func TestKinds(t *testing.T) { //nolint:funlen // a table of cases
 			"a project like ours",
 			map[string]string{
 				"docker-compose.yml": "x-im2: {go: ./modules}\nservices: {}\n", "go.mod": "module example.com/m\n",
-				"modules/internal/service/service.go": service, "modules/" + templateFile: templateCopy + "\n",
+				"pipeline/service/service.go": service, "modules/" + templateFile: templateCopy + "\n",
 			},
 			nil, "modules/echo", Pipeline, "/pipeline-data", "docker-compose.yml:3",
 			"main.go", `"example.com/m/modules/internal/service"`,

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/demucs/separator"
-	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 

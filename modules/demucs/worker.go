@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 

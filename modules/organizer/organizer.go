@@ -7,8 +7,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/service"
+	"github.com/im2-audio/im2/pipeline/service"
 )
 
 const (

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 

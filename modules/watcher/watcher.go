@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/service"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 

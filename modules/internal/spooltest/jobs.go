@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/service"
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 
