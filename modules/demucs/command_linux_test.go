@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // A FIFO in place of a song keeps nobody waiting.

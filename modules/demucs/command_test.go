@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // Who is slow to read what a process says, which has long ended by then, gets all of it.

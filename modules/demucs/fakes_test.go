@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/demucs/separator"
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // The test binary is also its own ffmpeg and node: called through a link whose name begins

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // clickAt is where in its track the click of clickTrack is, in seconds.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // A kindTest is a file of one kind that the known sound is put into.

@@ -8,7 +8,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // resampled brings a channel from one rate to another, as decoding does.

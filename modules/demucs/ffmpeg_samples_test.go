@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // What is in a file of the mix's rate comes through to the last bit, and mono is as loud on both

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/audio"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // listed are the names in a list of ffmpeg's, with the letters before each.

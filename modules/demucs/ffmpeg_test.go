@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // The tests in this file need ffmpeg and nothing else, and their names begin with TestFfmpeg:

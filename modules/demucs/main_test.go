@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func TestTheServiceSaysWhatIsMissingAndGoesOnOnceItIsThere(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // While a disk stays full, health says so all the time, also while a job is tried again.

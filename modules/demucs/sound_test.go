@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // floatWAV is a WAV file with 32-bit float samples, which are interleaved. Without a mask it says

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func TestAStoppedWorkerKillsItsEngineAndHandsTheJobBack(t *testing.T) {

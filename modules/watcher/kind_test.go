@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func TestKindsAreToldByContent(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func TestTheServiceTakesASongAndStops(t *testing.T) {

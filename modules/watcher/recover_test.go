@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // A crash is a point at which the watcher may die while it takes a file.

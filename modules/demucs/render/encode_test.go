@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // The same stems give the same bytes, with no version, time or name in them.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // Each fault that an engine has had, or could have, is found, and told with its place.

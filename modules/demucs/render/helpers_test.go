@@ -14,8 +14,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // sources are those of the usual model, in its own order.

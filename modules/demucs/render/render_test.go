@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/modules/internal/spooltest"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // step is the distance of two neighbouring samples.
