@@ -8,10 +8,10 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/usage"
 	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 

@@ -15,11 +15,11 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // everyJob is what "mage retry" takes in place of an ID.

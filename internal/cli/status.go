@@ -10,7 +10,7 @@ import (
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // jobsShown is how many jobs on their way a person is shown.

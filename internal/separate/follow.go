@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // follow returns the song's job when it has come to rest.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/queue"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // A job is found by what is in its record, not by what else is in the queue.

@@ -14,8 +14,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // pipeline plays the services: it takes files out of input/ and moves their jobs through

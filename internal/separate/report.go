@@ -10,9 +10,9 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // mostWarnings is how many of a job's warnings are told.

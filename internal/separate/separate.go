@@ -4,7 +4,7 @@
 // The song is copied into the data folder's input under a hidden name, which the watcher
 // passes over, and gets its own name when it is complete, with what is asked for in a hidden file
 // beside it. From then on it is the
-// pipeline's: this package only reads what the services record about it (internal/queue),
+// pipeline's: this package only reads what the services record about it (pipeline/queue),
 // so whatever ends the command, the job goes on.
 //
 // What surprises: containers can write into the data folder, and this code may run as
@@ -20,10 +20,10 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // Request says what to separate.

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // try is one call of Run, with its song.

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/queue"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 

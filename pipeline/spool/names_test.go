@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/internal/queue" // This test alone: that both sides mean the same by job.json can be seen only with both.
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/queue" // This test alone: that both sides mean the same by job.json can be seen only with both.
 )
 
 // filled sets every field of a struct, and of those in it, to something that is not zero.
