@@ -12,9 +12,9 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/separate"
 	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/separate"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
