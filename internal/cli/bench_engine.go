@@ -7,8 +7,8 @@ import (
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/dev/bench"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/model"
 )
 
 // benchSong builds the image of the service that separates: for that nobody should wait after other

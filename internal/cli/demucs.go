@@ -16,8 +16,8 @@ import (
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/filestate"
-	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/model"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 

@@ -12,9 +12,9 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/model"
 )
 
 // hungFiles mends a file system that says nothing.

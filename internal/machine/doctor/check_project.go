@@ -10,8 +10,8 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/build/image"
-	"github.com/im2-audio/im2/internal/model"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/model"
 	"github.com/im2-audio/im2/pipeline/options"
 )
 
