@@ -11,62 +11,78 @@ import (
 // Markdown is the documentation of the rules, from the rules themselves.
 func Markdown() string {
 	var b strings.Builder
-	b.WriteString("| | rule | severity | elsewhere | fixed by `-fix` |\n|---|---|---|---|---|\n")
+	b.WriteString("| rule | severity | elsewhere | |\n|---|---|---|---|\n")
 	for _, r := range nonroot.Rules() {
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", r.ID, strings.ToLower(r.ID), r.Title, r.Own, r.Elsewhere, yes(r.Fix != ""))
+		fmt.Fprintf(&b, "| [%s](#%s) %s | %s | %s | %s |\n", r.ID, strings.ToLower(r.ID), r.Title, r.Own, r.Elsewhere, remarks(r))
 	}
 	for _, r := range nonroot.Rules() {
-		fmt.Fprintf(&b, "\n### %s\n\n**%s%s** (%s", r.ID, strings.ToUpper(r.Title[:1]), r.Title[1:], r.Own)
-		if r.Elsewhere != r.Own {
-			fmt.Fprintf(&b, "; %s in a project without `x-im2`", r.Elsewhere)
-		}
+		fmt.Fprintf(&b, "\n### %s\n\n**%s.** %s", r.ID, sentence(r.Title), r.Why)
 		if r.Varies != "" {
-			fmt.Fprintf(&b, "; %s", r.Varies)
+			fmt.Fprintf(&b, " %s.", sentence(r.Varies))
 		}
-		fmt.Fprintf(&b, "). %s\nSource: %s.\n", r.Why, r.Source)
 		if r.Fix != "" {
-			fmt.Fprintf(&b, "`-fix` %s.\n", r.Fix)
+			fmt.Fprintf(&b, " `-fix` %s.", r.Fix)
 		}
-		if r.Blocks {
-			b.WriteString("As an error it keeps `mage up` from starting the project.\n")
-		}
-		fmt.Fprintf(&b, "\n```%s\n# wrong\n%s\n# right\n%s```\n", language(r.ID), r.Wrong, r.Right)
+		fmt.Fprintf(&b, " Source: %s.\n\n```diff\n%s```\n", r.Source, change(r.Wrong, r.Right))
 	}
 	b.WriteString(capabilities())
 	return b.String()
 }
 
-// capabilities is the table of what each is worth.
+// remarks says what -fix and "mage up" do about a rule.
+func remarks(r nonroot.Rule) string {
+	var all []string
+	if r.Fix != "" {
+		all = append(all, "fix")
+	}
+	if r.Blocks {
+		all = append(all, "stop")
+	}
+	return strings.Join(all, ", ")
+}
+
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// change shows the lines in which two examples differ. Where lines are only added or only removed, the line
+// before them shows the place.
+func change(wrong, right string) string {
+	old, fresh := strings.SplitAfter(wrong, "\n"), strings.SplitAfter(right, "\n")
+	before := ""
+	for old[0] == fresh[0] {
+		before, old, fresh = old[0], old[1:], fresh[1:]
+	}
+	for len(old) > 0 && len(fresh) > 0 && old[len(old)-1] == fresh[len(fresh)-1] {
+		old, fresh = old[:len(old)-1], fresh[:len(fresh)-1]
+	}
+	var b strings.Builder
+	if before != "" && (len(old) == 0 || len(fresh) == 0) {
+		b.WriteString(" " + before)
+	}
+	for _, line := range old {
+		b.WriteString("-" + line)
+	}
+	for _, line := range fresh {
+		b.WriteString("+" + line)
+	}
+	return b.String()
+}
+
+// capabilities lists what each permits.
 func capabilities() string {
-	var strong, weak strings.Builder
+	var machine, container strings.Builder
+	var accepted []string
 	for _, c := range capability.Known() {
-		if c.Reach == capability.Process {
-			fmt.Fprintf(&weak, ", `%s`", c.Name)
-		} else {
-			fmt.Fprintf(&strong, "| `%s` | %s | %s |\n", c.Name, c.Can, c.Reach)
+		switch c.Reach {
+		case capability.Machine:
+			fmt.Fprintf(&machine, "- `%s`: %s\n", c.Name, c.Can)
+		case capability.Container:
+			fmt.Fprintf(&container, "- `%s`: %s\n", c.Name, c.Can)
+		default:
+			accepted = append(accepted, "`"+c.Name+"`")
 		}
 	}
-	return "\n### Capabilities\n\n`cap_add` with one of these, or with `ALL`, is a finding of C04, and a failure of `mage verify`:\n\n" +
-		"| capability | a process with it can | which is |\n|---|---|---|\n" + strong.String() +
-		"\nThese are accepted: " + strings.TrimPrefix(weak.String(), ", ") + ".\n"
-}
-
-func yes(is bool) string {
-	if is {
-		return "yes"
-	}
-	return ""
-}
-
-func language(id string) string {
-	switch id[0] {
-	case 'D', 'S':
-		return "dockerfile"
-	case 'C':
-		return "yaml"
-	case 'E':
-		return "dotenv"
-	default: // an ignore file
-		return "text"
-	}
+	return "\n### Capabilities\n\nThese, and `ALL`, in `cap_add` are a finding of C04 and a failure of `mage verify`.\n\n" +
+		"With " + string(capability.Machine) + ":\n\n" + machine.String() +
+		"\nWith " + string(capability.Container) + ":\n\n" + container.String() +
+		"\nThese are accepted: " + strings.Join(accepted, ", ") + ".\n"
 }
