@@ -35,7 +35,7 @@ type Own struct {
 // Resetter is the command that resets owners and modes.
 func Resetter() Own {
 	return Own{
-		Name: "reset", Package: modulePath + "/internal/ownership/resetter",
+		Name: "reset", Package: modulePath + "/ownership/resetter",
 		Sources: []string{"internal/exit", "ownership", "ownership/resetter"},
 	}
 }
@@ -43,7 +43,7 @@ func Resetter() Own {
 // Witness is the command that "mage verify" runs inside of containers.
 func Witness() Own {
 	return Own{
-		Name: "witness", Package: modulePath + "/internal/proof/witness/probe",
+		Name: "witness", Package: modulePath + "/nonroot/verify/probe/im2-verify",
 		Sources: []string{"internal/exit", "nonroot/verify/probe", "nonroot/verify/probe/im2-verify"},
 	}
 }
@@ -51,7 +51,7 @@ func Witness() Own {
 // Doctor is the command that "mage doctor" runs inside of containers and builds.
 func Doctor() Own {
 	return Own{
-		Name: "doctor", Package: modulePath + "/internal/doctor/inside/probe",
+		Name: "doctor", Package: modulePath + "/internal/machine/doctor/probe/im2-doctor",
 		Sources: []string{"internal/exit", "internal/machine/doctor/probe", "internal/machine/doctor/probe/im2-doctor", "ownership"},
 	}
 }
@@ -59,7 +59,7 @@ func Doctor() Own {
 // Contender is the command that "mage bench" measures with, and measures beside ours.
 func Contender() Own {
 	return Own{
-		Name: "contender", Package: modulePath + "/internal/bench/contender",
+		Name: "contender", Package: modulePath + "/internal/dev/bench/contender",
 		Sources: []string{"internal/dev/bench/contender", "internal/run"},
 	}
 }
@@ -67,7 +67,7 @@ func Contender() Own {
 // SpoolBench is the command that measures how the services hand jobs on.
 func SpoolBench() Own {
 	return Own{
-		Name: "spoolbench", Package: modulePath + "/modules/internal/spool/spoolbench",
+		Name: "spoolbench", Package: modulePath + "/pipeline/spool/spoolbench",
 		Sources: []string{"pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench"},
 	}
 }

@@ -16,7 +16,7 @@ import (
 // A folder that is missing in Sources would leave a program stale when it changes.
 func TestSourcesAreAllThatTheProgramIsMadeOf(t *testing.T) {
 	t.Parallel()
-	home, err := filepath.Abs(filepath.Join("..", ".."))
+	home, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,8 @@ const modulePath = "github.com/im2-audio/im2"
 // pinned has copies of tools/go.mod and tools/go.sum: module zips leave that nested module out, and it
 // is not below this folder. A test compares them.
 //
-//go:generate cp ../../tools/go.mod pinned/mod.txt
-//go:generate cp ../../tools/go.sum pinned/sum.txt
+//go:generate cp ../../../tools/go.mod pinned/mod.txt
+//go:generate cp ../../../tools/go.sum pinned/sum.txt
 //go:embed pinned
 var pinned embed.FS
 
@@ -89,7 +89,7 @@ func (k Kit) source() string {
 	}
 	folder := k.Home // with -trimpath the name of this file is no path
 	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
-		folder = filepath.Join(filepath.Dir(file), "..", "..")
+		folder = filepath.Join(filepath.Dir(file), "..", "..", "..")
 	}
 	text, err := os.ReadFile(filepath.Join(folder, "go.mod")) //nolint:gosec // IM2's own file
 	if err != nil || modfile.ModulePath(text) != modulePath {

@@ -16,7 +16,7 @@ import (
 // for would fail only on a machine without it.
 func TestVersionsAreThoseOfToolsGoMod(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join("..", "..", "tools", "go.mod")
+	file := filepath.Join("..", "..", "..", "tools", "go.mod")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestVersionsAreThoseOfToolsGoMod(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, pin := range map[string]string{"go.mod": "mod.txt", "go.sum": "sum.txt"} {
-		want, err := os.ReadFile(filepath.Join("..", "..", "tools", name))
+		want, err := os.ReadFile(filepath.Join("..", "..", "..", "tools", name))
 		have, err2 := pinned.ReadFile("pinned/" + pin)
 		if err != nil || err2 != nil || string(have) != string(want) {
 			t.Errorf("internal/docker/tools/pinned/%s is not tools/%s (%v, %v); \"go generate ./internal/docker/tools\" copies it", pin, name, err, err2)
