@@ -26,8 +26,14 @@ const (
 	FolderVar   = "IM2_COVER_FOLDER"
 )
 
-// counted are the packages that do the work.
-const counted = module + "internal/..." + "," + module + "modules/..." + "," + module + "pipeline/..."
+// counted returns the patterns of the packages that do the work.
+func counted() []string {
+	var patterns []string
+	for _, folder := range []string{"internal", "modules", "nonroot", "ownership", "pipeline"} {
+		patterns = append(patterns, module+folder+"/...")
+	}
+	return patterns
+}
 
 // Least is how many of a hundred statements must have run.
 const Least = 85
@@ -67,7 +73,7 @@ func (s Suite) covered(ctx context.Context, data string) (Coverage, error) {
 	if err != nil {
 		return nil, exit.Errorf(exit.Failed, "reading the coverage: %w", err)
 	}
-	out, err := run.Output(ctx, s.Runner, run.Cmd{Name: "go", Args: []string{"list", "./internal/...", "./modules/...", "./pipeline/..."}, Dir: s.Home, Env: s.Environ})
+	out, err := run.Output(ctx, s.Runner, run.Cmd{Name: "go", Args: append([]string{"list", "-f={{if .GoFiles}}{{.ImportPath}}{{end}}"}, counted()...), Dir: s.Home, Env: s.Environ})
 	if err != nil {
 		return nil, exit.Errorf(exit.Failed, "listing the packages that are counted: %w", err)
 	}

@@ -10,8 +10,12 @@ import (
 	"github.com/im2-audio/im2/internal/term"
 )
 
-// scenarios is the test whose parts are the scenarios.
-const scenarios = "TestScripts/"
+// scenarios is the test whose parts are the scenarios, and scenarioPackage the package that it is in:
+// what that takes is their sum.
+const (
+	scenarios       = "TestScripts/"
+	scenarioPackage = module + "internal/scenario"
+)
 
 // event is one line of "go test -json"; "go doc test2json" and "go help buildjson" explain it.
 type event struct {
@@ -115,7 +119,7 @@ func (e *events) ended(one event) {
 		if one.Action != "skip" {
 			e.ui.Note("scenario %s: %s after %s", name, one.Action, took.Round(time.Second/10))
 		}
-	case one.Test == "" && strings.HasPrefix(one.Package, module): // the package of the scenarios is their sum
+	case one.Test == "" && one.Package != scenarioPackage && strings.HasPrefix(one.Package, module):
 		e.spent.Add("tests of "+strings.TrimPrefix(one.Package, module), took)
 	}
 }

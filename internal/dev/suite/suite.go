@@ -56,8 +56,8 @@ func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 			return nil, exit.Errorf(exit.Failed, "measuring coverage: %w", err)
 		}
 		defer os.RemoveAll(data) //nolint:errcheck // a temporary folder
-		args = append(args, "-covermode=atomic", "-coverpkg="+counted, "./...", "-args", "-test.gocoverdir="+data)
-		environ = append(append([]string{}, environ...), FolderVar+"="+data, PackagesVar+"="+counted)
+		args = append(args, "-covermode=atomic", "-coverpkg="+strings.Join(counted(), ","), "./...", "-args", "-test.gocoverdir="+data)
+		environ = append(append([]string{}, environ...), FolderVar+"="+data, PackagesVar+"="+strings.Join(counted(), ","))
 	} else {
 		args = append(args, "./...")
 	}

@@ -69,8 +69,8 @@ func main() { fmt.Println(sum.Sign(1)) }
 package main
 
 func main() {}
--- script_test.go --
-package im2_test
+-- internal/scenario/script_test.go --
+package scenario_test
 
 import (
 	"os"
@@ -82,7 +82,7 @@ import (
 func TestScripts(t *testing.T) {
 	t.Run("say-plus", func(t *testing.T) {
 		say := filepath.Join(t.TempDir(), "say.exe")
-		build := exec.Command("go", "build", "-o", say, "./modules/say")
+		build := exec.Command("go", "build", "-o", say, "../../modules/say")
 		if packages := os.Getenv("IM2_COVER_PACKAGES"); packages != "" {
 			build.Args = append(build.Args[:2], append([]string{"-cover", "-covermode=atomic", "-coverpkg=" + packages}, build.Args[2:]...)...)
 		}

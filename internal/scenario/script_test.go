@@ -1,8 +1,8 @@
-// Package im2_test runs the scenarios in testdata/script: each is a script of what
+// Package scenario_test runs the scenarios in testdata/script: each is a script of what
 // people type, run against the compiled targets. Those that need a Docker engine begin
 // with "[!docker] skip" and run against the real one; see CONTRIBUTING.md for the
 // commands that scripts have beside testscript's own.
-package im2_test
+package scenario_test
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package im2_test
+package house_test
 
 import (
 	"bytes"

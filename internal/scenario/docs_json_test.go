@@ -1,4 +1,4 @@
-package im2_test
+package scenario_test
 
 import (
 	"os"
@@ -40,7 +40,7 @@ func writtenKeys(t *testing.T) map[string]bool {
 	t.Helper()
 	found := make(map[string]bool)
 	tag := regexp.MustCompile("`json:\"([a-z][a-zA-Z_]*)|= \"([a-z_]+)\"")
-	for _, folder := range []string{"internal", "pipeline"} {
+	for _, folder := range []string{"internal", "nonroot", "ownership", "pipeline"} {
 		err := filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

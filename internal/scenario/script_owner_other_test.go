@@ -1,6 +1,6 @@
 //go:build !unix
 
-package im2_test
+package scenario_test
 
 import "github.com/rogpeppe/go-internal/testscript"
 

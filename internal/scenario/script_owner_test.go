@@ -1,6 +1,6 @@
 //go:build unix
 
-package im2_test
+package scenario_test
 
 import (
 	"fmt"

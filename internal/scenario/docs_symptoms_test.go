@@ -1,4 +1,4 @@
-package im2_test
+package scenario_test
 
 import (
 	"go/ast"
@@ -23,7 +23,7 @@ func TestSymptomsAreWhatTheCodeSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pieces := piecesOf(t, "internal", "modules", "pipeline")
+	pieces := piecesOf(t, "internal", "modules", "nonroot", "ownership", "pipeline")
 	symptoms := 0
 	for _, block := range page.Blocks {
 		if block.Language != "text" {

@@ -1,4 +1,4 @@
-package im2_test
+package scenario_test
 
 import (
 	"context"
