@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Message is one line of what the resetter command says on standard output: JSON, with
+// Message is one line of what the helper in a container says on standard output: JSON, with
 // one of the fields. The Summary comes last.
 type Message struct {
 	// Seen is the number of entries so far; any number of these come while it works.

@@ -34,7 +34,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	program, err := kit.BuildOwn(ctx, tools.Witness(), "linux", e.Server.GoArch())
+	program, err := kit.BuildOwn(ctx, tools.Helper(), "linux", e.Server.GoArch())
 	if err != nil {
 		return err
 	}

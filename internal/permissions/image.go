@@ -13,7 +13,7 @@ const mark = "im2.reset=1"
 // ownImage is the image of the command.
 func ownImage() tools.Image {
 	return tools.Image{
-		Own: tools.Resetter(), Repository: "im2/reset", Label: mark, Program: "/im2-reset",
+		Own: tools.Helper(), Repository: "im2/reset", Label: mark, Program: "/im2-reset",
 		Message: "resets owners and modes of a data folder",
 	}
 }

@@ -2,7 +2,7 @@
 // that is enough, and otherwise by the engine, which can give files away for a user who
 // may talk to it.
 //
-// The engine runs the static command ownership/resetter in a throwaway
+// The engine runs the static program internal/helper in a throwaway
 // container that has nothing but it and the data folder: no network, nothing writable
 // beside that folder, no capability but the three that the work needs. On an engine that
 // remaps IDs (rootless, userns-remap) that is the right way for root, too: only there do

@@ -96,7 +96,7 @@ const (
 // Image is the image of the program that looks around inside of containers.
 func Image() tools.Image {
 	return tools.Image{
-		Own: tools.Witness(), Repository: "im2/verify", Label: mark, Program: program,
+		Own: tools.Helper(), Repository: "im2/verify", Label: mark, Program: program,
 		Message: "looks around in containers for mage verify",
 	}
 }

@@ -62,7 +62,7 @@ type Bench struct {
 	// UI is told what goes on.
 	UI *term.UI
 
-	contender, resetter string
+	contender, helper string
 }
 
 // own compiles a program for this machine, unless it is there, and returns its path.

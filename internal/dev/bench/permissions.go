@@ -51,7 +51,7 @@ func (b *Bench) Permissions(ctx context.Context, o Tree) (Permissions, error) {
 	if b.contender, err = b.own(ctx, tools.Contender()); err != nil {
 		return p, err
 	}
-	if b.resetter, err = b.own(ctx, tools.Resetter()); err != nil {
+	if b.helper, err = b.own(ctx, tools.Helper()); err != nil {
 		return p, err
 	}
 	whole := []state{

@@ -54,7 +54,7 @@ func (b *Bench) ways() []way {
 		{"podman-style walk", rival("podman"), false},
 		{"kubernetes-style walk", rival("kubernetes"), true},
 		{resetPermissions, func(folder string, o ownership.Owner) []string {
-			return []string{b.resetter, "-folder=" + folder, "-owner=" + o.String()}
+			return []string{b.helper, "im2-reset", "-folder=" + folder, "-owner=" + o.String()}
 		}, true},
 	}
 }

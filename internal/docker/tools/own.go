@@ -32,27 +32,11 @@ type Own struct {
 	Sources []string
 }
 
-// Resetter is the command that resets owners and modes.
-func Resetter() Own {
+// Helper is the program that resets, verifies and tries out things inside of containers and builds.
+func Helper() Own {
 	return Own{
-		Name: "reset", Package: modulePath + "/ownership/resetter",
-		Sources: []string{"internal/exit", "ownership", "ownership/resetter"},
-	}
-}
-
-// Witness is the command that "mage verify" runs inside of containers.
-func Witness() Own {
-	return Own{
-		Name: "witness", Package: modulePath + "/nonroot/verify/probe/im2-verify",
-		Sources: []string{"internal/exit", "nonroot/verify/probe", "nonroot/verify/probe/im2-verify"},
-	}
-}
-
-// Doctor is the command that "mage doctor" runs inside of containers and builds.
-func Doctor() Own {
-	return Own{
-		Name: "doctor", Package: modulePath + "/internal/machine/doctor/probe/im2-doctor",
-		Sources: []string{"internal/exit", "internal/machine/doctor/probe", "internal/machine/doctor/probe/im2-doctor", "ownership"},
+		Name: "helper", Package: modulePath + "/internal/helper/im2-helper",
+		Sources: []string{"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/machine/doctor/probe", "nonroot/verify/probe", "ownership"},
 	}
 }
 

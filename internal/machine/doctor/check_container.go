@@ -20,9 +20,9 @@ const importWithin = 2 * time.Second
 // needs neither a registry nor a base image.
 func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
 	kit := tools.Kit{Home: d.Home, Runner: d.Runner, UI: d.UI}
-	program, err := kit.BuildOwn(ctx, tools.Doctor(), "linux", f.engine.Server.GoArch())
+	program, err := kit.BuildOwn(ctx, tools.Helper(), "linux", f.engine.Server.GoArch())
 	if err != nil {
-		return failed("go build "+tools.Doctor().Package, "%s", said(err))
+		return failed("go build "+tools.Helper().Package, "%s", said(err))
 	}
 	text, err := os.ReadFile(program) //nolint:gosec // what was just built
 	if err != nil {

@@ -1,6 +1,4 @@
-//go:build linux
-
-package main
+package helper
 
 import (
 	"bytes"
@@ -20,21 +18,21 @@ func TestKeepTellAndSame(t *testing.T) {
 	t.Setenv(probe.Variable, "abc")
 	var out bytes.Buffer
 	for _, verb := range []string{"keep", "tell"} {
-		if err := run([]string{verb, path}, nil, &out); err != nil {
+		if err := doctor([]string{verb, path}, nil, &out, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if out.String() != "abc" {
 		t.Errorf("said %q", out.String())
 	}
-	if err := run([]string{"same", path}, nil, &out); err == nil || !strings.Contains(err.Error(), "not abc") {
+	if err := doctor([]string{"same", path}, nil, &out, io.Discard); err == nil || !strings.Contains(err.Error(), "not abc") {
 		t.Errorf("another digest: %v", err)
 	}
 	t.Setenv(probe.Variable, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-	if err := run([]string{"same", path}, nil, &out); err != nil {
+	if err := doctor([]string{"same", path}, nil, &out, io.Discard); err != nil {
 		t.Error(err)
 	}
-	if err := run([]string{"same", path + "x"}, nil, &out); !errors.Is(err, os.ErrNotExist) {
+	if err := doctor([]string{"same", path + "x"}, nil, &out, io.Discard); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that did not arrive: %v", err)
 	}
 }
@@ -49,7 +47,7 @@ func TestTheFileIsThereUntilInputEnds(t *testing.T) {
 	input, done := io.Pipe()
 	output, said := io.Pipe()
 	over := make(chan error, 1)
-	go func() { over <- run([]string{"look", dir}, input, said) }()
+	go func() { over <- doctor([]string{"look", dir}, input, said, io.Discard) }()
 	line := make([]byte, 4096)
 	n, err := output.Read(line)
 	if err != nil {
@@ -75,7 +73,7 @@ func TestWrongUse(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"same"}, {"nothing", "x"}, {"look", "x", "y"}} {
 		var coded *exit.Error
-		if err := run(args, strings.NewReader(""), io.Discard); !errors.As(err, &coded) || coded.Code != exit.Unusable {
+		if err := doctor(args, strings.NewReader(""), io.Discard, io.Discard); !errors.As(err, &coded) || coded.Code != exit.Unusable {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

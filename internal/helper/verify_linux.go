@@ -1,14 +1,8 @@
-//go:build linux
-
-// Command probe is what "mage verify" runs inside of containers: a static program that needs
-// nothing of the image. It says on standard output what it saw, as JSON, and exits with 0; with
-// 1 when what was asked could not be done, 2 when it was used wrongly. The codes from 125 up are
-// the engine's.
-package main
+package helper
 
 import (
 	"errors"
-	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strconv"
@@ -19,17 +13,8 @@ import (
 	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
-func main() {
-	err := exit.Outermost(run(os.Args[1:]))
-	var coded *exit.Error
-	if !errors.As(err, &coded) {
-		return
-	}
-	_, _ = fmt.Fprintln(os.Stderr, err)
-	os.Exit(int(coded.Code)) //nolint:forbidigo // a main package may
-}
-
-func run(args []string) error {
+// verify inspects the container that it runs in, and says on standard output what it saw, as JSON.
+func verify(args []string, _ io.Reader, stdout, _ io.Writer) error {
 	if len(args) < 2 {
 		return exit.Errorf(exit.Unusable, "usage: look NAME FOLDER... | leave UMASK PATH | take PATH | clear FOLDER... | hold DURATION")
 	}
@@ -39,7 +24,7 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		return probe.Say(os.Stdout, sight)
+		return probe.Say(stdout, sight)
 	case "leave":
 		return leave(args[1:])
 	case "take":

@@ -1,19 +1,9 @@
-//go:build linux
-
-// Command resetter resets owners and modes of a folder: ownership.Reset as a static
-// program of its own, for a container of the engine that has nothing else in it, and for
-// measuring the whole process.
-//
-// What it says on standard output are ownership.Messages, one a line. It exits with 0
-// when everything is right now, 1 when something could not be set, 2 when it was used
-// wrongly, and 130 when it was interrupted.
-package main
+package helper
 
 import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -26,20 +16,29 @@ import (
 	"github.com/im2-audio/im2/ownership"
 )
 
-func main() {
+// reset sets owners and modes of a folder: ownership.Reset, for a container of the engine that has
+// nothing else in it. What it says on standard output are ownership.Messages, one a line.
+func reset(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := exit.Outermost(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-	var coded *exit.Error
-	if !errors.As(err, &coded) {
-		return
+	o, err := parseReset(args, stderr)
+	if err != nil {
+		return err
 	}
-	_, _ = fmt.Fprintln(os.Stderr, err)
-	os.Exit(int(coded.Code)) //nolint:forbidigo,gocritic // a main package may; the signals end with the process
+	if o.maps {
+		return maps(stdout)
+	}
+	if err := o.same(); err != nil {
+		return err
+	}
+	if len(o.folders) > 0 {
+		return ensure(o, stdout)
+	}
+	return walk(ctx, o, stdout)
 }
 
-// options are the command line.
-type options struct {
+// resetOptions are the command line of reset.
+type resetOptions struct {
 	folder, below string
 	owner         ownership.Owner
 	dry           bool
@@ -51,10 +50,10 @@ type options struct {
 	maps          bool
 }
 
-// parse reads the command line; what is wrong with it goes to stderr, too.
-func parse(args []string, stderr io.Writer) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("resetter", flag.ContinueOnError)
+// parseReset reads the command line; what is wrong with it goes to stderr, too.
+func parseReset(args []string, stderr io.Writer) (resetOptions, error) {
+	var o resetOptions
+	flags := flag.NewFlagSet(Reset, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.folder, "folder", "", "the folder to reset")
 	flags.StringVar(&o.below, "below", ".", "reset only this folder in it")
@@ -84,23 +83,6 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o, err := parse(args, stderr)
-	if err != nil {
-		return err
-	}
-	if o.maps {
-		return maps(stdout)
-	}
-	if err := o.same(); err != nil {
-		return err
-	}
-	if len(o.folders) > 0 {
-		return ensure(o, stdout)
-	}
-	return reset(ctx, o, stdout)
-}
-
 // maps says how the user namespace that this process is in translates IDs.
 func maps(stdout io.Writer) error {
 	uid, err := os.ReadFile("/proc/self/uid_map")
@@ -116,7 +98,7 @@ func maps(stdout io.Writer) error {
 
 // same refuses a folder that is another one than the caller sees under its name, as an
 // engine on another machine would mount it.
-func (o options) same() error {
+func (o resetOptions) same() error {
 	if o.inode == 0 {
 		return nil
 	}
@@ -130,7 +112,7 @@ func (o options) same() error {
 	return nil
 }
 
-func reset(ctx context.Context, o options, stdout io.Writer) error {
+func walk(ctx context.Context, o resetOptions, stdout io.Writer) error {
 	request := ownership.Request{Folder: o.folder, Owner: o.owner, DryRun: o.dry, Workers: o.workers}
 	quiet := func() {}
 	if o.every > 0 {
@@ -172,7 +154,7 @@ func tell(stdout io.Writer, every time.Duration) (seen func(int64), end func()) 
 }
 
 // ensure makes the folders and sets them, parents first.
-func ensure(o options, stdout io.Writer) error {
+func ensure(o resetOptions, stdout io.Writer) error {
 	var there []string
 	missing := 0
 	for _, name := range o.folders {

@@ -1,13 +1,6 @@
-//go:build linux
-
-// Command probe is what "mage doctor" runs inside of containers and builds: a static program
-// that needs nothing of the image. It exits with 0; with 1 when what was asked could not be
-// done, or is not as it should be; with 2 when it was used wrongly. The codes from 125 up are
-// the engine's.
-package main
+package helper
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,18 +10,8 @@ import (
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 )
 
-func main() {
-	err := exit.Outermost(run(os.Args[1:], os.Stdin, os.Stdout))
-	var coded *exit.Error
-	if !errors.As(err, &coded) {
-		return
-	}
-	// BuildKit shows this among lines of its own: the name tells it from them.
-	_, _ = fmt.Fprintln(os.Stderr, probe.Name+": "+err.Error())
-	os.Exit(int(coded.Code)) //nolint:forbidigo // a main package may
-}
-
-func run(args []string, stdin io.Reader, stdout io.Writer) error {
+// doctor tries out what "mage doctor" asks for, inside of containers and builds.
+func doctor(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 	if len(args) == 1 && args[0] == "look" {
 		return look("", stdin, stdout)
 	}
