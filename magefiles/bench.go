@@ -8,25 +8,24 @@ import (
 	"github.com/im2-audio/im2/internal/cli"
 )
 
-// Bench measures builds, permissions and a song beside what others take, and the queue.
-// It makes projects and a tree of files, runs every way in turn, and prints medians and how
-// many times faster ours is; and how many jobs the services hand on in a second, without an
-// engine. The permissions part needs root, the build and engine parts Docker; with the
-// defaults all take some fifty minutes.
+// Bench measures builds, permissions and separations beside other ways, and the queue.
+// It runs every way in turn, and prints medians and how many times faster ours is. The
+// permissions part needs root, the build and engine parts Docker; with the defaults all parts
+// take about fifty minutes.
 func Bench(ctx context.Context,
 	only *string, // parts to measure, with commas: permissions, build, spool, engine (default: all)
-	runs *int, // how often each way runs in each case (default 5)
-	modules *int, // number of modules to build (default 20)
-	moduleFiles *int, // number of files in each module (default 300)
-	files *int, // number of files in the tree (default 500000)
-	folders *int, // number of folders in the tree (default 10000)
+	runs *int, // runs of each way in each case (default 5)
+	modules *int, // modules to build (default 20)
+	moduleFiles *int, // files in each module (default 300)
+	files *int, // files in the tree (default 500000)
+	folders *int, // folders in the tree (default 10000)
 	wide *int, // one more case: this many files in one folder (default 0: none)
-	jobs *int, // number of jobs that go through all stages (default 5000)
-	workers *int, // number of workers that each stage has (default 8)
-	waiting *int, // number of jobs in the longest queue (default 100000)
-	seconds *int, // how long the song plays that is separated, in seconds (default 60)
-	lengths *string, // songs that show the worker's memory, with commas, such as 20s,2h (default 20s,4m)
-	dir *string, // make projects and tree in this folder (default: the project's .im2)
+	jobs *int, // jobs that go through all stages (default 5000)
+	workers *int, // workers of each stage (default 8)
+	waiting *int, // jobs in the longest queue (default 100000)
+	seconds *int, // length of the song, in seconds (default 60)
+	lengths *string, // songs that show the worker's memory, such as 20s,2h (default 20s,4m)
+	dir *string, // work in this folder (default: the project's .im2)
 	json *bool, // print the report as JSON
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {

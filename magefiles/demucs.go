@@ -8,13 +8,12 @@ import (
 	"github.com/im2-audio/im2/internal/cli"
 )
 
-// DemucsCache (demucs-cache) makes the model cache and prepares the Demucs weights in it.
-// The download is checked against a digest, goes on where an interrupted one ended, and
-// is not needed when the prepared model is right already. The weights are Meta's, for
-// personal and research use only. A model of your own is prepared from its ONNX file: a
-// fine-tuned or six-stem HTDemucs.
+// DemucsCache (demucs-cache) creates the model cache and prepares the Demucs weights in it.
+// The download is checked against a digest, continues after an interrupt, and is skipped if
+// the prepared model is right already. The weights are Meta's, for personal and research use
+// only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared from its ONNX file.
 func DemucsCache(ctx context.Context,
-	fetch *bool, // fetch and prepare the model (default true)
+	fetch *bool, // download and prepare the model (default true)
 	model *string, // the ONNX file of your own model, or a model's name (default DEMUCS_MODEL)
 	precision *string, // fp32 or int8 (default DEMUCS_PRECISION)
 ) error {

@@ -8,11 +8,11 @@ import (
 	"github.com/im2-audio/im2/internal/cli"
 )
 
-// Jobs lists the jobs: where each is, how far, how often it was tried, how old it is, what went wrong.
+// Jobs lists the jobs: stage, progress, attempts, age, error.
 // The states are incoming, pending, separating, separated, organizing, done, rejected and
 // failed.
 func Jobs(ctx context.Context,
-	state *string, // only those in this state; several with commas between them
+	state *string, // only in these states, with commas
 	json *bool, // print JSON
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
@@ -20,8 +20,8 @@ func Jobs(ctx context.Context,
 	})
 }
 
-// Retry brings a failed job back among those that wait; -all in place of an ID brings back every one.
-// It has three attempts again; its history stays. What was rejected is a file: move it from
+// Retry puts a failed job back into the queue; -all in place of an ID puts back every one.
+// It has three attempts again and keeps its history. A rejected song is a file: move it from
 // rejected/ to input/.
 func Retry(ctx context.Context, id string) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Retry(ctx, id) })

@@ -1,6 +1,6 @@
 //go:build mage
 
-// A song in, stems out, and nobody is root. "mage help TARGET" explains a target of this
+// A song in, stems out, nothing as root. "mage help TARGET" explains a target of this
 // list and its flags; "mage setup up" starts from nothing.
 package main
 

@@ -10,21 +10,21 @@ import (
 )
 
 // Separate puts an audio file into the pipeline, follows it and prints its stems.
-// A song that the pipeline has already, asked for with the same options, is not separated a
-// second time: the stems that there are, or are about to be, are printed. What is not asked
-// for here the settings decide, DEMUCS_STEMS and so on. An interrupt leaves the job running.
+// A song that was separated before with the same options is not separated again; its stems are
+// printed. The settings DEMUCS_STEMS and so on are the defaults of the flags. An interrupt
+// leaves the job running.
 func Separate(ctx context.Context, file string,
-	stems *string, // only these, with commas between them: vocals, drums, bass, other
-	twoStems *string, // this stem, and all others as one: vocals.wav and no_vocals.wav
+	stems *string, // only these stems, with commas: vocals, drums, bass, other
+	twoStems *string, // this stem and the sum of all others, as vocals.wav and no_vocals.wav
 	format *string, // wav, flac or mp3
-	bits *string, // 16, 24 or float for each sample
-	clip *string, // where stems are louder than a file can be: rescale all, clamp, none
-	overlap *string, // how much of each segment the next one covers (default 0.25)
-	shifts *int, // separate it so many times, each shifted a little, for the mean (default 0: once)
+	bits *string, // 16, 24 or float
+	clip *string, // if a stem is too loud for the file: rescale all, clamp, or none
+	overlap *string, // how much neighbouring segments overlap (default 0.25)
+	shifts *int, // the mean of this many separations, each shifted a little (default 0)
 	model *string, // a model that "mage demucs-cache" has prepared
-	sum *string, // exact makes the stems add up to the song; model leaves them as they are
-	rate *string, // source keeps the song's sample rate; 44100 is that of the model
-	again *bool, // separate it although that was done before
+	sum *string, // exact: the stems add up to the song; model: as the model makes them
+	rate *string, // 44100, or source: the song's own sample rate
+	again *bool, // separate it again
 	json *bool, // print the result as JSON
 ) error {
 	asked := map[string]string{

@@ -7,11 +7,11 @@ import (
 )
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.
-// Go services are compiled first. Every build gets the IDs and the base image that are in force.
+// Go services are compiled first.
 func Build(ctx context.Context,
-	module *string, // build only this one
-	force *bool, // build what is up to date, too
-	pull *bool, // fetch the base images anew first
+	module *string, // only this one
+	force *bool, // also build what is up to date
+	pull *bool, // pull the base images again first
 	jobs *int, // build at most this many at once (default: BuildKit decides)
 	dryRun *bool, // say what is stale and why; build nothing
 	json *bool, // print JSON

@@ -6,13 +6,12 @@ import (
 	"github.com/im2-audio/im2/internal/cli"
 )
 
-// Doctor tries whether this machine can do what the project needs, and says what mends the rest.
-// It starts a container, builds an image, has a file change hands, and removes all of it
-// again. What hangs ends as a failure. Exit code 1 when a check fails; docs/doctor.md
-// of IM2 explains each.
+// Doctor checks whether this machine can do what the project needs, and says how to fix the rest.
+// It starts a container, builds an image, changes the owner of a file, and removes all of it
+// again. See docs/doctor.md of IM2.
 func Doctor(ctx context.Context,
-	check *string, // only this check, with those that it needs; several with commas between them
-	list *bool, // name the checks and do none
+	check *string, // only these checks, with commas, and those that they need
+	list *bool, // list the checks; run none
 	json *bool, // print JSON
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
@@ -21,8 +20,7 @@ func Doctor(ctx context.Context,
 }
 
 // Env lists every setting: its value, who set it and where, and what it is for.
-// Of other variables nothing is shown. Exit code 2 when one cannot be used; the rest is
-// listed all the same.
+// Other variables are not shown.
 func Env(ctx context.Context,
 	json *bool, // print JSON
 ) error {

@@ -7,12 +7,11 @@ import (
 	"github.com/im2-audio/im2/internal/scaffold"
 )
 
-// New makes a service from a Dockerfile template and adds it to the Compose file.
-// Its folder gets a small program that is healthy at once; of the Compose file nothing else
-// changes. All of it is made, or nothing. The flags come behind the name:
-// mage new loudness -dryRun. docs/adding-a-service.md of IM2 tells more.
+// New creates a service from a Dockerfile template and adds it to the Compose file.
+// The service has a small program and is healthy at once. Everything is created, or nothing.
+// Flags come after the name: mage new loudness -dryRun. See docs/adding-a-service.md of IM2.
 func New(ctx context.Context, name string,
-	user *string, // the name of the user it runs as (default appuser)
+	user *string, // the name of the service's user (default appuser)
 	dryRun *bool, // print what would be written, as a diff; write nothing
 	json *bool, // print JSON
 ) error {

@@ -7,9 +7,8 @@ import (
 )
 
 // ResetPermissions gives the data folder the app user as owner, 755 and 644.
-// Missing folders are made first. No link is followed; what is right already is not
-// written. What this user may not change is changed through the Docker engine, where the
-// user may use that. Exit code 1 when something could not be set.
+// It creates missing folders, follows no links, and does not write what is right already. What
+// you may not change is changed through the Docker engine, if you may use it.
 func ResetPermissions(ctx context.Context,
 	dryRun *bool, // only count what would change
 	json *bool, // print the summary as JSON

@@ -7,7 +7,7 @@ import (
 )
 
 // Up builds and starts the services, then waits until every one is healthy.
-// The data folders are made first, with the app user as owner.
+// The data folders are created first, with the app user as owner.
 func Up(ctx context.Context) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, nil) })
 }
@@ -26,8 +26,8 @@ func Status(ctx context.Context,
 
 // Logs prints the services' logs.
 func Logs(ctx context.Context,
-	service *string, // only this one's
-	follow *bool, // go on until interrupted
+	service *string, // only this service's
+	follow *bool, // print new lines until interrupted
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Logs(ctx, value(service), value(follow))

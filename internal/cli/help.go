@@ -43,7 +43,7 @@ func (t Target) Help(sources fs.FS) error {
 	if err != nil {
 		return err
 	}
-	t.UI.Text(u.Overview("A song in, stems out, and nobody is root. To begin: mage setup up", columns()))
+	t.UI.Text(u.Overview("A song in, stems out, nothing as root. To begin: mage setup up", columns()))
 	return nil
 }
 

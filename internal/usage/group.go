@@ -18,8 +18,8 @@ type Group struct {
 func (u *Usage) Groups() []Group {
 	groups := []Group{
 		{"every day", []string{"up", "status", "separate", "jobs", "retry", "build", "logs", "restart", "down"}},
-		{"care for data", []string{"reset-permissions", "demucs-cache", "clean"}},
-		{"proof", []string{"audit", "verify", "bench"}},
+		{"data and model", []string{"reset-permissions", "demucs-cache", "clean"}},
+		{"checks and figures", []string{"audit", "verify", "bench"}},
 		{"a new machine, a new service", []string{"setup", "doctor", "env", "new", "completion", "help"}},
 		{"development", []string{"test", "lint"}},
 	}

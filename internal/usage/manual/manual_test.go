@@ -78,7 +78,7 @@ func TestEveryTargetHasItsNote(t *testing.T) {
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	reset, ok := manual.Find(targets(t), "resetPermissions")
-	if !ok || reset.Name != "reset-permissions" || reset.Synopsis() != "gives the data folder the app user as owner, 755 and 644." {
+	if !ok || reset.Name != "reset-permissions" || !strings.HasPrefix(reset.Help, "gives the data folder the app user as owner, 755 and 644.\n") {
 		t.Errorf("reset-permissions is %+v", reset)
 	}
 	if got := reset.Usage(); got != "mage reset-permissions [-dryRun] [-json] [-path=FOLDER]" {
@@ -86,8 +86,8 @@ func TestTargets(t *testing.T) {
 	}
 	for name, want := range map[string]manual.Flag{
 		"BENCH":        {Name: "wide", Type: "int", Does: "one more case: this many files in one folder", Default: "0: none"},
-		"demucs-cache": {Name: "fetch", Type: "bool", Does: "fetch and prepare the model", Default: "true"},
-		"logs":         {Name: "follow", Type: "bool", Does: "go on until interrupted"},
+		"demucs-cache": {Name: "fetch", Type: "bool", Does: "download and prepare the model", Default: "true"},
+		"logs":         {Name: "follow", Type: "bool", Does: "print new lines until interrupted"},
 	} {
 		target, _ := manual.Find(targets(t), name)
 		if got, ok := target.Flag(want.Name); !ok || got != want {

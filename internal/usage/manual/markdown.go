@@ -2,7 +2,10 @@ package manual
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/usage"
 )
 
 //go:generate go run ./generate
@@ -13,53 +16,49 @@ const Page = "docs/targets.md"
 // head is what stands above the targets.
 const head = "<!-- Written from magefiles/, targets/ and internal/usage/manual/note.go: go generate ./internal/usage/manual -->\n" +
 	"# Targets\n\n" +
-	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`), whichever you like; the first one\n" +
-	"hides exit codes behind 1, because `go run` does. `mage` alone shows the targets in groups, `mage help TARGET` explains one. Several\n" +
-	"can stand in one line and run in turn: `mage audit up`. What a target must be given comes first, then its flags. `mage -w OTHER\n" +
-	"TARGET` works on [another project](other-projects.md).\n\n" +
-	"Results go to standard output, progress and notes to standard error. Exit codes are the same everywhere: 0 all right, 1 the\n" +
-	"work failed or a check found something, 2 wrong use or settings that cannot be used (nothing was changed), 3 something\n" +
-	"outside is missing, 130 interrupted.\n"
+	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`). `mage` alone lists the targets,\n" +
+	"`mage help TARGET` explains one. Several targets run in turn: `mage audit up`. Required arguments come first, then flags.\n" +
+	"`mage -w OTHER TARGET` works on [another project](other-projects.md).\n\n" +
+	"Results go to standard output, progress and notes to standard error. Exit codes:\n\n" +
+	"- 0: success\n" +
+	"- 1: the work failed, or a check found something. `go run` has no other code for failures\n" +
+	"- 2: wrong use, or " + noProject + "; nothing was changed\n" +
+	"- 3: something outside is missing. For targets that need Docker: " + noEngine + "\n" +
+	"- 130: interrupted\n\n" +
+	"Only other causes are listed below.\n"
 
-// Markdown is the page of all targets.
+// Markdown is the page of all targets, in the groups and the order of the overview.
 func Markdown(targets []Target) string {
+	known := &usage.Usage{}
+	for _, t := range targets {
+		known.Targets = append(known.Targets, usage.Target{Name: t.Name, Mage: t.Function})
+	}
 	var out strings.Builder
 	out.WriteString(head)
 	notes := Notes()
-	out.WriteString("\n| target | |\n|---|---|\n")
-	for _, t := range targets {
-		fmt.Fprintf(&out, "| [`%s`](#%s) | %s |\n", t.Name, t.Name, t.Synopsis())
-	}
-	for _, t := range targets {
-		section(&out, t, notes[t.Name])
+	for _, group := range known.Groups() {
+		fmt.Fprintf(&out, "\n## %s\n", capital(group.Title))
+		for _, name := range group.Targets {
+			if t, ok := Find(targets, name); ok {
+				section(&out, t, notes[t.Name])
+			}
+		}
 	}
 	return out.String()
 }
 
-// Synopsis is the first sentence of the help.
-func (t Target) Synopsis() string {
-	first, _, found := strings.Cut(strings.ReplaceAll(t.Help, "\n", " "), ". ")
-	if found {
-		first += "."
+func capital(text string) string {
+	if text == "" {
+		return ""
 	}
-	return first
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 func section(out *strings.Builder, t Target, note Note) {
-	fmt.Fprintf(out, "\n## %s\n\n```text\n%s\n```\n\n", t.Name, t.Usage())
-	help := t.Help
-	if help != "" {
-		help = strings.ToUpper(help[:1]) + help[1:]
-	}
-	out.WriteString(help + "\n")
-	if note.More != "" && !strings.Contains(help, "docs/"+note.More) {
-		fmt.Fprintf(out, "\n[%s](%s) tells more.\n", note.More, note.More)
-	}
-	if len(t.Flags) > 0 {
-		out.WriteString("\n| flag | | default |\n|---|---|---|\n")
-		for _, f := range t.Flags {
-			fmt.Fprintf(out, "| `%s` | %s | %s |\n", strings.TrimSuffix(f.Usage(), "=false"), f.Does, f.otherwise())
-		}
+	help := regexp.MustCompile(`docs/([a-z-]+\.md)( of IM2)?`).ReplaceAllString(capital(t.Help), "[$1]($1)")
+	fmt.Fprintf(out, "\n### %s\n\n%s\n", t.Name, help)
+	if note.More != "" && !strings.Contains(help, note.More) {
+		fmt.Fprintf(out, "See [%s](%s).\n", note.More, note.More)
 	}
 	out.WriteString("\n```sh\n")
 	width := 0
@@ -70,25 +69,26 @@ func section(out *strings.Builder, t Target, note Note) {
 		fmt.Fprintf(out, "%-*s  # %s\n", width, e.Command, e.For)
 	}
 	out.WriteString("```\n")
-	var codes []string
-	for i, when := range []string{note.Failed, note.Unusable, note.Missing} {
-		if when != "" {
-			codes = append(codes, fmt.Sprintf("- exit code %d: %s", i+1, when))
-		}
+	if len(t.Flags) > 0 {
+		out.WriteString("\n")
 	}
-	if len(codes) > 0 {
-		out.WriteString("\n" + strings.Join(codes, "\n") + "\n")
+	for _, f := range t.Flags {
+		fmt.Fprintf(out, "- `%s`: %s%s\n", strings.TrimSuffix(f.Usage(), "=false"), f.Does, f.otherwise())
+	}
+	for i, when := range []string{note.Failed, note.Unusable, note.Missing} {
+		for _, common := range []string{noProject, noEngine} {
+			when = strings.TrimPrefix(strings.TrimPrefix(when, common), "; ")
+		}
+		if when != "" {
+			fmt.Fprintf(out, "\nExit code %d: %s.\n", i+1, when)
+		}
 	}
 }
 
-// otherwise is what holds without the flag, in words.
+// otherwise is what holds without the flag, in brackets.
 func (f Flag) otherwise() string {
-	switch {
-	case f.Default != "":
-		return f.Default
-	case f.Type == "bool":
-		return "false"
-	default:
-		return "-"
+	if f.Default == "" {
+		return ""
 	}
+	return " (default: " + f.Default + ")"
 }

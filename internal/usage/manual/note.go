@@ -19,7 +19,7 @@ type Example struct {
 	For     string
 }
 
-// What many targets have in common.
+// What many targets have in common: the page says it once, above all of them.
 const (
 	noProject = "settings or a Compose file that cannot be used"
 	noEngine  = "Docker is not installed, does not answer, refuses this user or is too old"
@@ -44,13 +44,13 @@ func services() map[string]Note {
 				{"mage up", "everything, healthy"},
 				{"mage up -replicas=2", "two songs at the same time"},
 			},
-			Failed:   "an image did not build, a service would be root or did not become healthy, the folders or the model could not be made",
-			Unusable: noProject + "; fewer than one worker, or more than the machine holds; what cannot be built",
-			Missing:  noEngine + "; no base image, no network for the model; a machine that holds no worker",
+			Failed:   "an image was not built, a service would run as root or did not become healthy, or the folders or the model could not be created",
+			Unusable: noProject + "; fewer than one worker, or more than fit; something cannot be built",
+			Missing:  noEngine + "; no base image; no network for the model; not enough memory for a worker",
 			More:     "failures.md",
 		},
 		"down": {
-			Examples: []Example{{"mage down", "stop; `mage up` goes on where it ended"}},
+			Examples: []Example{{"mage down", "stop; `mage up` continues"}},
 			Failed:   "Compose could not stop a container", Unusable: noProject, Missing: noEngine,
 		},
 		"restart": {
@@ -59,7 +59,7 @@ func services() map[string]Note {
 		},
 		"status": {
 			Examples: []Example{{"mage status", "a table"}, {"mage status -json", "the same for a program"}},
-			Failed:   "the engine does not tell", Unusable: noProject, Missing: noEngine,
+			Failed:   "the engine returned an error", Unusable: noProject, Missing: noEngine,
 		},
 		"logs": {
 			Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all of them, until Ctrl-C"}},
@@ -73,12 +73,12 @@ func songs() map[string]Note {
 	return map[string]Note{
 		"separate": {
 			Examples: []Example{
-				{"mage separate ~/music/song.mp3", "follow the song, print its stems"},
+				{"mage separate ~/music/song.mp3", "print its stems"},
 				{"mage separate ~/music/song.mp3 -twoStems=vocals -format=flac", "the voice, and the song without it"},
-				{"mage separate ~/music/song.mp3 -again -json", "also if it was done before; the answer as JSON"},
+				{"mage separate ~/music/song.mp3 -again -json", "again, with the result as JSON"},
 			},
 			Failed:   "the song was rejected or given up, or could not be copied",
-			Unusable: noData + "; no file, a folder, an empty file; options that there are not, or that contradict each other",
+			Unusable: noData + "; no such file, a folder or an empty file; wrong or contradicting options",
 			More:     "song.md",
 		},
 		"jobs": {
@@ -91,8 +91,8 @@ func songs() map[string]Note {
 				{"mage retry 20261120T100000.000001Z-00000001", "one job, by the ID that `mage jobs` shows"},
 				{"mage retry -all", "every failed job"},
 			},
-			Failed:   "a job could not be brought back, such as one whose song is gone",
-			Unusable: noData + "; no job of that ID, or one that has not failed",
+			Failed:   "a job could not be put back, for example because its song is gone",
+			Unusable: noData + "; no failed job of that ID",
 			More:     "song.md",
 		},
 		"reset-permissions": {
@@ -101,8 +101,8 @@ func songs() map[string]Note {
 				{"mage reset-permissions", "all of the data folder"},
 				{"mage reset-permissions -path=output/song", "one folder in it"},
 			},
-			Failed:   "something was left alone or could not be set; or neither this user nor an engine may set it",
-			Unusable: noData + "; `-path` leads out of it",
+			Failed:   "something was skipped or could not be set",
+			Unusable: noData + "; `-path` leads out of the data folder",
 			More:     "permissions.md",
 		},
 	}
@@ -117,16 +117,16 @@ func images() map[string]Note {
 				{"mage setup -ids=false", "ask nothing"},
 			},
 			Failed: "a file could not be written", Unusable: "settings that cannot be read",
-			Missing: "Docker cannot be installed or started from here: the error has the command that does it",
+			Missing: "Docker cannot be installed or started; the error has the command to type",
 		},
 		"build": {
 			Examples: []Example{
 				{"mage build -dryRun", "what is stale, and why"},
 				{"mage build", "build that"},
-				{"mage build -module=demucs -force", "one image, also if it is up to date"},
+				{"mage build -module=demucs -force", "one image, even if up to date"},
 			},
-			Failed:   "a build failed; the images of before are still there",
-			Unusable: noProject + "; what cannot be built, such as a missing Dockerfile; no such module",
+			Failed:   "a build failed; the old images are kept",
+			Unusable: noProject + "; something cannot be built, such as a missing Dockerfile; no such module",
 			Missing:  noEngine + "; no base image",
 			More:     "build.md",
 		},
@@ -136,9 +136,9 @@ func images() map[string]Note {
 				{"mage demucs-cache -fetch=false", "only the folder"},
 				{"mage demucs-cache -precision=int8", "also the smaller, less exact one"},
 			},
-			Failed:   "the folder or the model could not be written, the download is not that of the digest, or your file is no HTDemucs",
-			Unusable: noProject + "; no service has a model cache; no such model or precision; a file whose name no model can have",
-			Missing:  "no network to fetch the weights from; Docker, where the image must be built first",
+			Failed:   "folder or model could not be written, the download has the wrong digest, or your file is not HTDemucs",
+			Unusable: noProject + "; no service with a model cache; no such model or precision; a file name that cannot be a model's",
+			Missing:  "no network for the weights; Docker, if the image must be built first",
 		},
 		"clean": {
 			Examples: []Example{{"mage clean", "programs and images"}},
@@ -147,47 +147,46 @@ func images() map[string]Note {
 	}
 }
 
-// proofs has the targets that look whether anybody is root, and the one that makes a service of
-// which that is known.
+// proofs has the targets that check the project and this machine, and the one that creates a service.
 func proofs() map[string]Note {
 	return map[string]Note{
 		"audit": {
 			Examples: []Example{
 				{"mage audit", "what is wrong"},
 				{"mage audit -diff", "what `-fix` would change"},
-				{"mage audit -fix", "mend what can be mended"},
+				{"mage audit -fix", "fix what has a safe fix"},
 				{"mage audit -format=sarif", "for code scanning"},
 			},
-			Failed:   "findings at or above the threshold; with `-diff`, something to mend",
+			Failed:   "findings at or above the threshold; with `-diff`, something to fix",
 			Unusable: "the project cannot be read; no such rule, format or severity",
 			More:     "audit.md",
 		},
 		"verify": {
 			Examples: []Example{{"mage verify", "all services"}, {"mage verify -service=demucs -json", "one, for a program"}},
-			Failed:   "a check failed, or is broken", Unusable: noService + "; nothing runs", Missing: noEngine + "; its containers are not of Linux",
+			Failed:   "a check failed, or is broken", Unusable: noService + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
 			More: "verify.md",
 		},
 		"doctor": {
 			Examples: []Example{
-				{"mage doctor", "everything, in some two seconds"},
-				{"mage doctor -check=mounts,trust", "only these, with what they need"},
-				{"mage doctor -list", "what is tried"},
+				{"mage doctor", "everything, in about two seconds"},
+				{"mage doctor -check=mounts,trust", "only these, and those that they need"},
+				{"mage doctor -list", "list the checks"},
 			},
-			Failed: "a check failed", Unusable: "there is no check of that name; the nearest one is named",
+			Failed: "a check failed", Unusable: "no check of that name",
 			More: "doctor.md",
 		},
 		"env": {
 			Examples: []Example{{"mage env", "a table"}, {"mage env -json", "the same for a program"}},
-			Unusable: "a setting cannot be used; the others are listed all the same",
+			Unusable: "a setting cannot be used; the others are listed",
 			More:     "doctor.md",
 		},
 		"new": {
 			Examples: []Example{
 				{"mage new loudness -dryRun", "what would be written, as a diff"},
-				{"mage new loudness", "make it"},
+				{"mage new loudness", "create it"},
 			},
-			Failed:   "it could not be written; nothing is left of it",
-			Unusable: "the name or the project cannot be used; the error has a name that can",
+			Failed:   "it could not be written; nothing was created",
+			Unusable: "the name or the project cannot be used",
 			More:     "adding-a-service.md",
 		},
 	}
@@ -200,11 +199,11 @@ func code() map[string]Note {
 			Examples: []Example{
 				{"mage bench -only=build", "builds beside Docker Compose"},
 				{"sudo env PATH=$PATH mage bench -only=permissions", "permissions beside the usual recipe"},
-				{"mage bench -only=engine -runs=3", "a song beside the npm package's command"},
+				{"mage bench -only=engine -runs=3", "a separation beside the npm package"},
 			},
 			Failed:   "a way did not do its work",
-			Unusable: "not root for the permissions part; nothing to measure; another system than Linux or macOS",
-			Missing:  "for the build and engine parts: " + noEngine,
+			Unusable: "not root for the permissions part; nothing to measure; a system other than Linux or macOS",
+			Missing:  noEngine,
 			More:     "bench.md",
 		},
 		"test": {
@@ -213,15 +212,15 @@ func code() map[string]Note {
 				{"mage test -race -coverage", "as the gate does"},
 				{"mage test -lint=false -run=^TestParseID$", "only these"},
 			},
-			Failed: "a test or the linter found something, or too little of the code ran", Missing: "the linter could not be downloaded",
+			Failed: "a test or the linter failed, or coverage is too low", Missing: "the linter could not be downloaded",
 		},
 		"help": {
 			Examples: []Example{{"mage help", "all targets, in groups"}, {"mage help reset-permissions", "one, with its flags"}},
-			Unusable: "there is no such target; the nearest one is named",
+			Unusable: "no such target",
 			More:     "completion.md",
 		},
 		"completion": {
-			Examples: []Example{{"mage completion bash", "the script that `source <(mage completion bash)` reads; zsh and fish, too"}},
+			Examples: []Example{{"mage completion bash", "for `source <(mage completion bash)`; also zsh, fish"}},
 			Unusable: "no such shell",
 			More:     "completion.md",
 		},
