@@ -17,7 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// commands are what scripts can use beside testscript's own; CONTRIBUTING.md lists them.
+// commands are what scripts can use beside testscript's own; CONTRIBUTING.md lists the most used.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"project":  cmdProject,
