@@ -11,7 +11,7 @@ import (
 // Bench measures builds, permissions and separations beside other ways, and the queue.
 // It runs every way in turn, and prints medians and how many times faster ours is. The
 // permissions part needs root, the build and engine parts Docker; with the defaults all parts
-// take about fifty minutes.
+// take about forty minutes.
 func Bench(ctx context.Context,
 	only *string, // parts to measure, with commas: permissions, build, spool, engine (default: all)
 	runs *int, // runs of each way in each case (default 5)
@@ -19,22 +19,20 @@ func Bench(ctx context.Context,
 	moduleFiles *int, // files in each module (default 300)
 	files *int, // files in the tree (default 500000)
 	folders *int, // folders in the tree (default 10000)
-	wide *int, // one more case: this many files in one folder (default 0: none)
 	jobs *int, // jobs that go through all stages (default 5000)
 	workers *int, // workers of each stage (default 8)
 	waiting *int, // jobs in the longest queue (default 100000)
-	seconds *int, // length of the song, in seconds (default 60)
-	lengths *string, // songs that show the worker's memory, such as 20s,2h (default 20s,4m)
+	seconds *int, // length of the song, in seconds; above 600 without the npm package (default 60)
 	dir *string, // work in this folder (default: the project's .im2)
 	json *bool, // print the report as JSON
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Bench(ctx, cli.Bench{
 			Only: value(only), Runs: or(runs, 5),
-			Files: or(files, 500_000), Folders: or(folders, 10_000), Wide: value(wide),
+			Files: or(files, 500_000), Folders: or(folders, 10_000),
 			Modules: or(modules, 20), ModuleFiles: or(moduleFiles, 300),
 			Jobs: or(jobs, 5_000), Workers: or(workers, 8), Waiting: or(waiting, 100_000),
-			Seconds: or(seconds, 60), Lengths: or(lengths, "20s,4m"), Dir: value(dir), JSON: value(json),
+			Seconds: or(seconds, 60), Dir: value(dir), JSON: value(json),
 		})
 	})
 }

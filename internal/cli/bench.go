@@ -1,25 +1,27 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/dev/bench"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 // Bench are the flags of the target of that name.
 type Bench struct {
 	// Only are the parts to measure, with commas between them; "" for all.
 	Only string
-	// Seconds is how long the song plays that is separated in each way, Lengths how long those do
-	// that show the worker's memory, with commas between them.
+	// Seconds is how long the song plays that is separated in each way.
 	Seconds int
-	Lengths string
 	// Jobs is how many jobs go through the spool, Workers how many workers each stage has, Waiting
 	// how many jobs wait in the longest queue.
 	Jobs, Workers, Waiting int
@@ -27,8 +29,6 @@ type Bench struct {
 	Runs int
 	// Files and Folders are the size of the tree whose owners are reset.
 	Files, Folders int
-	// Wide is how many files one more case has in one folder; 0 leaves it out.
-	Wide int
 	// Modules is how many modules are built, ModuleFiles how many files each has.
 	Modules, ModuleFiles int
 	// Dir is where trees and projects are made; "" for the project's .im2.
@@ -37,6 +37,22 @@ type Bench struct {
 	JSON bool
 }
 
+// The parts of the bench, in the order in which they are measured.
+const (
+	permissionsPart = "permissions"
+	buildPart       = "build"
+	spoolPart       = "spool"
+	enginePart      = "engine"
+)
+
+var benchParts = []string{permissionsPart, buildPart, spoolPart, enginePart}
+
+const (
+	// longestSong is what a WAV file holds, longestReference what the npm package's command can
+	// separate with 8 GB of memory.
+	longestSong, longestReference = 6 * 60 * 60, 600
+)
+
 // Bench measures ours beside what others do.
 func (t Target) Bench(ctx context.Context, o Bench) error {
 	p, err := t.project(ctx)
@@ -44,35 +60,78 @@ func (t Target) Bench(ctx context.Context, o Bench) error {
 		return err
 	}
 	parts, err := o.parts()
-	if err == nil {
-		err = o.check(parts)
-	}
 	if err != nil {
 		return err
 	}
-	b := &bench.Bench{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI}
+	b := &bench.Bench{Home: t.Home, Root: p.Root, Dir: o.Dir, Runs: o.Runs, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI}
 	var base string
-	if parts[buildPart] { // asked for before anything is measured for minutes
-		if base, err = t.benchEngine(ctx, b, p); err != nil {
-			return fmt.Errorf("measuring builds: %w; %s leaves that part out", err, parts.without(buildPart))
-		}
-	}
 	var song bench.Song
-	if parts[enginePart] {
-		if song, err = t.benchSong(ctx, b, p, o); err != nil {
-			return fmt.Errorf("measuring the engine: %w; %s leaves that part out", err, parts.without(enginePart))
+	for _, part := range parts { // asked for before anything is measured for minutes
+		switch part {
+		case buildPart:
+			base, err = t.benchEngine(ctx, b, p)
+		case enginePart:
+			song, err = t.benchSong(ctx, b, p, o)
+		}
+		if err != nil {
+			return fmt.Errorf("measuring part %q: %w; fix: %s leaves that part out", part, err, without(parts, part))
 		}
 	}
-	report, err := t.measure(ctx, b, p.Root, base, song, parts, o)
-	if err != nil {
-		report.Incomplete = exit.Outermost(err).Error()
+	var report bench.Report
+	for _, part := range parts {
+		if err = t.measure(ctx, b, o, part, base, song, &report); err != nil {
+			report.Incomplete = exit.Outermost(err).Error()
+			break
+		}
 	}
-	if o.JSON && !report.Empty() {
+	if o.JSON && report != (bench.Report{Incomplete: report.Incomplete}) {
 		if jsonErr := t.UI.JSON(report); err == nil {
 			err = jsonErr
 		}
 	}
 	return err
+}
+
+// measure measures one part and shows its table. What was measured before an error is shown, too.
+func (t Target) measure(ctx context.Context, b *bench.Bench, o Bench, part, base string, song bench.Song, r *bench.Report) error {
+	var cases []bench.Case
+	var err error
+	switch part {
+	case permissionsPart:
+		var done bench.Permissions
+		done, err = b.Permissions(ctx, o.Files, o.Folders)
+		cases, r.Permissions = done.Cases, unlessEmpty(&done, done.Cases)
+	case buildPart:
+		var done bench.Build
+		done, err = b.Build(ctx, base, o.Modules, o.ModuleFiles)
+		cases, r.Build = done.Cases, unlessEmpty(&done, done.Cases)
+	case enginePart:
+		var done bench.Separation
+		done, err = b.Separation(ctx, song)
+		cases, r.Engine = done.Cases, unlessEmpty(&done, done.Cases)
+	case spoolPart:
+		done, err := b.Spool(ctx, o.Jobs, o.Workers, o.Waiting)
+		if err != nil {
+			return err
+		}
+		if r.Spool = &done; !o.JSON {
+			t.UI.Table(done.Table())
+		}
+	}
+	if err != nil && len(cases) > 0 {
+		t.UI.Note("incomplete: only the cases that were measured before the end")
+	}
+	if !o.JSON && len(cases) > 0 {
+		t.UI.Table(bench.Rows(cases))
+	}
+	return err
+}
+
+func unlessEmpty[T any](part *T, cases []bench.Case) *T {
+	if len(cases) == 0 {
+		return nil
+	}
+	return part
 }
 
 // benchEngine finds the engine that builds and the image to build on.
@@ -83,97 +142,64 @@ func (t Target) benchEngine(ctx context.Context, b *bench.Bench, p *project.Proj
 	return image.Base(ctx, b.Engine, t.UI, p.Settings.Get(project.BaseImage).Value)
 }
 
-// measure runs the parts that were asked for and shows the table of each as it ends. What
-// was measured before an error is returned with it.
-func (t Target) measure(ctx context.Context, b *bench.Bench, root, base string, song bench.Song, parts benchParts, o Bench) (r bench.Report, err error) {
-	if parts[permissionsPart] {
-		part, err := b.Permissions(ctx, bench.Tree{
-			Root: root, Dir: o.Dir, Files: o.Files, Folders: o.Folders, Runs: o.Runs, Wide: o.Wide,
-		})
-		if len(part.Cases) > 0 {
-			r.Permissions = &part
-		}
-		t.showCases(o, part.Cases, err)
-		if err != nil {
-			return r, err
-		}
+// without is the flag that leaves one of the parts out.
+func without(parts []string, part string) string {
+	others := func(parts []string) []string {
+		return slices.DeleteFunc(slices.Clone(parts), func(name string) bool { return name == part })
 	}
-	if parts[buildPart] {
-		part, err := b.Build(ctx, bench.Project{
-			Root: root, Dir: o.Dir, Base: base, Modules: o.Modules, ModuleFiles: o.ModuleFiles, Runs: o.Runs,
-		})
-		if len(part.Cases) > 0 {
-			r.Build = &part
-		}
-		t.showCases(o, part.Cases, err)
-		t.showDigest(o, part)
-		if err != nil {
-			return r, err
-		}
+	rest := others(parts)
+	if len(rest) == 0 {
+		rest = others(benchParts)
 	}
-	if parts[spoolPart] {
-		part, err := b.Spool(ctx, bench.Jobs{Root: root, Dir: o.Dir, Jobs: o.Jobs, Workers: o.Workers, Waiting: o.waiting()})
-		if err != nil {
-			return r, err
-		}
-		r.Spool = &part
-		if !o.JSON {
-			t.UI.Table(part.Table())
-		}
-	}
-	if parts[enginePart] {
-		part, err := b.Separation(ctx, song)
-		if len(part.Cases) > 0 {
-			r.Engine = &part
-		}
-		t.showCases(o, part.Cases, err)
-		t.showSeparation(o, part)
-		if err != nil {
-			return r, err
-		}
-	}
-	return r, nil
+	return "-only=" + strings.Join(rest, ",")
 }
 
-// waiting are the lengths of the queue that are measured: 100 and ten times more each time, up to
-// the longest.
-func (o Bench) waiting() []int {
-	var lengths []int
-	for n := 100; n < o.Waiting; n *= 10 {
-		lengths = append(lengths, n)
+// parts returns the parts that are measured, in order, and refuses what cannot be.
+func (o Bench) parts() ([]string, error) {
+	asked := benchParts
+	if o.Only != "" {
+		asked = strings.Split(strings.ReplaceAll(o.Only, " ", ""), ",")
 	}
-	return append(lengths, o.Waiting)
+	for _, name := range asked {
+		if !slices.Contains(benchParts, name) {
+			return nil, exit.Errorf(exit.Unusable, "-only=%s: there is no part %q; the parts are %s%s",
+				o.Only, name, strings.Join(benchParts, ", "), closest.Hint(name, benchParts))
+		}
+	}
+	parts := slices.DeleteFunc(slices.Clone(benchParts), func(name string) bool { return !slices.Contains(asked, name) })
+	if o.Runs < 1 {
+		return nil, exit.Errorf(exit.Unusable, "-runs=%d: at least one run is needed", o.Runs)
+	}
+	if runtime.GOOS == "windows" {
+		return nil, exit.Errorf(exit.Unusable, "measuring: only Linux and macOS are measured")
+	}
+	for _, part := range parts {
+		if err := o.check(part, parts); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
 }
 
-// showCases prints the cases of one part, which may have ended with an error.
-func (t Target) showCases(o Bench, cases []bench.Case, err error) {
-	if len(cases) == 0 {
-		return
+func (o Bench) check(part string, parts []string) error {
+	wrong := func(format string, args ...any) error { return exit.Errorf(exit.Unusable, format, args...) }
+	switch {
+	case part == buildPart && min(o.Modules, o.ModuleFiles) < 1:
+		return wrong("-modules=%d -moduleFiles=%d: at least one module and one file are needed", o.Modules, o.ModuleFiles)
+	case part == spoolPart && min(o.Jobs, o.Workers, o.Waiting) < 1:
+		return wrong("-jobs=%d -workers=%d -waiting=%d: at least one of each is needed", o.Jobs, o.Workers, o.Waiting)
+	case part == enginePart && (o.Seconds < 1 || o.Seconds > longestSong):
+		return wrong("-seconds=%d: the song must play for 1 to %d seconds", o.Seconds, longestSong)
+	case part != permissionsPart:
+		return nil
+	case min(o.Files, o.Folders) < 1:
+		return wrong("-files=%d -folders=%d: at least one file and folder are needed", o.Files, o.Folders)
+	case runtime.GOOS != "linux":
+		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage bench " + without(parts, part), Note: "measures the rest"},
+			"measuring how owners are set: only Linux is measured; the services' files are Linux's, too")
+	case os.Geteuid() != 0:
+		return exit.Fixable(exit.Unusable, exit.Fix{Type: "sudo env PATH=$PATH mage bench", Note: `, or "mage bench ` + without(parts, part) + `" for the rest`},
+			"measuring how owners are set: it gives files to others, which only root may")
 	}
-	if err != nil {
-		t.UI.Note("incomplete: the cases that were measured before the end")
-	}
-	if !o.JSON {
-		t.UI.Table(bench.Rows(cases))
-	}
-}
-
-// showSeparation prints what else is known of how songs were separated.
-func (t Target) showSeparation(o Bench, part bench.Separation) {
-	if len(part.Ways) == 0 || o.JSON {
-		return
-	}
-	t.UI.Table(part.Table())
-	t.UI.Result("the limit: one thread of ONNX Runtime multiplies matrices at %.1f GFLOP in a second of processor time; %d processors, %s",
-		part.Limit, part.Machine.CPUs, cmp.Or(part.Machine.Processor, "of an unknown name"))
-	if len(part.Lengths) > 0 {
-		t.UI.Table(part.LengthsTable())
-	}
-}
-
-// showDigest says how long ours looked at the files, where that is known.
-func (t Target) showDigest(o Bench, part bench.Build) {
-	if part.DigestSeconds > 0 && !o.JSON {
-		t.UI.Result("looking at %d unchanged files: %.3f s of \"mage build\"", part.DigestFiles, part.DigestSeconds)
-	}
+	return nil
 }

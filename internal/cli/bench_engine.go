@@ -22,10 +22,6 @@ func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Projec
 	if euid := os.Geteuid(); euid != 0 && euid != int(set.AppUser.UID) {
 		return bench.Song{}, exit.Errorf(exit.Unusable, "its files belong to the app user %d, which only that user or root can give them", set.AppUser.UID)
 	}
-	lengths, err := o.lengths()
-	if err != nil {
-		return bench.Song{}, err
-	}
 	base, err := t.benchEngine(ctx, b, p)
 	if err != nil {
 		return bench.Song{}, err
@@ -36,8 +32,8 @@ func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Projec
 	}
 	service := p.Compose.Services[workers]
 	song := bench.Song{
-		Root: p.Root, Dir: o.Dir, Image: p.Image(workers), Memory: int64(service.MemLimit),
-		User: set.AppUser, Seconds: float64(o.Seconds), Lengths: lengths, Runs: o.Runs,
+		Seconds: float64(o.Seconds), Reference: o.Seconds <= longestReference,
+		Image: p.Image(workers), Memory: int64(service.MemLimit), User: set.AppUser,
 		Prepare: func(ctx context.Context, root string, folders []string) error {
 			return t.resetter(p).Ensure(ctx, root, folders, set.AppUser)
 		},
@@ -50,7 +46,7 @@ func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Projec
 		Original: func(ctx context.Context, folder string) (*os.File, error) {
 			return model.Original(ctx, t.benchModel(p, folder))
 		},
-		Reference: func(ctx context.Context, name string, labels map[string]string) error {
+		BuildReference: func(ctx context.Context, name string, labels map[string]string) error {
 			return builder.Stage(ctx, b.Engine, workers, "reference", base, name, labels)
 		},
 	}

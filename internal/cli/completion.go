@@ -73,7 +73,7 @@ func (t Target) values(ctx context.Context) usage.Values {
 			return named([]string{nonroot.Error.String(), nonroot.Warning.String(), nonroot.Note.String()})
 		case "only":
 			if target == "bench" {
-				return named(allParts())
+				return named(benchParts)
 			}
 			return rules()
 		case "check":

@@ -2,9 +2,10 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -21,28 +22,32 @@ type Usage struct {
 }
 
 // Measure runs a command and says what it needed. The command is measured also when it
-// exits with another code than 0 (an *Error).
+// exits with another code than 0 (an *Error), or is stopped since ctx ended.
 //
 // The command stays in this process's group, whose signals therefore reach it without
-// help. When ctx ends it gets the time to stop that Local gives.
+// help; only the first process of a container must pass one on. When ctx ends it gets the
+// time to stop that Local gives.
 func Measure(ctx context.Context, c Cmd) (Usage, error) {
 	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec // this is the package that starts processes
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout = c.Dir, c.Env, c.Stdin, c.Stdout
 	cmd.Stderr = c.Stderr
-	cmd.Cancel = func() error { return nil }
+	cmd.Cancel = func() error {
+		if os.Getpid() == 1 {
+			return cmd.Process.Signal(syscall.SIGTERM)
+		}
+		return nil
+	}
 	cmd.WaitDelay = grace
 	start := time.Now()
 	err := cmd.Run()
 	u := Usage{Wall: time.Since(start)}
+	if cmd.ProcessState != nil {
+		u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+		u.PeakMemory = peakMemory(cmd.ProcessState)
+	}
 	if ctx.Err() != nil {
 		return u, fmt.Errorf("running %q: %w", c.Name, ctx.Err())
 	}
-	var exited *exec.ExitError
-	if err != nil && !errors.As(err, &exited) {
-		return u, &Error{Cmd: c, Err: err}
-	}
-	u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	u.PeakMemory = peakMemory(cmd.ProcessState)
 	if err != nil {
 		return u, &Error{Cmd: c, Err: err}
 	}

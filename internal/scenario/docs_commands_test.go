@@ -150,7 +150,7 @@ func measured(call manual.Call) []manual.Call {
 	}
 	maps.DeleteFunc(flags, func(name, value string) bool {
 		_, err := strconv.Atoi(value)
-		return err == nil || name == "dir" || name == "only" || name == "lengths"
+		return err == nil || name == "dir" || name == "only"
 	})
 	var calls []manual.Call
 	for part := range strings.SplitSeq(only, ",") {

@@ -1,13 +1,14 @@
-// Package bench measures what the project promises to be fast, beside what it is
-// compared with, in turn and in one run: figures of another day or machine say nothing.
+// Package bench measures builds, resets, the queue and separations beside what a user would
+// otherwise take, in turn and in one run: figures of another day or machine say nothing.
 package bench
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
@@ -20,21 +21,12 @@ import (
 // Report is the answer of "mage bench -json"; a part that was not asked for is missing.
 // docs/bench.md describes it.
 type Report struct {
-	// Permissions is about resetting owners and modes.
 	Permissions *Permissions `json:"permissions,omitempty"`
-	// Build is about building images and starting what is up to date.
-	Build *Build `json:"build,omitempty"`
-	// Spool is about handing jobs from service to service.
-	Spool *Spool `json:"spool,omitempty"`
-	// Engine is about separating a song.
-	Engine *Separation `json:"engine,omitempty"`
+	Build       *Build       `json:"build,omitempty"`
+	Spool       *Spool       `json:"spool,omitempty"`
+	Engine      *Separation  `json:"engine,omitempty"`
 	// Incomplete is why it ended before every case was measured; "" when it did not.
 	Incomplete string `json:"incomplete,omitempty"`
-}
-
-// Empty reports whether no case was measured.
-func (r Report) Empty() bool {
-	return r.Permissions == nil && r.Build == nil && r.Spool == nil && r.Engine == nil
 }
 
 // Machine is where it was measured.
@@ -44,25 +36,23 @@ type Machine struct {
 	// CPUs is how many processors this process may use.
 	CPUs int `json:"cpus"`
 	// Kernel is the release of the kernel, such as "6.18.0".
-	Kernel string `json:"kernel"`
-	// FileSystem is the type of the file system that the tree was on, such as "ext4".
-	FileSystem string `json:"file_system"`
+	Kernel string `json:"kernel,omitempty"`
 }
 
 // Bench runs the measurements.
 type Bench struct {
-	// Home is the folder of the IM2 checkout.
-	Home string
-	// Engine is what builds and runs; only the parts about builds and songs need it.
+	// Home is the folder of the IM2 checkout, Root that of the user's project.
+	Home, Root string
+	// Dir is where trees and projects are made; "" for .im2 in Root.
+	Dir string
+	// Runs is how often each way runs in each case.
+	Runs int
+	// Engine builds and runs; only the parts about builds and songs need it.
 	Engine *engine.Engine
 	// Environ is the environment of every command that is measured.
 	Environ []string
-	// Runner runs them.
-	Runner run.Runner
-	// UI is told what goes on.
-	UI *term.UI
-
-	contender, helper string
+	Runner  run.Runner
+	UI      *term.UI
 }
 
 // own compiles a program for this machine, unless it is there, and returns its path.
@@ -70,58 +60,43 @@ func (b *Bench) own(ctx context.Context, o tools.Own) (string, error) {
 	return tools.Kit{Home: b.Home, Runner: b.Runner, UI: b.UI}.BuildOwn(ctx, o, runtime.GOOS, runtime.GOARCH)
 }
 
-// folder makes an empty folder for a tree, in dir or, for "", in .im2 of the project's
-// folder root. The returned function removes it with all that is in it. When ctx ended it
-// does not wait for that: a tree takes longer than an interrupt may.
-func (b *Bench) folder(root, dir string) (path string, remove func(context.Context), err error) {
-	named := dir != ""
-	if !named {
-		dir = filepath.Join(root, ".im2")
-		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // programs that everybody may run are there, too
-			return "", nil, exit.Errorf(exit.Unusable, "making a place for the tree: %w; -dir names another", err)
-		}
+// folder makes an empty folder to work in. The returned function removes it with all that is
+// in it; when ctx ended it does not wait for that: a tree takes longer than an interrupt may.
+func (b *Bench) folder() (path string, remove func(context.Context), err error) {
+	dir := b.Dir
+	if dir == "" {
+		dir = filepath.Join(b.Root, ".im2")
+		err = os.MkdirAll(dir, 0o755)
 	}
-	if dir, err = filepath.Abs(dir); err == nil { // commands are run in it that have other working folders
+	if err == nil {
+		dir, err = filepath.Abs(dir) // some commands run in other folders
+	}
+	if err == nil {
 		path, err = os.MkdirTemp(dir, "bench-")
 	}
 	if err != nil {
-		return "", nil, exit.Errorf(exit.Unusable, "making a place for the tree: %w; -dir names another", err)
+		return "", nil, exit.Fixable(exit.Unusable, exit.Fix{Type: "mage bench -dir=FOLDER", Note: "uses another folder"}, "making a folder to work in: %w", err)
 	}
 	return path, func(ctx context.Context) {
 		if ctx.Err() == nil {
-			progress := b.UI.Progress("removing the tree", 0, term.Seconds)
-			defer progress.Done()
+			defer b.UI.Progress("removing "+path, 0, term.Seconds).Done()
 			if err := os.RemoveAll(path); err != nil {
-				b.UI.Note("removing the tree: %v", err)
+				b.UI.Note("removing %s: %v", path, err)
 			}
-			if !named {
+			if b.Dir == "" {
 				_ = os.Remove(dir) // only where nothing else is in it
 			}
 			return
 		}
 		b.UI.Note("removing %s in the background", path)
 		if err := run.Detach(run.Cmd{Name: "rm", Args: []string{"-rf", "--", path}}, os.DevNull); err != nil {
-			b.UI.Note("removing it: %v; \"rm -rf %s\" does", err, path)
+			b.UI.Note("removing it: %v; fix: rm -rf %s", err, path)
 		}
 	}, nil
 }
 
-// busySeconds reads the first line of /proc/stat (proc_stat(5)): hundredths of a second
-// that the processors spent as user, nice, system, idle, iowait, irq, softirq, steal.
-func busySeconds(text string) float64 {
-	first, _, _ := strings.Cut(text, "\n")
-	var sum float64
-	for i, field := range strings.Fields(first) {
-		if n, err := strconv.ParseFloat(field, 64); err == nil && i <= 8 && i != 4 && i != 5 {
-			sum += n / 100
-		}
-	}
-	return sum
-}
-
-// machine describes this one.
-func machine(folder string) Machine {
-	m := Machine{CPUs: runtime.GOMAXPROCS(0), FileSystem: fileSystem(folder)}
+func machine() Machine {
+	m := Machine{CPUs: runtime.GOMAXPROCS(0)}
 	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = strings.TrimSpace(string(text))
 	}
@@ -139,4 +114,51 @@ func processor(text string) string {
 		}
 	}
 	return ""
+}
+
+// inTurn measures every way of a case Runs times, the ways in turn so that all of them see the
+// same moments of the machine. once measures one of them, by its place in ways; n is how many
+// rounds were before.
+func (b *Bench) inTurn(c Case, ways []string, once func(way, n int) (Figures, error)) (Case, error) {
+	c.Results = make([]Result, len(ways))
+	progress := b.UI.Progress(c.Name, int64(b.Runs*len(ways)), term.Percent)
+	defer progress.Done()
+	for n := range b.Runs {
+		for i := range ways {
+			at := (i + n) % len(ways) // none is always first
+			figures, err := once(at, n)
+			if err != nil {
+				return c, exit.Errorf(exit.Failed, "measuring %q, %s: %w", ways[at], c.Name, err)
+			}
+			c.Results[at].Way = ways[at]
+			c.Results[at].Runs = append(c.Results[at].Runs, figures)
+			progress.Set(int64(n*len(ways) + i + 1))
+		}
+	}
+	c.summarize()
+	return c, nil
+}
+
+// measure runs one command from its start to its end.
+func (b *Bench) measure(ctx context.Context, c run.Cmd) (f Figures, err error) {
+	measure, err := b.own(ctx, tools.Measure())
+	if err != nil {
+		return f, err
+	}
+	// What the preparation wrote must not be written at the expense of the run.
+	if err := b.Runner.Run(ctx, run.Cmd{Name: "sync"}); err != nil {
+		return f, err
+	}
+	c.Name, c.Args = measure, append([]string{c.Name}, c.Args...)
+	out, err := run.Output(ctx, b.Runner, c)
+	if err == nil {
+		err = json.Unmarshal(bytes.TrimSpace(out), &f)
+	}
+	return f, err
+}
+
+// docker runs a docker command and returns the words that it prints.
+func (b *Bench) docker(ctx context.Context, args ...string) ([]string, error) {
+	out, err := b.Engine.Output(ctx, b.Engine.Command(args...))
+	return strings.Fields(string(out)), err
 }

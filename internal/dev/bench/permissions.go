@@ -1,8 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
@@ -13,7 +19,6 @@ import (
 
 // Permissions is the part about resetting owners and modes.
 type Permissions struct {
-	// Machine is where it was measured.
 	Machine Machine `json:"machine"`
 	// Files and Folders are what the tree had, Runs how often each way ran.
 	Files   int `json:"files"`
@@ -23,121 +28,132 @@ type Permissions struct {
 	Cases []Case `json:"cases"`
 }
 
-// Tree is what the permissions part works on.
-type Tree struct {
-	// Root is the project's folder. The tree is made in its .im2, or in Dir.
-	Root, Dir string
-	// Files and Folders are how many the tree has.
-	Files, Folders int
-	// Runs is how often each way runs in each case.
-	Runs int
-	// Wide is how many files one more case has in one folder; 0 for no such case.
-	Wide int
-}
+// What people type: three walks, or one that changes only what is wrong.
+const (
+	threeWalks = `set -e
+mkdir -p "$1"
+chown -R "$2:$3" "$1"
+find "$1" -type d -exec chmod 755 {} +
+find "$1" -type f -exec chmod 644 {} +`
+	oneWalk = `exec find "$1" \
+	\( \( ! -user "$2" -o ! -group "$3" \) -exec chown -h "$2:$3" {} + \) , \
+	\( -type d ! -perm 755 -exec chmod 755 {} + \) , \
+	\( -type f ! -perm 644 -exec chmod 644 {} + \)`
+)
 
-// wrongIn is how many files there are to each wrong one in the case of few.
-const wrongIn = 1000
+// The owner that the tree is given, and the one that it is taken from: numbers that no account has.
+var wanted, other = ownership.Owner{UID: 1001, GID: 1001}, ownership.Owner{UID: 1002, GID: 1002}
 
-// wanted and other are whom the tree shall belong to and whom it is taken from. The
-// numbers are nobody's in particular.
-func wanted() ownership.Owner { return ownership.Owner{UID: 1001, GID: 1001} }
-func other() ownership.Owner  { return ownership.Owner{UID: 1002, GID: 1002} }
-
-// Permissions measures every way of resetting a tree. It needs root, and removes what it
-// made, also when ctx ends. Cases that were complete before an error are returned with it.
-func (b *Bench) Permissions(ctx context.Context, o Tree) (Permissions, error) {
-	p := Permissions{Files: o.Files, Folders: o.Folders, Runs: o.Runs}
-	var err error
-	if b.contender, err = b.own(ctx, tools.Contender()); err != nil {
-		return p, err
-	}
-	if b.helper, err = b.own(ctx, tools.Helper()); err != nil {
-		return p, err
-	}
-	whole := []state{
-		{"all right", allRight},
-		{"all wrong", func(ctx context.Context, t tree) error { return t.spoil(ctx, other()) }},
-		{"one in a thousand wrong", func(ctx context.Context, t tree) error { return t.spoilSome(ctx, other(), wrongIn) }},
-	}
-	if err = b.inTree(ctx, o, tree{files: o.Files, folders: o.Folders}, &p, whole); err != nil || o.Wide == 0 {
-		return p, err
-	}
-	return p, b.inTree(ctx, o, tree{files: o.Wide}, &p, []state{{"one wide folder, all right", allRight}})
-}
-
-// inTree makes a tree, measures each way in each state, adds the cases to p, and removes
-// the tree.
-func (b *Bench) inTree(ctx context.Context, o Tree, t tree, p *Permissions, states []state) error {
-	path, remove, err := b.folder(o.Root, o.Dir)
+// Permissions measures every way of resetting a tree of files in folders. It needs root, and
+// removes what it made, also when ctx ends. Cases that were complete before an error are
+// returned with it.
+func (b *Bench) Permissions(ctx context.Context, files, folders int) (Permissions, error) {
+	p := Permissions{Machine: machine(), Files: files, Folders: folders, Runs: b.Runs}
+	helper, err := b.own(ctx, tools.Helper())
 	if err != nil {
-		return err
+		return p, err
+	}
+	path, remove, err := b.folder()
+	if err != nil {
+		return p, err
 	}
 	defer remove(ctx)
-	t.root = path
-	p.Machine = machine(path)
-	progress := b.UI.Progress("making a tree", 0, term.Count)
+	t := tree{root: path, files: files, folders: folders}
+	progress := b.UI.Progress("creating a tree", 0, term.Count)
 	err = t.make(ctx, progress.Set)
 	progress.Done()
+	if err == nil {
+		_, err = ownership.Reset(ctx, ownership.Request{Folder: path, Owner: wanted})
+	}
 	if err != nil {
-		return exit.Errorf(exit.Failed, "making a tree in %s: %w", path, err)
+		return p, exit.Errorf(exit.Failed, "creating a tree in %s: %w", path, err)
 	}
-	if _, err := ownership.Reset(ctx, ownership.Request{Folder: path, Owner: wanted()}); err != nil {
-		return err
+	const ours = "mage reset-permissions"
+	uid, gid := strconv.Itoa(int(wanted.UID)), strconv.Itoa(int(wanted.GID))
+	names := []string{"chown -R, find, find", "find, one careful pass", ours}
+	ways := [][]string{
+		{"sh", "-c", threeWalks, "sh", path, uid, gid},
+		{"sh", "-c", oneWalk, "sh", path, uid, gid},
+		{helper, "im2-reset", "-folder=" + path, "-owner=" + wanted.String()},
 	}
-	for _, s := range states {
-		c, err := b.inState(ctx, t, o.Runs, s)
+	for _, state := range []struct {
+		name  string
+		wrong int // one entry in so many is wrong before each run
+	}{{"all right", 0}, {"all wrong", 1}, {"one in a thousand wrong", 1000}} {
+		c := Case{Name: state.name, Ours: ours, Entries: t.entries()}
+		c, err := b.inTurn(c, names, func(way, _ int) (Figures, error) {
+			if err := t.spoil(ctx, state.wrong); err != nil {
+				return Figures{}, err
+			}
+			f, err := b.measure(ctx, run.Cmd{Name: ways[way][0], Args: ways[way][1:], Env: b.Environ})
+			return f, cmp.Or(err, t.check(ctx))
+		})
 		if err != nil {
-			return err
+			return p, err
 		}
 		p.Cases = append(p.Cases, c)
+	}
+	return p, nil
+}
+
+// tree is a tree of empty files: folders in two levels, a hundred in each, and the files
+// spread evenly over them.
+type tree struct {
+	root           string
+	files, folders int
+}
+
+// entries is how many files and folders there are, the root included.
+func (t tree) entries() int64 { return int64(t.files) + int64(t.folders) + 1 }
+
+// make makes the tree in its root, which is there already. seen is told how many files
+// there are.
+func (t tree) make(ctx context.Context, seen func(int64)) error {
+	for n := range t.folders {
+		folder := filepath.Join(t.root, fmt.Sprintf("%04d", n/100)) // the first of a hundred holds the others
+		if n%100 > 0 {
+			folder = filepath.Join(folder, fmt.Sprintf("%02d", n%100))
+		}
+		if err := cmp.Or(ctx.Err(), os.Mkdir(folder, ownership.FolderMode)); err != nil {
+			return err
+		}
+		for i := n * t.files / t.folders; i < (n+1)*t.files/t.folders; i++ {
+			path := filepath.Join(folder, fmt.Sprintf("%07d.wav", i))
+			if err := cmp.Or(ctx.Err(), os.WriteFile(path, nil, ownership.FileMode)); err != nil {
+				return err
+			}
+			seen(int64(i) + 1)
+		}
 	}
 	return nil
 }
 
-// state is how a tree is before each run.
-type state struct {
-	name string
-	// prepare brings a tree into it that is right, or is in this state already.
-	prepare func(context.Context, tree) error
+// spoil gives one entry in so many another owner and mode; none for 0.
+func (t tree) spoil(ctx context.Context, step int) error {
+	if step == 0 {
+		return nil
+	}
+	n := 0
+	return filepath.WalkDir(t.root, func(path string, d fs.DirEntry, err error) error {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
+			return err
+		}
+		if n++; n%step > 0 {
+			return nil
+		}
+		mode := fs.FileMode(0o640)
+		if d.IsDir() {
+			mode = 0o750
+		}
+		return errors.Join(os.Lchown(path, int(other.UID), int(other.GID)), os.Chmod(path, mode)) //nolint:gosec // G122: nobody else is in the tree
+	})
 }
 
-// allRight leaves the tree, which is right after each way that sets owners and modes.
-func allRight(context.Context, tree) error { return nil }
-
-// inState measures each way in one state.
-func (b *Bench) inState(ctx context.Context, t tree, runs int, s state) (Case, error) {
-	ways := b.ways()
-	names := make([]string, 0, len(ways))
-	for _, w := range ways {
-		names = append(names, w.name)
+// check returns an error unless everything is right.
+func (t tree) check(ctx context.Context) error {
+	left, err := ownership.Reset(ctx, ownership.Request{Folder: t.root, Owner: wanted, DryRun: true})
+	if err == nil && (left.Seen != t.entries() || left.Owner+left.Mode > 0 || left.ProblemCount() > 0) {
+		err = fmt.Errorf("afterwards %d owners and %d modes of %d entries are wrong", left.Owner, left.Mode, left.Seen)
 	}
-	c := Case{Name: s.name, Ours: resetPermissions, Entries: t.entries()}
-	c, err := b.inTurn(c, names, runs, func(way, _ int) (Figures, error) { return b.reset(ctx, t, s, ways[way]) })
-	if err == nil {
-		b.warnDisturbed(c)
-	}
-	return c, err
-}
-
-// reset prepares the tree, measures one way, and checks what it did.
-func (b *Bench) reset(ctx context.Context, t tree, s state, w way) (Figures, error) {
-	if err := s.prepare(ctx, t); err != nil {
-		return Figures{}, fmt.Errorf("preparing %q: %w", s.name, err)
-	}
-	settle(t.root)
-	doing := fmt.Sprintf("%q, %s", w.name, s.name)
-	argv := w.argv(t.root, wanted())
-	f, err := b.measure(ctx, run.Cmd{Name: argv[0], Args: argv[1:], Env: b.Environ}, doing)
-	if err != nil {
-		return f, err
-	}
-	left, err := ownership.Reset(ctx, ownership.Request{Folder: t.root, Owner: wanted(), DryRun: true})
-	if err != nil {
-		return f, err
-	}
-	if left.Seen != t.entries() || left.Owner > 0 || left.Mode > 0 && w.sets || left.ProblemCount() > 0 {
-		return f, exit.Errorf(exit.Failed, "measuring %s: afterwards %d owners and %d modes of %d entries are wrong",
-			doing, left.Owner, left.Mode, left.Seen)
-	}
-	return f, nil
+	return err
 }

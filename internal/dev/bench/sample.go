@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"context"
-	crand "crypto/rand"
+	"crypto/rand"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +11,7 @@ import (
 )
 
 // sample is a Compose project that is made to be built: modules of small files in a few
-// folders each. No process in it is root.
+// folders each. No process in it runs as root.
 type sample struct {
 	// root is its folder, name its Compose project's name.
 	root, name string
@@ -51,58 +49,28 @@ const service = `  %[1]s:
     network_mode: none
 `
 
-// image is the name that Compose gives to a module's image.
-func (s sample) image(module string) string { return s.name + "-" + module }
+func module(n int) string { return fmt.Sprintf("m%02d", n) }
 
-// module is the name of module n.
-func (s sample) module(n int) string { return fmt.Sprintf("m%02d", n) }
-
-// each are the names of all modules.
-func (s sample) each() []string {
-	names := make([]string, 0, s.modules)
-	for n := range s.modules {
-		names = append(names, s.module(n))
-	}
-	return names
-}
-
-// path is that of file n of a module.
-func (s sample) path(module string, n int) string {
-	folders := [...]string{".", "src", "src/inner", "assets", "config"}
-	return filepath.Join(s.root, module, folders[n%len(folders)], fmt.Sprintf("%04d.dat", n))
-}
-
-// size is how many bytes file n has: from some hundred to some thousand.
-func size(n int) int { return 300 + n*797%4000 }
-
-// make makes the project's folders and Compose file; its modules' files are freshen's.
+// make makes the project.
 func (s sample) make() error {
-	var compose strings.Builder
-	_, _ = fmt.Fprintf(&compose, "name: %s\nservices:\n", s.name) // a Builder takes everything
-	for _, module := range s.each() {
-		_, _ = fmt.Fprintf(&compose, service, module, markLabel, s.mark)
-		for n := range s.files {
-			if err := os.MkdirAll(filepath.Dir(s.path(module, n)), 0o755); err != nil { //nolint:gosec // goes into an image for any user
-				return err
-			}
-		}
+	compose := []byte("name: " + s.name + "\nservices:\n")
+	for n := range s.modules {
+		compose = fmt.Appendf(compose, service, module(n), markLabel, s.mark)
 	}
-	return write(filepath.Join(s.root, "docker-compose.yml"), []byte(compose.String()))
+	if err := write(filepath.Join(s.root, "docker-compose.yml"), compose); err != nil {
+		return err
+	}
+	return s.freshen()
 }
 
 // freshen gives every file content that no file had before.
-func (s sample) freshen(ctx context.Context) error {
-	fresh := random()
-	for _, module := range s.each() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		text := fmt.Appendf([]byte(dockerfile), "# %x\n", bytesOf(fresh, 16))
-		if err := write(filepath.Join(s.root, module, "Dockerfile"), text); err != nil {
+func (s sample) freshen() error {
+	for m := range s.modules {
+		if err := write(filepath.Join(s.root, module(m), "Dockerfile"), []byte(dockerfile+"# "+rand.Text()+"\n")); err != nil {
 			return err
 		}
 		for n := range s.files {
-			if err := write(s.path(module, n), bytesOf(fresh, size(n))); err != nil {
+			if err := s.fresh(m, n); err != nil {
 				return err
 			}
 		}
@@ -110,30 +78,20 @@ func (s sample) freshen(ctx context.Context) error {
 	return nil
 }
 
-// change gives the first file of a module content that no file had before.
-func (s sample) change(module string) error {
-	return write(s.path(module, 0), bytesOf(random(), size(0)))
+// fresh gives file n of module m content that no file had before: from some hundred to some
+// thousand bytes.
+func (s sample) fresh(m, n int) error {
+	folders := [...]string{".", "src", "src/inner", "assets", "config"}
+	content := make([]byte, 300+n*797%4000)
+	_, _ = rand.Read(content) // never fails
+	return write(filepath.Join(s.root, module(m), folders[n%len(folders)], fmt.Sprintf("%04d.dat", n)), content)
 }
 
-// write writes a file of a sample, which nobody reads before it is complete.
 func write(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // goes into an image for any user
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, content, 0o644) //nolint:gosec // goes into an image for any user
-}
-
-// random returns a source of bytes that nobody saw before.
-func random() *rand.ChaCha8 {
-	var seed [32]byte
-	_, _ = crand.Read(seed[:]) // never fails
-	return rand.NewChaCha8(seed)
-}
-
-func bytesOf(source *rand.ChaCha8, n int) []byte {
-	content := make([]byte, n)
-	_, _ = source.Read(content) // never fails
-	return content
+	return os.WriteFile(path, content, 0o644)
 }
 
 // environ is the environment in which samples are built: the given one without what would

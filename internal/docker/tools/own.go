@@ -40,11 +40,11 @@ func Helper() Own {
 	}
 }
 
-// Contender is the command that "mage bench" measures with, and measures beside ours.
-func Contender() Own {
+// Measure is the command with which "mage bench" measures others.
+func Measure() Own {
 	return Own{
-		Name: "contender", Package: modulePath + "/internal/dev/bench/contender",
-		Sources: []string{"internal/dev/bench/contender", "internal/run"},
+		Name: "measure", Package: modulePath + "/internal/dev/bench/measure",
+		Sources: []string{"internal/dev/bench/measure", "internal/run"},
 	}
 }
 
@@ -52,18 +52,7 @@ func Contender() Own {
 func SpoolBench() Own {
 	return Own{
 		Name: "spoolbench", Package: modulePath + "/pipeline/spool/spoolbench",
-		Sources: []string{"pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench"},
-	}
-}
-
-// SeparatorBench is the command that runs in containers of the demucs service's image.
-func SeparatorBench() Own {
-	return Own{
-		Name: "separatorbench", Package: modulePath + "/modules/demucs/separator/separatorbench",
-		Sources: []string{
-			"modules/demucs/htdemucs", "modules/demucs/network", "modules/demucs/onnxruntime",
-			"modules/demucs/separator", "modules/demucs/separator/separatorbench", "pipeline/weights",
-		},
+		Sources: []string{"pipeline/options", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/title", "pipeline/weights"},
 	}
 }
 

@@ -12,15 +12,15 @@ import (
 func TestEveryJobIsMeasured(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"-dir", t.TempDir(), "-jobs=20", "-workers=3", "-queued=10,70"}, &out); err != nil {
+	if err := run(t.Context(), []string{"-dir", t.TempDir(), "-jobs=20", "-workers=3", "-waiting=170"}, &out); err != nil {
 		t.Fatal(err)
 	}
 	var r report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Jobs != 20 || r.Workers != 3 || r.JobsPerSecond <= 0 || len(r.Queued) != 2 || r.Queued[1].Waiting != 70 ||
-		r.Queued[0].Waiting != 10 || r.Queued[0].Jobs != 20 || r.Queued[1].Jobs != 70 || r.Queued[1].MicrosecondsPerJob <= 0 {
+	if r.Jobs != 20 || r.Workers != 3 || r.JobsPerSecond <= 0 || len(r.Queued) != 2 || r.Queued[1].Waiting != 170 ||
+		r.Queued[0].Waiting != 100 || r.Queued[0].Jobs != 100 || r.Queued[1].Jobs != 170 || r.Queued[1].MicrosecondsPerJob <= 0 {
 		t.Errorf("%s", &out)
 	}
 }
@@ -28,7 +28,7 @@ func TestEveryJobIsMeasured(t *testing.T) {
 func TestWhatCannotBeMeasured(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, args := range []string{"", "-dir=" + dir + " -jobs=0", "-dir=" + dir + " -queued=x", "-dir=" + dir + "/none", "-x"} {
+	for _, args := range []string{"", "-dir=" + dir + " -jobs=0", "-dir=" + dir + " -waiting=x", "-dir=" + dir + "/none", "-x"} {
 		if err := run(t.Context(), strings.Fields(args), &bytes.Buffer{}); err == nil {
 			t.Errorf("%q was measured", args)
 		}
