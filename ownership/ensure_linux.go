@@ -5,23 +5,21 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/im2-audio/im2/internal/exit"
 )
 
-func ensure(root string, folders []string, owner Owner) error {
+func ensure(root string, folders []string, w want) error {
 	s := newSys(probe())
 	defer s.close(s.self)
 	// The operator may have mounted a folder of its own somewhere; containers cannot.
 	s.resolve &^= unix.RESOLVE_NO_XDEV
 	top, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "opening the project's folder: %s: %w", root, err)
+		return &RefusedError{Op: "opening", Subject: root, Err: err}
 	}
 	defer s.close(top)
 	for _, folder := range folders {
-		if err := s.ensureOne(top, folder, owner); err != nil {
-			return wordEnsure(filepath.Join(root, folder), owner, err)
+		if err := s.ensureOne(top, folder, w); err != nil {
+			return ensureError(filepath.Join(root, folder), w.owner, err)
 		}
 	}
 	return nil
@@ -29,7 +27,7 @@ func ensure(root string, folders []string, owner Owner) error {
 
 // ensureOne makes and sets the folder rel below top. It goes there name by name: a link
 // in the place of any of them ends it.
-func (s *sys) ensureOne(top int, rel string, owner Owner) error {
+func (s *sys) ensureOne(top int, rel string, w want) error {
 	at := top
 	defer func() {
 		if at != top {
@@ -40,20 +38,20 @@ func (s *sys) ensureOne(top int, rel string, owner Owner) error {
 	for i, text := range names {
 		name := append([]byte(text), 0)
 		if i == len(names)-1 {
-			// 0700 until it belongs to whom it shall: nobody else gets in meanwhile.
+			// 0700 until it has its owner: nobody else gets in meanwhile.
 			if err := unix.Mkdirat(at, text, 0o700); err != nil && err != unix.EEXIST {
 				return err
 			}
 		}
 		next, errno := s.open(at, name, asPin|unix.O_DIRECTORY)
 		if errno == unix.ENOTDIR || errno == unix.ELOOP {
-			return errNoFolder
+			return ErrNotFolder
 		}
 		if errno != 0 {
 			return errno
 		}
 		if i == len(names)-1 {
-			err := s.setOne(next, owner, at, name)
+			err := s.setOne(next, w, at, name)
 			s.close(next)
 			return err
 		}
@@ -65,12 +63,12 @@ func (s *sys) ensureOne(top int, rel string, owner Owner) error {
 	return nil
 }
 
-func (s *sys) setOne(fd int, owner Owner, dir int, name []byte) error {
+func (s *sys) setOne(fd int, w want, dir int, name []byte) error {
 	var st unix.Statx_t
 	if errno := s.look(fd, &st); errno != 0 {
 		return errno
 	}
-	if _, errno := s.give(fd, owner, dir, name, &st); errno != 0 {
+	if _, errno := s.give(fd, w, dir, name, &st); errno != 0 {
 		return errno
 	}
 	return nil

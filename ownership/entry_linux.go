@@ -69,37 +69,36 @@ func (n need) nothing() bool { return n == need{} }
 // modeBits are the bits of a mode that are set: permissions, set-ID and sticky.
 const modeBits = 0o7777
 
-// wantMode is what the entry's mode shall be, if it has one to be set: links have none,
-// and pipes, sockets and devices are not data. A set-group-ID folder stays one, as with
-// GNU chmod 755.
-func wantMode(mode uint16) (uint32, bool) {
+// modeOf is the mode that an entry needs, if it needs one: links have none, and pipes, sockets and
+// devices are not data. A set-group-ID folder stays one, as with GNU chmod 755.
+func (w want) modeOf(mode uint16) (uint32, bool) {
 	switch mode & unix.S_IFMT {
 	case unix.S_IFDIR:
-		return uint32(FolderMode) | uint32(mode)&unix.S_ISGID, true
+		return uint32(w.folder) | uint32(mode)&unix.S_ISGID, true
 	case unix.S_IFREG:
-		return uint32(FileMode), true
+		return uint32(w.file), true
 	default:
 		return 0, false
 	}
 }
 
-// needs compares an entry with what it shall be. It is what nearly all of the time
-// outside of the kernel goes into.
-func (o Owner) needs(st *unix.Statx_t) need {
-	n := need{owner: st.Uid != o.UID || st.Gid != o.GID}
-	if want, has := wantMode(st.Mode); has {
-		n.mode = uint32(st.Mode)&modeBits != want
+// needs compares an entry with what it must be. Nearly all of the time outside of the kernel is
+// spent here.
+func (w want) needs(st *unix.Statx_t) need {
+	n := need{owner: st.Uid != w.owner.UID || st.Gid != w.owner.GID}
+	if mode, has := w.modeOf(st.Mode); has {
+		n.mode = uint32(st.Mode)&modeBits != mode
 	}
 	return n
 }
 
-// leave says whether an entry that needs something is to be left alone, and why.
-func leave(st *unix.Statx_t) (Skip, string) {
+// skipped says whether an entry that needs something is skipped, and why.
+func skipped(st *unix.Statx_t) (Skip, string) {
 	has := st.Attributes & st.Attributes_mask
 	format := st.Mode & unix.S_IFMT
 	switch {
 	case format == unix.S_IFCHR || format == unix.S_IFBLK:
-		return SkipDevice, "it is a device: who owns it may use the device"
+		return SkipDevice, "it is a device: its owner may use the device"
 	case has&unix.STATX_ATTR_IMMUTABLE != 0:
 		return SkipImmutable, "it is immutable (see lsattr); \"chattr -i\" ends that"
 	case has&unix.STATX_ATTR_APPEND != 0:

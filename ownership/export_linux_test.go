@@ -5,6 +5,11 @@ import (
 	"slices"
 )
 
+// CheckFolder is the rule about folders; MaxProblems is how many problems are listed.
+var CheckFolder = checkFolder //nolint:gochecknoglobals // for tests
+
+const MaxProblems = maxProblems
+
 // Lacks are the things that a kernel or a seccomp profile may lack, for ResetWithout.
 func Lacks() []string { return []string{"openat2", "statx", "fchmodat2", "proc", "protected"} }
 

@@ -1,37 +1,34 @@
 package ownership
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/im2-audio/im2/internal/exit"
 )
 
-// CheckFolder is the rule about which folders may be reset, and returns the folder's path
-// without symbolic links. It refuses with [exit.Unusable]: what is missing, no folder or a
-// symbolic link (a container could have put it there), the root, a folder of the system,
-// and home folders and what lies above them. Only the path's last part may not be a link:
-// how one gets there is the operator's business.
-func CheckFolder(folder string) (string, error) {
+// checkFolder is the rule about which folders may be reset. It returns the folder's path without
+// symbolic links. Only the path's last part must not be a link: how one gets there is the operator's
+// business.
+func checkFolder(folder string) (string, error) {
 	if folder == "" {
-		return "", exit.Errorf(exit.Unusable, "choosing the folder to reset: none is named")
+		return "", refused("choosing the folder to reset", "", ErrNotFolder, "none is named")
 	}
 	abs, err := filepath.Abs(folder)
 	if err != nil {
-		return "", exit.Errorf(exit.Unusable, "finding the folder to reset: %w", err)
+		return "", &RefusedError{Op: "finding the folder to reset", Err: err}
 	}
 	info, err := os.Lstat(abs)
 	if err != nil {
-		return "", exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
+		return "", &RefusedError{Op: "opening the folder to reset", Err: err}
 	}
 	if !info.IsDir() {
-		return "", exit.Errorf(exit.Unusable, "resetting %s: %w; move it away, then try again", abs, errNoFolder)
+		return "", &RefusedError{Op: "resetting", Subject: abs, Err: fmt.Errorf("%w; move it away, then try again", ErrNotFolder)}
 	}
 	parent, err := filepath.EvalSymlinks(filepath.Dir(abs))
 	if err != nil {
-		return "", exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
+		return "", &RefusedError{Op: "opening the folder to reset", Err: err}
 	}
 	path := filepath.Join(parent, filepath.Base(abs))
 	if err := refuse(path); err != nil {
@@ -40,7 +37,7 @@ func CheckFolder(folder string) (string, error) {
 	// The same folder under another name, such as a bind mount of it.
 	for _, other := range []string{string(filepath.Separator), home()} {
 		if there, err := os.Stat(other); err == nil && os.SameFile(info, there) {
-			return "", exit.Errorf(exit.Unusable, "resetting %s: it is the same folder as %s", path, other)
+			return "", protected(path, "it is the same folder as "+other)
 		}
 	}
 	return path, nil
@@ -52,21 +49,23 @@ func refuse(path string) error {
 	at := strings.Split(strings.TrimPrefix(path, string(filepath.Separator)), string(filepath.Separator))
 	switch {
 	case filepath.Dir(path) == path:
-		return exit.Errorf(exit.Unusable, "resetting %s: it is the root of the file system", path)
+		return protected(path, "it is the root of the file system")
 	case !filepath.IsAbs(path) || filepath.Separator != '/':
 		return nil
 	case slices.Contains(systemTrees(), at[0]):
-		return exit.Errorf(exit.Unusable, "resetting %s: it belongs to the system", path)
+		return protected(path, "it belongs to the system")
 	case slices.Contains(systemFolders(), path):
-		return exit.Errorf(exit.Unusable, "resetting %s: it is a folder of the system", path)
+		return protected(path, "it is a folder of the system")
 	case len(at) == 2 && (at[0] == "home" || at[0] == "Users"): // also another user's, as under sudo
-		return exit.Errorf(exit.Unusable, "resetting %s: it is a home folder", path)
+		return protected(path, "it is a home folder")
 	}
 	if rel, err := filepath.Rel(path, home()); err == nil && filepath.IsLocal(rel) {
-		return exit.Errorf(exit.Unusable, "resetting %s: your home folder %s is in it", path, home())
+		return protected(path, "your home folder "+home()+" is in it")
 	}
 	return nil
 }
+
+func protected(path, why string) error { return refused("resetting", path, ErrProtected, why) }
 
 // home is the user's home folder, or a path that is no folder's where there is none.
 func home() string {

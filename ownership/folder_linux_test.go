@@ -21,32 +21,37 @@ func TestFoldersThatAreRefused(t *testing.T) {
 	must(t, os.Symlink(data, filepath.Join(base, "link")), os.Symlink("nowhere", filepath.Join(base, "dangling")))
 	must(t, os.Symlink(filepath.Join(base, "people"), filepath.Join(base, "way")))
 	t.Setenv("HOME", home)
-	cases := []struct{ folder, says string }{
-		{"", "none is named"},
-		{"/", "the root of the file system"},
-		{"//.//", "the root of the file system"},
-		{"/proc/self/root", "not a folder"},
-		{"/proc/self/root/etc", "belongs to the system"},
-		{"/etc", "belongs to the system"},
-		{"/etc/ssl", "belongs to the system"},
-		{"/proc/sys", "belongs to the system"},
-		{"/usr", "a folder of the system"},
-		{"/tmp", "a folder of the system"},
-		{"/var/lib", "a folder of the system"},
-		{"/home", "a folder of the system"},
-		{home, "your home folder"},
-		{filepath.Dir(home), "your home folder"},
-		{base, "your home folder"},
-		{filepath.Join(base, "way", "me"), "your home folder"},
-		{filepath.Join(base, "missing"), "no such file"},
-		{filepath.Join(base, "file"), "it is not a folder"},
-		{filepath.Join(base, "link"), "it is not a folder"},
-		{filepath.Join(base, "dangling"), "it is not a folder"},
+	protected, notFolder := ownership.ErrProtected, ownership.ErrNotFolder
+	cases := []struct {
+		folder string
+		reason error
+		says   string
+	}{
+		{"", notFolder, "none is named"},
+		{"/", protected, "the root of the file system"},
+		{"//.//", protected, "the root of the file system"},
+		{"/proc/self/root", notFolder, "not a folder"},
+		{"/proc/self/root/etc", protected, "belongs to the system"},
+		{"/etc", protected, "belongs to the system"},
+		{"/etc/ssl", protected, "belongs to the system"},
+		{"/proc/sys", protected, "belongs to the system"},
+		{"/usr", protected, "a folder of the system"},
+		{"/tmp", protected, "a folder of the system"},
+		{"/var/lib", protected, "a folder of the system"},
+		{"/home", protected, "a folder of the system"},
+		{home, protected, "your home folder"},
+		{filepath.Dir(home), protected, "your home folder"},
+		{base, protected, "your home folder"},
+		{filepath.Join(base, "way", "me"), protected, "your home folder"},
+		{filepath.Join(base, "missing"), os.ErrNotExist, "no such file"},
+		{filepath.Join(base, "file"), notFolder, "it is not a folder"},
+		{filepath.Join(base, "link"), notFolder, "it is not a folder"},
+		{filepath.Join(base, "dangling"), notFolder, "it is not a folder"},
 	}
 	for _, c := range cases {
 		before := stateOf(t, home)
 		_, err := ownership.Reset(t.Context(), ownership.Request{Folder: c.folder, Owner: other(), AllowRoot: true, DryRun: true})
-		unusable(t, err, c.says)
+		refused(t, err, c.reason, c.says)
 		if now := stateOf(t, home); now != before {
 			t.Errorf("%q: the home folder was changed", c.folder)
 		}
@@ -69,7 +74,7 @@ func TestHomeUnderAnotherName(t *testing.T) {
 	mount(t, home, again, "", unix.MS_BIND, "")
 	t.Setenv("HOME", home)
 	_, err := ownership.CheckFolder(again)
-	unusable(t, err, "the same folder as")
+	refused(t, err, ownership.ErrProtected, "the same folder as")
 }
 
 func TestOwnersThatAreRefused(t *testing.T) {
@@ -82,13 +87,13 @@ func TestOwnersThatAreRefused(t *testing.T) {
 	}{
 		{ownership.Owner{UID: math.MaxUint32, GID: 1}, true, "leave as it is"},
 		{ownership.Owner{UID: 1, GID: math.MaxUint32}, false, "leave as it is"},
-		{ownership.Owner{UID: 0, GID: 1}, false, "root shall not own"},
-		{ownership.Owner{UID: 1, GID: 0}, false, "root shall not own"},
+		{ownership.Owner{UID: 0, GID: 1}, false, "root must not own"},
+		{ownership.Owner{UID: 1, GID: 0}, false, "root must not own"},
 	}
 	for _, c := range cases {
 		before := stateOf(t, in)
 		_, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, Owner: c.owner, AllowRoot: c.root})
-		unusable(t, err, c.says)
+		refused(t, err, ownership.ErrOwner, c.says)
 		if stateOf(t, in) != before {
 			t.Errorf("%+v: something was changed", c.owner)
 		}
@@ -101,8 +106,8 @@ func TestEnsureBeneathLinks(t *testing.T) {
 	must(t, os.Mkdir(filepath.Join(root, "data"), 0o755), os.Symlink(outside, filepath.Join(root, "data", "models")))
 	before := stateOf(t, outside)
 	err := ownership.Ensure(root, []string{filepath.Join(root, "data"), filepath.Join(root, "data", "models", "demucs")}, other())
-	unusable(t, err, "it is not a folder")
-	unusable(t, ownership.Ensure(root, []string{outside}, other()), "it is not below")
+	refused(t, err, ownership.ErrNotFolder, "it is not a folder")
+	refused(t, ownership.Ensure(root, []string{outside}, other()), ownership.ErrOutside, "it is not below")
 	if stateOf(t, outside) != before {
 		t.Error("a folder outside was changed")
 	}

@@ -92,7 +92,7 @@ func (l *links) hash(file, folder inode, name []byte) uint64 {
 // sighted notes a wrong file with several names.
 func (w *worker) sighted(n *node, name []byte, id identity, st *unix.Statx_t) {
 	name = append([]byte(unix.ByteSliceToString(name)), 0)
-	if !w.links.add(n, name, id, w.req.Owner.needs(st)) {
+	if !w.links.add(n, name, id, w.want.needs(st)) {
 		w.skip(n, name, SkipHardLink, "it has other names, as have too many other wrong files; run this again")
 	}
 }
@@ -101,7 +101,7 @@ func (w *worker) sighted(n *node, name []byte, id identity, st *unix.Statx_t) {
 func (w *walk) finishLinks(ctx context.Context, by *worker) error {
 	for _, one := range w.links.files {
 		if err := ctx.Err(); err != nil {
-			return wordInterrupted(w.req, err)
+			return interrupted(w.req.Folder, err)
 		}
 		if w.fatal != nil {
 			return w.fatal

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // roleVar makes this test binary a helper process; see TestMain.
@@ -113,12 +113,13 @@ func stateOf(t *testing.T, path string) state {
 	return state{UID: st.Uid, GID: st.Gid, Mode: st.Mode, CTime: st.Ctim}
 }
 
-// unusable fails the test unless err has that exit code and says what it must.
-func unusable(t *testing.T, err error, says string) {
+// refused fails the test unless err refuses the request, for that reason where one is given, and says
+// what it must.
+func refused(t *testing.T, err, reason error, says string) {
 	t.Helper()
-	var coded *exit.Error
-	if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), says) {
-		t.Errorf("got %v, want it to be unusable and to say %q", err, says)
+	var refusal *ownership.RefusedError
+	if !errors.As(err, &refusal) || reason != nil && !errors.Is(err, reason) || !strings.Contains(err.Error(), says) {
+		t.Errorf("got %v, want it to be refused (%v) and to say %q", err, reason, says)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -87,8 +86,8 @@ func TestReadOnlyFileSystem(t *testing.T) {
 
 	readOnly(unix.MS_RDONLY)
 	sum, err := ownership.Reset(t.Context(), req)
-	var coded *exit.Error
-	if !errors.Is(err, unix.EROFS) || !errors.As(err, &coded) || coded.Code != exit.Failed || sum.ProblemCount() != 0 {
+	var refusal *ownership.RefusedError
+	if !errors.Is(err, unix.EROFS) || errors.As(err, &refusal) || sum.ProblemCount() != 0 {
 		t.Errorf("something to change: %+v, %v", sum, err)
 	}
 	readOnly(0)
@@ -149,7 +148,7 @@ func TestOwnerWithoutAMapping(t *testing.T) {
 	}
 	in := t.TempDir()
 	_, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, Owner: ownership.Owner{UID: 4711, GID: 4712}})
-	unusable(t, err, "UID 4711 is not mapped in this user namespace")
+	refused(t, err, ownership.ErrOwner, "UID 4711 is not mapped in this user namespace")
 	touch(t, 0o600, filepath.Join(in, "f"))
 	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, AllowRoot: true})
 	if err != nil || sum.Mode != 1 || sum.ProblemCount() != 0 {

@@ -5,21 +5,19 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/im2-audio/im2/internal/exit"
 )
 
-// Owner is the user and the group that things belong to, or that a process runs as.
+// Owner is a user and a group, by their numeric IDs: those that files belong to, or that a process runs
+// as. The zero value is root.
 type Owner struct {
-	// UID and GID are the numeric IDs.
 	UID uint32 `json:"uid"`
 	GID uint32 `json:"gid"`
 }
 
-// String is UID:GID, as chown(1), USER and "user:" have it.
+// String is "UID:GID", as chown(1), a Dockerfile's USER and a Compose file's "user:" have it.
 func (o Owner) String() string { return fmt.Sprintf("%d:%d", o.UID, o.GID) }
 
-// ParseOwner reads what String writes.
+// ParseOwner reads "UID:GID" in decimal digits; both are needed.
 func ParseOwner(text string) (Owner, error) {
 	user, group, _ := strings.Cut(text, ":")
 	uid, err := strconv.ParseUint(user, 10, 32)
@@ -37,10 +35,10 @@ func ParseOwner(text string) (Owner, error) {
 // leaves the owner as it is: the reset would claim to have done what it did not.
 func (o Owner) check(root bool) error {
 	if o.UID == math.MaxUint32 || o.GID == math.MaxUint32 {
-		return exit.Errorf(exit.Unusable, "giving files to %s: 4294967295 means \"leave as it is\" to the system, not an owner", o)
+		return refused("giving files to", o.String(), ErrOwner, "4294967295 means \"leave as it is\" to the system, not an owner")
 	}
 	if !root && (o.UID == 0 || o.GID == 0) {
-		return exit.Errorf(exit.Unusable, "giving files to %s: root shall not own data that services work on", o)
+		return refused("giving files to", o.String(), ErrOwner, "refusing UID or GID 0: root must not own service data")
 	}
 	return nil
 }

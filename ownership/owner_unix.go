@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Of returns the owner of a file, and false where files belong to nobody by number.
+// Of returns the owner of a file. It is false where files have no numeric owner, as on Windows.
 func Of(info fs.FileInfo) (Owner, bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

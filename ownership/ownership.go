@@ -1,72 +1,59 @@
-// Package ownership gives the data folder the owner and the modes that every service
-// agrees on: the app user's UID and GID, 755 for folders, 644 for files.
-//
-// It is made to be run as root on a folder that others write to meanwhile. No symbolic
-// link is ever followed, nothing outside of the folder is reached or changed, mounts in
-// it are not crossed, and an entry that is right already is not written.
-//
-// On Linux (the files *_linux.go) an entry that is right costs one statx, and one that is
-// wrong is changed through a descriptor that was pinned to it and looked at again, so
-// that no renaming or linking by others can lead the change elsewhere. Other systems have
-// a plain walk relative to an open [os.Root] (plain.go); on Windows, where files have no
-// numeric owner, nothing is changed.
 package ownership
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
-
-	"github.com/im2-audio/im2/internal/exit"
 )
 
-// The modes of SPEC point 5.
+// The modes of a [Request] that names no others.
 const (
 	FolderMode fs.FileMode = 0o755
 	FileMode   fs.FileMode = 0o644
 )
 
-// Skip is a reason for which an entry is left alone by design.
+// Skip is the reason for which an entry that is wrong is skipped by design.
 type Skip string
 
-// The entries that are left alone. Each of them is a Problem, too.
+// The entries that are skipped. Each of them is a [Problem], too.
 const (
 	// SkipHardLink is a file with another name outside of the folder, or one whose
 	// names could not be proven to be all inside: changing it would change that, too.
 	SkipHardLink Skip = "hard_link"
 	// SkipMount is a mount, of a folder or of a single file, inside of the folder.
 	SkipMount Skip = "mount"
-	// SkipDevice is a device node with another owner: who owns it, owns the device.
+	// SkipDevice is a device node with another owner: its owner may use the device.
 	SkipDevice Skip = "device"
 	// SkipImmutable and SkipAppendOnly are wrong entries with that attribute (chattr +i
 	// and +a), which forbids changes even to root.
 	SkipImmutable  Skip = "immutable"
 	SkipAppendOnly Skip = "append_only"
-	// SkipDeep is a folder below MaxDepth.
+	// SkipDeep is a folder more than 65,536 folders deep.
 	SkipDeep Skip = "too_deep"
 	// SkipBusy is an entry that others kept replacing.
 	SkipBusy Skip = "busy"
 )
 
-// MaxDepth is how many folders may lie inside of one another. More is only found where
+// maxDepth is how many folders may be inside of one another. More is only found where
 // someone wants the walk to take forever: reopening a folder costs time in proportion to
 // its depth.
-const MaxDepth = 1 << 16
+const maxDepth = 1 << 16
 
-// MaxProblems is how many Problems a Summary lists; the rest is only counted.
-const MaxProblems = 1000
+// maxProblems is how many problems a Summary lists; the rest is only counted.
+const maxProblems = 1000
 
 // Problem is an entry that could not be set right.
 type Problem struct {
-	// Path is relative to the folder that was reset. It has the bytes of the names as
+	// Path is relative to the folder that was reset, "." for that itself. It has the bytes of the names as
 	// they are, newlines and invalid UTF-8 included: show it with %q. Beyond 4,096 bytes
 	// its middle is left out ("/.../").
 	Path string `json:"path"`
 	// Reason says why.
 	Reason string `json:"reason"`
-	// Skip is set where the entry was left alone by design, and empty where setting it
-	// failed.
+	// Skip is set where the entry was skipped by design, and empty where setting it failed.
 	Skip Skip `json:"skip,omitempty"`
 }
 
@@ -74,65 +61,112 @@ type Problem struct {
 type Summary struct {
 	// Seen is the number of entries, the folder itself included.
 	Seen int64 `json:"seen"`
-	// Owner and Mode count the entries of which that was changed (or would be, dry). A
+	// Owner and Mode count the entries whose owner or mode was changed, or would be in a dry run. A
 	// file with several names counts once.
 	Owner int64 `json:"changed_owner"`
 	Mode  int64 `json:"changed_mode"`
-	// Vanished counts entries that went away between listing and looking.
+	// Vanished counts entries that went away after their folder was listed.
 	Vanished int64 `json:"vanished"`
-	// Skipped counts the entries that were left alone by design, by reason; never nil.
+	// Skipped counts the entries that were skipped by design, by reason; never nil.
 	Skipped map[Skip]int64 `json:"skipped"`
-	// Problems are the entries that could not be set right, by path: the first
-	// MaxProblems that were found. They include those counted in Skipped.
+	// Problems are the first 1,000 entries that could not be set right, by path, those in Skipped
+	// included; never nil.
 	Problems []Problem `json:"problems"`
 	// MoreProblems counts the problems beyond those listed.
 	MoreProblems int64 `json:"more_problems"`
 }
 
-// ProblemCount is the number of all problems, listed or not.
+// ProblemCount is the number of all problems, listed or not. Everything is right now if it is 0.
 func (s Summary) ProblemCount() int64 { return int64(len(s.Problems)) + s.MoreProblems }
 
-// Request is one reset.
+// Request is one reset. Folder and Owner are needed.
 type Request struct {
-	// Folder is reset all the way down.
+	// Folder is reset with everything in it. It must not be a symbolic link; the path to it may have some.
 	Folder string
-	// Owner is whom everything shall belong to. 4294967295 is refused, and 0 without
-	// AllowRoot.
+	// Below is a folder in Folder, relative to it: only that one is reset. "" and "." stand for all. The
+	// path is resolved once, within Folder: a link that is put there meanwhile cannot lead out of it.
+	Below string
+	// Owner is what everything will belong to. 4294967295 is refused, and 0 without AllowRoot.
 	Owner Owner
 	// AllowRoot permits an Owner with UID or GID 0.
 	AllowRoot bool
-	// DryRun counts without changing anything.
+	// FolderMode and FileMode are the permission bits of folders and regular files; 0 stands for the
+	// constants of the same names. A folder's owner must be able to read, write and enter it.
+	FolderMode, FileMode fs.FileMode
+	// DryRun counts without changing anything. It sees what this user may see.
 	DryRun bool
-	// Seen is called with the number of entries so far, a few times a second; may be
-	// nil. The calls come one at a time, on Linux from a goroutine of their own; the last
+	// Progress is called with the number of entries so far, a few times a second; may be
+	// nil. The calls come one at a time, on Linux from another goroutine; the last
 	// one has returned when Reset does.
-	Seen func(n int64)
-	// Workers is how many threads look at entries at once; 0 chooses by the number of
+	Progress func(seen int64)
+	// Workers is how many threads read entries at once; 0 chooses by the number of
 	// processors. Linux only.
 	Workers int
 }
 
-// Reset sets owner and modes of the folder and everything in it. Entries that could not
-// be set are in the Summary; the error is about the reset as a whole: a folder or owner
-// that cannot be used ([exit.Unusable], nothing was changed), a read-only file system
-// that has something to change, or the end of ctx. The Summary then counts what was done
-// until there; the next run does the rest.
+// want is what every entry must have.
+type want struct {
+	owner        Owner
+	folder, file fs.FileMode
+}
+
+func (r Request) want() want {
+	return want{owner: r.Owner, folder: cmp.Or(r.FolderMode, FolderMode), file: cmp.Or(r.FileMode, FileMode)}
+}
+
+// check refuses what is wrong with a request beside its folder.
+func (r Request) check() error {
+	if err := r.Owner.check(r.AllowRoot); err != nil {
+		return err
+	}
+	w := r.want()
+	switch {
+	case w.folder&^fs.ModePerm != 0 || w.file&^fs.ModePerm != 0:
+		return refused("setting mode", fmt.Sprintf("%o or %o", uint32(w.folder), uint32(w.file)), ErrMode, "only the nine permission bits can be set")
+	case w.folder&0o700 != 0o700:
+		return refused("setting mode", fmt.Sprintf("%o", uint32(w.folder)), ErrMode, "the owner of a folder must be able to read, write and enter it")
+	}
+	return nil
+}
+
+// Reset sets owner and modes of a folder and everything in it. Entries that could not be set are in the
+// Summary, and are no error. The error is about the reset as a whole:
+//
+//   - a *[RefusedError] for a folder, owner or mode that cannot be used; nothing was changed;
+//   - one that wraps [syscall.EROFS] for a read-only file system with something to change;
+//   - one that wraps the error of ctx. The Summary then counts what was done until then, and the next
+//     run does the rest.
 func Reset(ctx context.Context, req Request) (Summary, error) {
 	none := Summary{Skipped: map[Skip]int64{}, Problems: []Problem{}}
-	if err := req.Owner.check(req.AllowRoot); err != nil {
+	if err := req.check(); err != nil {
 		return none, err
 	}
-	folder, err := CheckFolder(req.Folder)
+	folder, err := checkFolder(req.Folder)
 	if err != nil {
 		return none, err
 	}
 	req.Folder = folder
-	return reset(ctx, req)
+	if req.Below == "" || req.Below == "." {
+		return reset(ctx, req)
+	}
+	name := filepath.Join(folder, req.Below)
+	pinned, release, err := pinBelow(folder, req.Below)
+	if err != nil {
+		return none, &RefusedError{Op: "opening", Subject: name, Err: err}
+	}
+	defer release()
+	req.Folder = pinned
+	sum, err := reset(ctx, req)
+	if errors.Is(err, context.Canceled) { // the walk would name the descriptor
+		err = interrupted(name, context.Canceled)
+	}
+	return sum, err
 }
 
-// Ensure makes the folders, parents first, with the owner and FolderMode. Only the
-// folders themselves are looked at, not what is in them. root is an existing folder
-// above all of them.
+// Ensure makes folders, parents first, with the owner and [FolderMode]; those that exist are set. What is
+// in them is not changed. root is an existing folder above all of them, and no link is followed on
+// the way from there. An owner of UID or GID 0 is allowed. The error is a *[RefusedError] for an owner or a folder
+// that cannot be used, and wraps [io/fs.ErrPermission] where this user may not make or set one.
 func Ensure(root string, folders []string, owner Owner) error {
 	if err := owner.check(true); err != nil {
 		return err
@@ -141,27 +175,12 @@ func Ensure(root string, folders []string, owner Owner) error {
 	for _, folder := range folders {
 		rel, err := filepath.Rel(root, folder)
 		if err != nil || !filepath.IsLocal(rel) {
-			return exit.Errorf(exit.Unusable, "preparing %s: it is not below %s", folder, root)
+			return refused("preparing", folder, ErrOutside, "it is not below "+root)
 		}
 		if err := refuse(folder); err != nil {
 			return err
 		}
 		paths = append(paths, rel)
 	}
-	return ensure(root, paths, owner)
-}
-
-// errNoFolder is returned when something else stands where a folder must be.
-var errNoFolder = errors.New("it is not a folder (a link to one does not count: a container could have made it)")
-
-// wordEnsure says what went wrong with a folder, and what to do.
-func wordEnsure(folder string, owner Owner, err error) error {
-	if errors.Is(err, errNoFolder) {
-		return exit.Errorf(exit.Unusable, "preparing %s: %w; move it away, then try again", folder, err)
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		return exit.Errorf(exit.Failed, "giving %s to %s: %w; either \"sudo chown %s %s\", or use your own IDs: \"mage setup -ids\"",
-			folder, owner, err, owner, folder)
-	}
-	return exit.Errorf(exit.Failed, "preparing %s: %w", folder, err)
+	return ensure(root, paths, Request{Owner: owner}.want())
 }

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -130,6 +129,26 @@ func TestUnprivilegedProblemsAreNamed(t *testing.T) {
 	}
 }
 
+func TestOtherModes(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	file := filepath.Join(data, "file")
+	must(t, os.WriteFile(file, nil, 0o644))
+	req := ownership.Request{Folder: data, Owner: self(), AllowRoot: true, FolderMode: 0o750, FileMode: 0o640}
+	sum, err := ownership.Reset(t.Context(), req)
+	if err != nil || sum.Mode != 2 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	check(t, data, self(), 0o750)
+	check(t, file, self(), 0o640)
+	for _, wrong := range []ownership.Request{{FolderMode: 0o644}, {FolderMode: os.ModeDir | 0o755}, {FileMode: os.ModeSetuid | 0o755}} {
+		wrong.Folder, wrong.Owner, wrong.AllowRoot = data, self(), true
+		if _, err := ownership.Reset(t.Context(), wrong); !errors.Is(err, ownership.ErrMode) {
+			t.Errorf("modes %v and %v: %v", wrong.FolderMode, wrong.FileMode, err)
+		}
+	}
+}
+
 func TestEnsure(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -161,10 +180,47 @@ func TestEnsureRefusesWhatIsNoFolder(t *testing.T) {
 			data := filepath.Join(root, "data")
 			must(t, c.make(data))
 			err := ownership.Ensure(root, []string{data}, self())
-			var coded *exit.Error
-			if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), data) {
+			var refusal *ownership.RefusedError
+			if !errors.As(err, &refusal) || !errors.Is(err, ownership.ErrNotFolder) || !strings.Contains(err.Error(), data) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestResetBelow(t *testing.T) {
+	t.Parallel()
+	data, outside := t.TempDir(), t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(data, "a", "b"), 0o700), os.MkdirAll(filepath.Join(data, "c"), 0o700),
+		os.WriteFile(filepath.Join(data, "a", "b", "file"), nil, 0o600), os.WriteFile(filepath.Join(data, "c", "file"), nil, 0o600),
+		os.WriteFile(filepath.Join(outside, "file"), nil, 0o600), os.Symlink(outside, filepath.Join(data, "out")))
+	below := func(name string) ownership.Request {
+		return ownership.Request{Folder: data, Below: name, Owner: other()}
+	}
+	sum, err := ownership.Reset(t.Context(), below(filepath.Join("a", "b")))
+	if err != nil || sum.Seen != 2 || len(sum.Problems) != 0 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	check(t, filepath.Join(data, "a", "b"), other(), 0o755)
+	check(t, filepath.Join(data, "a", "b", "file"), other(), 0o644)
+	check(t, filepath.Join(data, "a"), self(), 0o700)
+	check(t, filepath.Join(data, "c", "file"), self(), 0o600)
+
+	for _, name := range []string{"out", "../x", "missing", filepath.Join("c", "file")} {
+		_, err := ownership.Reset(t.Context(), below(name))
+		var refusal *ownership.RefusedError
+		if !errors.As(err, &refusal) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	check(t, filepath.Join(outside, "file"), self(), 0o600)
+
+	if sum, err := ownership.Reset(t.Context(), below(".")); err != nil || sum.Seen != 7 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ownership.Reset(ctx, below("a")); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), filepath.Join(data, "a")) {
+		t.Errorf("got %v", err)
 	}
 }

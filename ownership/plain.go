@@ -5,30 +5,27 @@ package ownership
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/im2-audio/im2/internal/exit"
 )
 
-func ensure(root string, folders []string, owner Owner) error {
+func ensure(root string, folders []string, want want) error {
 	r, err := os.OpenRoot(root)
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "opening the project's folder: %w", err)
+		return &RefusedError{Op: "opening", Subject: root, Err: err}
 	}
 	defer r.Close() //nolint:errcheck // only read
 	for _, folder := range folders {
-		if err := ensureOne(r, folder, owner); err != nil {
-			return wordEnsure(filepath.Join(root, folder), owner, err)
+		if err := ensureOne(r, folder, want); err != nil {
+			return ensureError(filepath.Join(root, folder), want.owner, err)
 		}
 	}
 	return nil
 }
 
-func ensureOne(r *os.Root, rel string, owner Owner) error {
-	// 0700 until it belongs to whom it shall: nobody else gets in meanwhile.
+func ensureOne(r *os.Root, rel string, want want) error {
+	// 0700 until it has its owner: nobody else gets in meanwhile.
 	if err := r.Mkdir(rel, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -37,9 +34,9 @@ func ensureOne(r *os.Root, rel string, owner Owner) error {
 		return err
 	}
 	if !info.IsDir() {
-		return errNoFolder
+		return ErrNotFolder
 	}
-	_, err = set(r, rel, info, owner, false)
+	_, err = set(r, rel, info, want, false)
 	return err
 }
 
@@ -48,13 +45,13 @@ func ensureOne(r *os.Root, rel string, owner Owner) error {
 func reset(ctx context.Context, req Request) (Summary, error) {
 	r, err := os.OpenRoot(req.Folder)
 	if err != nil {
-		return Summary{}, exit.Errorf(exit.Unusable, "opening the folder to reset: %w", err)
+		return Summary{}, &RefusedError{Op: "opening", Subject: req.Folder, Err: err}
 	}
 	defer r.Close() //nolint:errcheck // nothing was written through it
-	w := &walk{req: req}
+	w := &walk{req: req, want: req.want()}
 	info, err := r.Lstat(".")
 	if err != nil {
-		return Summary{}, exit.Errorf(exit.Unusable, "looking at %s: %w", req.Folder, err)
+		return Summary{}, &RefusedError{Op: "reading", Subject: req.Folder, Err: err}
 	}
 	w.entry(r, ".", ".", info)
 	err = w.folder(ctx, r, ".")
@@ -65,6 +62,7 @@ func reset(ctx context.Context, req Request) (Summary, error) {
 // walk is the state of one reset.
 type walk struct {
 	req    Request
+	want   want
 	sum    Summary
 	report report
 }
@@ -79,7 +77,7 @@ func (w *walk) folder(ctx context.Context, r *os.Root, at string) error {
 	defer dir.Close() //nolint:errcheck // only read
 	for {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("resetting %s: %w; the next run goes on", w.req.Folder, err)
+			return interrupted(w.req.Folder, err)
 		}
 		entries, err := dir.ReadDir(1024)
 		for _, e := range entries {
@@ -114,10 +112,10 @@ func (w *walk) visit(ctx context.Context, r *os.Root, at, name string) error {
 
 func (w *walk) entry(r *os.Root, at, name string, info fs.FileInfo) {
 	w.sum.Seen++
-	if w.req.Seen != nil && w.sum.Seen%4096 == 0 {
-		w.req.Seen(w.sum.Seen)
+	if w.req.Progress != nil && w.sum.Seen%4096 == 0 {
+		w.req.Progress(w.sum.Seen)
 	}
-	changed, err := set(r, name, info, w.req.Owner, w.req.DryRun)
+	changed, err := set(r, name, info, w.want, w.req.DryRun)
 	if changed.owner {
 		w.sum.Owner++
 	}
@@ -140,4 +138,10 @@ func (w *walk) problem(at string, err error) {
 		err = path.Err // the path is said already
 	}
 	w.report.add(func() string { return at }, "", err.Error())
+}
+
+// pinBelow returns the path of the folder. Without /proc there is no name for a
+// descriptor; the walk opens it without following a link in its last part.
+func pinBelow(folder, below string) (path string, release func(), err error) {
+	return filepath.Join(folder, below), func() {}, nil
 }

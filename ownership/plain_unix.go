@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// errSwapped is returned when an entry was replaced while it was being set.
-var errSwapped = errors.New("it was replaced by something else meanwhile")
+// errReplaced is returned when an entry was replaced while it was being set.
+var errReplaced = errors.New("it was replaced by something else meanwhile")
 
 // changes says what an entry needed.
 type changes struct{ owner, mode bool }
@@ -25,21 +25,21 @@ const ownersMapped = runtime.GOOS == "darwin"
 // it only says what would be changed. info is the entry's own (Lstat). The owner comes
 // first: the kernel clears the set-user-ID bits in chown(2), so that no moment exists
 // in which such a file belongs to its new owner.
-func set(r *os.Root, name string, info fs.FileInfo, owner Owner, dry bool) (changes, error) {
+func set(r *os.Root, name string, info fs.FileInfo, w want, dry bool) (changes, error) {
 	var c changes
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return c, errors.ErrUnsupported
 	}
-	if !ownersMapped && (stat.Uid != owner.UID || stat.Gid != owner.GID) {
+	if !ownersMapped && (stat.Uid != w.owner.UID || stat.Gid != w.owner.GID) {
 		if !dry {
-			if err := r.Lchown(name, int(owner.UID), int(owner.GID)); err != nil {
+			if err := r.Lchown(name, int(w.owner.UID), int(w.owner.GID)); err != nil {
 				return c, err
 			}
 		}
 		c.owner = true
 	}
-	want, has := mode(info)
+	want, has := w.modeOf(info)
 	if !has || info.Mode()&modeBits == want {
 		return c, nil
 	}
@@ -55,14 +55,14 @@ func set(r *os.Root, name string, info fs.FileInfo, owner Owner, dry bool) (chan
 // modeBits are the bits that are set: permissions, set-ID and sticky.
 const modeBits = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 
-// mode is what the entry's mode shall be, if it has one to be set.
-func mode(info fs.FileInfo) (fs.FileMode, bool) {
+// modeOf is the mode that an entry needs, if it needs one.
+func (w want) modeOf(info fs.FileInfo) (fs.FileMode, bool) {
 	switch {
 	case info.IsDir():
 		// A set-group-ID folder stays one, as with GNU chmod 755.
-		return FolderMode | info.Mode()&fs.ModeSetgid, true
+		return w.folder | info.Mode()&fs.ModeSetgid, true
 	case info.Mode().IsRegular():
-		return FileMode, true
+		return w.file, true
 	default: // links have none; devices, pipes and sockets are not data
 		return 0, false
 	}
@@ -86,7 +86,7 @@ func chmod(r *os.Root, name string, info fs.FileInfo, want fs.FileMode) error {
 		return err
 	}
 	if !os.SameFile(info, opened) {
-		return errSwapped
+		return errReplaced
 	}
 	return f.Chmod(want)
 }

@@ -8,29 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestCovers(t *testing.T) {
-	t.Parallel()
-	const rootless = "         0       1000          1\n         1     100000      65536\n"
-	cases := []struct {
-		text string
-		id   uint32
-		want bool
-	}{
-		{"         0          0 4294967295\n", 0, true},
-		{"         0          0 4294967295\n", 4294967294, true},
-		{rootless, 0, true},
-		{rootless, 65536, true},
-		{rootless, 65537, false},
-		{"", 0, false},
-		{"no numbers\n0 0 1\n", 0, true},
-	}
-	for _, c := range cases {
-		if got := covers([]byte(c.text), c.id); got != c.want {
-			t.Errorf("%q has %d: %v", c.text, c.id, got)
-		}
-	}
-}
-
 func TestSettled(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_000_000, 500_000_000)

@@ -1,8 +1,6 @@
 package ownership
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -10,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/idmap"
 )
 
 // path is what a node, or an entry in it, is called relative to the folder.
@@ -55,7 +53,7 @@ const busyReason = "it was replaced or changed again and again while it was look
 func (w *worker) refused(n *node, name []byte, errno unix.Errno, st *unix.Statx_t) {
 	switch errno {
 	case unix.EROFS:
-		w.end(exit.Errorf(exit.Failed, "resetting %s: %w, and %q is not right", w.req.Folder, errno, n.path(name)))
+		w.end(fmt.Errorf("resetting %s: %w, and %q is not right", w.req.Folder, errno, n.path(name)))
 	case unix.EBUSY:
 		w.skip(n, name, SkipBusy, busyReason)
 	case unix.EINVAL, unix.EOVERFLOW:
@@ -83,27 +81,11 @@ func mapped(o Owner) error {
 		id         uint32
 	}{{"/proc/self/uid_map", "UID", o.UID}, {"/proc/self/gid_map", "GID", o.GID}} {
 		text, err := os.ReadFile(id.file)
-		if err != nil || covers(text, id.id) {
+		if err != nil || idmap.Parse(string(text)).Outside(int64(id.id)) != idmap.None {
 			continue // without /proc, each chown tells
 		}
-		return exit.Errorf(exit.Unusable, "giving files to %s: %s %d is not mapped in this user namespace (%s); "+
-			"give the user more IDs in /etc/subuid and /etc/subgid", o, id.what, id.id, id.file)
+		return refused("giving files to", o.String(), ErrOwner, fmt.Sprintf("%s %d is not mapped in this user namespace (%s); "+
+			"give the user more IDs in /etc/subuid and /etc/subgid", id.what, id.id, id.file))
 	}
 	return nil
-}
-
-// covers reports whether a uid_map has an ID inside of the namespace. Each of its lines
-// has the first ID inside, the first outside and how many follow.
-func covers(text []byte, id uint32) bool {
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		var inside, outside, length uint64
-		if n, err := fmt.Sscan(lines.Text(), &inside, &outside, &length); n != 3 || err != nil {
-			continue
-		}
-		if uint64(id) >= inside && uint64(id) < inside+length {
-			return true
-		}
-	}
-	return false
 }

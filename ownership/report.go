@@ -26,7 +26,7 @@ func (r *report) add(path func() string, skip Skip, reason string) {
 		}
 		r.skipped[skip]++
 	}
-	if len(r.problems) == MaxProblems {
+	if len(r.problems) == maxProblems {
 		r.more++
 		return
 	}

@@ -3,14 +3,14 @@ package ownership
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/im2-audio/im2/internal/exit"
 )
 
 // openFolders is how many folders are kept open beyond those in use. With 16 workers,
@@ -20,13 +20,14 @@ const openFolders = 24
 // walk is one reset.
 type walk struct {
 	req    Request
+	want   want
 	report report
 	queue  *queue
 	nodes  *nodes
 	links  links
 	top    *node
 	local  bool         // see hasLocalTimes
-	seen   atomic.Int64 // what Request.Seen is told
+	seen   atomic.Int64 // what Request.Progress is told
 	waited atomic.Int32 // see worker.settle
 	buffer sync.Mutex
 	spare  [][]byte
@@ -56,12 +57,12 @@ func resetWith(ctx context.Context, req Request, f features) (Summary, error) {
 		return sum, err
 	}
 	if err := ctx.Err(); err != nil {
-		return sum, wordInterrupted(req, err)
+		return sum, interrupted(req.Folder, err)
 	}
 	req.Workers = workers(req.Workers)
 	s := newSys(f)
 	defer s.close(s.self)
-	w := &walk{req: req, queue: newQueue(req.Workers), nodes: newNodes(openFolders)}
+	w := &walk{req: req, want: req.want(), queue: newQueue(req.Workers), nodes: newNodes(openFolders)}
 	w.links.reset()
 	defer w.nodes.shed(s)
 	all := make([]*worker, req.Workers)
@@ -100,7 +101,7 @@ func (w *walk) begin(first *worker) error {
 		}
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "opening the folder to reset: %s: %w", w.req.Folder, err)
+		return &RefusedError{Op: "opening", Subject: w.req.Folder, Err: err}
 	}
 	top.fd = fd
 	w.top, w.local = top, hasLocalTimes(fd)
@@ -118,7 +119,7 @@ func (w *walk) run(ctx context.Context, all []*worker) error {
 	defer context.AfterFunc(ctx, w.queue.stop)()
 	var telling sync.WaitGroup
 	over := make(chan struct{})
-	if w.req.Seen != nil {
+	if w.req.Progress != nil {
 		telling.Go(func() { w.tell(over) })
 	}
 	var working sync.WaitGroup
@@ -129,13 +130,9 @@ func (w *walk) run(ctx context.Context, all []*worker) error {
 	close(over)
 	telling.Wait()
 	if err := ctx.Err(); err != nil {
-		return wordInterrupted(w.req, err)
+		return interrupted(w.req.Folder, err)
 	}
 	return w.fatal
-}
-
-func wordInterrupted(req Request, err error) error {
-	return fmt.Errorf("resetting %s: %w; the next run goes on", req.Folder, err)
 }
 
 // tell reports progress until over is closed.
@@ -145,10 +142,10 @@ func (w *walk) tell(over <-chan struct{}) {
 	for {
 		select {
 		case <-over:
-			w.req.Seen(w.seen.Load())
+			w.req.Progress(w.seen.Load())
 			return
 		case <-tick.C:
-			w.req.Seen(w.seen.Load())
+			w.req.Progress(w.seen.Load())
 		}
 	}
 }
@@ -189,4 +186,20 @@ func (w *walk) giveSpare(buf []byte) {
 	w.buffer.Lock()
 	defer w.buffer.Unlock()
 	w.spare = append(w.spare, buf[:bigRead])
+}
+
+// pinBelow returns a path that names the folder below another one until it is released,
+// whatever is put into its place.
+func pinBelow(folder, below string) (path string, release func(), err error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return "", nil, err
+	}
+	defer root.Close() //nolint:errcheck // only read
+	pinned, err := root.OpenFile(below, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	// The dot, since what opens it need not follow the link that the number is.
+	return fmt.Sprintf("/proc/self/fd/%d/.", pinned.Fd()), func() { _ = pinned.Close() }, nil
 }

@@ -98,7 +98,7 @@ func TestCancelEndsSoonAndTheNextRunGoesOn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var once sync.Once
 	var at time.Time
-	req.Seen = func(int64) { once.Do(func() { at = time.Now(); cancel() }) }
+	req.Progress = func(int64) { once.Do(func() { at = time.Now(); cancel() }) }
 	// With 100 ms until the first call, some machines are done before.
 	sum, err := ownership.Reset(ctx, req)
 	took := time.Since(at)
@@ -106,7 +106,7 @@ func TestCancelEndsSoonAndTheNextRunGoesOn(t *testing.T) {
 		t.Errorf("%v after %v", err, took)
 	}
 	t.Logf("%d of %d entries when it was cancelled, over %v later", sum.Seen, files, took)
-	req.Seen = nil
+	req.Progress = nil
 	rest, err := ownership.Reset(t.Context(), req)
 	const all = files + files/100 + 1
 	if err != nil || rest.Seen != all || sum.Mode+rest.Mode < files {
@@ -124,7 +124,7 @@ func TestSeenCountsUp(t *testing.T) {
 	touch(t, 0o600, filepath.Join(in, "a"), filepath.Join(in, "b"))
 	var calls []int64 // without a lock: the calls come one at a time, and are over
 	sum, err := ownership.Reset(t.Context(), ownership.Request{
-		Folder: in, Owner: other(), AllowRoot: true, Seen: func(n int64) { calls = append(calls, n) },
+		Folder: in, Owner: other(), AllowRoot: true, Progress: func(n int64) { calls = append(calls, n) },
 	})
 	must(t, err)
 	if !slices.IsSorted(calls) || calls[len(calls)-1] != sum.Seen {

@@ -109,7 +109,7 @@ func (w *worker) enter(item work) {
 // visit opens and sets the folder name in parent. It returns nil where it is not to be
 // listed. Setting it before listing it closes one that was open to everybody at once.
 func (w *worker) visit(parent *node, dir int, name []byte) *node {
-	if parent.depth+1 >= MaxDepth {
+	if parent.depth+1 >= maxDepth {
 		w.skip(parent, name, SkipDeep, "too many folders are inside of one another")
 		return nil
 	}

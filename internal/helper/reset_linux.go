@@ -13,12 +13,22 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/ownership"
 )
 
 // reset sets owners and modes of a folder: ownership.Reset, for a container of the engine that has
-// nothing else in it. What it says on standard output are ownership.Messages, one a line.
+// nothing else in it. What it says on standard output are messages, one a line.
 func reset(args []string, _ io.Reader, stdout, stderr io.Writer) error {
+	err := runReset(args, stdout, stderr)
+	var refused *ownership.RefusedError
+	if errors.As(err, &refused) {
+		return exit.With(exit.Unusable, err)
+	}
+	return err
+}
+
+func runReset(args []string, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	o, err := parseReset(args, stderr)
@@ -93,7 +103,7 @@ func maps(stdout io.Writer) error {
 	if err != nil {
 		return exit.Errorf(exit.Failed, "reading the map of GIDs: %w", err)
 	}
-	return ownership.Message{IDs: &ownership.IDMaps{UID: string(uid), GID: string(gid)}}.Say(stdout)
+	return message.Message{IDs: &message.IDMaps{UID: string(uid), GID: string(gid)}}.Say(stdout)
 }
 
 // same refuses a folder that is another one than the caller sees under its name, as an
@@ -113,17 +123,17 @@ func (o resetOptions) same() error {
 }
 
 func walk(ctx context.Context, o resetOptions, stdout io.Writer) error {
-	request := ownership.Request{Folder: o.folder, Owner: o.owner, DryRun: o.dry, Workers: o.workers}
+	request := ownership.Request{Folder: o.folder, Below: o.below, Owner: o.owner, DryRun: o.dry, Workers: o.workers}
 	quiet := func() {}
 	if o.every > 0 {
-		request.Seen, quiet = tell(stdout, o.every)
+		request.Progress, quiet = tell(stdout, o.every)
 	}
-	sum, err := ownership.ResetBelow(ctx, request, o.below)
+	sum, err := ownership.Reset(ctx, request)
 	quiet()
 	if err != nil {
 		return err
 	}
-	if err := (ownership.Message{Summary: &sum}).Say(stdout); err != nil {
+	if err := (message.Message{Summary: &sum}).Say(stdout); err != nil {
 		return err
 	}
 	if sum.ProblemCount() > 0 {
@@ -146,7 +156,7 @@ func tell(stdout io.Writer, every time.Duration) (seen func(int64), end func()) 
 			case <-stop:
 				return
 			case <-tick.C:
-				_ = ownership.Message{Seen: count.Load()}.Say(stdout) // the result's line will tell of a closed pipe
+				_ = message.Message{Seen: count.Load()}.Say(stdout) // the result's line will tell of a closed pipe
 			}
 		}
 	}()
@@ -169,7 +179,7 @@ func ensure(o resetOptions, stdout io.Writer) error {
 		return err
 	}
 	if missing > 0 {
-		return ownership.Message{Missing: missing}.Say(stdout)
+		return message.Message{Missing: missing}.Say(stdout)
 	}
 	return nil
 }

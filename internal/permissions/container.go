@@ -15,6 +15,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/ownership"
@@ -62,7 +63,7 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 	progress := r.UI.Progress(label(req, req.DryRun), 0, term.Count)
 	defer progress.Done()
 	var sum *ownership.Summary
-	err = r.contain(ctx, e, j, func(m ownership.Message) {
+	err = r.contain(ctx, e, j, func(m message.Message) {
 		progress.Set(m.Seen)
 		if m.Summary != nil {
 			sum = m.Summary
@@ -95,9 +96,9 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 	}
 	missing := 0
 	root := job{data: data, user: rootIn(v.owner.GID), userns: v.userns, args: append(slices.Clone(args), "-existing")}
-	err = r.contain(ctx, e, root, func(m ownership.Message) { missing += m.Missing })
+	err = r.contain(ctx, e, root, func(m message.Message) { missing += m.Missing })
 	if err == nil && missing > 0 {
-		err = r.contain(ctx, e, job{data: data, user: v.owner.String(), userns: v.userns, args: args}, func(ownership.Message) {})
+		err = r.contain(ctx, e, job{data: data, user: v.owner.String(), userns: v.userns, args: args}, func(message.Message) {})
 	}
 	if err != nil {
 		return word(data, err)
@@ -130,7 +131,7 @@ func word(data string, err error) error {
 // contain runs the resetter in a container and hands on what it says. When ctx ends the
 // container does, too: the docker command passes the signal on, and what it leaves is
 // removed.
-func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(ownership.Message)) error {
+func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(message.Message)) error {
 	if j.data != "" {
 		if err := isFolder(j.data); err != nil {
 			return err
@@ -197,7 +198,7 @@ func mount(folder string, readOnly bool) string {
 
 // lines hears a message in each line that is written to it.
 type lines struct {
-	hear func(ownership.Message)
+	hear func(message.Message)
 	rest []byte
 	err  error
 }
@@ -210,7 +211,7 @@ func (l *lines) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		l.rest = rest
-		m, err := ownership.Hear(line)
+		m, err := message.Hear(line)
 		if err != nil {
 			l.err = errors.Join(l.err, err)
 			continue

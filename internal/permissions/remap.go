@@ -8,6 +8,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -28,21 +29,19 @@ func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.O
 	if e.Server.Remapped() != engine.UsernsRemapped {
 		return view{owner: owner}, nil
 	}
-	var ids *ownership.IDMaps
-	err := r.contain(ctx, e, job{user: "0:0", args: []string{"-maps"}}, func(m ownership.Message) { ids = m.IDs })
+	var ids *message.IDMaps
+	err := r.contain(ctx, e, job{user: "0:0", args: []string{"-maps"}}, func(m message.Message) { ids = m.IDs })
 	if err == nil && ids == nil {
 		err = errors.New("the container did not say")
 	}
 	if err != nil {
 		return view{}, fmt.Errorf("asking which IDs the engine maps: %w", err)
 	}
-	uid, known := ownership.Outside(ids.UID, owner.UID)
-	gid, knownGroup := ownership.Outside(ids.GID, owner.GID)
-	if !known || !knownGroup {
+	here, known := ids.Outside(owner)
+	if !known {
 		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %s (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
 			owner, strings.Join(strings.Fields(ids.UID), " "))
 	}
-	here := ownership.Owner{UID: uid, GID: gid}
 	r.note("the engine is userns-remapped: its %s is this machine's %s", owner, here)
 	return view{userns: "host", owner: here}, nil
 }

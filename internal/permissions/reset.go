@@ -120,8 +120,11 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 	remapped := remapping(e)
 	if remapped == "" {
 		err := ownership.Ensure(root, folders, owner)
-		if r.EUID == 0 || !errors.Is(err, fs.ErrPermission) {
-			return err
+		switch {
+		case !errors.Is(err, fs.ErrPermission):
+			return coded(err)
+		case r.EUID == 0: // such as on a file system of another machine
+			return exit.Fixable(exit.Failed, exit.Fix{Type: "mage setup -ids", Note: "makes your own IDs the services'"}, "%w", err)
 		}
 		if noEngine != nil {
 			return exit.Errorf(exit.Failed, "preparing %s: this user may not give its folders to %s, and the way through the engine is closed: %w; %s needs none, or use your own IDs: \"mage setup -ids\"",
@@ -176,11 +179,21 @@ func remapping(e *engine.Engine) string {
 	return e.Server.Remapped()
 }
 
+// coded gives an error of package ownership its exit code.
+func coded(err error) error {
+	var refused *ownership.RefusedError
+	if errors.As(err, &refused) {
+		return exit.With(exit.Unusable, err)
+	}
+	return err
+}
+
 // direct resets in this process.
 func (r *Resetter) direct(ctx context.Context, req Request, dry bool) (ownership.Summary, error) {
 	progress := r.UI.Progress(label(req, dry), 0, term.Count)
 	defer progress.Done()
-	return ownership.ResetBelow(ctx, ownership.Request{Folder: req.Data, Owner: req.Owner, DryRun: dry, Seen: progress.Set}, req.Below)
+	sum, err := ownership.Reset(ctx, ownership.Request{Folder: req.Data, Below: req.Below, Owner: req.Owner, DryRun: dry, Progress: progress.Set})
+	return sum, coded(err)
 }
 
 // label is what the progress is called.

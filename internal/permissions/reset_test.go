@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/ownership"
 )
@@ -119,7 +120,7 @@ func TestArguments(t *testing.T) {
 func TestLinesAreHeardWhole(t *testing.T) {
 	t.Parallel()
 	var seen []int64
-	l := &lines{hear: func(m ownership.Message) { seen = append(seen, m.Seen) }}
+	l := &lines{hear: func(m message.Message) { seen = append(seen, m.Seen) }}
 	for _, part := range []string{`{"se`, "en\":1}\n{\"seen\":2}\n", `{"seen":3}`, "\n"} {
 		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
 			t.Fatal(n, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
+	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/ownership"
 )
@@ -215,9 +216,7 @@ func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where st
 
 // mappedOwner is who a container's user is outside of its user namespace.
 func mappedOwner(s probe.Sight, o ownership.Owner) (ownership.Owner, bool) {
-	uid, knownUser := ownership.Outside(s.UIDMap, o.UID)
-	gid, knownGroup := ownership.Outside(s.GIDMap, o.GID)
-	return ownership.Owner{UID: uid, GID: gid}, knownUser && knownGroup
+	return message.IDMaps{UID: s.UIDMap, GID: s.GIDMap}.Outside(o)
 }
 
 // mapText shows the table of UIDs in one line: inside, outside, how many.

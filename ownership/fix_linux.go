@@ -35,7 +35,7 @@ func (w *worker) entry(n *node, dir int, name []byte) {
 		w.mount(n, name)
 		return
 	}
-	if w.req.Owner.needs(&w.st).nothing() {
+	if w.want.needs(&w.st).nothing() {
 		return
 	}
 	w.wrong(n, dir, name)
@@ -44,7 +44,7 @@ func (w *worker) entry(n *node, dir int, name []byte) {
 // wrong deals with an entry that w.st shows to be wrong: now, if that needs no change,
 // or else together with others.
 func (w *worker) wrong(n *node, dir int, name []byte) {
-	if skip, why := leave(&w.st); skip != "" {
+	if skip, why := skipped(&w.st); skip != "" {
 		w.skip(n, name, skip, why)
 		return
 	}
@@ -53,7 +53,7 @@ func (w *worker) wrong(n *node, dir int, name []byte) {
 		if id.nlink > 1 {
 			w.sighted(n, name, id, &w.st)
 		} else {
-			w.changed(w.req.Owner.needs(&w.st))
+			w.changed(w.want.needs(&w.st))
 		}
 		return
 	}
@@ -87,13 +87,13 @@ func (w *worker) flush(n *node, dir int) {
 		if w.queue.stopped.Load() {
 			break
 		}
-		w.mend(n, dir, s, fenced)
+		w.fix(n, dir, s, fenced)
 	}
 	w.suspects = w.suspects[:0]
 }
 
-// mend sets one wrong entry, trying again where it is changed by others meanwhile.
-func (w *worker) mend(n *node, dir int, s suspect, fenced bool) {
+// fix sets one wrong entry, trying again where it is changed by others meanwhile.
+func (w *worker) fix(n *node, dir int, s suspect, fenced bool) {
 	for range tries {
 		if !w.attempt(n, dir, s, fenced) {
 			return
@@ -102,7 +102,7 @@ func (w *worker) mend(n *node, dir int, s suspect, fenced bool) {
 			w.fail(n, s.name, errno)
 			return
 		}
-		if !isFolder(&w.st) && w.req.Owner.needs(&w.st).nothing() {
+		if !isFolder(&w.st) && w.want.needs(&w.st).nothing() {
 			return
 		}
 		s.id = identify(&w.st)
@@ -132,10 +132,10 @@ func (w *worker) attempt(n *node, dir int, s suspect, fenced bool) bool {
 	case !w.openat2 && isMount(p, n.inode.dev):
 		w.mount(n, s.name)
 		return false
-	case w.req.Owner.needs(p).nothing():
+	case w.want.needs(p).nothing():
 		return false
 	}
-	if skip, why := leave(p); skip != "" {
+	if skip, why := skipped(p); skip != "" {
 		w.skip(n, s.name, skip, why)
 		return false
 	}
@@ -195,11 +195,11 @@ const maxWaits = 20
 // so that no moment exists in which such a file belongs to its new owner. False if that
 // failed; it is reported then.
 func (w *worker) change(n *node, name []byte, fd, dir int, st *unix.Statx_t) bool {
-	need := w.req.Owner.needs(st)
+	need := w.want.needs(st)
 	if need.nothing() {
 		return true
 	}
-	if skip, why := leave(st); skip != "" {
+	if skip, why := skipped(st); skip != "" {
 		w.skip(n, name, skip, why)
 		return false
 	}
@@ -207,7 +207,7 @@ func (w *worker) change(n *node, name []byte, fd, dir int, st *unix.Statx_t) boo
 		w.changed(need)
 		return true
 	}
-	done, errno := w.give(fd, w.req.Owner, dir, name, st)
+	done, errno := w.give(fd, w.want, dir, name, st)
 	w.changed(done)
 	if errno != 0 {
 		w.refused(n, name, errno, st)
@@ -226,17 +226,17 @@ func (w *worker) changed(what need) {
 }
 
 // give sets owner and mode where they are wrong, and returns what it did.
-func (s *sys) give(fd int, o Owner, dir int, name []byte, st *unix.Statx_t) (need, unix.Errno) {
+func (s *sys) give(fd int, w want, dir int, name []byte, st *unix.Statx_t) (need, unix.Errno) {
 	var done need
-	todo := o.needs(st)
+	todo := w.needs(st)
 	if todo.owner {
-		if errno := s.chown(fd, o); errno != 0 {
+		if errno := s.chown(fd, w.owner); errno != 0 {
 			return done, errno
 		}
 		done.owner = true
 	}
 	if todo.mode {
-		mode, _ := wantMode(st.Mode)
+		mode, _ := w.modeOf(st.Mode)
 		if errno := s.chmod(fd, mode, dir, name, st); errno != 0 {
 			return done, errno
 		}

@@ -1,4 +1,5 @@
-package ownership
+// Package message is what a reset in a container says to the process that started it.
+package message
 
 import (
 	"encoding/json"
@@ -6,7 +7,9 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/im2-audio/im2/internal/idmap"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // Message is one line of what the helper in a container says on standard output: JSON, with
@@ -17,10 +20,10 @@ type Message struct {
 	// Missing is the number of folders that were asked for and are not there; said only
 	// where that is not zero.
 	Missing int `json:"missing,omitempty"`
-	// IDs says which IDs of the machine those are that the command sees.
+	// IDs says which IDs of the machine the command sees as which.
 	IDs *IDMaps `json:"ids,omitempty"`
 	// Summary is the result.
-	Summary *Summary `json:"summary,omitempty"`
+	Summary *ownership.Summary `json:"summary,omitempty"`
 }
 
 // IDMaps are the tables by which a user namespace translates IDs (user_namespaces(7)).
@@ -30,19 +33,13 @@ type IDMaps struct {
 	GID string `json:"gid"`
 }
 
-// Outside translates an ID by the text of a uid_map or gid_map: lines of the first ID
-// inside, the first one outside, and how many there are (user_namespaces(7)).
-func Outside(table string, id uint32) (uint32, bool) {
-	for line := range strings.Lines(table) {
-		var inner, outer, count uint64
-		if _, err := fmt.Sscan(line, &inner, &outer, &count); err != nil {
-			continue
-		}
-		if at := uint64(id); at >= inner && at-inner < count {
-			return uint32(outer + at - inner), true //nolint:gosec // the kernel's tables have 32-bit IDs
-		}
+// Outside returns the owner of this machine that o is; false where the namespace has no such owner.
+func (m IDMaps) Outside(o ownership.Owner) (ownership.Owner, bool) {
+	uid, gid := idmap.Parse(m.UID).Outside(int64(o.UID)), idmap.Parse(m.GID).Outside(int64(o.GID))
+	if uid == idmap.None || gid == idmap.None {
+		return ownership.Owner{}, false
 	}
-	return 0, false
+	return ownership.Owner{UID: uint32(uid), GID: uint32(gid)}, true //nolint:gosec // the kernel's tables have 32-bit IDs
 }
 
 // Say writes a message as one line. Paths are quoted on the way: JSON cannot carry names

@@ -1,0 +1,53 @@
+package message_test
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/permissions/message"
+	"github.com/im2-audio/im2/ownership"
+)
+
+func TestMessagesSurviveTheWire(t *testing.T) {
+	t.Parallel()
+	cases := []message.Message{
+		{Seen: 4096},
+		{Missing: 2},
+		{IDs: &message.IDMaps{UID: "0 100000 65536\n", GID: "0 0 4294967295\n"}},
+		{Summary: &ownership.Summary{Problems: []ownership.Problem{}}},
+		{Summary: &ownership.Summary{Seen: 3, Owner: 2, Mode: 1, Vanished: 1, Problems: []ownership.Problem{
+			{Path: "new\nline \xff \"quoted\" ü", Reason: "operation not permitted"},
+		}}},
+	}
+	for _, want := range cases {
+		var wire bytes.Buffer
+		if err := want.Say(&wire); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(wire.String(), "\n") != 1 {
+			t.Errorf("more than one line: %q", wire.String())
+		}
+		got, err := message.Hear(wire.Bytes())
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	for _, line := range []string{"", "no JSON", `{"summary":{"problems":[{"path":"unquoted"}]}}`} {
+		if got, err := message.Hear([]byte(line)); err == nil {
+			t.Errorf("%q is read as %+v", line, got)
+		}
+	}
+}
+
+func TestOwnersOutside(t *testing.T) {
+	t.Parallel()
+	m := message.IDMaps{UID: "0 100000 65536\n", GID: "0 0 100\n"}
+	if got, ok := m.Outside(ownership.Owner{UID: 1000, GID: 20}); !ok || got != (ownership.Owner{UID: 101000, GID: 20}) {
+		t.Errorf("got %s, %v", got, ok)
+	}
+	if got, ok := m.Outside(ownership.Owner{UID: 1000, GID: 1000}); ok {
+		t.Errorf("a group that is not mapped is %s", got)
+	}
+}

@@ -1,0 +1,74 @@
+package ownership
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// The reasons for which a request is refused. A folder that cannot be opened has the system's reason
+// instead, such as [io/fs.ErrNotExist].
+var (
+	// ErrNotFolder is the reason where something else is in the place of a folder. A symbolic link to a
+	// folder counts as something else: a container could have made it.
+	ErrNotFolder = errors.New("it is not a folder (a link to one does not count: a container could have made it)")
+	// ErrProtected is the reason where the folder must not be reset: the root of the file system, a folder
+	// of the system, a home folder or one above it.
+	ErrProtected = errors.New("protected folder")
+	// ErrOutside is the reason where a folder is not below the one that it must be in.
+	ErrOutside = errors.New("outside of the folder")
+	// ErrOwner is the reason where the owner cannot be used: root without [Request.AllowRoot], an ID that
+	// means nothing, or one that this user namespace does not have.
+	ErrOwner = errors.New("unusable owner")
+	// ErrMode is the reason where a mode cannot be used.
+	ErrMode = errors.New("unusable mode")
+)
+
+// RefusedError is returned for a request that cannot be carried out as it is. Nothing was changed.
+type RefusedError struct {
+	// Op is what was being done, such as "resetting" or "giving files to".
+	Op string
+	// Subject is the folder, owner or mode that is refused; empty where Err names it.
+	Subject string
+	// Err is the reason. It wraps one of the errors above or one of the system.
+	Err error
+}
+
+// Error is "Op Subject: Err".
+func (e *RefusedError) Error() string {
+	if e.Subject == "" {
+		return e.Op + ": " + e.Err.Error()
+	}
+	return e.Op + " " + e.Subject + ": " + e.Err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// reasonError is one of the reasons in other words.
+type reasonError struct {
+	kind error
+	text string
+}
+
+func (e reasonError) Error() string { return e.text }
+func (e reasonError) Unwrap() error { return e.kind }
+
+func refused(op, subject string, kind error, text string) error {
+	return &RefusedError{Op: op, Subject: subject, Err: reasonError{kind, text}}
+}
+
+func interrupted(folder string, err error) error {
+	return fmt.Errorf("resetting %s: %w; the next run goes on", folder, err)
+}
+
+// ensureError names the folder that could not be made or set.
+func ensureError(folder string, owner Owner, err error) error {
+	switch {
+	case errors.Is(err, ErrNotFolder):
+		return &RefusedError{Op: "preparing", Subject: folder, Err: fmt.Errorf("%w; move it away, then try again", err)}
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("giving %s to %s: %w", folder, owner, err)
+	}
+	return fmt.Errorf("preparing %s: %w", folder, err)
+}
