@@ -30,6 +30,4 @@
 // Other Unix systems have a simpler walk relative to an open [os.Root], with one thread. On macOS only
 // modes are set, since Docker shows every file there as belonging to whoever looks. On Windows, where files
 // have no numeric owner, nothing is changed.
-//
-// The command in the folder resetter does the same as a static program, for containers.
 package ownership
