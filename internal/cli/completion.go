@@ -151,8 +151,8 @@ func (t Target) ofProject(ctx context.Context, name string) []usage.Candidate {
 	if err != nil {
 		return all
 	}
-	for _, job := range jobs {
-		all = append(all, usage.Candidate{Value: job.ID, Text: inLine(job.Name)})
+	for _, j := range jobs {
+		all = append(all, usage.Candidate{Value: j.ID, Text: inLine(j.Name)})
 	}
 	return all
 }

@@ -78,8 +78,8 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 	}
 	list := jobList{Jobs: []listedJob{}, Counts: counts}
 	now := time.Now()
-	for _, job := range jobs {
-		list.Jobs = append(list.Jobs, listedJob{job, int64(max(0, now.Sub(job.Made())).Seconds()), olderEngine(p.Data, &job)})
+	for _, j := range jobs {
+		list.Jobs = append(list.Jobs, listedJob{j, int64(max(0, now.Sub(j.Made())).Seconds()), olderEngine(p.Data, &j)})
 	}
 	if o.JSON {
 		return t.UI.JSON(list)
@@ -120,14 +120,14 @@ func (t Target) printList(jobs []listedJob) {
 	}
 	var rows [][]string
 	older := 0
-	for _, job := range jobs {
-		if job.OlderEngine {
+	for _, j := range jobs {
+		if j.OlderEngine {
 			older++
 		}
 		// Quoted: a name may hold what a terminal would obey.
 		rows = append(rows, []string{
-			job.ID, string(job.Stage), strconv.Quote(job.Name), progressText(&job.Job), strconv.Itoa(job.Attempt),
-			age(time.Duration(job.AgeSeconds) * time.Second), note(&job),
+			j.ID, string(j.Stage), strconv.Quote(j.Name), progressText(&j.Job), strconv.Itoa(j.Attempt),
+			age(time.Duration(j.AgeSeconds) * time.Second), note(&j),
 		})
 	}
 	t.UI.Table([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows)
@@ -138,9 +138,9 @@ func (t Target) printList(jobs []listedJob) {
 }
 
 // olderEngine reports whether a song has stems that an engine with known faults made.
-func olderEngine(data string, job *queue.Job) bool {
-	track := queue.OneName(job.Track)
-	if job.Stage != queue.Done || job.EngineVersion >= options.EngineVersion || track == "" {
+func olderEngine(data string, j *queue.Job) bool {
+	track := queue.OneName(j.Track)
+	if j.Stage != queue.Done || j.EngineVersion >= options.EngineVersion || track == "" {
 		return false
 	}
 	root, err := os.OpenRoot(data)
@@ -153,25 +153,25 @@ func olderEngine(data string, job *queue.Job) bool {
 }
 
 // progressText is how far the separation is.
-func progressText(job *queue.Job) string {
-	if job.Stage != queue.Separating || job.Progress == nil {
+func progressText(j *queue.Job) string {
+	if j.Stage != queue.Separating || j.Progress == nil {
 		return "-"
 	}
-	if percent, known := job.Progress.Percent(); known {
+	if percent, known := j.Progress.Percent(); known {
 		return fmt.Sprintf("%d %%", percent)
 	}
-	return inLine(string(job.Progress.Phase))
+	return inLine(string(j.Progress.Phase))
 }
 
 // note is what went wrong with a job.
-func note(job *listedJob) string {
+func note(j *listedJob) string {
 	switch {
-	case job.Problem != "":
-		return inLine(job.Problem)
-	case job.OlderEngine:
+	case j.Problem != "":
+		return inLine(j.Problem)
+	case j.OlderEngine:
 		return "made by an older engine"
 	}
-	return inLine(job.Error)
+	return inLine(j.Error)
 }
 
 // inLine makes a text of a service fit for a line: short, and without what a terminal would obey.

@@ -111,16 +111,16 @@ func (t Target) printJobs(jobs []queue.Job) {
 		return
 	}
 	var rows [][]string
-	for i, job := range jobs {
+	for i, j := range jobs {
 		if i == jobsShown {
 			break
 		}
 		progress := "-"
-		if percent, known := job.Progress.Percent(); job.Progress != nil && known {
+		if percent, known := j.Progress.Percent(); j.Progress != nil && known {
 			progress = fmt.Sprintf("%d %%", percent)
 		}
 		// Quoted: a name may hold what a terminal would obey.
-		rows = append(rows, []string{strconv.Quote(job.Name), string(job.Stage), progress})
+		rows = append(rows, []string{strconv.Quote(j.Name), string(j.Stage), progress})
 	}
 	t.UI.Result("")
 	t.UI.Table([]string{"SONG", "STAGE", "PROGRESS"}, rows)

@@ -59,11 +59,11 @@ func (s *settings) checkStems(model prepared) error {
 // settingsOf are what a job is separated with: what was asked for with it, over what the service was
 // told, over the defaults. stems are those that the model makes; nil where that is not known. Where
 // that cannot be done, the error is a rejection.
-func (s *settings) settingsOf(job *spool.Job, stems []string) (options.Options, error) {
-	all := job.Options.Over(s.options).Over(options.Default())
+func (s *settings) settingsOf(j *spool.Job, stems []string) (options.Options, error) {
+	all := j.Options.Over(s.options).Over(options.Default())
 	if err := all.Check(stems); err != nil {
 		return all, &rejection{fmt.Sprintf("%q cannot be separated as it was asked for: %v. It was asked for with %s; "+
-			"put it into input/ again with other options, as docs/song.md tells.", job.Name, err, cmp.Or(job.Options.String(), "no options"))}
+			"put it into input/ again with other options, as docs/song.md tells.", j.Name, err, cmp.Or(j.Options.String(), "no options"))}
 	}
 	return all, nil
 }

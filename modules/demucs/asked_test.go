@@ -69,8 +69,8 @@ func TestTheSettingsOfAJob(t *testing.T) {
 		// FLAC has no float.
 		"-twoStems=vocals -format=wav -bits=float": {Bits: options.BitsFloat},
 	} {
-		job := &spool.Job{Record: spool.Record{Options: asked}}
-		got, err := s.settingsOf(job, stems)
+		j := &spool.Job{Record: spool.Record{Options: asked}}
+		got, err := s.settingsOf(j, stems)
 		if want += " -clip=rescale -overlap=0.25 -shifts=0 -model=htdemucs -sum=model -rate=44100"; err != nil || got.String() != want {
 			t.Errorf("settings = %q, %v; want %q", got, err, want)
 		}
@@ -80,12 +80,12 @@ func TestTheSettingsOfAJob(t *testing.T) {
 func TestASongThatAsksForWhatCannotBeDoneIsRejected(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
-	job := b.add("song.mp3", "sound")
-	job.Options.Stems = []string{"vocals", "piano"}
-	spooltest.Must(t, job.Save())
+	j := b.add("song.mp3", "sound")
+	j.Options.Stems = []string{"vocals", "piano"}
+	spooltest.Must(t, j.Save())
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	rejected := b.in(spool.Rejected, job.ID)
+	rejected := b.in(spool.Rejected, j.ID)
 	if want := `the model has no stem "piano": it has vocals, drums, bass, other. It was asked for with -stems=vocals,piano;`; !strings.Contains(rejected.Error, want) {
 		t.Errorf("reason = %q; want %q", rejected.Error, want)
 	}
@@ -95,12 +95,12 @@ func TestASongThatAsksForWhatCannotBeDoneIsRejected(t *testing.T) {
 func TestTheRecordHasTheSettings(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
-	job := b.add("song.mp3", "sound")
-	job.Options.Sum = options.SumExact
-	spooltest.Must(t, job.Save())
+	j := b.add("song.mp3", "sound")
+	j.Options.Sum = options.SumExact
+	spooltest.Must(t, j.Save())
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	done := b.in(spool.Separated, job.ID)
+	done := b.in(spool.Separated, j.ID)
 	if done.Options.String() != "-sum=exact" || done.Settings.Sum != options.SumExact || done.Settings.Format != options.WAV {
 		t.Errorf("record = %+v", done.Record)
 	}

@@ -70,20 +70,20 @@ func (w *worker) decodeArgs(s source) []string {
 // decode writes the job's source as the mix at path. A source that holds no sound, that ffmpeg
 // cannot read, or that has a sample which is no number is a *rejection. With an error it returns at
 // least how many frames the mix would have had.
-func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (decoded, error) {
-	s, err := w.probe(ctx, job)
+func (w *worker) decode(ctx context.Context, j *spool.Job, path string) (decoded, error) {
+	s, err := w.probe(ctx, j)
 	if err != nil {
 		return decoded{}, err
 	}
-	s.seconds = max(s.seconds, claimedByWAV(job.Path(spool.SourceFile)))
-	if err := w.checkBefore(job, s); err != nil {
-		return decoded{frames: s.mixSize(job.Size) / mixFrameSize}, err
+	s.seconds = max(s.seconds, claimedByWAV(j.Path(spool.SourceFile)))
+	if err := w.checkBefore(j, s); err != nil {
+		return decoded{frames: s.mixSize(j.Size) / mixFrameSize}, err
 	}
 	mix, err := createMix(path, framesOf(w.settings.limit()))
 	if err != nil {
 		return decoded{}, err
 	}
-	d, err := w.decodeInto(ctx, job, s, mix)
+	d, err := w.decodeInto(ctx, j, s, mix)
 	if closed := mix.close(); closed != nil {
 		err = closed // A full disk, most likely; ffmpeg then fails as well, for nothing.
 	}
@@ -91,17 +91,17 @@ func (w *worker) decode(ctx context.Context, job *spool.Job, path string) (decod
 		return decoded{frames: mix.kept / mixFrameSize}, err
 	}
 	d.frames = mix.frames()
-	return d, w.settings.checkLength(job.Name, d.frames)
+	return d, w.settings.checkLength(j.Name, d.frames)
 }
 
 // decodeInto runs ffmpeg and makes of what it decodes the mix.
-func (w *worker) decodeInto(ctx context.Context, job *spool.Job, s source, mix *mixFile) (decoded, error) {
+func (w *worker) decodeInto(ctx context.Context, j *spool.Job, s source, mix *mixFile) (decoded, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var damaged damage
 	from, to := io.Pipe()
 	c := command{
-		what: "ffmpeg", path: w.settings.ffmpeg, args: w.decodeArgs(s), dir: job.Dir(),
+		what: "ffmpeg", path: w.settings.ffmpeg, args: w.decodeArgs(s), dir: j.Dir(),
 		stdout: to, stderr: &lineWriter{line: damaged.count}, stall: w.settings.stall,
 	}
 	ended := make(chan error, 1)
@@ -110,13 +110,13 @@ func (w *worker) decodeInto(ctx context.Context, job *spool.Job, s source, mix *
 		_ = to.CloseWithError(err)
 		ended <- err
 	}()
-	d, err := w.mixDown(ctx, job, s, from, mix)
+	d, err := w.mixDown(ctx, j, s, from, mix)
 	_ = from.CloseWithError(io.ErrClosedPipe)
 	if err != nil {
 		stop()
 	}
 	if runErr := <-ended; err == nil || errors.Is(err, runErr) {
-		err = undecodable(job.Name, runErr)
+		err = undecodable(j.Name, runErr)
 	}
 	d.warnings = append(d.warnings, damaged.warnings()...)
 	return d, err
@@ -124,7 +124,7 @@ func (w *worker) decodeInto(ctx context.Context, job *spool.Job, s source, mix *
 
 // mixDown reads what ffmpeg writes, mixes it to stereo, brings it to where a player plays it, and
 // to the mix's rate.
-func (w *worker) mixDown(ctx context.Context, job *spool.Job, s source, from io.Reader, mix *mixFile) (d decoded, err error) {
+func (w *worker) mixDown(ctx context.Context, j *spool.Job, s source, from io.Reader, mix *mixFile) (d decoded, err error) {
 	in, err := openStream(from)
 	if errors.Is(err, io.EOF) {
 		return d, nil // It holds no sound, or ffmpeg says why not.
@@ -134,7 +134,7 @@ func (w *worker) mixDown(ctx context.Context, job *spool.Job, s source, from io.
 	}
 	if in.rate > fastestRate {
 		return d, &rejection{fmt.Sprintf("%q has %d samples a second, and at most %d can be brought to the %d that are separated. "+
-			"Export the song again with fewer; then put it into input/ again.", job.Name, in.rate, fastestRate, mixRate)}
+			"Export the song again with fewer; then put it into input/ again.", j.Name, in.rate, fastestRate, mixRate)}
 	}
 	rate := float64(in.rate)
 	a := &aligner{
@@ -152,7 +152,7 @@ func (w *worker) mixDown(ctx context.Context, job *spool.Job, s source, from io.
 	}
 	frames, err := in.mixDown(a)
 	if bad := (*sampleError)(nil); errors.As(err, &bad) {
-		return d, bad.rejection(job.Name, in.rate)
+		return d, bad.rejection(j.Name, in.rate)
 	}
 	if err != nil {
 		return d, err
@@ -205,14 +205,14 @@ func (s *source) mixSize(size int64) int64 {
 
 // checkBefore rejects a track that is too long by what its file says, if the file is as large as
 // that, and makes sure that the disk has room, so that neither is found out only after gigabytes.
-func (w *worker) checkBefore(job *spool.Job, s source) error {
-	size := s.mixSize(job.Size)
+func (w *worker) checkBefore(j *spool.Job, s source) error {
+	size := s.mixSize(j.Size)
 	longest := w.settings.limit() + time.Second
 	if frames := size / mixFrameSize; frames > framesOf(longest) && (s.bitRate > 0 || s.start > longest.Seconds()) {
-		return w.settings.checkLength(job.Name, frames)
+		return w.settings.checkLength(j.Name, frames)
 	}
-	if err := place.CheckRoom(job.Dir(), size+spareRoom); err != nil {
-		return fmt.Errorf("there is no room to decode %q: %w", job.Name, err)
+	if err := place.CheckRoom(j.Dir(), size+spareRoom); err != nil {
+		return fmt.Errorf("there is no room to decode %q: %w", j.Name, err)
 	}
 	return nil
 }

@@ -92,9 +92,9 @@ func readArgs() []string {
 
 // probe asks what the job's source is. A file that is nothing that can be read, or that has no
 // audio track, is a *rejection.
-func (w *worker) probe(ctx context.Context, job *spool.Job) (source, error) {
+func (w *worker) probe(ctx context.Context, j *spool.Job) (source, error) {
 	guessed := false
-	p, err := w.askProbe(ctx, job, func(line string) {
+	p, err := w.askProbe(ctx, j, func(line string) {
 		guessed = guessed || strings.Contains(line, "Estimating duration from bitrate")
 	}, "-show_entries", "format=format_name,duration:stream=index,codec_type,codec_name,sample_rate,bit_rate,time_base,start_pts,duration_ts"+
 		":stream_disposition=attached_pic:stream_tags=DURATION")
@@ -103,7 +103,7 @@ func (w *worker) probe(ctx context.Context, job *spool.Job) (source, error) {
 	}
 	track, others := p.tracks()
 	if track == nil {
-		return source{}, noSound(job.Name)
+		return source{}, noSound(j.Name)
 	}
 	s := source{codec: track.Codec, rate: int(track.Rate), bitRate: int64(track.BitRate)}
 	s.kind, _ = audio.OfDemuxer(p.Format.Names)
@@ -114,11 +114,11 @@ func (w *worker) probe(ctx context.Context, job *spool.Job) (source, error) {
 		return s, nil
 	}
 	s.ends = s.seconds > 0 && (s.kind.Times == audio.Absolute || s.manual())
-	begin, known, err := w.firstFrame(ctx, job, track)
+	begin, known, err := w.firstFrame(ctx, j, track)
 	if known && s.manual() {
 		// All times are late by as much as the first packet with sound is, which has none before it.
 		late := begin - track.start()
-		begin, known, err = w.firstFrame(ctx, job, track, "-flags2", "skip_manual")
+		begin, known, err = w.firstFrame(ctx, j, track, "-flags2", "skip_manual")
 		begin -= late
 	}
 	if err != nil || !known {
@@ -136,22 +136,22 @@ func (s *source) manual() bool {
 }
 
 // askProbe runs ffprobe on the source. said gets each line of its standard error.
-func (w *worker) askProbe(ctx context.Context, job *spool.Job, said func(string), args ...string) (probed, error) {
+func (w *worker) askProbe(ctx context.Context, j *spool.Job, said func(string), args ...string) (probed, error) {
 	var answer bytes.Buffer
 	c := command{
 		what:   "ffprobe",
 		path:   w.settings.ffprobe,
 		args:   append(append([]string{"-v", "warning", "-of", "json=compact=1"}, readArgs()...), append(args, "file:"+spool.SourceFile)...),
-		dir:    job.Dir(),
+		dir:    j.Dir(),
 		stdout: &limitedWriter{to: &answer, left: longestAnswer},
 		stderr: &lineWriter{line: said},
 		stall:  w.settings.stall,
 	}
 	if err := c.run(ctx); errors.Is(err, errTooMuch) {
 		return probed{}, &rejection{fmt.Sprintf("%q cannot be read: it has more tracks than a song has. "+
-			"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", job.Name)}
+			"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", j.Name)}
 	} else if err != nil {
-		return probed{}, undecodable(job.Name, err)
+		return probed{}, undecodable(j.Name, err)
 	}
 	var p probed
 	if err := json.Unmarshal(answer.Bytes(), &p); err != nil {
@@ -220,8 +220,8 @@ func (s *probedStream) start() float64 {
 
 // firstFrame decodes the first samples and says when they play. That is not when the track begins:
 // an encoder's first samples may be ones that are never played.
-func (w *worker) firstFrame(ctx context.Context, job *spool.Job, track *probedStream, args ...string) (seconds float64, known bool, err error) {
-	p, err := w.askProbe(ctx, job, func(string) {}, append(args, "-select_streams", "a:0",
+func (w *worker) firstFrame(ctx context.Context, j *spool.Job, track *probedStream, args ...string) (seconds float64, known bool, err error) {
+	p, err := w.askProbe(ctx, j, func(string) {}, append(args, "-select_streams", "a:0",
 		"-read_intervals", fmt.Sprintf("%%+#%d", packetsForStart), "-show_entries", "frame=pts")...)
 	var rejected *rejection
 	if errors.As(err, &rejected) {

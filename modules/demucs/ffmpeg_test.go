@@ -61,10 +61,10 @@ func decodeReal(t *testing.T, ffmpeg, path string) (mix string, d decoded, err e
 	b.real(ffmpeg)
 	data, err := os.ReadFile(path)
 	spooltest.Must(t, err)
-	job := b.add(filepath.Base(path), string(data))
-	job.Size = int64(len(data))
+	j := b.add(filepath.Base(path), string(data))
+	j.Size = int64(len(data))
 	mix = filepath.Join(t.TempDir(), mixName)
-	d, err = b.decode(t.Context(), job, mix)
+	d, err = b.decode(t.Context(), j, mix)
 	if info, statErr := os.Stat(mix); err == nil && (statErr != nil || info.Size() != d.frames*mixFrameSize) {
 		t.Errorf("the mix of %d frames is %v, %v", d.frames, info, statErr)
 	}
@@ -146,15 +146,15 @@ func TestFfmpegTakesNoMoreRoomThanTheLongestTrack(t *testing.T) {
 		b.settings.longest = time.Second
 		data, err := os.ReadFile(path)
 		spooltest.Must(t, err)
-		job := b.add(name, string(data))
-		job.Size = int64(len(data))
-		_, err = b.decode(t.Context(), job, job.Path(mixName))
+		j := b.add(name, string(data))
+		j.Size = int64(len(data))
+		_, err = b.decode(t.Context(), j, j.Path(mixName))
 		var rejected *rejection
 		if !errors.As(err, &rejected) || !strings.Contains(rejected.reason, "plays for 10m0s, and at most 1s can be separated") {
 			t.Errorf("%s: decode = %v; want a rejection", name, err)
 		}
 		size := int64(0)
-		if info, err := os.Stat(job.Path(mixName)); err == nil {
+		if info, err := os.Stat(j.Path(mixName)); err == nil {
 			size = info.Size()
 		}
 		if size != most {
@@ -191,7 +191,7 @@ func TestFfmpegDecodesASongOnItsWay(t *testing.T) {
 	id := b.add("-rf \"\n.flac", string(data)).ID
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	if job := b.in(spool.Separated, id); job.DurationSeconds != 0.1 {
-		t.Errorf("duration = %v", job.DurationSeconds)
+	if j := b.in(spool.Separated, id); j.DurationSeconds != 0.1 {
+		t.Errorf("duration = %v", j.DurationSeconds)
 	}
 }

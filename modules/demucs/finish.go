@@ -16,14 +16,14 @@ import (
 const rawFolder = "raw"
 
 // agree decides what the job is separated with, and with which model.
-func (w *worker) agree(job *spool.Job) (model prepared, settings options.Options, err error) {
-	if settings, err = w.settings.settingsOf(job, nil); err != nil {
+func (w *worker) agree(j *spool.Job) (model prepared, settings options.Options, err error) {
+	if settings, err = w.settings.settingsOf(j, nil); err != nil {
 		return model, settings, err
 	}
 	if model, err = w.models.find(settings.Model); err != nil {
 		return model, settings, err
 	}
-	settings, err = w.settings.settingsOf(job, model.stems())
+	settings, err = w.settings.settingsOf(j, model.stems())
 	return model, settings, err
 }
 
@@ -31,20 +31,20 @@ func (w *worker) agree(job *spool.Job) (model prepared, settings options.Options
 func (p prepared) stems() []string { return options.Options{}.Names(p.manifest.Sources) }
 
 // finishing is what is to be made of the raw stems of a job.
-func (w *worker) finishing(job *spool.Job, settings options.Options, model prepared, source decoded) render.Job {
+func (w *worker) finishing(j *spool.Job, settings options.Options, model prepared, source decoded) render.Job {
 	return render.Job{
 		Mix: mixName, Raw: rawFolder, Out: spool.StemsFolder, Frames: source.frames, Sources: model.stems(), Options: settings,
 		SourceRate: source.rate, SourceFrames: source.sourceFrames,
-		FFmpeg: w.runFFmpeg, Progress: w.progress(job, spool.Finishing),
+		FFmpeg: w.runFFmpeg, Progress: w.progress(j, spool.Finishing),
 	}
 }
 
 // finish makes the files of the raw stems that the engine made.
-func (w *worker) finish(ctx context.Context, job *spool.Job, finishing render.Job) (made render.Made, err error) {
-	if err := job.SetProgress(spool.Finishing, 0, 0); err != nil {
+func (w *worker) finish(ctx context.Context, j *spool.Job, finishing render.Job) (made render.Made, err error) {
+	if err := j.SetProgress(spool.Finishing, 0, 0); err != nil {
 		return made, err
 	}
-	work, err := os.OpenRoot(job.Path(spool.WorkFolder))
+	work, err := os.OpenRoot(j.Path(spool.WorkFolder))
 	if err != nil {
 		return made, fmt.Errorf("finishing the stems: %w", err)
 	}

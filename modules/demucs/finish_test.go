@@ -37,10 +37,10 @@ func TestAFaultOfTheEngineIsNoSongs(t *testing.T) {
 					t.Fatalf("turn = %v; want %q", err, want)
 				}
 			}
-			job := b.in(spool.Pending, id)
-			spooltest.WantNames(t, job.Dir(), "job.json", "source")
-			if job.Attempt != 0 || len(job.History) > 4 {
-				t.Errorf("attempt %d, history %v; want one visit that did not count", job.Attempt, job.History)
+			j := b.in(spool.Pending, id)
+			spooltest.WantNames(t, j.Dir(), "job.json", "source")
+			if j.Attempt != 0 || len(j.History) > 4 {
+				t.Errorf("attempt %d, history %v; want one visit that did not count", j.Attempt, j.History)
 			}
 			// It is right again, and that is found out by itself.
 			b.settings.program = program(t, "engine")
@@ -57,19 +57,19 @@ func TestAFaultOfTheEngineIsNoSongs(t *testing.T) {
 func TestTheRecordTellsWhatWasMade(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
-	job, err := b.spool.Create("watcher")
+	j, err := b.spool.Create("watcher")
 	spooltest.Must(t, err)
-	job.SetName("song.wav")
-	job.Options = options.Options{TwoStems: "vocals", Bits: options.Bits24, Sum: options.SumExact}
-	spooltest.Must(t, os.WriteFile(job.Path(spool.SourceFile), []byte("sound"), 0o600))
-	spooltest.Must(t, job.Move(spool.Pending))
+	j.SetName("song.wav")
+	j.Options = options.Options{TwoStems: "vocals", Bits: options.Bits24, Sum: options.SumExact}
+	spooltest.Must(t, os.WriteFile(j.Path(spool.SourceFile), []byte("sound"), 0o600))
+	spooltest.Must(t, j.Move(spool.Pending))
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	got := b.in(spool.Separated, job.ID)
+	got := b.in(spool.Separated, j.ID)
 	spooltest.WantNames(t, got.Path(spool.StemsFolder), "vocals.wav", "no_vocals.wav")
 	if want := []string{"vocals.wav", "no_vocals.wav"}; !slices.Equal(got.Files, want) || got.Gain != 1 || got.SumDB != nil ||
 		len(got.Warnings) > 0 || got.SourceRate != mixRate || got.EngineVersion != options.EngineVersion ||
-		!got.Settings.Equal(job.Options.Over(options.Default())) {
+		!got.Settings.Equal(j.Options.Over(options.Default())) {
 		t.Errorf("record = %+v", got.Record)
 	}
 	for _, file := range got.Files {
@@ -112,8 +112,8 @@ func TestAModelThatTheEngineCannotUse(t *testing.T) {
 			_, err := b.turn(t.Context())
 			spooltest.Must(t, err)
 		}
-		if job := b.in(spool.Rejected, mine.ID); !strings.Contains(job.Error, `no song can be separated with the model "mine": `) {
-			t.Errorf("error = %q", job.Error)
+		if j := b.in(spool.Rejected, mine.ID); !strings.Contains(j.Error, `no song can be separated with the model "mine": `) {
+			t.Errorf("error = %q", j.Error)
 		}
 		b.in(spool.Separated, other)
 	}
@@ -126,8 +126,8 @@ func TestAnEngineThatCannotWorkOnce(t *testing.T) {
 	id := b.add("song.mp3", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if job := b.in(spool.Pending, id); job.Attempt != 1 || !strings.Contains(job.Error, "it is too old; with another sound it works") {
-		t.Errorf("record = %+v", job.Record)
+	if j := b.in(spool.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "it is too old; with another sound it works") {
+		t.Errorf("record = %+v", j.Record)
 	}
 }
 
@@ -152,8 +152,8 @@ func TestAnEncoderThatSaysThatTheDiskIsFull(t *testing.T) {
 	id := b.add("song", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if job := b.in(spool.Pending, id); job.Attempt != 1 || !strings.Contains(job.Error, "No space left on device") {
-		t.Errorf("record = %+v; want one attempt", job.Record)
+	if j := b.in(spool.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "No space left on device") {
+		t.Errorf("record = %+v; want one attempt", j.Record)
 	}
 }
 
@@ -171,10 +171,10 @@ func TestFfmpegEncodesStems(t *testing.T) {
 		id := b.add("a.wav", string(data)).ID
 		_, err = b.turn(t.Context())
 		spooltest.Must(t, err)
-		job := b.in(spool.Separated, id)
-		out, err := exec.CommandContext(t.Context(), ffmpeg, "-v", "error", "-i", job.Path(spool.StemsFolder, "drums."+format), "-f", "s16le", "pipe:1").Output()
-		if err != nil || len(out) != 4*48000 || job.SourceRate != 48000 || job.SumDB == nil || *job.SumDB < 100 {
-			t.Errorf("%s: %d bytes, %v; record = %+v", format, len(out), err, job.Record)
+		j := b.in(spool.Separated, id)
+		out, err := exec.CommandContext(t.Context(), ffmpeg, "-v", "error", "-i", j.Path(spool.StemsFolder, "drums."+format), "-f", "s16le", "pipe:1").Output()
+		if err != nil || len(out) != 4*48000 || j.SourceRate != 48000 || j.SumDB == nil || *j.SumDB < 100 {
+			t.Errorf("%s: %d bytes, %v; record = %+v", format, len(out), err, j.Record)
 		}
 	}
 }

@@ -32,8 +32,8 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 			t.Fatalf("turn = %v; want ENOSPC", err)
 		}
 		attempts = append(attempts, err)
-		if job := b.in(spool.Pending, id); job.Attempt != 0 {
-			t.Errorf("attempt %d; want it not counted", job.Attempt)
+		if j := b.in(spool.Pending, id); j.Attempt != 0 {
+			t.Errorf("attempt %d; want it not counted", j.Attempt)
 		}
 	}
 	if attempts[1].Error() != attempts[2].Error() || !strings.Contains(attempts[1].Error(), "of the next song") {
@@ -69,7 +69,7 @@ func TestAJobThatTheDiskKeptHereLosesNoAttempt(t *testing.T) {
 	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("turn = %v; want ENOSPC", err)
 	}
-	if job := b.in(spool.Pending, id); job.Attempt != 0 {
-		t.Errorf("attempt %d; want none counted", job.Attempt)
+	if j := b.in(spool.Pending, id); j.Attempt != 0 {
+		t.Errorf("attempt %d; want none counted", j.Attempt)
 	}
 }

@@ -64,12 +64,12 @@ func (b *bench) stall(d time.Duration) {
 // add makes a job that waits for separation.
 func (b *bench) add(name, content string) *spool.Job {
 	b.t.Helper()
-	job, err := b.spool.Create("watcher")
+	j, err := b.spool.Create("watcher")
 	spooltest.Must(b.t, err)
-	job.SetName(name)
-	spooltest.Must(b.t, os.WriteFile(job.Path(spool.SourceFile), []byte(content), place.FileMode))
-	spooltest.Must(b.t, job.Move(spool.Pending))
-	return job
+	j.SetName(name)
+	spooltest.Must(b.t, os.WriteFile(j.Path(spool.SourceFile), []byte(content), place.FileMode))
+	spooltest.Must(b.t, j.Move(spool.Pending))
+	return j
 }
 
 // in loads a job that must be in this stage and no other.

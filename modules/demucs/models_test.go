@@ -108,13 +108,13 @@ func TestAJobMayNameAModel(t *testing.T) {
 	weightstest.Make(t, b.settings.weights, "small", weights.INT8)
 	ids := make(map[string]string)
 	for _, name := range []string{"", "mine", "small", "none"} {
-		job, err := b.spool.Create("watcher")
+		j, err := b.spool.Create("watcher")
 		spooltest.Must(t, err)
-		job.SetName("song-" + name)
-		job.Options.Model = name
-		spooltest.Must(t, os.WriteFile(job.Path(spool.SourceFile), []byte("sound"), 0o600))
-		spooltest.Must(t, job.Move(spool.Pending))
-		ids[name] = job.ID
+		j.SetName("song-" + name)
+		j.Options.Model = name
+		spooltest.Must(t, os.WriteFile(j.Path(spool.SourceFile), []byte("sound"), 0o600))
+		spooltest.Must(t, j.Move(spool.Pending))
+		ids[name] = j.ID
 	}
 	for range ids {
 		if _, err := b.turn(t.Context()); err != nil {
@@ -122,14 +122,14 @@ func TestAJobMayNameAModel(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"": "htdemucs", "mine": "mine"} {
-		if job := b.in(spool.Separated, ids[name]); job.Model != want {
-			t.Errorf("%q was separated with %q", name, job.Model)
+		if j := b.in(spool.Separated, ids[name]); j.Model != want {
+			t.Errorf("%q was separated with %q", name, j.Model)
 		}
 	}
 	for _, name := range []string{"small", "none"} {
 		want := `there is no model "` + name + `" in fp32: known are htdemucs, mine. Choose one of them`
-		if job := b.in(spool.Rejected, ids[name]); !strings.HasPrefix(job.Error, want) {
-			t.Errorf("%q: %q; want %q", name, job.Error, want)
+		if j := b.in(spool.Rejected, ids[name]); !strings.HasPrefix(j.Error, want) {
+			t.Errorf("%q: %q; want %q", name, j.Error, want)
 		}
 	}
 }
@@ -151,8 +151,8 @@ func TestAModelThatChangesMeanwhile(t *testing.T) {
 			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "was changed while a song was separated") {
 				t.Errorf("turn = %v", err)
 			}
-			if job := b.in(spool.Pending, id); job.Attempt != 0 {
-				t.Errorf("it was charged to the song: %+v", job.Record)
+			if j := b.in(spool.Pending, id); j.Attempt != 0 {
+				t.Errorf("it was charged to the song: %+v", j.Record)
 			}
 			b.engine = unchanged
 			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "p00.onnx does not have the content") {

@@ -20,14 +20,14 @@ func TestAWorkerTakesUpItsOwnJobsOnly(t *testing.T) {
 	b := newBench(t, "ffmpeg", "engine")
 	mine, theirs := b.add("mine", "sound").ID, b.add("theirs", "sound").ID
 	for _, worker := range []string{"me", "you"} {
-		job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, worker)
+		j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, worker)
 		spooltest.Must(t, err)
-		spooltest.Must(t, os.Mkdir(job.Path(spool.WorkFolder), place.FolderMode))
+		spooltest.Must(t, os.Mkdir(j.Path(spool.WorkFolder), place.FolderMode))
 	}
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if job := b.in(spool.Separated, mine); job.Attempt != 2 {
-		t.Errorf("attempt %d; want that of the lost worker counted", job.Attempt)
+	if j := b.in(spool.Separated, mine); j.Attempt != 2 {
+		t.Errorf("attempt %d; want that of the lost worker counted", j.Attempt)
 	}
 	b.in(spool.Separating, theirs)
 }
@@ -36,11 +36,11 @@ func TestAJobThatCouldNotBeHandedOverIsTakenUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
 	id := b.add("song", "sound").ID
-	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
 	spooltest.Must(t, err)
 	b.leftovers = false
 	spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Separated)))
-	if err := b.handle(t.Context(), job); err == nil {
+	if err := b.handle(t.Context(), j); err == nil {
 		t.Fatal("a job was handed over to nowhere")
 	}
 	_, err = b.turn(t.Context())
@@ -52,9 +52,9 @@ func TestADamagedJobIsSetAside(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
 	id := b.add("song", "sound").ID
-	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
 	spooltest.Must(t, err)
-	spooltest.Must(t, os.WriteFile(job.Path("job.json"), nil, 0o600))
+	spooltest.Must(t, os.WriteFile(j.Path("job.json"), nil, 0o600))
 	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
 		t.Errorf("turn = %v; want ErrDamaged", err)
 	}
@@ -78,8 +78,8 @@ func TestTheJobOfALostWorkerIsTakenUp(t *testing.T) {
 			_, err := b.turn(t.Context())
 			return err
 		}))
-		if job := b.in(spool.Separated, id); job.Attempt != 2 || !strings.Contains(job.History[2].Error, "its worker lost was lost") {
-			t.Errorf("record = %+v", job.Record)
+		if j := b.in(spool.Separated, id); j.Attempt != 2 || !strings.Contains(j.History[2].Error, "its worker lost was lost") {
+			t.Errorf("record = %+v", j.Record)
 		}
 	})
 }
@@ -109,8 +109,8 @@ func TestAWorkerThatLostItsJobDropsIt(t *testing.T) {
 			if busy, err := b.turn(t.Context()); !busy || err != nil {
 				t.Errorf("turn = %v, %v; want the worker to go on", busy, err)
 			}
-			if job := b.in(spool.Separated, id); job.History[len(job.History)-2].Worker != "other" || job.Attempt != 2 {
-				t.Errorf("record = %+v", job.Record)
+			if j := b.in(spool.Separated, id); j.History[len(j.History)-2].Worker != "other" || j.Attempt != 2 {
+				t.Errorf("record = %+v", j.Record)
 			}
 			if !strings.Contains(b.log.String(), "dropped") {
 				t.Errorf("log = %s", b.log)
@@ -142,18 +142,18 @@ func TestARejectionThatWasBegunIsCompleted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg-broken", "engine")
 	b.add("song.mp3", "sound")
-	job, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
 	spooltest.Must(t, err)
 	// Killed after the file reached rejected/.
-	job.Error = "the true reason"
-	job.SetRejected("song.mp3")
-	spooltest.Must(t, job.Save())
+	j.Error = "the true reason"
+	j.SetRejected("song.mp3")
+	spooltest.Must(t, j.Save())
 	spooltest.Must(t, os.WriteFile(filepath.Join(b.spool.RejectedFiles(), "song.mp3.txt"), []byte("the true reason\n"), place.FileMode))
-	spooltest.Must(t, os.Rename(job.Path(spool.SourceFile), filepath.Join(b.spool.RejectedFiles(), "song.mp3")))
+	spooltest.Must(t, os.Rename(j.Path(spool.SourceFile), filepath.Join(b.spool.RejectedFiles(), "song.mp3")))
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	if job := b.in(spool.Rejected, job.ID); job.Error != "the true reason" || job.Rejected != "song.mp3" || job.Attempt != 1 {
-		t.Errorf("record = %+v", job.Record)
+	if j := b.in(spool.Rejected, j.ID); j.Error != "the true reason" || j.Rejected != "song.mp3" || j.Attempt != 1 {
+		t.Errorf("record = %+v", j.Record)
 	}
 	spooltest.WantNames(t, b.spool.RejectedFiles(), "song.mp3", "song.mp3.txt")
 }

@@ -14,13 +14,13 @@ const spareRoom = 16 << 20
 // checkRoom makes sure that the disk has room for the raw stems and the files of them before the
 // engine works for many minutes, only to find that it has not. When there is room, an earlier
 // trouble is over.
-func (w *worker) checkRoom(job *spool.Job, finishing render.Job) error {
+func (w *worker) checkRoom(j *spool.Job, finishing render.Job) error {
 	room, err := finishing.Room()
 	if err != nil {
 		return err
 	}
-	if err := place.CheckRoom(job.Dir(), room+spareRoom); err != nil {
-		return fmt.Errorf("there is no room for the stems of %q: %w", job.Name, err)
+	if err := place.CheckRoom(j.Dir(), room+spareRoom); err != nil {
+		return fmt.Errorf("there is no room for the stems of %q: %w", j.Name, err)
 	}
 	w.well()
 	return nil
@@ -28,18 +28,18 @@ func (w *worker) checkRoom(job *spool.Job, finishing render.Job) error {
 
 // lackRoom remembers how much room a job needs that met a full disk, err: that of the mix, as far as it
 // is known, and of what is made of it. A job that needs more than the whole disk is a rejection.
-func (w *worker) lackRoom(job *spool.Job, finishing render.Job, err error) error {
+func (w *worker) lackRoom(j *spool.Job, finishing render.Job, err error) error {
 	finishing.Frames = max(1, finishing.Frames)
 	room, roomErr := finishing.Room()
 	if roomErr != nil {
 		return roomErr
 	}
 	room += finishing.Frames * mixFrameSize
-	w.lacking[job.ID] = room + spareRoom
-	if size, known := place.Size(job.Dir()); known && room > size {
-		_ = job.Drop(spool.WorkFolder) // There must be room for saying so.
+	w.lacking[j.ID] = room + spareRoom
+	if size, known := place.Size(j.Dir()); known && room > size {
+		_ = j.Drop(spool.WorkFolder) // There must be room for saying so.
 		return &rejection{fmt.Sprintf("%q cannot be separated on this disk: it needs at least %s of room, and the disk of the data folder has %s in all. "+
-			"Cut it into parts, or move the data folder to a larger disk; then put it into input/ again.", job.Name, place.Bytes(room), place.Bytes(size))}
+			"Cut it into parts, or move the data folder to a larger disk; then put it into input/ again.", j.Name, place.Bytes(room), place.Bytes(size))}
 	}
 	return err
 }

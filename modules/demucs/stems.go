@@ -12,23 +12,23 @@ import (
 
 // keepStems puts the files that the finishing made on the disk and makes them the job's. Everything
 // else that was made on the way is dropped.
-func keepStems(ctx context.Context, job *spool.Job) error {
-	for _, file := range job.Files {
+func keepStems(ctx context.Context, j *spool.Job) error {
+	for _, file := range j.Files {
 		if err := ctx.Err(); err != nil { // A slow disk may take long for each.
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
-		if err := place.SyncFile(job.Path(spool.WorkFolder, spool.StemsFolder, file)); err != nil {
+		if err := place.SyncFile(j.Path(spool.WorkFolder, spool.StemsFolder, file)); err != nil {
 			return err
 		}
 	}
-	stems := job.Path(spool.StemsFolder)
+	stems := j.Path(spool.StemsFolder)
 	if err := os.Mkdir(stems, place.FolderMode); err != nil {
 		return fmt.Errorf("keeping the stems: %w", err)
 	}
-	for _, file := range job.Files {
-		if err := os.Rename(job.Path(spool.WorkFolder, spool.StemsFolder, file), job.Path(spool.StemsFolder, file)); err != nil {
+	for _, file := range j.Files {
+		if err := os.Rename(j.Path(spool.WorkFolder, spool.StemsFolder, file), j.Path(spool.StemsFolder, file)); err != nil {
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
 	}
-	return errors.Join(place.SyncFolder(stems), job.Drop(spool.WorkFolder))
+	return errors.Join(place.SyncFolder(stems), j.Drop(spool.WorkFolder))
 }

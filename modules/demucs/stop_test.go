@@ -42,11 +42,11 @@ func TestAStoppedWorkerKillsItsEngineAndHandsTheJobBack(t *testing.T) {
 			case <-time.After(time.Minute):
 				t.Fatal("the worker did not stop within a minute")
 			}
-			job := b.in(spool.Pending, id)
-			_ = os.Remove(job.Path("children")) // The fake's, which is no scratch of a service.
-			spooltest.WantNames(t, job.Dir(), "job.json", "source")
-			if job.Attempt != 0 || job.History[2].Error == "" {
-				t.Errorf("record = %+v", job.Record)
+			j := b.in(spool.Pending, id)
+			_ = os.Remove(j.Path("children")) // The fake's, which is no scratch of a service.
+			spooltest.WantNames(t, j.Dir(), "job.json", "source")
+			if j.Attempt != 0 || j.History[2].Error == "" {
+				t.Errorf("record = %+v", j.Record)
 			}
 			for _, pid := range children {
 				wantGone(t, pid)

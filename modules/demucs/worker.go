@@ -65,7 +65,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 		return false, errors.Join(found, err)
 	}
 	w.noRoom = nil
-	job, err := w.spool.ClaimBut(ctx, spool.Pending, spool.Separating, w.env.Worker, w.lacksRoom)
+	j, err := w.spool.ClaimBut(ctx, spool.Pending, spool.Separating, w.env.Worker, w.lacksRoom)
 	if errors.Is(err, spool.ErrNone) {
 		return false, errors.Join(found, w.noRoom)
 	}
@@ -73,7 +73,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 		w.full = w.full || isFull(err)
 		return false, errors.Join(found, err)
 	}
-	return true, errors.Join(found, w.handle(ctx, job))
+	return true, errors.Join(found, w.handle(ctx, j))
 }
 
 // ready says what keeps the worker from claiming jobs.
@@ -147,34 +147,34 @@ func (w *worker) tell(found []spool.Found) {
 }
 
 // handle separates a claimed job and hands it on, whatever comes of it.
-func (w *worker) handle(ctx context.Context, job *spool.Job) error {
+func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 	if !w.full {
 		w.well()
 	}
 	stopBeat := w.env.Health.KeepAlive(ctx)
 	defer stopBeat()
-	log := w.env.Log.With("job", job.ID, "name", job.Name)
-	log.Info("separating", "attempt", job.Attempt)
-	held, release := job.Hold(ctx, func() {
+	log := w.env.Log.With("job", j.ID, "name", j.Name)
+	log.Info("separating", "attempt", j.Attempt)
+	held, release := j.Hold(ctx, func() {
 		if err := w.lookAround(); err != nil {
 			w.env.Log.Warn("looking for jobs of lost workers", "error", err)
 		}
 	})
-	outcome := w.separate(held, job)
+	outcome := w.separate(held, j)
 	release()
 	if lost := context.Cause(held); errors.Is(lost, spool.ErrLost) {
 		outcome = lost
 	}
 	w.full = isFull(outcome)
-	err := w.handOver(ctx, log, job, outcome)
+	err := w.handOver(ctx, log, j, outcome)
 	if errors.Is(err, spool.ErrLost) {
 		log.Warn("dropped: somebody else has the job by now", "error", err)
 		return nil
 	}
-	if job.Stage() == spool.Separating {
+	if j.Stage() == spool.Separating {
 		w.leftovers = true
 		if spool.StopsAll(err) {
-			w.owed, w.owedWhy = job, err.Error()
+			w.owed, w.owedWhy = j, err.Error()
 		}
 	}
 	return err
@@ -187,69 +187,69 @@ func (w *worker) well() {
 
 // handOver moves the job to where err, the outcome of its separation, belongs. Its own error
 // is one that keeps the worker from working.
-func (w *worker) handOver(ctx context.Context, log *slog.Logger, job *spool.Job, err error) error {
+func (w *worker) handOver(ctx context.Context, log *slog.Logger, j *spool.Job, err error) error {
 	var rejected *rejection
 	var model *modelError
 	switch {
 	case errors.Is(err, spool.ErrLost):
 		return err
 	case err == nil:
-		log.Info("separated", "seconds", job.DurationSeconds)
-		return job.Move(spool.Separated)
+		log.Info("separated", "seconds", j.DurationSeconds)
+		return j.Move(spool.Separated)
 	case ctx.Err() != nil:
 		log.Info("handing the job back")
-		handed := job.HandBack("the worker was told to stop")
+		handed := j.HandBack("the worker was told to stop")
 		if handed != nil { // Nobody hears of an error after the end of ctx but here.
 			log.Error("the job was not handed back; it stays in separating until a worker puts that right", "error", handed)
 		}
 		return errors.Join(ctx.Err(), handed)
 	case errors.As(err, &rejected):
 		log.Warn("rejected", "reason", rejected.reason)
-		return job.Reject(job.Path(spool.SourceFile), rejected.reason)
+		return j.Reject(j.Path(spool.SourceFile), rejected.reason)
 	case isFull(err), errors.As(err, &model):
-		return errors.Join(err, job.HandBack(err.Error()))
+		return errors.Join(err, j.HandBack(err.Error()))
 	case errors.Is(err, errNoSource), errors.Is(err, errSourceNoFile):
 		log.Error("given up", "error", err)
-		return job.Fail(err)
+		return j.Fail(err)
 	default:
-		log.Error("failed", "attempt", job.Attempt, "of", spool.MaxAttempts, "error", err)
-		return job.Requeue(err.Error())
+		log.Error("failed", "attempt", j.Attempt, "of", spool.MaxAttempts, "error", err)
+		return j.Requeue(err.Error())
 	}
 }
 
 // separate makes the stems of the job, from its source, in its own folder.
-func (w *worker) separate(ctx context.Context, job *spool.Job) (err error) {
-	if err := checkSource(job); err != nil {
+func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
+	if err := checkSource(j); err != nil {
 		return err
 	}
-	model, settings, err := w.agree(job)
+	model, settings, err := w.agree(j)
 	if err != nil {
 		return err
 	}
-	if err := job.Clear(spool.StemsFolder); err != nil {
+	if err := j.Clear(spool.StemsFolder); err != nil {
 		return err
 	}
-	if err := os.Mkdir(job.Path(spool.WorkFolder), place.FolderMode); err != nil {
+	if err := os.Mkdir(j.Path(spool.WorkFolder), place.FolderMode); err != nil {
 		return fmt.Errorf("preparing: %w", err)
 	}
-	if err := job.SetProgress(spool.Decoding, 0, 0); err != nil {
+	if err := j.SetProgress(spool.Decoding, 0, 0); err != nil {
 		return err
 	}
-	mix := job.Path(spool.WorkFolder, mixName)
-	source, err := w.decode(ctx, job, mix)
-	finishing := w.finishing(job, settings, model, source)
+	mix := j.Path(spool.WorkFolder, mixName)
+	source, err := w.decode(ctx, j, mix)
+	finishing := w.finishing(j, settings, model, source)
 	defer func() {
 		if isFull(err) {
-			err = w.lackRoom(job, finishing, err)
+			err = w.lackRoom(j, finishing, err)
 		}
 	}()
 	if err != nil {
 		return err
 	}
-	if err := w.checkRoom(job, finishing); err != nil {
+	if err := w.checkRoom(j, finishing); err != nil {
 		return err
 	}
-	err = w.runEngine(ctx, job, mix, source.frames, settings)
+	err = w.runEngine(ctx, j, mix, source.frames, settings)
 	if changed := w.models.unchanged(model); changed != nil {
 		return changed // Also the reason why the engine failed, should it have.
 	}
@@ -259,21 +259,21 @@ func (w *worker) separate(ctx context.Context, job *spool.Job) (err error) {
 	if err != nil {
 		return err
 	}
-	made, err := w.finish(ctx, job, finishing)
+	made, err := w.finish(ctx, j, finishing)
 	if err != nil {
 		return err
 	}
-	job.DurationSeconds = float64(source.frames) / mixRate
-	job.Engine, job.EngineVersion, job.Model, job.Error = w.settings.engine, options.EngineVersion, model.name, ""
-	job.Settings, job.SourceRate = settings, source.rate
-	job.Files, job.Gain, job.SumDB, job.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings)
-	return keepStems(ctx, job)
+	j.DurationSeconds = float64(source.frames) / mixRate
+	j.Engine, j.EngineVersion, j.Model, j.Error = w.settings.engine, options.EngineVersion, model.name, ""
+	j.Settings, j.SourceRate = settings, source.rate
+	j.Files, j.Gain, j.SumDB, j.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings)
+	return keepStems(ctx, j)
 }
 
 // checkSource makes sure that there is a file to decode: ffmpeg would say of one that somebody
 // removed only that it cannot be read, as of a damaged one.
-func checkSource(job *spool.Job) error {
-	info, err := os.Lstat(job.Path(spool.SourceFile))
+func checkSource(j *spool.Job) error {
+	info, err := os.Lstat(j.Path(spool.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNoSource
 	}
@@ -286,18 +286,18 @@ func checkSource(job *spool.Job) error {
 	return nil
 }
 
-func (w *worker) runEngine(ctx context.Context, job *spool.Job, mix string, frames int64, settings options.Options) error {
-	if err := job.SetProgress(spool.Separation, 0, 0); err != nil {
+func (w *worker) runEngine(ctx context.Context, j *spool.Job, mix string, frames int64, settings options.Options) error {
+	if err := j.SetProgress(spool.Separation, 0, 0); err != nil {
 		return err
 	}
-	return w.engine.Separate(ctx, mix, frames, job.Path(spool.WorkFolder, rawFolder), settings, w.progress(job, spool.Separation))
+	return w.engine.Separate(ctx, mix, frames, j.Path(spool.WorkFolder, rawFolder), settings, w.progress(j, spool.Separation))
 }
 
 // progress tells how far a phase of the job is.
-func (w *worker) progress(job *spool.Job, phase spool.Phase) func(done, total int) {
+func (w *worker) progress(j *spool.Job, phase spool.Phase) func(done, total int) {
 	return func(done, total int) {
-		if err := job.SetProgress(phase, done, total); err != nil {
-			w.env.Log.Warn("progress", "job", job.ID, "error", err)
+		if err := j.SetProgress(phase, done, total); err != nil {
+			w.env.Log.Warn("progress", "job", j.ID, "error", err)
 		}
 	}
 }

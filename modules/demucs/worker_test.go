@@ -27,22 +27,22 @@ func TestAJobGetsItsStems(t *testing.T) {
 	if !busy || err != nil {
 		t.Fatalf("turn = %v, %v\n%s", busy, err, b.log)
 	}
-	job := b.in(spool.Separated, id)
-	spooltest.WantNames(t, job.Dir(), "job.json", "progress.json", "source", "stems")
-	spooltest.WantNames(t, job.Path(spool.StemsFolder), "bass.wav", "drums.wav", "other.wav", "vocals.wav")
+	j := b.in(spool.Separated, id)
+	spooltest.WantNames(t, j.Dir(), "job.json", "progress.json", "source", "stems")
+	spooltest.WantNames(t, j.Path(spool.StemsFolder), "bass.wav", "drums.wav", "other.wav", "vocals.wav")
 	for _, stem := range stemNames() {
-		info, err := os.Stat(job.Path(spool.StemsFolder, stem+".wav"))
+		info, err := os.Stat(j.Path(spool.StemsFolder, stem+".wav"))
 		if err != nil || info.Mode() != place.FileMode {
 			t.Errorf("%s is %v, %v; want %v", stem, info.Mode(), err, place.FileMode)
 		}
 	}
-	if job.DurationSeconds != 0.1 || job.Engine != "onnx" || job.Model != "htdemucs" || job.Attempt != 1 {
-		t.Errorf("record = %+v", job.Record)
+	if j.DurationSeconds != 0.1 || j.Engine != "onnx" || j.Model != "htdemucs" || j.Attempt != 1 {
+		t.Errorf("record = %+v", j.Record)
 	}
-	if v := job.History[2]; v.Stage != spool.Separating || v.Worker != "me" {
+	if v := j.History[2]; v.Stage != spool.Separating || v.Worker != "me" {
 		t.Errorf("visit = %+v", v)
 	}
-	progress, err := os.ReadFile(job.Path("progress.json"))
+	progress, err := os.ReadFile(j.Path("progress.json"))
 	if err != nil || !strings.Contains(string(progress), `"phase":"finishing"`) {
 		t.Errorf("progress = %s, %v", progress, err)
 	}
@@ -88,15 +88,15 @@ func TestWhatComesOfAJob(t *testing.T) {
 					t.Fatalf("turn = %v, %v; want the worker to go on", busy, err)
 				}
 			}
-			job := b.in(tt.want, id)
-			if !strings.Contains(job.Error, tt.error) {
-				t.Errorf("error = %q; want %q", job.Error, tt.error)
+			j := b.in(tt.want, id)
+			if !strings.Contains(j.Error, tt.error) {
+				t.Errorf("error = %q; want %q", j.Error, tt.error)
 			}
 			if tt.want == spool.Failed {
-				spooltest.WantNames(t, job.Dir(), "job.json", "source")
+				spooltest.WantNames(t, j.Dir(), "job.json", "source")
 				return
 			}
-			spooltest.WantNames(t, job.Dir(), "job.json")
+			spooltest.WantNames(t, j.Dir(), "job.json")
 			spooltest.WantNames(t, b.spool.RejectedFiles(), "song.mp3", "song.mp3.txt")
 		})
 	}
@@ -109,8 +109,8 @@ func TestATrackThatIsTooLongIsRejected(t *testing.T) {
 	id := b.add("song.mp3", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if job := b.in(spool.Rejected, id); !strings.Contains(job.Error, "plays for 100ms, and at most 99ms can be separated in one piece (-max-duration)") {
-		t.Errorf("error = %q", job.Error)
+	if j := b.in(spool.Rejected, id); !strings.Contains(j.Error, "plays for 100ms, and at most 99ms can be separated in one piece (-max-duration)") {
+		t.Errorf("error = %q", j.Error)
 	}
 }
 
@@ -123,10 +123,10 @@ func TestAFullDiskIsNotTheJobsFault(t *testing.T) {
 		if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: turn = %v; want ENOSPC of %s", programs, err, want)
 		}
-		job := b.in(spool.Pending, id)
-		spooltest.WantNames(t, job.Dir(), "job.json", "source")
-		if job.Attempt != 0 {
-			t.Errorf("%v: attempt %d; want it not counted", programs, job.Attempt)
+		j := b.in(spool.Pending, id)
+		spooltest.WantNames(t, j.Dir(), "job.json", "source")
+		if j.Attempt != 0 {
+			t.Errorf("%v: attempt %d; want it not counted", programs, j.Attempt)
 		}
 	}
 }
@@ -159,9 +159,9 @@ func TestAJobThatLacksRoomLetsOthersPass(t *testing.T) {
 func TestAJobThatNeedsMoreThanTheDiskIsRejected(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
-	job := b.add("long.mp3", "sound")
-	long := b.finishing(job, options.Default(), prepared{manifest: weights.Manifest{Sources: stemNames()}}, decoded{frames: 1 << 50})
-	err := b.lackRoom(job, long, syscall.ENOSPC)
+	j := b.add("long.mp3", "sound")
+	long := b.finishing(j, options.Default(), prepared{manifest: weights.Manifest{Sources: stemNames()}}, decoded{frames: 1 << 50})
+	err := b.lackRoom(j, long, syscall.ENOSPC)
 	if rejected := (*rejection)(nil); !errors.As(err, &rejected) || !strings.Contains(err.Error(), "it needs at least 45035996.3 GB of room, and the disk") {
 		t.Errorf("lackRoom = %v; want a rejection", err)
 	}
@@ -176,8 +176,8 @@ func TestWordsOfAFileAreNotBelieved(t *testing.T) {
 		id := b.add("song.mkv", "sound").ID
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		if job := b.in(spool.Rejected, id); !strings.Contains(job.Error, want) {
-			t.Errorf("%s: error = %q; want %q", ffprobe, job.Error, want)
+		if j := b.in(spool.Rejected, id); !strings.Contains(j.Error, want) {
+			t.Errorf("%s: error = %q; want %q", ffprobe, j.Error, want)
 		}
 	}
 }
@@ -189,13 +189,13 @@ func TestASourceThatIsNotThereIsNotCalledDamaged(t *testing.T) {
 		"something that is no file":           func(t *testing.T, path string) { t.Helper(); spooltest.Must(t, os.Symlink("/etc/passwd", path)) },
 	} {
 		b := newBench(t, "ffmpeg-broken", "engine")
-		job := b.add("song.mp3", "sound")
-		spooltest.Must(t, os.Remove(job.Path(spool.SourceFile)))
-		spoil(t, job.Path(spool.SourceFile))
+		j := b.add("song.mp3", "sound")
+		spooltest.Must(t, os.Remove(j.Path(spool.SourceFile)))
+		spoil(t, j.Path(spool.SourceFile))
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		if job := b.in(spool.Failed, job.ID); !strings.Contains(job.Error, want) {
-			t.Errorf("error = %q; want %q", job.Error, want)
+		if j := b.in(spool.Failed, j.ID); !strings.Contains(j.Error, want) {
+			t.Errorf("error = %q; want %q", j.Error, want)
 		}
 	}
 }

@@ -41,34 +41,34 @@ func newBenchAs(t *testing.T, data, worker string) *bench {
 // add makes a job with stems that waits for the organizer.
 func (b *bench) add(name string, changes ...func(r *spool.Record)) *spool.Job {
 	b.t.Helper()
-	job, err := b.spool.Create("watcher")
+	j, err := b.spool.Create("watcher")
 	spooltest.Must(b.t, err)
-	job.SetName(name)
-	job.SHA256, job.DurationSeconds, job.Engine, job.Model = "abc", 1.5, "onnx", "htdemucs"
+	j.SetName(name)
+	j.SHA256, j.DurationSeconds, j.Engine, j.Model = "abc", 1.5, "onnx", "htdemucs"
 	for _, change := range changes {
-		change(&job.Record)
+		change(&j.Record)
 	}
-	spooltest.Put(b.t, job.Path(spool.SourceFile), "sound of "+job.ID)
-	spooltest.Must(b.t, os.Mkdir(job.Path(spool.StemsFolder), place.FolderMode))
-	for _, stem := range options.Recorded(job.Files) {
-		spooltest.Put(b.t, job.Path(spool.StemsFolder, stem), stem+" of "+job.ID)
+	spooltest.Put(b.t, j.Path(spool.SourceFile), "sound of "+j.ID)
+	spooltest.Must(b.t, os.Mkdir(j.Path(spool.StemsFolder), place.FolderMode))
+	for _, stem := range options.Recorded(j.Files) {
+		spooltest.Put(b.t, j.Path(spool.StemsFolder, stem), stem+" of "+j.ID)
 	}
-	spooltest.Put(b.t, job.Path("progress.json"), "{}")
-	spooltest.Must(b.t, job.Move(spool.Separated))
-	return job
+	spooltest.Put(b.t, j.Path("progress.json"), "{}")
+	spooltest.Must(b.t, j.Move(spool.Separated))
+	return j
 }
 
 // wantDone checks that the job is done, and that its results are where its record says.
 func (b *bench) wantDone(id string) *spool.Job {
 	b.t.Helper()
-	job := spooltest.In(b.t, b.spool, spool.Done, id)
-	spooltest.WantNames(b.t, job.Dir(), "job.json")
-	track := filepath.Join(b.spool.Output(), job.Track)
-	files := options.Recorded(job.Files)
+	j := spooltest.In(b.t, b.spool, spool.Done, id)
+	spooltest.WantNames(b.t, j.Dir(), "job.json")
+	track := filepath.Join(b.spool.Output(), j.Track)
+	files := options.Recorded(j.Files)
 	spooltest.WantNames(b.t, track, slices.Sorted(slices.Values(append([]string{trackFile}, files...)))...)
 	for _, stem := range files {
 		spooltest.WantText(b.t, filepath.Join(track, stem), stem+" of "+id)
 	}
-	spooltest.WantText(b.t, filepath.Join(b.spool.Archive(), job.RawArchived()), "sound of "+id)
-	return job
+	spooltest.WantText(b.t, filepath.Join(b.spool.Archive(), j.RawArchived()), "sound of "+id)
+	return j
 }

@@ -43,14 +43,14 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	if spool.StopsAll(held) {
 		return false, held
 	}
-	job, err := o.spool.Claim(ctx, spool.Separated, spool.Organizing, o.env.Worker)
+	j, err := o.spool.Claim(ctx, spool.Separated, spool.Organizing, o.env.Worker)
 	if errors.Is(err, spool.ErrNone) {
 		return false, held
 	}
 	if err != nil {
 		return false, errors.Join(held, err)
 	}
-	return true, errors.Join(held, o.finish(ctx, job))
+	return true, errors.Join(held, o.finish(ctx, j))
 }
 
 // putRight puts the jobs that an earlier run of this organizer left back among those that wait,
@@ -89,12 +89,12 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 	held := o.held
 	o.held = nil
 	var errs []error
-	for i, job := range held {
+	for i, j := range held {
 		if err := ctx.Err(); err != nil {
 			o.held = append(o.held, held[i:]...)
 			return errors.Join(append(errs, err)...)
 		}
-		err := o.finishOne(ctx, job)
+		err := o.finishOne(ctx, j)
 		errs = append(errs, err)
 		if spool.StopsAll(err) {
 			o.held = append(o.held, held[i+1:]...)
@@ -106,39 +106,39 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 
 // finishOne tries a held job once more. Its lease is renewed first, or else another organizer
 // would take it for lost.
-func (o *organizer) finishOne(ctx context.Context, job *spool.Job) error {
-	err := job.Renew()
+func (o *organizer) finishOne(ctx context.Context, j *spool.Job) error {
+	err := j.Renew()
 	if !errors.Is(err, spool.ErrLost) {
-		err = job.Reload() // A lease that could not be renewed is no reason not to try.
+		err = j.Reload() // A lease that could not be renewed is no reason not to try.
 	}
 	switch {
 	case err == nil:
-		return o.finish(ctx, job)
+		return o.finish(ctx, j)
 	case errors.Is(err, spool.ErrLost):
-		o.env.Log.Warn("a job was removed or taken away while it was being organized", "job", job.ID)
+		o.env.Log.Warn("a job was removed or taken away while it was being organized", "job", j.ID)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
-		if aside := o.spool.SetAside(spool.Organizing, job.ID, err); aside == nil {
+		if aside := o.spool.SetAside(spool.Organizing, j.ID, err); aside == nil {
 			return err
 		}
 	}
-	o.held = append(o.held, job)
+	o.held = append(o.held, j)
 	return err
 }
 
 // finish organizes a job in Organizing. When that cannot be done now, the job is held.
-func (o *organizer) finish(ctx context.Context, job *spool.Job) error {
-	err := o.organize(ctx, job)
+func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
+	err := o.organize(ctx, j)
 	if errors.Is(err, errNoStems) || errors.Is(err, errBadFiles) {
-		o.env.Log.Error("given up", "job", job.ID, "name", job.Name, "error", err)
-		err = job.Fail(err)
+		o.env.Log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+		err = j.Fail(err)
 	}
 	if errors.Is(err, spool.ErrLost) {
-		o.env.Log.Warn("dropped: somebody else has the job by now", "job", job.ID, "name", job.Name)
+		o.env.Log.Warn("dropped: somebody else has the job by now", "job", j.ID, "name", j.Name)
 		return nil
 	}
-	if err != nil && job.Stage() == spool.Organizing {
-		o.held = append(o.held, job)
+	if err != nil && j.Stage() == spool.Organizing {
+		o.held = append(o.held, j)
 	}
 	return err
 }
@@ -152,66 +152,66 @@ func (o *organizer) finish(ctx context.Context, job *spool.Job) error {
 // Each is one rename, and the name it leads to is in the record before it is made. So after a
 // crash, what is still in the job's folder tells where to go on. The lease and the heartbeat go on
 // meanwhile: on a slow disk that others fill, a few syncs may take longer than a lease lasts.
-func (o *organizer) organize(ctx context.Context, job *spool.Job) error {
-	haveStems, err := place.Has(job.Path(spool.StemsFolder))
+func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
+	haveStems, err := place.Has(j.Path(spool.StemsFolder))
 	if err != nil {
-		return fmt.Errorf("organizing job %s: %w", job.ID, err)
+		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
-	if !haveStems && job.Track == "" {
-		return fmt.Errorf("organizing job %s: %w", job.ID, errNoStems)
+	if !haveStems && j.Track == "" {
+		return fmt.Errorf("organizing job %s: %w", j.ID, errNoStems)
 	}
-	if err := checkFiles(&job.Record); err != nil {
-		return fmt.Errorf("organizing job %s: %w", job.ID, err)
+	if err := checkFiles(&j.Record); err != nil {
+		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
-	_, release := job.Hold(ctx, func() { _ = o.env.Health.Beat() }) // The loop reports a heartbeat that cannot be written.
-	err = o.putInPlace(job, haveStems)
+	_, release := j.Hold(ctx, func() { _ = o.env.Health.Beat() }) // The loop reports a heartbeat that cannot be written.
+	err = o.putInPlace(j, haveStems)
 	release()
 	if err != nil {
 		return err
 	}
-	if err := job.Finish(); err != nil {
+	if err := j.Finish(); err != nil {
 		return err
 	}
-	o.env.Log.Info("done", "job", job.ID, "name", job.Name, "track", job.Track)
+	o.env.Log.Info("done", "job", j.ID, "name", j.Name, "track", j.Track)
 	return nil
 }
 
 // putInPlace makes the first two of these renames, as far as they were not made.
-func (o *organizer) putInPlace(job *spool.Job, haveStems bool) error {
-	haveSource, err := place.Has(job.Path(spool.SourceFile))
+func (o *organizer) putInPlace(j *spool.Job, haveStems bool) error {
+	haveSource, err := place.Has(j.Path(spool.SourceFile))
 	if err != nil {
-		return fmt.Errorf("organizing job %s: %w", job.ID, err)
+		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
 	if haveSource {
-		if err := o.archive(job); err != nil {
+		if err := o.archive(j); err != nil {
 			return err
 		}
 	}
 	if haveStems {
-		if err := o.putOut(job); err != nil {
+		if err := o.putOut(j); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (o *organizer) archive(job *spool.Job) error {
-	names := place.FileNames(job.RawName())
-	return job.Deliver(spool.SourceFile, o.spool.Archive(), names, func(name string) error {
-		job.SetArchived(name)
+func (o *organizer) archive(j *spool.Job) error {
+	names := place.FileNames(j.RawName())
+	return j.Deliver(spool.SourceFile, o.spool.Archive(), names, func(name string) error {
+		j.SetArchived(name)
 		return nil
 	})
 }
 
 // putOut publishes the stems. They appear in output/ complete, with track.json, or not at all.
-func (o *organizer) putOut(job *spool.Job) error {
-	names, err := freeNames(o.spool.Output(), title.Folder(job.RawName()))
+func (o *organizer) putOut(j *spool.Job) error {
+	names, err := freeNames(o.spool.Output(), title.Folder(j.RawName()))
 	if err != nil {
-		return fmt.Errorf("organizing job %s: %w", job.ID, err)
+		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
-	return job.Deliver(spool.StemsFolder, o.spool.Output(), names, func(name string) error {
-		job.Track = name
-		return writeTrack(job, o.now().UTC())
+	return j.Deliver(spool.StemsFolder, o.spool.Output(), names, func(name string) error {
+		j.Track = name
+		return writeTrack(j, o.now().UTC())
 	})
 }
 

@@ -28,9 +28,9 @@ func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
 	if !busy || err != nil {
 		t.Fatalf("turn = %v, %v", busy, err)
 	}
-	job := b.wantDone(id)
-	if job.Track != "My Song" || job.Archived != "My Song.mp3" {
-		t.Errorf("track %q, archived %q", job.Track, job.Archived)
+	j := b.wantDone(id)
+	if j.Track != "My Song" || j.Archived != "My Song.mp3" {
+		t.Errorf("track %q, archived %q", j.Track, j.Archived)
 	}
 	data, err := os.ReadFile(filepath.Join(b.spool.Output(), "My Song", "track.json"))
 	spooltest.Must(t, err)
@@ -91,8 +91,8 @@ func TestSongsOfOneNameNeverOverwriteEachOther(t *testing.T) {
 		id := b.add(name).ID
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		job := b.wantDone(id)
-		tracks, archived = append(tracks, job.Track), append(archived, job.Archived)
+		j := b.wantDone(id)
+		tracks, archived = append(tracks, j.Track), append(archived, j.Archived)
 	}
 	if got := strings.Join(tracks, "|"); got != "song (2)|song (3)|song (4)" {
 		t.Errorf("tracks = %s", got)
@@ -116,8 +116,8 @@ func TestTrackJSONTellsHowTheStemsWereMade(t *testing.T) {
 	}).ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	job := b.wantDone(id)
-	data, err := os.ReadFile(filepath.Join(b.spool.Output(), job.Track, trackFile))
+	j := b.wantDone(id)
+	data, err := os.ReadFile(filepath.Join(b.spool.Output(), j.Track, trackFile))
 	spooltest.Must(t, err)
 	var got struct {
 		trackInfo
@@ -136,9 +136,9 @@ func TestARecordThatNamesOtherFilesIsGivenUp(t *testing.T) {
 	for _, name := range []string{"../../.env", "track.json", ""} {
 		b := newBench(t)
 		id := b.add("song.mp3").ID
-		job := spooltest.In(t, b.spool, spool.Separated, id)
-		job.Files = []string{"vocals.wav", name}
-		spooltest.Must(t, job.Save())
+		j := spooltest.In(t, b.spool, spool.Separated, id)
+		j.Files = []string{"vocals.wav", name}
+		spooltest.Must(t, j.Save())
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
 		failed := spooltest.In(t, b.spool, spool.Failed, id)
@@ -176,8 +176,8 @@ func TestHostileNames(t *testing.T) {
 		id := b.add(name).ID
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		if job := b.wantDone(id); job.RawArchived() != name {
-			t.Errorf("%q was archived as %q", name, job.RawArchived())
+		if j := b.wantDone(id); j.RawArchived() != name {
+			t.Errorf("%q was archived as %q", name, j.RawArchived())
 		}
 	}
 }

@@ -23,35 +23,35 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 	tests := []struct {
 		name string
 		// until does what was done before the crash.
-		until func(t *testing.T, b *bench, job *spool.Job)
+		until func(t *testing.T, b *bench, j *spool.Job)
 	}{
 		{"it was claimed", func(*testing.T, *bench, *spool.Job) {}},
-		{"the archive's name was recorded", func(t *testing.T, _ *bench, job *spool.Job) {
+		{"the archive's name was recorded", func(t *testing.T, _ *bench, j *spool.Job) {
 			t.Helper()
-			job.SetArchived("song.mp3")
-			spooltest.Must(t, job.Save())
+			j.SetArchived("song.mp3")
+			spooltest.Must(t, j.Save())
 		}},
-		{"the original was archived", func(t *testing.T, b *bench, job *spool.Job) { t.Helper(); spooltest.Must(t, b.archive(job)) }},
-		{"the track's name was recorded", func(t *testing.T, b *bench, job *spool.Job) {
+		{"the original was archived", func(t *testing.T, b *bench, j *spool.Job) { t.Helper(); spooltest.Must(t, b.archive(j)) }},
+		{"the track's name was recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Must(t, b.archive(job))
-			job.Track = "song"
-			spooltest.Must(t, writeTrack(job, time.Now()))
-			spooltest.Must(t, job.Save())
+			spooltest.Must(t, b.archive(j))
+			j.Track = "song"
+			spooltest.Must(t, writeTrack(j, time.Now()))
+			spooltest.Must(t, j.Save())
 		}},
-		{"the stems were put out", func(t *testing.T, b *bench, job *spool.Job) {
+		{"the stems were put out", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Must(t, errors.Join(b.archive(job), b.putOut(job)))
+			spooltest.Must(t, errors.Join(b.archive(j), b.putOut(j)))
 		}},
-		{"the job was cleared", func(t *testing.T, b *bench, job *spool.Job) {
+		{"the job was cleared", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Must(t, errors.Join(b.archive(job), b.putOut(job), job.Clear()))
+			spooltest.Must(t, errors.Join(b.archive(j), b.putOut(j), j.Clear()))
 		}},
-		{"the end was announced", func(t *testing.T, b *bench, job *spool.Job) {
+		{"the end was announced", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Must(t, errors.Join(b.archive(job), b.putOut(job)))
+			spooltest.Must(t, errors.Join(b.archive(j), b.putOut(j)))
 			spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Done)))
-			if err := job.Finish(); err == nil {
+			if err := j.Finish(); err == nil {
 				t.Fatal(stop)
 			}
 		}},
@@ -61,15 +61,15 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 			t.Parallel()
 			before := newBench(t)
 			id := before.add("song.mp3").ID
-			job, err := before.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+			j, err := before.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
 			spooltest.Must(t, err)
-			tt.until(t, before, job)
+			tt.until(t, before, j)
 
 			b := newBenchOn(t, before.env.Data)
 			_, err = b.turn(t.Context())
 			spooltest.Must(t, err)
-			if job := b.wantDone(id); job.Track != "song" || job.Archived != "song.mp3" {
-				t.Errorf("track %q, archived %q", job.Track, job.Archived)
+			if j := b.wantDone(id); j.Track != "song" || j.Archived != "song.mp3" {
+				t.Errorf("track %q, archived %q", j.Track, j.Archived)
 			}
 			spooltest.WantNames(t, b.spool.Output(), "song")
 			spooltest.WantNames(t, b.spool.Archive(), "song.mp3")
@@ -81,10 +81,10 @@ func TestAJobThatCannotBeFinishedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.add("song.mp3").ID
-	job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
 	spooltest.Must(t, err)
 	spooltest.Must(t, os.Remove(b.spool.Archive()))
-	if err := b.finish(t.Context(), job); !errors.Is(err, fs.ErrNotExist) {
+	if err := b.finish(t.Context(), j); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("finish = %v; want fs.ErrNotExist", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -103,9 +103,9 @@ func TestJobsThatLackSomethingStopNobody(t *testing.T) {
 	noStems, damaged := b.add("1.mp3"), b.add("2.mp3")
 	b.add("3.mp3")
 	for range 3 {
-		job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+		j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
 		spooltest.Must(t, err)
-		b.held = append(b.held, job)
+		b.held = append(b.held, j)
 	}
 	spooltest.Must(t, os.RemoveAll(b.held[0].Path("stems")))
 	spooltest.Put(t, b.held[1].Path("job.json"), "{")
@@ -114,9 +114,9 @@ func TestJobsThatLackSomethingStopNobody(t *testing.T) {
 	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
 		t.Errorf("turn = %v; want ErrDamaged", err)
 	}
-	for _, job := range []*spool.Job{noStems, damaged} {
-		if !place.Exists(filepath.Join(b.spool.StageFolder(spool.Failed), job.ID, "source")) {
-			t.Errorf("job %s did not fail with its source kept", job.ID)
+	for _, j := range []*spool.Job{noStems, damaged} {
+		if !place.Exists(filepath.Join(b.spool.StageFolder(spool.Failed), j.ID, "source")) {
+			t.Errorf("job %s did not fail with its source kept", j.ID)
 		}
 	}
 	if busy, err := b.turn(t.Context()); busy || err != nil || len(b.held) != 0 {
@@ -150,16 +150,16 @@ func TestTheJobsOfALostOrganizerAreTakenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		claimed := b.add("claimed.mp3")
-		job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "lost")
+		j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "lost")
 		spooltest.Must(t, err)
 		earlier := b.add("of an earlier version.mp3")
-		spooltest.Must(t, b.archive(job))
+		spooltest.Must(t, b.archive(j))
 		spooltest.Must(t, os.Rename(earlier.Dir(), filepath.Join(b.spool.StageFolder(spool.Organizing), earlier.ID)))
 		if busy, err := b.turn(t.Context()); busy || err != nil {
 			t.Fatalf("turn = %v, %v; want it to wait", busy, err)
 		}
-		for _, job := range []*spool.Job{claimed, earlier} {
-			spooltest.In(t, b.spool, spool.Organizing, job.ID)
+		for _, j := range []*spool.Job{claimed, earlier} {
+			spooltest.In(t, b.spool, spool.Organizing, j.ID)
 		}
 		spooltest.Must(t, spooltest.Minute(func() error {
 			_, err := b.turn(t.Context())
@@ -175,18 +175,18 @@ func TestAnOrganizerThatLostItsJobPutsNothingOut(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.add("song.mp3").ID
-	job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
 	spooltest.Must(t, err)
 	other := newBenchAs(t, b.env.Data, "other")
 	_, err = other.spool.Recovery("me", spool.Organizing).Own(spool.Organizing)
 	spooltest.Must(t, err)
 	_, err = other.turn(t.Context())
 	spooltest.Must(t, err)
-	spooltest.Must(t, b.finish(t.Context(), job))
+	spooltest.Must(t, b.finish(t.Context(), j))
 	if len(b.held) != 0 {
 		t.Errorf("held %v", b.held)
 	}
-	b.held = append(b.held, job)
+	b.held = append(b.held, j)
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
 	b.wantDone(id)
@@ -198,9 +198,9 @@ func TestAJobWithoutRecordFailsWithWhatItHas(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.add("song.mp3").ID
-	job, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
 	spooltest.Must(t, err)
-	spooltest.Must(t, os.Remove(job.Path("job.json")))
+	spooltest.Must(t, os.Remove(j.Path("job.json")))
 	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
 		t.Errorf("turn = %v; want ErrDamaged", err)
 	}
@@ -229,8 +229,8 @@ func TestASlowOrganizerKeepsItsJob(t *testing.T) {
 		spooltest.Must(t, spooltest.Minute(func() error { return other.putRight() }))
 		spooltest.Must(t, spooltest.Minute(func() error { return other.putRight() }))
 		<-ended
-		if job := b.wantDone(id); len(job.History) != 4 {
-			t.Errorf("it was taken away: %+v", job.History)
+		if j := b.wantDone(id); len(j.History) != 4 {
+			t.Errorf("it was taken away: %+v", j.History)
 		}
 	})
 }

@@ -51,35 +51,35 @@ type trackInfo struct {
 }
 
 // writeTrack writes track.json beside the stems of the job.
-func writeTrack(job *spool.Job, now time.Time) error {
+func writeTrack(j *spool.Job, now time.Time) error {
 	info := trackInfo{
-		Job:             job.ID,
-		Track:           job.Track,
-		Source:          job.Name,
-		SHA256:          job.SHA256,
-		DurationSeconds: job.DurationSeconds,
-		Engine:          job.Engine,
-		Model:           job.Model,
-		Created:         job.Created,
+		Job:             j.ID,
+		Track:           j.Track,
+		Source:          j.Name,
+		SHA256:          j.SHA256,
+		DurationSeconds: j.DurationSeconds,
+		Engine:          j.Engine,
+		Model:           j.Model,
+		Created:         j.Created,
 		Finished:        now,
-		Stems:           options.Recorded(job.Files),
-		Timings:         job.Timings(now),
-		Settings:        job.Settings,
-		Gain:            job.Gain,
-		SumDB:           job.SumDB,
-		Warnings:        job.Warnings,
-		SourceRate:      job.SourceRate,
-		EngineVersion:   max(1, job.EngineVersion),
+		Stems:           options.Recorded(j.Files),
+		Timings:         j.Timings(now),
+		Settings:        j.Settings,
+		Gain:            j.Gain,
+		SumDB:           j.SumDB,
+		Warnings:        j.Warnings,
+		SourceRate:      j.SourceRate,
+		EngineVersion:   max(1, j.EngineVersion),
 	}
-	if name := job.RawName(); !title.Kept(name) {
+	if name := j.RawName(); !title.Kept(name) {
 		changed, _ := title.Split(name)
 		info.NameChangedFrom = strings.ToValidUTF8(changed, string(utf8.RuneError))
 	}
 	data, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {
-		return fmt.Errorf("describing track %q: %w", job.Track, err)
+		return fmt.Errorf("describing track %q: %w", j.Track, err)
 	}
-	return job.Write(append(data, '\n'), spool.StemsFolder, trackFile)
+	return j.Write(append(data, '\n'), spool.StemsFolder, trackFile)
 }
 
 // checkFiles makes sure that a record names only files that a separation can make: programs on the host

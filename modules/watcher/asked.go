@@ -74,7 +74,7 @@ func readSmall(path string) ([]byte, error) {
 
 // keepAsked copies what is asked for with a song in input/ into its job's folder. It reports whether
 // there was something.
-func (w *watcher) keepAsked(job *spool.Job, entry string) (found bool, err error) {
+func (w *watcher) keepAsked(j *spool.Job, entry string) (found bool, err error) {
 	a, found, err := w.readSidecar(entry)
 	if err != nil || !found {
 		return false, err
@@ -83,14 +83,14 @@ func (w *watcher) keepAsked(job *spool.Job, entry string) (found bool, err error
 	if err != nil {
 		return false, fmt.Errorf("keeping what is asked for with %q: %w", entry, err)
 	}
-	return true, job.Write(append(data, '\n'), askedFile)
+	return true, j.Write(append(data, '\n'), askedFile)
 }
 
 // askedFor returns what is asked for with the song of a job that has no record yet, by the copy of its
 // sidecar. The sidecar itself is removed where a crash kept that from being done: unless there is
 // another song of that name by now, whose it may be.
-func (w *watcher) askedFor(job *spool.Job, entry string) (asked, error) {
-	data, err := readSmall(job.Path(askedFile))
+func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
+	data, err := readSmall(j.Path(askedFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return asked{}, nil
 	}
@@ -133,11 +133,11 @@ func (w *watcher) sweepSidecars() {
 }
 
 // discard removes a job that got no file, with what was kept for it.
-func discard(job *spool.Job) error {
-	if err := os.Remove(job.Path(takenFolder)); err == nil || errors.Is(err, fs.ErrNotExist) {
-		if err := job.Drop(askedFile); err != nil { // The sidecar is still in input/.
+func discard(j *spool.Job) error {
+	if err := os.Remove(j.Path(takenFolder)); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err := j.Drop(askedFile); err != nil { // The sidecar is still in input/.
 			return err
 		}
 	}
-	return job.Discard(takenFolder)
+	return j.Discard(takenFolder)
 }

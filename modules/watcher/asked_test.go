@@ -33,11 +33,11 @@ func TestASongIsAskedForWithOptions(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.dropWith("song.again.wav", wish)
-	job := b.oneJob(spool.Pending)
-	if job.Name != "song.wav" || job.Options.String() != wishText {
-		t.Errorf("record = %+v", job.Record)
+	j := b.oneJob(spool.Pending)
+	if j.Name != "song.wav" || j.Options.String() != wishText {
+		t.Errorf("record = %+v", j.Record)
 	}
-	spooltest.WantNames(t, job.Dir(), "job.json", "source")
+	spooltest.WantNames(t, j.Dir(), "job.json", "source")
 	spooltest.WantNames(t, b.spool.Input())
 	b.drop("other.wav")
 	if next := b.jobs(spool.Pending)[1]; !next.Options.Equal(options.Options{}) {
@@ -62,11 +62,11 @@ func TestOptionsThatCannotBeUsedRejectTheSong(t *testing.T) {
 			b := newBench(t)
 			spooltest.Must(t, put(filepath.Join(b.spool.Input(), options.Sidecar("song.wav"))))
 			b.drop("song.wav")
-			job := b.oneJob(spool.Rejected)
-			if !strings.Contains(job.Error, want) || !strings.Contains(job.Error, `the file ".song.wav.im2.json" beside it`) {
-				t.Errorf("reason = %q; want %q", job.Error, want)
+			j := b.oneJob(spool.Rejected)
+			if !strings.Contains(j.Error, want) || !strings.Contains(j.Error, `the file ".song.wav.im2.json" beside it`) {
+				t.Errorf("reason = %q; want %q", j.Error, want)
 			}
-			spooltest.WantNames(t, job.Dir(), "job.json")
+			spooltest.WantNames(t, j.Dir(), "job.json")
 			spooltest.WantNames(t, b.spool.RejectedFiles(), "song.wav", "song.wav.txt")
 			spooltest.WantNames(t, b.spool.Input())
 			b.drop("song.wav") // As its owner left it without.
@@ -92,8 +92,8 @@ func TestALongNameHasNoOptions(t *testing.T) {
 	b := newBench(t)
 	longest := strings.Repeat("x", options.MostEntry)
 	b.dropWith(longest, wish)
-	if job := b.oneJob(spool.Pending); job.Options.String() != wishText {
-		t.Errorf("options = %+v", job.Options)
+	if j := b.oneJob(spool.Pending); j.Options.String() != wishText {
+		t.Errorf("options = %+v", j.Options)
 	}
 	b.input(longest+"x", wave+"other")
 	b.settleAll()
@@ -104,86 +104,86 @@ func TestALongNameHasNoOptions(t *testing.T) {
 func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of crashes
 	t.Parallel()
 	entry, sidecar := "song.wav", options.Sidecar("song.wav")
-	kept := func(t *testing.T, b *bench, job *spool.Job) {
+	kept := func(t *testing.T, b *bench, j *spool.Job) {
 		t.Helper()
-		mkTaken(t, b, job)
+		mkTaken(t, b, j)
 		b.input(sidecar, wish)
-		if found, err := b.keepAsked(job, entry); !found || err != nil {
+		if found, err := b.keepAsked(j, entry); !found || err != nil {
 			t.Fatalf("keepAsked = %v, %v", found, err)
 		}
 	}
-	moved := func(t *testing.T, b *bench, job *spool.Job) {
+	moved := func(t *testing.T, b *bench, j *spool.Job) {
 		t.Helper()
-		kept(t, b, job)
-		spooltest.Put(t, job.Path(takenFolder, entry), wave)
+		kept(t, b, j)
+		spooltest.Put(t, j.Path(takenFolder, entry), wave)
 	}
 	for _, tt := range []struct {
 		name  string
-		until func(t *testing.T, b *bench, job *spool.Job)
+		until func(t *testing.T, b *bench, j *spool.Job)
 		// want are the options of the jobs that wait at the end, and left is what is in input/.
 		want, left []string
 	}{
-		{"they were kept", func(t *testing.T, b *bench, job *spool.Job) {
+		{"they were kept", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			kept(t, b, job)
+			kept(t, b, j)
 			b.input(entry, wave)
 		}, []string{wishText}, nil},
-		{"half of them was kept", func(t *testing.T, b *bench, job *spool.Job) {
+		{"half of them was kept", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			mkTaken(t, b, job)
-			spooltest.Put(t, job.Path(place.TempPrefix+"1"), "{")
+			mkTaken(t, b, j)
+			spooltest.Put(t, j.Path(place.TempPrefix+"1"), "{")
 			b.input(sidecar, wish)
 			b.input(entry, wave)
 		}, []string{wishText}, nil},
 		{"the song was taken", moved, []string{wishText}, nil},
-		{"they were removed from input", func(t *testing.T, b *bench, job *spool.Job) {
+		{"they were removed from input", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			moved(t, b, job)
+			moved(t, b, j)
 			b.dropSidecar(entry)
 		}, []string{wishText}, nil},
-		{"another song came with the same", func(t *testing.T, b *bench, job *spool.Job) {
+		{"another song came with the same", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			moved(t, b, job)
+			moved(t, b, j)
 			b.input(entry, wave+"other")
 		}, []string{wishText, wishText}, nil},
-		{"others came without a song", func(t *testing.T, b *bench, job *spool.Job) {
+		{"others came without a song", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			moved(t, b, job)
+			moved(t, b, j)
 			b.input(sidecar, `{"bits": "24"}`)
 		}, []string{wishText}, []string{sidecar}},
-		{"another song came with others", func(t *testing.T, b *bench, job *spool.Job) {
+		{"another song came with others", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			moved(t, b, job)
+			moved(t, b, j)
 			b.input(sidecar, `{"bits": "24"}`)
 			b.input(entry, wave+"other")
 		}, []string{wishText, "-bits=24"}, nil},
-		{"a song without any was taken, and one with some came", func(t *testing.T, b *bench, job *spool.Job) {
+		{"a song without any was taken, and one with some came", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			taken(t, b, job)
+			taken(t, b, j)
 			b.input(sidecar, wish)
 			b.input(entry, wave+"other")
 		}, []string{"", wishText}, nil},
-		{"they were recorded", func(t *testing.T, b *bench, job *spool.Job) {
+		{"they were recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			moved(t, b, job)
+			moved(t, b, j)
 			b.dropSidecar(entry)
-			job.SetName(entry)
-			spooltest.Must(t, job.Options.Set("bits", "24")) // The record counts.
-			spooltest.Must(t, job.Save())
+			j.SetName(entry)
+			spooltest.Must(t, j.Options.Set("bits", "24")) // The record counts.
+			spooltest.Must(t, j.Save())
 		}, []string{"-bits=24"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			before := newBench(t)
-			job, err := before.spool.Create("host")
+			j, err := before.spool.Create("host")
 			spooltest.Must(t, err)
-			tt.until(t, before, job)
+			tt.until(t, before, j)
 			b := newBenchOn(t, before.data)
 			b.settleAll()
 			var got []string
-			for _, job := range b.jobs(spool.Pending) {
-				spooltest.WantNames(t, job.Dir(), "job.json", "source")
-				got = append(got, job.Options.String())
+			for _, j := range b.jobs(spool.Pending) {
+				spooltest.WantNames(t, j.Dir(), "job.json", "source")
+				got = append(got, j.Options.String())
 			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("jobs with %q; want %q", got, tt.want)
@@ -197,10 +197,10 @@ func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of cras
 func TestBadOptionsOutliveACrash(t *testing.T) {
 	t.Parallel()
 	before := newBench(t)
-	job, err := before.spool.Create("host")
+	j, err := before.spool.Create("host")
 	spooltest.Must(t, err)
-	taken(t, before, job)
-	spooltest.Put(t, job.Path(askedFile), `{"problem": "it was wrong"}`)
+	taken(t, before, j)
+	spooltest.Put(t, j.Path(askedFile), `{"problem": "it was wrong"}`)
 	b := newBenchOn(t, before.data)
 	b.look(0)
 	if got := b.oneJob(spool.Rejected); got.Error != "it was wrong" {
@@ -228,8 +228,8 @@ func TestOptionsOfASongThatWasTakenWhileTheDiskSaidOtherwise(t *testing.T) {
 	b.dropWith("song.wav", wish)
 	b.look(0)
 	b.look(settleTime)
-	if job := b.oneJob(spool.Pending); job.Options.String() != wishText {
-		t.Errorf("options = %+v", job.Options)
+	if j := b.oneJob(spool.Pending); j.Options.String() != wishText {
+		t.Errorf("options = %+v", j.Options)
 	}
 	spooltest.WantNames(t, b.spool.Input())
 }

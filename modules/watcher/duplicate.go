@@ -24,7 +24,7 @@ type library struct {
 
 // songOf tells songs apart: by their digest, and by what is asked for with them, since other stems or
 // files come of one that is asked for with other options.
-func songOf(job *spool.Job) string { return job.SHA256 + " " + job.Options.String() }
+func songOf(j *spool.Job) string { return j.SHA256 + " " + j.Options.String() }
 
 // read fills the library from all jobs there are. What cannot be read is not known.
 func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
@@ -62,11 +62,11 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 // first returns the latest job that has, or had, the song of this one; nil when there is none, or
 // none that came to anything. Then this one is the first. Of two that are taken at once, only the
 // one that came here later is a duplicate.
-func (l *library) first(s *spool.Spool, job *spool.Job) (*spool.Job, error) {
+func (l *library) first(s *spool.Spool, j *spool.Job) (*spool.Job, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := l.jobs[songOf(job)]
-	if i := slices.Index(before, job.ID); i >= 0 {
+	before := l.jobs[songOf(j)]
+	if i := slices.Index(before, j.ID); i >= 0 {
 		before = before[:i]
 	}
 	for _, id := range slices.Backward(before) {
@@ -83,56 +83,56 @@ func (l *library) first(s *spool.Spool, job *spool.Job) (*spool.Job, error) {
 			return other, err
 		}
 	}
-	l.add(job)
+	l.add(j)
 	return nil, nil //nolint:nilnil // No job and no error is an answer: this one is the first.
 }
 
 // counts reports whether a job makes another one of the same song needless: it is under way, or
 // its stems are there. One that was rejected, was given up, or whose stems somebody removed, does
 // not: the song is then tried anew.
-func counts(s *spool.Spool, job *spool.Job) (bool, error) {
-	switch job.Stage() {
+func counts(s *spool.Spool, j *spool.Job) (bool, error) {
+	switch j.Stage() {
 	case spool.Rejected, spool.Failed:
 		return false, nil
 	case spool.Done:
-		if job.Track == "" {
+		if j.Track == "" {
 			return false, nil
 		}
-		return place.Has(filepath.Join(s.Output(), job.Track))
+		return place.Has(filepath.Join(s.Output(), j.Track))
 	default:
 		return true, nil
 	}
 }
 
 // sameSong rejects a song that has a job already, unless its name asks for it again.
-func (w *watcher) sameSong(ctx context.Context, job *spool.Job, asked bool) error {
+func (w *watcher) sameSong(ctx context.Context, j *spool.Job, asked bool) error {
 	if err := w.library.read(ctx, w.spool, w.beat); err != nil {
 		return fmt.Errorf("looking for the song among the jobs: %w", err)
 	}
 	if asked {
-		w.library.put(job)
+		w.library.put(j)
 		return nil
 	}
-	other, err := w.library.first(w.spool, job)
+	other, err := w.library.first(w.spool, j)
 	if err != nil {
 		return fmt.Errorf("looking for the song among the jobs: %w", err)
 	}
 	if other != nil {
-		job.DuplicateOf, job.Error = other.ID, sameReason(job, other)
+		j.DuplicateOf, j.Error = other.ID, sameReason(j, other)
 	}
 	return nil
 }
 
 // put makes a job the latest of its song.
-func (l *library) put(job *spool.Job) {
+func (l *library) put(j *spool.Job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.add(job)
+	l.add(j)
 }
 
 // add is put for who has the mutex.
-func (l *library) add(job *spool.Job) {
-	if !slices.Contains(l.jobs[songOf(job)], job.ID) {
-		l.jobs[songOf(job)] = append(l.jobs[songOf(job)], job.ID)
+func (l *library) add(j *spool.Job) {
+	if !slices.Contains(l.jobs[songOf(j)], j.ID) {
+		l.jobs[songOf(j)] = append(l.jobs[songOf(j)], j.ID)
 	}
 }

@@ -64,11 +64,11 @@ func TestTheSameSongIsDoneOnceAndSaysSo(t *testing.T) {
 					b = newBenchOn(t, b.data)
 				}
 				b.drop("copy.wav")
-				job := b.oneJob(spool.Rejected)
-				if job.DuplicateOf != first.ID || !strings.Contains(job.Error, `"copy.wav" is, byte for byte, the same song as "song.wav", `+tt.says) {
-					t.Errorf("record = %+v", job.Record)
+				j := b.oneJob(spool.Rejected)
+				if j.DuplicateOf != first.ID || !strings.Contains(j.Error, `"copy.wav" is, byte for byte, the same song as "song.wav", `+tt.says) {
+					t.Errorf("record = %+v", j.Record)
 				}
-				spooltest.WantNames(t, job.Dir(), "job.json")
+				spooltest.WantNames(t, j.Dir(), "job.json")
 				spooltest.WantNames(t, b.spool.RejectedFiles(), "copy.wav", "copy.wav.txt")
 				spooltest.WantText(t, filepath.Join(b.spool.RejectedFiles(), "copy.wav"), wave)
 			})
@@ -92,8 +92,8 @@ func TestWhatCameToNothingIsTriedAnew(t *testing.T) {
 			b.drop("song.wav")
 			before(b)
 			b.drop("song.wav")
-			if job := b.oneJob(spool.Pending); job.DuplicateOf != "" {
-				t.Errorf("record = %+v", job.Record)
+			if j := b.oneJob(spool.Pending); j.DuplicateOf != "" {
+				t.Errorf("record = %+v", j.Record)
 			}
 		})
 	}
@@ -124,8 +124,8 @@ func TestALaterFailureDoesNotHideTheStems(t *testing.T) {
 			b = newBenchOn(t, b.data)
 		}
 		b.drop("copy.wav")
-		if job := b.oneJob(spool.Rejected); job.DuplicateOf != first.ID {
-			t.Errorf("record = %+v", job.Record)
+		if j := b.oneJob(spool.Rejected); j.DuplicateOf != first.ID {
+			t.Errorf("record = %+v", j.Record)
 		}
 	}
 }

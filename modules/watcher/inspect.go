@@ -22,7 +22,7 @@ var errChanging = errors.New("the file still changes")
 // inspect looks at the taken file at path. It fills size, digest and media type into the
 // job's record, or returns the reason why the file is rejected. Afterwards the file is ours
 // alone with mode 0644: as it is, or as a copy at copyPath.
-func (w *watcher) inspect(ctx context.Context, job *spool.Job, path, copyPath string) (reason string, err error) {
+func (w *watcher) inspect(ctx context.Context, j *spool.Job, path, copyPath string) (reason string, err error) {
 	if err := os.RemoveAll(copyPath); err != nil { // Half of a copy that a crash left.
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
@@ -31,45 +31,45 @@ func (w *watcher) inspect(ctx context.Context, job *spool.Job, path, copyPath st
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return notRegularReason(job.Name, info.Mode()), nil
+		return notRegularReason(j.Name, info.Mode()), nil
 	}
 	f, err := os.OpenFile(path, openFlags, 0) //nolint:gosec // G304: the watcher made the path, and it is in its own folder.
 	if errors.Is(err, fs.ErrPermission) {
-		return unreadableReason(job.Name), nil
+		return unreadableReason(j.Name), nil
 	}
 	if errors.Is(err, syscall.ELOOP) {
-		return notRegularReason(job.Name, fs.ModeSymlink), nil
+		return notRegularReason(j.Name, fs.ModeSymlink), nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	return w.inspectOpen(ctx, job, f, copyPath)
+	return w.inspectOpen(ctx, j, f, copyPath)
 }
 
-func (w *watcher) inspectOpen(ctx context.Context, job *spool.Job, f *os.File, copyPath string) (reason string, err error) {
+func (w *watcher) inspectOpen(ctx context.Context, j *spool.Job, f *os.File, copyPath string) (reason string, err error) {
 	before, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
 	if !before.Mode().IsRegular() {
-		return notRegularReason(job.Name, before.Mode()), nil
+		return notRegularReason(j.Name, before.Mode()), nil
 	}
 	if before.Size() == 0 {
-		return emptyReason(job.Name), nil
+		return emptyReason(j.Name), nil
 	}
 	mediaType, mayBe, err := recognize(f)
 	if err != nil {
-		return "", fmt.Errorf("%q: %w", job.Name, err)
+		return "", fmt.Errorf("%q: %w", j.Name, err)
 	}
 	if !mayBe {
-		return notAudioReason(job.Name, mediaType), nil
+		return notAudioReason(j.Name, mediaType), nil
 	}
 	digest, err := w.digest(ctx, f, before, copyPath)
 	if err != nil {
 		return "", err
 	}
-	job.Size, job.SHA256, job.MIME = before.Size(), digest, mediaType
+	j.Size, j.SHA256, j.MIME = before.Size(), digest, mediaType
 	return "", nil
 }
 

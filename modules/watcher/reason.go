@@ -62,7 +62,7 @@ func lostOptions(wanted string) string {
 	return fmt.Sprintf(" It was asked for with %s, which has to be given again.", wanted)
 }
 
-func sameReason(job, other *spool.Job) string {
+func sameReason(j, other *spool.Job) string {
 	where := "that is under way as job " + other.ID
 	if other.Stage() == spool.Done {
 		where = "whose stems are in output/" + other.Track
@@ -72,10 +72,10 @@ func sameReason(job, other *spool.Job) string {
 		song = fmt.Sprintf("%q", other.Name)
 	}
 	with := ""
-	if job.Options.String() != "" {
+	if j.Options.String() != "" {
 		with = " and asked for with the same options"
 	}
 	return fmt.Sprintf("%q is, byte for byte, the same song as %s%s, %s. It was not separated a second time. "+
 		"If it should be, move it back into input/ as %q, or run `mage separate -again`.",
-		job.Name, song, with, where, title.AskAgain(job.Name, title.Limit))
+		j.Name, song, with, where, title.AskAgain(j.Name, title.Limit))
 }

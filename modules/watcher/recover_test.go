@@ -19,7 +19,7 @@ import (
 type crash struct {
 	name string
 	// until does to the new job what was done before the crash.
-	until func(t *testing.T, b *bench, job *spool.Job)
+	until func(t *testing.T, b *bench, j *spool.Job)
 	// want is where the job must be after the next start, with its file; "" for nowhere.
 	want spool.Stage
 }
@@ -29,109 +29,109 @@ func crashes() []crash { //nolint:funlen // a table of crashes
 		{"the job's folder was made", func(*testing.T, *bench, *spool.Job) {}, ""},
 		{"the taken folder was made", mkTaken, ""},
 		{"the file was taken", taken, spool.Pending},
-		{"half of a copy was made", func(t *testing.T, b *bench, job *spool.Job) {
+		{"half of a copy was made", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			taken(t, b, job)
-			spooltest.Put(t, job.Path(copyFileName), wave[:5])
+			taken(t, b, j)
+			spooltest.Put(t, j.Path(copyFileName), wave[:5])
 		}, spool.Pending},
 		{"it was recorded", recorded, spool.Pending},
-		{"a temporary record was left", func(t *testing.T, b *bench, job *spool.Job) {
+		{"a temporary record was left", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			taken(t, b, job)
-			spooltest.Put(t, job.Path(".tmp-123"), "{")
+			taken(t, b, j)
+			spooltest.Put(t, j.Path(".tmp-123"), "{")
 		}, spool.Pending},
-		{"a copy was made and recorded", func(t *testing.T, b *bench, job *spool.Job) {
+		{"a copy was made and recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			spooltest.Put(t, job.Path(copyFileName), wave)
+			recorded(t, b, j)
+			spooltest.Put(t, j.Path(copyFileName), wave)
 		}, spool.Pending},
-		{"the copy became the source", func(t *testing.T, b *bench, job *spool.Job) {
+		{"the copy became the source", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			spooltest.Put(t, job.Path(spool.SourceFile), wave)
+			recorded(t, b, j)
+			spooltest.Put(t, j.Path(spool.SourceFile), wave)
 		}, spool.Pending},
-		{"the file became the source", func(t *testing.T, b *bench, job *spool.Job) {
+		{"the file became the source", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			spooltest.Must(t, os.Rename(job.Path(takenFolder, "song.wav"), job.Path(spool.SourceFile)))
+			recorded(t, b, j)
+			spooltest.Must(t, os.Rename(j.Path(takenFolder, "song.wav"), j.Path(spool.SourceFile)))
 		}, spool.Pending},
-		{"all was ready to move", func(t *testing.T, b *bench, job *spool.Job) {
+		{"all was ready to move", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			spooltest.Must(t, os.Rename(job.Path(takenFolder, "song.wav"), job.Path(spool.SourceFile)))
-			spooltest.Must(t, os.Remove(job.Path(takenFolder)))
-			job.History = append(job.History, spool.Visit{Stage: spool.Pending})
-			spooltest.Must(t, job.Save())
+			recorded(t, b, j)
+			spooltest.Must(t, os.Rename(j.Path(takenFolder, "song.wav"), j.Path(spool.SourceFile)))
+			spooltest.Must(t, os.Remove(j.Path(takenFolder)))
+			j.History = append(j.History, spool.Visit{Stage: spool.Pending})
+			spooltest.Must(t, j.Save())
 		}, spool.Pending},
-		{"its rejection was recorded", func(t *testing.T, b *bench, job *spool.Job) {
+		{"its rejection was recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			job.Error = "bad"
-			job.SetRejected("song.wav")
-			spooltest.Must(t, job.Save())
+			recorded(t, b, j)
+			j.Error = "bad"
+			j.SetRejected("song.wav")
+			spooltest.Must(t, j.Save())
 		}, spool.Rejected},
-		{"it was rejected", func(t *testing.T, b *bench, job *spool.Job) {
+		{"it was rejected", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			job.Error = "bad"
-			job.SetRejected("song.wav")
-			spooltest.Must(t, job.Save())
-			spooltest.Must(t, os.Rename(job.Path(takenFolder, "song.wav"), filepath.Join(b.spool.RejectedFiles(), "song.wav")))
+			recorded(t, b, j)
+			j.Error = "bad"
+			j.SetRejected("song.wav")
+			spooltest.Must(t, j.Save())
+			spooltest.Must(t, os.Rename(j.Path(takenFolder, "song.wav"), filepath.Join(b.spool.RejectedFiles(), "song.wav")))
 		}, spool.Rejected},
-		{"its file was removed by someone", func(t *testing.T, b *bench, job *spool.Job) {
+		{"its file was removed by someone", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			spooltest.Must(t, os.RemoveAll(job.Path(takenFolder)))
+			recorded(t, b, j)
+			spooltest.Must(t, os.RemoveAll(j.Path(takenFolder)))
 		}, spool.Failed},
-		{"its record was damaged", func(t *testing.T, _ *bench, job *spool.Job) {
+		{"its record was damaged", func(t *testing.T, _ *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Put(t, job.Path(spool.SourceFile), wave)
-			spooltest.Put(t, job.Path("job.json"), "")
+			spooltest.Put(t, j.Path(spool.SourceFile), wave)
+			spooltest.Put(t, j.Path("job.json"), "")
 		}, spool.Failed},
-		{"its record was damaged before the file became the source", func(t *testing.T, b *bench, job *spool.Job) {
+		{"its record was damaged before the file became the source", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			spooltest.Put(t, job.Path(copyFileName), wave)
-			spooltest.Put(t, job.Path("job.json"), "{")
+			recorded(t, b, j)
+			spooltest.Put(t, j.Path(copyFileName), wave)
+			spooltest.Put(t, j.Path("job.json"), "{")
 		}, spool.Failed},
-		{"its damaged record was moved away", func(t *testing.T, _ *bench, job *spool.Job) {
+		{"its damaged record was moved away", func(t *testing.T, _ *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Put(t, job.Path(spool.SourceFile), wave)
-			spooltest.Put(t, job.Path("job.json.damaged"), "{")
+			spooltest.Put(t, j.Path(spool.SourceFile), wave)
+			spooltest.Put(t, j.Path("job.json.damaged"), "{")
 		}, spool.Failed},
-		{"a copy alone is there", func(t *testing.T, b *bench, job *spool.Job) {
+		{"a copy alone is there", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			mkTaken(t, b, job)
-			spooltest.Put(t, job.Path(copyFileName), wave)
+			mkTaken(t, b, j)
+			spooltest.Put(t, j.Path(copyFileName), wave)
 		}, spool.Failed},
-		{"it was being set aside", func(t *testing.T, b *bench, job *spool.Job) {
+		{"it was being set aside", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
-			recorded(t, b, job)
-			spooltest.Put(t, job.Path("job.json"), "{")
+			recorded(t, b, j)
+			spooltest.Put(t, j.Path("job.json"), "{")
 			spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Failed)))
-			if b.spool.SetAside(spool.Incoming, job.ID, spool.ErrDamaged) == nil {
+			if b.spool.SetAside(spool.Incoming, j.ID, spool.ErrDamaged) == nil {
 				t.Fatal("it was set aside to nowhere")
 			}
 		}, spool.Failed},
 	}
 }
 
-func mkTaken(t *testing.T, _ *bench, job *spool.Job) {
+func mkTaken(t *testing.T, _ *bench, j *spool.Job) {
 	t.Helper()
-	spooltest.Must(t, os.Mkdir(job.Path(takenFolder), place.FolderMode))
+	spooltest.Must(t, os.Mkdir(j.Path(takenFolder), place.FolderMode))
 }
 
-func taken(t *testing.T, b *bench, job *spool.Job) {
+func taken(t *testing.T, b *bench, j *spool.Job) {
 	t.Helper()
-	mkTaken(t, b, job)
-	spooltest.Put(t, job.Path(takenFolder, "song.wav"), wave)
+	mkTaken(t, b, j)
+	spooltest.Put(t, j.Path(takenFolder, "song.wav"), wave)
 }
 
-func recorded(t *testing.T, b *bench, job *spool.Job) {
+func recorded(t *testing.T, b *bench, j *spool.Job) {
 	t.Helper()
-	taken(t, b, job)
-	job.SetName("song.wav")
-	spooltest.Must(t, job.Save())
+	taken(t, b, j)
+	j.SetName("song.wav")
+	spooltest.Must(t, j.Save())
 }
 
 func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
@@ -140,9 +140,9 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			before := newBench(t)
-			job, err := before.spool.Create("host")
+			j, err := before.spool.Create("host")
 			spooltest.Must(t, err)
-			c.until(t, before, job)
+			c.until(t, before, j)
 
 			b := newBenchOn(t, before.data)
 			_, err = b.turn(t.Context())
@@ -158,8 +158,8 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 			if len(b.held) != 0 {
 				t.Errorf("held: %v", b.held)
 			}
-			if after.ID != job.ID {
-				t.Errorf("job %s became %s", job.ID, after.ID)
+			if after.ID != j.ID {
+				t.Errorf("job %s became %s", j.ID, after.ID)
 			}
 			switch c.want {
 			case spool.Pending:
@@ -176,10 +176,10 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 }
 
 // wantSong checks that a job has the song, under whatever name, if it should.
-func wantSong(t *testing.T, job *spool.Job, want bool) {
+func wantSong(t *testing.T, j *spool.Job, want bool) {
 	t.Helper()
 	got := false
-	for _, path := range []string{job.Path(spool.SourceFile), job.Path(copyFileName), job.Path(takenFolder, "song.wav")} {
+	for _, path := range []string{j.Path(spool.SourceFile), j.Path(copyFileName), j.Path(takenFolder, "song.wav")} {
 		data, err := os.ReadFile(path)
 		got = got || (err == nil && string(data) == wave)
 	}
@@ -192,10 +192,10 @@ func wantSong(t *testing.T, job *spool.Job, want bool) {
 func TestWhatIsHiddenBesideTheSongIsPassedOver(t *testing.T) {
 	t.Parallel()
 	before := newBench(t)
-	job, err := before.spool.Create("host")
+	j, err := before.spool.Create("host")
 	spooltest.Must(t, err)
-	taken(t, before, job)
-	spooltest.Put(t, job.Path(takenFolder, ".DS_Store"), "junk")
+	taken(t, before, j)
+	spooltest.Put(t, j.Path(takenFolder, ".DS_Store"), "junk")
 	b := newBenchOn(t, before.data)
 	b.look(0)
 	after := b.oneJob(spool.Pending)
@@ -208,17 +208,17 @@ func TestWhatIsHiddenBesideTheSongIsPassedOver(t *testing.T) {
 func TestNothingIsGuessedWhereThereAreTwoFiles(t *testing.T) {
 	t.Parallel()
 	before := newBench(t)
-	job, err := before.spool.Create("host")
+	j, err := before.spool.Create("host")
 	spooltest.Must(t, err)
-	taken(t, before, job)
-	other := job.Path(takenFolder, "other.wav")
+	taken(t, before, j)
+	other := j.Path(takenFolder, "other.wav")
 	spooltest.Put(t, other, "other")
 	b := newBenchOn(t, before.data)
 	if _, err := b.turn(t.Context()); !errors.Is(err, errSeveral) {
 		t.Errorf("turn = %v; want errSeveral", err)
 	}
 	spooltest.WantText(t, other, "other")
-	spooltest.WantText(t, job.Path(takenFolder, "song.wav"), wave)
+	spooltest.WantText(t, j.Path(takenFolder, "song.wav"), wave)
 	spooltest.Must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
 	b.look(0)
 	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave)
@@ -265,13 +265,13 @@ func TestAFileThatWasTakenWhileTheDiskSaidOtherwiseIsNotForgotten(t *testing.T) 
 func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	job, err := b.spool.Create("host")
+	j, err := b.spool.Create("host")
 	spooltest.Must(t, err)
-	taken(t, b, job)
+	taken(t, b, j)
 	incoming := b.spool.StageFolder(spool.Incoming)
 	spooltest.Must(t, os.Rename(incoming, incoming+".away"))
 	spooltest.Must(t, os.Symlink("incoming", incoming)) // It leads to itself, which is no "not there".
-	if err := b.finish(t.Context(), job); !errors.Is(err, syscall.ELOOP) {
+	if err := b.finish(t.Context(), j); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("error = %v; want ELOOP", err)
 	}
 	spooltest.Must(t, os.Remove(incoming))

@@ -38,42 +38,42 @@ var (
 // settled is what the file looked like when it was complete. When it is another one by now (it was
 // replaced, or somebody writes to it again), the job waits until that one is complete.
 func (w *watcher) take(ctx context.Context, name string, settled facts) (took bool, err error) {
-	job, err := w.spool.Create(w.worker)
+	j, err := w.spool.Create(w.worker)
 	if err != nil {
 		return false, err
 	}
-	err = os.Mkdir(job.Path(takenFolder), place.FolderMode)
+	err = os.Mkdir(j.Path(takenFolder), place.FolderMode)
 	wanted := false
 	if err == nil {
-		wanted, err = w.keepAsked(job, name)
+		wanted, err = w.keepAsked(j, name)
 	}
 	if err == nil {
-		err = w.rename(filepath.Join(w.spool.Input(), name), job.Path(takenFolder, name))
+		err = w.rename(filepath.Join(w.spool.Input(), name), j.Path(takenFolder, name))
 	}
 	if err != nil {
-		return w.notTaken(job, name, err)
+		return w.notTaken(j, name, err)
 	}
 	if wanted {
 		w.dropSidecar(name)
 	}
-	if !looks(job.Path(takenFolder, name), settled) {
-		w.log.Info("waiting for a file that was replaced or is written again", "job", job.ID, "name", name)
-		w.hold(heldJob{id: job.ID, changing: true})
+	if !looks(j.Path(takenFolder, name), settled) {
+		w.log.Info("waiting for a file that was replaced or is written again", "job", j.ID, "name", name)
+		w.hold(heldJob{id: j.ID, changing: true})
 		return true, nil
 	}
-	return true, w.finish(ctx, job)
+	return true, w.finish(ctx, j)
 }
 
 // notTaken removes the job of a file that could not be taken. A file server may say so of a file that
 // it did take, when its first answer got lost: then the job has the file, and nobody else knows of it.
-func (w *watcher) notTaken(job *spool.Job, name string, err error) (took bool, _ error) {
-	discarded := discard(job)
+func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ error) {
+	discarded := discard(j)
 	if discarded != nil {
-		w.hold(heldJob{id: job.ID, changing: true}) // Whatever it holds: the next turn ends it, or goes on with it.
+		w.hold(heldJob{id: j.ID, changing: true}) // Whatever it holds: the next turn ends it, or goes on with it.
 	}
 	switch {
 	case errors.Is(discarded, spool.ErrNotEmpty):
-		w.log.Warn("a file was taken, though the disk said otherwise", "job", job.ID, "name", name, "error", err)
+		w.log.Warn("a file was taken, though the disk said otherwise", "job", j.ID, "name", name, "error", err)
 		return true, nil
 	case errors.Is(err, fs.ErrNotExist): // It vanished, which is its owner's right.
 		return false, discarded
@@ -90,21 +90,21 @@ func looks(path string, f facts) bool {
 
 // finish brings a job of Incoming to its next stage, from wherever it was left. When that
 // cannot be done now, the job is held.
-func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
-	err := w.process(ctx, job)
+func (w *watcher) finish(ctx context.Context, j *spool.Job) error {
+	err := w.process(ctx, j)
 	switch {
 	case err == nil:
 		w.beat()
 		return nil
 	case errors.Is(err, errChanging):
-		w.log.Info("waiting for a file that is still being written", "job", job.ID, "name", job.Name)
-		w.hold(heldJob{id: job.ID, changing: true})
+		w.log.Info("waiting for a file that is still being written", "job", j.ID, "name", j.Name)
+		w.hold(heldJob{id: j.ID, changing: true})
 		return nil
 	default:
-		if there, hasErr := place.Has(job.Dir()); job.Stage() == spool.Incoming && (there || hasErr != nil) {
-			w.hold(heldJob{id: job.ID}) // Also when it could not be seen: a disk may be away for a moment.
+		if there, hasErr := place.Has(j.Dir()); j.Stage() == spool.Incoming && (there || hasErr != nil) {
+			w.hold(heldJob{id: j.ID}) // Also when it could not be seen: a disk may be away for a moment.
 		}
-		return fmt.Errorf("taking job %s: %w", job.ID, err)
+		return fmt.Errorf("taking job %s: %w", j.ID, err)
 	}
 }
 
@@ -114,125 +114,125 @@ func (w *watcher) finish(ctx context.Context, job *spool.Job) error {
 //  2. write job.json: from now on the name is safe, and what was found is known
 //  3. make the file, or its copy, the source
 //  4. move the job to Pending, or the file to rejected/
-func (w *watcher) process(ctx context.Context, job *spool.Job) error {
-	taken, err := takenFile(job)
+func (w *watcher) process(ctx context.Context, j *spool.Job) error {
+	taken, err := takenFile(j)
 	if err != nil {
 		return err
 	}
-	if job.Name == "" { // Step 2 was not reached.
+	if j.Name == "" { // Step 2 was not reached.
 		if taken == "" {
-			return w.discard(job)
+			return w.discard(j)
 		}
-		if err := w.judge(ctx, job, taken); err != nil {
+		if err := w.judge(ctx, j, taken); err != nil {
 			return err
 		}
 	}
-	if job.Error != "" {
-		return w.reject(job, taken)
+	if j.Error != "" {
+		return w.reject(j, taken)
 	}
-	return w.publish(job, taken)
+	return w.publish(j, taken)
 }
 
 // judge fills the record of a job with what its song is and what is asked for with it, or with why it
 // is rejected. The record is saved where the job goes on, or something would get lost.
-func (w *watcher) judge(ctx context.Context, job *spool.Job, taken string) error {
+func (w *watcher) judge(ctx context.Context, j *spool.Job, taken string) error {
 	entry := filepath.Base(taken)
 	song, again := title.AskedAgain(entry)
-	job.SetName(song)
-	a, err := w.askedFor(job, entry)
+	j.SetName(song)
+	a, err := w.askedFor(j, entry)
 	if err != nil {
 		return err
 	}
-	job.Options, job.Error = a.Options, a.Problem
-	if job.Error == "" {
-		job.Error, err = w.inspect(ctx, job, taken, job.Path(copyFileName))
+	j.Options, j.Error = a.Options, a.Problem
+	if j.Error == "" {
+		j.Error, err = w.inspect(ctx, j, taken, j.Path(copyFileName))
 	}
-	if err == nil && job.Error == "" {
-		err = w.sameSong(ctx, job, again)
+	if err == nil && j.Error == "" {
+		err = w.sameSong(ctx, j, again)
 	}
 	if err != nil {
 		return err
 	}
-	wanted := job.Options.String()
-	if job.Error != "" && wanted != "" {
-		job.Error += lostOptions(wanted)
+	wanted := j.Options.String()
+	if j.Error != "" && wanted != "" {
+		j.Error += lostOptions(wanted)
 	}
-	if job.Error == "" || wanted != "" || a.Problem != "" {
-		return w.record(job)
+	if j.Error == "" || wanted != "" || a.Problem != "" {
+		return w.record(j)
 	}
 	return nil
 }
 
 // record writes job.json once it is on the disk that the file was taken: a record without one
 // would say that somebody removed it.
-func (w *watcher) record(job *spool.Job) error {
-	if err := place.SyncFolder(job.Path(takenFolder)); err != nil {
+func (w *watcher) record(j *spool.Job) error {
+	if err := place.SyncFolder(j.Path(takenFolder)); err != nil {
 		return err
 	}
-	return job.Save()
+	return j.Save()
 }
 
-func (w *watcher) reject(job *spool.Job, taken string) error {
-	if err := os.RemoveAll(job.Path(copyFileName)); err != nil { // What it was made of is what people get back.
+func (w *watcher) reject(j *spool.Job, taken string) error {
+	if err := os.RemoveAll(j.Path(copyFileName)); err != nil { // What it was made of is what people get back.
 		return fmt.Errorf("removing the copy: %w", err)
 	}
-	if err := job.Drop(askedFile); err != nil { // It is in the record by now.
+	if err := j.Drop(askedFile); err != nil { // It is in the record by now.
 		return err
 	}
-	if err := job.Reject(taken, job.Error); err != nil {
+	if err := j.Reject(taken, j.Error); err != nil {
 		return err
 	}
-	_ = os.Remove(job.Path(takenFolder)) // What else is in it, if anything, stays.
-	w.log.Warn("rejected", "job", job.ID, "name", job.Name, "reason", job.Error)
+	_ = os.Remove(j.Path(takenFolder)) // What else is in it, if anything, stays.
+	w.log.Warn("rejected", "job", j.ID, "name", j.Name, "reason", j.Error)
 	return nil
 }
 
 // publish makes the file the job's source and hands the job on.
-func (w *watcher) publish(job *spool.Job, taken string) error {
-	err := makeSource(job, taken)
+func (w *watcher) publish(j *spool.Job, taken string) error {
+	err := makeSource(j, taken)
 	if errors.Is(err, errNoFile) {
-		w.log.Error("given up", "job", job.ID, "name", job.Name, "error", err)
-		return job.Fail(err)
+		w.log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+		return j.Fail(err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(clearTaken(job, taken), job.Drop(askedFile)); err != nil {
+	if err := errors.Join(clearTaken(j, taken), j.Drop(askedFile)); err != nil {
 		return err
 	}
-	if err := job.Move(spool.Pending); err != nil {
+	if err := j.Move(spool.Pending); err != nil {
 		return err
 	}
-	w.log.Info("taken", "job", job.ID, "name", job.Name, "type", job.MIME, "bytes", job.Size)
+	w.log.Info("taken", "job", j.ID, "name", j.Name, "type", j.MIME, "bytes", j.Size)
 	return nil
 }
 
 // discard removes a job that got no file. One that has something is not that, whatever it is:
 // it is given up with what it has.
-func (w *watcher) discard(job *spool.Job) error {
-	err := discard(job)
+func (w *watcher) discard(j *spool.Job) error {
+	err := discard(j)
 	if errors.Is(err, spool.ErrNotEmpty) {
 		err = fmt.Errorf("%w: it is missing, and %w", spool.ErrDamaged, err)
-		return errors.Join(err, w.spool.SetAside(spool.Incoming, job.ID, err))
+		return errors.Join(err, w.spool.SetAside(spool.Incoming, j.ID, err))
 	}
 	return err
 }
 
 // clearTaken removes what the source was copied from, and nothing else.
-func clearTaken(job *spool.Job, taken string) error {
-	if song, _ := title.AskedAgain(filepath.Base(taken)); taken != "" && song == job.RawName() {
+func clearTaken(j *spool.Job, taken string) error {
+	if song, _ := title.AskedAgain(filepath.Base(taken)); taken != "" && song == j.RawName() {
 		if err := os.Remove(taken); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing what was copied: %w", err)
 		}
 	}
-	_ = os.Remove(job.Path(takenFolder)) // What else is in it, if anything, stays.
-	return job.Clear()
+	_ = os.Remove(j.Path(takenFolder)) // What else is in it, if anything, stays.
+	return j.Clear()
 }
 
 // makeSource gives the file, or the copy of it where there is one, its final name. The copy
 // is safe on the disk under that name before what it was made from is removed.
-func makeSource(job *spool.Job, taken string) error {
-	source, copied := job.Path(spool.SourceFile), job.Path(copyFileName)
+func makeSource(j *spool.Job, taken string) error {
+	source, copied := j.Path(spool.SourceFile), j.Path(copyFileName)
 	haveCopy, err := place.Has(copied)
 	if err != nil {
 		return fmt.Errorf("keeping the copy: %w", err)
@@ -241,7 +241,7 @@ func makeSource(job *spool.Job, taken string) error {
 		if err := os.Rename(copied, source); err != nil {
 			return fmt.Errorf("keeping the copy: %w", err)
 		}
-		return place.SyncFolder(job.Dir())
+		return place.SyncFolder(j.Dir())
 	}
 	if have, err := place.Has(source); have || err != nil {
 		return err
@@ -273,8 +273,8 @@ func (w *watcher) load(id string) (*spool.Job, error) {
 
 // takenFile returns the path of the file in the job's taken folder, or "" when there is none.
 // Hidden files are passed over: none is ever taken, and file managers leave theirs everywhere.
-func takenFile(job *spool.Job) (string, error) {
-	entries, err := os.ReadDir(job.Path(takenFolder))
+func takenFile(j *spool.Job) (string, error) {
+	entries, err := os.ReadDir(j.Path(takenFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("looking for the taken file: %w", err)
 	}
@@ -284,9 +284,9 @@ func takenFile(job *spool.Job) (string, error) {
 			continue
 		}
 		if path != "" {
-			return "", fmt.Errorf("%w: %q and %q", errSeveral, path, job.Path(takenFolder, entry.Name()))
+			return "", fmt.Errorf("%w: %q and %q", errSeveral, path, j.Path(takenFolder, entry.Name()))
 		}
-		path = job.Path(takenFolder, entry.Name())
+		path = j.Path(takenFolder, entry.Name())
 	}
 	return path, nil
 }

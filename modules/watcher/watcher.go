@@ -134,7 +134,7 @@ func (w *watcher) finishHeld(ctx context.Context) error {
 }
 
 func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
-	job, err := w.load(h.id)
+	j, err := w.load(h.id)
 	switch {
 	case errors.Is(err, errMoved):
 		return nil
@@ -150,11 +150,11 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 	case err != nil:
 		w.held = append(w.held, h)
 		return err
-	case h.changing && !w.rests(job):
+	case h.changing && !w.rests(j):
 		w.held = append(w.held, h)
 		return nil
 	default:
-		return w.finish(ctx, job)
+		return w.finish(ctx, j)
 	}
 }
 
@@ -257,8 +257,8 @@ func (w *watcher) pointOut(name string) error {
 }
 
 // rests reports whether the file of a held job has come to rest.
-func (w *watcher) rests(job *spool.Job) bool {
-	path, err := takenFile(job)
+func (w *watcher) rests(j *spool.Job) bool {
+	path, err := takenFile(j)
 	if err != nil || path == "" {
 		return true // finish says what is wrong.
 	}
@@ -267,7 +267,7 @@ func (w *watcher) rests(job *spool.Job) bool {
 		return true
 	}
 	// A name in input/ cannot contain a slash, so the two kinds of keys never meet.
-	return w.settle.settled(filepath.Join(string(spool.Incoming), job.ID), factsOf(info), w.now())
+	return w.settle.settled(filepath.Join(string(spool.Incoming), j.ID), factsOf(info), w.now())
 }
 
 func factsOf(info fs.FileInfo) facts {

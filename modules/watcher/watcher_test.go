@@ -32,21 +32,21 @@ func TestASongBecomesAJob(t *testing.T) {
 
 	b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
 	spooltest.WantNames(t, b.spool.Input())
-	job := b.oneJob(spool.Pending)
-	spooltest.WantNames(t, job.Dir(), "job.json", "source")
-	spooltest.WantText(t, job.Path(spool.SourceFile), wave)
+	j := b.oneJob(spool.Pending)
+	spooltest.WantNames(t, j.Dir(), "job.json", "source")
+	spooltest.WantText(t, j.Path(spool.SourceFile), wave)
 	sum := sha256.Sum256([]byte(wave))
-	if job.Name != "My Song.wav" || job.MIME != "audio/wav" || job.Size != int64(len(wave)) ||
-		job.SHA256 != hex.EncodeToString(sum[:]) || job.History[0].Worker != "host" {
-		t.Errorf("record = %+v", job.Record)
+	if j.Name != "My Song.wav" || j.MIME != "audio/wav" || j.Size != int64(len(wave)) ||
+		j.SHA256 != hex.EncodeToString(sum[:]) || j.History[0].Worker != "host" {
+		t.Errorf("record = %+v", j.Record)
 	}
-	wantOurs(t, job)
+	wantOurs(t, j)
 }
 
 // wantOurs checks that the source belongs to this user alone.
-func wantOurs(t *testing.T, job *spool.Job) {
+func wantOurs(t *testing.T, j *spool.Job) {
 	t.Helper()
-	info, err := os.Lstat(job.Path(spool.SourceFile))
+	info, err := os.Lstat(j.Path(spool.SourceFile))
 	spooltest.Must(t, err)
 	if info.Mode() != place.FileMode || !ours(info) {
 		t.Errorf("source is %v, ours: %v; want %v, true", info.Mode(), ours(info), place.FileMode)
@@ -99,12 +99,12 @@ func TestHostileNamesAreTakenByteForByte(t *testing.T) {
 		b.input(name, wave+name)
 	}
 	b.settleAll()
-	for _, job := range b.jobs(spool.Pending) {
-		if !want[job.RawName()] {
-			t.Errorf("a job is of %q", job.RawName())
+	for _, j := range b.jobs(spool.Pending) {
+		if !want[j.RawName()] {
+			t.Errorf("a job is of %q", j.RawName())
 		}
-		delete(want, job.RawName())
-		spooltest.WantNames(t, job.Dir(), "job.json", "source")
+		delete(want, j.RawName())
+		spooltest.WantNames(t, j.Dir(), "job.json", "source")
 	}
 	if len(want) != 0 {
 		t.Errorf("not taken: %v", want)
@@ -134,11 +134,11 @@ func TestAFileWithASecondNameIsCopied(t *testing.T) {
 	second := filepath.Join(t.TempDir(), "second")
 	spooltest.Must(t, os.Link(path, second))
 	b.settleAll()
-	job := b.oneJob(spool.Pending)
-	spooltest.WantNames(t, job.Dir(), "job.json", "source")
-	wantOurs(t, job)
+	j := b.oneJob(spool.Pending)
+	spooltest.WantNames(t, j.Dir(), "job.json", "source")
+	wantOurs(t, j)
 	spooltest.Must(t, os.WriteFile(second, []byte("changed"), 0o600))
-	spooltest.WantText(t, job.Path(spool.SourceFile), wave)
+	spooltest.WantText(t, j.Path(spool.SourceFile), wave)
 }
 
 func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
@@ -149,9 +149,9 @@ func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
 	b := newBench(t)
 	spooltest.Must(t, os.Chown(b.input("song.wav", wave), 12345, 12345))
 	b.settleAll()
-	job := b.oneJob(spool.Pending)
-	wantOurs(t, job)
-	spooltest.WantText(t, job.Path(spool.SourceFile), wave)
+	j := b.oneJob(spool.Pending)
+	wantOurs(t, j)
+	spooltest.WantText(t, j.Path(spool.SourceFile), wave)
 }
 
 func TestUnprivilegedUnreadableFileIsRejected(t *testing.T) {
@@ -199,9 +199,9 @@ func TestAFileThatIsStillWrittenIsHeldUntilItRests(t *testing.T) {
 	b.look(settleTime - 1)
 	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
 	b.look(1)
-	job := b.oneJob(spool.Pending)
-	if info, err := f.Stat(); err != nil || job.Size != info.Size() {
-		t.Errorf("size = %d; want that of the finished file", job.Size)
+	j := b.oneJob(spool.Pending)
+	if info, err := f.Stat(); err != nil || j.Size != info.Size() {
+		t.Errorf("size = %d; want that of the finished file", j.Size)
 	}
 }
 

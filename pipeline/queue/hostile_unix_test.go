@@ -50,9 +50,9 @@ func TestLinksAndPipesAreNotRead(t *testing.T) {
 			if (err != nil) != c.fails || len(jobs) != c.jobs {
 				t.Fatalf("%+v, %v", jobs, err)
 			}
-			for _, job := range jobs {
-				if job.Name != "" || job.Problem == "" {
-					t.Errorf("read %+v", job)
+			for _, j := range jobs {
+				if j.Name != "" || j.Problem == "" {
+					t.Errorf("read %+v", j)
 				}
 			}
 			if _, err := New(data).Get(t.Context(), testID(1)); (err != nil) != c.fails {

@@ -59,15 +59,15 @@ func (q *Queue) List(ctx context.Context, query Query) ([]Job, error) {
 	}
 	var jobs []Job
 	for _, id := range slices.Sorted(maps.Keys(where)) {
-		job, err := q.getFrom(ctx, id, where[id].stage, where[id].name)
+		j, err := q.getFrom(ctx, id, where[id].stage, where[id].name)
 		if errors.Is(err, ErrNotFound) {
 			continue // Removed meanwhile, which is its owner's right.
 		}
 		if err != nil {
 			return nil, err
 		}
-		if len(query.Stages) == 0 || slices.Contains(query.Stages, job.Stage) {
-			jobs = append(jobs, job)
+		if len(query.Stages) == 0 || slices.Contains(query.Stages, j.Stage) {
+			jobs = append(jobs, j)
 		}
 	}
 	return jobs, nil
@@ -166,16 +166,16 @@ func (q *Queue) getFrom(ctx context.Context, id string, first Stage, name string
 		return Job{}, fmt.Errorf("reading job %s: %w", id, ErrNotFound)
 	}
 	defer func() { _ = root.Close() }() // It was only read.
-	if job, ok := readJob(root, first, id, name); ok {
-		return job, nil
+	if j, ok := readJob(root, first, id, name); ok {
+		return j, nil
 	}
 	for range rounds {
 		for _, stage := range Stages() {
 			if err := ctx.Err(); err != nil {
 				return Job{}, fmt.Errorf("reading job %s: %w", id, err)
 			}
-			if job, ok := readJob(root, stage, id, nameIn(ctx, root, stage, id)); ok {
-				return job, nil
+			if j, ok := readJob(root, stage, id, nameIn(ctx, root, stage, id)); ok {
+				return j, nil
 			}
 		}
 	}

@@ -45,10 +45,10 @@ func TestListReturnsEveryJobInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []Stage
-	for i, job := range jobs {
-		got = append(got, job.Stage)
-		if job.ID != testID(i+1) || job.Name != "song.mp3" || job.Problem != "" {
-			t.Errorf("job %d is %+v", i, job)
+	for i, j := range jobs {
+		got = append(got, j.Stage)
+		if j.ID != testID(i+1) || j.Name != "song.mp3" || j.Problem != "" {
+			t.Errorf("job %d is %+v", i, j)
 		}
 	}
 	want := Stages()
@@ -85,8 +85,8 @@ func TestListNarrowed(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, job := range jobs {
-				got = append(got, job.ID)
+			for _, j := range jobs {
+				got = append(got, j.ID)
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
@@ -128,21 +128,21 @@ func TestRecordIsReadWhole(t *testing.T) {
 		"rejected":"r.mp3","error":"why","duration_seconds":1.5,"engine":"onnx","model":"htdemucs","attempt":2,"later":"unknown",
 		"history":[{"stage":"separating","start":"2026-11-23T11:30:48Z","worker":"w","attempt":2}]}`)
 	put(t, data, Separating, id, progressFile, `{"phase":"separating","done":3,"total":12,"updated":"2026-11-23T11:30:49Z"}`)
-	job, err := New(data).Get(t.Context(), id)
+	j, err := New(data).Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if job.RawName() != "s\xffng.mp3" || job.RawArchived() != "a.mp3" || job.RawRejected() != "r.mp3" {
-		t.Errorf("names %q %q %q", job.RawName(), job.RawArchived(), job.RawRejected())
+	if j.RawName() != "s\xffng.mp3" || j.RawArchived() != "a.mp3" || j.RawRejected() != "r.mp3" {
+		t.Errorf("names %q %q %q", j.RawName(), j.RawArchived(), j.RawRejected())
 	}
-	if job.Size != 123 || job.Track != "song" || job.DurationSeconds != 1.5 || job.Attempt != 2 || job.Created.IsZero() {
-		t.Errorf("record %+v", job.Record)
+	if j.Size != 123 || j.Track != "song" || j.DurationSeconds != 1.5 || j.Attempt != 2 || j.Created.IsZero() {
+		t.Errorf("record %+v", j.Record)
 	}
-	if len(job.History) != 1 || !job.History[0].End.IsZero() || job.History[0].Worker != "w" {
-		t.Errorf("history %+v", job.History)
+	if len(j.History) != 1 || !j.History[0].End.IsZero() || j.History[0].Worker != "w" {
+		t.Errorf("history %+v", j.History)
 	}
-	if p, ok := job.Progress.Percent(); !ok || p != 25 || job.Progress.Phase != Separation {
-		t.Errorf("progress %+v: %d, %v", job.Progress, p, ok)
+	if p, ok := j.Progress.Percent(); !ok || p != 25 || j.Progress.Phase != Separation {
+		t.Errorf("progress %+v: %d, %v", j.Progress, p, ok)
 	}
 }
 
@@ -211,12 +211,12 @@ func TestProblems(t *testing.T) {
 			if err != nil || len(jobs) != 1 {
 				t.Fatalf("%+v, %v", jobs, err)
 			}
-			job := jobs[0]
-			if job.ID != testID(1) || job.Stage != c.stage || job.Progress != nil || job.Name != "" {
-				t.Errorf("%+v", job)
+			j := jobs[0]
+			if j.ID != testID(1) || j.Stage != c.stage || j.Progress != nil || j.Name != "" {
+				t.Errorf("%+v", j)
 			}
-			if (c.want == "") != (job.Problem == "") || !strings.Contains(job.Problem, c.want) {
-				t.Errorf("problem %q, want %q", job.Problem, c.want)
+			if (c.want == "") != (j.Problem == "") || !strings.Contains(j.Problem, c.want) {
+				t.Errorf("problem %q, want %q", j.Problem, c.want)
 			}
 		})
 	}
@@ -267,12 +267,12 @@ func TestAClaimedJobIsReadWithItsWorker(t *testing.T) {
 			t.Parallel()
 			data, id := t.TempDir(), testID(1)
 			put(t, data, Separating, id+c.folder, recordFile, `{"id":"`+id+`","name":"x","attempt":2,"history":[`+c.history+`]}`)
-			job, err := New(data).Get(t.Context(), id)
+			j, err := New(data).Get(t.Context(), id)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if job.Attempt != c.attempt || len(job.History) != c.visits || job.History[c.visits-1].Worker != c.worker {
-				t.Errorf("attempt %d, history %+v", job.Attempt, job.History)
+			if j.Attempt != c.attempt || len(j.History) != c.visits || j.History[c.visits-1].Worker != c.worker {
+				t.Errorf("attempt %d, history %+v", j.Attempt, j.History)
 			}
 			counts, err := New(data).Count(t.Context())
 			if err != nil || counts[Separating] != 1 || len(counts) != len(Stages()) {

@@ -35,16 +35,16 @@ func readJob(root *os.Root, stage Stage, id, name string) (Job, bool) {
 	if err == nil && record.ID != id {
 		err = fmt.Errorf("it is that of job %q", record.ID)
 	}
-	job := Job{Record: record, Stage: stage, Progress: readProgress(root, dir)}
+	j := Job{Record: record, Stage: stage, Progress: readProgress(root, dir)}
 	if err != nil {
-		job.Record = Record{ID: id}
+		j.Record = Record{ID: id}
 		if stage != Incoming || !errors.Is(err, fs.ErrNotExist) {
-			job.Problem = fmt.Sprintf("reading %s: %v", recordFile, err)
+			j.Problem = fmt.Sprintf("reading %s: %v", recordFile, err)
 		}
-		return job, true
+		return j, true
 	}
-	job.begun(name)
-	return job, true
+	j.begun(name)
+	return j, true
 }
 
 // begun adds what a claim does not write down: the visit of whoever has the job now. The name of

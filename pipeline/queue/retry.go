@@ -43,15 +43,15 @@ const (
 // root. The error wraps ErrNotFound, ErrNotFailed, ErrNoFile or ErrUntaken where that is
 // the reason.
 func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (Stage, error) {
-	job, err := q.Get(ctx, id)
+	j, err := q.Get(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	if job.Stage != Failed {
-		return "", fmt.Errorf("%w: it is %s", ErrNotFailed, job.Stage)
+	if j.Stage != Failed {
+		return "", fmt.Errorf("%w: it is %s", ErrNotFailed, j.Stage)
 	}
-	if job.Problem != "" {
-		return "", errors.New(job.Problem)
+	if j.Problem != "" {
+		return "", errors.New(j.Problem)
 	}
 	root, err := q.open()
 	if err != nil || root == nil {
@@ -59,12 +59,12 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (St
 	}
 	defer func() { _ = root.Close() }() // What counts was synced.
 	dir := path.Join(string(Failed), id)
-	to, err := ready(root, dir, &job)
+	to, err := ready(root, dir, &j)
 	if err != nil {
 		return "", err
 	}
-	job.again(to, time.Now().UTC())
-	err = writeRecord(root, dir, &job.Record, owner)
+	j.again(to, time.Now().UTC())
+	err = writeRecord(root, dir, &j.Record, owner)
 	if err == nil {
 		err = root.Rename(dir, path.Join(string(to), id))
 	}
@@ -80,7 +80,7 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (St
 }
 
 // ready returns the stage in which a failed job can wait again.
-func ready(root *os.Root, dir string, job *Job) (Stage, error) {
+func ready(root *os.Root, dir string, j *Job) (Stage, error) {
 	source, err := root.Lstat(path.Join(dir, sourceFile))
 	if err == nil && source.Mode().IsRegular() {
 		return Pending, nil
@@ -91,8 +91,8 @@ func ready(root *os.Root, dir string, job *Job) (Stage, error) {
 	if stems, err := root.Lstat(path.Join(dir, stemsFolder)); err == nil && stems.IsDir() {
 		return Separated, nil
 	}
-	if job.Archived != "" {
-		return "", fmt.Errorf("%w: it is in archive/ as %q; put that into input/", ErrNoFile, job.Archived)
+	if j.Archived != "" {
+		return "", fmt.Errorf("%w: it is in archive/ as %q; put that into input/", ErrNoFile, j.Archived)
 	}
 	if taken, err := readFolder(root, path.Join(dir, takenFolder)); err == nil && len(taken) > 0 {
 		return "", fmt.Errorf("%w: move %q into input/", ErrUntaken, path.Join(folder, dir, takenFolder, taken[0].Name()))

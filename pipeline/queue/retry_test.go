@@ -25,9 +25,9 @@ func TestRetryCanBeRepeated(t *testing.T) {
 	if err != nil || to != Pending {
 		t.Fatalf("Retry = %v, %v", to, err)
 	}
-	job, err := q.Get(t.Context(), id)
-	if err != nil || job.Stage != Pending || len(job.History) != 2 || job.History[0].End.IsZero() || !job.History[1].End.IsZero() {
-		t.Errorf("job = %+v, %v", job, err)
+	j, err := q.Get(t.Context(), id)
+	if err != nil || j.Stage != Pending || len(j.History) != 2 || j.History[0].End.IsZero() || !j.History[1].End.IsZero() {
+		t.Errorf("job = %+v, %v", j, err)
 	}
 	info, err := os.Stat(filepath.Join(data, folder, string(Pending), id, recordFile))
 	if err != nil || info.Mode() != recordMode {
@@ -68,12 +68,12 @@ func TestRetrySaysWhatKeepsIt(t *testing.T) {
 
 func TestMade(t *testing.T) {
 	t.Parallel()
-	job := Job{Record: Record{ID: testID(1)}}
-	if want := time.Date(2026, 11, 23, 11, 30, 47, 1000, time.UTC); !job.Made().Equal(want) {
-		t.Errorf("made %v; want %v", job.Made(), want)
+	j := Job{Record: Record{ID: testID(1)}}
+	if want := time.Date(2026, 11, 23, 11, 30, 47, 1000, time.UTC); !j.Made().Equal(want) {
+		t.Errorf("made %v; want %v", j.Made(), want)
 	}
-	job.Created = time.Unix(1, 0)
-	if !job.Made().Equal(job.Created) || !(&Job{}).Made().IsZero() {
+	j.Created = time.Unix(1, 0)
+	if !j.Made().Equal(j.Created) || !(&Job{}).Made().IsZero() {
 		t.Error("the record is not asked first")
 	}
 }

@@ -22,21 +22,21 @@ func (s *separation) follow(ctx context.Context, h handed) (queue.Job, error) {
 	tick := time.NewTicker(s.poll)
 	defer tick.Stop()
 	for {
-		job, found, err := search.look(ctx)
+		j, found, err := search.look(ctx)
 		if err != nil {
 			return queue.Job{}, err
 		}
-		if found && job.Stage == queue.Rejected && job.DuplicateOf != "" && !search.other {
+		if found && j.Stage == queue.Rejected && j.DuplicateOf != "" && !search.other {
 			search.other = true
 			d.close()
-			s.UI.Note(`%s is a song that the pipeline has already: following job %s; "-again" separates it a second time`, shown(h.name), safetext.Quoted(job.DuplicateOf))
-			search.id = job.DuplicateOf
+			s.UI.Note(`%s is a song that the pipeline has already: following job %s; "-again" separates it a second time`, shown(h.name), safetext.Quoted(j.DuplicateOf))
+			search.id = j.DuplicateOf
 			continue
 		}
-		if found && job.Stage.Final() {
-			return job, nil
+		if found && j.Stage.Final() {
+			return j, nil
 		}
-		now, err := s.state(ctx, job, found, search.gone)
+		now, err := s.state(ctx, j, found, search.gone)
 		if err != nil {
 			return queue.Job{}, err
 		}
@@ -71,11 +71,11 @@ type search struct {
 // others.
 func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 	if s.id != "" {
-		job, err := s.queue.Get(ctx, s.id)
+		j, err := s.queue.Get(ctx, s.id)
 		if errors.Is(err, queue.ErrNotFound) {
 			err = exit.Errorf(exit.Failed, `following %q: its job %s is no longer in the queue; somebody removed it`, s.handed.name, s.id)
 		}
-		return job, err == nil, err
+		return j, err == nil, err
 	}
 	// Asked before the jobs are: a song that is gone by now has its job by then.
 	s.notice()
@@ -87,8 +87,8 @@ func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 		if s.handed.before[id] {
 			continue
 		}
-		job, err := s.queue.Get(ctx, id)
-		if err == nil && job.Stage == queue.Incoming && job.Name == "" {
+		j, err := s.queue.Get(ctx, id)
+		if err == nil && j.Stage == queue.Incoming && j.Name == "" {
 			s.since = time.Now() // It may be the song's: one of many gigabytes is read for long before it is written down.
 		}
 		if errors.Is(err, queue.ErrNotFound) {
@@ -97,11 +97,11 @@ func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 		if err != nil {
 			return queue.Job{}, false, err
 		}
-		if is, certain := s.handed.owns(&job); is {
+		if is, certain := s.handed.owns(&j); is {
 			if certain {
 				s.id = id
 			}
-			return job, true, nil
+			return j, true, nil
 		} else if certain {
 			s.handed.before[id] = true // Not to be read again.
 		}
@@ -111,16 +111,16 @@ func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 
 // owns reports whether the job is the song's, as far as is known, and whether that is
 // certain by now.
-func (h handed) owns(job *queue.Job) (is, certain bool) {
+func (h handed) owns(j *queue.Job) (is, certain bool) {
 	switch {
-	case job.Name == "":
+	case j.Name == "":
 		return false, false // The watcher has not written it down yet.
-	case job.RawName() != h.name:
+	case j.RawName() != h.name:
 		return false, true
-	case job.SHA256 != "":
-		return job.SHA256 == h.sha256, true
+	case j.SHA256 != "":
+		return j.SHA256 == h.sha256, true
 	default:
-		return true, job.Stage != queue.Incoming
+		return true, j.Stage != queue.Incoming
 	}
 }
 
@@ -146,20 +146,20 @@ func (s *search) lost() error {
 }
 
 // state describes where the job is, for a person who waits.
-func (s *separation) state(ctx context.Context, job queue.Job, found, gone bool) (state, error) {
+func (s *separation) state(ctx context.Context, j queue.Job, found, gone bool) (state, error) {
 	switch {
 	case !found && !gone:
 		return state{label: "waiting for the watcher", idle: true}, nil
 	case !found:
 		return state{label: "taken by the watcher"}, nil
 	}
-	switch job.Stage {
+	switch j.Stage {
 	case queue.Incoming:
 		return state{label: "taken by the watcher"}, nil
 	case queue.Pending:
-		return s.waiting(ctx, job)
+		return s.waiting(ctx, j)
 	case queue.Separating:
-		return separating(job.Progress), nil
+		return separating(j.Progress), nil
 	case queue.Separated:
 		return state{label: "waiting for the organizer", idle: true}, nil
 	default:
@@ -168,7 +168,7 @@ func (s *separation) state(ctx context.Context, job queue.Job, found, gone bool)
 }
 
 // waiting counts the jobs that a worker takes, or has taken, before this one.
-func (s *separation) waiting(ctx context.Context, job queue.Job) (state, error) {
+func (s *separation) waiting(ctx context.Context, j queue.Job) (state, error) {
 	pending, err := s.queue.Waiting(ctx, queue.Pending)
 	if err != nil {
 		return state{}, err
@@ -179,7 +179,7 @@ func (s *separation) waiting(ctx context.Context, job queue.Job) (state, error) 
 	}
 	before := len(busy)
 	for _, id := range pending {
-		if id < job.ID {
+		if id < j.ID {
 			before++
 		}
 	}

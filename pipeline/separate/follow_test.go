@@ -118,12 +118,12 @@ func TestSongThatIsReadForLong(t *testing.T) {
 	t.Parallel()
 	s := newTry(t, newData(t), "song.mp3")
 	f := &search{separation: s.separation, handed: handed{name: "song.mp3"}, gone: true, since: time.Now().Add(-2 * s.searching)}
-	job := filepath.Join(s.Data, "queue", "incoming", "20260101T000000.000000Z-00000000")
-	makeDir(t, filepath.Join(job, "taken"))
+	j := filepath.Join(s.Data, "queue", "incoming", "20260101T000000.000000Z-00000000")
+	makeDir(t, filepath.Join(j, "taken"))
 	if _, found, err := f.look(t.Context()); found || err != nil {
 		t.Errorf("found %v, %v", found, err)
 	}
-	if err := os.RemoveAll(job); err != nil {
+	if err := os.RemoveAll(j); err != nil {
 		t.Fatal(err)
 	}
 	f.since = f.since.Add(-2 * s.searching)
@@ -163,9 +163,9 @@ func TestStates(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
 	s := newTry(t, data, "song.mp3")
-	job := queue.Job{Record: queue.Record{ID: "20260101T000000.000005Z-00000000"}}
+	j := queue.Job{Record: queue.Record{ID: "20260101T000000.000005Z-00000000"}}
 	in := func(stage queue.Stage, p *queue.Progress) queue.Job {
-		j := job
+		j := j
 		j.Stage, j.Progress = stage, p
 		return j
 	}
@@ -178,8 +178,8 @@ func TestStates(t *testing.T) {
 		found, gone bool
 		want        state
 	}{
-		{"in input", job, false, false, state{label: "waiting for the watcher", idle: true}},
-		{"gone", job, false, true, state{label: "taken by the watcher"}},
+		{"in input", j, false, false, state{label: "waiting for the watcher", idle: true}},
+		{"gone", j, false, true, state{label: "taken by the watcher"}},
 		{"incoming", in(queue.Incoming, nil), true, true, state{label: "taken by the watcher"}},
 		{"pending", in(queue.Pending, nil), true, true, state{label: "waiting for a worker (2 before it)"}},
 		{"just claimed", in(queue.Separating, nil), true, true, state{label: "decoding"}},

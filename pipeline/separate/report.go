@@ -40,40 +40,40 @@ type answer struct {
 }
 
 // report tells how the job ended.
-func (s *separation) report(job queue.Job, h handed) error {
-	switch job.Stage {
+func (s *separation) report(j queue.Job, h handed) error {
+	switch j.Stage {
 	case queue.Rejected:
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
-			h.name, plain(job.Error), safetext.Quoted(s.rel("rejected", queue.OneName(job.RawRejected()))))
+			h.name, plain(j.Error), safetext.Quoted(s.rel("rejected", queue.OneName(j.RawRejected()))))
 	case queue.Failed:
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
-			h.name, english.Plural(job.Attempt, "attempt", ""), plain(job.Error), s.kept(job))
+			h.name, english.Plural(j.Attempt, "attempt", ""), plain(j.Error), s.kept(j))
 	}
-	track := queue.OneName(job.Track)
+	track := queue.OneName(j.Track)
 	if track == "" {
 		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %q is no name of a folder of stems",
-			h.name, job.ID, job.Track)
+			h.name, j.ID, j.Track)
 	}
-	for _, file := range job.AudioFiles() {
+	for _, file := range j.AudioFiles() {
 		if !options.IsFile(file) {
-			return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %.80q is no name of a file of a stem", h.name, job.ID, file)
+			return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %.80q is no name of a file of a stem", h.name, j.ID, file)
 		}
 	}
-	if missing := s.missing(job, track); len(missing) > 0 {
+	if missing := s.missing(j, track); len(missing) > 0 {
 		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage logs -service=organizer", Note: "says more"}, `separating %q: job %s is done, but %s is without %s`,
-			h.name, job.ID, safetext.Quoted(s.rel("output", track)), strings.Join(missing, ", "))
+			h.name, j.ID, safetext.Quoted(s.rel("output", track)), strings.Join(missing, ", "))
 	}
-	return s.answer(job, track)
+	return s.answer(j, track)
 }
 
-func (s *separation) answer(job queue.Job, track string) error {
+func (s *separation) answer(j queue.Job, track string) error {
 	a := answer{
-		Job: job.ID, Name: job.Name, Track: track, Stems: map[string]string{},
+		Job: j.ID, Name: j.Name, Track: track, Stems: map[string]string{},
 		TrackJSON:       s.rel("output", track, "track.json"),
-		DurationSeconds: job.DurationSeconds, Engine: job.Engine, Model: job.Model,
-		EngineVersion: max(1, job.EngineVersion), Settings: job.Settings, Warnings: append([]string{}, job.Warnings...),
+		DurationSeconds: j.DurationSeconds, Engine: j.Engine, Model: j.Model,
+		EngineVersion: max(1, j.EngineVersion), Settings: j.Settings, Warnings: append([]string{}, j.Warnings...),
 	}
-	for _, file := range job.AudioFiles() {
+	for _, file := range j.AudioFiles() {
 		path := s.rel("output", track, file)
 		stem, _, _ := strings.Cut(file, ".")
 		a.Stems[stem] = path
@@ -84,10 +84,10 @@ func (s *separation) answer(job queue.Job, track string) error {
 	if s.JSON {
 		return s.UI.JSON(a)
 	}
-	for _, warning := range job.Warnings[:min(mostWarnings, len(job.Warnings))] {
-		s.UI.Note("%s: %s", shown(job.Name), plain(warning))
+	for _, warning := range j.Warnings[:min(mostWarnings, len(j.Warnings))] {
+		s.UI.Note("%s: %s", shown(j.Name), plain(warning))
 	}
-	if more := len(job.Warnings) - mostWarnings; more > 0 {
+	if more := len(j.Warnings) - mostWarnings; more > 0 {
 		s.UI.Note("and %d more in %s", more, safetext.Quoted(a.TrackJSON))
 	}
 	return nil
@@ -95,12 +95,12 @@ func (s *separation) answer(job queue.Job, track string) error {
 
 // kept says where the song of a failed job is, if it is where such songs are kept: somebody may have
 // removed it, which is then why the job failed.
-func (s *separation) kept(job queue.Job) string {
-	source := []string{"queue", string(queue.Failed), job.ID, "source"}
+func (s *separation) kept(j queue.Job) string {
+	source := []string{"queue", string(queue.Failed), j.ID, "source"}
 	if !s.has(path.Join(source...)) {
 		return ""
 	}
-	return fmt.Sprintf(`the song is kept as %s, and "mage retry %s" tries it again; `, s.rel(source...), job.ID)
+	return fmt.Sprintf(`the song is kept as %s, and "mage retry %s" tries it again; `, s.rel(source...), j.ID)
 }
 
 // has reports whether there is a file in the data folder, and no link.
@@ -115,9 +115,9 @@ func (s *separation) has(name string) bool {
 }
 
 // missing returns the files that are not where they should be.
-func (s *separation) missing(job queue.Job, track string) []string {
+func (s *separation) missing(j queue.Job, track string) []string {
 	var missing []string
-	for _, file := range job.AudioFiles() {
+	for _, file := range j.AudioFiles() {
 		if !s.has(path.Join("output", track, file)) {
 			missing = append(missing, file)
 		}

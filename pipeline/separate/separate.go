@@ -98,7 +98,7 @@ func (s *separation) run(ctx context.Context) error {
 		return err
 	}
 	s.UI.Note("%s is in %s", shown(handed.name), s.rel("input"))
-	job, err := s.follow(ctx, handed)
+	j, err := s.follow(ctx, handed)
 	if ctx.Err() != nil {
 		s.UI.Note(`the pipeline goes on with %s: "mage status" shows how far it is`, shown(handed.name))
 		return fmt.Errorf("following %q: %w", handed.name, ctx.Err())
@@ -106,7 +106,7 @@ func (s *separation) run(ctx context.Context) error {
 	if err != nil {
 		return explained(err, handed)
 	}
-	return s.report(job, handed)
+	return s.report(j, handed)
 }
 
 // explained says what is still true when a job cannot be followed any more.

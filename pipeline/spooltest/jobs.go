@@ -49,9 +49,9 @@ func In(t *testing.T, s *spool.Spool, stage spool.Stage, id string) *spool.Job {
 			t.Errorf("the job is in %s; want it in %s", other, stage)
 		}
 	}
-	job, err := s.Load(stage, id)
+	j, err := s.Load(stage, id)
 	Must(t, err)
-	return job
+	return j
 }
 
 // Minute takes turns until everybody has seen for long enough what nobody works on, and returns
