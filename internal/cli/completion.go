@@ -10,6 +10,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/usage"
 	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/weights"
@@ -147,7 +148,7 @@ func (t Target) ofProject(ctx context.Context, name string) []usage.Candidate {
 		return nil
 	}
 	all := []usage.Candidate{{Value: everyJob, Text: "every job that failed"}}
-	jobs, err := queue.New(p.Data).List(ctx, queue.Query{Stages: []queue.Stage{queue.Failed}})
+	jobs, err := queue.New(p.Data).List(ctx, job.Failed)
 	if err != nil {
 		return all
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
@@ -41,7 +42,7 @@ type jobList struct {
 	// Jobs are those asked for, oldest first.
 	Jobs []listedJob `json:"jobs"`
 	// Counts is how many there are in each stage, whatever was asked for.
-	Counts map[queue.Stage]int `json:"counts"`
+	Counts map[job.Stage]int `json:"counts"`
 }
 
 // listedJob is a job with its age.
@@ -68,7 +69,7 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 		return noData(p)
 	}
 	q := queue.New(p.Data)
-	jobs, err := q.List(ctx, queue.Query{Stages: stages})
+	jobs, err := q.List(ctx, stages...)
 	if err != nil {
 		return exit.Errorf(exit.Failed, "listing the jobs: %w", err)
 	}
@@ -89,14 +90,14 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 }
 
 // stagesOf reads -state.
-func stagesOf(text string) ([]queue.Stage, error) {
+func stagesOf(text string) ([]job.Stage, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var stages []queue.Stage
+	var stages []job.Stage
 	for name := range strings.SplitSeq(text, ",") {
-		stage := queue.Stage(strings.TrimSpace(name))
-		if !slices.Contains(queue.Stages(), stage) {
+		stage := job.Stage(strings.TrimSpace(name))
+		if !slices.Contains(job.Stages, stage) {
 			return nil, exit.Errorf(exit.Unusable, "-state=%s: there is no state %q; the states are %s%s",
 				text, name, strings.Join(stageNames(), ", "), closest.Hint(name, stageNames()))
 		}
@@ -107,7 +108,7 @@ func stagesOf(text string) ([]queue.Stage, error) {
 
 func stageNames() []string {
 	var names []string
-	for _, stage := range queue.Stages() {
+	for _, stage := range job.Stages {
 		names = append(names, string(stage))
 	}
 	return names
@@ -139,8 +140,8 @@ func (t Target) printList(jobs []listedJob) {
 
 // olderEngine reports whether a song has stems that an engine with known faults made.
 func olderEngine(data string, j *queue.Job) bool {
-	track := queue.OneName(j.Track)
-	if j.Stage != queue.Done || j.EngineVersion >= options.EngineVersion || track == "" {
+	track := job.OneName(j.Track)
+	if j.Stage != job.Done || j.EngineVersion >= options.EngineVersion || track == "" {
 		return false
 	}
 	root, err := os.OpenRoot(data)
@@ -154,7 +155,7 @@ func olderEngine(data string, j *queue.Job) bool {
 
 // progressText is how far the separation is.
 func progressText(j *queue.Job) string {
-	if j.Stage != queue.Separating || j.Progress == nil {
+	if j.Stage != job.Separating || j.Progress == nil {
 		return "-"
 	}
 	if percent, known := j.Progress.Percent(); known {
@@ -212,13 +213,13 @@ func (t Target) Retry(ctx context.Context, id string) error {
 	q := queue.New(p.Data)
 	owner := p.Settings.AppUser
 	if id != everyJob {
-		if !queue.ValidID(id) {
+		if !job.ValidID(id) {
 			return exit.Errorf(exit.Unusable, `bringing job %q back: that is no job's ID; "mage jobs -state=failed" lists them, "mage retry -all" takes every one%s`,
 				id, hintOfFailed(ctx, q, id))
 		}
 		return t.retry(ctx, q, id, owner)
 	}
-	ids, err := q.Waiting(ctx, queue.Failed)
+	ids, err := q.Waiting(ctx, job.Failed)
 	if err != nil {
 		return exit.Errorf(exit.Failed, "listing the jobs: %w", err)
 	}
@@ -240,7 +241,7 @@ func (t Target) Retry(ctx context.Context, id string) error {
 
 // hintOfFailed names the failed job whose ID is near to what was typed.
 func hintOfFailed(ctx context.Context, q *queue.Queue, typed string) string {
-	ids, err := q.Waiting(ctx, queue.Failed)
+	ids, err := q.Waiting(ctx, job.Failed)
 	if err != nil {
 		return "" // the error that this would have ended says enough
 	}

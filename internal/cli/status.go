@@ -10,6 +10,7 @@ import (
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
@@ -26,7 +27,7 @@ type status struct {
 	// Jobs are those on their way, oldest first.
 	Jobs []queue.Job `json:"jobs"`
 	// Counts is how many jobs are in each stage, those that have ended included.
-	Counts map[queue.Stage]int `json:"counts"`
+	Counts map[job.Stage]int `json:"counts"`
 }
 
 // Status prints how the services are, whether their images are up to date, and which jobs are
@@ -69,7 +70,7 @@ func imageTexts(plan image.Plan) map[string]string {
 }
 
 // underway returns the jobs that are in no final stage, and how many are in each.
-func underway(ctx context.Context, p *project.Project) ([]queue.Job, map[queue.Stage]int, error) {
+func underway(ctx context.Context, p *project.Project) ([]queue.Job, map[job.Stage]int, error) {
 	jobs := []queue.Job{} // a list in JSON, too, where it is empty
 	if p.Data == "" {
 		return jobs, nil, nil
@@ -78,20 +79,20 @@ func underway(ctx context.Context, p *project.Project) ([]queue.Job, map[queue.S
 	if err != nil {
 		return jobs, nil, err
 	}
-	var stages []queue.Stage
-	for _, stage := range queue.Stages() {
+	var stages []job.Stage
+	for _, stage := range job.Stages {
 		if !stage.Final() {
 			stages = append(stages, stage)
 		}
 	}
-	found, err := queue.New(p.Data).List(ctx, queue.Query{Stages: stages})
+	found, err := queue.New(p.Data).List(ctx, stages...)
 	return append(jobs, found...), counts, err
 }
 
 // printCounts tells how many jobs are where, unless there never was one.
-func (t Target) printCounts(counts map[queue.Stage]int) {
+func (t Target) printCounts(counts map[job.Stage]int) {
 	var texts []string
-	for _, stage := range queue.Stages() {
+	for _, stage := range job.Stages {
 		if n := counts[stage]; n > 0 {
 			texts = append(texts, fmt.Sprintf("%d %s", n, stage))
 		}
@@ -101,7 +102,7 @@ func (t Target) printCounts(counts map[queue.Stage]int) {
 	}
 	t.UI.Result("")
 	t.UI.Result("jobs: %s", strings.Join(texts, ", "))
-	if n := counts[queue.Failed]; n > 0 {
+	if n := counts[job.Failed]; n > 0 {
 		t.UI.Note(`"mage jobs -state=failed" says why, "mage retry -all" tries again`)
 	}
 }

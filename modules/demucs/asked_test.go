@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -69,7 +70,7 @@ func TestTheSettingsOfAJob(t *testing.T) {
 		// FLAC has no float.
 		"-twoStems=vocals -format=wav -bits=float": {Bits: options.BitsFloat},
 	} {
-		j := &spool.Job{Record: spool.Record{Options: asked}}
+		j := &spool.Job{Record: job.Record{Options: asked}}
 		got, err := s.settingsOf(j, stems)
 		if want += " -clip=rescale -overlap=0.25 -shifts=0 -model=htdemucs -sum=model -rate=44100"; err != nil || got.String() != want {
 			t.Errorf("settings = %q, %v; want %q", got, err, want)
@@ -85,7 +86,7 @@ func TestASongThatAsksForWhatCannotBeDoneIsRejected(t *testing.T) {
 	spooltest.Must(t, j.Save())
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	rejected := b.in(spool.Rejected, j.ID)
+	rejected := b.in(job.Rejected, j.ID)
 	if want := `the model has no stem "piano": it has vocals, drums, bass, other. It was asked for with -stems=vocals,piano;`; !strings.Contains(rejected.Error, want) {
 		t.Errorf("reason = %q; want %q", rejected.Error, want)
 	}
@@ -100,7 +101,7 @@ func TestTheRecordHasTheSettings(t *testing.T) {
 	spooltest.Must(t, j.Save())
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	done := b.in(spool.Separated, j.ID)
+	done := b.in(job.Separated, j.ID)
 	if done.Options.String() != "-sum=exact" || done.Settings.Sum != options.SumExact || done.Settings.Format != options.WAV {
 		t.Errorf("record = %+v", done.Record)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/execution"
-	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 func TestHowItIsComputed(t *testing.T) {
@@ -82,5 +82,5 @@ func TestAWorkerWithTooLittleMemoryClaimsNothing(t *testing.T) {
 	if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "too little memory") {
 		t.Errorf("turn = %v", err)
 	}
-	b.in(spool.Pending, id)
+	b.in(job.Pending, id)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/audio"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -61,7 +62,7 @@ func (w *worker) decodeArgs(s source) []string {
 	}
 	enough := longestTrack + time.Second // One more than can be, to notice that there is more.
 	return append(args,
-		"-i", "file:"+spool.SourceFile,
+		"-i", "file:"+job.SourceFile,
 		"-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-fflags", "+bitexact",
 		"-t", strconv.FormatFloat(enough.Seconds(), 'f', 3, 64),
 		"-c:a", "pcm_f32le", "-f", "wav", "pipe:1")
@@ -75,7 +76,7 @@ func (w *worker) decode(ctx context.Context, j *spool.Job, path string) (decoded
 	if err != nil {
 		return decoded{}, err
 	}
-	s.seconds = max(s.seconds, claimedByWAV(j.Path(spool.SourceFile)))
+	s.seconds = max(s.seconds, claimedByWAV(j.Path(job.SourceFile)))
 	if err := w.checkBefore(j, s); err != nil {
 		return decoded{frames: s.mixSize(j.Size) / mixFrameSize}, err
 	}

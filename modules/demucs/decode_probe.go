@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/pipeline/audio"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 
@@ -141,7 +142,7 @@ func (w *worker) askProbe(ctx context.Context, j *spool.Job, said func(string), 
 	c := command{
 		what:   "ffprobe",
 		path:   w.settings.ffprobe,
-		args:   append(append([]string{"-v", "warning", "-of", "json=compact=1"}, readArgs()...), append(args, "file:"+spool.SourceFile)...),
+		args:   append(append([]string{"-v", "warning", "-of", "json=compact=1"}, readArgs()...), append(args, "file:"+job.SourceFile)...),
 		dir:    j.Dir(),
 		stdout: &limitedWriter{to: &answer, left: longestAnswer},
 		stderr: &lineWriter{line: said},

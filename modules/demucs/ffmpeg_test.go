@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
-	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -191,7 +191,7 @@ func TestFfmpegDecodesASongOnItsWay(t *testing.T) {
 	id := b.add("-rf \"\n.flac", string(data)).ID
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(spool.Separated, id); j.DurationSeconds != 0.1 {
+	if j := b.in(job.Separated, id); j.DurationSeconds != 0.1 {
 		t.Errorf("duration = %v", j.DurationSeconds)
 	}
 }

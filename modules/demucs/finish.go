@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -33,18 +34,18 @@ func (p prepared) stems() []string { return options.Options{}.Names(p.manifest.S
 // finishing is what is to be made of the raw stems of a job.
 func (w *worker) finishing(j *spool.Job, settings options.Options, model prepared, source decoded) render.Job {
 	return render.Job{
-		Mix: mixName, Raw: rawFolder, Out: spool.StemsFolder, Frames: source.frames, Sources: model.stems(), Options: settings,
+		Mix: mixName, Raw: rawFolder, Out: job.StemsFolder, Frames: source.frames, Sources: model.stems(), Options: settings,
 		SourceRate: source.rate, SourceFrames: source.sourceFrames,
-		FFmpeg: w.runFFmpeg, Progress: w.progress(j, spool.Finishing),
+		FFmpeg: w.runFFmpeg, Progress: w.progress(j, job.Finishing),
 	}
 }
 
 // finish makes the files of the raw stems that the engine made.
 func (w *worker) finish(ctx context.Context, j *spool.Job, finishing render.Job) (made render.Made, err error) {
-	if err := j.SetProgress(spool.Finishing, 0, 0); err != nil {
+	if err := j.SetProgress(job.Finishing, 0, 0); err != nil {
 		return made, err
 	}
-	work, err := os.OpenRoot(j.Path(spool.WorkFolder))
+	work, err := os.OpenRoot(j.Path(job.WorkFolder))
 	if err != nil {
 		return made, fmt.Errorf("finishing the stems: %w", err)
 	}

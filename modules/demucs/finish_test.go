@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
-	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
@@ -37,7 +37,7 @@ func TestAFaultOfTheEngineIsNoSongs(t *testing.T) {
 					t.Fatalf("turn = %v; want %q", err, want)
 				}
 			}
-			j := b.in(spool.Pending, id)
+			j := b.in(job.Pending, id)
 			spooltest.WantNames(t, j.Dir(), "job.json", "source")
 			if j.Attempt != 0 || len(j.History) > 4 {
 				t.Errorf("attempt %d, history %v; want one visit that did not count", j.Attempt, j.History)
@@ -48,7 +48,7 @@ func TestAFaultOfTheEngineIsNoSongs(t *testing.T) {
 			b.tried = time.Now().Add(-tryAgain)
 			_, err := b.turn(t.Context())
 			spooltest.Must(t, err)
-			b.in(spool.Separated, id)
+			b.in(job.Separated, id)
 		})
 	}
 }
@@ -61,19 +61,19 @@ func TestTheRecordTellsWhatWasMade(t *testing.T) {
 	spooltest.Must(t, err)
 	j.SetName("song.wav")
 	j.Options = options.Options{TwoStems: "vocals", Bits: options.Bits24, Sum: options.SumExact}
-	spooltest.Must(t, os.WriteFile(j.Path(spool.SourceFile), []byte("sound"), 0o600))
-	spooltest.Must(t, j.Move(spool.Pending))
+	spooltest.Must(t, os.WriteFile(j.Path(job.SourceFile), []byte("sound"), 0o600))
+	spooltest.Must(t, j.Move(job.Pending))
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	got := b.in(spool.Separated, j.ID)
-	spooltest.WantNames(t, got.Path(spool.StemsFolder), "vocals.wav", "no_vocals.wav")
+	got := b.in(job.Separated, j.ID)
+	spooltest.WantNames(t, got.Path(job.StemsFolder), "vocals.wav", "no_vocals.wav")
 	if want := []string{"vocals.wav", "no_vocals.wav"}; !slices.Equal(got.Files, want) || got.Gain != 1 || got.SumDB != nil ||
 		len(got.Warnings) > 0 || got.SourceRate != mixRate || got.EngineVersion != options.EngineVersion ||
 		!got.Settings.Equal(j.Options.Over(options.Default())) {
 		t.Errorf("record = %+v", got.Record)
 	}
 	for _, file := range got.Files {
-		if info, err := os.Stat(got.Path(spool.StemsFolder, file)); err != nil || info.Size() != 44+6*fakeFrames {
+		if info, err := os.Stat(got.Path(job.StemsFolder, file)); err != nil || info.Size() != 44+6*fakeFrames {
 			t.Errorf("%s has %d bytes, %v", file, info.Size(), err)
 		}
 	}
@@ -90,11 +90,11 @@ func TestAServiceToldToMakeWhatItsModelHasNot(t *testing.T) {
 		if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "set DEMUCS_STEMS") {
 			t.Errorf("turn = %v; want %q", err, want)
 		}
-		b.in(spool.Pending, id)
+		b.in(job.Pending, id)
 		b.settings.options = options.Options{}
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		b.in(spool.Separated, id)
+		b.in(job.Separated, id)
 	}
 }
 
@@ -112,10 +112,10 @@ func TestAModelThatTheEngineCannotUse(t *testing.T) {
 			_, err := b.turn(t.Context())
 			spooltest.Must(t, err)
 		}
-		if j := b.in(spool.Rejected, mine.ID); !strings.Contains(j.Error, `no song can be separated with the model "mine": `) {
+		if j := b.in(job.Rejected, mine.ID); !strings.Contains(j.Error, `no song can be separated with the model "mine": `) {
 			t.Errorf("error = %q", j.Error)
 		}
-		b.in(spool.Separated, other)
+		b.in(job.Separated, other)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestAnEngineThatCannotWorkOnce(t *testing.T) {
 	id := b.add("song.mp3", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(spool.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "it is too old; with another sound it works") {
+	if j := b.in(job.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "it is too old; with another sound it works") {
 		t.Errorf("record = %+v", j.Record)
 	}
 }
@@ -152,7 +152,7 @@ func TestAnEncoderThatSaysThatTheDiskIsFull(t *testing.T) {
 	id := b.add("song", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(spool.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "No space left on device") {
+	if j := b.in(job.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "No space left on device") {
 		t.Errorf("record = %+v; want one attempt", j.Record)
 	}
 }
@@ -171,8 +171,8 @@ func TestFfmpegEncodesStems(t *testing.T) {
 		id := b.add("a.wav", string(data)).ID
 		_, err = b.turn(t.Context())
 		spooltest.Must(t, err)
-		j := b.in(spool.Separated, id)
-		out, err := exec.CommandContext(t.Context(), ffmpeg, "-v", "error", "-i", j.Path(spool.StemsFolder, "drums."+format), "-f", "s16le", "pipe:1").Output()
+		j := b.in(job.Separated, id)
+		out, err := exec.CommandContext(t.Context(), ffmpeg, "-v", "error", "-i", j.Path(job.StemsFolder, "drums."+format), "-f", "s16le", "pipe:1").Output()
 		if err != nil || len(out) != 4*48000 || j.SourceRate != 48000 || j.SumDB == nil || *j.SumDB < 100 {
 			t.Errorf("%s: %d bytes, %v; record = %+v", format, len(out), err, j.Record)
 		}

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -32,7 +32,7 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 			t.Fatalf("turn = %v; want ENOSPC", err)
 		}
 		attempts = append(attempts, err)
-		if j := b.in(spool.Pending, id); j.Attempt != 0 {
+		if j := b.in(job.Pending, id); j.Attempt != 0 {
 			t.Errorf("attempt %d; want it not counted", j.Attempt)
 		}
 	}
@@ -43,7 +43,7 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 	b.engine = engine
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	b.in(spool.Separated, id)
+	b.in(job.Separated, id)
 }
 
 // A disk that does not even let a job be handed back is not the job's fault.
@@ -63,13 +63,13 @@ func TestAJobThatTheDiskKeptHereLosesNoAttempt(t *testing.T) {
 	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("turn = %v; want ENOSPC", err)
 	}
-	b.in(spool.Separating, id)
+	b.in(job.Separating, id)
 	spooltest.Must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT, ""))
 	b.engine = engineFunc(func() error { return syscall.ENOSPC })
 	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("turn = %v; want ENOSPC", err)
 	}
-	if j := b.in(spool.Pending, id); j.Attempt != 0 {
+	if j := b.in(job.Pending, id); j.Attempt != 0 {
 		t.Errorf("attempt %d; want none counted", j.Attempt)
 	}
 }

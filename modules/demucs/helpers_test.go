@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -67,13 +68,13 @@ func (b *bench) add(name, content string) *spool.Job {
 	j, err := b.spool.Create("watcher")
 	spooltest.Must(b.t, err)
 	j.SetName(name)
-	spooltest.Must(b.t, os.WriteFile(j.Path(spool.SourceFile), []byte(content), place.FileMode))
-	spooltest.Must(b.t, j.Move(spool.Pending))
+	spooltest.Must(b.t, os.WriteFile(j.Path(job.SourceFile), []byte(content), place.FileMode))
+	spooltest.Must(b.t, j.Move(job.Pending))
 	return j
 }
 
 // in loads a job that must be in this stage and no other.
-func (b *bench) in(stage spool.Stage, id string) *spool.Job {
+func (b *bench) in(stage job.Stage, id string) *spool.Job {
 	b.t.Helper()
 	return spooltest.In(b.t, b.spool, stage, id)
 }

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
-	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
@@ -69,7 +69,7 @@ func TestAWorkerWithAWrongModelClaimsNothing(t *testing.T) {
 					t.Errorf("turn = %v; want %q", err, c.want)
 				}
 			}
-			b.in(spool.Pending, id)
+			b.in(job.Pending, id)
 		})
 	}
 }
@@ -98,7 +98,7 @@ func TestUnprivilegedModelThatCannotBeRead(t *testing.T) {
 		!strings.Contains(err.Error(), "mage reset-permissions") {
 		t.Errorf("turn = %v", err)
 	}
-	b.in(spool.Pending, id)
+	b.in(job.Pending, id)
 }
 
 func TestAJobMayNameAModel(t *testing.T) {
@@ -112,8 +112,8 @@ func TestAJobMayNameAModel(t *testing.T) {
 		spooltest.Must(t, err)
 		j.SetName("song-" + name)
 		j.Options.Model = name
-		spooltest.Must(t, os.WriteFile(j.Path(spool.SourceFile), []byte("sound"), 0o600))
-		spooltest.Must(t, j.Move(spool.Pending))
+		spooltest.Must(t, os.WriteFile(j.Path(job.SourceFile), []byte("sound"), 0o600))
+		spooltest.Must(t, j.Move(job.Pending))
 		ids[name] = j.ID
 	}
 	for range ids {
@@ -122,13 +122,13 @@ func TestAJobMayNameAModel(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"": "htdemucs", "mine": "mine"} {
-		if j := b.in(spool.Separated, ids[name]); j.Model != want {
+		if j := b.in(job.Separated, ids[name]); j.Model != want {
 			t.Errorf("%q was separated with %q", name, j.Model)
 		}
 	}
 	for _, name := range []string{"small", "none"} {
 		want := `there is no model "` + name + `" in fp32: known are htdemucs, mine. Choose one of them`
-		if j := b.in(spool.Rejected, ids[name]); !strings.HasPrefix(j.Error, want) {
+		if j := b.in(job.Rejected, ids[name]); !strings.HasPrefix(j.Error, want) {
 			t.Errorf("%q: %q; want %q", name, j.Error, want)
 		}
 	}
@@ -151,7 +151,7 @@ func TestAModelThatChangesMeanwhile(t *testing.T) {
 			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), "was changed while a song was separated") {
 				t.Errorf("turn = %v", err)
 			}
-			if j := b.in(spool.Pending, id); j.Attempt != 0 {
+			if j := b.in(job.Pending, id); j.Attempt != 0 {
 				t.Errorf("it was charged to the song: %+v", j.Record)
 			}
 			b.engine = unchanged
@@ -162,7 +162,7 @@ func TestAModelThatChangesMeanwhile(t *testing.T) {
 			if _, err := b.turn(t.Context()); err != nil {
 				t.Errorf("once it is right again: %v", err)
 			}
-			b.in(spool.Separated, id)
+			b.in(job.Separated, id)
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -74,7 +74,7 @@ func TestAWorkerThatLacksSomethingClaimsNothing(t *testing.T) {
 			if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("turn = %v; want %q", err, tt.want)
 			}
-			b.in(spool.Pending, id)
+			b.in(job.Pending, id)
 		})
 	}
 }

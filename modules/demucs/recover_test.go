@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -20,45 +21,45 @@ func TestAWorkerTakesUpItsOwnJobsOnly(t *testing.T) {
 	b := newBench(t, "ffmpeg", "engine")
 	mine, theirs := b.add("mine", "sound").ID, b.add("theirs", "sound").ID
 	for _, worker := range []string{"me", "you"} {
-		j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, worker)
+		j, err := b.spool.Claim(t.Context(), job.Pending, job.Separating, worker)
 		spooltest.Must(t, err)
-		spooltest.Must(t, os.Mkdir(j.Path(spool.WorkFolder), place.FolderMode))
+		spooltest.Must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
 	}
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(spool.Separated, mine); j.Attempt != 2 {
+	if j := b.in(job.Separated, mine); j.Attempt != 2 {
 		t.Errorf("attempt %d; want that of the lost worker counted", j.Attempt)
 	}
-	b.in(spool.Separating, theirs)
+	b.in(job.Separating, theirs)
 }
 
 func TestAJobThatCouldNotBeHandedOverIsTakenUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
 	id := b.add("song", "sound").ID
-	j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	j, err := b.spool.Claim(t.Context(), job.Pending, job.Separating, "me")
 	spooltest.Must(t, err)
 	b.leftovers = false
-	spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Separated)))
+	spooltest.Must(t, os.Remove(b.spool.StageFolder(job.Separated)))
 	if err := b.handle(t.Context(), j); err == nil {
 		t.Fatal("a job was handed over to nowhere")
 	}
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	b.in(spool.Separated, id)
+	b.in(job.Separated, id)
 }
 
 func TestADamagedJobIsSetAside(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
 	id := b.add("song", "sound").ID
-	j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	j, err := b.spool.Claim(t.Context(), job.Pending, job.Separating, "me")
 	spooltest.Must(t, err)
 	spooltest.Must(t, os.WriteFile(j.Path("job.json"), nil, 0o600))
 	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
 		t.Errorf("turn = %v; want ErrDamaged", err)
 	}
-	b.in(spool.Failed, id)
+	b.in(job.Failed, id)
 }
 
 // A worker that was killed and comes back under another name, or never: whoever is there takes
@@ -68,9 +69,9 @@ func TestTheJobOfALostWorkerIsTakenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, "ffmpeg", "engine")
 		id := b.add("song", "sound").ID
-		lost, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "lost")
+		lost, err := b.spool.Claim(t.Context(), job.Pending, job.Separating, "lost")
 		spooltest.Must(t, err)
-		spooltest.Must(t, lost.SetProgress(spool.Separation, 3, 17))
+		spooltest.Must(t, lost.SetProgress(job.Separation, 3, 17))
 		if busy, err := b.turn(t.Context()); busy || err != nil {
 			t.Errorf("turn = %v, %v; want it to wait", busy, err)
 		}
@@ -78,7 +79,7 @@ func TestTheJobOfALostWorkerIsTakenUp(t *testing.T) {
 			_, err := b.turn(t.Context())
 			return err
 		}))
-		if j := b.in(spool.Separated, id); j.Attempt != 2 || !strings.Contains(j.History[2].Error, "its worker lost was lost") {
+		if j := b.in(job.Separated, id); j.Attempt != 2 || !strings.Contains(j.History[2].Error, "its worker lost was lost") {
 			t.Errorf("record = %+v", j.Record)
 		}
 	})
@@ -94,7 +95,7 @@ func TestAWorkerThatLostItsJobDropsIt(t *testing.T) {
 			other := newBenchOn(t, b.env.Data, "ffmpeg", "engine", "other")
 			id := b.add("song", "sound").ID
 			b.engine = engineFunc(func() error {
-				found, err := b.spool.Recovery("me", spool.Separating).Own(spool.Separating)
+				found, err := b.spool.Recovery("me", job.Separating).Own(job.Separating)
 				if len(found) != 1 {
 					t.Errorf("taken back: %v", found)
 				}
@@ -109,7 +110,7 @@ func TestAWorkerThatLostItsJobDropsIt(t *testing.T) {
 			if busy, err := b.turn(t.Context()); !busy || err != nil {
 				t.Errorf("turn = %v, %v; want the worker to go on", busy, err)
 			}
-			if j := b.in(spool.Separated, id); j.History[len(j.History)-2].Worker != "other" || j.Attempt != 2 {
+			if j := b.in(job.Separated, id); j.History[len(j.History)-2].Worker != "other" || j.Attempt != 2 {
 				t.Errorf("record = %+v", j.Record)
 			}
 			if !strings.Contains(b.log.String(), "dropped") {
@@ -126,33 +127,33 @@ func TestOneJobThatResistsDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
 	bad := b.add("bad", "sound")
-	_, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	_, err := b.spool.Claim(t.Context(), job.Pending, job.Separating, "me")
 	spooltest.Must(t, err)
 	// It cannot go back: something else has its place.
-	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(spool.Pending), bad.ID), place.FolderMode))
-	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(spool.Pending), bad.ID, "x"), place.FolderMode))
+	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(job.Pending), bad.ID), place.FolderMode))
+	spooltest.Must(t, os.Mkdir(filepath.Join(b.spool.StageFolder(job.Pending), bad.ID, "x"), place.FolderMode))
 	good := b.add("good", "sound")
 	for range 3 { // What is in its place is no job, and is set aside first.
 		_, _ = b.turn(t.Context())
 	}
-	b.in(spool.Separated, good.ID)
+	b.in(job.Separated, good.ID)
 }
 
 func TestARejectionThatWasBegunIsCompleted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg-broken", "engine")
 	b.add("song.mp3", "sound")
-	j, err := b.spool.Claim(t.Context(), spool.Pending, spool.Separating, "me")
+	j, err := b.spool.Claim(t.Context(), job.Pending, job.Separating, "me")
 	spooltest.Must(t, err)
 	// Killed after the file reached rejected/.
 	j.Error = "the true reason"
 	j.SetRejected("song.mp3")
 	spooltest.Must(t, j.Save())
 	spooltest.Must(t, os.WriteFile(filepath.Join(b.spool.RejectedFiles(), "song.mp3.txt"), []byte("the true reason\n"), place.FileMode))
-	spooltest.Must(t, os.Rename(j.Path(spool.SourceFile), filepath.Join(b.spool.RejectedFiles(), "song.mp3")))
+	spooltest.Must(t, os.Rename(j.Path(job.SourceFile), filepath.Join(b.spool.RejectedFiles(), "song.mp3")))
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(spool.Rejected, j.ID); j.Error != "the true reason" || j.Rejected != "song.mp3" || j.Attempt != 1 {
+	if j := b.in(job.Rejected, j.ID); j.Error != "the true reason" || j.Rejected != "song.mp3" || j.Attempt != 1 {
 		t.Errorf("record = %+v", j.Record)
 	}
 	spooltest.WantNames(t, b.spool.RejectedFiles(), "song.mp3", "song.mp3.txt")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -37,7 +38,7 @@ func (w *worker) lackRoom(j *spool.Job, finishing render.Job, err error) error {
 	room += finishing.Frames * mixFrameSize
 	w.lacking[j.ID] = room + spareRoom
 	if size, known := place.Size(j.Dir()); known && room > size {
-		_ = j.Drop(spool.WorkFolder) // There must be room for saying so.
+		_ = j.Drop(job.WorkFolder) // There must be room for saying so.
 		return &rejection{fmt.Sprintf("%q cannot be separated on this disk: it needs at least %s of room, and the disk of the data folder has %s in all. "+
 			"Cut it into parts, or move the data folder to a larger disk; then put it into input/ again.", j.Name, place.Bytes(room), place.Bytes(size))}
 	}
@@ -51,7 +52,7 @@ func (w *worker) lacksRoom(id string) bool {
 	if !ok {
 		return false
 	}
-	err := place.CheckRoom(w.spool.StageFolder(spool.Separating), need)
+	err := place.CheckRoom(w.spool.StageFolder(job.Separating), need)
 	if err == nil {
 		delete(w.lacking, id)
 		return false

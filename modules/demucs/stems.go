@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -17,18 +18,18 @@ func keepStems(ctx context.Context, j *spool.Job) error {
 		if err := ctx.Err(); err != nil { // A slow disk may take long for each.
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
-		if err := place.SyncFile(j.Path(spool.WorkFolder, spool.StemsFolder, file)); err != nil {
+		if err := place.SyncFile(j.Path(job.WorkFolder, job.StemsFolder, file)); err != nil {
 			return err
 		}
 	}
-	stems := j.Path(spool.StemsFolder)
+	stems := j.Path(job.StemsFolder)
 	if err := os.Mkdir(stems, place.FolderMode); err != nil {
 		return fmt.Errorf("keeping the stems: %w", err)
 	}
 	for _, file := range j.Files {
-		if err := os.Rename(j.Path(spool.WorkFolder, spool.StemsFolder, file), j.Path(spool.StemsFolder, file)); err != nil {
+		if err := os.Rename(j.Path(job.WorkFolder, job.StemsFolder, file), j.Path(job.StemsFolder, file)); err != nil {
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
 	}
-	return errors.Join(place.SyncFolder(stems), j.Drop(spool.WorkFolder))
+	return errors.Join(place.SyncFolder(stems), j.Drop(job.WorkFolder))
 }

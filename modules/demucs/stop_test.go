@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -31,8 +31,8 @@ func TestAStoppedWorkerKillsItsEngineAndHandsTheJobBack(t *testing.T) {
 				done <- err
 			}()
 			// The fake ffmpeg runs in the job's folder and finds no folder in its arguments.
-			children := waitForChildren(t, filepath.Join(b.spool.StageFolder(spool.Separating), id+"*", "work", "children"),
-				filepath.Join(b.spool.StageFolder(spool.Separating), id+"*", "children"))
+			children := waitForChildren(t, filepath.Join(b.spool.StageFolder(job.Separating), id+"*", "work", "children"),
+				filepath.Join(b.spool.StageFolder(job.Separating), id+"*", "children"))
 			cancel()
 			select {
 			case err := <-done:
@@ -42,7 +42,7 @@ func TestAStoppedWorkerKillsItsEngineAndHandsTheJobBack(t *testing.T) {
 			case <-time.After(time.Minute):
 				t.Fatal("the worker did not stop within a minute")
 			}
-			j := b.in(spool.Pending, id)
+			j := b.in(job.Pending, id)
 			_ = os.Remove(j.Path("children")) // The fake's, which is no scratch of a service.
 			spooltest.WantNames(t, j.Dir(), "job.json", "source")
 			if j.Attempt != 0 || j.History[2].Error == "" {
@@ -106,12 +106,12 @@ func TestAHandBackThatFailsIsLogged(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	b.engine = engineFunc(func() error {
 		cancel()
-		return errors.Join(ctx.Err(), os.Remove(b.spool.StageFolder(spool.Pending)))
+		return errors.Join(ctx.Err(), os.Remove(b.spool.StageFolder(job.Pending)))
 	})
 	id := b.add("song", "sound").ID
 	spooltest.Must(t, b.env.Loop(ctx, b.turn))
 	if !strings.Contains(b.log.String(), "the job was not handed back") {
 		t.Errorf("log = %s", b.log)
 	}
-	b.in(spool.Separating, id)
+	b.in(job.Separating, id)
 }

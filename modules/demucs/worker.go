@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
@@ -65,7 +66,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 		return false, errors.Join(found, err)
 	}
 	w.noRoom = nil
-	j, err := w.spool.ClaimBut(ctx, spool.Pending, spool.Separating, w.env.Worker, w.lacksRoom)
+	j, err := w.spool.ClaimBut(ctx, job.Pending, job.Separating, w.env.Worker, w.lacksRoom)
 	if errors.Is(err, spool.ErrNone) {
 		return false, errors.Join(found, w.noRoom)
 	}
@@ -83,7 +84,7 @@ func (w *worker) ready(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.spool, w.recovery = s, s.Recovery(w.env.Worker, spool.Separating, spool.Organizing)
+		w.spool, w.recovery = s, s.Recovery(w.env.Worker, job.Separating, job.Organizing)
 	} else if err := w.spool.Ready(); err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (w *worker) putRight() error {
 	if owed := w.handBackOwed(); owed != nil || !w.leftovers {
 		return errors.Join(err, owed)
 	}
-	own, ownErr := w.recovery.Own(spool.Separating)
+	own, ownErr := w.recovery.Own(job.Separating)
 	w.leftovers = ownErr != nil
 	w.tell(own)
 	return errors.Join(err, ownErr)
@@ -171,7 +172,7 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 		log.Warn("dropped: somebody else has the job by now", "error", err)
 		return nil
 	}
-	if j.Stage() == spool.Separating {
+	if j.Stage() == job.Separating {
 		w.leftovers = true
 		if spool.StopsAll(err) {
 			w.owed, w.owedWhy = j, err.Error()
@@ -195,7 +196,7 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, j *spool.Job, e
 		return err
 	case err == nil:
 		log.Info("separated", "seconds", j.DurationSeconds)
-		return j.Move(spool.Separated)
+		return j.Move(job.Separated)
 	case ctx.Err() != nil:
 		log.Info("handing the job back")
 		handed := j.HandBack("the worker was told to stop")
@@ -205,7 +206,7 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, j *spool.Job, e
 		return errors.Join(ctx.Err(), handed)
 	case errors.As(err, &rejected):
 		log.Warn("rejected", "reason", rejected.reason)
-		return j.Reject(j.Path(spool.SourceFile), rejected.reason)
+		return j.Reject(j.Path(job.SourceFile), rejected.reason)
 	case isFull(err), errors.As(err, &model):
 		return errors.Join(err, j.HandBack(err.Error()))
 	case errors.Is(err, errNoSource), errors.Is(err, errSourceNoFile):
@@ -226,16 +227,16 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := j.Clear(spool.StemsFolder); err != nil {
+	if err := j.Clear(job.StemsFolder); err != nil {
 		return err
 	}
-	if err := os.Mkdir(j.Path(spool.WorkFolder), place.FolderMode); err != nil {
+	if err := os.Mkdir(j.Path(job.WorkFolder), place.FolderMode); err != nil {
 		return fmt.Errorf("preparing: %w", err)
 	}
-	if err := j.SetProgress(spool.Decoding, 0, 0); err != nil {
+	if err := j.SetProgress(job.Decoding, 0, 0); err != nil {
 		return err
 	}
-	mix := j.Path(spool.WorkFolder, mixName)
+	mix := j.Path(job.WorkFolder, mixName)
 	source, err := w.decode(ctx, j, mix)
 	finishing := w.finishing(j, settings, model, source)
 	defer func() {
@@ -273,7 +274,7 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 // checkSource makes sure that there is a file to decode: ffmpeg would say of one that somebody
 // removed only that it cannot be read, as of a damaged one.
 func checkSource(j *spool.Job) error {
-	info, err := os.Lstat(j.Path(spool.SourceFile))
+	info, err := os.Lstat(j.Path(job.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNoSource
 	}
@@ -287,14 +288,14 @@ func checkSource(j *spool.Job) error {
 }
 
 func (w *worker) runEngine(ctx context.Context, j *spool.Job, mix string, frames int64, settings options.Options) error {
-	if err := j.SetProgress(spool.Separation, 0, 0); err != nil {
+	if err := j.SetProgress(job.Separation, 0, 0); err != nil {
 		return err
 	}
-	return w.engine.Separate(ctx, mix, frames, j.Path(spool.WorkFolder, rawFolder), settings, w.progress(j, spool.Separation))
+	return w.engine.Separate(ctx, mix, frames, j.Path(job.WorkFolder, rawFolder), settings, w.progress(j, job.Separation))
 }
 
 // progress tells how far a phase of the job is.
-func (w *worker) progress(j *spool.Job, phase spool.Phase) func(done, total int) {
+func (w *worker) progress(j *spool.Job, phase job.Phase) func(done, total int) {
 	return func(done, total int) {
 		if err := j.SetProgress(phase, done, total); err != nil {
 			w.env.Log.Warn("progress", "job", j.ID, "error", err)

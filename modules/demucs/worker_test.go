@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -27,11 +28,11 @@ func TestAJobGetsItsStems(t *testing.T) {
 	if !busy || err != nil {
 		t.Fatalf("turn = %v, %v\n%s", busy, err, b.log)
 	}
-	j := b.in(spool.Separated, id)
+	j := b.in(job.Separated, id)
 	spooltest.WantNames(t, j.Dir(), "job.json", "progress.json", "source", "stems")
-	spooltest.WantNames(t, j.Path(spool.StemsFolder), "bass.wav", "drums.wav", "other.wav", "vocals.wav")
+	spooltest.WantNames(t, j.Path(job.StemsFolder), "bass.wav", "drums.wav", "other.wav", "vocals.wav")
 	for _, stem := range stemNames() {
-		info, err := os.Stat(j.Path(spool.StemsFolder, stem+".wav"))
+		info, err := os.Stat(j.Path(job.StemsFolder, stem+".wav"))
 		if err != nil || info.Mode() != place.FileMode {
 			t.Errorf("%s is %v, %v; want %v", stem, info.Mode(), err, place.FileMode)
 		}
@@ -39,7 +40,7 @@ func TestAJobGetsItsStems(t *testing.T) {
 	if j.DurationSeconds != 0.1 || j.Engine != "onnx" || j.Model != "htdemucs" || j.Attempt != 1 {
 		t.Errorf("record = %+v", j.Record)
 	}
-	if v := j.History[2]; v.Stage != spool.Separating || v.Worker != "me" {
+	if v := j.History[2]; v.Stage != job.Separating || v.Worker != "me" {
 		t.Errorf("visit = %+v", v)
 	}
 	progress, err := os.ReadFile(j.Path("progress.json"))
@@ -55,21 +56,21 @@ func TestWhatComesOfAJob(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		ffmpeg, engine string
-		want           spool.Stage
+		want           job.Stage
 		error          string
 	}{
-		{"ffmpeg-broken", "engine", spool.Rejected, "ffmpeg says: Invalid data found when processing input."},
-		{"ffmpeg-full", "engine", spool.Rejected, "could not be decoded"}, // It writes into no file.
-		{"ffmpeg-silent", "engine", spool.Rejected, "holds no sound"},
-		{"ffmpeg-stalls", "engine", spool.Failed, "ffmpeg failed: it made no progress for 3s and was ended"},
-		{"ffmpeg", "engine-stalls", spool.Failed, "the separation engine failed: it made no progress for 3s and was ended"},
-		{"ffmpeg", "engine-crashes", spool.Failed, "the separation engine failed: it crashed: signal: terminated"},
-		{"ffmpeg-killed", "engine", spool.Failed, "ffmpeg failed: it was killed (signal 9): it ran out of memory"},
-		{"ffmpeg", "engine-fails", spool.Failed, "the separation engine failed: exit status 1; it says: Error: Unsupported audio format: 65534"},
-		{"ffmpeg", "engine-killed", spool.Failed, "it was killed (signal 9): it ran out of memory; give the service more"},
-		{"ffmpeg", "engine-without-memory", spool.Failed, "it ran out of memory; give the service more"},
-		{"ffmpeg", "engine-no-memory", spool.Failed, "it ran out of memory; give the service more"},
-		{"ffmpeg", "engine-nan-of-silence", spool.Failed, `in the stem "vocals", left channel, at 0:00.000: a sample is NaN`},
+		{"ffmpeg-broken", "engine", job.Rejected, "ffmpeg says: Invalid data found when processing input."},
+		{"ffmpeg-full", "engine", job.Rejected, "could not be decoded"}, // It writes into no file.
+		{"ffmpeg-silent", "engine", job.Rejected, "holds no sound"},
+		{"ffmpeg-stalls", "engine", job.Failed, "ffmpeg failed: it made no progress for 3s and was ended"},
+		{"ffmpeg", "engine-stalls", job.Failed, "the separation engine failed: it made no progress for 3s and was ended"},
+		{"ffmpeg", "engine-crashes", job.Failed, "the separation engine failed: it crashed: signal: terminated"},
+		{"ffmpeg-killed", "engine", job.Failed, "ffmpeg failed: it was killed (signal 9): it ran out of memory"},
+		{"ffmpeg", "engine-fails", job.Failed, "the separation engine failed: exit status 1; it says: Error: Unsupported audio format: 65534"},
+		{"ffmpeg", "engine-killed", job.Failed, "it was killed (signal 9): it ran out of memory; give the service more"},
+		{"ffmpeg", "engine-without-memory", job.Failed, "it ran out of memory; give the service more"},
+		{"ffmpeg", "engine-no-memory", job.Failed, "it ran out of memory; give the service more"},
+		{"ffmpeg", "engine-nan-of-silence", job.Failed, `in the stem "vocals", left channel, at 0:00.000: a sample is NaN`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.ffmpeg+" "+tt.engine, func(t *testing.T) {
@@ -80,7 +81,7 @@ func TestWhatComesOfAJob(t *testing.T) {
 				b.stall(3 * time.Second) // a busy machine starts a program late
 			}
 			attempts := 1
-			if tt.want == spool.Failed {
+			if tt.want == job.Failed {
 				attempts = spool.MaxAttempts
 			}
 			for range attempts {
@@ -92,7 +93,7 @@ func TestWhatComesOfAJob(t *testing.T) {
 			if !strings.Contains(j.Error, tt.error) {
 				t.Errorf("error = %q; want %q", j.Error, tt.error)
 			}
-			if tt.want == spool.Failed {
+			if tt.want == job.Failed {
 				spooltest.WantNames(t, j.Dir(), "job.json", "source")
 				return
 			}
@@ -109,7 +110,7 @@ func TestATrackThatIsTooLongIsRejected(t *testing.T) {
 	id := b.add("song.mp3", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(spool.Rejected, id); !strings.Contains(j.Error, "plays for 100ms, and at most 99ms can be separated in one piece (-max-duration)") {
+	if j := b.in(job.Rejected, id); !strings.Contains(j.Error, "plays for 100ms, and at most 99ms can be separated in one piece (-max-duration)") {
 		t.Errorf("error = %q", j.Error)
 	}
 }
@@ -123,7 +124,7 @@ func TestAFullDiskIsNotTheJobsFault(t *testing.T) {
 		if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: turn = %v; want ENOSPC of %s", programs, err, want)
 		}
-		j := b.in(spool.Pending, id)
+		j := b.in(job.Pending, id)
 		spooltest.WantNames(t, j.Dir(), "job.json", "source")
 		if j.Attempt != 0 {
 			t.Errorf("%v: attempt %d; want it not counted", programs, j.Attempt)
@@ -145,14 +146,14 @@ func TestAJobThatLacksRoomLetsOthersPass(t *testing.T) {
 	small := b.add("small.mp3", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	b.in(spool.Separated, small)
+	b.in(job.Separated, small)
 	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no room for the stems of the next song") {
 		t.Errorf("turn = %v; want ENOSPC", err)
 	}
 	b.lacking[large], b.engine = 1, engine
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
-	b.in(spool.Separated, large)
+	b.in(job.Separated, large)
 }
 
 // A job that needs more than the whole disk never gets it.
@@ -176,7 +177,7 @@ func TestWordsOfAFileAreNotBelieved(t *testing.T) {
 		id := b.add("song.mkv", "sound").ID
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		if j := b.in(spool.Rejected, id); !strings.Contains(j.Error, want) {
+		if j := b.in(job.Rejected, id); !strings.Contains(j.Error, want) {
 			t.Errorf("%s: error = %q; want %q", ffprobe, j.Error, want)
 		}
 	}
@@ -190,11 +191,11 @@ func TestASourceThatIsNotThereIsNotCalledDamaged(t *testing.T) {
 	} {
 		b := newBench(t, "ffmpeg-broken", "engine")
 		j := b.add("song.mp3", "sound")
-		spooltest.Must(t, os.Remove(j.Path(spool.SourceFile)))
-		spoil(t, j.Path(spool.SourceFile))
+		spooltest.Must(t, os.Remove(j.Path(job.SourceFile)))
+		spoil(t, j.Path(job.SourceFile))
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		if j := b.in(spool.Failed, j.ID); !strings.Contains(j.Error, want) {
+		if j := b.in(job.Failed, j.ID); !strings.Contains(j.Error, want) {
 			t.Errorf("error = %q; want %q", j.Error, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -39,7 +40,7 @@ func newBenchAs(t *testing.T, data, worker string) *bench {
 }
 
 // add makes a job with stems that waits for the organizer.
-func (b *bench) add(name string, changes ...func(r *spool.Record)) *spool.Job {
+func (b *bench) add(name string, changes ...func(r *job.Record)) *spool.Job {
 	b.t.Helper()
 	j, err := b.spool.Create("watcher")
 	spooltest.Must(b.t, err)
@@ -48,24 +49,24 @@ func (b *bench) add(name string, changes ...func(r *spool.Record)) *spool.Job {
 	for _, change := range changes {
 		change(&j.Record)
 	}
-	spooltest.Put(b.t, j.Path(spool.SourceFile), "sound of "+j.ID)
-	spooltest.Must(b.t, os.Mkdir(j.Path(spool.StemsFolder), place.FolderMode))
+	spooltest.Put(b.t, j.Path(job.SourceFile), "sound of "+j.ID)
+	spooltest.Must(b.t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
 	for _, stem := range options.Recorded(j.Files) {
-		spooltest.Put(b.t, j.Path(spool.StemsFolder, stem), stem+" of "+j.ID)
+		spooltest.Put(b.t, j.Path(job.StemsFolder, stem), stem+" of "+j.ID)
 	}
 	spooltest.Put(b.t, j.Path("progress.json"), "{}")
-	spooltest.Must(b.t, j.Move(spool.Separated))
+	spooltest.Must(b.t, j.Move(job.Separated))
 	return j
 }
 
 // wantDone checks that the job is done, and that its results are where its record says.
 func (b *bench) wantDone(id string) *spool.Job {
 	b.t.Helper()
-	j := spooltest.In(b.t, b.spool, spool.Done, id)
+	j := spooltest.In(b.t, b.spool, job.Done, id)
 	spooltest.WantNames(b.t, j.Dir(), "job.json")
 	track := filepath.Join(b.spool.Output(), j.Track)
 	files := options.Recorded(j.Files)
-	spooltest.WantNames(b.t, track, slices.Sorted(slices.Values(append([]string{trackFile}, files...)))...)
+	spooltest.WantNames(b.t, track, slices.Sorted(slices.Values(append([]string{job.TrackFile}, files...)))...)
 	for _, stem := range files {
 		spooltest.WantText(b.t, filepath.Join(track, stem), stem+" of "+id)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -43,7 +44,7 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	if spool.StopsAll(held) {
 		return false, held
 	}
-	j, err := o.spool.Claim(ctx, spool.Separated, spool.Organizing, o.env.Worker)
+	j, err := o.spool.Claim(ctx, job.Separated, job.Organizing, o.env.Worker)
 	if errors.Is(err, spool.ErrNone) {
 		return false, held
 	}
@@ -58,7 +59,7 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 func (o *organizer) putRight() error {
 	found, err := o.recovery.Strays()
 	if o.leftovers {
-		own, ownErr := o.recovery.Own(spool.Organizing)
+		own, ownErr := o.recovery.Own(job.Organizing)
 		o.leftovers = ownErr != nil
 		found, err = append(found, own...), errors.Join(err, ownErr)
 	}
@@ -77,7 +78,7 @@ func (o *organizer) open() error {
 	if err != nil {
 		return err
 	}
-	o.spool, o.recovery = s, s.Recovery(o.env.Worker, spool.Organizing, spool.Separating)
+	o.spool, o.recovery = s, s.Recovery(o.env.Worker, job.Organizing, job.Separating)
 	place.Sweep(s.Output(), place.ClaimPrefix+"*")
 	place.Sweep(s.Archive(), place.ClaimPrefix+"*")
 	return nil
@@ -118,7 +119,7 @@ func (o *organizer) finishOne(ctx context.Context, j *spool.Job) error {
 		o.env.Log.Warn("a job was removed or taken away while it was being organized", "job", j.ID)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
-		if aside := o.spool.SetAside(spool.Organizing, j.ID, err); aside == nil {
+		if aside := o.spool.SetAside(job.Organizing, j.ID, err); aside == nil {
 			return err
 		}
 	}
@@ -129,7 +130,7 @@ func (o *organizer) finishOne(ctx context.Context, j *spool.Job) error {
 // finish organizes a job in Organizing. When that cannot be done now, the job is held.
 func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 	err := o.organize(ctx, j)
-	if errors.Is(err, errNoStems) || errors.Is(err, errBadFiles) {
+	if errors.Is(err, errNoStems) || errors.Is(err, job.ErrBadFiles) {
 		o.env.Log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
 		err = j.Fail(err)
 	}
@@ -137,7 +138,7 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 		o.env.Log.Warn("dropped: somebody else has the job by now", "job", j.ID, "name", j.Name)
 		return nil
 	}
-	if err != nil && j.Stage() == spool.Organizing {
+	if err != nil && j.Stage() == job.Organizing {
 		o.held = append(o.held, j)
 	}
 	return err
@@ -153,14 +154,14 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 // crash, what is still in the job's folder tells where to go on. The lease and the heartbeat go on
 // meanwhile: on a slow disk that others fill, a few syncs may take longer than a lease lasts.
 func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
-	haveStems, err := place.Has(j.Path(spool.StemsFolder))
+	haveStems, err := place.Has(j.Path(job.StemsFolder))
 	if err != nil {
 		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
 	if !haveStems && j.Track == "" {
 		return fmt.Errorf("organizing job %s: %w", j.ID, errNoStems)
 	}
-	if err := checkFiles(&j.Record); err != nil {
+	if _, err := j.AudioFiles(); err != nil { // Programs on the host open what they find there.
 		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
 	_, release := j.Hold(ctx, func() { _ = o.env.Health.Beat() }) // The loop reports a heartbeat that cannot be written.
@@ -178,7 +179,7 @@ func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
 
 // putInPlace makes the first two of these renames, as far as they were not made.
 func (o *organizer) putInPlace(j *spool.Job, haveStems bool) error {
-	haveSource, err := place.Has(j.Path(spool.SourceFile))
+	haveSource, err := place.Has(j.Path(job.SourceFile))
 	if err != nil {
 		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
@@ -197,7 +198,7 @@ func (o *organizer) putInPlace(j *spool.Job, haveStems bool) error {
 
 func (o *organizer) archive(j *spool.Job) error {
 	names := place.FileNames(j.RawName())
-	return j.Deliver(spool.SourceFile, o.spool.Archive(), names, func(name string) error {
+	return j.Deliver(job.SourceFile, o.spool.Archive(), names, func(name string) error {
 		j.SetArchived(name)
 		return nil
 	})
@@ -209,7 +210,7 @@ func (o *organizer) putOut(j *spool.Job) error {
 	if err != nil {
 		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
-	return j.Deliver(spool.StemsFolder, o.spool.Output(), names, func(name string) error {
+	return j.Deliver(job.StemsFolder, o.spool.Output(), names, func(name string) error {
 		j.Track = name
 		return writeTrack(j, o.now().UTC())
 	})

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
-	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -110,14 +110,14 @@ func TestTrackJSONTellsHowTheStemsWereMade(t *testing.T) {
 	b := newBench(t)
 	settings := options.Options{TwoStems: "vocals", Format: options.FLAC}.Over(options.Default())
 	sum := 25.5
-	id := b.add("aux.mp3", func(r *spool.Record) {
+	id := b.add("aux.mp3", func(r *job.Record) {
 		r.Settings, r.Files = settings, settings.Files(options.DefaultStems())
 		r.Gain, r.SumDB, r.Warnings, r.SourceRate, r.EngineVersion = 0.5, &sum, []string{"it is quiet"}, 48000, options.EngineVersion
 	}).ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
 	j := b.wantDone(id)
-	data, err := os.ReadFile(filepath.Join(b.spool.Output(), j.Track, trackFile))
+	data, err := os.ReadFile(filepath.Join(b.spool.Output(), j.Track, job.TrackFile))
 	spooltest.Must(t, err)
 	var got struct {
 		trackInfo
@@ -136,13 +136,13 @@ func TestARecordThatNamesOtherFilesIsGivenUp(t *testing.T) {
 	for _, name := range []string{"../../.env", "track.json", ""} {
 		b := newBench(t)
 		id := b.add("song.mp3").ID
-		j := spooltest.In(t, b.spool, spool.Separated, id)
+		j := spooltest.In(t, b.spool, job.Separated, id)
 		j.Files = []string{"vocals.wav", name}
 		spooltest.Must(t, j.Save())
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		failed := spooltest.In(t, b.spool, spool.Failed, id)
-		if !strings.Contains(failed.Error, "no file of a stem") {
+		failed := spooltest.In(t, b.spool, job.Failed, id)
+		if !strings.Contains(failed.Error, "a file that is not a stem") {
 			t.Errorf("error = %q", failed.Error)
 		}
 		spooltest.WantNames(t, failed.Dir(), "job.json", "source") // The stems can be made again.
@@ -215,7 +215,7 @@ func TestTheServiceWorksUntilItIsStopped(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	done := make(chan error)
 	go func() { done <- organizerService().Run(ctx, b.env) }()
-	for ctx.Err() == nil && !place.Exists(filepath.Join(b.spool.StageFolder(spool.Done), id)) {
+	for ctx.Err() == nil && !place.Exists(filepath.Join(b.spool.StageFolder(job.Done), id)) {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()

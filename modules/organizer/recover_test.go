@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -50,7 +51,7 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 		{"the end was announced", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			spooltest.Must(t, errors.Join(b.archive(j), b.putOut(j)))
-			spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Done)))
+			spooltest.Must(t, os.Remove(b.spool.StageFolder(job.Done)))
 			if err := j.Finish(); err == nil {
 				t.Fatal(stop)
 			}
@@ -61,7 +62,7 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 			t.Parallel()
 			before := newBench(t)
 			id := before.add("song.mp3").ID
-			j, err := before.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+			j, err := before.spool.Claim(t.Context(), job.Separated, job.Organizing, "me")
 			spooltest.Must(t, err)
 			tt.until(t, before, j)
 
@@ -81,7 +82,7 @@ func TestAJobThatCannotBeFinishedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.add("song.mp3").ID
-	j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	j, err := b.spool.Claim(t.Context(), job.Separated, job.Organizing, "me")
 	spooltest.Must(t, err)
 	spooltest.Must(t, os.Remove(b.spool.Archive()))
 	if err := b.finish(t.Context(), j); !errors.Is(err, fs.ErrNotExist) {
@@ -103,7 +104,7 @@ func TestJobsThatLackSomethingStopNobody(t *testing.T) {
 	noStems, damaged := b.add("1.mp3"), b.add("2.mp3")
 	b.add("3.mp3")
 	for range 3 {
-		j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+		j, err := b.spool.Claim(t.Context(), job.Separated, job.Organizing, "me")
 		spooltest.Must(t, err)
 		b.held = append(b.held, j)
 	}
@@ -115,7 +116,7 @@ func TestJobsThatLackSomethingStopNobody(t *testing.T) {
 		t.Errorf("turn = %v; want ErrDamaged", err)
 	}
 	for _, j := range []*spool.Job{noStems, damaged} {
-		if !place.Exists(filepath.Join(b.spool.StageFolder(spool.Failed), j.ID, "source")) {
+		if !place.Exists(filepath.Join(b.spool.StageFolder(job.Failed), j.ID, "source")) {
 			t.Errorf("job %s did not fail with its source kept", j.ID)
 		}
 	}
@@ -129,7 +130,7 @@ func TestOneJobThatCannotBeFinishedDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	bad := b.add("bad.mp3")
-	stems := filepath.Join(b.spool.StageFolder(spool.Separated), bad.ID, spool.StemsFolder)
+	stems := filepath.Join(b.spool.StageFolder(job.Separated), bad.ID, job.StemsFolder)
 	spooltest.Must(t, os.RemoveAll(stems))
 	spooltest.Put(t, stems, "no folder")
 	good := b.add("good.mp3")
@@ -140,7 +141,7 @@ func TestOneJobThatCannotBeFinishedDoesNotStopTheOthers(t *testing.T) {
 		t.Errorf("turn = %v, %v; want the good job done and the error of the bad one", busy, err)
 	}
 	b.wantDone(good.ID)
-	spooltest.WantText(t, filepath.Join(spooltest.Folder(t, b.spool, spool.Organizing, bad.ID), spool.StemsFolder), "no folder")
+	spooltest.WantText(t, filepath.Join(spooltest.Folder(t, b.spool, job.Organizing, bad.ID), job.StemsFolder), "no folder")
 }
 
 // An organizer in a container that was made anew has another name, and takes up what the one
@@ -150,16 +151,16 @@ func TestTheJobsOfALostOrganizerAreTakenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		claimed := b.add("claimed.mp3")
-		j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "lost")
+		j, err := b.spool.Claim(t.Context(), job.Separated, job.Organizing, "lost")
 		spooltest.Must(t, err)
 		earlier := b.add("of an earlier version.mp3")
 		spooltest.Must(t, b.archive(j))
-		spooltest.Must(t, os.Rename(earlier.Dir(), filepath.Join(b.spool.StageFolder(spool.Organizing), earlier.ID)))
+		spooltest.Must(t, os.Rename(earlier.Dir(), filepath.Join(b.spool.StageFolder(job.Organizing), earlier.ID)))
 		if busy, err := b.turn(t.Context()); busy || err != nil {
 			t.Fatalf("turn = %v, %v; want it to wait", busy, err)
 		}
 		for _, j := range []*spool.Job{claimed, earlier} {
-			spooltest.In(t, b.spool, spool.Organizing, j.ID)
+			spooltest.In(t, b.spool, job.Organizing, j.ID)
 		}
 		spooltest.Must(t, spooltest.Minute(func() error {
 			_, err := b.turn(t.Context())
@@ -175,10 +176,10 @@ func TestAnOrganizerThatLostItsJobPutsNothingOut(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.add("song.mp3").ID
-	j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	j, err := b.spool.Claim(t.Context(), job.Separated, job.Organizing, "me")
 	spooltest.Must(t, err)
 	other := newBenchAs(t, b.env.Data, "other")
-	_, err = other.spool.Recovery("me", spool.Organizing).Own(spool.Organizing)
+	_, err = other.spool.Recovery("me", job.Organizing).Own(job.Organizing)
 	spooltest.Must(t, err)
 	_, err = other.turn(t.Context())
 	spooltest.Must(t, err)
@@ -198,15 +199,15 @@ func TestAJobWithoutRecordFailsWithWhatItHas(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.add("song.mp3").ID
-	j, err := b.spool.Claim(t.Context(), spool.Separated, spool.Organizing, "me")
+	j, err := b.spool.Claim(t.Context(), job.Separated, job.Organizing, "me")
 	spooltest.Must(t, err)
 	spooltest.Must(t, os.Remove(j.Path("job.json")))
 	if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrDamaged) {
 		t.Errorf("turn = %v; want ErrDamaged", err)
 	}
-	failed := filepath.Join(b.spool.StageFolder(spool.Failed), id)
-	spooltest.WantText(t, filepath.Join(failed, spool.SourceFile), "sound of "+id)
-	spooltest.WantText(t, filepath.Join(failed, spool.StemsFolder, "vocals.wav"), "vocals.wav of "+id)
+	failed := filepath.Join(b.spool.StageFolder(job.Failed), id)
+	spooltest.WantText(t, filepath.Join(failed, job.SourceFile), "sound of "+id)
+	spooltest.WantText(t, filepath.Join(failed, job.StemsFolder, "vocals.wav"), "vocals.wav of "+id)
 }
 
 // A disk that takes minutes for a sync makes an organizer slow, and not lost.

@@ -2,22 +2,16 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
-
-// errBadFiles is returned for a record that names files which no separation makes.
-var errBadFiles = errors.New("its record names what is no file of a stem")
-
-// trackFile describes the track in its output folder.
-const trackFile = "track.json"
 
 // A trackInfo is what track.json holds.
 type trackInfo struct {
@@ -40,7 +34,7 @@ type trackInfo struct {
 	// Stems are the names of the audio files.
 	Stems []string `json:"stems"`
 	// Timings are the seconds that the job spent in each stage.
-	Timings map[spool.Stage]float64 `json:"timings"`
+	Timings map[job.Stage]float64 `json:"timings"`
 	// Settings are what the stems were made with; those that follow are the Record's.
 	Settings      options.Options `json:"settings,omitzero"`
 	Gain          float64         `json:"gain,omitempty"`
@@ -79,16 +73,5 @@ func writeTrack(j *spool.Job, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("describing track %q: %w", j.Track, err)
 	}
-	return j.Write(append(data, '\n'), spool.StemsFolder, trackFile)
-}
-
-// checkFiles makes sure that a record names only files that a separation can make: programs on the host
-// open what they find there.
-func checkFiles(r *spool.Record) error {
-	for _, name := range r.Files {
-		if !options.IsFile(name) {
-			return fmt.Errorf("%w: %.80q", errBadFiles, name)
-		}
-	}
-	return nil
+	return j.Write(append(data, '\n'), job.StemsFolder, job.TrackFile)
 }

@@ -10,18 +10,16 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
-// askedFile is, in the folder of a job, what is asked for with its song, until job.json has it.
-//
-// It is a copy of the sidecar beside the song, made before the song is moved, and the sidecar is
-// removed after that. So a crash leaves the song in input/ with its sidecar, or in the job with
-// the copy; never a song that lost what was asked for.
-const askedFile = "asked.json"
+// The sidecar of a song is copied to job.AskedFile before the song is moved, and removed after that. So a
+// crash leaves the song in input/ with its sidecar, or in the job with the copy; never a song that
+// lost what was asked for.
 
 // asked is what a sidecar asks for, or what is wrong with it.
 type asked struct {
@@ -33,7 +31,7 @@ func (a asked) equal(b asked) bool { return a.Problem == b.Problem && a.Options.
 
 // readSidecar returns what is asked for with a song in input/; found is false when nothing is.
 func (w *watcher) readSidecar(entry string) (a asked, found bool, err error) {
-	name := options.Sidecar(entry)
+	name := job.Sidecar(entry)
 	if len(name) > title.Limit {
 		return asked{}, false, nil
 	}
@@ -41,7 +39,7 @@ func (w *watcher) readSidecar(entry string) (a asked, found bool, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return asked{}, false, nil
-	case errors.Is(err, place.ErrNotFile), errors.Is(err, syscall.ELOOP):
+	case errors.Is(err, job.ErrNotFile), errors.Is(err, syscall.ELOOP):
 		return asked{Problem: sidecarReason(entry, "it is not a regular file")}, true, nil
 	case errors.Is(err, fs.ErrPermission):
 		return asked{Problem: sidecarReason(entry, "the pipeline may not read it; run `mage reset-permissions`")}, true, nil
@@ -67,7 +65,7 @@ func readSmall(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, place.ErrNotFile
+		return nil, job.ErrNotFile
 	}
 	return io.ReadAll(io.LimitReader(f, options.Longest+1))
 }
@@ -83,14 +81,14 @@ func (w *watcher) keepAsked(j *spool.Job, entry string) (found bool, err error) 
 	if err != nil {
 		return false, fmt.Errorf("keeping what is asked for with %q: %w", entry, err)
 	}
-	return true, j.Write(append(data, '\n'), askedFile)
+	return true, j.Write(append(data, '\n'), job.AskedFile)
 }
 
 // askedFor returns what is asked for with the song of a job that has no record yet, by the copy of its
 // sidecar. The sidecar itself is removed where a crash kept that from being done: unless there is
 // another song of that name by now, whose it may be.
 func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
-	data, err := readSmall(j.Path(askedFile))
+	data, err := readSmall(j.Path(job.AskedFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return asked{}, nil
 	}
@@ -113,9 +111,9 @@ func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
 // dropSidecar removes a sidecar whose song was taken. One that stays would be taken for that of the
 // next song of this name, so that is told.
 func (w *watcher) dropSidecar(entry string) {
-	err := os.Remove(filepath.Join(w.spool.Input(), options.Sidecar(entry)))
+	err := os.Remove(filepath.Join(w.spool.Input(), job.Sidecar(entry)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		w.log.Warn("what was asked for with a song could not be removed", "name", options.Sidecar(entry), "error", err)
+		w.log.Warn("what was asked for with a song could not be removed", "name", job.Sidecar(entry), "error", err)
 	}
 }
 
@@ -123,7 +121,7 @@ func (w *watcher) dropSidecar(entry string) {
 // name the song. One that somebody wrote for a song of tomorrow goes, too, after a day.
 func (w *watcher) sweepSidecars() {
 	place.SweepIf(w.spool.Input(), func(name string) bool {
-		entry, ok := options.SidecarOf(name)
+		entry, ok := job.SidecarOf(name)
 		if !ok {
 			return false
 		}
@@ -134,10 +132,10 @@ func (w *watcher) sweepSidecars() {
 
 // discard removes a job that got no file, with what was kept for it.
 func discard(j *spool.Job) error {
-	if err := os.Remove(j.Path(takenFolder)); err == nil || errors.Is(err, fs.ErrNotExist) {
-		if err := j.Drop(askedFile); err != nil { // The sidecar is still in input/.
+	if err := os.Remove(j.Path(job.TakenFolder)); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if err := j.Drop(job.AskedFile); err != nil { // The sidecar is still in input/.
 			return err
 		}
 	}
-	return j.Discard(takenFolder)
+	return j.Discard(job.TakenFolder)
 }

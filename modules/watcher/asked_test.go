@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -25,7 +26,7 @@ const (
 // dropWith puts the song into input/ under a name, with what is asked for, and has it taken.
 func (b *bench) dropWith(name, wish string) {
 	b.t.Helper()
-	b.input(options.Sidecar(name), wish)
+	b.input(job.Sidecar(name), wish)
 	b.drop(name)
 }
 
@@ -33,14 +34,14 @@ func TestASongIsAskedForWithOptions(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.dropWith("song.again.wav", wish)
-	j := b.oneJob(spool.Pending)
+	j := b.oneJob(job.Pending)
 	if j.Name != "song.wav" || j.Options.String() != wishText {
 		t.Errorf("record = %+v", j.Record)
 	}
 	spooltest.WantNames(t, j.Dir(), "job.json", "source")
 	spooltest.WantNames(t, b.spool.Input())
 	b.drop("other.wav")
-	if next := b.jobs(spool.Pending)[1]; !next.Options.Equal(options.Options{}) {
+	if next := b.jobs(job.Pending)[1]; !next.Options.Equal(options.Options{}) {
 		t.Errorf("the next song has %+v", next.Options)
 	}
 }
@@ -60,9 +61,9 @@ func TestOptionsThatCannotBeUsedRejectTheSong(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			spooltest.Must(t, put(filepath.Join(b.spool.Input(), options.Sidecar("song.wav"))))
+			spooltest.Must(t, put(filepath.Join(b.spool.Input(), job.Sidecar("song.wav"))))
 			b.drop("song.wav")
-			j := b.oneJob(spool.Rejected)
+			j := b.oneJob(job.Rejected)
 			if !strings.Contains(j.Error, want) || !strings.Contains(j.Error, `the file ".song.wav.im2.json" beside it`) {
 				t.Errorf("reason = %q; want %q", j.Error, want)
 			}
@@ -70,7 +71,7 @@ func TestOptionsThatCannotBeUsedRejectTheSong(t *testing.T) {
 			spooltest.WantNames(t, b.spool.RejectedFiles(), "song.wav", "song.wav.txt")
 			spooltest.WantNames(t, b.spool.Input())
 			b.drop("song.wav") // As its owner left it without.
-			b.wantQueue(map[spool.Stage]int{spool.Rejected: 1, spool.Pending: 1})
+			b.wantQueue(map[job.Stage]int{job.Rejected: 1, job.Pending: 1})
 		})
 	}
 }
@@ -79,9 +80,9 @@ func TestUnprivilegedUnreadableOptionsRejectTheSong(t *testing.T) {
 	t.Parallel()
 	spooltest.NeedUnprivileged(t)
 	b := newBench(t)
-	spooltest.Must(t, os.Chmod(b.input(options.Sidecar("song.wav"), wish), 0))
+	spooltest.Must(t, os.Chmod(b.input(job.Sidecar("song.wav"), wish), 0))
 	b.drop("song.wav")
-	if reason := b.oneJob(spool.Rejected).Error; !strings.Contains(reason, "mage reset-permissions") {
+	if reason := b.oneJob(job.Rejected).Error; !strings.Contains(reason, "mage reset-permissions") {
 		t.Errorf("reason = %q", reason)
 	}
 }
@@ -90,20 +91,20 @@ func TestUnprivilegedUnreadableOptionsRejectTheSong(t *testing.T) {
 func TestALongNameHasNoOptions(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	longest := strings.Repeat("x", options.MostEntry)
+	longest := strings.Repeat("x", job.MostEntry)
 	b.dropWith(longest, wish)
-	if j := b.oneJob(spool.Pending); j.Options.String() != wishText {
+	if j := b.oneJob(job.Pending); j.Options.String() != wishText {
 		t.Errorf("options = %+v", j.Options)
 	}
 	b.input(longest+"x", wave+"other")
 	b.settleAll()
-	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
+	b.wantQueue(map[job.Stage]int{job.Pending: 2})
 }
 
 // Whenever the watcher dies, the song has what was asked for, and the next one of its name has not.
 func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of crashes
 	t.Parallel()
-	entry, sidecar := "song.wav", options.Sidecar("song.wav")
+	entry, sidecar := "song.wav", job.Sidecar("song.wav")
 	kept := func(t *testing.T, b *bench, j *spool.Job) {
 		t.Helper()
 		mkTaken(t, b, j)
@@ -115,7 +116,7 @@ func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of cras
 	moved := func(t *testing.T, b *bench, j *spool.Job) {
 		t.Helper()
 		kept(t, b, j)
-		spooltest.Put(t, j.Path(takenFolder, entry), wave)
+		spooltest.Put(t, j.Path(job.TakenFolder, entry), wave)
 	}
 	for _, tt := range []struct {
 		name  string
@@ -181,7 +182,7 @@ func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of cras
 			b := newBenchOn(t, before.data)
 			b.settleAll()
 			var got []string
-			for _, j := range b.jobs(spool.Pending) {
+			for _, j := range b.jobs(job.Pending) {
 				spooltest.WantNames(t, j.Dir(), "job.json", "source")
 				got = append(got, j.Options.String())
 			}
@@ -200,19 +201,19 @@ func TestBadOptionsOutliveACrash(t *testing.T) {
 	j, err := before.spool.Create("host")
 	spooltest.Must(t, err)
 	taken(t, before, j)
-	spooltest.Put(t, j.Path(askedFile), `{"problem": "it was wrong"}`)
+	spooltest.Put(t, j.Path(job.AskedFile), `{"problem": "it was wrong"}`)
 	b := newBenchOn(t, before.data)
 	b.look(0)
-	if got := b.oneJob(spool.Rejected); got.Error != "it was wrong" {
+	if got := b.oneJob(job.Rejected); got.Error != "it was wrong" {
 		t.Errorf("reason = %q", got.Error)
 	}
 	damaged, err := b.spool.Create("host")
 	spooltest.Must(t, err)
 	taken(t, b, damaged)
-	spooltest.Put(t, damaged.Path(askedFile), "{")
+	spooltest.Put(t, damaged.Path(job.AskedFile), "{")
 	b = newBenchOn(t, before.data)
 	b.look(0)
-	if got := b.jobs(spool.Rejected)[1]; !strings.Contains(got.Error, "was damaged") {
+	if got := b.jobs(job.Rejected)[1]; !strings.Contains(got.Error, "was damaged") {
 		t.Errorf("reason = %q", got.Error)
 	}
 }
@@ -228,7 +229,7 @@ func TestOptionsOfASongThatWasTakenWhileTheDiskSaidOtherwise(t *testing.T) {
 	b.dropWith("song.wav", wish)
 	b.look(0)
 	b.look(settleTime)
-	if j := b.oneJob(spool.Pending); j.Options.String() != wishText {
+	if j := b.oneJob(job.Pending); j.Options.String() != wishText {
 		t.Errorf("options = %+v", j.Options)
 	}
 	spooltest.WantNames(t, b.spool.Input())
@@ -238,12 +239,12 @@ func TestOptionsOfASongThatWasTakenWhileTheDiskSaidOtherwise(t *testing.T) {
 func TestASongWithOptionsThatVanishes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.input(options.Sidecar("song.wav"), wish)
+	b.input(job.Sidecar("song.wav"), wish)
 	if took, err := b.takeNow(t.Context(), "song.wav"); took || err != nil {
 		t.Errorf("take = %v, %v", took, err)
 	}
 	b.wantQueue(nil)
-	spooltest.WantNames(t, b.spool.Input(), options.Sidecar("song.wav"))
+	spooltest.WantNames(t, b.spool.Input(), job.Sidecar("song.wav"))
 }
 
 // A sidecar waits for its song for a day, and as long as the song does.
@@ -252,14 +253,14 @@ func TestSidecarsWithoutASongAreRemovedAfterADay(t *testing.T) {
 	b := newBench(t)
 	old := time.Now().Add(-25 * time.Hour)
 	for _, path := range []string{
-		b.input(options.Sidecar("gone.wav"), wish), b.input(options.Sidecar("there.wav"), wish), b.input("there.wav", wave),
+		b.input(job.Sidecar("gone.wav"), wish), b.input(job.Sidecar("there.wav"), wish), b.input("there.wav", wave),
 		b.input(".im2.json", wish), b.input(".other.json", wish),
 	} {
 		spooltest.Must(t, os.Chtimes(path, old, old))
 	}
-	b.input(options.Sidecar("soon.wav"), wish)
+	b.input(job.Sidecar("soon.wav"), wish)
 	newBenchOn(t, b.data)
-	spooltest.WantNames(t, b.spool.Input(), ".im2.json", ".other.json", options.Sidecar("soon.wav"), options.Sidecar("there.wav"), "there.wav")
+	spooltest.WantNames(t, b.spool.Input(), ".im2.json", ".other.json", job.Sidecar("soon.wav"), job.Sidecar("there.wav"), "there.wav")
 }
 
 // The same song is another one when something else is asked for with it.
@@ -278,12 +279,12 @@ func TestTheSameSongWithOtherOptionsIsDone(t *testing.T) {
 		again()
 		b.dropWith("song.wav", `{"stems": ["vocals", "drums"]}`)
 		again()
-		b.wantQueue(map[spool.Stage]int{spool.Pending: 3})
+		b.wantQueue(map[job.Stage]int{job.Pending: 3})
 		b.dropWith("copy.wav", `{"stems": ["drums", "vocals"]}`) // The order is no other wish.
 		again()
 		b.drop("plain.wav")
-		b.wantQueue(map[spool.Stage]int{spool.Pending: 3, spool.Rejected: 2})
-		first, rejected := b.jobs(spool.Pending), b.jobs(spool.Rejected)
+		b.wantQueue(map[job.Stage]int{job.Pending: 3, job.Rejected: 2})
+		first, rejected := b.jobs(job.Pending), b.jobs(job.Rejected)
 		if rejected[0].DuplicateOf != first[2].ID || rejected[1].DuplicateOf != first[0].ID {
 			t.Errorf("duplicates of %q and %q", rejected[0].DuplicateOf, rejected[1].DuplicateOf)
 		}

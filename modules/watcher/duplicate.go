@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -34,7 +35,7 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 		return nil
 	}
 	jobs := map[string][]string{}
-	for _, stage := range spool.Stages() {
+	for _, stage := range job.Stages {
 		ids, err := s.List(stage)
 		if err != nil {
 			return err
@@ -92,9 +93,9 @@ func (l *library) first(s *spool.Spool, j *spool.Job) (*spool.Job, error) {
 // not: the song is then tried anew.
 func counts(s *spool.Spool, j *spool.Job) (bool, error) {
 	switch j.Stage() {
-	case spool.Rejected, spool.Failed:
+	case job.Rejected, job.Failed:
 		return false, nil
-	case spool.Done:
+	case job.Done:
 		if j.Track == "" {
 			return false, nil
 		}

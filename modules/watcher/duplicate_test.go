@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -25,7 +26,7 @@ func (b *bench) drop(name string) {
 // end takes the job that waits to an end.
 func (b *bench) end(how func(j *spool.Job) error) *spool.Job {
 	b.t.Helper()
-	j, err := b.spool.Claim(b.t.Context(), spool.Pending, spool.Separating, "w")
+	j, err := b.spool.Claim(b.t.Context(), job.Pending, job.Separating, "w")
 	spooltest.Must(b.t, err)
 	spooltest.Must(b.t, how(j))
 	return j
@@ -36,7 +37,7 @@ func (b *bench) finished() *spool.Job {
 	b.t.Helper()
 	return b.end(func(j *spool.Job) error {
 		j.Track = "the track"
-		return errors.Join(os.MkdirAll(filepath.Join(b.spool.Output(), j.Track), place.FolderMode), os.Remove(j.Path(spool.SourceFile)), j.Finish())
+		return errors.Join(os.MkdirAll(filepath.Join(b.spool.Output(), j.Track), place.FolderMode), os.Remove(j.Path(job.SourceFile)), j.Finish())
 	})
 }
 
@@ -48,7 +49,7 @@ func TestTheSameSongIsDoneOnceAndSaysSo(t *testing.T) {
 		says   string
 	}{
 		{"it waits", func(*bench) {}, "that is under way as job "},
-		{"it is being separated", func(b *bench) { _, _ = b.spool.Claim(b.t.Context(), spool.Pending, spool.Separating, "w") }, "that is under way as job "},
+		{"it is being separated", func(b *bench) { _, _ = b.spool.Claim(b.t.Context(), job.Pending, job.Separating, "w") }, "that is under way as job "},
 		{"it is done", func(b *bench) { b.finished() }, `whose stems are in output/the track. It was not separated a second time. ` +
 			`If it should be, move it back into input/ as "copy.again.wav", or run ` + "`mage separate -again`"},
 	}
@@ -58,13 +59,13 @@ func TestTheSameSongIsDoneOnceAndSaysSo(t *testing.T) {
 				t.Parallel()
 				b := newBench(t)
 				b.drop("song.wav")
-				first := b.oneJob(spool.Pending)
+				first := b.oneJob(job.Pending)
 				tt.before(b)
 				if restarted {
 					b = newBenchOn(t, b.data)
 				}
 				b.drop("copy.wav")
-				j := b.oneJob(spool.Rejected)
+				j := b.oneJob(job.Rejected)
 				if j.DuplicateOf != first.ID || !strings.Contains(j.Error, `"copy.wav" is, byte for byte, the same song as "song.wav", `+tt.says) {
 					t.Errorf("record = %+v", j.Record)
 				}
@@ -80,11 +81,11 @@ func TestWhatCameToNothingIsTriedAnew(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]func(b *bench){
 		"failed":   func(b *bench) { b.end(func(j *spool.Job) error { return j.Fail(errors.New("broken")) }) },
-		"rejected": func(b *bench) { b.end(func(j *spool.Job) error { return j.Reject(j.Path(spool.SourceFile), "bad") }) },
+		"rejected": func(b *bench) { b.end(func(j *spool.Job) error { return j.Reject(j.Path(job.SourceFile), "bad") }) },
 		"its stems were removed": func(b *bench) {
 			spooltest.Must(b.t, os.Remove(filepath.Join(b.spool.Output(), b.finished().Track)))
 		},
-		"its job was removed": func(b *bench) { spooltest.Must(b.t, os.RemoveAll(b.oneJob(spool.Pending).Dir())) },
+		"its job was removed": func(b *bench) { spooltest.Must(b.t, os.RemoveAll(b.oneJob(job.Pending).Dir())) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +93,7 @@ func TestWhatCameToNothingIsTriedAnew(t *testing.T) {
 			b.drop("song.wav")
 			before(b)
 			b.drop("song.wav")
-			if j := b.oneJob(spool.Pending); j.DuplicateOf != "" {
+			if j := b.oneJob(job.Pending); j.DuplicateOf != "" {
 				t.Errorf("record = %+v", j.Record)
 			}
 		})
@@ -104,7 +105,7 @@ func TestASongThatIsAskedForAgainIsDoneAgain(t *testing.T) {
 	b := newBench(t)
 	b.drop("song.wav")
 	b.drop("song.AGAIN.wav")
-	jobs := b.jobs(spool.Pending)
+	jobs := b.jobs(job.Pending)
 	if len(jobs) != 2 || jobs[1].Name != "song.wav" {
 		t.Fatalf("jobs = %+v", jobs)
 	}
@@ -124,7 +125,7 @@ func TestALaterFailureDoesNotHideTheStems(t *testing.T) {
 			b = newBenchOn(t, b.data)
 		}
 		b.drop("copy.wav")
-		if j := b.oneJob(spool.Rejected); j.DuplicateOf != first.ID {
+		if j := b.oneJob(job.Rejected); j.DuplicateOf != first.ID {
 			t.Errorf("record = %+v", j.Record)
 		}
 	}
@@ -137,5 +138,5 @@ func TestManyTimesTheSameSongAtOnceIsDoneOnce(t *testing.T) {
 		b.input(fmt.Sprintf("song %d.wav", i), wave)
 	}
 	b.settleAll()
-	b.wantQueue(map[spool.Stage]int{spool.Pending: 1, spool.Rejected: 39})
+	b.wantQueue(map[job.Stage]int{job.Pending: 1, job.Rejected: 39})
 }

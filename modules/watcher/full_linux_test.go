@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
-	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -44,13 +44,13 @@ func TestAFullDisk(t *testing.T) {
 		}
 		b.clock = b.clock.Add(settleTime)
 	}
-	if jobs, err := b.spool.List(spool.Incoming); err != nil || len(jobs) > takers {
+	if jobs, err := b.spool.List(job.Incoming); err != nil || len(jobs) > takers {
 		t.Errorf("%d jobs were begun, %v; want no more than are taken at once", len(jobs), err)
 	}
 	spooltest.Must(t, os.Remove(filler))
 	b.settleAll()
 	b.settleAll()
-	b.wantQueue(map[spool.Stage]int{spool.Pending: 2, spool.Rejected: 1})
+	b.wantQueue(map[job.Stage]int{job.Pending: 2, job.Rejected: 1})
 	spooltest.WantNames(t, b.spool.RejectedFiles(), "c.txt", "c.txt.txt")
 	spooltest.WantNames(t, b.spool.Input())
 }
@@ -103,7 +103,7 @@ func TestAFileThatFailsToBeCopiedLeavesNothing(t *testing.T) {
 	if _, err := b.takeNow(ctx, "a.wav"); !errors.Is(err, context.Canceled) {
 		t.Errorf("take = %v; want context.Canceled", err)
 	}
-	ids, err := b.spool.List(spool.Incoming)
+	ids, err := b.spool.List(job.Incoming)
 	spooltest.Must(t, err)
-	spooltest.WantNames(t, filepath.Join(b.spool.StageFolder(spool.Incoming), ids[0]), takenFolder)
+	spooltest.WantNames(t, filepath.Join(b.spool.StageFolder(job.Incoming), ids[0]), job.TakenFolder)
 }

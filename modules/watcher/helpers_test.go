@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -77,7 +78,7 @@ func (b *bench) settleAll() {
 }
 
 // jobs loads every job of a stage.
-func (b *bench) jobs(stage spool.Stage) []*spool.Job {
+func (b *bench) jobs(stage job.Stage) []*spool.Job {
 	b.t.Helper()
 	ids, err := b.spool.List(stage)
 	spooltest.Must(b.t, err)
@@ -91,7 +92,7 @@ func (b *bench) jobs(stage spool.Stage) []*spool.Job {
 }
 
 // oneJob returns the only job of a stage.
-func (b *bench) oneJob(stage spool.Stage) *spool.Job {
+func (b *bench) oneJob(stage job.Stage) *spool.Job {
 	b.t.Helper()
 	jobs := b.jobs(stage)
 	if len(jobs) != 1 {
@@ -101,9 +102,9 @@ func (b *bench) oneJob(stage spool.Stage) *spool.Job {
 }
 
 // wantQueue checks how many jobs are in each stage; stages not given must be empty.
-func (b *bench) wantQueue(want map[spool.Stage]int) {
+func (b *bench) wantQueue(want map[job.Stage]int) {
 	b.t.Helper()
-	for _, stage := range spool.Stages() {
+	for _, stage := range job.Stages {
 		entries, err := os.ReadDir(b.spool.StageFolder(stage))
 		spooltest.Must(b.t, err)
 		if len(entries) != want[stage] {

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -54,10 +54,10 @@ func TestKindsAreToldByContent(t *testing.T) {
 			b.look(0)
 			b.look(emptyPatience * settleTime)
 			if tt.want == "" {
-				b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
+				b.wantQueue(map[job.Stage]int{job.Pending: 1})
 				return
 			}
-			b.wantQueue(map[spool.Stage]int{spool.Rejected: 1})
+			b.wantQueue(map[job.Stage]int{job.Rejected: 1})
 			spooltest.WantText(t, filepath.Join(b.spool.RejectedFiles(), tt.name), tt.content)
 			reason, err := os.ReadFile(filepath.Join(b.spool.RejectedFiles(), tt.name+".txt"))
 			spooltest.Must(t, err)
@@ -91,12 +91,12 @@ func TestWhatIsNoFileIsNeverOpened(t *testing.T) {
 			spooltest.Must(t, err)
 			b.look(0)
 			b.look(emptyPatience * settleTime)
-			b.wantQueue(map[spool.Stage]int{spool.Rejected: 1})
+			b.wantQueue(map[job.Stage]int{job.Rejected: 1})
 			after, err := os.Lstat(filepath.Join(b.spool.RejectedFiles(), "x"))
 			if err != nil || !os.SameFile(before, after) {
 				t.Errorf("the entry itself was not moved: %v, %v", after, err)
 			}
-			if reason := b.oneJob(spool.Rejected).Error; !strings.Contains(reason, tt.want) {
+			if reason := b.oneJob(job.Rejected).Error; !strings.Contains(reason, tt.want) {
 				t.Errorf("reason = %q", reason)
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -38,7 +39,7 @@ func TestTheServiceTakesASongAndStops(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- s.Run(ctx, env) }()
 	for ctx.Err() == nil {
-		if ids, err := sp.List(spool.Pending); err != nil || len(ids) == 1 {
+		if ids, err := sp.List(job.Pending); err != nil || len(ids) == 1 {
 			break
 		}
 		time.Sleep(time.Millisecond)

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
@@ -54,7 +54,7 @@ func notAudioReason(name, kind string) string {
 func sidecarReason(entry, problem string) string {
 	return fmt.Sprintf("%q was not separated, because the file %q beside it, which says how it should be, cannot be used: %s. "+
 		"Write it again as docs/song.md tells and put both into input/, that file first; without one the song is separated as usual.",
-		entry, options.Sidecar(entry), problem)
+		entry, job.Sidecar(entry), problem)
 }
 
 // lostOptions says what is to be given again with a song that is put into input/ once more.
@@ -64,7 +64,7 @@ func lostOptions(wanted string) string {
 
 func sameReason(j, other *spool.Job) string {
 	where := "that is under way as job " + other.ID
-	if other.Stage() == spool.Done {
+	if other.Stage() == job.Done {
 		where = "whose stems are in output/" + other.Track
 	}
 	song := "one"

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -21,110 +22,110 @@ type crash struct {
 	// until does to the new job what was done before the crash.
 	until func(t *testing.T, b *bench, j *spool.Job)
 	// want is where the job must be after the next start, with its file; "" for nowhere.
-	want spool.Stage
+	want job.Stage
 }
 
 func crashes() []crash { //nolint:funlen // a table of crashes
 	return []crash{
 		{"the job's folder was made", func(*testing.T, *bench, *spool.Job) {}, ""},
 		{"the taken folder was made", mkTaken, ""},
-		{"the file was taken", taken, spool.Pending},
+		{"the file was taken", taken, job.Pending},
 		{"half of a copy was made", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			taken(t, b, j)
-			spooltest.Put(t, j.Path(copyFileName), wave[:5])
-		}, spool.Pending},
-		{"it was recorded", recorded, spool.Pending},
+			spooltest.Put(t, j.Path(job.CopyFile), wave[:5])
+		}, job.Pending},
+		{"it was recorded", recorded, job.Pending},
 		{"a temporary record was left", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			taken(t, b, j)
 			spooltest.Put(t, j.Path(".tmp-123"), "{")
-		}, spool.Pending},
+		}, job.Pending},
 		{"a copy was made and recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
-			spooltest.Put(t, j.Path(copyFileName), wave)
-		}, spool.Pending},
+			spooltest.Put(t, j.Path(job.CopyFile), wave)
+		}, job.Pending},
 		{"the copy became the source", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
-			spooltest.Put(t, j.Path(spool.SourceFile), wave)
-		}, spool.Pending},
+			spooltest.Put(t, j.Path(job.SourceFile), wave)
+		}, job.Pending},
 		{"the file became the source", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
-			spooltest.Must(t, os.Rename(j.Path(takenFolder, "song.wav"), j.Path(spool.SourceFile)))
-		}, spool.Pending},
+			spooltest.Must(t, os.Rename(j.Path(job.TakenFolder, "song.wav"), j.Path(job.SourceFile)))
+		}, job.Pending},
 		{"all was ready to move", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
-			spooltest.Must(t, os.Rename(j.Path(takenFolder, "song.wav"), j.Path(spool.SourceFile)))
-			spooltest.Must(t, os.Remove(j.Path(takenFolder)))
-			j.History = append(j.History, spool.Visit{Stage: spool.Pending})
+			spooltest.Must(t, os.Rename(j.Path(job.TakenFolder, "song.wav"), j.Path(job.SourceFile)))
+			spooltest.Must(t, os.Remove(j.Path(job.TakenFolder)))
+			j.History = append(j.History, job.Visit{Stage: job.Pending})
 			spooltest.Must(t, j.Save())
-		}, spool.Pending},
+		}, job.Pending},
 		{"its rejection was recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
 			j.Error = "bad"
 			j.SetRejected("song.wav")
 			spooltest.Must(t, j.Save())
-		}, spool.Rejected},
+		}, job.Rejected},
 		{"it was rejected", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
 			j.Error = "bad"
 			j.SetRejected("song.wav")
 			spooltest.Must(t, j.Save())
-			spooltest.Must(t, os.Rename(j.Path(takenFolder, "song.wav"), filepath.Join(b.spool.RejectedFiles(), "song.wav")))
-		}, spool.Rejected},
+			spooltest.Must(t, os.Rename(j.Path(job.TakenFolder, "song.wav"), filepath.Join(b.spool.RejectedFiles(), "song.wav")))
+		}, job.Rejected},
 		{"its file was removed by someone", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
-			spooltest.Must(t, os.RemoveAll(j.Path(takenFolder)))
-		}, spool.Failed},
+			spooltest.Must(t, os.RemoveAll(j.Path(job.TakenFolder)))
+		}, job.Failed},
 		{"its record was damaged", func(t *testing.T, _ *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Put(t, j.Path(spool.SourceFile), wave)
+			spooltest.Put(t, j.Path(job.SourceFile), wave)
 			spooltest.Put(t, j.Path("job.json"), "")
-		}, spool.Failed},
+		}, job.Failed},
 		{"its record was damaged before the file became the source", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
-			spooltest.Put(t, j.Path(copyFileName), wave)
+			spooltest.Put(t, j.Path(job.CopyFile), wave)
 			spooltest.Put(t, j.Path("job.json"), "{")
-		}, spool.Failed},
+		}, job.Failed},
 		{"its damaged record was moved away", func(t *testing.T, _ *bench, j *spool.Job) {
 			t.Helper()
-			spooltest.Put(t, j.Path(spool.SourceFile), wave)
+			spooltest.Put(t, j.Path(job.SourceFile), wave)
 			spooltest.Put(t, j.Path("job.json.damaged"), "{")
-		}, spool.Failed},
+		}, job.Failed},
 		{"a copy alone is there", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			mkTaken(t, b, j)
-			spooltest.Put(t, j.Path(copyFileName), wave)
-		}, spool.Failed},
+			spooltest.Put(t, j.Path(job.CopyFile), wave)
+		}, job.Failed},
 		{"it was being set aside", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)
 			spooltest.Put(t, j.Path("job.json"), "{")
-			spooltest.Must(t, os.Remove(b.spool.StageFolder(spool.Failed)))
-			if b.spool.SetAside(spool.Incoming, j.ID, spool.ErrDamaged) == nil {
+			spooltest.Must(t, os.Remove(b.spool.StageFolder(job.Failed)))
+			if b.spool.SetAside(job.Incoming, j.ID, spool.ErrDamaged) == nil {
 				t.Fatal("it was set aside to nowhere")
 			}
-		}, spool.Failed},
+		}, job.Failed},
 	}
 }
 
 func mkTaken(t *testing.T, _ *bench, j *spool.Job) {
 	t.Helper()
-	spooltest.Must(t, os.Mkdir(j.Path(takenFolder), place.FolderMode))
+	spooltest.Must(t, os.Mkdir(j.Path(job.TakenFolder), place.FolderMode))
 }
 
 func taken(t *testing.T, b *bench, j *spool.Job) {
 	t.Helper()
 	mkTaken(t, b, j)
-	spooltest.Put(t, j.Path(takenFolder, "song.wav"), wave)
+	spooltest.Put(t, j.Path(job.TakenFolder, "song.wav"), wave)
 }
 
 func recorded(t *testing.T, b *bench, j *spool.Job) {
@@ -146,14 +147,14 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 
 			b := newBenchOn(t, before.data)
 			_, err = b.turn(t.Context())
-			if err != nil && (c.want != spool.Failed || !errors.Is(err, spool.ErrDamaged)) {
+			if err != nil && (c.want != job.Failed || !errors.Is(err, spool.ErrDamaged)) {
 				t.Fatal(err)
 			}
 			if c.want == "" {
 				b.wantQueue(nil)
 				return
 			}
-			b.wantQueue(map[spool.Stage]int{c.want: 1})
+			b.wantQueue(map[job.Stage]int{c.want: 1})
 			after := b.oneJob(c.want)
 			if len(b.held) != 0 {
 				t.Errorf("held: %v", b.held)
@@ -162,10 +163,10 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 				t.Errorf("job %s became %s", j.ID, after.ID)
 			}
 			switch c.want {
-			case spool.Pending:
+			case job.Pending:
 				spooltest.WantNames(t, after.Dir(), "job.json", "source")
-				spooltest.WantText(t, after.Path(spool.SourceFile), wave)
-			case spool.Rejected:
+				spooltest.WantText(t, after.Path(job.SourceFile), wave)
+			case job.Rejected:
 				spooltest.WantNames(t, after.Dir(), "job.json")
 				spooltest.WantText(t, filepath.Join(b.spool.RejectedFiles(), "song.wav"), wave)
 			default:
@@ -179,7 +180,7 @@ func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
 func wantSong(t *testing.T, j *spool.Job, want bool) {
 	t.Helper()
 	got := false
-	for _, path := range []string{j.Path(spool.SourceFile), j.Path(copyFileName), j.Path(takenFolder, "song.wav")} {
+	for _, path := range []string{j.Path(job.SourceFile), j.Path(job.CopyFile), j.Path(job.TakenFolder, "song.wav")} {
 		data, err := os.ReadFile(path)
 		got = got || (err == nil && string(data) == wave)
 	}
@@ -195,11 +196,11 @@ func TestWhatIsHiddenBesideTheSongIsPassedOver(t *testing.T) {
 	j, err := before.spool.Create("host")
 	spooltest.Must(t, err)
 	taken(t, before, j)
-	spooltest.Put(t, j.Path(takenFolder, ".DS_Store"), "junk")
+	spooltest.Put(t, j.Path(job.TakenFolder, ".DS_Store"), "junk")
 	b := newBenchOn(t, before.data)
 	b.look(0)
-	after := b.oneJob(spool.Pending)
-	spooltest.WantText(t, after.Path(spool.SourceFile), wave)
+	after := b.oneJob(job.Pending)
+	spooltest.WantText(t, after.Path(job.SourceFile), wave)
 	if after.Name != "song.wav" {
 		t.Errorf("name = %q", after.Name)
 	}
@@ -211,24 +212,24 @@ func TestNothingIsGuessedWhereThereAreTwoFiles(t *testing.T) {
 	j, err := before.spool.Create("host")
 	spooltest.Must(t, err)
 	taken(t, before, j)
-	other := j.Path(takenFolder, "other.wav")
+	other := j.Path(job.TakenFolder, "other.wav")
 	spooltest.Put(t, other, "other")
 	b := newBenchOn(t, before.data)
 	if _, err := b.turn(t.Context()); !errors.Is(err, errSeveral) {
 		t.Errorf("turn = %v; want errSeveral", err)
 	}
 	spooltest.WantText(t, other, "other")
-	spooltest.WantText(t, j.Path(takenFolder, "song.wav"), wave)
+	spooltest.WantText(t, j.Path(job.TakenFolder, "song.wav"), wave)
 	spooltest.Must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
 	b.look(0)
-	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave)
+	spooltest.WantText(t, b.oneJob(job.Pending).Path(job.SourceFile), wave)
 }
 
 func TestLeftoversOfADayAgoAreRemoved(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	half, song := b.input(".im2-ABC.part", wave), b.input("song.part", wave)
-	temp := filepath.Join(b.spool.StageFolder(spool.Incoming), ".tmp-text")
+	temp := filepath.Join(b.spool.StageFolder(job.Incoming), ".tmp-text")
 	spooltest.Put(t, temp, "")
 	claim := filepath.Join(b.spool.RejectedFiles(), ".claim-0")
 	spooltest.Must(t, os.Mkdir(claim, place.FolderMode))
@@ -239,7 +240,7 @@ func TestLeftoversOfADayAgoAreRemoved(t *testing.T) {
 	young := b.input(".im2-DEF.part", wave)
 	newBenchOn(t, b.data)
 	spooltest.WantNames(t, b.spool.Input(), filepath.Base(young), filepath.Base(song))
-	spooltest.WantNames(t, b.spool.StageFolder(spool.Incoming))
+	spooltest.WantNames(t, b.spool.StageFolder(job.Incoming))
 	spooltest.WantNames(t, b.spool.RejectedFiles())
 }
 
@@ -256,8 +257,8 @@ func TestAFileThatWasTakenWhileTheDiskSaidOtherwiseIsNotForgotten(t *testing.T) 
 		b.settleAll()
 		b.look(0)
 		b.look(settleTime)
-		b.oneJob(spool.Pending)
-		b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
+		b.oneJob(job.Pending)
+		b.wantQueue(map[job.Stage]int{job.Pending: 1})
 	}
 }
 
@@ -268,7 +269,7 @@ func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
 	j, err := b.spool.Create("host")
 	spooltest.Must(t, err)
 	taken(t, b, j)
-	incoming := b.spool.StageFolder(spool.Incoming)
+	incoming := b.spool.StageFolder(job.Incoming)
 	spooltest.Must(t, os.Rename(incoming, incoming+".away"))
 	spooltest.Must(t, os.Symlink("incoming", incoming)) // It leads to itself, which is no "not there".
 	if err := b.finish(t.Context(), j); !errors.Is(err, syscall.ELOOP) {
@@ -277,5 +278,5 @@ func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
 	spooltest.Must(t, os.Remove(incoming))
 	spooltest.Must(t, os.Rename(incoming+".away", incoming))
 	b.look(0)
-	b.oneJob(spool.Pending)
+	b.oneJob(job.Pending)
 }

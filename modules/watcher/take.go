@@ -9,17 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
-)
-
-const (
-	// takenFolder holds the file just as it was in input/, under its own name: until job.json
-	// is written, that is where the name is kept.
-	takenFolder = "taken"
-	// copyFileName is the copy of a file that was not ours alone.
-	copyFileName = "copy"
 )
 
 var (
@@ -42,13 +35,13 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 	if err != nil {
 		return false, err
 	}
-	err = os.Mkdir(j.Path(takenFolder), place.FolderMode)
+	err = os.Mkdir(j.Path(job.TakenFolder), place.FolderMode)
 	wanted := false
 	if err == nil {
 		wanted, err = w.keepAsked(j, name)
 	}
 	if err == nil {
-		err = w.rename(filepath.Join(w.spool.Input(), name), j.Path(takenFolder, name))
+		err = w.rename(filepath.Join(w.spool.Input(), name), j.Path(job.TakenFolder, name))
 	}
 	if err != nil {
 		return w.notTaken(j, name, err)
@@ -56,7 +49,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 	if wanted {
 		w.dropSidecar(name)
 	}
-	if !looks(j.Path(takenFolder, name), settled) {
+	if !looks(j.Path(job.TakenFolder, name), settled) {
 		w.log.Info("waiting for a file that was replaced or is written again", "job", j.ID, "name", name)
 		w.hold(heldJob{id: j.ID, changing: true})
 		return true, nil
@@ -101,7 +94,7 @@ func (w *watcher) finish(ctx context.Context, j *spool.Job) error {
 		w.hold(heldJob{id: j.ID, changing: true})
 		return nil
 	default:
-		if there, hasErr := place.Has(j.Dir()); j.Stage() == spool.Incoming && (there || hasErr != nil) {
+		if there, hasErr := place.Has(j.Dir()); j.Stage() == job.Incoming && (there || hasErr != nil) {
 			w.hold(heldJob{id: j.ID}) // Also when it could not be seen: a disk may be away for a moment.
 		}
 		return fmt.Errorf("taking job %s: %w", j.ID, err)
@@ -145,7 +138,7 @@ func (w *watcher) judge(ctx context.Context, j *spool.Job, taken string) error {
 	}
 	j.Options, j.Error = a.Options, a.Problem
 	if j.Error == "" {
-		j.Error, err = w.inspect(ctx, j, taken, j.Path(copyFileName))
+		j.Error, err = w.inspect(ctx, j, taken, j.Path(job.CopyFile))
 	}
 	if err == nil && j.Error == "" {
 		err = w.sameSong(ctx, j, again)
@@ -166,23 +159,23 @@ func (w *watcher) judge(ctx context.Context, j *spool.Job, taken string) error {
 // record writes job.json once it is on the disk that the file was taken: a record without one
 // would say that somebody removed it.
 func (w *watcher) record(j *spool.Job) error {
-	if err := place.SyncFolder(j.Path(takenFolder)); err != nil {
+	if err := place.SyncFolder(j.Path(job.TakenFolder)); err != nil {
 		return err
 	}
 	return j.Save()
 }
 
 func (w *watcher) reject(j *spool.Job, taken string) error {
-	if err := os.RemoveAll(j.Path(copyFileName)); err != nil { // What it was made of is what people get back.
+	if err := os.RemoveAll(j.Path(job.CopyFile)); err != nil { // What it was made of is what people get back.
 		return fmt.Errorf("removing the copy: %w", err)
 	}
-	if err := j.Drop(askedFile); err != nil { // It is in the record by now.
+	if err := j.Drop(job.AskedFile); err != nil { // It is in the record by now.
 		return err
 	}
 	if err := j.Reject(taken, j.Error); err != nil {
 		return err
 	}
-	_ = os.Remove(j.Path(takenFolder)) // What else is in it, if anything, stays.
+	_ = os.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
 	w.log.Warn("rejected", "job", j.ID, "name", j.Name, "reason", j.Error)
 	return nil
 }
@@ -197,10 +190,10 @@ func (w *watcher) publish(j *spool.Job, taken string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(clearTaken(j, taken), j.Drop(askedFile)); err != nil {
+	if err := errors.Join(clearTaken(j, taken), j.Drop(job.AskedFile)); err != nil {
 		return err
 	}
-	if err := j.Move(spool.Pending); err != nil {
+	if err := j.Move(job.Pending); err != nil {
 		return err
 	}
 	w.log.Info("taken", "job", j.ID, "name", j.Name, "type", j.MIME, "bytes", j.Size)
@@ -213,7 +206,7 @@ func (w *watcher) discard(j *spool.Job) error {
 	err := discard(j)
 	if errors.Is(err, spool.ErrNotEmpty) {
 		err = fmt.Errorf("%w: it is missing, and %w", spool.ErrDamaged, err)
-		return errors.Join(err, w.spool.SetAside(spool.Incoming, j.ID, err))
+		return errors.Join(err, w.spool.SetAside(job.Incoming, j.ID, err))
 	}
 	return err
 }
@@ -225,14 +218,14 @@ func clearTaken(j *spool.Job, taken string) error {
 			return fmt.Errorf("removing what was copied: %w", err)
 		}
 	}
-	_ = os.Remove(j.Path(takenFolder)) // What else is in it, if anything, stays.
+	_ = os.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
 	return j.Clear()
 }
 
 // makeSource gives the file, or the copy of it where there is one, its final name. The copy
 // is safe on the disk under that name before what it was made from is removed.
 func makeSource(j *spool.Job, taken string) error {
-	source, copied := j.Path(spool.SourceFile), j.Path(copyFileName)
+	source, copied := j.Path(job.SourceFile), j.Path(job.CopyFile)
 	haveCopy, err := place.Has(copied)
 	if err != nil {
 		return fmt.Errorf("keeping the copy: %w", err)
@@ -258,7 +251,7 @@ func makeSource(j *spool.Job, taken string) error {
 // load reads a held job, whether its job.json was written or not. One whose move was announced
 // and not made is moved.
 func (w *watcher) load(id string) (*spool.Job, error) {
-	moved, err := w.spool.FinishMove(spool.Incoming, id)
+	moved, err := w.spool.FinishMove(job.Incoming, id)
 	switch {
 	case errors.Is(err, spool.ErrNoRecord):
 		return w.spool.Fresh(id, w.worker), nil
@@ -267,14 +260,14 @@ func (w *watcher) load(id string) (*spool.Job, error) {
 	case moved:
 		return nil, errMoved
 	default:
-		return w.spool.Load(spool.Incoming, id)
+		return w.spool.Load(job.Incoming, id)
 	}
 }
 
 // takenFile returns the path of the file in the job's taken folder, or "" when there is none.
 // Hidden files are passed over: none is ever taken, and file managers leave theirs everywhere.
 func takenFile(j *spool.Job) (string, error) {
-	entries, err := os.ReadDir(j.Path(takenFolder))
+	entries, err := os.ReadDir(j.Path(job.TakenFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("looking for the taken file: %w", err)
 	}
@@ -284,9 +277,9 @@ func takenFile(j *spool.Job) (string, error) {
 			continue
 		}
 		if path != "" {
-			return "", fmt.Errorf("%w: %q and %q", errSeveral, path, j.Path(takenFolder, entry.Name()))
+			return "", fmt.Errorf("%w: %q and %q", errSeveral, path, j.Path(job.TakenFolder, entry.Name()))
 		}
-		path = j.Path(takenFolder, entry.Name())
+		path = j.Path(job.TakenFolder, entry.Name())
 	}
 	return path, nil
 }

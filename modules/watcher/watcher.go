@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -84,7 +85,7 @@ func (w *watcher) open() error {
 	if err != nil {
 		return err
 	}
-	ids, err := s.List(spool.Incoming)
+	ids, err := s.List(job.Incoming)
 	if err != nil {
 		return err
 	}
@@ -100,10 +101,10 @@ func (w *watcher) open() error {
 // sweep removes what a crash left long ago in the folders that only this service writes to, or
 // that nobody else cleans: "mage separate" copies into input/ under such a name.
 func (w *watcher) sweep() {
-	place.Sweep(w.spool.Input(), ".im2-*.part")
+	place.Sweep(w.spool.Input(), job.UploadPattern)
 	w.sweepSidecars()
 	place.Sweep(w.spool.RejectedFiles(), place.ClaimPrefix+"*")
-	place.Sweep(w.spool.StageFolder(spool.Incoming), place.TempPrefix+"*")
+	place.Sweep(w.spool.StageFolder(job.Incoming), place.TempPrefix+"*")
 }
 
 // hold keeps a job for another try.
@@ -142,7 +143,7 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 		w.log.Warn("a job was removed while it was being taken", "job", h.id)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
-		if aside := w.spool.SetAside(spool.Incoming, h.id, err); aside != nil {
+		if aside := w.spool.SetAside(job.Incoming, h.id, err); aside != nil {
 			w.held = append(w.held, h)
 			return errors.Join(err, aside)
 		}
@@ -267,7 +268,7 @@ func (w *watcher) rests(j *spool.Job) bool {
 		return true
 	}
 	// A name in input/ cannot contain a slash, so the two kinds of keys never meet.
-	return w.settle.settled(filepath.Join(string(spool.Incoming), j.ID), factsOf(info), w.now())
+	return w.settle.settled(filepath.Join(string(job.Incoming), j.ID), factsOf(info), w.now())
 }
 
 func factsOf(info fs.FileInfo) facts {

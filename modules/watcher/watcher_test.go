@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -30,11 +31,11 @@ func TestASongBecomesAJob(t *testing.T) {
 	b.wantQueue(nil)
 	b.look(time.Millisecond)
 
-	b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
+	b.wantQueue(map[job.Stage]int{job.Pending: 1})
 	spooltest.WantNames(t, b.spool.Input())
-	j := b.oneJob(spool.Pending)
+	j := b.oneJob(job.Pending)
 	spooltest.WantNames(t, j.Dir(), "job.json", "source")
-	spooltest.WantText(t, j.Path(spool.SourceFile), wave)
+	spooltest.WantText(t, j.Path(job.SourceFile), wave)
 	sum := sha256.Sum256([]byte(wave))
 	if j.Name != "My Song.wav" || j.MIME != "audio/wav" || j.Size != int64(len(wave)) ||
 		j.SHA256 != hex.EncodeToString(sum[:]) || j.History[0].Worker != "host" {
@@ -46,7 +47,7 @@ func TestASongBecomesAJob(t *testing.T) {
 // wantOurs checks that the source belongs to this user alone.
 func wantOurs(t *testing.T, j *spool.Job) {
 	t.Helper()
-	info, err := os.Lstat(j.Path(spool.SourceFile))
+	info, err := os.Lstat(j.Path(job.SourceFile))
 	spooltest.Must(t, err)
 	if info.Mode() != place.FileMode || !ours(info) {
 		t.Errorf("source is %v, ours: %v; want %v, true", info.Mode(), ours(info), place.FileMode)
@@ -66,7 +67,7 @@ func TestAGrowingFileIsLeftUntilItRests(t *testing.T) {
 	b.look(settleTime) // It paused for as long before, and went on.
 	b.wantQueue(nil)
 	b.look(settleTime)
-	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), content)
+	spooltest.WantText(t, b.oneJob(job.Pending).Path(job.SourceFile), content)
 }
 
 func TestNamesThatWaitAreLeftUntilTheyAreRenamed(t *testing.T) {
@@ -80,7 +81,7 @@ func TestNamesThatWaitAreLeftUntilTheyAreRenamed(t *testing.T) {
 	spooltest.Must(t, os.Rename(hidden, filepath.Join(b.spool.Input(), "one.wav")))
 	spooltest.Must(t, os.Rename(part, filepath.Join(b.spool.Input(), "two.wav")))
 	b.settleAll()
-	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
+	b.wantQueue(map[job.Stage]int{job.Pending: 2})
 }
 
 func TestHostileNamesAreTakenByteForByte(t *testing.T) {
@@ -99,7 +100,7 @@ func TestHostileNamesAreTakenByteForByte(t *testing.T) {
 		b.input(name, wave+name)
 	}
 	b.settleAll()
-	for _, j := range b.jobs(spool.Pending) {
+	for _, j := range b.jobs(job.Pending) {
 		if !want[j.RawName()] {
 			t.Errorf("a job is of %q", j.RawName())
 		}
@@ -134,11 +135,11 @@ func TestAFileWithASecondNameIsCopied(t *testing.T) {
 	second := filepath.Join(t.TempDir(), "second")
 	spooltest.Must(t, os.Link(path, second))
 	b.settleAll()
-	j := b.oneJob(spool.Pending)
+	j := b.oneJob(job.Pending)
 	spooltest.WantNames(t, j.Dir(), "job.json", "source")
 	wantOurs(t, j)
 	spooltest.Must(t, os.WriteFile(second, []byte("changed"), 0o600))
-	spooltest.WantText(t, j.Path(spool.SourceFile), wave)
+	spooltest.WantText(t, j.Path(job.SourceFile), wave)
 }
 
 func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
@@ -149,9 +150,9 @@ func TestAFileOfSomeoneElsesIsCopied(t *testing.T) {
 	b := newBench(t)
 	spooltest.Must(t, os.Chown(b.input("song.wav", wave), 12345, 12345))
 	b.settleAll()
-	j := b.oneJob(spool.Pending)
+	j := b.oneJob(job.Pending)
 	wantOurs(t, j)
-	spooltest.WantText(t, j.Path(spool.SourceFile), wave)
+	spooltest.WantText(t, j.Path(job.SourceFile), wave)
 }
 
 func TestUnprivilegedUnreadableFileIsRejected(t *testing.T) {
@@ -160,7 +161,7 @@ func TestUnprivilegedUnreadableFileIsRejected(t *testing.T) {
 	b := newBench(t)
 	spooltest.Must(t, os.Chmod(b.input("song.wav", wave), 0))
 	b.settleAll()
-	if reason := b.oneJob(spool.Rejected).Error; !strings.Contains(reason, "mage reset-permissions") {
+	if reason := b.oneJob(job.Rejected).Error; !strings.Contains(reason, "mage reset-permissions") {
 		t.Errorf("reason = %q", reason)
 	}
 	spooltest.WantNames(t, b.spool.RejectedFiles(), "song.wav", "song.wav.txt")
@@ -193,13 +194,13 @@ func TestAFileThatIsStillWrittenIsHeldUntilItRests(t *testing.T) {
 		}
 	}
 	b.settleAll()
-	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+	b.wantQueue(map[job.Stage]int{job.Incoming: 1})
 	b.look(0)
 	grow = false
 	b.look(settleTime - 1)
-	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+	b.wantQueue(map[job.Stage]int{job.Incoming: 1})
 	b.look(1)
-	j := b.oneJob(spool.Pending)
+	j := b.oneJob(job.Pending)
 	if info, err := f.Stat(); err != nil || j.Size != info.Size() {
 		t.Errorf("size = %d; want that of the finished file", j.Size)
 	}
@@ -227,7 +228,7 @@ func TestAFileThatGrowsInBurstsIsGivenTime(t *testing.T) {
 	b.look(longestPause - 1)
 	b.wantQueue(nil)
 	b.look(1)
-	spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), content)
+	spooltest.WantText(t, b.oneJob(job.Pending).Path(job.SourceFile), content)
 }
 
 // Between the look at a file and taking it somebody puts another one in its place, or begins to
@@ -250,9 +251,9 @@ func TestAFileThatIsReplacedWhileItIsTakenWaitsUntilThatRests(t *testing.T) {
 		}
 		b.look(0)
 		b.look(settleTime - 1)
-		b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+		b.wantQueue(map[job.Stage]int{job.Incoming: 1})
 		b.look(1)
-		spooltest.WantText(t, b.oneJob(spool.Pending).Path(spool.SourceFile), wave+"begun")
+		spooltest.WantText(t, b.oneJob(job.Pending).Path(job.SourceFile), wave+"begun")
 	}
 }
 
@@ -264,7 +265,7 @@ func TestManyFilesAtOnce(t *testing.T) {
 		b.input(fmt.Sprintf("song %d.wav", i), fmt.Sprint(wave, i))
 	}
 	b.settleAll()
-	b.wantQueue(map[spool.Stage]int{spool.Pending: songs})
+	b.wantQueue(map[job.Stage]int{job.Pending: songs})
 	spooltest.WantNames(t, b.spool.Input())
 }
 
@@ -275,7 +276,7 @@ func TestTwoSongsOfOneNameAreTwoJobs(t *testing.T) {
 		b.input("song.wav", fmt.Sprint(wave, i))
 		b.settleAll()
 	}
-	b.wantQueue(map[spool.Stage]int{spool.Pending: 2})
+	b.wantQueue(map[job.Stage]int{job.Pending: 2})
 }
 
 func TestOneFileThatCannotBeTakenDoesNotStopTheOthers(t *testing.T) {
@@ -285,13 +286,13 @@ func TestOneFileThatCannotBeTakenDoesNotStopTheOthers(t *testing.T) {
 	b.look(0)
 	b.clock = b.clock.Add(settleTime)
 	b.held = []heldJob{{id: "20261123T113047.123456Z-1a2b3c4d"}}
-	dir := filepath.Join(b.spool.StageFolder(spool.Incoming), b.held[0].id)
+	dir := filepath.Join(b.spool.StageFolder(job.Incoming), b.held[0].id)
 	spooltest.Must(t, os.Mkdir(dir, place.FolderMode))
 	spooltest.Must(t, os.WriteFile(filepath.Join(dir, "taken"), nil, 0o600)) // Not the folder that it should be.
 	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("error = %v; want ENOTDIR", err)
 	}
-	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1, spool.Pending: 1})
+	b.wantQueue(map[job.Stage]int{job.Incoming: 1, job.Pending: 1})
 	spooltest.Must(t, os.RemoveAll(dir))
 	b.look(0)
 	if len(b.held) != 0 {
@@ -313,10 +314,10 @@ func TestStopEndsATurn(t *testing.T) {
 	if took, err := b.takeNow(ctx, "song.wav"); !took || !errors.Is(err, context.Canceled) {
 		t.Errorf("take = %v, %v; want it stopped while it reads", took, err)
 	}
-	b.wantQueue(map[spool.Stage]int{spool.Incoming: 1})
+	b.wantQueue(map[job.Stage]int{job.Incoming: 1})
 	if _, err := b.turn(ctx); !errors.Is(err, context.Canceled) || len(b.held) != 1 {
 		t.Errorf("error = %v, held %v", err, b.held)
 	}
 	b.look(0)
-	b.wantQueue(map[spool.Stage]int{spool.Pending: 1})
+	b.wantQueue(map[job.Stage]int{job.Pending: 1})
 }

@@ -254,18 +254,3 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
-
-func TestSidecar(t *testing.T) {
-	t.Parallel()
-	for _, entry := range []string{"song.mp3", "-rf", "a\nb", "\xff", strings.Repeat("x", MostEntry), ".im2.json"} {
-		name := Sidecar(entry)
-		if got, ok := SidecarOf(name); !ok || got != entry || name[0] != '.' || len(name) > 255 {
-			t.Errorf("Sidecar(%q) = %q, and that is of %q", entry, name, got)
-		}
-	}
-	for _, name := range []string{"song.mp3", ".im2.json", ".song.json", "song.mp3.im2.json", ""} {
-		if entry, ok := SidecarOf(name); ok {
-			t.Errorf("%q is taken for the sidecar of %q", name, entry)
-		}
-	}
-}

@@ -13,8 +13,8 @@ import (
 // No operation but Rename, Mkdir and RenameNew decides anything between processes, so nothing
 // here needs locks, file notification or O_EXCL.
 type Disk interface {
-	// ReadFile reads a small file whole. What is no file is ErrNotFile or another error, and what
-	// is too long ErrTooLong.
+	// ReadFile reads a small file whole. What is no file is job.ErrNotFile or another error, and what
+	// is too long job.ErrTooLong.
 	ReadFile(path string) ([]byte, error)
 	// ReadDir lists a folder, sorted by name.
 	ReadDir(path string) ([]fs.DirEntry, error)
@@ -41,7 +41,7 @@ type Disk interface {
 // OS is the file system of this machine.
 type OS struct{}
 
-// ReadFile reads a file of at most MostRead bytes.
+// ReadFile reads a file of at most job.MostRead bytes.
 func (OS) ReadFile(path string) ([]byte, error) { return readFile(path) }
 
 // ReadDir is os.ReadDir.

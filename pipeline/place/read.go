@@ -1,21 +1,10 @@
 package place
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
-)
 
-// MostRead is how long a file may be that is read whole: many times what a record takes. The
-// commands on the host read no more of one, either.
-const MostRead = 1 << 20
-
-var (
-	// ErrNotFile is returned for what is no regular file.
-	ErrNotFile = errors.New("it is not a file")
-	// ErrTooLong is returned for a file beyond MostRead.
-	ErrTooLong = errors.New("it is longer than 1 MiB")
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // Open opens a regular file for reading. A link is not followed, and a FIFO not waited for.
@@ -26,7 +15,7 @@ func Open(path string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("reading %q: %w", path, ErrNotFile)
+		err = fmt.Errorf("reading %q: %w", path, job.ErrNotFile)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -35,17 +24,16 @@ func Open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// readFile reads a regular file whole. Of what has no end no more is read than MostRead: whatever lies
-// there, a service goes on.
+// readFile reads a regular file of at most job.MostRead bytes.
 func readFile(path string) ([]byte, error) {
-	f, err := Open(path)
+	f, err := os.OpenFile(path, readFlags, 0) //nolint:gosec // G304: as above.
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, MostRead+1))
-	if err == nil && len(data) > MostRead {
-		return nil, fmt.Errorf("reading %q: %w", path, ErrTooLong)
+	defer func() { _ = f.Close() }() // It was only read.
+	data, err := job.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", path, err)
 	}
-	return data, err
+	return data, nil
 }

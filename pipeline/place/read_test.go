@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // Whatever somebody put in the place of a record, reading it ends, and soon.
@@ -16,7 +18,7 @@ func TestReadingASmallFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	writeFile(t, at("most"), strings.Repeat("x", MostRead))
+	writeFile(t, at("most"), strings.Repeat("x", job.MostRead))
 	writeFile(t, at("endless"), "")
 	if err := errors.Join(
 		os.Truncate(at("endless"), 1<<40),
@@ -25,11 +27,11 @@ func TestReadingASmallFile(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := (OS{}).ReadFile(at("most")); err != nil || len(data) != MostRead {
+	if data, err := (OS{}).ReadFile(at("most")); err != nil || len(data) != job.MostRead {
 		t.Errorf("read %d bytes, %v", len(data), err)
 	}
 	for name, want := range map[string]error{
-		"endless": ErrTooLong, "fifo": ErrNotFile, "link": syscall.ELOOP, ".": ErrNotFile, "none": os.ErrNotExist,
+		"endless": job.ErrTooLong, "fifo": job.ErrNotFile, "link": syscall.ELOOP, ".": job.ErrNotFile, "none": os.ErrNotExist,
 	} {
 		if _, err := (OS{}).ReadFile(at(name)); !errors.Is(err, want) {
 			t.Errorf("%s: error = %v; want %v", name, err, want)

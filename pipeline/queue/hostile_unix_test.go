@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // What a container could put into the queue to make a reader on the host, who may be root,
@@ -14,39 +16,39 @@ import (
 func TestLinksAndPipesAreNotRead(t *testing.T) {
 	t.Parallel()
 	outside := t.TempDir()
-	put(t, outside, Done, testID(1), recordFile, record(testID(1)))
-	secret := filepath.Join(outside, folder, string(Done), testID(1), recordFile)
-	jobFolder := func(data string) string { return filepath.Join(data, folder, string(Done), testID(1)) }
+	put(t, outside, job.Done, testID(1), job.RecordFile, record(testID(1)))
+	secret := filepath.Join(outside, job.QueueFolder, string(job.Done), testID(1), job.RecordFile)
+	jobFolder := func(data string) string { return filepath.Join(data, job.QueueFolder, string(job.Done), testID(1)) }
 	cases := []struct {
 		name  string
 		plant func(data string) error
 		jobs  int
 		fails bool
 	}{
-		{"record", func(data string) error { return os.Symlink(secret, filepath.Join(jobFolder(data), recordFile)) }, 1, false},
-		{"pipe", func(data string) error { return syscall.Mkfifo(filepath.Join(jobFolder(data), recordFile), 0o600) }, 1, false},
+		{"record", func(data string) error { return os.Symlink(secret, filepath.Join(jobFolder(data), job.RecordFile)) }, 1, false},
+		{"pipe", func(data string) error { return syscall.Mkfifo(filepath.Join(jobFolder(data), job.RecordFile), 0o600) }, 1, false},
 		{"job", func(data string) error {
-			return os.Symlink(filepath.Dir(secret), filepath.Join(data, folder, string(Done), testID(2)))
+			return os.Symlink(filepath.Dir(secret), filepath.Join(data, job.QueueFolder, string(job.Done), testID(2)))
 		}, 1, false},
 		{"stage", func(data string) error {
-			return os.Symlink(filepath.Join(outside, folder, string(Done)), filepath.Join(data, folder, string(Failed)))
+			return os.Symlink(filepath.Join(outside, job.QueueFolder, string(job.Done)), filepath.Join(data, job.QueueFolder, string(job.Failed)))
 		}, 1, false},
 		{"queue", func(data string) error {
-			if err := os.RemoveAll(filepath.Join(data, folder)); err != nil {
+			if err := os.RemoveAll(filepath.Join(data, job.QueueFolder)); err != nil {
 				return err
 			}
-			return os.Symlink(filepath.Join(outside, folder), filepath.Join(data, folder))
+			return os.Symlink(filepath.Join(outside, job.QueueFolder), filepath.Join(data, job.QueueFolder))
 		}, 0, true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			data := t.TempDir()
-			put(t, data, Done, testID(1), "", "")
+			put(t, data, job.Done, testID(1), "", "")
 			if err := c.plant(data); err != nil {
 				t.Fatal(err)
 			}
-			jobs, err := New(data).List(t.Context(), Query{})
+			jobs, err := New(data).List(t.Context())
 			if (err != nil) != c.fails || len(jobs) != c.jobs {
 				t.Fatalf("%+v, %v", jobs, err)
 			}
@@ -71,13 +73,13 @@ func TestUnprivilegedUnreadableQueue(t *testing.T) {
 		t.Skip("LEFT OUT: what cannot be read, because this is root; run the tests as another user")
 	}
 	data := t.TempDir()
-	put(t, data, Pending, testID(1), "", "")
-	stage := filepath.Join(data, folder, string(Pending))
+	put(t, data, job.Pending, testID(1), "", "")
+	stage := filepath.Join(data, job.QueueFolder, string(job.Pending))
 	if err := os.Chmod(stage, 0); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(stage, 0o700) })
-	if _, err := New(data).List(t.Context(), Query{}); err == nil {
+	if _, err := New(data).List(t.Context()); err == nil {
 		t.Error("no error")
 	}
 }

@@ -11,15 +11,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // testID is a valid ID; a higher n is a later job.
 func testID(n int) string { return fmt.Sprintf("20261123T113047.%06dZ-1a2b3c4d", n) }
 
-func put(t *testing.T, data string, stage Stage, id, file, text string) {
+func put(t *testing.T, data string, stage job.Stage, id, file, text string) {
 	t.Helper()
-	dir := filepath.Join(data, folder, string(stage), id)
+	dir := filepath.Join(data, job.QueueFolder, string(stage), id)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -36,22 +37,22 @@ func record(id string) string { return fmt.Sprintf(`{"id":%q,"name":"song.mp3"}`
 func TestListReturnsEveryJobInOrder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	for i, stage := range Stages() {
+	for i, stage := range job.Stages {
 		id := testID(8 - i) // the oldest is the one that is furthest
-		put(t, data, stage, id, recordFile, record(id))
+		put(t, data, stage, id, job.RecordFile, record(id))
 	}
-	jobs, err := New(data).List(t.Context(), Query{})
+	jobs, err := New(data).List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []Stage
+	var got []job.Stage
 	for i, j := range jobs {
 		got = append(got, j.Stage)
 		if j.ID != testID(i+1) || j.Name != "song.mp3" || j.Problem != "" {
 			t.Errorf("job %d is %+v", i, j)
 		}
 	}
-	want := Stages()
+	want := slices.Clone(job.Stages)
 	slices.Reverse(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("stages %v, want %v", got, want)
@@ -62,25 +63,23 @@ func TestListNarrowed(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	for n := 1; n <= 4; n++ {
-		put(t, data, Done, testID(n), recordFile, record(testID(n)))
+		put(t, data, job.Done, testID(n), job.RecordFile, record(testID(n)))
 	}
-	put(t, data, Pending, testID(5), recordFile, record(testID(5)))
+	put(t, data, job.Pending, testID(5), job.RecordFile, record(testID(5)))
 	q := New(data)
 	cases := []struct {
-		name  string
-		query Query
-		want  []string
+		name   string
+		stages []job.Stage
+		want   []string
 	}{
-		{"from an ID", Query{From: testID(4)}, []string{testID(4), testID(5)}},
-		{"from a time", Query{From: IDAt(time.Date(2026, 11, 23, 11, 30, 47, 3000, time.UTC))}, []string{testID(3), testID(4), testID(5)}},
-		{"one stage", Query{Stages: []Stage{Pending}}, []string{testID(5)}},
-		{"both", Query{From: testID(2), Stages: []Stage{Done, Failed}}, []string{testID(2), testID(3), testID(4)}},
-		{"nothing", Query{From: testID(6)}, nil},
+		{"one stage", []job.Stage{job.Pending}, []string{testID(5)}},
+		{"two", []job.Stage{job.Done, job.Failed}, []string{testID(1), testID(2), testID(3), testID(4)}},
+		{"none", []job.Stage{job.Rejected}, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			jobs, err := q.List(t.Context(), c.query)
+			jobs, err := q.List(t.Context(), c.stages...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,11 +92,11 @@ func TestListNarrowed(t *testing.T) {
 			}
 		})
 	}
-	ids, err := q.IDs(t.Context(), testID(4))
-	if err != nil || !slices.Equal(ids, []string{testID(4), testID(5)}) {
+	ids, err := q.IDs(t.Context())
+	if err != nil || len(ids) != 5 || !slices.IsSorted(ids) {
 		t.Errorf("IDs: %v, %v", ids, err)
 	}
-	ids, err = q.Waiting(t.Context(), Done)
+	ids, err = q.Waiting(t.Context(), job.Done)
 	if err != nil || len(ids) != 4 || !slices.IsSorted(ids) {
 		t.Errorf("Waiting: %v, %v", ids, err)
 	}
@@ -106,11 +105,11 @@ func TestListNarrowed(t *testing.T) {
 func TestNoQueueIsEmpty(t *testing.T) {
 	t.Parallel()
 	q := New(filepath.Join(t.TempDir(), "none"))
-	jobs, err := q.List(t.Context(), Query{})
+	jobs, err := q.List(t.Context())
 	if len(jobs) != 0 || err != nil {
 		t.Errorf("List: %v, %v", jobs, err)
 	}
-	if ids, err := q.Waiting(t.Context(), Pending); len(ids) != 0 || err != nil {
+	if ids, err := q.Waiting(t.Context(), job.Pending); len(ids) != 0 || err != nil {
 		t.Errorf("Waiting: %v, %v", ids, err)
 	}
 	for _, id := range []string{testID(1), "", "../../etc", "x"} {
@@ -123,11 +122,11 @@ func TestNoQueueIsEmpty(t *testing.T) {
 func TestRecordIsReadWhole(t *testing.T) {
 	t.Parallel()
 	data, id := t.TempDir(), testID(1)
-	put(t, data, Separating, id, recordFile, `{"id":"`+id+`","name":"s\ufffdng.mp3","name_bytes":"c/9uZy5tcDM=",
+	put(t, data, job.Separating, id, job.RecordFile, `{"id":"`+id+`","name":"s\ufffdng.mp3","name_bytes":"c/9uZy5tcDM=",
 		"size":123,"sha256":"ab","mime":"audio/mpeg","created":"2026-11-23T11:30:47.000001Z","track":"song","archived":"a.mp3",
 		"rejected":"r.mp3","error":"why","duration_seconds":1.5,"engine":"onnx","model":"htdemucs","attempt":2,"later":"unknown",
 		"history":[{"stage":"separating","start":"2026-11-23T11:30:48Z","worker":"w","attempt":2}]}`)
-	put(t, data, Separating, id, progressFile, `{"phase":"separating","done":3,"total":12,"updated":"2026-11-23T11:30:49Z"}`)
+	put(t, data, job.Separating, id, job.ProgressFile, `{"phase":"separating","done":3,"total":12,"updated":"2026-11-23T11:30:49Z"}`)
 	j, err := New(data).Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -141,45 +140,25 @@ func TestRecordIsReadWhole(t *testing.T) {
 	if len(j.History) != 1 || !j.History[0].End.IsZero() || j.History[0].Worker != "w" {
 		t.Errorf("history %+v", j.History)
 	}
-	if p, ok := j.Progress.Percent(); !ok || p != 25 || j.Progress.Phase != Separation {
+	if p, ok := j.Progress.Percent(); !ok || p != 25 || j.Progress.Phase != job.Separation {
 		t.Errorf("progress %+v: %d, %v", j.Progress, p, ok)
-	}
-}
-
-func TestPercent(t *testing.T) {
-	t.Parallel()
-	cases := []struct {
-		p    *Progress
-		want int
-		ok   bool
-	}{
-		{nil, 0, false},
-		{&Progress{Done: 1}, 0, false},
-		{&Progress{Done: 1, Total: 3}, 33, true},
-		{&Progress{Done: -1, Total: 3}, 0, true},
-		{&Progress{Done: 9, Total: 3}, 100, true},
-	}
-	for _, c := range cases {
-		if got, ok := c.p.Percent(); got != c.want || ok != c.ok {
-			t.Errorf("%+v: %d, %v, want %d, %v", c.p, got, ok, c.want, c.ok)
-		}
 	}
 }
 
 func TestJunkIsNoJob(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	put(t, data, Pending, "lost+found", "", "")
-	put(t, data, Pending, strings.ToUpper(testID(1)), "", "")
-	put(t, data, Pending, testID(1)+"0", "", "")
-	put(t, data, Pending, "20269923T113047.123456Z-1a2b3c4d", "", "")
-	if err := os.WriteFile(filepath.Join(data, folder, string(Pending), testID(2)), nil, 0o600); err != nil {
+	put(t, data, job.Pending, "lost+found", "", "")
+	put(t, data, job.Pending, strings.ToUpper(testID(1)), "", "")
+	put(t, data, job.Pending, testID(1)+"0", "", "")
+	put(t, data, job.Pending, "20269923T113047.123456Z-1a2b3c4d", "", "")
+	if err := os.WriteFile(filepath.Join(data, job.QueueFolder, string(job.Pending), testID(2)), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(data, folder, string(Done)), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(data, job.QueueFolder, string(job.Done)), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := New(data).List(t.Context(), Query{})
+	jobs, err := New(data).List(t.Context())
 	if err != nil || len(jobs) != 0 {
 		t.Errorf("%+v, %v", jobs, err)
 	}
@@ -189,25 +168,25 @@ func TestProblems(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name  string
-		stage Stage
+		stage job.Stage
 		file  string
 		text  string
 		want  string
 	}{
-		{"not yet written", Incoming, "", "", ""},
-		{"missing", Pending, "", "", "no such file"},
-		{"no JSON", Pending, recordFile, "{", "unexpected end"},
-		{"another type", Incoming, recordFile, `{"id":3}`, "cannot unmarshal"},
-		{"another job's", Done, recordFile, record(testID(9)), "it is that of job"},
-		{"too long", Done, recordFile, strings.Repeat(" ", limit+1), "longer than 1 MiB"},
+		{"not yet written", job.Incoming, "", "", ""},
+		{"missing", job.Pending, "", "", "no such file"},
+		{"no JSON", job.Pending, job.RecordFile, "{", "unexpected end"},
+		{"another type", job.Incoming, job.RecordFile, `{"id":3}`, "cannot unmarshal"},
+		{"another job's", job.Done, job.RecordFile, record(testID(9)), "it is that of job"},
+		{"too long", job.Done, job.RecordFile, strings.Repeat(" ", job.MostRead+1), "longer than 1 MiB"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			data := t.TempDir()
 			put(t, data, c.stage, testID(1), c.file, c.text)
-			put(t, data, c.stage, testID(1), progressFile, "}")
-			jobs, err := New(data).List(t.Context(), Query{})
+			put(t, data, c.stage, testID(1), job.ProgressFile, "}")
+			jobs, err := New(data).List(t.Context())
 			if err != nil || len(jobs) != 1 {
 				t.Fatalf("%+v, %v", jobs, err)
 			}
@@ -225,14 +204,14 @@ func TestProblems(t *testing.T) {
 func TestCanceled(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	put(t, data, Done, testID(1), recordFile, record(testID(1)))
+	put(t, data, job.Done, testID(1), job.RecordFile, record(testID(1)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	q := New(data)
-	_, listErr := q.List(ctx, Query{})
+	_, listErr := q.List(ctx)
 	_, getErr := q.Get(ctx, testID(1))
-	_, waitErr := q.Waiting(ctx, Done)
-	_, idsErr := q.IDs(ctx, "")
+	_, waitErr := q.Waiting(ctx, job.Done)
+	_, idsErr := q.IDs(ctx)
 	for _, err := range []error{listErr, getErr, waitErr, idsErr} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
@@ -241,11 +220,11 @@ func TestCanceled(t *testing.T) {
 }
 
 // folderOf is where a job's folder is: with who has it where workers compete for jobs.
-func folderOf(data string, stage Stage, id string) string {
-	if stage == Separating || stage == Organizing {
+func folderOf(data string, stage job.Stage, id string) string {
+	if stage == job.Separating || stage == job.Organizing {
 		id += ".host.0011aabb"
 	}
-	return filepath.Join(data, folder, string(stage), id)
+	return filepath.Join(data, job.QueueFolder, string(stage), id)
 }
 
 // Who has a job is in the name of its folder until the job moves on.
@@ -266,7 +245,7 @@ func TestAClaimedJobIsReadWithItsWorker(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			data, id := t.TempDir(), testID(1)
-			put(t, data, Separating, id+c.folder, recordFile, `{"id":"`+id+`","name":"x","attempt":2,"history":[`+c.history+`]}`)
+			put(t, data, job.Separating, id+c.folder, job.RecordFile, `{"id":"`+id+`","name":"x","attempt":2,"history":[`+c.history+`]}`)
 			j, err := New(data).Get(t.Context(), id)
 			if err != nil {
 				t.Fatal(err)
@@ -275,15 +254,10 @@ func TestAClaimedJobIsReadWithItsWorker(t *testing.T) {
 				t.Errorf("attempt %d, history %+v", j.Attempt, j.History)
 			}
 			counts, err := New(data).Count(t.Context())
-			if err != nil || counts[Separating] != 1 || len(counts) != len(Stages()) {
+			if err != nil || counts[job.Separating] != 1 || len(counts) != len(job.Stages) {
 				t.Errorf("counts %v, %v", counts, err)
 			}
 		})
-	}
-	for _, name := range []string{"", "x", testID(1) + ".", testID(1) + ".w", testID(1) + ".w.t.x", testID(1) + "..t"} {
-		if _, ok := parseName(name); ok {
-			t.Errorf("parseName(%q) is a job's", name)
-		}
 	}
 }
 
@@ -292,14 +266,14 @@ func TestAClaimedJobIsReadWithItsWorker(t *testing.T) {
 func TestMovingJobIsNeverLost(t *testing.T) {
 	t.Parallel()
 	data, id := t.TempDir(), testID(1)
-	for _, stage := range Stages() {
+	for _, stage := range job.Stages {
 		put(t, data, stage, testID(2), "", "")
 	}
-	text, err := json.Marshal(Record{ID: id, Name: "song.mp3"})
+	text, err := json.Marshal(job.Record{ID: id, Name: "song.mp3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, data, Incoming, id, recordFile, string(text))
+	put(t, data, job.Incoming, id, job.RecordFile, string(text))
 	q := New(data)
 	// While the jobs are listed once, this one moves at most four times: a job never moves as fast as it
 	// is looked for, and on a busy machine only counting can make sure of that.
@@ -308,7 +282,7 @@ func TestMovingJobIsNeverLost(t *testing.T) {
 	defer mover.Wait()
 	defer close(moves)
 	mover.Go(func() {
-		way := append(active(), Done)
+		way := job.Stages[:6] // to job.Done
 		i := -1
 		for range moves {
 			i++
@@ -326,7 +300,7 @@ func TestMovingJobIsNeverLost(t *testing.T) {
 			default: // It has not moved yet.
 			}
 		}
-		jobs, err := q.List(t.Context(), Query{})
+		jobs, err := q.List(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

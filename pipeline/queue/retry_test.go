@@ -7,30 +7,31 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // A retry that was cut off after it had written the record is done again, as if for the first time.
 func TestRetryCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	data, id := t.TempDir(), testID(1)
-	put(t, data, Pending, testID(2), "", "")
+	put(t, data, job.Pending, testID(2), "", "")
 	text := `{"id":"` + id + `","name":"x","attempt":0,"history":[{"stage":"failed","end":"2026-11-23T11:30:47Z"},{"stage":"pending"}]}`
-	put(t, data, Failed, id, recordFile, text)
-	put(t, data, Failed, id, sourceFile, "sound")
+	put(t, data, job.Failed, id, job.RecordFile, text)
+	put(t, data, job.Failed, id, job.SourceFile, "sound")
 	q := New(data)
 	to, err := q.Retry(t.Context(), id, ownership.Owner{UID: 1234, GID: 1234})
-	if err != nil || to != Pending {
+	if err != nil || to != job.Pending {
 		t.Fatalf("Retry = %v, %v", to, err)
 	}
 	j, err := q.Get(t.Context(), id)
-	if err != nil || j.Stage != Pending || len(j.History) != 2 || j.History[0].End.IsZero() || !j.History[1].End.IsZero() {
+	if err != nil || j.Stage != job.Pending || len(j.History) != 2 || j.History[0].End.IsZero() || !j.History[1].End.IsZero() {
 		t.Errorf("job = %+v, %v", j, err)
 	}
-	info, err := os.Stat(filepath.Join(data, folder, string(Pending), id, recordFile))
-	if err != nil || info.Mode() != recordMode {
+	info, err := os.Stat(filepath.Join(data, job.QueueFolder, string(job.Pending), id, job.RecordFile))
+	if err != nil || info.Mode() != place.FileMode {
 		t.Errorf("job.json is %v, %v", info, err)
 	}
 	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); !errors.Is(err, ErrNotFailed) {
@@ -43,37 +44,25 @@ func TestRetryCanBeRepeated(t *testing.T) {
 func TestRetrySaysWhatKeepsIt(t *testing.T) {
 	t.Parallel()
 	data, id := t.TempDir(), testID(1)
-	put(t, data, Failed, id, recordFile, record(id))
+	put(t, data, job.Failed, id, job.RecordFile, record(id))
 	makeDir := func(elem ...string) {
-		if err := os.MkdirAll(filepath.Join(append([]string{data, folder}, elem...)...), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(append([]string{data, job.QueueFolder}, elem...)...), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	makeDir(string(Failed), id, takenFolder)
-	put(t, data, Failed, filepath.Join(id, takenFolder), "a\nb.mp3", "sound")
+	makeDir(string(job.Failed), id, job.TakenFolder)
+	put(t, data, job.Failed, filepath.Join(id, job.TakenFolder), "a\nb.mp3", "sound")
 	q := New(data)
 	_, err := q.Retry(t.Context(), id, ownership.Owner{})
 	if !errors.Is(err, ErrUntaken) || !strings.Contains(err.Error(), `taken/a\nb.mp3" into input/`) {
 		t.Errorf("error = %v", err)
 	}
-	put(t, data, Failed, id, sourceFile, "sound")
+	put(t, data, job.Failed, id, job.SourceFile, "sound")
 	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFailed) {
 		t.Errorf("error = %v; want that there is no queue/pending", err)
 	}
-	makeDir(string(Pending))
-	if to, err := q.Retry(t.Context(), id, ownership.Owner{}); to != Pending || err != nil {
+	makeDir(string(job.Pending))
+	if to, err := q.Retry(t.Context(), id, ownership.Owner{}); to != job.Pending || err != nil {
 		t.Errorf("Retry = %v, %v", to, err)
-	}
-}
-
-func TestMade(t *testing.T) {
-	t.Parallel()
-	j := Job{Record: Record{ID: testID(1)}}
-	if want := time.Date(2026, 11, 23, 11, 30, 47, 1000, time.UTC); !j.Made().Equal(want) {
-		t.Errorf("made %v; want %v", j.Made(), want)
-	}
-	j.Created = time.Unix(1, 0)
-	if !j.Made().Equal(j.Created) || !(&Job{}).Made().IsZero() {
-		t.Error("the record is not asked first")
 	}
 }

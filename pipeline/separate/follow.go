@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
@@ -26,7 +27,7 @@ func (s *separation) follow(ctx context.Context, h handed) (queue.Job, error) {
 		if err != nil {
 			return queue.Job{}, err
 		}
-		if found && j.Stage == queue.Rejected && j.DuplicateOf != "" && !search.other {
+		if found && j.Stage == job.Rejected && j.DuplicateOf != "" && !search.other {
 			search.other = true
 			d.close()
 			s.UI.Note(`%s is a song that the pipeline has already: following job %s; "-again" separates it a second time`, shown(h.name), safetext.Quoted(j.DuplicateOf))
@@ -79,7 +80,7 @@ func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 	}
 	// Asked before the jobs are: a song that is gone by now has its job by then.
 	s.notice()
-	ids, err := s.queue.IDs(ctx, "")
+	ids, err := s.queue.IDs(ctx)
 	if err != nil {
 		return queue.Job{}, false, err
 	}
@@ -88,7 +89,7 @@ func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 			continue
 		}
 		j, err := s.queue.Get(ctx, id)
-		if err == nil && j.Stage == queue.Incoming && j.Name == "" {
+		if err == nil && j.Stage == job.Incoming && j.Name == "" {
 			s.since = time.Now() // It may be the song's: one of many gigabytes is read for long before it is written down.
 		}
 		if errors.Is(err, queue.ErrNotFound) {
@@ -120,7 +121,7 @@ func (h handed) owns(j *queue.Job) (is, certain bool) {
 	case j.SHA256 != "":
 		return j.SHA256 == h.sha256, true
 	default:
-		return true, j.Stage != queue.Incoming
+		return true, j.Stage != job.Incoming
 	}
 }
 
@@ -129,7 +130,7 @@ func (s *search) notice() {
 	if s.gone {
 		return
 	}
-	_, err := os.Lstat(filepath.Join(s.Data, inputFolder, s.handed.entry))
+	_, err := os.Lstat(filepath.Join(s.Data, job.InputFolder, s.handed.entry))
 	if errors.Is(err, fs.ErrNotExist) {
 		s.gone, s.since = true, time.Now()
 	}
@@ -142,7 +143,7 @@ func (s *search) lost() error {
 	}
 	return exit.Errorf(exit.Failed,
 		`following %q: it is no longer in %s, and no job has it: somebody took it away, or "mage logs -service=watcher" says more`,
-		s.handed.name, s.rel(inputFolder))
+		s.handed.name, s.rel(job.InputFolder))
 }
 
 // state describes where the job is, for a person who waits.
@@ -154,13 +155,13 @@ func (s *separation) state(ctx context.Context, j queue.Job, found, gone bool) (
 		return state{label: "taken by the watcher"}, nil
 	}
 	switch j.Stage {
-	case queue.Incoming:
+	case job.Incoming:
 		return state{label: "taken by the watcher"}, nil
-	case queue.Pending:
+	case job.Pending:
 		return s.waiting(ctx, j)
-	case queue.Separating:
+	case job.Separating:
 		return separating(j.Progress), nil
-	case queue.Separated:
+	case job.Separated:
 		return state{label: "waiting for the organizer", idle: true}, nil
 	default:
 		return state{label: "putting the stems in their place"}, nil
@@ -169,11 +170,11 @@ func (s *separation) state(ctx context.Context, j queue.Job, found, gone bool) (
 
 // waiting counts the jobs that a worker takes, or has taken, before this one.
 func (s *separation) waiting(ctx context.Context, j queue.Job) (state, error) {
-	pending, err := s.queue.Waiting(ctx, queue.Pending)
+	pending, err := s.queue.Waiting(ctx, job.Pending)
 	if err != nil {
 		return state{}, err
 	}
-	busy, err := s.queue.Waiting(ctx, queue.Separating)
+	busy, err := s.queue.Waiting(ctx, job.Separating)
 	if err != nil {
 		return state{}, err
 	}
@@ -190,12 +191,12 @@ func (s *separation) waiting(ctx context.Context, j queue.Job) (state, error) {
 	return state{label: label, idle: len(busy) == 0}, nil
 }
 
-func separating(p *queue.Progress) state {
+func separating(p *job.Progress) state {
 	if p == nil {
 		return state{label: "decoding"} // The first thing a worker does.
 	}
 	switch p.Phase {
-	case queue.Decoding, queue.Separation, queue.Finishing:
+	case job.Decoding, job.Separation, job.Finishing:
 	default:
 		return state{label: "separating"} // A phase that a later version has.
 	}

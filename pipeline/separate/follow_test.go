@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
@@ -17,22 +18,22 @@ import (
 func TestOtherJobsAreNotMistaken(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
-	put := func(stage queue.Stage, id, text string) {
+	put := func(stage job.Stage, id, text string) {
 		makeDir(t, filepath.Join(data, "queue", string(stage), id))
 		if err := os.WriteFile(filepath.Join(data, "queue", string(stage), id, "job.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// One with the same name and content, from before.
-	put(queue.Rejected, "20990101T000000.000000Z-00000001", `{"id":"20990101T000000.000000Z-00000001","name":"song.mp3"}`)
+	put(job.Rejected, "20990101T000000.000000Z-00000001", `{"id":"20990101T000000.000000Z-00000001","name":"song.mp3"}`)
 	s := newTry(t, data, "song.mp3")
-	p := &pipeline{t: t, data: data, step: 2 * time.Millisecond, end: queue.Done}
+	p := &pipeline{t: t, data: data, step: 2 * time.Millisecond, end: job.Done}
 	// Those that come while ours is looked for.
-	p.change = func(_ *queue.Record, stage queue.Stage) {
-		if stage == queue.Incoming {
-			put(queue.Failed, "20250101T000000.000000Z-00000002", `{"id":"20250101T000000.000000Z-00000002","name":"song.mp3","sha256":"00"}`)
-			put(queue.Failed, "20250101T000000.000000Z-00000003", `{"id":"20250101T000000.000000Z-00000003","name":"other.mp3"}`)
-			put(queue.Failed, "20250101T000000.000000Z-00000004", `junk`)
+	p.change = func(_ *job.Record, stage job.Stage) {
+		if stage == job.Incoming {
+			put(job.Failed, "20250101T000000.000000Z-00000002", `{"id":"20250101T000000.000000Z-00000002","name":"song.mp3","sha256":"00"}`)
+			put(job.Failed, "20250101T000000.000000Z-00000003", `{"id":"20250101T000000.000000Z-00000003","name":"other.mp3"}`)
+			put(job.Failed, "20250101T000000.000000Z-00000004", `junk`)
 		}
 	}
 	p.start()
@@ -90,7 +91,7 @@ func TestPipelineThatDoesNotRun(t *testing.T) {
 	t.Parallel()
 	s := newTry(t, newData(t), "song.mp3")
 	s.patience = 5 * time.Millisecond
-	p := &pipeline{t: t, data: s.Data, end: queue.Done}
+	p := &pipeline{t: t, data: s.Data, end: job.Done}
 	time.AfterFunc(500*time.Millisecond, p.start) // long enough on a busy machine, too
 	if err := s.run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -163,8 +164,8 @@ func TestStates(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
 	s := newTry(t, data, "song.mp3")
-	j := queue.Job{Record: queue.Record{ID: "20260101T000000.000005Z-00000000"}}
-	in := func(stage queue.Stage, p *queue.Progress) queue.Job {
+	j := queue.Job{Record: job.Record{ID: "20260101T000000.000005Z-00000000"}}
+	in := func(stage job.Stage, p *job.Progress) queue.Job {
 		j := j
 		j.Stage, j.Progress = stage, p
 		return j
@@ -180,17 +181,17 @@ func TestStates(t *testing.T) {
 	}{
 		{"in input", j, false, false, state{label: "waiting for the watcher", idle: true}},
 		{"gone", j, false, true, state{label: "taken by the watcher"}},
-		{"incoming", in(queue.Incoming, nil), true, true, state{label: "taken by the watcher"}},
-		{"pending", in(queue.Pending, nil), true, true, state{label: "waiting for a worker (2 before it)"}},
-		{"just claimed", in(queue.Separating, nil), true, true, state{label: "decoding"}},
-		{"decoding", in(queue.Separating, &queue.Progress{Phase: queue.Decoding}), true, true, state{label: "decoding"}},
+		{"incoming", in(job.Incoming, nil), true, true, state{label: "taken by the watcher"}},
+		{"pending", in(job.Pending, nil), true, true, state{label: "waiting for a worker (2 before it)"}},
+		{"just claimed", in(job.Separating, nil), true, true, state{label: "decoding"}},
+		{"decoding", in(job.Separating, &job.Progress{Phase: job.Decoding}), true, true, state{label: "decoding"}},
 		{
-			"separating", in(queue.Separating, &queue.Progress{Phase: queue.Separation, Done: 1, Total: 4}), true, true,
+			"separating", in(job.Separating, &job.Progress{Phase: job.Separation, Done: 1, Total: 4}), true, true,
 			state{label: "separating", percent: 25, known: true},
 		},
-		{"a later phase", in(queue.Separating, &queue.Progress{Phase: "\x1b[2J"}), true, true, state{label: "separating"}},
-		{"separated", in(queue.Separated, nil), true, true, state{label: "waiting for the organizer", idle: true}},
-		{"organizing", in(queue.Organizing, nil), true, true, state{label: "putting the stems in their place"}},
+		{"a later phase", in(job.Separating, &job.Progress{Phase: "\x1b[2J"}), true, true, state{label: "separating"}},
+		{"separated", in(job.Separated, nil), true, true, state{label: "waiting for the organizer", idle: true}},
+		{"organizing", in(job.Organizing, nil), true, true, state{label: "putting the stems in their place"}},
 	}
 	for _, c := range cases {
 		got, err := s.state(t.Context(), c.job, c.found, c.gone)
@@ -201,7 +202,7 @@ func TestStates(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(data, "queue", "separating")); err != nil {
 		t.Fatal(err)
 	}
-	first := in(queue.Pending, nil)
+	first := in(job.Pending, nil)
 	first.ID = "20260101T000000.000001Z-00000000"
 	if got, err := s.state(t.Context(), first, true, true); err != nil || got != (state{label: "waiting for a worker", idle: true}) {
 		t.Errorf("first: %+v, %v", got, err)

@@ -10,25 +10,20 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
-const (
-	// inputFolder is where the watcher takes songs from.
-	inputFolder = "input"
-	// mode is what every file of the data folder has: the services run as another user.
-	mode = 0o644
-	// mostNames ends the search for a free name; nobody has so many songs of one name.
-	mostNames = 10_000
-)
+// mostNames ends the search for a free name; nobody has so many songs of one name.
+const mostNames = 10_000
 
 var (
 	// errChanged is returned for a song that somebody writes to.
@@ -54,7 +49,7 @@ func (s *separation) handOver(ctx context.Context, song *os.File) (handed, error
 		return handed{}, err
 	}
 	defer func() { _ = input.Close() }() // It has nothing to lose.
-	temp := ".im2-" + rand.Text() + ".part"
+	temp := strings.Replace(job.UploadPattern, "*", rand.Text(), 1)
 	h := handed{before: map[string]bool{}}
 	if h.sha256, err = s.copy(ctx, input, temp, song); err == nil {
 		err = s.publish(ctx, input, temp, &h)
@@ -73,7 +68,7 @@ func (s *separation) openInput() (*os.Root, error) {
 	if err == nil {
 		defer func() { _ = data.Close() }() // It was only read.
 		var input *os.Root
-		if input, err = data.OpenRoot(inputFolder); err == nil {
+		if input, err = data.OpenRoot(job.InputFolder); err == nil {
 			return input, nil
 		}
 	}
@@ -105,28 +100,24 @@ func (s *separation) copy(ctx context.Context, input *os.Root, temp string, song
 	if after.Size() != from.n || !after.ModTime().Equal(before.ModTime()) {
 		return "", errChanged
 	}
-	if err := s.finish(f); err != nil {
+	uid, gid := s.owner()
+	if err := place.Finish(f, uid, gid); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), f.Close()
 }
 
-// finish gives the open copy its owner and mode, and sees it onto the disk.
-func (s *separation) finish(f *os.File) error {
-	if s.asRoot { // Anybody else can only leave it as it is; the watcher copes with that.
-		if err := f.Chown(int(s.Owner.UID), int(s.Owner.GID)); err != nil {
-			return err
-		}
+// owner returns the IDs for place.Finish. Only root can give files away; the watcher copies other files.
+func (s *separation) owner() (uid, gid int) {
+	if !s.asRoot {
+		return -1, -1
 	}
-	if err := f.Chmod(mode); err != nil {
-		return err
-	}
-	return f.Sync()
+	return int(s.Owner.UID), int(s.Owner.GID)
 }
 
 // publish gives the copy the first of the song's names that is free, with what is asked for beside it.
 func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h *handed) error {
-	ids, err := s.queue.IDs(ctx, "")
+	ids, err := s.queue.IDs(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,7 +126,7 @@ func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h
 	}
 	limit := title.Limit
 	if s.wish() != nil {
-		limit = options.MostEntry
+		limit = job.MostEntry
 	}
 	song, asked := title.AskedAgain(inputName(s.File))
 	for n := 1; n <= mostNames; n++ {
@@ -147,7 +138,7 @@ func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h
 		}
 		err := s.claimWith(input, temp, h.entry)
 		if err == nil {
-			return syncFolder(input)
+			return place.SyncIn(input, ".")
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return err
@@ -185,7 +176,7 @@ func same(input *os.Root, one, other string) bool {
 }
 
 func reserve(input *os.Root, temp, name string) error {
-	f, err := input.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := input.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, place.FileMode)
 	if err != nil {
 		return err
 	}
@@ -197,31 +188,9 @@ func reserve(input *os.Root, temp, name string) error {
 	return nil
 }
 
-// syncFolder makes the names in a folder last through a power cut, where the file system
-// offers that: some shared folders (VirtualBox, CIFS) do not.
-func syncFolder(folder *os.Root) error {
-	if runtime.GOOS == "windows" {
-		return nil // Windows knows no such thing for folders.
-	}
-	f, err := folder.Open(".")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }() // It was only read.
-	return offered(f.Sync())
-}
-
-// offered drops the errors of fsync(2) on a folder that say that there is no such thing.
-func offered(err error) error {
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		return nil
-	}
-	return err
-}
-
 // copyError says why there is no copy.
 func (s *separation) copyError(song *os.File, err error) error {
-	doing := fmt.Sprintf("copying the song %q to %s", s.File, s.rel(inputFolder))
+	doing := fmt.Sprintf("copying the song %q to %s", s.File, s.rel(job.InputFolder))
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		needed := "as much as the song has"

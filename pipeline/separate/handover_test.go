@@ -6,13 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/pipeline/queue"
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 func TestInputName(t *testing.T) {
@@ -63,7 +63,7 @@ func TestHostileNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			data := newData(t)
-			(&pipeline{t: t, data: data, end: queue.Done}).start()
+			(&pipeline{t: t, data: data, end: job.Done}).start()
 			s := newTry(t, data, name)
 			if err := s.run(t.Context()); err != nil {
 				t.Fatal(err)
@@ -99,7 +99,7 @@ func TestNamesThatAreTaken(t *testing.T) {
 		t.Errorf("theirs %q, %v", theirs, err)
 	}
 	info, err := os.Stat(filepath.Join(data, "input", h.name))
-	if err != nil || info.Mode() != mode {
+	if err != nil || info.Mode() != place.FileMode {
 		t.Errorf("mode %v, %v", info, err)
 	}
 	inputIs(t, data, "song (2).mp3", "song (3).mp3", "song (4).mp3", "song.mp3")
@@ -278,16 +278,6 @@ func TestRel(t *testing.T) {
 		s := &separation{Request: Request{Data: data, Base: c.base}}
 		if got := s.rel("x"); got != c.want {
 			t.Errorf("base %q: %q, want %q", c.base, got, c.want)
-		}
-	}
-}
-
-// Some shared folders cannot sync a folder, which is no reason to refuse them.
-func TestFoldersThatCannotBeSyncedAreNoFailure(t *testing.T) {
-	t.Parallel()
-	for err, want := range map[error]bool{nil: true, syscall.EINVAL: true, syscall.ENOTSUP: true, syscall.EIO: false, syscall.ENOSPC: false} {
-		if got := offered(err); (got == nil) != want {
-			t.Errorf("offered(%v) = %v", err, got)
 		}
 	}
 }

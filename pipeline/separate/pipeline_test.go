@@ -14,8 +14,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
-	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // pipeline plays the services: it takes files out of input/ and moves their jobs through
@@ -26,11 +26,11 @@ type pipeline struct {
 	// step is the time a job stays in each stage.
 	step time.Duration
 	// end is the stage that jobs come to.
-	end queue.Stage
+	end job.Stage
 	// why is the error of a job that is not done.
 	why string
 	// change, unless nil, changes a job's record before each save.
-	change func(r *queue.Record, stage queue.Stage)
+	change func(r *job.Record, stage job.Stage)
 	// without is a stem that is not made.
 	without string
 
@@ -45,7 +45,7 @@ func newData(t *testing.T) string {
 	for _, folder := range []string{"input", "output", "archive", "rejected"} {
 		makeDir(t, filepath.Join(data, folder))
 	}
-	for _, stage := range queue.Stages() {
+	for _, stage := range job.Stages {
 		makeDir(t, filepath.Join(data, "queue", string(stage)))
 	}
 	return data
@@ -100,18 +100,18 @@ func (p *pipeline) next() string {
 	return ""
 }
 
-func (p *pipeline) dir(stage queue.Stage, id string) string {
+func (p *pipeline) dir(stage job.Stage, id string) string {
 	return filepath.Join(p.data, "queue", string(stage), id)
 }
 
 func (p *pipeline) process(name string) error {
 	p.made++
 	id := fmt.Sprintf("20261123T113047.%06dZ-00000000", p.made)
-	r := &queue.Record{ID: id, Created: time.Now().UTC()}
-	if err := os.Mkdir(p.dir(queue.Incoming, id), 0o700); err != nil {
+	r := &job.Record{ID: id, Created: time.Now().UTC()}
+	if err := os.Mkdir(p.dir(job.Incoming, id), 0o700); err != nil {
 		return err
 	}
-	source := filepath.Join(p.dir(queue.Incoming, id), "source")
+	source := filepath.Join(p.dir(job.Incoming, id), "source")
 	if err := os.Rename(filepath.Join(p.data, "input", name), source); err != nil {
 		return err
 	}
@@ -125,57 +125,57 @@ func (p *pipeline) process(name string) error {
 	if !utf8.ValidString(name) {
 		r.NameBytes = []byte(name)
 	}
-	if err := p.save(r, queue.Incoming); err != nil {
+	if err := p.save(r, job.Incoming); err != nil {
 		return err
 	}
 	p.sleep() // There is no digest yet.
 	r.SHA256 = hex.EncodeToString(sum[:])
-	if p.end == queue.Rejected {
+	if p.end == job.Rejected {
 		return p.reject(r, source, name)
 	}
 	return p.separate(r)
 }
 
-func (p *pipeline) reject(r *queue.Record, source, name string) error {
+func (p *pipeline) reject(r *job.Record, source, name string) error {
 	if err := os.Rename(source, filepath.Join(p.data, "rejected", name)); err != nil {
 		return err
 	}
 	r.Error = p.why
 	r.Rejected, r.RejectedBytes = r.Name, r.NameBytes
-	return p.move(r, queue.Incoming, queue.Rejected)
+	return p.move(r, job.Incoming, job.Rejected)
 }
 
-func (p *pipeline) separate(r *queue.Record) error {
-	err := errors.Join(p.move(r, queue.Incoming, queue.Pending), p.move(r, queue.Pending, queue.Separating))
-	for _, phase := range []queue.Phase{queue.Decoding, queue.Separation, queue.Finishing} {
+func (p *pipeline) separate(r *job.Record) error {
+	err := errors.Join(p.move(r, job.Incoming, job.Pending), p.move(r, job.Pending, job.Separating))
+	for _, phase := range []job.Phase{job.Decoding, job.Separation, job.Finishing} {
 		for done := range 3 {
 			text := fmt.Sprintf(`{"phase":%q,"done":%d,"total":2}`, phase, done)
-			temp := filepath.Join(p.dir(queue.Separating, r.ID), ".tmp")
+			temp := filepath.Join(p.dir(job.Separating, r.ID), ".tmp")
 			err = errors.Join(err, os.WriteFile(temp, []byte(text), 0o600),
-				os.Rename(temp, filepath.Join(p.dir(queue.Separating, r.ID), "progress.json")))
+				os.Rename(temp, filepath.Join(p.dir(job.Separating, r.ID), "progress.json")))
 			p.sleep()
 		}
 	}
-	if p.end == queue.Failed {
+	if p.end == job.Failed {
 		r.Error = p.why
-		return errors.Join(err, p.move(r, queue.Separating, queue.Failed))
+		return errors.Join(err, p.move(r, job.Separating, job.Failed))
 	}
-	err = errors.Join(err, p.move(r, queue.Separating, queue.Separated), p.move(r, queue.Separated, queue.Organizing))
+	err = errors.Join(err, p.move(r, job.Separating, job.Separated), p.move(r, job.Separated, job.Organizing))
 	track := filepath.Join(p.data, "output", "the track")
 	err = errors.Join(err, os.MkdirAll(track, 0o700))
 	changed := *r
 	if p.change != nil {
-		p.change(&changed, queue.Organizing)
+		p.change(&changed, job.Organizing)
 	}
-	for _, file := range changed.AudioFiles() {
+	for _, file := range options.Recorded(changed.Files) {
 		if options.IsFile(file) && strings.TrimSuffix(file, ".wav") != p.without {
 			err = errors.Join(err, os.WriteFile(filepath.Join(track, file), nil, 0o600))
 		}
 	}
-	return errors.Join(err, p.move(r, queue.Organizing, queue.Done))
+	return errors.Join(err, p.move(r, job.Organizing, job.Done))
 }
 
-func (p *pipeline) save(r *queue.Record, stage queue.Stage) error {
+func (p *pipeline) save(r *job.Record, stage job.Stage) error {
 	changed := *r
 	if p.change != nil {
 		p.change(&changed, stage)
@@ -189,7 +189,7 @@ func (p *pipeline) save(r *queue.Record, stage queue.Stage) error {
 		os.Rename(temp, filepath.Join(p.dir(stage, r.ID), "job.json")))
 }
 
-func (p *pipeline) move(r *queue.Record, from, to queue.Stage) error {
+func (p *pipeline) move(r *job.Record, from, to job.Stage) error {
 	r.Attempt = 1
 	err := errors.Join(p.save(r, from), os.Rename(p.dir(from, r.ID), p.dir(to, r.ID)))
 	p.sleep()

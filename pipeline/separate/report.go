@@ -5,12 +5,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
@@ -42,39 +44,39 @@ type answer struct {
 // report tells how the job ended.
 func (s *separation) report(j queue.Job, h handed) error {
 	switch j.Stage {
-	case queue.Rejected:
+	case job.Rejected:
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
-			h.name, plain(j.Error), safetext.Quoted(s.rel("rejected", queue.OneName(j.RawRejected()))))
-	case queue.Failed:
+			h.name, plain(j.Error), safetext.Quoted(s.rel(job.RejectedFolder, job.OneName(j.RawRejected()))))
+	case job.Failed:
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
 			h.name, english.Plural(j.Attempt, "attempt", ""), plain(j.Error), s.kept(j))
 	}
-	track := queue.OneName(j.Track)
+	track := job.OneName(j.Track)
 	if track == "" {
 		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %q is no name of a folder of stems",
 			h.name, j.ID, j.Track)
 	}
-	for _, file := range j.AudioFiles() {
-		if !options.IsFile(file) {
-			return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %.80q is no name of a file of a stem", h.name, j.ID, file)
-		}
+	files, err := j.AudioFiles()
+	if err != nil {
+		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %w", h.name, j.ID, err)
 	}
-	if missing := s.missing(j, track); len(missing) > 0 {
+	missing := slices.DeleteFunc(slices.Clone(files), func(file string) bool { return s.has(path.Join(job.OutputFolder, track, file)) })
+	if len(missing) > 0 {
 		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage logs -service=organizer", Note: "says more"}, `separating %q: job %s is done, but %s is without %s`,
-			h.name, j.ID, safetext.Quoted(s.rel("output", track)), strings.Join(missing, ", "))
+			h.name, j.ID, safetext.Quoted(s.rel(job.OutputFolder, track)), strings.Join(missing, ", "))
 	}
-	return s.answer(j, track)
+	return s.answer(j, track, files)
 }
 
-func (s *separation) answer(j queue.Job, track string) error {
+func (s *separation) answer(j queue.Job, track string, files []string) error {
 	a := answer{
 		Job: j.ID, Name: j.Name, Track: track, Stems: map[string]string{},
-		TrackJSON:       s.rel("output", track, "track.json"),
+		TrackJSON:       s.rel(job.OutputFolder, track, job.TrackFile),
 		DurationSeconds: j.DurationSeconds, Engine: j.Engine, Model: j.Model,
 		EngineVersion: max(1, j.EngineVersion), Settings: j.Settings, Warnings: append([]string{}, j.Warnings...),
 	}
-	for _, file := range j.AudioFiles() {
-		path := s.rel("output", track, file)
+	for _, file := range files {
+		path := s.rel(job.OutputFolder, track, file)
 		stem, _, _ := strings.Cut(file, ".")
 		a.Stems[stem] = path
 		if !s.JSON {
@@ -96,7 +98,7 @@ func (s *separation) answer(j queue.Job, track string) error {
 // kept says where the song of a failed job is, if it is where such songs are kept: somebody may have
 // removed it, which is then why the job failed.
 func (s *separation) kept(j queue.Job) string {
-	source := []string{"queue", string(queue.Failed), j.ID, "source"}
+	source := []string{job.QueueFolder, string(job.Failed), j.ID, job.SourceFile}
 	if !s.has(path.Join(source...)) {
 		return ""
 	}
@@ -112,17 +114,6 @@ func (s *separation) has(name string) bool {
 	defer func() { _ = data.Close() }() // It was only read.
 	info, err := data.Lstat(name)
 	return err == nil && info.Mode().IsRegular()
-}
-
-// missing returns the files that are not where they should be.
-func (s *separation) missing(j queue.Job, track string) []string {
-	var missing []string
-	for _, file := range j.AudioFiles() {
-		if !s.has(path.Join("output", track, file)) {
-			missing = append(missing, file)
-		}
-	}
-	return missing
 }
 
 // rel is a path in the data folder for people: relative to Base where it is inside of it.

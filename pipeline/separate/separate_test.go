@@ -13,6 +13,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
@@ -78,7 +79,7 @@ func inputIs(t *testing.T, data string, want ...string) {
 func TestSongComesOutAsStems(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
-	(&pipeline{t: t, data: data, step: 3 * time.Millisecond, end: queue.Done}).start()
+	(&pipeline{t: t, data: data, step: 3 * time.Millisecond, end: job.Done}).start()
 	s := newTry(t, data, "song.mp3")
 	if err := s.run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -104,7 +105,7 @@ func TestSongComesOutAsStems(t *testing.T) {
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
-	(&pipeline{t: t, data: data, end: queue.Done}).start()
+	(&pipeline{t: t, data: data, end: job.Done}).start()
 	s := newTry(t, data, "song.mp3")
 	err := Run(t.Context(), Request{Data: data, File: s.File, JSON: true, UI: s.UI, Owner: s.Owner, Poll: time.Millisecond})
 	if err != nil {
@@ -115,7 +116,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	track := filepath.Join(data, "output", "the track")
-	if got.Track != "the track" || got.Name != "song.mp3" || !queue.ValidID(got.Job) || len(got.Stems) != 4 ||
+	if got.Track != "the track" || got.Name != "song.mp3" || !job.ValidID(got.Job) || len(got.Stems) != 4 ||
 		got.Stems["drums"] != filepath.Join(track, "drums.wav") || got.TrackJSON != filepath.Join(track, "track.json") {
 		t.Errorf("answer %+v", got)
 	}
@@ -129,44 +130,44 @@ func TestJobDoesNotSucceed(t *testing.T) {
 		wants []string
 	}{
 		{
-			"rejected", func(p *pipeline) { p.end, p.why = queue.Rejected, "it is text,\x1b[2J not audio" },
+			"rejected", func(p *pipeline) { p.end, p.why = job.Rejected, "it is text,\x1b[2J not audio" },
 			[]string{`separating "song.mp3": it was rejected: it is text, [2J not audio; it is now `, filepath.Join("rejected", "song.mp3")},
 		},
 		{"rejected, the digest never known", func(p *pipeline) {
-			p.end, p.why = queue.Rejected, "why"
-			p.change = func(r *queue.Record, _ queue.Stage) { r.SHA256 = "" }
+			p.end, p.why = job.Rejected, "why"
+			p.change = func(r *job.Record, _ job.Stage) { r.SHA256 = "" }
 		}, []string{"it was rejected: why"}},
 		{"rejected to nowhere", func(p *pipeline) {
-			p.end = queue.Rejected
-			p.change = func(r *queue.Record, _ queue.Stage) { r.Rejected = "../../etc/passwd" }
+			p.end = job.Rejected
+			p.change = func(r *job.Record, _ job.Stage) { r.Rejected = "../../etc/passwd" }
 		}, []string{string(filepath.Separator) + "rejected"}},
 		{
-			"failed", func(p *pipeline) { p.end, p.why = queue.Failed, "decoding: broken" },
+			"failed", func(p *pipeline) { p.end, p.why = job.Failed, "decoding: broken" },
 			[]string{"given up after 1 attempt: decoding: broken", filepath.Join("queue", "failed"), "source", `"mage retry 2026`, "mage logs"},
 		},
 		{"failed without its file", func(p *pipeline) {
-			p.end, p.why = queue.Failed, "its file was removed"
-			p.change = func(r *queue.Record, stage queue.Stage) {
-				if stage == queue.Separating {
+			p.end, p.why = job.Failed, "its file was removed"
+			p.change = func(r *job.Record, stage job.Stage) {
+				if stage == job.Separating {
 					_ = os.Remove(filepath.Join(p.dir(stage, r.ID), "source"))
 				}
 			}
 		}, []string{`given up after 1 attempt: its file was removed; "mage logs`}},
 		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "without bass.wav"}},
 		{"a track elsewhere", func(p *pipeline) {
-			p.change = func(r *queue.Record, _ queue.Stage) { r.Track = "../input" }
+			p.change = func(r *job.Record, _ job.Stage) { r.Track = "../input" }
 		}, []string{`"../input" is no name of a folder`}},
 		{"files elsewhere", func(p *pipeline) {
-			p.change = func(r *queue.Record, _ queue.Stage) { r.Files = []string{"vocals.wav", "../../.env"} }
-		}, []string{`"../../.env" is no name of a file of a stem`}},
+			p.change = func(r *job.Record, _ job.Stage) { r.Files = []string{"vocals.wav", "../../.env"} }
+		}, []string{`a file that is not a stem: "../../.env"`}},
 		{"no track", func(p *pipeline) {
-			p.change = func(r *queue.Record, _ queue.Stage) { r.Track = "" }
+			p.change = func(r *job.Record, _ job.Stage) { r.Track = "" }
 		}, []string{`"" is no name of a folder`}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := &pipeline{t: t, data: newData(t), end: queue.Done}
+			p := &pipeline{t: t, data: newData(t), end: job.Done}
 			c.setUp(p)
 			p.start()
 			newTry(t, p.data, "song.mp3").fails(t, exit.Failed, c.wants...)
@@ -179,16 +180,16 @@ func TestTheSameSongAgain(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
 	first := newTry(t, data, "song.mp3")
-	p := &pipeline{t: t, data: data, end: queue.Done}
+	p := &pipeline{t: t, data: data, end: job.Done}
 	p.start()
 	if err := first.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := first.queue.List(t.Context(), queue.Query{})
+	jobs, err := first.queue.List(t.Context())
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("jobs %+v, %v", jobs, err)
 	}
-	again := &pipeline{t: t, data: newData(t), end: queue.Rejected, why: "the same", made: 1, change: func(r *queue.Record, _ queue.Stage) {
+	again := &pipeline{t: t, data: newData(t), end: job.Rejected, why: "the same", made: 1, change: func(r *job.Record, _ job.Stage) {
 		r.DuplicateOf = jobs[0].ID
 	}}
 	for _, folder := range []string{"queue/done", "output"} { // The second one's own data folder has what came of the first.

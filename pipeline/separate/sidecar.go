@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // wish is what the sidecar of the song says; nil when nothing is asked for.
@@ -22,10 +24,10 @@ func (s *separation) wish() []byte {
 // whose sidecar is there is taken, whether its song is or not: the watcher would take one song with
 // what was asked for with another.
 func (s *separation) claimWith(input *os.Root, temp, name string) error {
-	sidecar := options.Sidecar(name)
+	sidecar := job.Sidecar(name)
 	wish := s.wish()
 	if wish == nil {
-		if len(name) <= options.MostEntry {
+		if len(name) <= job.MostEntry {
 			if _, err := input.Lstat(sidecar); !errors.Is(err, fs.ErrNotExist) {
 				return orTaken(err)
 			}
@@ -35,10 +37,14 @@ func (s *separation) claimWith(input *os.Root, temp, name string) error {
 	if _, err := input.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return orTaken(err)
 	}
-	if err := s.writeSidecar(input, sidecar, wish); err != nil {
+	uid, gid := s.owner()
+	err := place.WriteNewIn(input, sidecar, wish, uid, gid)
+	if err != nil {
 		return err
 	}
-	err := claim(input, temp, name)
+	if err = place.SyncIn(input, "."); err == nil {
+		err = claim(input, temp, name)
+	}
 	if err != nil && !same(input, temp, name) { // Else the song is there, whatever the disk says.
 		_ = input.Remove(sidecar) // It is this process's own. What stays the watcher removes after a day.
 	}
@@ -49,25 +55,6 @@ func (s *separation) claimWith(input *os.Root, temp, name string) error {
 func orTaken(err error) error {
 	if err == nil {
 		return fs.ErrExist
-	}
-	return err
-}
-
-// writeSidecar makes the file whole, and sees it and its name onto the disk. It leaves none that is not.
-func (s *separation) writeSidecar(input *os.Root, name string, data []byte) error {
-	f, err := input.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = s.finish(f)
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = syncFolder(input)
-	}
-	if err != nil {
-		_ = input.Remove(name)
 	}
 	return err
 }

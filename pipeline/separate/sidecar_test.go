@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
-	"github.com/im2-audio/im2/pipeline/queue"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
@@ -32,7 +33,7 @@ func TestOptionsLieBesideTheSong(t *testing.T) {
 	s.Options = asks(t)
 	h := s.hand(t)
 	inputIs(t, data, ".song.mp3.im2.json", "song.mp3")
-	path := filepath.Join(data, "input", options.Sidecar(h.entry))
+	path := filepath.Join(data, "input", job.Sidecar(h.entry))
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +43,7 @@ func TestOptionsLieBesideTheSong(t *testing.T) {
 		t.Errorf("%q is %+v, %v", text, got, err)
 	}
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode() != mode {
+	if err != nil || info.Mode() != place.FileMode {
 		t.Errorf("mode %v, %v", info, err)
 	}
 }
@@ -56,9 +57,9 @@ func TestNamesWithASidecarAreTaken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(options.Sidecar("song.mp3"))
+	write(job.Sidecar("song.mp3"))
 	write("song (2).mp3")
-	if err := os.Symlink("nowhere", filepath.Join(data, "input", options.Sidecar("song (3).mp3"))); err != nil {
+	if err := os.Symlink("nowhere", filepath.Join(data, "input", job.Sidecar("song (3).mp3"))); err != nil {
 		t.Fatal(err)
 	}
 	plain := newTry(t, data, "song.mp3")
@@ -77,7 +78,7 @@ func TestNamesWithASidecarAreTaken(t *testing.T) {
 	}
 	inputIs(t, data, ".song (3).mp3.im2.json", ".song (5).mp3.im2.json", ".song.again.mp3.im2.json", ".song.mp3.im2.json",
 		"song (2).mp3", "song (4).mp3", "song (5).mp3", "song.again.mp3")
-	for _, name := range []string{options.Sidecar("song.mp3"), "song (2).mp3"} {
+	for _, name := range []string{job.Sidecar("song.mp3"), "song (2).mp3"} {
 		if text, err := os.ReadFile(filepath.Join(data, "input", name)); err != nil || string(text) != "theirs" {
 			t.Errorf("%s has %q, %v", name, text, err)
 		}
@@ -121,7 +122,7 @@ func TestALongNameLeavesRoomForTheSidecar(t *testing.T) {
 		s := newTry(t, data, strings.Repeat("x", title.Limit-4)+".mp3")
 		s.Options, s.Again = asks(t), true
 		h := s.hand(t)
-		if len(options.Sidecar(h.entry)) != title.Limit || !strings.HasSuffix(h.entry, ".again.mp3") {
+		if len(job.Sidecar(h.entry)) != title.Limit || !strings.HasSuffix(h.entry, ".again.mp3") {
 			t.Errorf("%q has %d bytes", h.entry, len(h.entry))
 		}
 	}
@@ -143,7 +144,7 @@ func TestOtherFilesComeOut(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
 	settings := options.Options{TwoStems: "vocals", Format: options.FLAC}.Over(options.Default())
-	(&pipeline{t: t, data: data, end: queue.Done, change: func(r *queue.Record, _ queue.Stage) {
+	(&pipeline{t: t, data: data, end: job.Done, change: func(r *job.Record, _ job.Stage) {
 		r.Settings, r.Files, r.EngineVersion = settings, settings.Files(options.DefaultStems()), options.EngineVersion
 		r.Warnings = []string{"it is\x1b[2J quiet"}
 	}}).start()

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // openSong opens the file that the user named. A link is followed: it is the user's own.
@@ -73,6 +74,6 @@ func inInput(path, data string) bool {
 	if err != nil {
 		return false
 	}
-	input, err := os.Stat(filepath.Join(data, inputFolder))
+	input, err := os.Stat(filepath.Join(data, job.InputFolder))
 	return err == nil && os.SameFile(folder, input)
 }

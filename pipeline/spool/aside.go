@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // SetAside gives up a job whose job.json is missing or damaged, and which nobody else has:
 // with what it has, and its job.json beside a new one, it goes to Failed. It may be repeated
 // after a crash at any point; there always is a job.json, the old or the new one.
-func (s *Spool) SetAside(stage Stage, id string, cause error) error {
+func (s *Spool) SetAside(stage job.Stage, id string, cause error) error {
 	c, err := s.find(stage, id)
 	if err != nil {
 		return fmt.Errorf("setting a damaged job aside: %w", err)
@@ -20,18 +21,18 @@ func (s *Spool) SetAside(stage Stage, id string, cause error) error {
 	return s.setAside(stage, c, cause)
 }
 
-func (s *Spool) setAside(stage Stage, c claim, cause error) error {
+func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 	now := s.now().UTC()
 	j := s.job(stage, c)
-	j.Name, j.Created = c.id, now
-	j.arrive(Visit{Stage: stage, Start: now, Claim: c.token}, "")
-	j.Error = fmt.Sprintf("%v; what there was of the job is kept in queue/%s/%s", cause, Failed, c.id)
+	j.Name, j.Created = c.ID, now
+	j.Arrive(job.Visit{Stage: stage, Start: now, Claim: c.Token}, "")
+	j.Error = fmt.Sprintf("%v; what there was of the job is kept in queue/%s/%s", cause, job.Failed, c.ID)
 	err := j.Clear()
 	if err == nil {
 		err = j.keepDamaged()
 	}
 	if err == nil {
-		err = j.move(Failed, j.Error)
+		err = j.move(job.Failed, j.Error)
 	}
 	if err != nil {
 		return fmt.Errorf("setting a damaged job aside: %w", err)
@@ -41,7 +42,7 @@ func (s *Spool) setAside(stage Stage, c claim, cause error) error {
 
 // keepDamaged puts a copy of the damaged job.json beside it, which stays.
 func (j *Job) keepDamaged() error {
-	record := j.Path(recordFile)
+	record := j.Path(job.RecordFile)
 	info, err := j.disk().Lstat(record)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -49,7 +50,7 @@ func (j *Job) keepDamaged() error {
 	if err != nil {
 		return err
 	}
-	_, err = place.FirstFree(place.FileNames(damagedFile), func(name string) (bool, error) {
+	_, err = place.FirstFree(place.FileNames(job.DamagedFile), func(name string) (bool, error) {
 		return j.keepAs(info, j.Path(name))
 	})
 	return errors.Join(err, j.disk().SyncFolder(j.Dir()))
@@ -58,8 +59,8 @@ func (j *Job) keepDamaged() error {
 // keepAs keeps what is at the place of job.json as kept. It returns false when something else
 // has that name.
 func (j *Job) keepAs(info fs.FileInfo, kept string) (bool, error) {
-	record := j.Path(recordFile)
-	if !info.Mode().IsRegular() || info.Size() > place.MostRead { // Nothing in it can be a record.
+	record := j.Path(job.RecordFile)
+	if !info.Mode().IsRegular() || info.Size() > job.MostRead { // Nothing in it can be a record.
 		err := j.disk().RenameNew(record, kept)
 		return err == nil, ignore(err, fs.ErrExist)
 	}

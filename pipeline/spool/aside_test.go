@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -26,8 +27,8 @@ func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
 		},
 		"the new record was written": func(t *testing.T, s *Spool, j *Job) {
 			t.Helper()
-			must(t, os.Remove(s.StageFolder(Failed)))
-			if err := s.SetAside(Separating, j.ID, cause); err == nil {
+			must(t, os.Remove(s.StageFolder(job.Failed)))
+			if err := s.SetAside(job.Separating, j.ID, cause); err == nil {
 				t.Fatal("it was set aside to nowhere")
 			}
 			must(t, s.Ready())
@@ -46,12 +47,12 @@ func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
 				t.Errorf("there is no job.json: %v", err)
 			}
 			if name == "the new record was written" {
-				newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Failed, "w"})
+				newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Failed, "w"})
 			} else {
-				must(t, s.SetAside(Separating, j.ID, cause))
+				must(t, s.SetAside(job.Separating, j.ID, cause))
 			}
-			wantOnlyIn(t, s, j.ID, Failed)
-			dir := s.jobFolder(Failed, j.ID)
+			wantOnlyIn(t, s, j.ID, job.Failed)
+			dir := s.jobFolder(job.Failed, j.ID)
 			wantNames(t, dir, "job.json", "job.json.damaged", "source", "taken")
 			for file, want := range map[string]string{"job.json.damaged": "{damaged", "source": "sound of song", "taken/song": "sound"} {
 				if got := readFile(t, filepath.Join(dir, file)); got != want {
@@ -70,12 +71,12 @@ func TestSetAsideKeepsEveryDamagedRecord(t *testing.T) {
 	must(t, os.Remove(j.Path("job.json")))
 	must(t, os.Mkdir(j.Path("job.json"), place.FolderMode))
 	writeFile(t, j.Path("job.json", "x"), "not looked at")
-	_, err := s.Load(Separating, j.ID)
+	_, err := s.Load(job.Separating, j.ID)
 	if !errors.Is(err, ErrDamaged) {
 		t.Fatalf("error = %v; want ErrDamaged", err)
 	}
-	must(t, s.SetAside(Separating, j.ID, err))
-	dir := s.jobFolder(Failed, j.ID)
+	must(t, s.SetAside(job.Separating, j.ID, err))
+	dir := s.jobFolder(job.Failed, j.ID)
 	if got := readFile(t, filepath.Join(dir, "job.json.damaged (2)", "x")); got != "not looked at" {
 		t.Errorf("kept %q", got)
 	}
@@ -89,12 +90,12 @@ func TestARecordThatIsTooLongIsSetAside(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := pending(t, s, "song")
-	writeFile(t, j.Path("job.json"), readFile(t, j.Path("job.json"))+strings.Repeat(" ", place.MostRead))
-	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrDamaged) {
+	writeFile(t, j.Path("job.json"), readFile(t, j.Path("job.json"))+strings.Repeat(" ", job.MostRead))
+	if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrDamaged) {
 		t.Fatalf("error = %v; want ErrDamaged", err)
 	}
-	wantOnlyIn(t, s, j.ID, Failed)
-	wantNames(t, s.jobFolder(Failed, j.ID), "job.json", "job.json.damaged", "source")
+	wantOnlyIn(t, s, j.ID, job.Failed)
+	wantNames(t, s.jobFolder(job.Failed, j.ID), "job.json", "job.json.damaged", "source")
 }
 
 // A FIFO in the place of a lease is none, and nobody waits for it.
@@ -103,5 +104,5 @@ func TestALeaseThatIsNoFileEnds(t *testing.T) {
 	s := newSpool(t)
 	j := claimed(t, s, "song", "lost")
 	must(t, syscall.Mkfifo(j.Path("progress.json"), 0o600))
-	newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, "lost"})
+	newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, "lost"})
 }

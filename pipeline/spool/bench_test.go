@@ -2,7 +2,11 @@
 
 package spool
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/im2-audio/im2/pipeline/job"
+)
 
 // BenchmarkWay takes one job through every stage, with all that is written to the disk.
 func BenchmarkWay(b *testing.B) {
@@ -23,16 +27,16 @@ func wholeWay(b *testing.B, s *Spool) error {
 	if err != nil {
 		return err
 	}
-	if err := j.Move(Pending); err != nil {
+	if err := j.Move(job.Pending); err != nil {
 		return err
 	}
-	if j, err = s.Claim(b.Context(), Pending, Separating, "demucs"); err != nil {
+	if j, err = s.Claim(b.Context(), job.Pending, job.Separating, "demucs"); err != nil {
 		return err
 	}
-	if err := j.Move(Separated); err != nil {
+	if err := j.Move(job.Separated); err != nil {
 		return err
 	}
-	if j, err = s.Claim(b.Context(), Separated, Organizing, "organizer"); err != nil {
+	if j, err = s.Claim(b.Context(), job.Separated, job.Organizing, "organizer"); err != nil {
 		return err
 	}
 	return j.Finish()

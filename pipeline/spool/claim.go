@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -46,12 +47,12 @@ func StopsAll(err error) bool {
 //
 // A job that cannot be claimed for a reason of its own keeps nobody from the others: Claim
 // says what is wrong with it once there is no other left.
-func (s *Spool) Claim(ctx context.Context, from, to Stage, worker string) (*Job, error) {
+func (s *Spool) Claim(ctx context.Context, from, to job.Stage, worker string) (*Job, error) {
 	return s.ClaimBut(ctx, from, to, worker, nil)
 }
 
 // ClaimBut is Claim without the jobs for whose ID skip is true, which stay where they are.
-func (s *Spool) ClaimBut(ctx context.Context, from, to Stage, worker string, skip func(id string) bool) (*Job, error) {
+func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string, skip func(id string) bool) (*Job, error) {
 	var errs []error
 	for listed := false; ; {
 		id, ok := s.candidate(from)
@@ -92,8 +93,8 @@ func nothing(errs []error) error {
 }
 
 // claim takes one job.
-func (s *Spool) claim(from, to Stage, id, worker string) (*Job, error) {
-	c := claim{id: id, worker: workerName(worker), token: s.claimToken()}
+func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {
+	c := job.Claim{ID: id, Worker: job.WorkerName(worker), Token: s.claimToken()}
 	err := s.disk.Rename(s.jobFolder(from, id), s.folderOf(to, c))
 	if errors.Is(err, fs.ErrNotExist) {
 		// A file server may answer so to a rename that it made, when its first answer got lost.
@@ -112,17 +113,8 @@ func (s *Spool) claim(from, to Stage, id, worker string) (*Job, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.disk.Rename(s.folderOf(to, c), s.jobFolder(from, id)))
 	}
-	j.begin(worker, s.now().UTC())
+	j.Begin(to, worker, c.Token, s.now().UTC())
 	return j, nil
-}
-
-// begin begins the visit to the working stage that the job was claimed into.
-func (j *Job) begin(worker string, now time.Time) {
-	j.rewind(j.stage.entry())
-	if j.stage == Separating {
-		j.Attempt++
-	}
-	j.arrive(Visit{Stage: j.stage, Start: now, Worker: worker, Claim: j.claim.token}, "")
 }
 
 // A backlog is a listing of the jobs that wait in a stage, without those that somebody here has
@@ -144,7 +136,7 @@ const (
 
 // candidate takes the next ID off the backlog of a stage. An old listing ends early: jobs that
 // came back since, or that somebody brought back, may be older than those in it.
-func (s *Spool) candidate(stage Stage) (string, bool) {
+func (s *Spool) candidate(stage job.Stage) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.backlog[stage]
@@ -158,7 +150,7 @@ func (s *Spool) candidate(stage Stage) (string, bool) {
 }
 
 // refill lists a stage anew, unless another goroutine has done so by now.
-func (s *Spool) refill(stage Stage) error {
+func (s *Spool) refill(stage job.Stage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.backlog[stage]

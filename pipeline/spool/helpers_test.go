@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -27,8 +28,8 @@ func pending(t *testing.T, s *Spool, name string) *Job {
 		t.Fatal(err)
 	}
 	j.SetName(name)
-	writeFile(t, j.Path(SourceFile), "sound of "+name)
-	must(t, j.Move(Pending))
+	writeFile(t, j.Path(job.SourceFile), "sound of "+name)
+	must(t, j.Move(job.Pending))
 	return j
 }
 
@@ -36,7 +37,7 @@ func pending(t *testing.T, s *Spool, name string) *Job {
 func claimed(t *testing.T, s *Spool, name, worker string) *Job {
 	t.Helper()
 	pending(t, s, name)
-	j, err := s.Claim(t.Context(), Pending, Separating, worker)
+	j, err := s.Claim(t.Context(), job.Pending, job.Separating, worker)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +82,10 @@ func wantNames(t *testing.T, dir string, want ...string) {
 }
 
 // wantOnlyIn checks the invariant: the job is in this stage and in no other.
-func wantOnlyIn(t *testing.T, s *Spool, id string, stage Stage) {
+func wantOnlyIn(t *testing.T, s *Spool, id string, stage job.Stage) {
 	t.Helper()
-	var got []Stage
-	for _, in := range Stages() {
+	var got []job.Stage
+	for _, in := range job.Stages {
 		ids, _ := s.List(in) // Tests take folders away.
 		for _, there := range ids {
 			if there == id {

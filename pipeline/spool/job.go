@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,22 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
-)
-
-// What a job's folder may hold.
-const (
-	// SourceFile is the audio. It always has this name, so that no hostile one ever gets on a
-	// command line.
-	SourceFile = "source"
-	// StemsFolder holds the finished stems.
-	StemsFolder = "stems"
-	// WorkFolder is scratch space of the worker; it is dropped when the job moves on.
-	WorkFolder = "work"
-
-	recordFile   = "job.json"
-	damagedFile  = "job.json.damaged"
-	progressFile = "progress.json"
 )
 
 // ErrNotEmpty is returned when a job that was to be removed holds something.
@@ -34,18 +19,18 @@ var ErrNotEmpty = errors.New("the job's folder is not empty")
 // A Job is a job in this process's hands: its record, and where it is. Only the worker that
 // has it may use it, from one goroutine at a time; SetProgress and Renew may be called beside.
 type Job struct {
-	Record
+	job.Record
 	spool *Spool
-	stage Stage
-	claim claim
+	stage job.Stage
+	claim job.Claim
 
 	mu sync.Mutex
 	// progress is what was told last of this visit.
-	progress progress
+	progress job.Progress
 }
 
 // Stage is where the job is now.
-func (j *Job) Stage() Stage { return j.stage }
+func (j *Job) Stage() job.Stage { return j.stage }
 
 // Dir is the job's folder. It changes with the stage.
 func (j *Job) Dir() string { return j.spool.folderOf(j.stage, j.claim) }
@@ -71,11 +56,11 @@ func (j *Job) orLost(err error) error {
 // Save writes the record. When it returns nil, the record is on the disk, and so are the names
 // of everything in the job's folder.
 func (j *Job) Save() error {
-	data, err := json.MarshalIndent(&j.Record, "", "  ")
+	data, err := j.Bytes()
 	if err != nil {
 		return fmt.Errorf("saving job %s: %w", j.ID, err)
 	}
-	if err := j.disk().WriteDurable(j.Path(recordFile), append(data, '\n')); err != nil {
+	if err := j.disk().WriteDurable(j.Path(job.RecordFile), data); err != nil {
 		return fmt.Errorf("saving job %s: %w", j.ID, j.orLost(err))
 	}
 	return nil
@@ -163,7 +148,7 @@ func (j *Job) Clear(names ...string) error {
 	if err != nil {
 		return fmt.Errorf("clearing job %s: %w", j.ID, j.orLost(err))
 	}
-	names = append(names, WorkFolder, progressFile)
+	names = append(names, job.WorkFolder, job.ProgressFile)
 	var errs []error
 	for _, entry := range entries {
 		if name := entry.Name(); slices.Contains(names, name) || strings.HasPrefix(name, place.TempPrefix) {

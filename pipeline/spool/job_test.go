@@ -13,10 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
-func wantHistory(t *testing.T, r *Record, want ...string) {
+func wantHistory(t *testing.T, r *job.Record, want ...string) {
 	t.Helper()
 	var got []string
 	for _, v := range r.History {
@@ -39,15 +40,15 @@ func TestHandBackDoesNotCountAndRequeueDoes(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w1")
-	must(t, os.Mkdir(j.Path(WorkFolder), place.FolderMode))
+	must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
 	must(t, j.HandBack("told to stop"))
-	wantOnlyIn(t, s, j.ID, Pending)
+	wantOnlyIn(t, s, j.ID, job.Pending)
 	wantNames(t, j.Dir(), "job.json", "source")
 
-	j, err := s.Claim(t.Context(), Pending, Separating, "w2")
+	j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w2")
 	must(t, err)
 	must(t, j.Requeue("lost"))
-	j, err = s.Claim(t.Context(), Pending, Separating, "w3")
+	j, err = s.Claim(t.Context(), job.Pending, job.Separating, "w3")
 	must(t, err)
 	wantHistory(t, &j.Record,
 		"incoming watcher 0 ended", "pending  0 ended", "separating w1 1 ended: told to stop",
@@ -61,9 +62,9 @@ func TestFailKeepsTheSource(t *testing.T) {
 	j := claimed(t, s, "song", "w")
 	writeFile(t, j.Path("progress.json"), "{}")
 	must(t, j.Fail(errors.New("engine broke")))
-	wantOnlyIn(t, s, j.ID, Failed)
+	wantOnlyIn(t, s, j.ID, job.Failed)
 	wantNames(t, j.Dir(), "job.json", "source")
-	j, err := s.Load(Failed, j.ID)
+	j, err := s.Load(job.Failed, j.ID)
 	if err != nil || j.Error != "engine broke" || j.History[2].Error != "engine broke" {
 		t.Errorf("failed job = %+v, %v", j, err)
 	}
@@ -76,13 +77,13 @@ func TestWhatNobodyLookedAtIsKept(t *testing.T) {
 		"Fail":     func(j *Job) error { return j.Fail(errors.New("broken")) },
 		"HandBack": func(j *Job) error { return j.HandBack("stop") },
 		"Finish":   func(j *Job) error { return j.Finish() },
-		"Reject":   func(j *Job) error { return j.Reject(j.Path(SourceFile), "bad") },
+		"Reject":   func(j *Job) error { return j.Reject(j.Path(job.SourceFile), "bad") },
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			j := claimed(t, newSpool(t), "song", "w")
-			for _, dir := range []string{WorkFolder, "taken"} {
+			for _, dir := range []string{job.WorkFolder, "taken"} {
 				must(t, os.Mkdir(j.Path(dir), place.FolderMode))
 				writeFile(t, j.Path(dir, "f"), "content of "+dir)
 			}
@@ -93,7 +94,7 @@ func TestWhatNobodyLookedAtIsKept(t *testing.T) {
 			if got := readFile(t, j.Path("taken", "f")) + readFile(t, j.Path("copy")); got != "content of takencontent of copy" {
 				t.Errorf("kept %q", got)
 			}
-			for _, scratch := range []string{WorkFolder, ".tmp-1", "progress.json"} {
+			for _, scratch := range []string{job.WorkFolder, ".tmp-1", "progress.json"} {
 				if place.Exists(j.Path(scratch)) {
 					t.Errorf("%s is still there", scratch)
 				}
@@ -129,13 +130,13 @@ func TestAMoveThatFailsChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Remove(s.StageFolder(Separated)))
-	if err := j.Move(Separated); !errors.Is(err, fs.ErrNotExist) {
+	must(t, os.Remove(s.StageFolder(job.Separated)))
+	if err := j.Move(job.Separated); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("error = %v; want fs.ErrNotExist", err)
 	}
-	wantOnlyIn(t, s, j.ID, Separating)
+	wantOnlyIn(t, s, j.ID, job.Separating)
 	must(t, s.Ready())
-	must(t, j.Move(Separated))
+	must(t, j.Move(job.Separated))
 	wantHistory(t, &j.Record, "incoming watcher 0 ended", "pending  0 ended", "separating w 1 ended", "separated  1 open")
 }
 
@@ -143,8 +144,8 @@ func TestHandBackThatFailsKeepsTheAttempt(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Remove(s.StageFolder(Pending)))
-	if err := j.HandBack("stop"); err == nil || errors.Is(err, ErrLost) || j.Attempt != 1 || j.Stage() != Separating {
+	must(t, os.Remove(s.StageFolder(job.Pending)))
+	if err := j.HandBack("stop"); err == nil || errors.Is(err, ErrLost) || j.Attempt != 1 || j.Stage() != job.Separating {
 		t.Errorf("HandBack = %v, attempt %d in %s", err, j.Attempt, j.Stage())
 	}
 }
@@ -155,46 +156,12 @@ func TestJobsThatAreGoneGiveErrors(t *testing.T) {
 	must(t, os.RemoveAll(j.Dir()))
 	for name, err := range map[string]error{
 		"Save": j.Save(), "Clear": j.Clear(), "Fail": j.Fail(errors.New("x")), "Finish": j.Finish(),
-		"HandBack": j.HandBack("x"), "SetProgress": j.SetProgress(Decoding, 0, 0), "Reject": j.Reject("gone", "x"),
-		"SetAside": j.spool.SetAside(Separating, j.ID, errors.New("x")),
+		"HandBack": j.HandBack("x"), "SetProgress": j.SetProgress(job.Decoding, 0, 0), "Reject": j.Reject("gone", "x"),
+		"SetAside": j.spool.SetAside(job.Separating, j.ID, errors.New("x")),
 	} {
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s = %v; want fs.ErrNotExist", name, err)
 		}
-	}
-}
-
-func TestRewind(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	tests := []struct {
-		name  string
-		in    []Stage
-		found Stage
-		want  int
-	}{
-		{"nothing", nil, Pending, 0},
-		{"as it should be", []Stage{Incoming, Pending}, Pending, 2},
-		{"announced and not moved", []Stage{Incoming, Pending}, Incoming, 1},
-		{"claimed and not recorded", []Stage{Incoming, Pending}, Separating, 2},
-		{"handed back and not moved", []Stage{Pending, Separating, Pending}, Separating, 2},
-		{"put back by a power cut", []Stage{Incoming, Pending, Separating, Separated}, Pending, 2},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			var r Record
-			for _, stage := range tt.in {
-				r.arrive(Visit{Stage: stage, Start: now, Worker: "w"}, "why")
-			}
-			r.rewind(tt.found)
-			if len(r.History) != tt.want {
-				t.Fatalf("%d visits; want %d", len(r.History), tt.want)
-			}
-			if n := len(r.History); n > 0 && (!r.History[n-1].End.IsZero() || r.History[n-1].Error != "") {
-				t.Errorf("the last visit has ended: %+v", r.History[n-1])
-			}
-		})
 	}
 }
 
@@ -203,21 +170,21 @@ func TestThreeAttemptsAreAllThereAre(t *testing.T) {
 	s := newSpool(t)
 	id := pending(t, s, "song").ID
 	for i, why := range []string{"out of memory", "out of memory", "it crashed"} {
-		j, err := s.Claim(t.Context(), Pending, Separating, "w")
+		j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w")
 		must(t, err)
 		if i > 0 { // A worker that was told to stop makes no attempt, also not the last one.
 			must(t, j.HandBack("told to stop"))
-			j, err = s.Claim(t.Context(), Pending, Separating, "w")
+			j, err = s.Claim(t.Context(), job.Pending, job.Separating, "w")
 			must(t, err)
 		}
 		if j.Attempt != i+1 {
 			t.Errorf("attempt %d; want %d", j.Attempt, i+1)
 		}
-		must(t, os.Mkdir(j.Path(StemsFolder), place.FolderMode))
+		must(t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
 		must(t, j.Requeue(why))
 	}
-	wantOnlyIn(t, s, id, Failed)
-	j, err := s.Load(Failed, id)
+	wantOnlyIn(t, s, id, job.Failed)
+	j, err := s.Load(job.Failed, id)
 	must(t, err)
 	if want := "attempt 1: out of memory; attempt 2: out of memory; attempt 3: it crashed"; j.Error != want || j.Attempt != MaxAttempts {
 		t.Errorf("attempt %d, error %q; want %q", j.Attempt, j.Error, want)
@@ -231,10 +198,10 @@ func TestThreeAttemptsAreAllThereAre(t *testing.T) {
 func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 11, 30, 47, 1000, time.UTC)
-	r := Record{
+	r := job.Record{
 		ID: "i", Size: 1, SHA256: "s", MIME: "m", Created: now, Track: "t", DuplicateOf: "o", Error: "e",
 		DurationSeconds: 1.5, Engine: "n", Model: "d", Attempt: 2,
-		History: []Visit{{Stage: Pending, Start: now, End: now, Worker: "w", Claim: "c", Attempt: 2, Error: "x"}, {Stage: Done, Start: now}},
+		History: []job.Visit{{Stage: job.Pending, Start: now, End: now, Worker: "w", Claim: "c", Attempt: 2, Error: "x"}, {Stage: job.Done, Start: now}},
 	}
 	r.SetName("a\xff")
 	r.SetArchived("ä\n.mp3")
@@ -249,13 +216,10 @@ func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
 	if string(data) != want {
 		t.Errorf("job.json:\n%s\nwant:\n%s", data, want)
 	}
-	var back Record
+	var back job.Record
 	must(t, json.Unmarshal(data, &back))
 	if back.RawName() != "a\xff" || back.RawArchived() != "ä\n.mp3" || back.RawRejected() != "r\xfe" {
 		t.Errorf("names came back as %q, %q, %q", back.RawName(), back.RawArchived(), back.RawRejected())
-	}
-	if (&Record{}).Worker() != "" {
-		t.Error("a record without history has a worker")
 	}
 }
 
@@ -264,16 +228,16 @@ func TestWhatIsEmptiedHasNoNameThatTheNextWorkerUses(t *testing.T) {
 	t.Parallel()
 	for name, empty := range map[string]func(*Job) error{
 		"Clear": func(j *Job) error { return j.Clear() },
-		"Drop":  func(j *Job) error { return j.Drop(WorkFolder) },
+		"Drop":  func(j *Job) error { return j.Drop(job.WorkFolder) },
 	} {
 		s := newSpool(t)
 		j := claimed(t, s, "song", "slow")
-		must(t, os.Mkdir(j.Path(WorkFolder), place.FolderMode))
-		writeFile(t, j.Path(WorkFolder, "mix.wav"), "")
+		must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
+		writeFile(t, j.Path(job.WorkFolder, "mix.wav"), "")
 		emptied := 0
 		s.disk = place.Placer{Disk: emptying{s.disk.Disk, func(path string) {
 			emptied++
-			if filepath.Base(path) == WorkFolder || place.Exists(j.Path(WorkFolder)) {
+			if filepath.Base(path) == job.WorkFolder || place.Exists(j.Path(job.WorkFolder)) {
 				t.Errorf("%s empties %s", name, path)
 			}
 		}}}
@@ -282,7 +246,7 @@ func TestWhatIsEmptiedHasNoNameThatTheNextWorkerUses(t *testing.T) {
 			t.Errorf("%s emptied %d folders", name, emptied)
 		}
 		wantNames(t, j.Dir(), "job.json", "source")
-		must(t, j.Drop(WorkFolder)) // It is gone already.
+		must(t, j.Drop(job.WorkFolder)) // It is gone already.
 	}
 }
 

@@ -1,24 +1,23 @@
 package spool
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 
-	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // Load reads a job that this caller has already. It claims nothing. A job that is not there
 // gives fs.ErrNotExist, and one of Incoming without job.json ErrNoRecord.
-func (s *Spool) Load(stage Stage, id string) (*Job, error) {
+func (s *Spool) Load(stage job.Stage, id string) (*Job, error) {
 	c, err := s.find(stage, id)
 	if err != nil {
 		return nil, err
 	}
 	j, err := s.read(stage, c)
-	if err == nil && c.token == "" {
-		j.rewind(stage)
+	if err == nil && c.Token == "" {
+		j.Rewind(stage)
 	}
 	return j, err
 }
@@ -27,7 +26,7 @@ func (s *Spool) Load(stage Stage, id string) (*Job, error) {
 // fs.ErrNotExist.
 func (s *Spool) Locate(id string) (*Job, error) {
 	for range 2 { // A job that was given back has been passed over once.
-		for _, stage := range Stages() {
+		for _, stage := range job.Stages {
 			c, err := s.find(stage, id)
 			if err != nil {
 				if errors.Is(err, fs.ErrNotExist) {
@@ -45,34 +44,31 @@ func (s *Spool) Locate(id string) (*Job, error) {
 }
 
 // find returns in whose hands the job is that lies in a stage.
-func (s *Spool) find(stage Stage, id string) (claim, error) {
-	bare := claim{id: id}
-	if there, err := s.disk.Has(s.folderOf(stage, bare)); there || stage.entry() == "" {
+func (s *Spool) find(stage job.Stage, id string) (job.Claim, error) {
+	bare := job.Claim{ID: id}
+	if there, err := s.disk.Has(s.folderOf(stage, bare)); there || stage.Entry() == "" {
 		return bare, err
 	}
 	claims, err := s.claims(stage)
 	if err != nil {
-		return claim{}, err
+		return job.Claim{}, err
 	}
 	for _, c := range claims {
-		if c.id == id {
+		if c.ID == id {
 			return c, nil
 		}
 	}
-	return claim{}, fmt.Errorf("finding job %s in %s: %w", id, stage, fs.ErrNotExist)
+	return job.Claim{}, fmt.Errorf("finding job %s in %s: %w", id, stage, fs.ErrNotExist)
 }
 
-func (s *Spool) read(stage Stage, c claim) (*Job, error) {
+func (s *Spool) read(stage job.Stage, c job.Claim) (*Job, error) {
 	j := s.job(stage, c)
 	data, err := j.readRecord()
 	if err != nil {
-		return nil, fmt.Errorf("reading job %s: %w", c.id, err)
+		return nil, fmt.Errorf("reading job %s: %w", c.ID, err)
 	}
-	if err := json.Unmarshal(data, &j.Record); err != nil {
-		return nil, fmt.Errorf("%w: job %s: %w", ErrDamaged, c.id, err)
-	}
-	if j.ID != c.id {
-		return nil, fmt.Errorf("%w: job %s: it is that of job %q", ErrDamaged, c.id, j.ID)
+	if j.Record, err = job.Parse(data, c.ID); err != nil {
+		return nil, fmt.Errorf("%w: job %s: %w", ErrDamaged, c.ID, err)
 	}
 	return j, nil
 }
@@ -80,13 +76,13 @@ func (s *Spool) read(stage Stage, c claim) (*Job, error) {
 // readRecord reads job.json, and tells a job that has none from one that is not there.
 func (j *Job) readRecord() ([]byte, error) {
 	for range 2 { // Somebody may put the job back between two looks.
-		info, err := j.disk().Lstat(j.Path(recordFile))
+		info, err := j.disk().Lstat(j.Path(job.RecordFile))
 		if err == nil && !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%w: it is not a file", ErrDamaged)
 		}
 		if err == nil {
-			data, err := j.disk().ReadFile(j.Path(recordFile))
-			if errors.Is(err, place.ErrTooLong) {
+			data, err := j.disk().ReadFile(j.Path(job.RecordFile))
+			if errors.Is(err, job.ErrTooLong) {
 				err = fmt.Errorf("%w: %w", ErrDamaged, err)
 			}
 			return data, err
@@ -98,7 +94,7 @@ func (j *Job) readRecord() ([]byte, error) {
 			return nil, errors.Join(err, hasErr)
 		}
 	}
-	if j.stage == Incoming {
+	if j.stage == job.Incoming {
 		return nil, ErrNoRecord
 	}
 	return nil, fmt.Errorf("%w: it is missing", ErrDamaged)
@@ -111,12 +107,12 @@ func (j *Job) Reload() error {
 	if err != nil {
 		return j.orLost(err)
 	}
-	visit := j.last()
+	visit := j.Last()
 	j.Record = again.Record
-	if j.last().Stage != j.stage {
-		j.rewind(j.stage.entry())
+	if j.Last().Stage != j.stage {
+		j.Rewind(j.stage.Entry())
 		j.Attempt = visit.Attempt
-		j.arrive(visit, "")
+		j.Arrive(visit, "")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -47,11 +48,11 @@ func newModel(seed uint64) *model {
 	m.tokens = m.token
 	m.disk = newMemDisk(m.rng, m.now)
 	view := memView{m.disk, func() error { return nil }, m.token, func() bool { return false }}
-	for _, dir := range []string{"input", "output", "archive", "rejected", queueFolder} {
+	for _, dir := range []string{"input", "output", "archive", "rejected", job.QueueFolder} {
 		_ = view.Mkdir("/" + dir)
 	}
-	for _, stage := range Stages() {
-		_ = view.Mkdir("/" + queueFolder + "/" + string(stage))
+	for _, stage := range job.Stages {
+		_ = view.Mkdir("/" + job.QueueFolder + "/" + string(stage))
 	}
 	for i := range modelSongs {
 		_ = m.disk.add(fmt.Sprintf("/input/%d", i), &memNode{data: []byte(song(i)), synced: []byte(song(i))})
@@ -220,7 +221,7 @@ func TestTheModelNoticesWhatIsMissing(t *testing.T) {
 	tests := map[string]func(m *model){
 		"the fence: names of claims repeat": func(m *model) {
 			m.alike = true
-			m.tokens = func() string { return noToken }
+			m.tokens = func() string { return "00000000" }
 		},
 		"the sync of a file before it gets its name": func(m *model) {
 			m.disk.ignores = func(path string) bool { return strings.Contains(path, place.TempPrefix) }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -36,8 +37,8 @@ func (m *model) read(path string) string {
 
 // rest reports whether nothing is on its way any more.
 func (m *model) rest() bool {
-	for _, stage := range Stages() {
-		if (stage.working() || stage == Pending || stage == Separated) && len(m.list("/queue/"+string(stage))) > 0 {
+	for _, stage := range job.Stages {
+		if (stage.Working() || stage == job.Pending || stage == job.Separated) && len(m.list("/queue/"+string(stage))) > 0 {
 			return false
 		}
 	}
@@ -63,10 +64,10 @@ func (m *model) check() error {
 	var wrong []error
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	jobs := map[string]int{}
-	for _, stage := range []Stage{Done, Failed, Rejected} {
+	for _, stage := range []job.Stage{job.Done, job.Failed, job.Rejected} {
 		for _, id := range m.list("/queue/" + string(stage)) {
 			dir := "/queue/" + string(stage) + "/" + id
-			var r Record
+			var r job.Record
 			if err := json.Unmarshal([]byte(m.read(dir+"/job.json")), &r); err != nil || r.ID != id {
 				complain("%s: %w: %s", dir, err, m.read(dir+"/job.json"))
 				continue
@@ -83,7 +84,7 @@ func (m *model) check() error {
 		}
 	}
 	for _, path := range m.everything() {
-		if strings.Contains(path, place.TempPrefix) || strings.Contains(path, WorkFolder+"/") || strings.HasSuffix(path, progressFile) {
+		if strings.Contains(path, place.TempPrefix) || strings.Contains(path, job.WorkFolder+"/") || strings.HasSuffix(path, job.ProgressFile) {
 			complain("left: %s", path)
 		}
 	}
@@ -94,10 +95,10 @@ func (m *model) check() error {
 }
 
 // checkJob checks one job that rests.
-func (m *model) checkJob(dir string, stage Stage, r *Record) error {
-	want, holds := []string{recordFile}, map[string]string{}
+func (m *model) checkJob(dir string, stage job.Stage, r *job.Record) error {
+	want, holds := []string{job.RecordFile}, map[string]string{}
 	switch stage {
-	case Done:
+	case job.Done:
 		holds["/archive/"+r.Archived] = r.Name
 		for _, stem := range modelStems() {
 			holds["/output/"+r.Track+"/"+stem] = stem + " of " + r.Name
@@ -105,15 +106,15 @@ func (m *model) checkJob(dir string, stage Stage, r *Record) error {
 		if got := m.list("/output/" + r.Track); len(got) != len(modelStems())+1 {
 			return fmt.Errorf("the track has %v", got)
 		}
-	case Rejected:
+	case job.Rejected:
 		holds["/rejected/"+r.Rejected] = r.Name
 	default:
-		want = append(want, SourceFile)
-		holds[dir+"/"+SourceFile] = r.Name
-		if r.Attempt < MaxAttempts && len(r.Failures(Organizing)) < MaxAttempts {
+		want = append(want, job.SourceFile)
+		holds[dir+"/"+job.SourceFile] = r.Name
+		if r.Attempt < MaxAttempts && len(r.Failures(job.Organizing)) < MaxAttempts {
 			return fmt.Errorf("given up after %d attempts", r.Attempt)
 		}
-		if len(r.Failures(Organizing)) >= MaxAttempts { // It was given up after its source was archived, perhaps.
+		if len(r.Failures(job.Organizing)) >= MaxAttempts { // It was given up after its source was archived, perhaps.
 			return nil
 		}
 	}
@@ -130,8 +131,8 @@ func (m *model) checkJob(dir string, stage Stage, r *Record) error {
 			return fmt.Errorf("visit %d ended at %v", i, v.End)
 		}
 	}
-	if r.last().Stage != stage {
-		return fmt.Errorf("its record says %s", r.last().Stage)
+	if r.Last().Stage != stage {
+		return fmt.Errorf("its record says %s", r.Last().Stage)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -87,7 +88,7 @@ func (p *proc) sleep(d time.Duration) bool {
 
 // recovery returns one with the model's clock.
 func (p *proc) recovery() *Recovery {
-	r := p.spool.Recovery(p.name, Separating, Organizing)
+	r := p.spool.Recovery(p.name, job.Separating, job.Organizing)
 	r.now = p.model.now
 	return r
 }
@@ -95,9 +96,9 @@ func (p *proc) recovery() *Recovery {
 // watch is the watcher: it finishes what an earlier one began, and then takes what is there.
 func (p *proc) watch() {
 	for p.sleep(time.Second) {
-		ids, _ := p.spool.List(Incoming)
+		ids, _ := p.spool.List(job.Incoming)
 		for _, id := range ids {
-			if moved, err := p.spool.FinishMove(Incoming, id); moved || (err != nil && !errors.Is(err, ErrNoRecord)) {
+			if moved, err := p.spool.FinishMove(job.Incoming, id); moved || (err != nil && !errors.Is(err, ErrNoRecord)) {
 				continue
 			}
 			_ = p.publish(p.spool.Fresh(id, p.name))
@@ -106,7 +107,7 @@ func (p *proc) watch() {
 		for _, entry := range entries {
 			j, err := p.spool.Create(p.name)
 			if err == nil {
-				err = p.disk.Rename("/input/"+entry.Name(), j.Path(SourceFile))
+				err = p.disk.Rename("/input/"+entry.Name(), j.Path(job.SourceFile))
 			}
 			if err == nil {
 				err = p.publish(j)
@@ -119,7 +120,7 @@ func (p *proc) watch() {
 }
 
 func (p *proc) publish(j *Job) error {
-	data, err := p.disk.ReadFile(j.Path(SourceFile))
+	data, err := p.disk.ReadFile(j.Path(job.SourceFile))
 	if err != nil {
 		return j.Discard()
 	}
@@ -130,7 +131,7 @@ func (p *proc) publish(j *Job) error {
 	if err := j.Clear(); err != nil {
 		return err
 	}
-	return j.Move(Pending)
+	return j.Move(job.Pending)
 }
 
 // separate is a demucs worker.
@@ -139,10 +140,10 @@ func (p *proc) separate() {
 	for leftovers := true; p.sleep(time.Second); {
 		_, _ = r.Strays()
 		if leftovers {
-			_, err := r.Own(Separating)
+			_, err := r.Own(job.Separating)
 			leftovers = err != nil
 		}
-		j, err := p.spool.Claim(context.Background(), Pending, Separating, p.name)
+		j, err := p.spool.Claim(context.Background(), job.Pending, job.Separating, p.name)
 		if err != nil {
 			continue
 		}
@@ -156,7 +157,7 @@ func modelStems() []string { return []string{"bass", "drums", "other", "vocals"}
 
 // stems makes the stems of a job, slowly, and hands it on.
 func (p *proc) stems(j *Job, r *Recovery) error {
-	source, err := p.disk.ReadFile(j.Path(SourceFile))
+	source, err := p.disk.ReadFile(j.Path(job.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = j.orLost(err); !errors.Is(err, ErrLost) {
 			err = j.Fail(err)
@@ -166,15 +167,15 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 		return err
 	}
 	if strings.HasPrefix(string(source), "bad") {
-		return j.Reject(j.Path(SourceFile), "It is bad.")
+		return j.Reject(j.Path(job.SourceFile), "It is bad.")
 	}
-	if err := errors.Join(j.Clear(StemsFolder), p.disk.Mkdir(j.Path(WorkFolder)), j.SetProgress(Decoding, 0, 0)); err != nil {
+	if err := errors.Join(j.Clear(job.StemsFolder), p.disk.Mkdir(j.Path(job.WorkFolder)), j.SetProgress(job.Decoding, 0, 0)); err != nil {
 		return err
 	}
 	for _, stem := range modelStems() {
-		temp, err := p.disk.Temp(j.Path(WorkFolder), []byte(stem+" of "+string(source)), true)
+		temp, err := p.disk.Temp(j.Path(job.WorkFolder), []byte(stem+" of "+string(source)), true)
 		if err == nil {
-			err = p.disk.Rename(temp, j.Path(WorkFolder, stem))
+			err = p.disk.Rename(temp, j.Path(job.WorkFolder, stem))
 		}
 		if p.sleep(renewEvery); err == nil {
 			err = j.Renew()
@@ -184,44 +185,44 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 		}
 		_, _ = r.Strays()
 	}
-	if err := p.disk.Mkdir(j.Path(StemsFolder)); err != nil {
+	if err := p.disk.Mkdir(j.Path(job.StemsFolder)); err != nil {
 		return err
 	}
 	for _, stem := range modelStems() {
-		if err := p.disk.Rename(j.Path(WorkFolder, stem), j.Path(StemsFolder, stem)); err != nil {
+		if err := p.disk.Rename(j.Path(job.WorkFolder, stem), j.Path(job.StemsFolder, stem)); err != nil {
 			return err
 		}
 	}
-	if err := p.disk.SyncFolder(j.Path(StemsFolder)); err != nil {
+	if err := p.disk.SyncFolder(j.Path(job.StemsFolder)); err != nil {
 		return err
 	}
-	return j.Move(Separated)
+	return j.Move(job.Separated)
 }
 
 // organize is an organizer.
 func (p *proc) organize() {
 	r := p.recovery()
-	_, _ = r.Own(Organizing)
+	_, _ = r.Own(job.Organizing)
 	for p.sleep(time.Second) {
 		_, _ = r.Strays()
-		if j, err := p.spool.Claim(context.Background(), Separated, Organizing, p.name); err == nil {
+		if j, err := p.spool.Claim(context.Background(), job.Separated, job.Organizing, p.name); err == nil {
 			_ = p.deliver(j)
 		}
 	}
 }
 
 func (p *proc) deliver(j *Job) error {
-	haveStems, err := p.disk.Has(j.Path(StemsFolder))
+	haveStems, err := p.disk.Has(j.Path(job.StemsFolder))
 	if err != nil {
 		return err
 	}
 	if !haveStems && j.Track == "" {
 		return j.Fail(errors.New("no stems"))
 	}
-	if have, err := p.disk.Has(j.Path(SourceFile)); err != nil {
+	if have, err := p.disk.Has(j.Path(job.SourceFile)); err != nil {
 		return err
 	} else if have {
-		if err := j.Deliver(SourceFile, "/archive", place.FileNames(j.Name), func(name string) error {
+		if err := j.Deliver(job.SourceFile, "/archive", place.FileNames(j.Name), func(name string) error {
 			j.SetArchived(name)
 			return nil
 		}); err != nil {
@@ -229,9 +230,9 @@ func (p *proc) deliver(j *Job) error {
 		}
 	}
 	if haveStems {
-		if err := j.Deliver(StemsFolder, "/output", place.FolderNames(j.Name, place.NameLimit), func(name string) error {
+		if err := j.Deliver(job.StemsFolder, "/output", place.FolderNames(j.Name, place.NameLimit), func(name string) error {
 			j.Track = name
-			return j.Write([]byte(name), StemsFolder, "track.json")
+			return j.Write([]byte(name), job.StemsFolder, "track.json")
 		}); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -13,7 +14,7 @@ const MaxAttempts = 3
 // Move hands the job on: it saves the record with the visit to the new stage and renames the
 // folder. When it fails, the job is where it was, and Move may be called again; unless the error
 // is ErrLost.
-func (j *Job) Move(to Stage) error { return j.move(to, "") }
+func (j *Job) Move(to job.Stage) error { return j.move(to, "") }
 
 // HandBack puts a job that this worker did not finish, for a reason that is not the job's
 // (it was told to stop, the disk is full), back among those that wait. What was done of it is
@@ -33,12 +34,12 @@ func (j *Job) HandBack(why string) error {
 // with the errors of all of them.
 func (j *Job) Requeue(why string) error {
 	failures := j.Failures(j.stage)
-	if j.stage == Separating && j.Attempt >= 1 && j.Attempt <= len(failures) {
+	if j.stage == job.Separating && j.Attempt >= 1 && j.Attempt <= len(failures) {
 		failures = failures[:j.Attempt-1] // One of this number was handed back, and does not count.
 	}
 	failures = append(failures, why)
 	tried := len(failures)
-	if j.stage == Separating {
+	if j.stage == job.Separating {
 		tried = j.Attempt
 	}
 	if tried < MaxAttempts {
@@ -46,36 +47,36 @@ func (j *Job) Requeue(why string) error {
 		return j.giveBack(why)
 	}
 	j.Error = together(failures)
-	if j.stage != Separating { // The stems are complete, and the source may be in archive/.
+	if j.stage != job.Separating { // The stems are complete, and the source may be in archive/.
 		return j.giveUp(why)
 	}
-	return j.giveUp(why, StemsFolder)
+	return j.giveUp(why, job.StemsFolder)
 }
 
 // giveBack puts the job among those that wait for this stage.
 func (j *Job) giveBack(why string) error {
 	var made []string
-	if j.stage == Separating {
-		made = append(made, StemsFolder)
+	if j.stage == job.Separating {
+		made = append(made, job.StemsFolder)
 	}
 	if err := j.Clear(made...); err != nil {
 		return err
 	}
-	return j.move(j.stage.entry(), why)
+	return j.move(j.stage.Entry(), why)
 }
 
 // Fail gives the job up. What it has is kept, so that it can be tried again; only what was
 // made of it on the way, the stems included, is dropped.
 func (j *Job) Fail(cause error) error {
 	j.Error = cause.Error()
-	return j.giveUp(j.Error, StemsFolder)
+	return j.giveUp(j.Error, job.StemsFolder)
 }
 
 func (j *Job) giveUp(why string, drop ...string) error {
 	if err := j.Clear(drop...); err != nil {
 		return err
 	}
-	return j.move(Failed, why)
+	return j.move(job.Failed, why)
 }
 
 // together makes one text of the errors of all attempts.
@@ -102,20 +103,20 @@ func (j *Job) Finish() error {
 	if err := j.Clear(); err != nil {
 		return err
 	}
-	return j.Move(Done)
+	return j.Move(job.Done)
 }
 
 // move ends the visit to this stage, with the failure if there was one, and renames the job's
 // folder into the next stage.
-func (j *Job) move(to Stage, failure string) error {
+func (j *Job) move(to job.Stage, failure string) error {
 	from := j.stage
-	j.arrive(Visit{Stage: to, Start: j.spool.now().UTC()}, failure)
+	j.Arrive(job.Visit{Stage: to, Start: j.spool.now().UTC()}, failure)
 	err := j.Save()
 	if err == nil {
 		err = j.rename(to)
 	}
 	if err != nil && j.stage == from {
-		j.takeBack()
+		j.Unarrive()
 	}
 	if err != nil {
 		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, err)
@@ -125,12 +126,12 @@ func (j *Job) move(to Stage, failure string) error {
 
 // rename moves the job's folder into the folder of the next stage. The name that it has in this
 // one is the fence: once somebody took the job away, there is nothing of that name any more.
-func (j *Job) rename(to Stage) error {
+func (j *Job) rename(to job.Stage) error {
 	from := j.stage
 	if err := j.disk().Rename(j.Dir(), j.spool.jobFolder(to, j.ID)); err != nil {
 		return j.orLost(place.Explain(err))
 	}
-	j.stage, j.claim = to, claim{id: j.ID}
+	j.stage, j.claim = to, job.Claim{ID: j.ID}
 	if err := j.spool.stages[to].changed(); err != nil {
 		return err
 	}

@@ -6,16 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
-)
 
-// A Phase is a part of the separation that has a progress of its own.
-type Phase string
-
-// The phases, in their order.
-const (
-	Decoding   Phase = "decoding"
-	Separation Phase = "separating"
-	Finishing  Phase = "finishing"
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 const (
@@ -26,22 +18,9 @@ const (
 	renewEvery = 4 * time.Second
 )
 
-// progress is what progress.json holds: how far the job is, and the lease of whoever has it.
-// Its JSON names are read outside the containers.
-type progress struct {
-	Phase   Phase     `json:"phase"`
-	Done    int       `json:"done"`
-	Total   int       `json:"total"`
-	Updated time.Time `json:"updated"`
-	// Started is when the worker began with the job.
-	Started time.Time `json:"started"`
-	// Beat counts the renewals. That it differs from what it was is all that others go by.
-	Beat int `json:"beat"`
-}
-
 // SetProgress tells whoever looks how far the job is: done of total steps of a phase. A total
 // of 0 means that it is not known yet. It renews the lease, and is not kept over a power cut.
-func (j *Job) SetProgress(phase Phase, done, total int) error {
+func (j *Job) SetProgress(phase job.Phase, done, total int) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.progress.Phase, j.progress.Done, j.progress.Total = phase, done, total
@@ -58,10 +37,10 @@ func (j *Job) Renew() error {
 func (j *Job) beat() error {
 	p := &j.progress
 	p.Beat++
-	p.Updated, p.Started = j.spool.now().UTC(), j.last().Start
+	p.Updated, p.Started = j.spool.now().UTC(), j.Last().Start
 	data, err := json.Marshal(p)
 	if err == nil {
-		err = j.disk().WriteWhole(j.Path(progressFile), append(data, '\n'))
+		err = j.disk().WriteWhole(j.Path(job.ProgressFile), append(data, '\n'))
 	}
 	if err == nil {
 		return nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // strayEvery is how often Strays looks. It is asked on each turn of a loop, and beside long work.
@@ -24,7 +26,7 @@ const strayEvery = 5 * time.Second
 type Recovery struct {
 	spool  *Spool
 	worker string
-	stages []Stage
+	stages []job.Stage
 	now    func() time.Time
 
 	mu     sync.Mutex
@@ -45,20 +47,20 @@ type sighting struct {
 type Found struct {
 	ID string
 	// From is the stage where it was found, To the one where it is now.
-	From, To Stage
+	From, To job.Stage
 	// Worker is who had it, as far as that is known.
 	Worker string
 }
 
 // Recovery returns one on behalf of worker, for the jobs of these working stages.
-func (s *Spool) Recovery(worker string, stages ...Stage) *Recovery {
-	return &Recovery{spool: s, worker: workerName(worker), stages: stages, now: time.Now, seen: map[string]sighting{}}
+func (s *Spool) Recovery(worker string, stages ...job.Stage) *Recovery {
+	return &Recovery{spool: s, worker: job.WorkerName(worker), stages: stages, now: time.Now, seen: map[string]sighting{}}
 }
 
 // Own takes back, at once, the jobs of a stage that a worker of this worker's name has: it is
 // called only while this one has none in its hands, so they were left by an earlier run. It does
 // what it can besides an error.
-func (r *Recovery) Own(stage Stage) ([]Found, error) {
+func (r *Recovery) Own(stage job.Stage) ([]Found, error) {
 	claims, err := r.spool.claims(stage)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func (r *Recovery) Own(stage Stage) ([]Found, error) {
 		}
 		to, err := r.spool.takeBack(stage, c, "its worker was lost: it was started anew")
 		if to != "" {
-			found = append(found, Found{c.id, stage, to, c.worker})
+			found = append(found, Found{c.ID, stage, to, c.Worker})
 		}
 		errs = append(errs, err)
 	}
@@ -80,12 +82,12 @@ func (r *Recovery) Own(stage Stage) ([]Found, error) {
 
 // own reports whether a claim is one of this worker's name. What an earlier version claimed has
 // the worker in its record.
-func (r *Recovery) own(stage Stage, c claim) bool {
-	if c.token != "" {
-		return c.worker == r.worker
+func (r *Recovery) own(stage job.Stage, c job.Claim) bool {
+	if c.Token != "" {
+		return c.Worker == r.worker
 	}
 	j, err := r.spool.read(stage, c)
-	return err == nil && j.last().Stage == stage && workerName(j.Worker()) == r.worker
+	return err == nil && j.Last().Stage == stage && job.WorkerName(j.Last().Worker) == r.worker
 }
 
 // Strays takes back the jobs whose leases have ended. Any process may do that for all. It does
@@ -117,9 +119,9 @@ func (r *Recovery) look(since time.Duration) (found []Found, err error) {
 			if !r.ended(stage, c, since, seen) {
 				continue
 			}
-			to, err := r.spool.takeBack(stage, c, fmt.Sprintf("its worker %s was lost: it had not renewed its lease for a minute", c.worker))
+			to, err := r.spool.takeBack(stage, c, fmt.Sprintf("its worker %s was lost: it had not renewed its lease for a minute", c.Worker))
 			if to != "" {
-				found = append(found, Found{c.id, stage, to, c.worker})
+				found = append(found, Found{c.ID, stage, to, c.Worker})
 			}
 			errs = append(errs, err)
 		}
@@ -129,13 +131,13 @@ func (r *Recovery) look(since time.Duration) (found []Found, err error) {
 }
 
 // ended notes what the lease of a claim is now, and reports whether it has ended.
-func (r *Recovery) ended(stage Stage, c claim, since time.Duration, seen map[string]sighting) bool {
+func (r *Recovery) ended(stage job.Stage, c job.Claim, since time.Duration, seen map[string]sighting) bool {
 	lease, ok := r.spool.lease(stage, c)
 	if !ok {
 		return false // It moved on.
 	}
 	now := sighting{lease: lease}
-	key := string(stage) + "/" + c.name()
+	key := string(stage) + "/" + c.Name()
 	if before, ok := r.seen[key]; ok && before.lease == lease {
 		now.age = before.age + since
 	}
@@ -146,9 +148,9 @@ func (r *Recovery) ended(stage Stage, c claim, since time.Duration, seen map[str
 // lease is a text that changes when the worker renews. The content is read, and not the time of
 // the file: file servers may tell that of a minute ago. The folder's time is for a worker that
 // has no room for a file.
-func (s *Spool) lease(stage Stage, c claim) (text string, ok bool) {
+func (s *Spool) lease(stage job.Stage, c job.Claim) (text string, ok bool) {
 	j := s.job(stage, c)
-	data, err := s.disk.ReadFile(j.Path(progressFile))
+	data, err := s.disk.ReadFile(j.Path(job.ProgressFile))
 	if err != nil {
 		data = nil
 	}
@@ -162,26 +164,26 @@ func (s *Spool) lease(stage Stage, c claim) (text string, ok bool) {
 // takeBack takes a job from the worker that has it and puts it where it belongs: to where its
 // record says that it was about to go, or among those that wait, with the attempt counted. It
 // returns that stage, and "" when the job was not there any more, or could not be put there.
-func (s *Spool) takeBack(stage Stage, c claim, why string) (Stage, error) {
-	fenced := c.fenced(s.token())
+func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, error) {
+	fenced := c.Fenced(s.token())
 	err := s.disk.Rename(s.folderOf(stage, c), s.folderOf(stage, fenced))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil // Its worker lives, or another process was faster.
 	}
 	if err != nil {
-		return "", fmt.Errorf("taking job %s back: %w", c.id, err)
+		return "", fmt.Errorf("taking job %s back: %w", c.ID, err)
 	}
 	j, err := s.read(stage, fenced)
 	if errors.Is(err, ErrDamaged) {
 		if err := s.setAside(stage, fenced, err); err != nil {
 			return "", err
 		}
-		return Failed, err
+		return job.Failed, err
 	}
 	if err != nil {
 		return "", err
 	}
-	if to := j.last().Stage; j.announced(stage, fenced) && !to.working() && slices.Contains(Stages(), to) {
+	if to := j.Last().Stage; j.Announced(stage, fenced) && !to.Working() && slices.Contains(job.Stages, to) {
 		err = j.finishMove(to)
 	} else {
 		err = j.putBack(why)
@@ -197,16 +199,16 @@ func (s *Spool) takeBack(stage Stage, c claim, why string) (Stage, error) {
 
 // putBack ends the visit of a worker that was lost.
 func (j *Job) putBack(why string) error {
-	if j.last().Stage != j.stage {
+	if j.Last().Stage != j.stage {
 		start := j.spool.now().UTC()
-		var p progress
-		if data, err := j.disk().ReadFile(j.Path(progressFile)); err == nil && json.Unmarshal(data, &p) == nil && p.Started.After(j.last().Start) {
+		var p job.Progress
+		if data, err := j.disk().ReadFile(j.Path(job.ProgressFile)); err == nil && json.Unmarshal(data, &p) == nil && p.Started.After(j.Last().Start) {
 			start = p.Started
 		}
-		j.begin(j.claim.worker, start)
+		j.Begin(j.stage, j.claim.Worker, j.claim.Token, start)
 	}
-	if j.stage == Separating && j.Rejected != "" { // A rejection had begun; it ends as one.
-		return j.Reject(j.Path(SourceFile), j.Error)
+	if j.stage == job.Separating && j.Rejected != "" { // A rejection had begun; it ends as one.
+		return j.Reject(j.Path(job.SourceFile), j.Error)
 	}
 	if out, err := j.isOut(); out || err != nil {
 		if err != nil {
@@ -220,28 +222,28 @@ func (j *Job) putBack(why string) error {
 // isOut reports whether all of the job's results are where they belong, so that it has only to
 // be ended.
 func (j *Job) isOut() (bool, error) {
-	if j.stage != Organizing || j.Track == "" {
+	if j.stage != job.Organizing || j.Track == "" {
 		return false, nil
 	}
-	haveStems, err := j.disk().Has(j.Path(StemsFolder))
-	haveSource, sourceErr := j.disk().Has(j.Path(SourceFile))
+	haveStems, err := j.disk().Has(j.Path(job.StemsFolder))
+	haveSource, sourceErr := j.disk().Has(j.Path(job.SourceFile))
 	return !haveStems && !haveSource, errors.Join(err, sourceErr)
 }
 
 // FinishMove makes the move that the record of a job in stage announces, and reports whether
 // there was one. It is for a service that alone works in that stage: where there are others,
 // the job may be in the hands of one of them.
-func (s *Spool) FinishMove(stage Stage, id string) (bool, error) {
-	j, err := s.read(stage, claim{id: id})
+func (s *Spool) FinishMove(stage job.Stage, id string) (bool, error) {
+	j, err := s.read(stage, job.Claim{ID: id})
 	if err != nil {
 		return false, err
 	}
-	to := j.last().Stage
-	if !j.announced(stage, j.claim) || to.working() || !slices.Contains(Stages(), to) {
+	to := j.Last().Stage
+	if !j.Announced(stage, j.claim) || to.Working() || !slices.Contains(job.Stages, to) {
 		return false, nil
 	}
-	if to == Pending { // A power cut may have kept the record and not the rename of the source before it.
-		if there, err := s.disk.Has(j.Path(SourceFile)); !there || err != nil {
+	if to == job.Pending { // A power cut may have kept the record and not the rename of the source before it.
+		if there, err := s.disk.Has(j.Path(job.SourceFile)); !there || err != nil {
 			return false, err
 		}
 	}
@@ -250,7 +252,7 @@ func (s *Spool) FinishMove(stage Stage, id string) (bool, error) {
 
 // finishMove makes a move that somebody announced, who may have been killed before the record was
 // on the disk under its name, or before it was on the disk what was removed before that.
-func (j *Job) finishMove(to Stage) error {
+func (j *Job) finishMove(to job.Stage) error {
 	if err := j.Clear(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -22,7 +23,7 @@ type finder struct {
 	clock time.Time
 }
 
-func newFinder(t *testing.T, s *Spool, stages ...Stage) *finder {
+func newFinder(t *testing.T, s *Spool, stages ...job.Stage) *finder {
 	t.Helper()
 	f := &finder{Recovery: s.Recovery("me", stages...), t: t, clock: time.Now()}
 	f.now = func() time.Time { return f.clock }
@@ -61,12 +62,12 @@ func TestTheJobOfALostWorkerIsTakenBackAfterAMinute(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "lost")
-	must(t, j.SetProgress(Separation, 3, 17))
-	must(t, os.Mkdir(j.Path(WorkFolder), place.FolderMode))
-	f := newFinder(t, s, Organizing, Separating)
-	f.wantFound(Found{j.ID, Separating, Pending, "lost"})
-	wantOnlyIn(t, s, j.ID, Pending)
-	again, err := s.Claim(t.Context(), Pending, Separating, "me")
+	must(t, j.SetProgress(job.Separation, 3, 17))
+	must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
+	f := newFinder(t, s, job.Organizing, job.Separating)
+	f.wantFound(Found{j.ID, job.Separating, job.Pending, "lost"})
+	wantOnlyIn(t, s, j.ID, job.Pending)
+	again, err := s.Claim(t.Context(), job.Pending, job.Separating, "me")
 	must(t, err)
 	wantNames(t, again.Dir(), "job.json", "source")
 	wantHistory(t, &again.Record, "incoming watcher 0 ended", "pending  0 ended",
@@ -78,12 +79,12 @@ func TestALeaseThatIsRenewedDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "busy")
-	f := newFinder(t, s, Separating)
+	f := newFinder(t, s, job.Separating)
 	for range 3 {
 		f.minute()
 		must(t, j.Renew())
 	}
-	wantOnlyIn(t, s, j.ID, Separating)
+	wantOnlyIn(t, s, j.ID, job.Separating)
 }
 
 // On a full disk there is no room for another progress.json, and the lease goes on.
@@ -92,12 +93,12 @@ func TestALeaseIsRenewedOnAFullDisk(t *testing.T) {
 	s := newSpool(t)
 	j := claimed(t, s, "song", "busy")
 	s.disk = place.Placer{Disk: full{s.disk.Disk}}
-	before, ok := s.lease(Separating, j.claim)
+	before, ok := s.lease(job.Separating, j.claim)
 	time.Sleep(10 * time.Millisecond) // The clock of a file system may be as coarse as the kernel's.
 	if err := j.Renew(); err == nil || errors.Is(err, ErrLost) {
 		t.Errorf("Renew = %v", err)
 	}
-	if after, _ := s.lease(Separating, j.claim); !ok || after == before {
+	if after, _ := s.lease(job.Separating, j.claim); !ok || after == before {
 		t.Errorf("the lease was %q and is %q", before, after)
 	}
 }
@@ -112,20 +113,20 @@ func TestAStoppedProcessHasNotLooked(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "busy")
-	f := newFinder(t, s, Separating)
+	f := newFinder(t, s, job.Separating)
 	for range 3 {
 		if found, err := f.after(time.Hour); len(found) != 0 || err != nil {
 			t.Fatalf("found %v, %v", found, err)
 		}
 	}
-	wantOnlyIn(t, s, j.ID, Separating)
+	wantOnlyIn(t, s, j.ID, job.Separating)
 }
 
 // A worker that was stopped for long and goes on finds its job gone, whatever it does next.
 func TestAWorkerWhoseJobWasTakenNoticesAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(s *Spool, j *Job) error{
-		"Move":     func(_ *Spool, j *Job) error { return j.Move(Separated) },
+		"Move":     func(_ *Spool, j *Job) error { return j.Move(job.Separated) },
 		"HandBack": func(_ *Spool, j *Job) error { return j.HandBack("stop") },
 		"Requeue":  func(_ *Spool, j *Job) error { return j.Requeue("broken") },
 		"Fail":     func(_ *Spool, j *Job) error { return j.Fail(errors.New("broken")) },
@@ -134,7 +135,7 @@ func TestAWorkerWhoseJobWasTakenNoticesAndChangesNothing(t *testing.T) {
 		"Renew":    func(_ *Spool, j *Job) error { return j.Renew() },
 		"Save":     func(_ *Spool, j *Job) error { return j.Save() },
 		"Deliver": func(s *Spool, j *Job) error {
-			return j.Deliver(SourceFile, s.Archive(), place.FileNames("song"), func(string) error { return nil })
+			return j.Deliver(job.SourceFile, s.Archive(), place.FileNames("song"), func(string) error { return nil })
 		},
 	}
 	for name, end := range ends {
@@ -142,10 +143,10 @@ func TestAWorkerWhoseJobWasTakenNoticesAndChangesNothing(t *testing.T) {
 			t.Parallel()
 			s := newSpool(t)
 			j := claimed(t, s, "song", "slow")
-			newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, "slow"})
-			again, err := s.Claim(t.Context(), Pending, Separating, "me")
+			newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, "slow"})
+			again, err := s.Claim(t.Context(), job.Pending, job.Separating, "me")
 			must(t, err)
-			must(t, again.SetProgress(Decoding, 0, 0))
+			must(t, again.SetProgress(job.Decoding, 0, 0))
 			before := readFile(t, again.Path("job.json"))
 			if err := end(s, j); !errors.Is(err, ErrLost) {
 				t.Errorf("error = %v; want ErrLost", err)
@@ -154,7 +155,7 @@ func TestAWorkerWhoseJobWasTakenNoticesAndChangesNothing(t *testing.T) {
 			if after := readFile(t, again.Path("job.json")); after != before {
 				t.Errorf("the record of the next worker was changed to %s", after)
 			}
-			must(t, again.Move(Separated))
+			must(t, again.Move(job.Separated))
 		})
 	}
 }
@@ -168,12 +169,12 @@ func TestHoldRenewsAndNoticesTheLoss(t *testing.T) {
 		ctx, stop := j.Hold(t.Context(), func() { beside++ })
 		time.Sleep(10*renewEvery + 1)
 		synctest.Wait()
-		var p progress
+		var p job.Progress
 		must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &p))
 		if p.Beat != 10 || beside != 10 || ctx.Err() != nil {
 			t.Errorf("%d renewals, beside %d times, %v", p.Beat, beside, ctx.Err())
 		}
-		_, err := s.takeBack(Separating, j.claim, "why")
+		_, err := s.takeBack(job.Separating, j.claim, "why")
 		must(t, err)
 		<-ctx.Done()
 		if err := context.Cause(ctx); !errors.Is(err, ErrLost) {
@@ -187,39 +188,39 @@ func TestOwnAreTheJobsOfThisWorkersName(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	mine, theirs := claimed(t, s, "mine", "me"), claimed(t, s, "theirs", "you")
-	found, err := newFinder(t, s, Separating).Own(Separating)
-	if err != nil || len(found) != 1 || found[0] != (Found{mine.ID, Separating, Pending, "me"}) {
+	found, err := newFinder(t, s, job.Separating).Own(job.Separating)
+	if err != nil || len(found) != 1 || found[0] != (Found{mine.ID, job.Separating, job.Pending, "me"}) {
 		t.Errorf("Own = %v, %v", found, err)
 	}
-	wantOnlyIn(t, s, mine.ID, Pending)
-	wantOnlyIn(t, s, theirs.ID, Separating)
+	wantOnlyIn(t, s, mine.ID, job.Pending)
+	wantOnlyIn(t, s, theirs.ID, job.Separating)
 }
 
 func TestOneJobThatCannotBeTakenBackHidesNoOther(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	bad, good := claimed(t, s, "bad", "me"), claimed(t, s, "good", "me")
-	must(t, os.Mkdir(s.jobFolder(Pending, bad.ID), place.FolderMode)) // Its place is taken.
-	writeFile(t, filepath.Join(s.jobFolder(Pending, bad.ID), "x"), "")
-	found, err := newFinder(t, s, Separating).Own(Separating)
+	must(t, os.Mkdir(s.jobFolder(job.Pending, bad.ID), place.FolderMode)) // Its place is taken.
+	writeFile(t, filepath.Join(s.jobFolder(job.Pending, bad.ID), "x"), "")
+	found, err := newFinder(t, s, job.Separating).Own(job.Separating)
 	if err == nil || len(found) != 1 || found[0].ID != good.ID {
 		t.Errorf("Own = %v, %v; want the good one and an error", found, err)
 	}
-	wantOnlyIn(t, s, good.ID, Pending)
+	wantOnlyIn(t, s, good.ID, job.Pending)
 }
 
 func TestAMoveThatWasAnnouncedIsMade(t *testing.T) {
 	t.Parallel()
-	for _, to := range []Stage{Separated, Rejected, Failed, Pending} {
+	for _, to := range []job.Stage{job.Separated, job.Rejected, job.Failed, job.Pending} {
 		t.Run(string(to), func(t *testing.T) {
 			t.Parallel()
 			s := newSpool(t)
 			j := claimed(t, s, "song", "you")
 			j.Error = "why"
-			j.arrive(Visit{Stage: to, Start: time.Now()}, "")
+			j.Arrive(job.Visit{Stage: to, Start: time.Now()}, "")
 			must(t, j.Save())
 			writeFile(t, j.Path(place.TempPrefix+"1"), "") // It was removed, and a power cut brought it back.
-			newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, to, "you"})
+			newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, to, "you"})
 			wantOnlyIn(t, s, j.ID, to)
 			wantNames(t, s.jobFolder(to, j.ID), "job.json", "source")
 			if j, err := s.Load(to, j.ID); err != nil || j.Error != "why" || len(j.History) != 4 {
@@ -238,13 +239,13 @@ func TestJobsOfAnEarlierVersionAreTakenBack(t *testing.T) {
 		j := pending(t, s, "song")
 		if recorded {
 			j.Attempt = 1
-			j.arrive(Visit{Stage: Separating, Start: time.Now(), Worker: "you"}, "")
+			j.Arrive(job.Visit{Stage: job.Separating, Start: time.Now(), Worker: "you"}, "")
 			must(t, j.Save())
 		}
-		must(t, os.Rename(j.Dir(), s.jobFolder(Separating, j.ID)))
-		newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, ""})
-		wantOnlyIn(t, s, j.ID, Pending)
-		j, err := s.Claim(t.Context(), Pending, Separating, "me")
+		must(t, os.Rename(j.Dir(), s.jobFolder(job.Separating, j.ID)))
+		newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, ""})
+		wantOnlyIn(t, s, j.ID, job.Pending)
+		j, err := s.Claim(t.Context(), job.Pending, job.Separating, "me")
 		must(t, err)
 		if j.Attempt != 2 {
 			t.Errorf("attempt %d; want that of the lost worker counted", j.Attempt)
@@ -256,29 +257,29 @@ func TestThePlaceOfAnEarlierVersionsAnnouncementIsFound(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := pending(t, s, "song")
-	j.arrive(Visit{Stage: Separating, Start: time.Now(), Worker: "me"}, "")
-	j.arrive(Visit{Stage: Separated, Start: time.Now()}, "")
+	j.Arrive(job.Visit{Stage: job.Separating, Start: time.Now(), Worker: "me"}, "")
+	j.Arrive(job.Visit{Stage: job.Separated, Start: time.Now()}, "")
 	must(t, j.Save())
-	must(t, os.Rename(j.Dir(), s.jobFolder(Separating, j.ID)))
-	newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Separated, ""})
+	must(t, os.Rename(j.Dir(), s.jobFolder(job.Separating, j.ID)))
+	newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Separated, ""})
 }
 
 func TestAnOrganizersJobWaitsAgainWithItsStems(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Mkdir(j.Path(StemsFolder), place.FolderMode))
-	must(t, j.Move(Separated))
+	must(t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
+	must(t, j.Move(job.Separated))
 	for attempt := range MaxAttempts {
-		j, err := s.Claim(t.Context(), Separated, Organizing, "lost")
+		j, err := s.Claim(t.Context(), job.Separated, job.Organizing, "lost")
 		must(t, err)
 		j.Track = "song"
 		must(t, j.Save())
-		want := Separated
+		want := job.Separated
 		if attempt == MaxAttempts-1 {
-			want = Failed
+			want = job.Failed
 		}
-		newFinder(t, s, Organizing).wantFound(Found{j.ID, Organizing, want, "lost"})
+		newFinder(t, s, job.Organizing).wantFound(Found{j.ID, job.Organizing, want, "lost"})
 		wantOnlyIn(t, s, j.ID, want)
 		wantNames(t, s.jobFolder(want, j.ID), "job.json", "source", "stems")
 	}
@@ -290,14 +291,14 @@ func TestADamagedJobIsSetAsideAfterAMinute(t *testing.T) {
 	empty, missing := claimed(t, s, "empty", "you"), claimed(t, s, "missing", "you")
 	writeFile(t, empty.Path("job.json"), "")
 	must(t, os.Remove(missing.Path("job.json")))
-	f := newFinder(t, s, Separating)
+	f := newFinder(t, s, job.Separating)
 	f.minute()
 	if found, err := f.after(strayEvery); len(found) != 2 || !errors.Is(err, ErrDamaged) {
 		t.Errorf("found %v, %v; want both, and ErrDamaged", found, err)
 	}
 	for _, j := range []*Job{empty, missing} {
-		wantOnlyIn(t, s, j.ID, Failed)
-		if got := readFile(t, filepath.Join(s.jobFolder(Failed, j.ID), SourceFile)); got != "sound of "+j.Name {
+		wantOnlyIn(t, s, j.ID, job.Failed)
+		if got := readFile(t, filepath.Join(s.jobFolder(job.Failed, j.ID), job.SourceFile)); got != "sound of "+j.Name {
 			t.Errorf("source = %q", got)
 		}
 	}
@@ -308,16 +309,16 @@ func TestADamagedJobIsSetAsideAfterAMinute(t *testing.T) {
 
 func TestAHistoryThatMakesNoSenseLeadsNowhereElse(t *testing.T) {
 	t.Parallel()
-	for _, last := range []Stage{"../../..", Incoming, Organizing, ""} {
+	for _, last := range []job.Stage{"../../..", job.Incoming, job.Organizing, ""} {
 		s := newSpool(t)
 		j := claimed(t, s, "song", "you")
-		j.History = []Visit{{Stage: Separating, Worker: "me", Claim: j.claim.token}, {Stage: last}}
+		j.History = []job.Visit{{Stage: job.Separating, Worker: "me", Claim: j.claim.Token}, {Stage: last}}
 		if last == "" {
 			j.History = nil
 		}
 		must(t, j.Save())
-		newFinder(t, s, Separating).wantFound(Found{j.ID, Separating, Pending, "you"})
-		wantOnlyIn(t, s, j.ID, Pending)
+		newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, "you"})
+		wantOnlyIn(t, s, j.ID, job.Pending)
 	}
 }
 
@@ -325,7 +326,7 @@ func TestAHistoryThatMakesNoSenseLeadsNowhereElse(t *testing.T) {
 func TestStraysLooksNowAndThen(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	f := newFinder(t, s, Separating)
+	f := newFinder(t, s, job.Separating)
 	_, err := f.after(0)
 	must(t, err)
 	claimed(t, s, "song", "w")
@@ -346,21 +347,21 @@ func TestFinishMove(t *testing.T) {
 	s := newSpool(t)
 	j, err := s.Create("watcher")
 	must(t, err)
-	if _, err := s.FinishMove(Incoming, j.ID); !errors.Is(err, ErrNoRecord) {
+	if _, err := s.FinishMove(job.Incoming, j.ID); !errors.Is(err, ErrNoRecord) {
 		t.Errorf("error = %v; want ErrNoRecord", err)
 	}
 	must(t, j.Save())
-	if moved, err := s.FinishMove(Incoming, j.ID); moved || err != nil {
+	if moved, err := s.FinishMove(job.Incoming, j.ID); moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}
-	j.arrive(Visit{Stage: Pending, Start: time.Now()}, "")
+	j.Arrive(job.Visit{Stage: job.Pending, Start: time.Now()}, "")
 	must(t, j.Save())
-	if moved, err := s.FinishMove(Incoming, j.ID); moved || err != nil {
+	if moved, err := s.FinishMove(job.Incoming, j.ID); moved || err != nil {
 		t.Errorf("moved %v, %v without a source", moved, err)
 	}
-	writeFile(t, j.Path(SourceFile), "")
-	if moved, err := s.FinishMove(Incoming, j.ID); !moved || err != nil {
+	writeFile(t, j.Path(job.SourceFile), "")
+	if moved, err := s.FinishMove(job.Incoming, j.ID); !moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}
-	wantOnlyIn(t, s, j.ID, Pending)
+	wantOnlyIn(t, s, j.ID, job.Pending)
 }

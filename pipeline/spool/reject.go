@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/title"
 )
@@ -34,7 +35,7 @@ func (j *Job) Reject(payload, reason string) error {
 	if err := j.Clear(); err != nil {
 		return err
 	}
-	return j.move(Rejected, reason)
+	return j.move(job.Rejected, reason)
 }
 
 // putRejected finds a name that is free for the file and for its text, records it, and puts
@@ -110,7 +111,7 @@ func (j *Job) tryRejected(payload, name string) (bool, error) {
 // does nothing when the same text is there already.
 func (s *Spool) Notice(name, text string) error {
 	_, err := place.FirstFree(rejectedNames(name), func(name string) (bool, error) {
-		err := s.disk.PutText(s.reasonPath(name), text+"\n", s.StageFolder(Incoming))
+		err := s.disk.PutText(s.reasonPath(name), text+"\n", s.StageFolder(job.Incoming))
 		if errors.Is(err, fs.ErrExist) {
 			return false, nil
 		}

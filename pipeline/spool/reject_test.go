@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -45,8 +46,8 @@ func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {
 				writeFile(t, filepath.Join(s.RejectedFiles(), name), "theirs")
 			}
 			j := claimed(t, s, tt.raw, "w")
-			must(t, j.Reject(j.Path(SourceFile), "It is bad. Mend it."))
-			wantOnlyIn(t, s, j.ID, Rejected)
+			must(t, j.Reject(j.Path(job.SourceFile), "It is bad. Mend it."))
+			wantOnlyIn(t, s, j.ID, job.Rejected)
 			wantNames(t, j.Dir(), "job.json")
 			if got := readFile(t, filepath.Join(s.RejectedFiles(), tt.file)); got != "sound of "+tt.raw {
 				t.Errorf("rejected file holds %q", got)
@@ -60,7 +61,7 @@ func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {
 					t.Errorf("%q was replaced", name)
 				}
 			}
-			loaded, err := s.Load(Rejected, j.ID)
+			loaded, err := s.Load(job.Rejected, j.ID)
 			if err != nil || loaded.RawRejected() != tt.file || loaded.Error != "It is bad. Mend it." {
 				t.Errorf("record = %+v, %v", loaded, err)
 			}
@@ -93,13 +94,13 @@ func TestRejectCanBeRepeatedAfterACrash(t *testing.T) {
 		{"the file was put", func(t *testing.T, _ *Spool, j *Job) {
 			t.Helper()
 			j.Error = reason
-			_, err := j.tryRejected(j.Path(SourceFile), "song")
+			_, err := j.tryRejected(j.Path(job.SourceFile), "song")
 			must(t, err)
 		}},
 		{"the job was cleared", func(t *testing.T, _ *Spool, j *Job) {
 			t.Helper()
 			j.Error = reason
-			_, err := j.tryRejected(j.Path(SourceFile), "song")
+			_, err := j.tryRejected(j.Path(job.SourceFile), "song")
 			must(t, err)
 			must(t, j.Clear())
 		}},
@@ -110,15 +111,15 @@ func TestRejectCanBeRepeatedAfterACrash(t *testing.T) {
 			s := newSpool(t)
 			j := claimed(t, s, "song", "w")
 			step.until(t, s, j)
-			found, err := s.Recovery("w", Separating).Own(Separating)
+			found, err := s.Recovery("w", job.Separating).Own(job.Separating)
 			must(t, err)
-			if len(found) != 1 || found[0].To != Rejected {
+			if len(found) != 1 || found[0].To != job.Rejected {
 				t.Fatalf("found %+v", found)
 			}
-			j, err = s.Load(Rejected, j.ID)
+			j, err = s.Load(job.Rejected, j.ID)
 			must(t, err)
 			wantNames(t, s.RejectedFiles(), "song", "song.txt")
-			wantOnlyIn(t, s, j.ID, Rejected)
+			wantOnlyIn(t, s, j.ID, job.Rejected)
 			wantNames(t, j.Dir(), "job.json")
 			if j.Rejected != "song" {
 				t.Errorf("rejected as %q", j.Rejected)
@@ -143,8 +144,8 @@ func TestRejectedFilesCanBeReadByAll(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Chmod(j.Path(SourceFile), 0o600))
-	must(t, j.Reject(j.Path(SourceFile), "bad"))
+	must(t, os.Chmod(j.Path(job.SourceFile), 0o600))
+	must(t, j.Reject(j.Path(job.SourceFile), "bad"))
 	info, err := os.Stat(filepath.Join(s.RejectedFiles(), "song"))
 	if err != nil || info.Mode() != place.FileMode {
 		t.Errorf("mode = %v, %v; want %v", info.Mode(), err, place.FileMode)
@@ -160,5 +161,5 @@ func TestNoticeIsWrittenOnce(t *testing.T) {
 	wantNames(t, s.RejectedFiles(), "album.txt")
 	must(t, s.Notice("album", "Something else."))
 	wantNames(t, s.RejectedFiles(), "album (2).txt", "album.txt")
-	wantNames(t, s.StageFolder(Incoming))
+	wantNames(t, s.StageFolder(job.Incoming))
 }

@@ -9,11 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
-
-// queueFolder holds one folder for each stage.
-const queueFolder = "queue"
 
 // ErrNotWritable is returned when the user a service runs as may not write to the data folder.
 var ErrNotWritable = errors.New("the data folder cannot be written")
@@ -26,17 +24,17 @@ type Spool struct {
 	// token makes what tells one job or folder from all others, and claimToken what tells one claim so.
 	token, claimToken func() string
 	// stages are the folders of the stages, as far as putting them on the disk goes.
-	stages map[Stage]*folder
+	stages map[job.Stage]*folder
 
 	mu sync.Mutex
 	// backlog holds the last listing of each stage that jobs are claimed from.
-	backlog map[Stage]*backlog
+	backlog map[job.Stage]*backlog
 }
 
 // Open makes what is missing of the folders of a data folder and checks that they can be
 // written. The data folder itself must exist: a missing one means that nothing is mounted.
 func Open(data string) (*Spool, error) {
-	s := on(place.OS{}, data, time.Now, newToken)
+	s := on(place.OS{}, data, time.Now, job.NewToken)
 	return s, s.Ready()
 }
 
@@ -44,9 +42,9 @@ func Open(data string) (*Spool, error) {
 func on(disk place.Disk, data string, now func() time.Time, token func() string) *Spool {
 	s := &Spool{
 		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token,
-		stages: map[Stage]*folder{}, backlog: map[Stage]*backlog{},
+		stages: map[job.Stage]*folder{}, backlog: map[job.Stage]*backlog{},
 	}
-	for _, stage := range Stages() {
+	for _, stage := range job.Stages {
 		s.stages[stage] = newFolder(disk, s.StageFolder(stage), func() time.Time { return s.now() })
 		s.backlog[stage] = &backlog{}
 	}
@@ -54,20 +52,20 @@ func on(disk place.Disk, data string, now func() time.Time, token func() string)
 }
 
 // Input is the folder where people put songs.
-func (s *Spool) Input() string { return filepath.Join(s.data, "input") }
+func (s *Spool) Input() string { return filepath.Join(s.data, job.InputFolder) }
 
 // Output is the folder that has one folder of stems for each track.
-func (s *Spool) Output() string { return filepath.Join(s.data, "output") }
+func (s *Spool) Output() string { return filepath.Join(s.data, job.OutputFolder) }
 
 // Archive is the folder of the originals of separated tracks.
-func (s *Spool) Archive() string { return filepath.Join(s.data, "archive") }
+func (s *Spool) Archive() string { return filepath.Join(s.data, job.ArchiveFolder) }
 
 // RejectedFiles is the folder of the files that were refused, each with a text that says why.
-func (s *Spool) RejectedFiles() string { return filepath.Join(s.data, "rejected") }
+func (s *Spool) RejectedFiles() string { return filepath.Join(s.data, job.RejectedFolder) }
 
 // StageFolder is the folder of the jobs of a stage.
-func (s *Spool) StageFolder(stage Stage) string {
-	return filepath.Join(s.data, queueFolder, string(stage))
+func (s *Spool) StageFolder(stage job.Stage) string {
+	return filepath.Join(s.data, job.QueueFolder, string(stage))
 }
 
 // Ready makes the folders that are missing and returns an error that wraps ErrNotWritable
@@ -90,7 +88,7 @@ func (s *Spool) Ready() error {
 
 func (s *Spool) folders() []string {
 	folders := []string{s.Input(), s.Output(), s.Archive(), s.RejectedFiles()}
-	for _, stage := range Stages() {
+	for _, stage := range job.Stages {
 		folders = append(folders, s.StageFolder(stage))
 	}
 	return folders
@@ -108,24 +106,24 @@ func makeFolder(path string) error {
 }
 
 // List returns the IDs of the jobs in a stage, oldest first.
-func (s *Spool) List(stage Stage) ([]string, error) {
+func (s *Spool) List(stage job.Stage) ([]string, error) {
 	claims, err := s.claims(stage)
 	ids := make([]string, 0, len(claims))
 	for _, c := range claims {
-		ids = append(ids, c.id)
+		ids = append(ids, c.ID)
 	}
 	return ids, err
 }
 
 // claims returns the jobs in a stage with who has them, oldest first.
-func (s *Spool) claims(stage Stage) ([]claim, error) {
+func (s *Spool) claims(stage job.Stage) ([]job.Claim, error) {
 	entries, err := s.disk.ReadDir(s.StageFolder(stage))
 	if err != nil {
 		return nil, fmt.Errorf("listing jobs: %w", err)
 	}
-	claims := make([]claim, 0, len(entries))
+	claims := make([]job.Claim, 0, len(entries))
 	for _, entry := range entries {
-		if c, ok := parseClaim(entry.Name()); ok && entry.IsDir() && (c.token == "" || stage.entry() != "") {
+		if c, ok := job.ParseClaim(entry.Name()); ok && entry.IsDir() && (c.Token == "" || stage.Entry() != "") {
 			claims = append(claims, c)
 		}
 	}
@@ -136,7 +134,7 @@ func (s *Spool) claims(stage Stage) ([]claim, error) {
 // of it yet, and there is no job.json before the first Save.
 func (s *Spool) Create(worker string) (*Job, error) {
 	now := s.now().UTC()
-	j := s.incoming(idAt(now, s.token()), worker, now)
+	j := s.incoming(job.NewID(now, s.token()), worker, now)
 	if err := s.disk.Mkdir(j.Dir()); err != nil {
 		return nil, fmt.Errorf("making a job: %w", err)
 	}
@@ -144,28 +142,30 @@ func (s *Spool) Create(worker string) (*Job, error) {
 }
 
 func (s *Spool) incoming(id, worker string, now time.Time) *Job {
-	j := s.job(Incoming, claim{id: id})
+	j := s.job(job.Incoming, job.Claim{ID: id})
 	j.Created = now
-	j.arrive(Visit{Stage: Incoming, Start: now, Worker: worker}, "")
+	j.Arrive(job.Visit{Stage: job.Incoming, Start: now, Worker: worker}, "")
 	return j
 }
 
 // job returns one of which nothing is known but where it is.
-func (s *Spool) job(stage Stage, c claim) *Job {
-	return &Job{Record: Record{ID: c.id}, spool: s, stage: stage, claim: c}
+func (s *Spool) job(stage job.Stage, c job.Claim) *Job {
+	return &Job{Record: job.Record{ID: c.ID}, spool: s, stage: stage, claim: c}
 }
 
-func (s *Spool) folderOf(stage Stage, c claim) string {
-	return filepath.Join(s.StageFolder(stage), c.name())
+func (s *Spool) folderOf(stage job.Stage, c job.Claim) string {
+	return filepath.Join(s.StageFolder(stage), c.Name())
 }
 
-func (s *Spool) jobFolder(stage Stage, id string) string { return s.folderOf(stage, claim{id: id}) }
+func (s *Spool) jobFolder(stage job.Stage, id string) string {
+	return s.folderOf(stage, job.Claim{ID: id})
+}
 
 // Flush puts on the disk what was moved from stage to stage and is not there yet. It is for
 // whoever has nothing else to do.
 func (s *Spool) Flush() error {
 	var errs []error
-	for _, stage := range Stages() {
+	for _, stage := range job.Stages {
 		errs = append(errs, s.stages[stage].flush())
 	}
 	return errors.Join(errs...)

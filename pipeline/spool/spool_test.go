@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -28,7 +29,7 @@ func TestOpenMakesEveryFolderAndReadyBringsThemBack(t *testing.T) {
 		"done", "failed", "incoming", "organizing", "pending", "rejected", "separated", "separating")
 	must(t, os.RemoveAll(filepath.Join(s.data, "queue")))
 	must(t, s.Ready())
-	if !place.Exists(s.StageFolder(Pending)) {
+	if !place.Exists(s.StageFolder(job.Pending)) {
 		t.Error("Ready did not make a removed folder")
 	}
 }
@@ -51,9 +52,9 @@ func TestUnprivilegedReadyNoticesFoldersThatCannotBeWritten(t *testing.T) {
 	s := newSpool(t)
 	t.Cleanup(func() { // Or else the test's folder could not be removed.
 		must(t, os.Chmod(s.data, place.FolderMode))
-		must(t, os.Chmod(s.StageFolder(Pending), place.FolderMode))
+		must(t, os.Chmod(s.StageFolder(job.Pending), place.FolderMode))
 	})
-	must(t, os.Chmod(s.StageFolder(Pending), 0o500))
+	must(t, os.Chmod(s.StageFolder(job.Pending), 0o500))
 	if err := s.Ready(); !errors.Is(err, ErrNotWritable) {
 		t.Errorf("error = %v; want ErrNotWritable", err)
 	}
@@ -64,26 +65,6 @@ func TestUnprivilegedReadyNoticesFoldersThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestIDs(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 11, 23, 12, 30, 47, 123456789, time.FixedZone("", 3600))
-	id := idAt(at, newToken())
-	if want := "20261123T113047.123456Z-"; id[:len(want)] != want || !ValidID(id) {
-		t.Errorf("ID = %q; want %s and 8 digits", id, want)
-	}
-	if later := idAt(at.Add(time.Microsecond), newToken()); later <= id {
-		t.Errorf("the ID %q a microsecond later does not sort after %q", later, id)
-	}
-	for _, name := range []string{
-		"", ".DS_Store", "lost+found", id + "0", id[:len(id)-1], "20261323T113047.123456Z-1a2b3c4d",
-		"20261123T113047.123456Z_1a2b3c4d", "20261123T113047.123456Z-1A2B3C4D", "20261123T113047.123456Z-1a2b3c4x",
-	} {
-		if ValidID(name) {
-			t.Errorf("ValidID(%q) = true", name)
-		}
-	}
-}
-
 func TestAJobGoesAllTheWay(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
@@ -91,25 +72,25 @@ func TestAJobGoesAllTheWay(t *testing.T) {
 	s.now = func() time.Time { clock = clock.Add(time.Second); return clock }
 
 	id := pending(t, s, "song.mp3").ID
-	wantOnlyIn(t, s, id, Pending)
-	j, err := s.Claim(t.Context(), Pending, Separating, "w1")
+	wantOnlyIn(t, s, id, job.Pending)
+	j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w1")
 	must(t, err)
-	wantOnlyIn(t, s, id, Separating)
-	must(t, j.SetProgress(Separation, 3, 17))
-	must(t, j.Move(Separated))
-	j, err = s.Claim(t.Context(), Separated, Organizing, "o1")
+	wantOnlyIn(t, s, id, job.Separating)
+	must(t, j.SetProgress(job.Separation, 3, 17))
+	must(t, j.Move(job.Separated))
+	j, err = s.Claim(t.Context(), job.Separated, job.Organizing, "o1")
 	must(t, err)
-	must(t, os.Remove(j.Path(SourceFile))) // It is in archive/ now.
+	must(t, os.Remove(j.Path(job.SourceFile))) // It is in archive/ now.
 	must(t, j.Finish())
-	wantOnlyIn(t, s, id, Done)
+	wantOnlyIn(t, s, id, job.Done)
 	wantNames(t, j.Dir(), "job.json")
 
-	j, err = s.Load(Done, id)
+	j, err = s.Load(job.Done, id)
 	must(t, err)
 	wantHistory(t, &j.Record,
 		"incoming watcher 0 ended", "pending  0 ended", "separating w1 1 ended",
 		"separated  1 ended", "organizing o1 1 ended", "done  1 open")
-	if got := j.Timings(clock)[Separating]; got != 2 {
+	if got := j.Timings(clock)[job.Separating]; got != 2 {
 		t.Errorf("timing of separating = %v; want 2 seconds", got)
 	}
 }
@@ -117,7 +98,7 @@ func TestAJobGoesAllTheWay(t *testing.T) {
 func TestProgressIsReadableOutside(t *testing.T) {
 	t.Parallel()
 	j := claimed(t, newSpool(t), "song", "w")
-	must(t, j.SetProgress(Decoding, 0, 0))
+	must(t, j.SetProgress(job.Decoding, 0, 0))
 	var got map[string]any
 	must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &got))
 	if got["phase"] != "decoding" || got["done"] != 0.0 || got["total"] != 0.0 || got["updated"] == nil {
@@ -151,13 +132,13 @@ func TestEachJobIsClaimedExactlyOnce(t *testing.T) {
 	if len(all) != jobs || len(slices.Compact(all)) != jobs {
 		t.Errorf("%d claims of %d jobs; want each exactly once", len(all), jobs)
 	}
-	wantNames(t, shared.StageFolder(Pending))
+	wantNames(t, shared.StageFolder(job.Pending))
 }
 
 func claimAll(t *testing.T, s *Spool, worker string) (ids []string) {
 	t.Helper()
 	for {
-		j, err := s.Claim(t.Context(), Pending, Separating, worker)
+		j, err := s.Claim(t.Context(), job.Pending, job.Separating, worker)
 		if errors.Is(err, ErrNone) {
 			return ids
 		}
@@ -165,7 +146,7 @@ func claimAll(t *testing.T, s *Spool, worker string) (ids []string) {
 			t.Error(err)
 			return ids
 		}
-		if _, err := s.Load(Separating, j.ID); err != nil || j.Worker() != worker || j.Attempt != 1 {
+		if _, err := s.Load(job.Separating, j.ID); err != nil || j.Last().Worker != worker || j.Attempt != 1 {
 			t.Errorf("claimed job = %+v, %v", j, err)
 		}
 		ids = append(ids, j.ID)
@@ -175,27 +156,27 @@ func claimAll(t *testing.T, s *Spool, worker string) (ids []string) {
 func TestClaimTakesTheOldestAndLeavesWhatIsNoJob(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	must(t, os.Mkdir(filepath.Join(s.StageFolder(Pending), "lost+found"), place.FolderMode))
-	writeFile(t, filepath.Join(s.StageFolder(Pending), ".DS_Store"), "")
+	must(t, os.Mkdir(filepath.Join(s.StageFolder(job.Pending), "lost+found"), place.FolderMode))
+	writeFile(t, filepath.Join(s.StageFolder(job.Pending), ".DS_Store"), "")
 	first := pending(t, s, "1").ID
 	second := pending(t, s, "2").ID
-	if j, err := s.ClaimBut(t.Context(), Pending, Separating, "w", func(string) bool { return true }); !errors.Is(err, ErrNone) {
+	if j, err := s.ClaimBut(t.Context(), job.Pending, job.Separating, "w", func(string) bool { return true }); !errors.Is(err, ErrNone) {
 		t.Errorf("claimed %v, %v; all were to be skipped", j, err)
 	}
 	third := pending(t, s, "3").ID
-	if j, err := s.ClaimBut(t.Context(), Pending, Separating, "w", func(id string) bool { return id != third }); err != nil || j.ID != third {
+	if j, err := s.ClaimBut(t.Context(), job.Pending, job.Separating, "w", func(id string) bool { return id != third }); err != nil || j.ID != third {
 		t.Errorf("claimed %v, %v; want %s", j, err, third)
 	}
 	for _, want := range []string{first, second} {
-		j, err := s.Claim(t.Context(), Pending, Separating, "w")
+		j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w")
 		if err != nil || j.ID != want {
 			t.Fatalf("claimed %v, %v; want %s", j, err, want)
 		}
 	}
-	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrNone) {
+	if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrNone) {
 		t.Errorf("error = %v; want ErrNone", err)
 	}
-	wantNames(t, s.StageFolder(Pending), ".DS_Store", "lost+found")
+	wantNames(t, s.StageFolder(job.Pending), ".DS_Store", "lost+found")
 }
 
 func TestClaimStopsWithItsContext(t *testing.T) {
@@ -204,10 +185,10 @@ func TestClaimStopsWithItsContext(t *testing.T) {
 	id := pending(t, s, "song").ID
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Claim(ctx, Pending, Separating, "w"); !errors.Is(err, context.Canceled) {
+	if _, err := s.Claim(ctx, job.Pending, job.Separating, "w"); !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v; want context.Canceled", err)
 	}
-	wantOnlyIn(t, s, id, Pending)
+	wantOnlyIn(t, s, id, job.Pending)
 }
 
 func TestClaimSetsADamagedJobAsideAndGoesOn(t *testing.T) {
@@ -216,12 +197,12 @@ func TestClaimSetsADamagedJobAsideAndGoesOn(t *testing.T) {
 		s := newSpool(t)
 		bad, good := pending(t, s, "bad"), pending(t, s, "good")
 		writeFile(t, bad.Path("job.json"), damage)
-		if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrDamaged) {
+		if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrDamaged) {
 			t.Errorf("error = %v; want ErrDamaged", err)
 		}
-		wantOnlyIn(t, s, bad.ID, Failed)
-		wantNames(t, s.jobFolder(Failed, bad.ID), "job.json", "job.json.damaged", "source")
-		if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != good.ID {
+		wantOnlyIn(t, s, bad.ID, job.Failed)
+		wantNames(t, s.jobFolder(job.Failed, bad.ID), "job.json", "job.json.damaged", "source")
+		if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != good.ID {
 			t.Errorf("then claimed %v, %v; want the good job", j, err)
 		}
 	}
@@ -233,18 +214,18 @@ func TestClaimSetsAJobWithoutRecordAside(t *testing.T) {
 	s := newSpool(t)
 	bad, good := pending(t, s, "bad"), pending(t, s, "good")
 	must(t, os.Remove(bad.Path("job.json")))
-	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, ErrDamaged) {
+	if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("error = %v; want ErrDamaged", err)
 	}
-	wantOnlyIn(t, s, bad.ID, Failed)
-	if got := readFile(t, filepath.Join(s.jobFolder(Failed, bad.ID), SourceFile)); got != "sound of bad" {
+	wantOnlyIn(t, s, bad.ID, job.Failed)
+	if got := readFile(t, filepath.Join(s.jobFolder(job.Failed, bad.ID), job.SourceFile)); got != "sound of bad" {
 		t.Errorf("source = %q", got)
 	}
-	j, err := s.Load(Failed, bad.ID)
+	j, err := s.Load(job.Failed, bad.ID)
 	if err != nil || !strings.Contains(j.Error, "job.json is damaged: it is missing; what there was of the job is kept in queue/failed/") {
 		t.Errorf("record = %+v, %v", j, err)
 	}
-	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != good.ID {
+	if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != good.ID {
 		t.Errorf("then claimed %v, %v; want the good job", j, err)
 	}
 }
@@ -254,13 +235,13 @@ func TestAClaimThatCannotBeReadIsUndoneAndHoldsUpNobody(t *testing.T) {
 	s := newSpool(t)
 	bad, good := pending(t, s, "bad"), pending(t, s, "good")
 	s.disk = place.Placer{Disk: unreadable{s.disk.Disk, bad.ID}}
-	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != good.ID {
+	if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != good.ID {
 		t.Fatalf("claimed %v, %v; want the good job", j, err)
 	}
-	if _, err := s.Claim(t.Context(), Pending, Separating, "w"); !errors.Is(err, syscall.EIO) {
+	if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, syscall.EIO) {
 		t.Errorf("error = %v; want what is wrong with the bad one", err)
 	}
-	if got := readFile(t, bad.Path(SourceFile)); got != "sound of bad" {
+	if got := readFile(t, bad.Path(job.SourceFile)); got != "sound of bad" {
 		t.Errorf("source = %q", got)
 	}
 }
@@ -285,7 +266,7 @@ func TestAClaimWhoseAnswerGotLostIsAClaim(t *testing.T) {
 	s := newSpool(t)
 	id := pending(t, s, "song").ID
 	s.disk = place.Placer{Disk: forgetful{s.disk.Disk}}
-	j, err := s.Claim(t.Context(), Pending, Separating, "w")
+	j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w")
 	if err != nil || j.ID != id {
 		t.Errorf("claimed %v, %v; want the job", j, err)
 	}
@@ -300,32 +281,6 @@ func (f forgetful) Rename(from, to string) error {
 	return syscall.ENOENT
 }
 
-func TestNamesOfClaims(t *testing.T) {
-	t.Parallel()
-	const id = "20261123T113047.123456Z-1a2b3c4d"
-	for _, c := range []claim{
-		{id: id}, {id: id, worker: "host-1", token: "00112233"}, {id: id, worker: "_", token: noToken, fence: "aabbccdd"},
-	} {
-		if got, ok := parseClaim(c.name()); !ok || got != c {
-			t.Errorf("parseClaim(%q) = %+v, %v; want %+v", c.name(), got, ok, c)
-		}
-	}
-	for _, name := range []string{
-		"", "lost+found", id + "x", id + ".", id + ".w", id + ".w.", id + ".w.0011223", id + ".w.0011223G", id + ".w.00112233-",
-		id + ".w.00112233.x", id + "..00112233", id + ".ä.00112233", id + ".w.00112233-aabbccdd-", id + "/w.00112233",
-	} {
-		if c, ok := parseClaim(name); ok {
-			t.Errorf("parseClaim(%q) = %+v; want none", name, c)
-		}
-	}
-	if got := workerName("a.b/ä"); got != "a_b__" {
-		t.Errorf("workerName = %q", got)
-	}
-	if got := workerName(strings.Repeat("x", 100)) + workerName(""); len(got) != longestWorker+1 {
-		t.Errorf("workerName = %q", got)
-	}
-}
-
 // What came back, or was brought back, is not older than it looks to whoever listed before.
 func TestAListingIsNotUsedForEver(t *testing.T) {
 	t.Parallel()
@@ -334,14 +289,14 @@ func TestAListingIsNotUsedForEver(t *testing.T) {
 	s.now = func() time.Time { clock = clock.Add(time.Microsecond); return clock }
 	first, second := pending(t, s, "1"), pending(t, s, "2")
 	pending(t, s, "3")
-	j, err := s.Claim(t.Context(), Pending, Separating, "w")
+	j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w")
 	must(t, err)
 	must(t, j.HandBack("stop"))
-	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != second.ID {
+	if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != second.ID {
 		t.Errorf("claimed %v, %v; want the second: the list is young", j, err)
 	}
 	clock = clock.Add(freshList + 1)
-	if j, err := s.Claim(t.Context(), Pending, Separating, "w"); err != nil || j.ID != first.ID {
+	if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != first.ID {
 		t.Errorf("claimed %v, %v; want the first, which came back", j, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -27,7 +28,7 @@ func Env(t *testing.T, data, worker string) (*service.Env, *bytes.Buffer) {
 }
 
 // Folder returns the folder of a job that must be in this stage, whoever has it.
-func Folder(t *testing.T, s *spool.Spool, stage spool.Stage, id string) string {
+func Folder(t *testing.T, s *spool.Spool, stage job.Stage, id string) string {
 	t.Helper()
 	entries, err := os.ReadDir(s.StageFolder(stage))
 	Must(t, err)
@@ -41,9 +42,9 @@ func Folder(t *testing.T, s *spool.Spool, stage spool.Stage, id string) string {
 }
 
 // In loads a job that must be in this stage and in no other.
-func In(t *testing.T, s *spool.Spool, stage spool.Stage, id string) *spool.Job {
+func In(t *testing.T, s *spool.Spool, stage job.Stage, id string) *spool.Job {
 	t.Helper()
-	for _, other := range spool.Stages() {
+	for _, other := range job.Stages {
 		ids, _ := s.List(other) // Tests take folders away.
 		if other != stage && slices.Contains(ids, id) {
 			t.Errorf("the job is in %s; want it in %s", other, stage)

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 
@@ -151,14 +152,14 @@ func (b bench) pass(ctx context.Context, waiting, n int) (time.Duration, error) 
 		share(func() error { return create(stages[0]) })
 	}
 	share(func() error {
-		return take(ctx, stages[1], spool.Pending, spool.Separating, func(j *spool.Job) error { return j.Move(spool.Separated) })
+		return take(ctx, stages[1], job.Pending, job.Separating, func(j *spool.Job) error { return j.Move(job.Separated) })
 	})
-	share(func() error { return take(ctx, stages[2], spool.Separated, spool.Organizing, (*spool.Job).Finish) })
+	share(func() error { return take(ctx, stages[2], job.Separated, job.Organizing, (*spool.Job).Finish) })
 	if err := g.Wait(); err != nil {
 		return 0, err
 	}
 	took := time.Since(begin)
-	done, err := stages[0].List(spool.Done)
+	done, err := stages[0].List(job.Done)
 	if err == nil && len(done) != n {
 		err = fmt.Errorf("%d of %d jobs are done", len(done), n)
 	}
@@ -174,7 +175,7 @@ func fill(ctx context.Context, s *spool.Spool, n int) error {
 		}
 		at := start.Add(time.Duration(i) * time.Microsecond)
 		id := fmt.Sprintf("%s-%08x", at.Format("20060102T150405.000000Z"), i)
-		dir := filepath.Join(s.StageFolder(spool.Pending), id)
+		dir := filepath.Join(s.StageFolder(job.Pending), id)
 		record := fmt.Sprintf(`{"id":%q,"name":"song %d.mp3","created":%q,"history":[{"stage":"pending","start":%q}]}`,
 			id, i, at.Format(time.RFC3339Nano), at.Format(time.RFC3339Nano))
 		if err := os.Mkdir(dir, place.FolderMode); err != nil {
@@ -193,11 +194,11 @@ func create(s *spool.Spool) error {
 		return err
 	}
 	j.SetName("song.mp3")
-	return j.Move(spool.Pending)
+	return j.Move(job.Pending)
 }
 
 // take claims a job and does something to it. If none waits it waits a little.
-func take(ctx context.Context, s *spool.Spool, from, to spool.Stage, do func(*spool.Job) error) error {
+func take(ctx context.Context, s *spool.Spool, from, to job.Stage, do func(*spool.Job) error) error {
 	for {
 		j, err := s.Claim(ctx, from, to, "worker")
 		if err == nil {
