@@ -11,15 +11,12 @@ import (
 // Markdown is the documentation of the rules, from the rules themselves.
 func Markdown() string {
 	var b strings.Builder
-	b.WriteString("| rule | severity | elsewhere | |\n|---|---|---|---|\n")
 	for _, r := range nonroot.Rules() {
-		fmt.Fprintf(&b, "| [%s](#%s) %s | %s | %s | %s |\n", r.ID, strings.ToLower(r.ID), r.Title, r.Own, r.Elsewhere, remarks(r))
-	}
-	for _, r := range nonroot.Rules() {
-		fmt.Fprintf(&b, "\n### %s\n\n**%s.** %s", r.ID, sentence(r.Title), r.Why)
+		fmt.Fprintf(&b, "\n### %s\n\n**%s.** %s.", r.ID, sentence(r.Title), severity(r))
 		if r.Varies != "" {
 			fmt.Fprintf(&b, " %s.", sentence(r.Varies))
 		}
+		b.WriteString(" " + r.Why)
 		if r.Fix != "" {
 			fmt.Fprintf(&b, " `-fix` %s.", r.Fix)
 		}
@@ -29,16 +26,16 @@ func Markdown() string {
 	return b.String()
 }
 
-// remarks says what -fix and "mage up" do about a rule.
-func remarks(r nonroot.Rule) string {
-	var all []string
-	if r.Fix != "" {
-		all = append(all, "fix")
+// severity says how bad a finding is, here and elsewhere, and whether "mage up" refuses it.
+func severity(r nonroot.Rule) string {
+	text := sentence(r.Own.String())
+	if r.Elsewhere != r.Own {
+		text += ", elsewhere " + r.Elsewhere.String()
 	}
 	if r.Blocks {
-		all = append(all, "stop")
+		text += "; stops `mage up`"
 	}
-	return strings.Join(all, ", ")
+	return text
 }
 
 func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

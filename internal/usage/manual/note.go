@@ -41,7 +41,6 @@ func services() map[string]Note {
 	return map[string]Note{
 		"up": {
 			Examples: []Example{
-				{"mage up", "everything, healthy"},
 				{"mage up -replicas=2", "two songs at the same time"},
 			},
 			Failed:   "an image was not built, a service would run as root or did not become healthy, or the folders or the model could not be created",
@@ -58,11 +57,11 @@ func services() map[string]Note {
 			Failed:   "a service did not become healthy", Unusable: noService, Missing: noEngine,
 		},
 		"status": {
-			Examples: []Example{{"mage status", "a table"}, {"mage status -json", "the same for a program"}},
+			Examples: []Example{{"mage status -json", "for programs"}},
 			Failed:   "the engine returned an error", Unusable: noProject, Missing: noEngine,
 		},
 		"logs": {
-			Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all of them, until Ctrl-C"}},
+			Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all, until Ctrl-C"}},
 			Failed:   "the logs could not be read", Unusable: noService, Missing: noEngine,
 		},
 	}
@@ -82,7 +81,7 @@ func songs() map[string]Note {
 			More:     "song.md",
 		},
 		"jobs": {
-			Examples: []Example{{"mage jobs", "all"}, {"mage jobs -state=failed,pending -json", "some, for a program"}},
+			Examples: []Example{{"mage jobs -state=failed,pending -json", "some, for programs"}},
 			Failed:   "the queue could not be read", Unusable: noData + "; no such state",
 			More: "song.md",
 		},
@@ -98,7 +97,6 @@ func songs() map[string]Note {
 		"reset-permissions": {
 			Examples: []Example{
 				{"mage reset-permissions -dryRun", "only count"},
-				{"mage reset-permissions", "all of the data folder"},
 				{"mage reset-permissions -path=output/song", "one folder in it"},
 			},
 			Failed:   "something was skipped or could not be set",
@@ -113,7 +111,6 @@ func images() map[string]Note {
 	return map[string]Note{
 		"setup": {
 			Examples: []Example{
-				{"mage setup", "install and start what is missing"},
 				{"mage setup -ids=false", "ask nothing"},
 			},
 			Failed: "a file could not be written", Unusable: "settings that cannot be read",
@@ -122,7 +119,6 @@ func images() map[string]Note {
 		"build": {
 			Examples: []Example{
 				{"mage build -dryRun", "what is stale, and why"},
-				{"mage build", "build that"},
 				{"mage build -module=demucs -force", "one image, even if up to date"},
 			},
 			Failed:   "a build failed; the old images are kept",
@@ -132,7 +128,6 @@ func images() map[string]Note {
 		},
 		"demucs-cache": {
 			Examples: []Example{
-				{"mage demucs-cache", "folder and model"},
 				{"mage demucs-cache -fetch=false", "only the folder"},
 				{"mage demucs-cache -precision=int8", "also the smaller, less exact one"},
 			},
@@ -152,7 +147,6 @@ func proofs() map[string]Note {
 	return map[string]Note{
 		"audit": {
 			Examples: []Example{
-				{"mage audit", "what is wrong"},
 				{"mage audit -diff", "what `-fix` would change"},
 				{"mage audit -fix", "fix what has a safe fix"},
 				{"mage audit -format=sarif", "for code scanning"},
@@ -162,28 +156,25 @@ func proofs() map[string]Note {
 			More:     "audit.md",
 		},
 		"verify": {
-			Examples: []Example{{"mage verify", "all services"}, {"mage verify -service=demucs -json", "one, for a program"}},
+			Examples: []Example{{"mage verify -service=demucs -json", "one service, for programs"}},
 			Failed:   "a check failed, or is broken", Unusable: noService + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
 			More: "verify.md",
 		},
 		"doctor": {
 			Examples: []Example{
-				{"mage doctor", "everything, in about two seconds"},
 				{"mage doctor -check=mounts,trust", "only these, and those that they need"},
-				{"mage doctor -list", "list the checks"},
 			},
 			Failed: "a check failed", Unusable: "no check of that name",
 			More: "doctor.md",
 		},
 		"env": {
-			Examples: []Example{{"mage env", "a table"}, {"mage env -json", "the same for a program"}},
+			Examples: []Example{{"mage env -json", "for programs"}},
 			Unusable: "a setting cannot be used; the others are listed",
 			More:     "doctor.md",
 		},
 		"new": {
 			Examples: []Example{
 				{"mage new loudness -dryRun", "what would be written, as a diff"},
-				{"mage new loudness", "create it"},
 			},
 			Failed:   "it could not be written; nothing was created",
 			Unusable: "the name or the project cannot be used",
@@ -208,14 +199,13 @@ func code() map[string]Note {
 		},
 		"test": {
 			Examples: []Example{
-				{"mage test", "lint, and everything"},
 				{"mage test -race -coverage", "as the gate does"},
 				{"mage test -lint=false -run=^TestParseID$", "only these"},
 			},
 			Failed: "a test or the linter failed, or coverage is too low", Missing: "the linter could not be downloaded",
 		},
 		"help": {
-			Examples: []Example{{"mage help", "all targets, in groups"}, {"mage help reset-permissions", "one, with its flags"}},
+			Examples: []Example{{"mage help reset-permissions", "one target, with its flags"}},
 			Unusable: "no such target",
 			More:     "completion.md",
 		},
