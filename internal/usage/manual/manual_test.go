@@ -85,7 +85,7 @@ func TestTargets(t *testing.T) {
 		t.Errorf("its usage is %q", got)
 	}
 	for name, want := range map[string]manual.Flag{
-		"BENCH":        {Name: "wide", Type: "int", Does: "one more case: this many files in one folder", Default: "0: none"},
+		"BENCH":        {Name: "files", Type: "int", Does: "files in the tree", Default: "500000"},
 		"demucs-cache": {Name: "fetch", Type: "bool", Does: "download and prepare the model", Default: "true"},
 		"logs":         {Name: "follow", Type: "bool", Does: "print new lines until interrupted"},
 	} {
