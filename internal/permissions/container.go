@@ -47,7 +47,6 @@ type job struct {
 // of the caller's group when its mode is set (inode(7)). Folders keep it, as with root.
 func rootIn(gid uint32) string { return ownership.Owner{GID: gid}.String() }
 
-// inEngine resets in a container.
 func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) (ownership.Summary, error) {
 	v, err := r.view(ctx, e, req.Owner)
 	if err != nil {
@@ -78,9 +77,9 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 	return ownership.Summary{}, word(req.Data, err)
 }
 
-// ensureInEngine makes folders by way of the engine. Root in the container sets those
-// that are there; it could not make others in folders that are not root's, having no
-// capability for that. The app user, with none at all, makes those in its own folders.
+// ensureInEngine creates folders through the engine. Root in the container sets existing ones; without more
+// capabilities it cannot create folders in those of others. The app user, without any, creates folders in its
+// own.
 func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data string, folders []string, owner ownership.Owner) error {
 	v, err := r.view(ctx, e, owner)
 	if err != nil {
@@ -106,8 +105,7 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 	return nil
 }
 
-// word says what went wrong in the container or before it, with the exit code of what
-// knows best: the command's own in the container, that of an error from here.
+// word returns the error with the exit code of the command in the container if it has one, else that of err.
 func word(data string, err error) error {
 	var coded *exit.Error
 	var failed *run.Error
@@ -128,9 +126,8 @@ func word(data string, err error) error {
 	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
 }
 
-// contain runs the resetter in a container and hands on what it says. When ctx ends the
-// container does, too: the docker command passes the signal on, and what it leaves is
-// removed.
+// contain runs the resetter in a container and passes on its messages. When ctx ends the container does, too:
+// the docker command passes the signal on, and what remains is removed.
 func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(message.Message)) error {
 	if j.data != "" {
 		if err := isFolder(j.data); err != nil {
@@ -161,7 +158,6 @@ func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear fu
 	return err
 }
 
-// arguments are the docker command's.
 func arguments(name, image string, j job) []string {
 	args := []string{
 		"run", "--rm", "--name", name, "--label", mark, "--pull=never",
@@ -181,9 +177,8 @@ func arguments(name, image string, j job) []string {
 	return append(append(args, image), j.args...)
 }
 
-// mount is the value of --mount for a folder at its own path, so that messages from
-// inside are right outside. --volume would split a path with a colon, and would make
-// what is missing.
+// mount returns the value of --mount for a folder at its own path, so that paths in messages are right outside.
+// --volume would split a path at a colon, and would create what is missing.
 func mount(folder string, readOnly bool) string {
 	fields := []string{"type=bind", "source=" + folder, "target=" + folder}
 	if readOnly {

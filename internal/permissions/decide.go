@@ -18,8 +18,6 @@ const (
 	throughEngine
 )
 
-// decide chooses the way for an ordinary user. found is what a dry run found, as far as
-// this user may look.
 func decide(euid int, owner ownership.Owner, found ownership.Summary) way {
 	onlyModes := found.Owner == 0 && !closed(found)
 	switch {
@@ -32,8 +30,8 @@ func decide(euid int, owner ownership.Owner, found ownership.Summary) way {
 	}
 }
 
-// closed reports whether a dry run met entries that more rights would have helped with.
-// What is left alone by design is left alone by everybody.
+// closed reports whether a dry run met entries that more rights would have helped with. What is skipped by
+// design is skipped by everybody.
 func closed(found ownership.Summary) bool {
 	return found.MoreProblems > 0 || slices.ContainsFunc(found.Problems, func(p ownership.Problem) bool { return p.Skip == "" })
 }

@@ -10,7 +10,6 @@ import (
 // mark is the label of the images and containers.
 const mark = "im2.reset=1"
 
-// ownImage is the image of the command.
 func ownImage() tools.Image {
 	return tools.Image{
 		Own: tools.Helper(), Repository: "im2/reset", Label: mark, Program: "/im2-reset",
@@ -18,7 +17,6 @@ func ownImage() tools.Image {
 	}
 }
 
-// image returns the image's name, importing it first where the engine has none.
 func (r *Resetter) image(ctx context.Context, e *engine.Engine) (string, error) {
 	return tools.Kit{Home: r.Home, Runner: r.Runner, UI: r.UI}.Image(ctx, e, ownImage())
 }

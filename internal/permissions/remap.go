@@ -20,11 +20,10 @@ type view struct {
 	owner ownership.Owner
 }
 
-// view returns the view in which a container can set owner on everything. Usually, and on
-// a rootless engine, that is the one that the services have. An engine with userns-remap
-// would show what belongs to anybody it does not map, such as whoever copied a song into
-// the folder, as nobody's, and forbid its container to change it. There the container
-// gets the machine's view, and the owner is the one that the app user is on the machine.
+// view returns the view in which a container can set owner on everything. Usually, and on a rootless engine,
+// that is the view of the services. With userns-remap, files of users that the engine does not map, such as
+// whoever copied a song into the folder, would belong to nobody there, and the container could not change them.
+// There the container gets the machine's view, and the owner is the mapped one.
 func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.Owner) (view, error) {
 	if e.Server.Remapped() != engine.UsernsRemapped {
 		return view{owner: owner}, nil

@@ -88,7 +88,6 @@ func (r *Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, e
 	return r.inEngine(ctx, e, req)
 }
 
-// explain says why the engine does it.
 func (r *Resetter) explain(remapped string) {
 	if remapped != "" {
 		r.note("the engine is %s: its containers have other IDs than this machine, so one of them sets the owners", remapped)
@@ -97,7 +96,7 @@ func (r *Resetter) explain(remapped string) {
 	r.note("this user may not give files away, the engine may: a container sets the owners")
 }
 
-// note gives a note once: making folders and resetting them are one thing to the user.
+// note gives a note once: creating folders and resetting them is one step to the user.
 func (r *Resetter) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if r.told[text] {
@@ -139,16 +138,15 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 	return r.ensureInEngine(ctx, e, data, folders, owner)
 }
 
-// makeFolder makes the data folder itself, which no container could: its parent is not
-// mounted.
+// makeFolder creates the data folder itself, which no container can: its parent is not mounted.
 func makeFolder(data string) error {
-	if err := os.Mkdir(data, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // ownership.FolderMode
+	if err := os.Mkdir(data, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return exit.Errorf(exit.Failed, "making the data folder: %w; %s may", err, ByRoot)
 	}
 	return isFolder(data)
 }
 
-// isFolder refuses what is no folder, and a link to one: a mount would follow it.
+// isFolder refuses what is not a folder, and a link to one: a mount would follow it.
 func isFolder(data string) error {
 	info, err := os.Lstat(data)
 	if errors.Is(err, fs.ErrNotExist) { // a dry run makes none
@@ -163,7 +161,6 @@ func isFolder(data string) error {
 	return nil
 }
 
-// look asks for the engine; which versions its parts have does not matter here.
 func (r *Resetter) look(ctx context.Context) (*engine.Engine, error) {
 	e, err := engine.Look(ctx, engine.Options{Runner: r.Runner, Environ: r.Environ, Home: r.Home})
 	if err != nil {
@@ -179,7 +176,6 @@ func remapping(e *engine.Engine) string {
 	return e.Server.Remapped()
 }
 
-// coded gives an error of package ownership its exit code.
 func coded(err error) error {
 	var refused *ownership.RefusedError
 	if errors.As(err, &refused) {
@@ -188,7 +184,6 @@ func coded(err error) error {
 	return err
 }
 
-// direct resets in this process.
 func (r *Resetter) direct(ctx context.Context, req Request, dry bool) (ownership.Summary, error) {
 	progress := r.UI.Progress(label(req, dry), 0, term.Count)
 	defer progress.Done()
@@ -196,7 +191,6 @@ func (r *Resetter) direct(ctx context.Context, req Request, dry bool) (ownership
 	return sum, coded(err)
 }
 
-// label is what the progress is called.
 func label(req Request, dry bool) string {
 	doing := "resetting "
 	if dry {

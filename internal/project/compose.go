@@ -15,7 +15,6 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
-// load reads the Compose file with the settings as its environment.
 func load(ctx context.Context, root string, s Settings) (*Project, error) {
 	p, own, err := read(ctx, root, s)
 	if err != nil {
@@ -27,7 +26,6 @@ func load(ctx context.Context, root string, s Settings) (*Project, error) {
 	return p, p.placeData(own, p.Declared)
 }
 
-// read reads the Compose file without judging the IDs.
 func read(ctx context.Context, root string, s Settings, how ...cli.ProjectOptionsFn) (*Project, extension, error) {
 	var own extension
 	compose, err := loadCompose(ctx, root, s, how...)
@@ -82,8 +80,7 @@ func loadCompose(ctx context.Context, root string, s Settings, how ...cli.Projec
 	return compose, nil
 }
 
-// hasComposeFile looks in root alone: compose-go would go on in the parent folders and
-// take up a project that nobody asked for.
+// hasComposeFile checks root alone: compose-go would also search the parent folders and take up another project.
 func hasComposeFile(root string) bool {
 	return slices.ContainsFunc(cli.DefaultFileNames, func(name string) bool {
 		_, err := os.Stat(filepath.Join(root, name))
@@ -91,8 +88,7 @@ func hasComposeFile(root string) bool {
 	})
 }
 
-// adopt makes the process environment's value of variables win that only the Compose
-// file names.
+// adopt applies the process environment to variables that only the Compose file names.
 func (s *Settings) adopt(names ...string) {
 	for _, entry := range s.environ {
 		name, value, _ := strings.Cut(entry, "=")
@@ -102,7 +98,6 @@ func (s *Settings) adopt(names ...string) {
 	}
 }
 
-// placeData finds the data folder and what must exist in it.
 func (p *Project) placeData(own extension, declared bool) error {
 	if own.Data == "" {
 		if !declared {
@@ -131,7 +126,6 @@ func (p *Project) placeData(own extension, declared bool) error {
 	return nil
 }
 
-// mountsBelow returns the sources of bind mounts inside of folder.
 func (p *Project) mountsBelow(folder string) []string {
 	var sources []string
 	for _, name := range p.Services() {
@@ -144,8 +138,7 @@ func (p *Project) mountsBelow(folder string) []string {
 	return sources
 }
 
-// withParents adds the folders between root and each path, sorts them parents first
-// and drops repeats.
+// withParents adds the folders between root and each path, parents first, without repeats.
 func withParents(root string, paths []string) []string {
 	var all []string
 	for _, path := range paths {

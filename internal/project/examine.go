@@ -60,7 +60,6 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 	return examine(ctx, root, environ, settings)
 }
 
-// examine is Examine with settings that are read already.
 func examine(ctx context.Context, root string, environ []string, settings Settings) (*Project, []Problem, error) {
 	if err := checkExtends(root, environ); err != nil {
 		return nil, nil, err
@@ -73,15 +72,15 @@ func examine(ctx context.Context, root string, environ []string, settings Settin
 	return p, problems, p.placeData(own, p.Declared)
 }
 
-// checkExtends refuses a file that could not be read in bounded memory. A file that cannot be
-// found is the reader's to name.
+// checkExtends refuses a file that could not be read in bounded memory. A file that is missing is reported by
+// its reader.
 func checkExtends(root string, environ []string) error {
 	files, err := Files(root, environ)
 	if err != nil {
 		return nil //nolint:nilerr // reading the project says the same with more around it
 	}
 	for _, path := range files {
-		text, err := os.ReadFile(path) //nolint:gosec // a Compose file of the project
+		text, err := os.ReadFile(path)
 		if n := bytes.Count(text, []byte("extends")); err == nil && n > maxExtends {
 			return exit.Errorf(exit.Unusable, "reading %s: it says \"extends\" %d times, more than the %d that are read; write out what the services share with an anchor (\"<<: *name\"), or part the file",
 				path, n, maxExtends)
@@ -90,8 +89,8 @@ func checkExtends(root string, environ []string) error {
 	return nil
 }
 
-// readLeniently reads the Compose file with stand-ins. Where that fails since variables have
-// no value, as in a project whose .env is everybody's own, it is read again as though they had.
+// readLeniently reads the Compose file with stand-ins. If that fails because variables have no value, as without
+// a personal .env, it is read again as if they had.
 func readLeniently(ctx context.Context, root string, s Settings) (*Project, extension, *standIns, error) {
 	var first error
 	for _, blanks := range []blankness{keepBlank, fillBlank, fillParts} {
@@ -162,7 +161,7 @@ func (m *standIns) fill(text string, lookup template.Mapping) template.Mapping {
 	}
 }
 
-// empty takes the stand-in for no value out of what is judged: there, nothing means root.
+// empty removes the stand-in for an empty value from what is judged: an empty user means root.
 func (m *standIns) empty(p *types.Project) {
 	if len(m.filled) == 0 {
 		return
@@ -193,8 +192,7 @@ func (m *standIns) use(o *loader.Options) {
 	}
 }
 
-// substitute expands a template; each variable that must be set and is not is given the
-// stand-in, one after the other.
+// substitute expands a template. Variables that must be set and are not get the stand-in, one after the other.
 func (m *standIns) substitute(text string, lookup template.Mapping) (string, error) {
 	if strings.Count(text, "${") > maxVariables {
 		return "", fmt.Errorf("a value has more than %d variables", maxVariables)
@@ -238,7 +236,6 @@ func (m *standIns) problems() []Problem {
 	return all
 }
 
-// idProblems checks both IDs and keeps the ones that can be used.
 func (s *Settings) idProblems(required bool) []Problem {
 	var all []Problem
 	for name, id := range map[string]*uint32{s.UIDName: &s.AppUser.UID, s.GIDName: &s.AppUser.GID} {

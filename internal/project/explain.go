@@ -70,7 +70,6 @@ func Explain(ctx context.Context, root string, environ []string) (Explanation, e
 	return e, nil
 }
 
-// add explains the known settings, and what was found of them.
 func (e *Explanation) add(settings Settings, found []Problem) {
 	known := settings.Known()
 	for _, problem := range found {
@@ -100,7 +99,6 @@ func (e *Explanation) add(settings Settings, found []Problem) {
 	}
 }
 
-// inForce returns a setting, also one that only the environment has and no default or file.
 func (s *Settings) inForce(name string) (Setting, bool) {
 	for _, entry := range s.environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -111,8 +109,6 @@ func (s *Settings) inForce(name string) (Setting, bool) {
 	return setting, ok
 }
 
-// readAll reads the settings files as far as Compose can read them, and says what is wrong
-// with each of them.
 func readAll(root string, environ []string) (s Settings, problems []string) {
 	s = Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ}
 	for _, source := range []Source{FromTeam, FromLocal} {

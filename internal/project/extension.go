@@ -22,7 +22,6 @@ type extension struct {
 	GID string `json:"gid"`
 }
 
-// readExtension returns the section and whether there is one.
 func readExtension(p *types.Project) (extension, bool, error) {
 	var own extension
 	raw, ok := p.Extensions["x-im2"]

@@ -60,8 +60,7 @@ func ProxyNames() []string {
 	return []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"}
 }
 
-// showable returns a value without the password that the address of a proxy or an engine may
-// have in it.
+// showable removes a password from the address of a proxy or an engine.
 func showable(name, value string) string {
 	if !slices.Contains(ProxyNames(), strings.ToUpper(name)) && name != "DOCKER_HOST" {
 		return value

@@ -105,7 +105,6 @@ func readSettings(s Settings) (Settings, error) {
 	return s, nil
 }
 
-// overlay makes the process environment win.
 func (s *Settings) overlay() {
 	for _, entry := range s.environ {
 		name, value, ok := strings.Cut(entry, "=")
@@ -115,7 +114,6 @@ func (s *Settings) overlay() {
 	}
 }
 
-// isIDName keeps an ID that is set in the environment alone.
 func isIDName(name string) bool { return name == defaultUID || name == defaultGID }
 
 func defaults(environ []string) map[string]Setting {
@@ -138,7 +136,6 @@ func defaults(environ []string) map[string]Setting {
 	return values
 }
 
-// hostBundle is the first certificate bundle of the usual places, "" where there is none.
 func hostBundle(environ []string) string {
 	for _, path := range []string{
 		envValue(environ, "SSL_CERT_FILE"),   // what Go, OpenSSL and curl are told to use here
@@ -154,7 +151,6 @@ func hostBundle(environ []string) string {
 	return ""
 }
 
-// envValue returns a variable of an environment.
 func envValue(environ []string, name string) string {
 	for _, entry := range environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -195,7 +191,7 @@ func (s Settings) Environ() []string {
 
 func (s *Settings) readFile(source Source) error {
 	path := filepath.Join(s.root, string(source))
-	text, err := os.ReadFile(path) //nolint:gosec // a fixed name in the project's folder
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -229,8 +225,8 @@ func (s *Settings) readFile(source Source) error {
 	return nil
 }
 
-// unreadable is the error of a settings file that cannot be parsed. It names the line and
-// nothing of the text: parsers quote the rest of the file, which may be secret.
+// unreadable is the error of a settings file that cannot be parsed. It names the line but quotes nothing:
+// parsers quote the rest of the file, which may be secret.
 func unreadable(path, text string, parse func(string) error) error {
 	lines := strings.SplitAfter(text, "\n")
 	good := 0 // lines that can be read together; a quoted value may go over several
@@ -244,7 +240,6 @@ func unreadable(path, text string, parse func(string) error) error {
 		path, good+1, "git diff "+filepath.Base(path))
 }
 
-// lookup is what ${X} in a settings file may refer to beside the file itself.
 func (s *Settings) lookup(name string) (string, bool) {
 	for _, entry := range s.environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -255,8 +250,7 @@ func (s *Settings) lookup(name string) (string, bool) {
 	return setting.Value, ok
 }
 
-// locate finds the line of the last assignment to name (the one that counts) and
-// whether its value stands in quotes. The value itself is godotenv's to read.
+// locate finds the line of the last assignment to name, which counts, and whether its value is in quotes.
 func locate(text, name string) (line int, quoted bool) {
 	for i, l := range strings.Split(text, "\n") {
 		l = strings.TrimPrefix(strings.TrimSpace(l), "export ")
@@ -275,7 +269,6 @@ func locate(text, name string) (line int, quoted bool) {
 	return line, quoted
 }
 
-// checkIDs resolves the app user from the variables named in s.
 func (s *Settings) checkIDs(required bool) error {
 	uid, err := s.id(s.UIDName, required)
 	if err != nil {

@@ -9,15 +9,13 @@ import (
 	"syscall"
 )
 
-// ownGroup puts the command into a process group of its own. A Ctrl-C on the terminal
-// then reaches only this process, which passes exactly one signal on: Docker's tools
-// take a second one as "give up at once".
+// ownGroup puts the command into a separate process group. A Ctrl-C on the terminal then reaches only this
+// process, which passes exactly one signal on: Docker's tools take a second one as "give up at once".
 func ownGroup(cmd *exec.Cmd, sudo []string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM, sudo) }
 }
 
-// killGroup kills what is left of the command's group.
 func killGroup(cmd *exec.Cmd, sudo []string) {
 	if cmd.Process != nil {
 		_ = signalGroup(cmd, syscall.SIGKILL, sudo) // ESRCH: nobody is left, as it should be
@@ -30,7 +28,7 @@ func signalGroup(cmd *exec.Cmd, signal syscall.Signal, sudo []string) error {
 		return err
 	}
 	args := append(append([]string{}, sudo[1:]...), "kill", "-s", strconv.Itoa(int(signal)), "--", "-"+strconv.Itoa(cmd.Process.Pid))
-	//nolint:gosec,noctx // ends at once, and must run after the context's end
+	//nolint:noctx // ends at once, and must run after the context's end
 	return exec.Command(sudo[0], args...).Run()
 }
 

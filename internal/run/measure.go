@@ -28,7 +28,7 @@ type Usage struct {
 // help; only the first process of a container must pass one on. When ctx ends it gets the
 // time to stop that Local gives.
 func Measure(ctx context.Context, c Cmd) (Usage, error) {
-	cmd := exec.CommandContext(ctx, c.Name, c.Args...) //nolint:gosec // this is the package that starts processes
+	cmd := exec.CommandContext(ctx, c.Name, c.Args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout = c.Dir, c.Env, c.Stdin, c.Stdout
 	cmd.Stderr = c.Stderr
 	cmd.Cancel = func() error {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// peakMemory is the resident memory in bytes that a process or one of its children had.
+// peakMemory returns the highest resident memory in bytes of a process or one of its children.
 func peakMemory(ended *os.ProcessState) int64 {
 	if usage, ok := ended.SysUsage().(*syscall.Rusage); ok {
 		// KiB on Linux: getrusage(2).

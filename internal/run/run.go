@@ -107,7 +107,7 @@ func (Local) Run(ctx context.Context, c Cmd) error {
 		return fmt.Errorf("running %q: %w", c.Name, err)
 	}
 	argv := c.argv()
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // this is the package that starts processes; no shell sees them
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.Env, c.Stdin
 	tail := &tailBuffer{limit: stderrKept}
 	cmd.Stdout = c.Stdout
@@ -164,13 +164,13 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 // Detach starts a command that goes on after this process has ended: in a session of
 // its own, without a standard input, both outputs appended to the file logPath.
 func Detach(c Cmd, logPath string) error {
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the caller's path
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the log of %q: %w", c.Name, err)
 	}
 	defer log.Close() //nolint:errcheck // the child has its own descriptor
 	argv := c.argv()
-	//nolint:gosec,noctx // outliving every context is its purpose
+	//nolint:noctx // outliving every context is its purpose
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, log, log
 	ownSession(cmd)

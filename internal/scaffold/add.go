@@ -28,8 +28,8 @@ type adder struct {
 	at   *yaml.Node // its value
 }
 
-// add returns a Compose file's text with one service more and the line on which it begins.
-// All other bytes stay, and so does what they mean: where that cannot be had, it is an error.
+// add returns a Compose file's text with one more service and the line on which it begins. All other bytes and
+// their meaning stay; if that is impossible, it returns an error.
 func add(path string, text []byte, s *Service) ([]byte, int, error) {
 	f, err := composefile.Parse(path, text)
 	if err != nil {
@@ -57,7 +57,6 @@ func add(path string, text []byte, s *Service) ([]byte, int, error) {
 	return nil, 0, errForm
 }
 
-// hasServices reports whether a file has a section "services", with or without one in it.
 func hasServices(path string, text []byte) bool {
 	f, err := composefile.Parse(path, text)
 	if err != nil {
@@ -67,8 +66,7 @@ func hasServices(path string, text []byte) bool {
 	return key != nil && !empty(at)
 }
 
-// services finds the section in the first document that has it, and otherwise that document
-// alone.
+// services finds the section in the first document that has it, else that document alone.
 func services(f *composefile.File) (root, key, at *yaml.Node) {
 	for _, doc := range f.Docs {
 		if key, at := pair(doc, "services"); key != nil {
@@ -81,7 +79,6 @@ func services(f *composefile.File) (root, key, at *yaml.Node) {
 	return root, nil, nil
 }
 
-// pair finds a key in a mapping and its value.
 func pair(n *yaml.Node, name string) (key, value *yaml.Node) {
 	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
@@ -91,12 +88,11 @@ func pair(n *yaml.Node, name string) (key, value *yaml.Node) {
 	return nil, nil
 }
 
-// empty reports whether a section has nothing in it.
 func empty(n *yaml.Node) bool {
 	return n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" || n.Kind == yaml.MappingNode && len(n.Content) == 0
 }
 
-// edits are the ways to add the service, the best first.
+// edits returns the ways to add the service, the best first.
 func (a adder) edits() ([][]edit.Edit, error) {
 	switch {
 	case a.root == nil || empty(a.root) && a.root.Kind == yaml.ScalarNode:
@@ -125,7 +121,6 @@ func (a adder) edits() ([][]edit.Edit, error) {
 	return a.block()
 }
 
-// block adds behind the last service of the usual form.
 func (a adder) block() ([][]edit.Edit, error) {
 	first, last := a.at.Content[0], a.at.Content[len(a.at.Content)-2]
 	indent := first.Column - 1
@@ -149,7 +144,6 @@ func (a adder) block() ([][]edit.Edit, error) {
 	return edits, nil
 }
 
-// fill adds the first service to a section that has none.
 func (a adder) fill() ([][]edit.Edit, error) {
 	step := defaultIndent
 	if len(a.root.Content) > 0 {
@@ -180,7 +174,6 @@ func (a adder) fill() ([][]edit.Edit, error) {
 	return [][]edit.Edit{edits}, nil
 }
 
-// append adds the section itself, at the end of a document.
 func (a adder) append(at, indent int) ([][]edit.Edit, error) {
 	step := a.step()
 	line := strings.Count(string(a.Text[:at]), "\n") + 1
@@ -194,8 +187,7 @@ func (a adder) append(at, indent int) ([][]edit.Edit, error) {
 	return [][]edit.Edit{{a.insert(at, text)}}, nil
 }
 
-// intoBraces adds before the first entry of a mapping in braces: of the services, or of the
-// file where it has none.
+// intoBraces adds before the first entry of a mapping in braces: of the services, or of the file if it has none.
 func (a adder) intoBraces() ([][]edit.Edit, error) {
 	into, content := a.at, mapping(key(a.s.Name), a.s.entry(nil, 0))
 	switch {
@@ -223,7 +215,6 @@ func (a adder) intoBraces() ([][]edit.Edit, error) {
 	return [][]edit.Edit{{{Start: start, End: start, New: text + "," + between}}}, nil
 }
 
-// lines is a node as lines of this file.
 func (a adder) lines(n *yaml.Node, indent, step int) (string, error) {
 	text, err := encode(n, step)
 	if err != nil {
@@ -233,8 +224,7 @@ func (a adder) lines(n *yaml.Node, indent, step int) (string, error) {
 	return margin + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", a.Newline()+margin) + a.Newline(), nil
 }
 
-// insert puts lines before what stands at an offset. A file whose last line does not end
-// keeps that.
+// insert inserts lines at an offset. A file without a newline at its end keeps that.
 func (a adder) insert(at int, text string) edit.Edit {
 	if at == len(a.Text) && at > 0 && a.Text[at-1] != '\n' && string(a.Text) != "\ufeff" {
 		text = a.Newline() + strings.TrimSuffix(text, a.Newline())
@@ -242,7 +232,6 @@ func (a adder) insert(at int, text string) edit.Edit {
 	return edit.Edit{Start: at, End: at, New: text}
 }
 
-// step is how far this file is indented: what the first mapping in a mapping shows.
 func (a adder) step() int {
 	if a.root == nil {
 		return defaultIndent
@@ -256,7 +245,6 @@ func (a adder) step() int {
 	return defaultIndent
 }
 
-// apart reports whether the services have empty lines between them.
 func (a adder) apart() bool {
 	if len(a.at.Content) < 2*2 {
 		return true
@@ -268,8 +256,8 @@ func (a adder) apart() bool {
 	return a.blank(line)
 }
 
-// stop is the line on which something begins that is not below a key: a line with less
-// indentation, the document's end, or the line behind the last one. indent -1: only the end.
+// stop returns the line on which a key's content ends: at a line with less indentation, the document's end, or
+// the line behind the last one. indent -1: only the end.
 func (a adder) stop(line, indent int) int {
 	total := strings.Count(string(a.Text), "\n") + 1
 	for line++; line <= total; line++ {
@@ -288,8 +276,7 @@ func (a adder) stop(line, indent int) int {
 	return line
 }
 
-// end is stop without the empty lines and the comments before it that are about what
-// follows.
+// end is stop without empty lines and comments that are about what follows.
 func (a adder) end(line, indent int) int {
 	end := a.stop(line, indent)
 	for end-1 > line {
@@ -304,7 +291,6 @@ func (a adder) end(line, indent int) int {
 	return end
 }
 
-// line is a line's text without its end, and "" for one that is not there.
 func (a adder) line(n int) string {
 	if n < 1 {
 		return ""
@@ -314,7 +300,7 @@ func (a adder) line(n int) string {
 
 func (a adder) blank(n int) bool { return strings.TrimSpace(a.line(n)) == "" }
 
-// kept reports whether a file says what this one does and the service, and nothing else.
+// kept reports whether after means the same as this file with the service added.
 func (a adder) kept(after *composefile.File) bool {
 	root, section, at := services(after)
 	name, _ := pair(at, a.s.Name)
@@ -346,7 +332,6 @@ func (a adder) kept(after *composefile.File) bool {
 	return true
 }
 
-// same compares what two nodes say, not where or how.
 func same(x, y *yaml.Node) bool {
 	if x.Kind != y.Kind || x.Tag != y.Tag || x.Value != y.Value || x.Anchor != y.Anchor || len(x.Content) != len(y.Content) {
 		return false
@@ -359,7 +344,6 @@ func same(x, y *yaml.Node) bool {
 	return true
 }
 
-// without is a mapping without one of its keys.
 func without(n, key *yaml.Node) *yaml.Node {
 	c := *n
 	c.Content = nil

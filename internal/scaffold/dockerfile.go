@@ -17,8 +17,8 @@ const (
 // words finds the template's words in an instruction; "appuser" also in /home/appuser.
 var words = regexp.MustCompile(`\b(?:` + templateName + `|` + templateUser + `)\b`)
 
-// dockerfile is the template with this service's words. Comments stay as they are, but for
-// the first ones, which are about the template itself.
+// dockerfile is the template with this service's words. The first comments, which are about the template itself,
+// are replaced.
 func (s Service) dockerfile(template string) (string, error) {
 	nl := "\n"
 	if strings.Contains(template, "\r\n") {
@@ -56,7 +56,6 @@ func (s Service) dockerfile(template string) (string, error) {
 	return head + nl + strings.Join(lines, nl), nil
 }
 
-// withoutData drops the step that makes the mount point, with what is said about it.
 func withoutData(lines []string) []string {
 	for i, line := range lines {
 		if strings.HasPrefix(line, "RUN install -d ") && strings.HasSuffix(line, " "+templateData) {
@@ -70,7 +69,6 @@ func withoutData(lines []string) []string {
 	return lines
 }
 
-// mountOrHome is where the service works: where the data folder is mounted, or at home.
 func (s Service) mountOrHome() string {
 	if s.Mount == "" {
 		return "/home/" + s.User

@@ -9,8 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// entry is a service's value in a Compose file. An anchor that was written above serves
-// where it says what would have to be said.
+// entry is a service's value in a Compose file. It uses anchors above it that say the same.
 func (s *Service) entry(root *yaml.Node, before int) *yaml.Node {
 	var pairs []*yaml.Node
 	base := anchored(root, before, hardens)
@@ -32,7 +31,6 @@ func (s *Service) entry(root *yaml.Node, before int) *yaml.Node {
 	return mapping(pairs...)
 }
 
-// build is the build section.
 func (s *Service) build(ids *yaml.Node) *yaml.Node {
 	args := mapping(
 		plain("USER_ID"), plain(s.uid),
@@ -49,7 +47,6 @@ func (s *Service) build(ids *yaml.Node) *yaml.Node {
 	)
 }
 
-// composePath is a path as a Compose file names it.
 func (s *Service) composePath(path string) string {
 	rel, err := filepath.Rel(s.root, path)
 	if err != nil {
@@ -62,8 +59,7 @@ func (s *Service) composePath(path string) string {
 	return rel
 }
 
-// hardening is what our own Compose file says for every service; a test holds the two
-// together.
+// hardening is what IM2's own Compose file sets for every service; a test compares them.
 func hardening() []*yaml.Node {
 	network := plain("none")
 	network.LineComment = "# until it needs a network: then remove this line"
@@ -81,7 +77,6 @@ func hardening() []*yaml.Node {
 	}
 }
 
-// anchored returns the first anchored x- section above a line that is as asked for.
 func anchored(root *yaml.Node, before int, as func(*yaml.Node) bool) *yaml.Node {
 	for i := 0; root != nil && root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
 		n := root.Content[i+1]
@@ -92,8 +87,8 @@ func anchored(root *yaml.Node, before int, as func(*yaml.Node) bool) *yaml.Node 
 	return nil
 }
 
-// hardens reports whether a section says of a service all that the audit asks for, and
-// nothing that only one service can say.
+// hardens reports whether a section sets all that the audit asks for, and nothing that only one service can
+// have.
 func hardens(n *yaml.Node) bool {
 	general := []string{
 		"restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "network_mode", "networks", "pids_limit", "mem_limit", "cpus",
@@ -108,7 +103,6 @@ func hardens(n *yaml.Node) bool {
 	return readOnly == "true" && has(n, "tmpfs", "/tmp") && has(n, "cap_drop", "ALL") && has(n, "security_opt", "no-new-privileges")
 }
 
-// passesIDs reports whether a section has the template's build arguments, and no other.
 func passesIDs(n *yaml.Node) bool {
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2*3 {
 		return false
@@ -121,7 +115,6 @@ func passesIDs(n *yaml.Node) bool {
 	return true
 }
 
-// value is a mapping's value as text, "" where it is no scalar.
 func value(n *yaml.Node, key string) (string, bool) {
 	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
@@ -131,7 +124,6 @@ func value(n *yaml.Node, key string) (string, bool) {
 	return "", false
 }
 
-// has reports whether a list of a mapping has an item: as it is, or with a ":" and more.
 func has(n *yaml.Node, key, item string) bool {
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value != key {
@@ -170,7 +162,7 @@ func flow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// key is a service's name as a key that every reader of YAML takes for text.
+// key is a service's name as a key that every YAML reader takes for text.
 func key(name string) *yaml.Node {
 	n := plain(name)
 	if n.Tag = "!!str"; slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, name) { // YAML 1.1
@@ -179,8 +171,6 @@ func key(name string) *yaml.Node {
 	return n
 }
 
-// inBraces makes a node one of braces and brackets, without comments; in JSON's quotes where
-// that is what the file has.
 func inBraces(n *yaml.Node, json bool) *yaml.Node {
 	n.LineComment = ""
 	switch n.Kind {
@@ -200,7 +190,6 @@ func inBraces(n *yaml.Node, json bool) *yaml.Node {
 	return n
 }
 
-// encode is a node's text, with lines that end in "\n".
 func encode(n *yaml.Node, indent int) (string, error) {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
@@ -212,7 +201,6 @@ func encode(n *yaml.Node, indent int) (string, error) {
 	return b.String(), err
 }
 
-// paste is the entry for somebody who adds it by hand.
 func (s *Service) paste() string {
 	text, err := encode(mapping(plain("services"), mapping(key(s.Name), s.entry(nil, 0))), 2)
 	if err != nil {

@@ -14,15 +14,14 @@ import (
 // separator stands between the names in COMPOSE_FILE: no path has it.
 const separator = "\n"
 
-// examine reads the project. One that Compose refuses only because it has no service yet is
-// read with one.
+// examine reads the project. One that Compose refuses only because it has no service yet is read with one.
 func examine(ctx context.Context, r Request, files []string) (*project.Project, error) {
 	p, _, err := project.Examine(ctx, r.Root, r.Environ)
 	if err == nil || ctx.Err() != nil {
 		return p, err
 	}
 	for _, path := range files {
-		text, failed := os.ReadFile(path) //nolint:gosec // the project's Compose file
+		text, failed := os.ReadFile(path)
 		if failed != nil || hasServices(path, text) {
 			return nil, err
 		}
@@ -45,7 +44,6 @@ func examine(ctx context.Context, r Request, files []string) (*project.Project, 
 
 var errTry = errors.New("trying the new Compose file")
 
-// examineWith reads the project with another text of one of its files.
 func examineWith(ctx context.Context, r Request, files []string, path string, text []byte) (*project.Project, error) {
 	dir, err := os.MkdirTemp("", "im2-new-")
 	if err != nil {
@@ -53,7 +51,7 @@ func examineWith(ctx context.Context, r Request, files []string, path string, te
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	instead := filepath.Join(dir, filepath.Base(path))
-	if err := os.WriteFile(instead, text, 0o600); err != nil { //nolint:gosec // in a folder made for it
+	if err := os.WriteFile(instead, text, 0o600); err != nil {
 		return nil, exit.Errorf(exit.Failed, "%w: %w", errTry, err)
 	}
 	var names []string

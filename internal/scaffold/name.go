@@ -65,13 +65,11 @@ func CheckName(name string) error {
 	return exit.Errorf(exit.Unusable, "making service %q: %s. A good name is %s (mage new %s)", name, why, goodName(name), goodName(name))
 }
 
-// reason is the cause alone of an error of module.CheckImportPath.
 func reason(err error) string {
 	text := err.Error()
 	return text[strings.LastIndex(text, ": ")+len(": "):]
 }
 
-// goodName is an example near to what was meant.
 func goodName(name string) string {
 	words := regexp.MustCompile(`[a-z0-9]+`).FindAllString(strings.ToLower(name), -1)
 	good := strings.Join(words, "-")
@@ -105,8 +103,6 @@ func CheckUser(name string) error {
 	return exit.Errorf(exit.Unusable, "making a service with -user=%q: %s. A good name is %s, or one like demucs", name, why, DefaultUser)
 }
 
-// baseUsers are the users that Debian's base-passwd makes, in every image of Debian, and
-// those that its packages add most often.
 func baseUsers() []string {
 	return []string{
 		"daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",

@@ -117,7 +117,6 @@ func Prepare(ctx context.Context, r Request) (Service, error) {
 	return s, s.confirm(ctx, r, files, p)
 }
 
-// place finds out where the service is made and from what.
 func (s *Service) place(p *project.Project) error {
 	parent := p.GoModules
 	if parent == "" {
@@ -159,8 +158,7 @@ func (s *Service) place(p *project.Project) error {
 	return nil
 }
 
-// sharedFolder is the folder in which all the build contexts of a project stand, and
-// "modules" where they stand in different ones or in the project's folder itself.
+// sharedFolder is the folder that contains all build contexts, or "modules" if there is no such folder.
 func sharedFolder(p *project.Project) string {
 	shared := ""
 	for _, name := range p.Built() {
@@ -180,7 +178,6 @@ func sharedFolder(p *project.Project) string {
 // plainMount is a mount point that needs no quotes in a Dockerfile.
 var plainMount = regexp.MustCompile(`^/[\w./-]*\w$`)
 
-// mountOf is where the project's services mount the data folder.
 func mountOf(p *project.Project) string {
 	for _, name := range p.Services() {
 		for _, v := range p.Compose.Services[name].Volumes {
@@ -192,10 +189,9 @@ func mountOf(p *project.Project) string {
 	return templateData
 }
 
-// goModule finds the Go module that a folder belongs to: its folder and path; "" for none.
 func goModule(folder string) (root, path string) {
 	for {
-		text, err := os.ReadFile(filepath.Join(folder, "go.mod")) //nolint:gosec // where Go itself looks
+		text, err := os.ReadFile(filepath.Join(folder, "go.mod"))
 		if err == nil {
 			return folder, modfile.ModulePath(text)
 		}
@@ -207,8 +203,6 @@ func goModule(folder string) (root, path string) {
 	}
 }
 
-// clash says who has the name already: a service, in whatever file or profile, an image or
-// a folder.
 func (s *Service) clash(p *project.Project, set *composefile.Set) error {
 	for _, services := range []types.Services{p.Compose.Services, p.Compose.DisabledServices} {
 		for _, name := range slices.Sorted(maps.Keys(services)) {
@@ -229,7 +223,6 @@ func (s *Service) clash(p *project.Project, set *composefile.Set) error {
 	return nil
 }
 
-// where names the place of a service, and its profiles.
 func where(p *project.Project, set *composefile.Set, service types.ServiceConfig) string {
 	text := ""
 	if at, ok := set.Service(service.Name); ok {
@@ -241,12 +234,12 @@ func where(p *project.Project, set *composefile.Set, service types.ServiceConfig
 	return text
 }
 
-// enter works out the Compose file's new text. The entry goes into the first file that has
-// services, and into the first one where none has.
+// enter computes the Compose file's new text. The entry goes into the first file that has services, else into
+// the first one.
 func (s *Service) enter(files []string) error {
 	chosen := files[0]
 	for _, path := range files {
-		if text, err := os.ReadFile(path); err == nil && hasServices(path, text) { //nolint:gosec // the project's Compose file
+		if text, err := os.ReadFile(path); err == nil && hasServices(path, text) {
 			chosen = path
 			break
 		}
@@ -269,7 +262,6 @@ func (s *Service) enter(files []string) error {
 // Rel is a path as messages name it: relative to the project where it is inside of it.
 func (s Service) Rel(path string) string { return (&project.Project{Root: s.root}).Rel(path) }
 
-// templateName is what messages call the template.
 func (s Service) templateName() string {
 	if s.ownTemplate {
 		return s.templateFrom
@@ -286,8 +278,7 @@ func (s Service) Work() string {
 	return s.Rel(filepath.Join(s.Folder, name))
 }
 
-// confirm reads the project as it will be, and looks whether it is what it was and the new
-// service.
+// confirm reads the project as it will be, and checks that only the new service was added.
 func (s *Service) confirm(ctx context.Context, r Request, files []string, before *project.Project) error {
 	after, err := examineWith(ctx, r, files, s.Compose, s.After)
 	if errors.Is(err, errTry) || ctx.Err() != nil {

@@ -51,7 +51,6 @@ func (s Service) Files() ([]File, error) {
 	return s.list(dir)
 }
 
-// list reads the files that were made in a folder.
 func (s Service) list(dir string) ([]File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -59,7 +58,7 @@ func (s Service) list(dir string) ([]File, error) {
 	}
 	var all []File
 	for _, e := range entries {
-		text, err := os.ReadFile(filepath.Join(dir, e.Name())) //nolint:gosec // made just now
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("listing the files of service %s: %w", s.Name, err)
 		}
@@ -109,7 +108,6 @@ func (s Service) Write(ctx context.Context) (made []File, err error) {
 	return made, s.publish(ctx, stage)
 }
 
-// parent makes the folder that services stand in. created are those that were not there.
 func (s Service) parent() (parent string, created []string, err error) {
 	parent = filepath.Dir(s.Folder)
 	for folder := parent; ; folder = filepath.Dir(folder) {
@@ -118,10 +116,9 @@ func (s Service) parent() (parent string, created []string, err error) {
 		}
 		created = append(created, folder)
 	}
-	return parent, created, os.MkdirAll(parent, 0o755) //nolint:gosec // as everything else in a checkout
+	return parent, created, os.MkdirAll(parent, 0o755)
 }
 
-// sweep removes what runs that were killed left.
 func sweep(parent string) {
 	left, _ := filepath.Glob(filepath.Join(parent, stagePrefix+"*")) // the pattern is right
 	for _, folder := range left {
@@ -131,8 +128,8 @@ func sweep(parent string) {
 	}
 }
 
-// own gives a folder and all in it the owner that the project has: root who makes a service
-// must not keep it from its people.
+// own gives a folder and its content the owner of the project: files that root creates must not be closed to
+// others.
 func own(dir string, like fs.FileInfo) error {
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err == nil {
@@ -142,8 +139,8 @@ func own(dir string, like fs.FileInfo) error {
 	})
 }
 
-// publish puts the folder in its place and the entry into the Compose file. Nothing is there
-// to be seen before, and the entry never without the folder.
+// publish moves the folder to its place and adds the entry to the Compose file. The entry is never there without
+// the folder.
 func (s Service) publish(ctx context.Context, stage string) (err error) {
 	if _, err := os.Lstat(s.Folder); err == nil {
 		return exit.Errorf(exit.Unusable, "making service %s: %s has just appeared; take another name, such as %s-2", s.Name, s.Rel(s.Folder), s.Name)
@@ -179,10 +176,8 @@ func (s Service) publish(ctx context.Context, stage string) (err error) {
 	return nil
 }
 
-// fill makes a folder of copies of the Dockerfile template and the files of the service's
-// kind.
 func (s Service) fill(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as others in a checkout
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making service %s: %w", s.Name, err)
 	}
 	var from fs.FS // nil is the disk
@@ -214,16 +209,15 @@ func (s Service) fill(dir string) error {
 	return nil
 }
 
-// readable leaves to the umask what a new file's mode is: the mode of what is copied may be
-// one that only root can read, or, in the embedded files, one that nobody can write.
+// readable leaves the mode of a new file to the umask: the source may be readable only by root, or, in the
+// embedded files, not writable.
 func readable(info fs.FileInfo, dest string) (func(*error), error) {
 	if info.IsDir() {
-		return func(*error) {}, os.MkdirAll(dest, 0o755) //nolint:gosec // as others in a checkout
+		return func(*error) {}, os.MkdirAll(dest, 0o755)
 	}
 	return func(*error) {}, nil
 }
 
-// rename is what a file is called in the service's folder.
 func (s Service) rename(dest string) string {
 	dir, name := filepath.Split(dest)
 	name, isTemplate := strings.CutSuffix(name, ".tmpl")
@@ -239,7 +233,6 @@ func (s Service) rename(dest string) string {
 	return dir + name
 }
 
-// changed reads a text and gives another one instead.
 func changed(r io.Reader, by func(string) (string, error)) io.Reader {
 	text, err := io.ReadAll(r)
 	after := ""
@@ -256,7 +249,6 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// expand fills in one of the embedded files.
 func (s Service) expand(text string) (string, error) {
 	return strings.NewReplacer(
 		"{{.Name}}", s.Name, "{{.User}}", s.User, "{{.Import}}", s.importPath, "{{.Mount}}", s.Mount,

@@ -64,7 +64,6 @@ func (u *UI) Progress(label string, total int64, unit Unit) *Progress {
 	return p
 }
 
-// later shows the bar of a step that takes long enough to be seen.
 func (p *Progress) later() {
 	defer p.stopped.Done()
 	select {
@@ -111,7 +110,6 @@ func (p *Progress) SetTotal(total int64) {
 	}
 }
 
-// bounded reports whether the unit has a total to be reached.
 func (p *Progress) bounded() bool { return p.unit == Bytes || p.unit == Percent }
 
 // Done ends the display, whatever was reached. Calling it again does nothing.
@@ -128,7 +126,7 @@ func (p *Progress) Done() {
 	})
 }
 
-// startBar starts a bar, or where the terminal has no room for one, a line with the numbers first.
+// startBar starts a bar, or, if the terminal has no room for one, a line with the numbers first.
 func (p *Progress) startBar() (*mpb.Progress, *mpb.Bar) {
 	container := mpb.New(mpb.WithOutput(p.ui.err), mpb.WithAutoRefresh())
 	if columns := p.ui.errColumns; columns > 0 && columns < len(p.label)+besideLabel {
@@ -167,7 +165,6 @@ func (p *Progress) plain() {
 	}
 }
 
-// line is the plain form of the state.
 func (p *Progress) line() string {
 	p.mu.Lock()
 	done, total := p.done, p.total
@@ -187,7 +184,6 @@ func (p *Progress) line() string {
 	}
 }
 
-// brief is the state with its numbers first, for a terminal that has no room for a bar.
 func (p *Progress) brief() string {
 	p.mu.Lock()
 	done, total := p.done, p.total
@@ -204,7 +200,6 @@ func (p *Progress) brief() string {
 	}
 }
 
-// counted is the state of a Count: "1,234,567 entries, 812,345/s".
 func (p *Progress) counted() string {
 	p.mu.Lock()
 	done := p.done

@@ -33,7 +33,6 @@ func (u *UI) Rows(rows [][]string) {
 	_, _ = u.out.Write(text)
 }
 
-// aligned lays cells out in columns.
 func aligned(rows [][]string) []byte {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
@@ -44,7 +43,6 @@ func aligned(rows [][]string) []byte {
 	return b.Bytes()
 }
 
-// widest is the length of the longest line in characters.
 func widest(text []byte) int {
 	longest := 0
 	for line := range bytes.Lines(text) {
@@ -53,8 +51,8 @@ func widest(text []byte) int {
 	return longest
 }
 
-// blocks lays each row out as lines. Without a header the cells stand alone. What is still too
-// long is the terminal's to break: nothing is cut off.
+// blocks prints each row as lines. Lines that are still too long are the terminal's to break: nothing is cut
+// off.
 func blocks(header []string, rows [][]string) []byte {
 	var b bytes.Buffer
 	for _, row := range rows {

@@ -47,7 +47,7 @@ func New(stdout, stderr *os.File, getenv func(string) string) *UI {
 	}
 }
 
-// inCI reads the variable that hosts of builds set; some people set it to "false".
+// inCI reads the variable that build hosts set; some people set it to "false".
 func inCI(value string) bool { return value != "" && value != "false" && value != "0" }
 
 // Columns is how wide a terminal is, or 0 where f is none or does not say.
@@ -109,7 +109,6 @@ func (u *UI) Note(format string, args ...any) {
 	_, _ = io.WriteString(u.err, line)
 }
 
-// above tells where a line goes while a bar is drawn; nil says that none is any more.
 func (u *UI) above(bar io.Writer) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

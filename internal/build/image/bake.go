@@ -15,7 +15,6 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// bake builds the services in one BuildKit run, with what the plan says about each.
 func (b Builder) bake(ctx context.Context, r *ready, plan *Plan, services []string) error {
 	def, err := define(r.printed, b.once(services))
 	if err != nil {
@@ -46,7 +45,7 @@ func (b Builder) Stage(ctx context.Context, e *engine.Engine, service, stage, ba
 	return b.run(ctx, e, def, []string{service})
 }
 
-// run builds what a definition has, as it is before anything in it is escaped.
+// run builds a definition in which nothing is escaped yet.
 func (b Builder) run(ctx context.Context, e *engine.Engine, def definition, services []string) error {
 	bundle := b.Project.Settings.Get(project.CABundle).Value
 	args := append(b.bakeArgs(), def.grants(b.Project.Root, bundle)...)
@@ -66,8 +65,8 @@ func (b Builder) run(ctx context.Context, e *engine.Engine, def definition, serv
 	return b.explain(e, services, e.Run(ctx, c))
 }
 
-// print asks Compose what to build, since only it knows the tags and labels by which it finds
-// its images again; raw "buildx bake -f compose.yml" gives neither.
+// print asks Compose what to build: only Compose knows the tags and labels by which it finds its images again.
+// "buildx bake -f compose.yml" sets neither.
 func (b Builder) print(ctx context.Context, e *engine.Engine, services []string) ([]byte, error) {
 	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...)
 	printed, err := e.Output(ctx, c)
@@ -77,7 +76,6 @@ func (b Builder) print(ctx context.Context, e *engine.Engine, services []string)
 	return printed, nil
 }
 
-// define reads what Compose has printed and keeps what the services need.
 func define(printed []byte, services []string) (definition, error) {
 	var def definition
 	if err := json.Unmarshal(printed, &def); err != nil {
@@ -88,7 +86,6 @@ func define(printed []byte, services []string) (definition, error) {
 	return def, nil
 }
 
-// bakeArgs are the arguments of Buildx that are the same for every definition.
 func (b Builder) bakeArgs() []string {
 	progress := "plain"
 	if b.UI.Live() {
@@ -97,8 +94,7 @@ func (b Builder) bakeArgs() []string {
 	return []string{"bake", "--file", "-", "--progress", progress}
 }
 
-// explain words the error of a build. BuildKit's own output, which names the step and the
-// line, stands above it.
+// explain makes an error of a failed build. BuildKit's own output above it names the step and the line.
 func (b Builder) explain(e *engine.Engine, services []string, err error) error {
 	var failed *run.Error
 	if !errors.As(err, &failed) {
@@ -116,14 +112,12 @@ func (b Builder) explain(e *engine.Engine, services []string, err error) error {
 		some(services), said)
 }
 
-// named are the services that have additional contexts.
 func (b Builder) named(services []string) []string {
 	return slices.DeleteFunc(slices.Clone(services), func(name string) bool {
 		return len(b.Project.Compose.Services[name].Build.AdditionalContexts) == 0
 	})
 }
 
-// some names a few services, and counts many.
 func some(services []string) string {
 	if len(services) > 4 {
 		return fmt.Sprintf("%d modules", len(services))

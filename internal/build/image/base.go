@@ -47,7 +47,6 @@ func Base(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (str
 	return asked, pull(ctx, e, ui, asked)
 }
 
-// pull fetches an image to build on.
 func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error {
 	progress := ui.Progress("pulling base image "+name, 0, term.Seconds)
 	err := e.Run(ctx, e.Command("pull", "--quiet", name))

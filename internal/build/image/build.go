@@ -80,7 +80,6 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 	return b.build(ctx, o, services, tell)
 }
 
-// force makes every module stale.
 func (p Plan) force(yes bool) {
 	for _, m := range p.Modules {
 		if yes && !m.Stale {
@@ -127,8 +126,8 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	return plan, nil
 }
 
-// record makes up for records that are missing, as where the image came from elsewhere: the
-// next change then has a name.
+// record saves missing records, for example of images from another machine, so that the next change can be
+// named.
 func (b Builder) record(plan Plan) {
 	for _, m := range plan.Modules {
 		if !m.Stale && !m.recorded {
@@ -137,7 +136,7 @@ func (b Builder) record(plan Plan) {
 	}
 }
 
-// choose resolves module names: a service's, or the folder of its build context.
+// choose resolves module names: a service, or the folder of its build context.
 func (b Builder) choose(modules []string) ([]string, error) {
 	built := b.Project.Built()
 	if len(modules) == 0 {

@@ -16,8 +16,8 @@ import (
 // maxSecret is how large a secret of a build may be (session/secrets in BuildKit).
 const maxSecret = 500 << 10
 
-// check refuses at once what no look into build contexts is needed for. What is in the
-// contexts and Dockerfiles is the plan's to judge, which reads them anyway.
+// check refuses what needs no look into build contexts. What is in contexts and Dockerfiles is checked by the
+// plan, which reads them anyway.
 func (b Builder) check(services []string) error {
 	if err := CheckBundle(b.Project.Root, b.Project.Settings); err != nil {
 		return err
@@ -60,7 +60,6 @@ func CheckBundle(root string, s project.Settings) error {
 	return nil
 }
 
-// checkFolder looks for a service's build context. One that is an address is BuildKit's.
 func (b Builder) checkFolder(name string) error {
 	folder := b.Project.Compose.Services[name].Build.Context
 	if !filepath.IsAbs(folder) {
@@ -77,8 +76,7 @@ func (b Builder) checkFolder(name string) error {
 	return nil
 }
 
-// checkTags refuses two different builds of one name: which one the services would run
-// depends on which is done last.
+// checkTags refuses two different builds of one image name: the one that is done last would win.
 func (b Builder) checkTags(services []string) error {
 	owners := make(map[string]string)
 	for _, name := range services {
@@ -97,7 +95,6 @@ func (b Builder) checkTags(services []string) error {
 	return nil
 }
 
-// names are those that the image of a service gets, each spelt as familiar does.
 func (b Builder) names(service string) []string {
 	names := []string{familiar(b.Project.Image(service))}
 	for _, tag := range b.Project.Compose.Services[service].Build.Tags {
@@ -107,7 +104,6 @@ func (b Builder) names(service string) []string {
 	return slices.Compact(names)
 }
 
-// familiar spells an image name with its tag, so that two spellings of one are the same.
 func familiar(name string) string {
 	ref, err := reference.ParseDockerRef(name)
 	if err != nil {

@@ -19,10 +19,9 @@ import (
 	"github.com/im2-audio/im2/internal/term"
 )
 
-// compile builds the Go program of each service that has one into bin/ of its context, unless
-// nothing has changed since it was built. On the host, since a build context of ./modules/NAME
-// cannot reach the code that the services share; with -trimpath and without VCS stamps, so that
-// the same source gives the same bytes and an unchanged service keeps its image.
+// compile builds the Go program of each service into bin/ of its context, unless nothing has changed since it
+// was built. It runs on the host, since a build context of ./modules/NAME cannot reach shared code. -trimpath
+// and no VCS stamps: the same source gives the same bytes, and an unchanged service keeps its image.
 func (b Builder) compile(ctx context.Context, services []string) error {
 	programs := b.Programs(services)
 	if len(programs) == 0 {
@@ -46,7 +45,6 @@ func (b Builder) compile(ctx context.Context, services []string) error {
 	return g.Wait()
 }
 
-// compiler is the command that compiles a program for an engine on this platform.
 func (b Builder) compiler(out, platform string) run.Cmd {
 	_, arch, _ := strings.Cut(platform, "/")
 	return run.Cmd{
@@ -66,7 +64,7 @@ func (b Builder) compileOne(ctx context.Context, out string, c run.Cmd) error {
 		return fmt.Errorf("compiling service %s: %w", name, tools.ExplainGo(err))
 	}
 	// A umask of 077 here must not make it a program that only root can run there.
-	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run
+	if err := os.Chmod(out, 0o755); err != nil {
 		return exit.Errorf(exit.Failed, "compiling service %s: %w", name, err)
 	}
 	if err := b.remember(ctx, began, out, c); err != nil && ctx.Err() == nil {

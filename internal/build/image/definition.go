@@ -20,7 +20,6 @@ type bakeGroup struct {
 	Targets []string `json:"targets"`
 }
 
-// choose makes the targets of these services the ones that are built.
 func (d definition) choose(services []string) {
 	var targets []string
 	for name, target := range d.Target {
@@ -32,8 +31,8 @@ func (d definition) choose(services []string) {
 	d.Group["default"] = bakeGroup{Targets: targets}
 }
 
-// prune keeps what the groups need, in a stable order: Compose prints every service that
-// has a build section, whichever were asked for, in any order.
+// prune removes targets that no group needs, and sorts: Compose prints every service that has a build section,
+// in any order.
 func (d definition) prune() {
 	needed := make(map[string]bool)
 	for name, group := range d.Group {
@@ -46,7 +45,6 @@ func (d definition) prune() {
 	maps.DeleteFunc(d.Target, func(name string, _ map[string]any) bool { return !needed[name] })
 }
 
-// need adds a target and those that it takes as named contexts.
 func (d definition) need(target string, needed map[string]bool) {
 	if needed[target] {
 		return
@@ -60,9 +58,8 @@ func (d definition) need(target string, needed map[string]bool) {
 	}
 }
 
-// escape makes every value mean itself. Buildx reads the strings of a JSON file as
-// templates: "${X}" would be looked up and "%{" begin a directive. Compose (2.40.2 to 5.6) has
-// escaped "${" in arguments and inline Dockerfiles, and nothing else.
+// escape makes every value mean itself. Buildx reads the strings of a JSON file as templates, with "${X}" and
+// "%{". Compose (2.40.2 to 5.6) escapes "${" in arguments and inline Dockerfiles, and nothing else.
 func (d definition) escape() {
 	for _, target := range d.Target {
 		for key, value := range target {
@@ -95,8 +92,8 @@ func escapeText(text string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
 }
 
-// trust gives every target the CA bundle as the secret "ca", unless it has a secret of
-// that name. Nothing is given for "".
+// trust gives every target the CA bundle as the secret "ca", unless it has a secret of that name or bundle is
+// "".
 func (d definition) trust(bundle string) {
 	if bundle == "" {
 		return
@@ -113,9 +110,9 @@ func (d definition) trust(bundle string) {
 	}
 }
 
-// encode writes the definition for Buildx's standard input. Buildx (0.37) tries what has no
-// file name as a Compose file first, and warns of every "$X" in it; a key that is there
-// twice ends that attempt, and "//" is a comment in the JSON that it takes it for then.
+// encode writes the definition for Buildx's standard input. Buildx (0.37) first tries to read standard input as
+// a Compose file, and warns of every "$X" in it. A key that is there twice ends that attempt, and the key "//"
+// is a comment in JSON.
 func (d definition) encode() ([]byte, error) {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -124,7 +121,6 @@ func (d definition) encode() ([]byte, error) {
 	return append([]byte(`{"//":"no Compose file:","//":"YAML has no key twice",`), text[1:]...), nil
 }
 
-// attribute returns a value of a comma-separated list such as "type=file,src=/a".
 func attribute(list string, names ...string) string {
 	for _, field := range strings.Split(list, ",") {
 		name, value, _ := strings.Cut(field, "=")

@@ -8,10 +8,9 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-// grants are the arguments that allow Buildx exactly what the definition uses: it refuses
-// paths outside of the working folder, agents, the host's network and privileges
-// otherwise, or asks on a terminal (docker/bake-action#269). That a Compose file asks for
-// them is the permission: "docker compose build" grants them too.
+// grants returns arguments that allow exactly what the definition uses. Otherwise Buildx refuses paths outside
+// of the working folder, agents, the host's network and privileges, or asks on a terminal
+// (docker/bake-action#269). The Compose file is the permission, as for "docker compose build".
 func (d definition) grants(root, bundle string) []string {
 	wanted := []string{read(root, bundle)}
 	for _, target := range d.Target {
@@ -35,7 +34,6 @@ func (d definition) grants(root, bundle string) []string {
 	return args
 }
 
-// readPaths are the local paths that building a target reads.
 func readPaths(target map[string]any) []string {
 	paths := []string{text(target["context"]), text(target["dockerfile"])}
 	contexts, _ := target["contexts"].(map[string]any)
@@ -57,7 +55,6 @@ func readPaths(target map[string]any) []string {
 	return paths
 }
 
-// powers are what a target asks for beside paths.
 func powers(target map[string]any) []string {
 	wanted := list(target["entitlements"])
 	if text(target["network"]) == "host" {
@@ -78,7 +75,7 @@ func read(root, path string) string {
 	return "fs.read=" + path
 }
 
-// outside returns path when it is absolute and, links resolved, not below root; else "".
+// outside returns path if it is absolute and, links resolved, not below root; else "".
 func outside(root, path string) string {
 	if !filepath.IsAbs(path) {
 		return "" // of the working folder, or no path at all

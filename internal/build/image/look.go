@@ -19,7 +19,6 @@ const Label = "im2.inputs"
 // for one that is not there.
 type store map[string]*engine.ImageInfo
 
-// look asks for the images that nobody has asked for yet, all in one command.
 func (s store) look(ctx context.Context, c *engine.Client, names []string) error {
 	var asked []string
 	for _, name := range names {
@@ -40,7 +39,6 @@ func (s store) look(ctx context.Context, c *engine.Client, names []string) error
 	return nil
 }
 
-// find returns the image that a name means; nil where there is none.
 func find(images []engine.ImageInfo, name string) *engine.ImageInfo {
 	for i := range images {
 		if means(name, images[i]) {
@@ -50,7 +48,7 @@ func find(images []engine.ImageInfo, name string) *engine.ImageInfo {
 	return nil
 }
 
-// means reports whether the name means this image: a tag, a digest, or an ID.
+// means reports whether the name is a tag, a digest, or an ID of this image.
 func means(name string, l engine.ImageInfo) bool {
 	if id, ok := strings.CutPrefix(l.ID, "sha256:"); ok && len(name) >= 12 && strings.HasPrefix(id, strings.TrimPrefix(name, "sha256:")) {
 		return true
@@ -63,7 +61,6 @@ func means(name string, l engine.ImageInfo) bool {
 	return slices.Contains(l.RepoTags, familiar) || slices.Contains(l.RepoDigests, familiar)
 }
 
-// ids maps the names of images that are here to their IDs.
 func (s store) ids() map[string]string {
 	ids := make(map[string]string, len(s))
 	for name, image := range s {
@@ -74,7 +71,6 @@ func (s store) ids() map[string]string {
 	return ids
 }
 
-// image is what a Dockerfile inherits from an image of this name.
 func (s store) image(name string) (dockerfile.Image, bool) {
 	return inherited(s[name])
 }

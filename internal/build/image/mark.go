@@ -5,9 +5,8 @@ import "github.com/im2-audio/im2/internal/project"
 // serviceLabel is the label by which Compose tells whose image it is.
 const serviceLabel = "com.docker.compose.service"
 
-// mark gives every target the digest of its inputs as a label, and the base image that the
-// digest was made with. Targets have names of their own where a service's has a dot, so the
-// service is read from Compose's label.
+// mark labels every target with the digest of its inputs, and sets the base image that the digest was made with.
+// Target names differ from service names that contain a dot, so the service is read from Compose's label.
 func (d definition) mark(plan *Plan) {
 	for _, target := range d.Target {
 		m := plan.find(service(target))
@@ -23,7 +22,6 @@ func (d definition) mark(plan *Plan) {
 	}
 }
 
-// service is whose image a target is.
 func service(target map[string]any) string {
 	labels, _ := target["labels"].(map[string]any)
 	name, _ := labels[serviceLabel].(string)

@@ -52,8 +52,7 @@ func (m Module) Text(now time.Time) string {
 	return fmt.Sprintf("up to date (built %s)", ago(now.Sub(*m.BuiltAt)))
 }
 
-// ago words a time span. One that is negative comes from a clock that jumped, or from an
-// engine on another machine.
+// ago formats a time span. A negative one comes from a clock that jumped, or from an engine on another machine.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -107,7 +106,6 @@ func (b Builder) Plan(ctx context.Context, services ...string) (Plan, error) {
 	return plan, nil
 }
 
-// mark makes a module stale for one more reason, said first.
 func (p Plan) mark(service, why string) {
 	for i := range p.Modules {
 		if m := &p.Modules[i]; m.Name == service {
@@ -161,8 +159,8 @@ func (p *planner) plan(ctx context.Context, services []string) (Plan, error) {
 	return plan, nil
 }
 
-// read reads the recipes of the services and of those that they are built on, and returns
-// all of them, each after those that it needs.
+// read reads the recipes of the services and of those that they are built on. It returns all of them, each after
+// those that it needs.
 func (p *planner) read(services []string) ([]string, error) {
 	var order []string
 	var visit func(name string, from []string) error
@@ -201,13 +199,11 @@ func (p *planner) read(services []string) ([]string, error) {
 	return order, nil
 }
 
-// lookup is where arguments without a value get theirs, as Compose does it.
 func (p *planner) lookup(name string) (string, bool) {
 	value, ok := p.Project.Compose.Environment[name]
 	return value, ok
 }
 
-// ask learns all that is needed from the engine, in one round: its platform and its images.
 func (p *planner) ask(ctx context.Context, services []string) error {
 	names, err := p.imageNames(services)
 	if err != nil {
@@ -232,7 +228,7 @@ func (p *planner) ask(ctx context.Context, services []string) error {
 	return p.store.look(ctx, p.Client, names)
 }
 
-// notice tells at once when an image is missing or not from here.
+// notice calls onStale as soon as one image is missing or was not built by mage.
 func (p *planner) notice(services []string) {
 	for _, service := range services {
 		image := p.store[p.Project.Image(service)]
@@ -243,8 +239,7 @@ func (p *planner) notice(services []string) {
 	}
 }
 
-// imageNames are the images that matter: those that are built, those that they are built on,
-// and the stand-ins of the latter.
+// imageNames returns the images that are built, those that they are built on, and the stand-ins of the latter.
 func (p *planner) imageNames(services []string) ([]string, error) {
 	var names []string
 	for _, service := range services {
@@ -265,7 +260,6 @@ func (p *planner) imageNames(services []string) ([]string, error) {
 	return names, nil
 }
 
-// settleBases decides what is built on where BASE_IMAGE asks for something that is not here.
 func (p *planner) settleBases() {
 	for _, recipe := range p.recipes {
 		asked := recipe.Args[project.BaseImage]
@@ -275,7 +269,6 @@ func (p *planner) settleBases() {
 	}
 }
 
-// judgeAll looks at every service, many at once, but each after those that it is built on.
 func (p *planner) judgeAll(ctx context.Context, order []string) ([]Module, error) {
 	var modules []Module
 	for len(order) > 0 {
@@ -304,7 +297,6 @@ func (p *planner) judgeAll(ctx context.Context, order []string) ([]Module, error
 	return modules, nil
 }
 
-// ready reports whether everything that the service is built on has been looked at.
 func (p *planner) ready(name string) bool {
 	return !slices.ContainsFunc(p.recipes[name].Needs(), func(need string) bool {
 		_, done := p.digests[need]
@@ -312,7 +304,6 @@ func (p *planner) ready(name string) bool {
 	})
 }
 
-// judge compares what a build would be made from with what the image was built from.
 func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 	recipe := p.recipes[name]
 	resolved, err := recipe.Resolve(p.platform, p.store.image)
@@ -355,7 +346,6 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 	return m, nil
 }
 
-// differences are the reasons why the image is not the one that a build would give.
 func (p *planner) differences(m Module, image engine.ImageInfo) []string {
 	var why []string
 	switch label := image.Config.Labels[Label]; label {

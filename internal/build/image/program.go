@@ -14,8 +14,6 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// outdated are the services whose Go programs a build would compile for an engine on this
-// platform, and why.
 func (b Builder) outdated(services []string, platform string) []struct{ name, why string } {
 	var found []struct{ name, why string }
 	for _, name := range services {
@@ -32,8 +30,8 @@ func (b Builder) outdated(services []string, platform string) []struct{ name, wh
 	return found
 }
 
-// newer says which Go file is newer than the program, "" where none is: all that can be known
-// of a program compiled so soon after a change that no note of it would be worth anything.
+// newer returns which Go file is newer than the program, "" for none. Nothing more is known of a program that
+// was compiled so soon after a change that no record was kept.
 func (b Builder) newer(out string) string {
 	program, err := os.Stat(out)
 	if err != nil {
@@ -53,7 +51,6 @@ func (b Builder) newer(out string) string {
 	return found
 }
 
-// watch tells whether what a program was compiled from is still the same.
 func (b Builder) watch(out string) filestate.Watch {
 	folder := b.Remembered("programs")
 	if folder == "" {
@@ -63,10 +60,8 @@ func (b Builder) watch(out string) filestate.Watch {
 	return filestate.Watch{Path: filepath.Join(folder, name+".json"), Base: b.Project.Root}
 }
 
-// madeBy is what beside files decides what the Go compiler makes: which one it is, its
-// arguments, and what it is told by the environment, such as the engine's architecture. Of PATH
-// only the compiler found by it counts: "go tool" and "go run" put a folder in front of it that
-// an installed mage does not.
+// madeBy returns what decides the compiler's result beside files: the compiler, its arguments, and Go's
+// variables. Of PATH only the compiler found by it counts: "go tool" and "go run" put a folder in front of it.
 func madeBy(compiler run.Cmd) []string {
 	path, err := run.Find(compiler.Name)
 	if err != nil {
@@ -95,9 +90,8 @@ type listed struct {
 	}
 }
 
-// sources lists what a program is compiled from and can change here: the folders of its
-// packages, embedded files, and the module files. What comes from the module cache is named by
-// its checksum in go.sum and does not change.
+// sources lists what a program is compiled from and can change: the folders of its packages, embedded files, and
+// the module files. What comes from the module cache is fixed by its checksum in go.sum.
 func (b Builder) sources(ctx context.Context, c run.Cmd) (folders, files []string, err error) {
 	c.Args = []string{"list", "-deps", "-json=Dir,Standard,EmbedFiles,Module", "."}
 	out, err := run.Output(ctx, b.Runner, c)
@@ -127,8 +121,6 @@ func (b Builder) sources(ctx context.Context, c run.Cmd) (folders, files []strin
 	return slices.Compact(folders), slices.Compact(files), nil
 }
 
-// moduleFiles are the files that decide which versions are compiled. go.work may stand in any
-// folder above.
 func moduleFiles(dir string) []string {
 	files := []string{filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum"), filepath.Join(dir, "vendor", "modules.txt")}
 	for {
@@ -145,7 +137,6 @@ func moduleFiles(dir string) []string {
 	return files
 }
 
-// remember records what a program has just been compiled from.
 func (b Builder) remember(ctx context.Context, began time.Time, out string, c run.Cmd) error {
 	w := b.watch(out)
 	if w.Path == "" {

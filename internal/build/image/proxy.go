@@ -17,8 +17,8 @@ func proxyNames() map[string]string {
 	}
 }
 
-// proxies are the proxy settings in force for builds. Those that no build can reach are
-// named, since a step that waits for one says only that it waits.
+// proxies returns the proxy settings for builds, and names those that no build can reach: a step that waits for
+// one does not say so.
 func (b Builder) proxies() map[string]string {
 	proxies := proxyArgs(b.Project.Settings.Environ())
 	if names := loopback(proxies); len(names) > 0 {
@@ -28,8 +28,8 @@ func (b Builder) proxies() map[string]string {
 	return proxies
 }
 
-// proxyArgs are the proxy settings of an environment as build arguments. HTTP_PROXY wins
-// over http_proxy where both are set, as it does in Go.
+// proxyArgs returns proxy settings as build arguments. HTTP_PROXY wins over http_proxy if both are set, as in
+// Go.
 func proxyArgs(environ []string) map[string]string {
 	found := make(map[string]string)
 	for _, entry := range environ {
@@ -48,7 +48,6 @@ func proxyArgs(environ []string) map[string]string {
 	return args
 }
 
-// proxy gives the targets those arguments that they do not have in any spelling.
 func (d definition) proxy(proxies map[string]string) {
 	for _, target := range d.Target {
 		args, ok := target["args"].(map[string]any)
@@ -70,8 +69,7 @@ func (d definition) proxy(proxies map[string]string) {
 	}
 }
 
-// loopback returns the names of the proxies that are on this machine's own address, which
-// inside of a build is the build's: no RUN step reaches them.
+// loopback returns the names of proxies on a loopback address, which no RUN step reaches.
 func loopback(proxies map[string]string) []string {
 	var names []string
 	for name, value := range proxies {
@@ -84,8 +82,7 @@ func loopback(proxies map[string]string) []string {
 	return names
 }
 
-// proxyHost is the host of a proxy's address. Passwords that net/url would refuse are
-// common in them.
+// proxyHost returns the host of a proxy's address. net/url would refuse common passwords.
 func proxyHost(address string) string {
 	if _, rest, found := strings.Cut(address, "://"); found {
 		address = rest

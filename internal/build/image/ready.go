@@ -24,7 +24,6 @@ func (b Builder) ready(services []string) *ready {
 	return &ready{builder: b, services: services, done: make(chan struct{})}
 }
 
-// start begins, unless that has happened. It ends with ctx.
 func (r *ready) start(ctx context.Context) {
 	r.once.Do(func() {
 		go func() {
@@ -36,7 +35,6 @@ func (r *ready) start(ctx context.Context) {
 	})
 }
 
-// wait waits for the end, and begins where that has not happened.
 func (r *ready) wait(ctx context.Context) error {
 	r.start(ctx)
 	<-r.done

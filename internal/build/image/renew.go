@@ -14,9 +14,8 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-// renew pulls every image that the services are built on, but those that the project builds
-// itself. Where a stand-in made from Debian's archive is in use and no registry answers still,
-// that is said and the stand-in stays.
+// renew pulls every image that the services are built on, except those that the project builds. If no registry
+// has the image that a stand-in replaces, the stand-in stays.
 func (b Builder) renew(ctx context.Context, services []string) error {
 	e, err := b.Client.Find(ctx)
 	if err != nil {
@@ -39,8 +38,7 @@ func (b Builder) renew(ctx context.Context, services []string) error {
 	return nil
 }
 
-// pullable are the images that a registry may have, and whether there is nothing else to build
-// on, in the order of their names.
+// pullable returns the images that a registry may have, and whether there is no stand-in for them.
 func (b Builder) pullable(plan Plan) iter.Seq2[string, bool] {
 	needed := make(map[string]bool)
 	for _, m := range plan.Modules {
@@ -63,9 +61,8 @@ func (b Builder) pullable(plan Plan) iter.Seq2[string, bool] {
 	}
 }
 
-// touch gives files a new mtime whose content changed while their size and mtime did not, as
-// after "cp -p" or a tool that dates everything alike: BuildKit's transfer compares no more
-// than those and would build with the old content. The plan is made again.
+// touch sets a new mtime on files whose content changed while size and mtime did not, for example after "cp -p":
+// BuildKit's transfer compares only those and would build with the old content. Then it plans again.
 func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan, error) {
 	for _, path := range plan.unnoticed {
 		b.UI.Note("touching %s: its content changed, but neither its size nor its time, and BuildKit would not notice", b.Project.Rel(path))
@@ -77,7 +74,6 @@ func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan,
 	return b.planner().plan(ctx, services)
 }
 
-// reason drops the operation and the path from an error that stand in the message already.
 func reason(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -14,10 +14,9 @@ import (
 // attempts is how often a module is built in one run that changes while it is built.
 const attempts = 3
 
-// buildStale builds the stale modules of a plan in rounds: first those that are built on no
-// other stale module's image, then those on theirs. After each round everything is looked at
-// again: what changed while BuildKit read it is built once more, since it may not be what the
-// label says, and what is built on an image that is another one now has become stale.
+// buildStale builds the stale modules in rounds: first those that are built on no other stale module's image,
+// then those on theirs. After each round everything is checked again. What changed while BuildKit read it is
+// built again, since its label may be wrong, and what is built on a new image has become stale.
 func (b Builder) buildStale(ctx context.Context, r *ready, jobs int, plan *Plan) error {
 	if err := r.wait(ctx); err != nil {
 		return err
@@ -62,7 +61,6 @@ func chunkSize(jobs, all int) int {
 	return all
 }
 
-// find returns a module by name; nil where the plan has none of that name.
 func (p *Plan) find(name string) *Module {
 	for i := range p.Modules {
 		if p.Modules[i].Name == name {
@@ -72,7 +70,6 @@ func (p *Plan) find(name string) *Module {
 	return nil
 }
 
-// built is how many modules this run has built.
 func (p *Plan) built() int {
 	n := 0
 	for _, m := range p.Modules {
@@ -83,8 +80,8 @@ func (p *Plan) built() int {
 	return n
 }
 
-// first returns those of the modules that are built on no other's image. Where they are built
-// on one another in a ring, all are returned: the engine has older ones.
+// first returns those modules that are built on no other's image. If they are built on one another in a ring, it
+// returns all: the engine has older images.
 func (p *Plan) first(todo []string) []string {
 	var round []string
 	for _, name := range todo {
@@ -101,7 +98,6 @@ func (p *Plan) first(todo []string) []string {
 	return round
 }
 
-// isOn reports whether the module is built on an image of one of these names.
 func (m *Module) isOn(names []string) bool {
 	for image := range m.inputs.Images {
 		if slices.Contains(names, familiar(image)) {
@@ -111,8 +107,7 @@ func (m *Module) isOn(names []string) bool {
 	return false
 }
 
-// fetch gets the images that the modules are built on and the engine does not have, so that
-// they have an ID to compare, and takes up the IDs.
+// fetch pulls missing base images, so that there is an ID to compare, and updates the plan.
 func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, modules []string) error {
 	fetched := false
 	for _, image := range plan.missing(modules) {
@@ -140,7 +135,6 @@ func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, module
 	return nil
 }
 
-// builds is the first service whose image has this name, "" for none.
 func (b Builder) builds(image string) string {
 	for _, service := range b.Project.Built() {
 		if slices.Contains(b.names(service), familiar(image)) {
@@ -150,12 +144,10 @@ func (b Builder) builds(image string) string {
 	return ""
 }
 
-// on are those of the modules that are built on this image.
 func (p *Plan) on(modules []string, image string) []string {
 	return slices.DeleteFunc(slices.Clone(modules), func(name string) bool { return !p.find(name).isOn([]string{familiar(image)}) })
 }
 
-// missing are the images that the modules are built on and that are not here.
 func (p *Plan) missing(modules []string) []string {
 	var names []string
 	for _, name := range modules {
@@ -169,7 +161,6 @@ func (p *Plan) missing(modules []string) []string {
 	return slices.Compact(names)
 }
 
-// tellBases says once which image stands in for one that was asked for.
 func (b Builder) tellBases(plan *Plan, modules []string) {
 	var told []string
 	for _, name := range modules {
@@ -182,8 +173,7 @@ func (b Builder) tellBases(plan *Plan, modules []string) {
 	}
 }
 
-// lookAgain takes over what there is after a round and returns the modules that must be built
-// once more, with the reasons in the plan.
+// lookAgain updates the plan after a round and returns the modules that must be built again.
 func (b Builder) lookAgain(ctx context.Context, plan *Plan, round []string) ([]string, error) {
 	all := make([]string, 0, len(plan.Modules))
 	for _, m := range plan.Modules {
@@ -221,7 +211,6 @@ func (b Builder) lookAgain(ctx context.Context, plan *Plan, round []string) ([]s
 	return again, nil
 }
 
-// adopt takes over what a later look found.
 func (m *Module) adopt(after Module) {
 	m.Stale, m.Digest, m.User, m.inputs = true, after.Digest, after.User, after.inputs
 	if len(after.Reasons) > 0 {

@@ -35,9 +35,8 @@ func (b Builder) records() inputs.Records {
 // lockAgain is how often a lock that somebody else holds is tried.
 const lockAgain = 250 * time.Millisecond
 
-// lock waits until no other build of this project runs, and says who holds it up: two at once
-// would compile into the same files. The lock goes with the process that has it, however it
-// ends. It is the user's own; another user's build is not seen.
+// lock waits until no other build of this project runs: two at once would compile into the same files. The lock
+// ends with its process. It belongs to the user; builds of other users are not seen.
 func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
 	path := b.Remembered("lock")
 	if path == "" {
@@ -68,7 +67,6 @@ func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
 	}, nil
 }
 
-// describe says who this process is.
 func describe() string {
 	name := "somebody"
 	if u, err := user.Current(); err == nil {
@@ -78,7 +76,7 @@ func describe() string {
 }
 
 func holder(path string) string {
-	text, err := os.ReadFile(path + ".holder") //nolint:gosec // our own file
+	text, err := os.ReadFile(path + ".holder")
 	if err != nil || len(text) == 0 {
 		return "it does not say which"
 	}

@@ -19,8 +19,8 @@ type known struct {
 	sum [sha256.Size]byte
 }
 
-// doubted is what is known of a file that had changed just before it was read: no later state is
-// the same, though it still tells which change BuildKit would not notice.
+// doubted returns what is known of a file that had changed just before it was read: it equals no later state,
+// but still shows which change BuildKit would not notice.
 func (k known) doubted() known {
 	k.Changed = -1
 	return k
@@ -33,14 +33,11 @@ type Cache struct {
 	Folder string
 }
 
-// path is the file for a key, which is the context and what a build sees of it.
 func (c Cache) path(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(c.Folder, hex.EncodeToString(sum[:8]))
 }
 
-// load returns what is known of the files under key; nothing where the cache is missing or
-// damaged.
 func (c Cache) load(key string) map[string]known {
 	if c.Folder == "" {
 		return nil
@@ -60,7 +57,6 @@ func (c Cache) load(key string) map[string]known {
 	return states
 }
 
-// store keeps the states for the next run.
 func (c Cache) store(key string, states map[string]known) error {
 	if c.Folder == "" {
 		return nil
@@ -73,7 +69,6 @@ func (c Cache) store(key string, states map[string]known) error {
 // errDamaged is returned for bytes that are no states.
 var errDamaged = errors.New("damaged")
 
-// encode writes states as records: the path with its length, five numbers, and the digest.
 func encode(states map[string]known) []byte {
 	text := binary.AppendUvarint(nil, scheme)
 	for path, s := range states {
@@ -89,7 +84,6 @@ func encode(states map[string]known) []byte {
 	return text
 }
 
-// decode reads what encode wrote.
 func decode(text []byte) (map[string]known, error) {
 	d := decoder{text: text}
 	if d.unsigned() != scheme {
@@ -99,7 +93,7 @@ func decode(text []byte) (map[string]known, error) {
 	for len(d.text) > 0 && !d.bad {
 		path := string(d.take(d.unsigned()))
 		s := known{State: filestate.State{Size: d.signed(), Modified: d.signed(), Changed: d.signed(), Inode: d.unsigned()}}
-		s.Mode = fs.FileMode(d.unsigned()) //nolint:gosec // written as 32 bits
+		s.Mode = fs.FileMode(d.unsigned())
 		copy(s.sum[:], d.take(sha256.Size))
 		states[path] = s
 	}
@@ -117,7 +111,7 @@ type decoder struct {
 
 func (d *decoder) unsigned() uint64 {
 	n, size := binary.Uvarint(d.text)
-	return uint64(d.skip(int64(n), size)) //nolint:gosec // the same bits both ways
+	return uint64(d.skip(int64(n), size))
 }
 
 func (d *decoder) signed() int64 {

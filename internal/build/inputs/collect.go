@@ -66,7 +66,7 @@ func (c *Collector) Collect(ctx context.Context, r *Recipe, resolved *dockerfile
 	return in, c.named(ctx, r, g, &in)
 }
 
-// doubts are the reasons why nobody here can know whether the image would be another one.
+// doubts returns why the image might differ although the inputs are equal.
 func (r *Recipe) doubts(resolved *dockerfile.Resolved, g Given) []string {
 	var why []string
 	doubt := func(yes bool, text string) {
@@ -89,7 +89,6 @@ func (r *Recipe) doubts(resolved *dockerfile.Resolved, g Given) []string {
 	return why
 }
 
-// context takes up what the build reads of its context.
 func (c *Collector) context(ctx context.Context, r *Recipe, sources []string, in *Inputs) error {
 	patterns, text, err := ignored(r.Context, r.Path)
 	if err != nil {
@@ -106,7 +105,6 @@ func (c *Collector) context(ctx context.Context, r *Recipe, sources []string, in
 	return nil
 }
 
-// named takes up additional contexts.
 func (c *Collector) named(ctx context.Context, r *Recipe, g Given, in *Inputs) error {
 	for _, name := range slices.Sorted(maps.Keys(r.Named)) {
 		address := r.Named[name]
@@ -133,8 +131,7 @@ func (c *Collector) named(ctx context.Context, r *Recipe, g Given, in *Inputs) e
 	return nil
 }
 
-// ignored reads the ignore file in force: the Dockerfile's own, which wins, or the context's.
-// text is nil where there is none.
+// ignored reads the ignore file: the Dockerfile's own, or the context's. text is nil if there is none.
 func ignored(root, dockerfile string) (patterns []string, text []byte, err error) {
 	paths := []string{filepath.Join(root, ".dockerignore")}
 	if filepath.IsAbs(dockerfile) {
@@ -157,7 +154,6 @@ func ignored(root, dockerfile string) (patterns []string, text []byte, err error
 	return nil, nil, nil
 }
 
-// walk reads a context, or takes what an earlier call read.
 func (c *Collector) walk(ctx context.Context, s scope) (*tree, error) {
 	key := strings.Join(slices.Concat([]string{s.root, strconv.Itoa(len(s.sources))}, s.sources, s.ignored), "\x00")
 	c.mu.Lock()
@@ -196,7 +192,6 @@ func (c *Collector) read(ctx context.Context, key string, s scope) (*tree, error
 	return t, nil
 }
 
-// readings are the states of a context's files as this collector read them.
 func (c *Collector) readings(key string) (map[string]known, bool) {
 	if c == nil {
 		return nil, false

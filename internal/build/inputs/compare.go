@@ -53,13 +53,12 @@ func compareArgs(old, now map[string]string) []string {
 	return why
 }
 
-// secretive reports whether a name sounds like that of a secret. Arguments are no place for
-// one, since they stay in the image's history, but people put them there.
+// secretive reports whether a name sounds like a secret's. Build arguments stay in the image's history, but
+// people put secrets there.
 func secretive(name string) bool {
 	return regexp.MustCompile(`(?i)pass|secret|token|key|credential|auth|private`).MatchString(name)
 }
 
-// shown quotes what would not read as one word.
 func shown(value string) string {
 	if value == "" || len(value) > 60 || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return fmt.Sprintf("%.60q", value)
@@ -67,7 +66,7 @@ func shown(value string) string {
 	return value
 }
 
-// compareImages is silent about other names when something else explains them.
+// compareImages says nothing about new names if something else explains them.
 func compareImages(old, now map[string]string, explained bool) []string {
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		id, had := old[name]
@@ -84,7 +83,6 @@ func compareImages(old, now map[string]string, explained bool) []string {
 	return []string{"base image changed"}
 }
 
-// compareFiles names the first file that differs and counts the others.
 func compareFiles(old, now Inputs) []string {
 	before := make(map[string]File, len(old.Files))
 	for _, f := range old.Files {
@@ -114,7 +112,6 @@ func compareFiles(old, now Inputs) []string {
 	return why
 }
 
-// names returns the names in any of the maps, sorted.
 func names(a, b map[string]string) []string {
 	all := append(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b))...)
 	slices.Sort(all)

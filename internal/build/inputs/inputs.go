@@ -106,7 +106,6 @@ func (r recorder) addFiles(files []File) {
 
 func (r recorder) sum() string { return "sha256:" + hex.EncodeToString(r.Sum(nil)) }
 
-// digestOf is the digest of one text, in hexadecimal digits.
 func digestOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])

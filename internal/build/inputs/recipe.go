@@ -42,7 +42,6 @@ type Recipe struct {
 	definition string
 }
 
-// proxies are BuildKit's predefined arguments that are no part of its cache keys.
 func proxies() []string {
 	return []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"}
 }
@@ -79,7 +78,6 @@ func Read(project string, service types.ServiceConfig, lookup func(string) (stri
 	return r, nil
 }
 
-// isRemote reports whether a build context is an address that BuildKit fetches.
 func isRemote(context string) bool {
 	return strings.Contains(context, "://") || strings.HasPrefix(context, "git@") || strings.HasPrefix(context, "github.com/")
 }
@@ -99,8 +97,8 @@ func arguments(args types.MappingWithEquals, lookup func(string) (string, bool))
 	return values
 }
 
-// define is the build section without what is told elsewhere (context, Dockerfile, arguments)
-// and what cannot change the image (caches, attestations, which are off).
+// define returns the build section without context, Dockerfile and arguments, which are compared separately, and
+// without what cannot change the image (caches, attestations).
 func define(service types.ServiceConfig) (string, error) {
 	c := *service.Build
 	c.Context, c.Dockerfile, c.DockerfileInline = "", "", ""
@@ -118,7 +116,6 @@ func define(service types.ServiceConfig) (string, error) {
 	return string(text), err
 }
 
-// read returns the Dockerfile's text.
 func (r *Recipe) read() ([]byte, error) {
 	if r.config.DockerfileInline != "" {
 		r.Path = "dockerfile_inline"
@@ -155,18 +152,16 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// readIn reads a file as BuildKit does, which sees nothing but its folder: a link that leads out
-// of it leads to what has that path from the folder on.
+// readIn reads a file as BuildKit does: a link that leads out of the folder is resolved inside of it.
 func readIn(folder, name string) ([]byte, error) {
 	path, err := continuity.RootPath(folder, name)
 	if err != nil {
 		return nil, err
 	}
-	return os.ReadFile(path) //nolint:gosec // a file of the project
+	return os.ReadFile(path)
 }
 
-// platformsOf is what a service is built for, as Compose decides it; none for what the engine
-// runs on.
+// platformsOf returns what a service is built for, as Compose decides; nil for the engine's own platform.
 func platformsOf(service types.ServiceConfig, lookup func(string) (string, bool)) []string {
 	if len(service.Build.Platforms) > 0 {
 		return service.Build.Platforms
@@ -181,8 +176,8 @@ func platformsOf(service types.ServiceConfig, lookup func(string) (string, bool)
 	return []string{asked}
 }
 
-// targets are the platforms that it is built for by an engine on this one, spelt as BuildKit
-// gives them to Dockerfiles: "linux/aarch64" is linux/arm64, and "linux/arm" linux/arm/v7.
+// targets returns the platforms that it is built for, as BuildKit passes them to Dockerfiles: "linux/aarch64" is
+// linux/arm64, "linux/arm" is linux/arm/v7.
 func (r *Recipe) targets(engine string) []string {
 	asked := r.platforms
 	if len(asked) == 0 {

@@ -43,8 +43,6 @@ func (r Records) Save(in Inputs, at time.Time) error {
 	return nil
 }
 
-// load returns the record of a service's image that was built from the inputs with this
-// digest; ok is false where it is missing, damaged, or another image's.
 func (r Records) load(service, digest string) (old record, ok bool) {
 	if r.Folder == "" {
 		return old, false

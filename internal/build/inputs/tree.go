@@ -45,8 +45,7 @@ type scope struct {
 	ignored []string
 }
 
-// filter is what Buildx gives its own walk when BuildKit asks for the sources; the walk is the
-// same, too, so that the two cannot disagree about a pattern.
+// filter returns the options of Buildx's own walk, so that both read patterns alike.
 func (s scope) filter() *fsutil.FilterOpt {
 	opt := &fsutil.FilterOpt{ExcludePatterns: s.ignored}
 	if !slices.Contains(s.sources, ".") {
@@ -55,7 +54,6 @@ func (s scope) filter() *fsutil.FilterOpt {
 	return opt
 }
 
-// walk reads a build context. last are the files' states at the last walk.
 func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
 	t := &tree{root: s.root, seen: make(map[string]known, len(last)), all: make(map[string]known, len(last))}
 	if len(s.sources) == 0 {
@@ -85,7 +83,6 @@ func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
 	return t, nil
 }
 
-// take adds one entry.
 func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began time.Time) error {
 	f := File{Path: filepath.ToSlash(path), Mode: info.Mode()}
 	var stat types.Stat
@@ -106,9 +103,8 @@ func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began 
 	return nil
 }
 
-// content returns a file's state with the digest of its content and its extended attributes,
-// which COPY keeps: the known one where nothing about the file has changed since, otherwise a
-// new one.
+// content returns a file's state with the digest of its content and of its extended attributes, which COPY
+// keeps. If nothing about the file has changed, it is the state of the last walk.
 func (t *tree) content(path string, attributes map[string][]byte, last map[string]known, began time.Time) (known, error) {
 	full := filepath.Join(t.root, path)
 	info, err := os.Lstat(full)
@@ -156,8 +152,8 @@ func stringly(values map[string][]byte) map[string]string {
 // errNotHoldable is what a build context has that an image cannot hold.
 var errNotHoldable = errors.New("an image cannot hold that")
 
-// holdable says what keeps a file of this mode out of an image. BuildKit would make an empty
-// file of a socket or a device and drop a pipe, without a word.
+// holdable refuses what an image cannot contain. BuildKit would make an empty file of a socket or a device and
+// drop a pipe, without a message.
 func holdable(mode fs.FileMode) error {
 	switch {
 	case mode&fs.ModeSocket != 0:
@@ -170,9 +166,8 @@ func holdable(mode fs.FileMode) error {
 	return nil
 }
 
-// hashFile returns the SHA-256 of a file's content.
 func hashFile(path string) (sum [sha256.Size]byte, err error) {
-	f, err := os.Open(path) //nolint:gosec // a file of the build context
+	f, err := os.Open(path)
 	if err != nil {
 		return sum, err
 	}
@@ -184,7 +179,6 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
-// explain says what can be done about an entry that cannot be read.
 func (t *tree) explain(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {

@@ -88,7 +88,6 @@ func Open(paths []string, read func(path string) ([]byte, error)) (*Set, error) 
 	return s, nil
 }
 
-// file reads a file once.
 func (s *Set) file(path string) (*File, error) {
 	path = filepath.Clean(path)
 	if f, ok := s.files[path]; ok {
@@ -152,7 +151,7 @@ func Parse(path string, text []byte) (*File, error) {
 	return f, nil
 }
 
-// size counts the nodes below n with aliases written out, up to one more than maxNodes.
+// size counts the nodes below n with aliases expanded, up to one more than maxNodes.
 func size(n *yaml.Node, memo map[*yaml.Node]int) int {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias

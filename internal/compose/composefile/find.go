@@ -44,7 +44,6 @@ func (s *Set) Top(path ...string) (Place, bool) {
 	return Place{}, false
 }
 
-// serviceIn looks in one file, then in what it includes.
 func (s *Set) serviceIn(path, name string, seen map[string]bool) (Place, bool) {
 	f, err := s.file(path)
 	if err != nil || seen[f.Path] {
@@ -64,7 +63,6 @@ func (s *Set) serviceIn(path, name string, seen map[string]bool) (Place, bool) {
 	return Place{}, false
 }
 
-// findIn looks for a key of a service in one file and in what that service extends.
 func (s *Set) findIn(path, service string, keys []string, hops int) (Place, bool) {
 	at, ok := s.serviceIn(path, service, make(map[string]bool))
 	if !ok {
@@ -87,7 +85,6 @@ func (s *Set) findIn(path, service string, keys []string, hops int) (Place, bool
 	return s.findIn(file, base, keys, hops-1)
 }
 
-// beside is a path as a Compose file names it.
 func beside(file, path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -95,7 +92,6 @@ func beside(file, path string) string {
 	return filepath.Join(filepath.Dir(file), path)
 }
 
-// includes are the files of this machine that a file includes.
 func (f *File) includes() []string {
 	var paths []string
 	add := func(n *yaml.Node) {
@@ -156,7 +152,6 @@ func below(at Place, path []string) (Place, bool) {
 	return at, true
 }
 
-// child looks a key up: in the mapping itself, then in what it merges, in order.
 func child(at Place, key string, hops int) (Place, bool) {
 	n := resolve(at.Value)
 	if n.Kind != yaml.MappingNode || hops == 0 {
@@ -182,7 +177,6 @@ func child(at Place, key string, hops int) (Place, bool) {
 	return Place{}, false
 }
 
-// index finds a key in a mapping; large mappings are read once.
 func (f *File) index(n *yaml.Node, key string) (int, bool) {
 	if len(n.Content) < largeMapping {
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -209,7 +203,6 @@ func (f *File) index(n *yaml.Node, key string) (int, bool) {
 	return i, ok
 }
 
-// resolve follows aliases.
 func resolve(n *yaml.Node) *yaml.Node {
 	for range maxHops {
 		if n.Kind != yaml.AliasNode || n.Alias == nil {

@@ -127,7 +127,6 @@ func startLine(at *parser.Range) int {
 	return at.Start.Line
 }
 
-// syntaxError finds the place in an error of the parser and drops what it says twice.
 func (f *File) syntaxError(err error) *SyntaxError {
 	e := &SyntaxError{Path: f.Path, Err: err}
 	var located *parser.LocationError
@@ -143,7 +142,6 @@ func (f *File) syntaxError(err error) *SyntaxError {
 	return e
 }
 
-// column is where the first word of a line begins, from 1.
 func (f *File) column(line int) int {
 	if lines := bytes.Split(f.Text, []byte("\n")); line > 0 && line <= len(lines) {
 		text := lines[line-1]

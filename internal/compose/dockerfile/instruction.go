@@ -21,8 +21,7 @@ type onbuild struct {
 	line int
 }
 
-// trigger applies the ONBUILD instructions of what a stage begins with, which run before its
-// own.
+// trigger applies the ONBUILD instructions of a stage's base, which run before its own.
 func (r *resolver) trigger(index int, left []onbuild) error {
 	for _, o := range left {
 		if r.triggered += 1 + o.line/100; r.triggered > maxTriggers {
@@ -40,7 +39,7 @@ func (r *resolver) trigger(index int, left []onbuild) error {
 	return nil
 }
 
-// parse gives the instruction the place of its ONBUILD, by empty lines.
+// parse gives the instruction the line of its ONBUILD, by empty lines.
 func (o onbuild) parse() (instructions.Command, error) {
 	tree, err := parser.Parse(strings.NewReader(strings.Repeat("\n", max(0, o.line-1)) + o.text))
 	if err != nil {
@@ -52,7 +51,6 @@ func (o onbuild) parse() (instructions.Command, error) {
 	return instructions.ParseCommand(tree.AST.Children[0])
 }
 
-// command applies one instruction.
 func (r *resolver) command(index int, command instructions.Command) error {
 	s := r.states[index]
 	switch c := command.(type) {
@@ -116,8 +114,7 @@ func (r *resolver) env(s *state, c *instructions.EnvCommand) error {
 	return nil
 }
 
-// source takes up what COPY or a mount reads: paths of a stage by name or number, of an image,
-// or, for "", of the build context.
+// source notes what COPY or a mount reads: paths of a stage, of an image, or, for "", of the build context.
 func (r *resolver) source(index int, from string, paths ...string) error {
 	s := r.states[index]
 	if from == "" {
@@ -144,8 +141,8 @@ func (r *resolver) source(index int, from string, paths ...string) error {
 	return nil
 }
 
-// isNamed reports whether a named context stands in for a stage or an image of this name. To
-// BuildKit "alpine:latest" and "docker.io/library/alpine" are "alpine" there.
+// isNamed reports whether a named context replaces a stage or an image of this name. To BuildKit "alpine:latest"
+// and "docker.io/library/alpine" are "alpine" there.
 func (r *resolver) isNamed(name string) bool {
 	return slices.ContainsFunc(r.build.Contexts, func(context string) bool { return contextName(context) == contextName(name) })
 }
@@ -158,12 +155,10 @@ func contextName(name string) string {
 	return strings.TrimSuffix(reference.FamiliarString(ref), ":latest")
 }
 
-// inContext is a path as BuildKit asks for it: the context is the root, so nothing is above it.
 func inContext(path string) string {
 	return slashpath.Join(".", slashpath.Join("/", filepath.ToSlash(path)))
 }
 
-// mounts takes up what the mounts of one RUN read.
 func (r *resolver) mounts(index int, c *instructions.RunCommand) error {
 	// Only the expansion fills in what is mounted; it may be done again.
 	s := r.states[index]
@@ -182,8 +177,7 @@ func (r *resolver) mounts(index int, c *instructions.RunCommand) error {
 	return nil
 }
 
-// add takes up what ADD reads, and notes addresses whose content can change without anything
-// here changing.
+// add notes what ADD reads, and addresses whose content can change at any time.
 func (r *resolver) add(index int, c *instructions.AddCommand) error {
 	s := r.states[index]
 	for _, path := range c.SourcePaths {
@@ -200,7 +194,6 @@ func (r *resolver) add(index int, c *instructions.AddCommand) error {
 	return nil
 }
 
-// isAddress reports whether ADD fetches this: an URL, or USER@HOST:PATH of a Git repository.
 func isAddress(path string) bool {
 	user, rest, at := strings.Cut(path, "@")
 	host, _, colon := strings.Cut(rest, ":")

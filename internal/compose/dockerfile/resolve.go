@@ -119,8 +119,8 @@ type state struct {
 	knownBase bool
 }
 
-// metaArgs evaluates what stands before the first FROM: those values reach the FROM lines,
-// and the stages that declare the argument again.
+// metaArgs evaluates what is before the first FROM: those values reach the FROM lines, and the stages that
+// declare the argument again.
 func (r *resolver) metaArgs() error {
 	platform := platformArgs(r.build)
 	for name := range platform {
@@ -145,7 +145,6 @@ func (r *resolver) metaArgs() error {
 	return nil
 }
 
-// platformArgs are the variables that BuildKit sets for every build.
 func platformArgs(build Build) map[string]string {
 	args := map[string]string{"TARGETSTAGE": cmp.Or(build.Target, "default")}
 	for side, platform := range map[string]string{"BUILD": cmp.Or(build.Host, build.Platform), "TARGET": build.Platform} {
@@ -156,7 +155,7 @@ func platformArgs(build Build) map[string]string {
 	return args
 }
 
-// expand expands the variables in a word; one that must be set (":?") and is not is an error.
+// expand expands the variables in a word. A variable that must be set (":?") and is not is an error.
 func (r *resolver) expand(word string, env *scope) (string, error) {
 	if !strings.ContainsAny(word, "$'\"") && !strings.ContainsRune(word, r.Escape) {
 		r.longest = max(r.longest, len(word))
@@ -173,7 +172,6 @@ func (r *resolver) expand(word string, env *scope) (string, error) {
 	return result.Result, err
 }
 
-// visit evaluates a stage and every stage that it reads.
 func (r *resolver) visit(index int) error {
 	if _, done := r.states[index]; done {
 		return nil
@@ -200,8 +198,8 @@ func (r *resolver) visit(index int) error {
 	return nil
 }
 
-// knows says that what a USER comes to can be told. Where it comes to nobody, a base image that
-// nobody knows may have set what this file does not even declare: "USER $NB_UID".
+// knows reports whether the value of a USER is certain. If it is empty, an unknown base image may have set a
+// variable that this file does not declare: "USER $NB_UID".
 func (r *resolver) knows(s *state, word, user string) bool {
 	if s.knownBase || !strings.HasPrefix(user+":", ":") {
 		return true
@@ -215,8 +213,8 @@ func (r *resolver) knows(s *state, word, user string) bool {
 	return err == nil
 }
 
-// variable is the error of a variable that must be set, or nothing where the stage begins with
-// an image that nobody knows: that one may set it.
+// variable returns the error of a variable that must be set, or nil if the stage begins with an unknown image,
+// which may set it.
 func (r *resolver) variable(s *state, where []parser.Range, err error) error {
 	if !s.knownBase && !errors.Is(err, ErrTooLarge) {
 		return nil
@@ -224,7 +222,6 @@ func (r *resolver) variable(s *state, where []parser.Range, err error) error {
 	return r.at(where, err)
 }
 
-// inherit begins a stage with what its base hands down.
 func (r *resolver) inherit(index int, base string) error {
 	s := r.states[index]
 	if stage := r.Stages[index]; r.isNamed(base) || r.isNamed(stage.Name) {
@@ -267,7 +264,6 @@ func (r *resolver) inherit(index int, base string) error {
 	return err
 }
 
-// result gathers what the visit of a target found.
 func (r *resolver) result(target int) *Resolved {
 	t := r.states[target]
 	out := &Resolved{
@@ -287,13 +283,11 @@ func (r *resolver) result(target int) *Resolved {
 	return out
 }
 
-// distinct sorts texts and drops repeats.
 func distinct(texts []string) []string {
 	slices.Sort(texts)
 	return slices.Compact(texts)
 }
 
-// at gives an error its place.
 func (r *resolver) at(where []parser.Range, err error) error {
 	line := Line(where)
 	return &SyntaxError{Path: r.Path, Line: line, Column: r.column(line), Err: err}

@@ -15,7 +15,6 @@ type scope struct {
 	unset []string
 }
 
-// set gives a variable its value in this scope.
 func (s *scope) set(name, value string) {
 	if s.own == nil {
 		s.own = make(map[string]string)
@@ -23,10 +22,8 @@ func (s *scope) set(name, value string) {
 	s.own[name] = value
 }
 
-// declare notes an argument without a value.
 func (s *scope) declare(name string) { s.unset = append(s.unset, name) }
 
-// isDeclared reports whether an argument was declared, though it has no value.
 func (s *scope) isDeclared(name string) bool {
 	for ; s != nil; s = s.parent {
 		if slices.Contains(s.unset, name) {
@@ -49,8 +46,7 @@ func (s *scope) Get(name string) (string, bool) {
 // Keys is what BuildKit may ask for, too.
 func (s *scope) Keys() []string { return slices.Sorted(maps.Keys(s.all())) }
 
-// settled is the first scope that holds anything, so that stages without variables do not
-// lengthen the way to those that have some.
+// settled returns the first scope that holds anything: stages without variables must not make lookups longer.
 func (s *scope) settled() *scope {
 	for s != nil && len(s.own) == 0 && len(s.unset) == 0 {
 		s = s.parent
@@ -58,7 +54,6 @@ func (s *scope) settled() *scope {
 	return s
 }
 
-// all returns every variable with the value in force.
 func (s *scope) all() map[string]string {
 	all := make(map[string]string)
 	for ; s != nil; s = s.parent {
@@ -71,7 +66,6 @@ func (s *scope) all() map[string]string {
 	return all
 }
 
-// byName returns the stages of each name, in lower case, in the file's order.
 func (f *File) byName() map[string][]int {
 	names := make(map[string][]int)
 	for i, stage := range f.Stages {
@@ -83,7 +77,6 @@ func (f *File) byName() map[string][]int {
 	return names
 }
 
-// stage finds the last stage of a name before an index, without regard to case.
 func (r *resolver) stage(name string, before int) (int, bool) {
 	found := r.names[strings.ToLower(name)]
 	i, _ := slices.BinarySearch(found, before)

@@ -36,7 +36,6 @@ func (p *Plan) Add(edits ...Edit) bool {
 	return true
 }
 
-// meets reports whether two edits touch the same text.
 func (e Edit) meets(o Edit) bool {
 	if e.Start == e.End && o.Start == o.End {
 		return false

@@ -22,7 +22,7 @@ func Save(path string, text []byte) (backup string, err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the file, not the link that leads to it
 	}
-	before, err := os.ReadFile(path) //nolint:gosec // a file of the project
+	before, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", write(path, text, 0o644)
 	}
@@ -60,17 +60,16 @@ func write(path string, text []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// keep makes the backup.
 func keep(path string, text []byte, info fs.FileInfo) (string, error) {
 	for n := 1; n <= backups; n++ {
 		backup := path + ".orig"
 		if n > 1 {
 			backup = fmt.Sprintf("%s.orig.%d", path, n)
 		}
-		if there, err := os.ReadFile(backup); err == nil && bytes.Equal(there, text) { //nolint:gosec // beside a file of the project
+		if there, err := os.ReadFile(backup); err == nil && bytes.Equal(there, text) {
 			return backup, nil
 		}
-		f, err := os.OpenFile(backup, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()) //nolint:gosec // as above
+		f, err := os.OpenFile(backup, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}

@@ -55,7 +55,6 @@ type Bench struct {
 	UI      *term.UI
 }
 
-// own compiles a program for this machine, unless it is there, and returns its path.
 func (b *Bench) own(ctx context.Context, o tools.Own) (string, error) {
 	return tools.Kit{Home: b.Home, Runner: b.Runner, UI: b.UI}.BuildOwn(ctx, o, runtime.GOOS, runtime.GOARCH)
 }
@@ -106,7 +105,6 @@ func machine() Machine {
 	return m
 }
 
-// processor is the first name in /proc/cpuinfo (proc_cpuinfo(5)).
 func processor(text string) string {
 	for line := range strings.Lines(text) {
 		if key, value, _ := strings.Cut(line, ":"); strings.TrimSpace(key) == "model name" {
@@ -139,7 +137,6 @@ func (b *Bench) inTurn(c Case, ways []string, once func(way, n int) (Figures, er
 	return c, nil
 }
 
-// measure runs one command from its start to its end.
 func (b *Bench) measure(ctx context.Context, c run.Cmd) (f Figures, err error) {
 	measure, err := b.own(ctx, tools.Measure())
 	if err != nil {
@@ -157,7 +154,6 @@ func (b *Bench) measure(ctx context.Context, c run.Cmd) (f Figures, err error) {
 	return f, err
 }
 
-// docker runs a docker command and returns the words that it prints.
 func (b *Bench) docker(ctx context.Context, args ...string) ([]string, error) {
 	out, err := b.Engine.Output(ctx, b.Engine.Command(args...))
 	return strings.Fields(string(out)), err

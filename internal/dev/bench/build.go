@@ -201,7 +201,6 @@ func (b *Bench) layers(ctx context.Context, s sample) ([]string, error) {
 	return b.docker(ctx, args...)
 }
 
-// upAgain measures starting what runs, and checks that it still does.
 func (b *Bench) upAgain(ctx context.Context, w *builder) (Figures, error) {
 	f, err := b.measure(ctx, w.command(w.small, "up"))
 	if err != nil {
@@ -214,14 +213,12 @@ func (b *Bench) upAgain(ctx context.Context, w *builder) (Figures, error) {
 	return Figures{Seconds: f.Seconds}, err // the engine did the work
 }
 
-// running returns the IDs of a project's running containers, sorted.
 func (b *Bench) running(ctx context.Context, s sample) ([]string, error) {
 	ids, err := b.docker(ctx, "ps", "--quiet", "--no-trunc", "--filter", "label="+composeProject+"="+s.name, "--filter", "status=running")
 	slices.Sort(ids)
 	return ids, err
 }
 
-// bringUp starts the small project of a way and waits until all of it runs.
 func (b *Bench) bringUp(ctx context.Context, w *builder) error {
 	err := b.Runner.Run(ctx, w.command(w.small, "up"))
 	if err == nil {
@@ -237,7 +234,6 @@ func (b *Bench) bringUp(ctx context.Context, w *builder) error {
 	return nil
 }
 
-// poll calls done every so often until it reports true or an error, for no longer than within.
 func poll(ctx context.Context, within, every time.Duration, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -271,7 +267,6 @@ func (b *Bench) forget(ctx context.Context, mark string) {
 	}
 }
 
-// remove removes the containers, then the images that a filter of Docker's finds.
 func (b *Bench) remove(ctx context.Context, filter string) error {
 	ids, err := b.docker(ctx, "ps", "--all", "--quiet", "--filter", filter)
 	if err == nil && len(ids) > 0 {

@@ -44,7 +44,6 @@ type Case struct {
 	Results []Result `json:"results"`
 }
 
-// summarize fills in what is computed from the runs.
 func (c *Case) summarize() {
 	var ours float64
 	for i := range c.Results {

@@ -103,11 +103,8 @@ type tree struct {
 	files, folders int
 }
 
-// entries is how many files and folders there are, the root included.
 func (t tree) entries() int64 { return int64(t.files) + int64(t.folders) + 1 }
 
-// make makes the tree in its root, which is there already. seen is told how many files
-// there are.
 func (t tree) make(ctx context.Context, seen func(int64)) error {
 	for n := range t.folders {
 		folder := filepath.Join(t.root, fmt.Sprintf("%04d", n/100)) // the first of a hundred holds the others
@@ -149,7 +146,6 @@ func (t tree) spoil(ctx context.Context, step int) error {
 	})
 }
 
-// check returns an error unless everything is right.
 func (t tree) check(ctx context.Context) error {
 	left, err := ownership.Reset(ctx, ownership.Request{Folder: t.root, Owner: wanted, DryRun: true})
 	if err == nil && (left.Seen != t.entries() || left.Owner+left.Mode > 0 || left.ProblemCount() > 0) {

@@ -51,7 +51,6 @@ const service = `  %[1]s:
 
 func module(n int) string { return fmt.Sprintf("m%02d", n) }
 
-// make makes the project.
 func (s sample) make() error {
 	compose := []byte("name: " + s.name + "\nservices:\n")
 	for n := range s.modules {
@@ -63,7 +62,6 @@ func (s sample) make() error {
 	return s.freshen()
 }
 
-// freshen gives every file content that no file had before.
 func (s sample) freshen() error {
 	for m := range s.modules {
 		if err := write(filepath.Join(s.root, module(m), "Dockerfile"), []byte(dockerfile+"# "+rand.Text()+"\n")); err != nil {
@@ -94,9 +92,8 @@ func write(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o644)
 }
 
-// environ is the environment in which samples are built: the given one without what would
-// make them another project, make Compose another command or tell a mage command what
-// another one was told, and with the base image.
+// environ returns an environment to build samples in, without what would make them another project or
+// reconfigure Compose or Mage, and with the base image.
 func environ(given []string, base string) []string {
 	var kept []string
 	for _, entry := range given {

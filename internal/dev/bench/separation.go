@@ -132,7 +132,6 @@ func (s *separations) path(name string) string {
 }
 func (s *separations) reference() string { return "im2-" + s.mark + "-reference" }
 
-// prepare makes the data folder, the models, the images and the song.
 func (s *separations) prepare(ctx context.Context) (err error) {
 	kit := tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}
 	if s.measurer, err = kit.BuildOwn(ctx, tools.Measure(), "linux", s.Engine.Server.GoArch()); err != nil {
@@ -165,7 +164,6 @@ func (s *separations) prepare(ctx context.Context) (err error) {
 	return errors.Join(err, s.write("song.wav", s.song))
 }
 
-// container are the arguments that run a command in an image as Compose does, and measure it.
 func (s *separations) container(image string, options []string, command ...string) []string {
 	mount := func(source, target string) string { return "--mount=type=bind,source=" + source + ",target=" + target }
 	args := append([]string{
@@ -176,7 +174,6 @@ func (s *separations) container(image string, options []string, command ...strin
 	return append(append(args, image), command...)
 }
 
-// npm separates the song with the npm package's command.
 func (s *separations) npm(ctx context.Context) (f Figures, err error) {
 	out := s.path("out")
 	if err := errors.Join(os.RemoveAll(out), s.Prepare(ctx, filepath.Dir(s.data), []string{out})); err != nil {
@@ -226,7 +223,6 @@ func (s *separations) worker(ctx context.Context, memory, precision string) (f F
 	return f, errors.Join(err, removed, os.RemoveAll(s.path("queue/separated/"+id)))
 }
 
-// job gives the worker a job and returns how long it had it.
 func (s *separations) job(ctx context.Context, id, worker string) (time.Duration, error) {
 	incoming := "queue/incoming/" + id
 	if err := s.Prepare(ctx, filepath.Dir(s.data), []string{s.path(incoming)}); err != nil {
@@ -260,7 +256,6 @@ func (s *separations) job(ctx context.Context, id, worker string) (time.Duration
 	return time.Since(began), complete(s.path("queue/separated/" + id + "/stems"))
 }
 
-// handedOn reports whether the job is separated. A worker that gave it up says why.
 func (s *separations) handedOn(id string) (bool, error) {
 	if _, err := os.Stat(s.path("queue/separated/" + id)); err == nil {
 		return true, nil
@@ -271,7 +266,6 @@ func (s *separations) handedOn(id string) (bool, error) {
 	return false, nil
 }
 
-// write writes a file of the data folder for the service's user.
 func (s *separations) write(name string, content func(w io.Writer) error) error {
 	f, err := os.OpenFile(s.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
@@ -310,7 +304,6 @@ func (s *separations) song(w io.Writer) error {
 	return nil
 }
 
-// complete returns an error unless a folder has every stem.
 func complete(folder string) error {
 	entries, err := os.ReadDir(folder)
 	missing := map[string]bool{"bass": true, "drums": true, "other": true, "vocals": true}

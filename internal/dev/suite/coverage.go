@@ -26,7 +26,6 @@ const (
 	FolderVar   = "IM2_COVER_FOLDER"
 )
 
-// counted returns the patterns of the packages that do the work.
 func counted() []string {
 	var patterns []string
 	for _, folder := range []string{"internal", "modules", "nonroot", "ownership", "pipeline"} {
@@ -50,8 +49,8 @@ type Covered struct {
 	Statements, Ran int
 }
 
-// dataFolder makes the folder that programs write what they counted into when they end: also
-// those that a scenario runs as another user.
+// dataFolder creates the folder that programs write their counts into when they end, also those that a scenario
+// runs as another user.
 func dataFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "im2-coverage-")
 	if err != nil {
@@ -60,7 +59,6 @@ func dataFolder() (string, error) {
 	return folder, os.Chmod(folder, 0o777|os.ModeSticky)
 }
 
-// covered reads what the programs wrote.
 func (s Suite) covered(ctx context.Context, data string) (Coverage, error) {
 	profile := filepath.Join(data, "profile.txt")
 	err := s.Runner.Run(ctx, run.Cmd{
@@ -80,8 +78,8 @@ func (s Suite) covered(ctx context.Context, data string) (Coverage, error) {
 	return sum(files, strings.Fields(string(out))), nil
 }
 
-// sum adds the files of each package; that of which least ran comes first. Packages whose name ends
-// in "test" are the tests' own.
+// sum adds the files of each package, the least covered first. Packages whose name ends in "test" belong to
+// tests.
 func sum(files []*cover.Profile, packages []string) Coverage {
 	var all Coverage
 	for _, pkg := range packages {

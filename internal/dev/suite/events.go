@@ -55,7 +55,7 @@ func (e *events) Write(p []byte) (int, error) {
 	}
 }
 
-// write drops the error: where nobody reads, nobody can be told.
+// write drops the error: nobody is there to read it.
 func (e *events) write(text string) { _, _ = io.WriteString(e.out, text) }
 
 func (e *events) take(one event) {
@@ -86,8 +86,8 @@ func (e *events) take(one event) {
 	}
 }
 
-// verdict is the last line that a package says when it passed, without its coverage: what one
-// package's tests cover of all packages says nothing.
+// verdict is a passed package's last line without its coverage: what one package's tests cover of all packages
+// says nothing.
 func verdict(said string) string {
 	for line := range strings.Lines(said) {
 		if strings.HasPrefix(line, "ok ") {
@@ -98,7 +98,6 @@ func verdict(said string) string {
 	return ""
 }
 
-// worthReading drops the lines that say only that tests begin and go on, or what was covered.
 func worthReading(said string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(said) {
@@ -109,7 +108,6 @@ func worthReading(said string) string {
 	return kept.String()
 }
 
-// ended keeps what a package or a scenario took.
 func (e *events) ended(one event) {
 	took := time.Duration(one.Elapsed * float64(time.Second))
 	name, scenario := strings.CutPrefix(one.Test, scenarios)

@@ -14,9 +14,9 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// ask runs a docker command that the engine answers at once, and returns the answer. Where
-// there is none, the error says what is wrong with the engine (see Find); one of the command
-// itself is a *run.Error, and what it printed is returned with it.
+// ask runs a docker command that the engine answers at once. If there is no answer, the error says what is wrong
+// with the engine (see Find); an error of the command itself is a *run.Error, and its output is returned with
+// it.
 func (c *Client) ask(ctx context.Context, args ...string) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -32,8 +32,8 @@ func (c *Client) ask(ctx context.Context, args ...string) ([]byte, error) {
 	return out, c.diagnose(ctx, err)
 }
 
-// diagnose returns what is wrong with the engine, or err where nothing is. It asks only now,
-// so that what works need not wait for the question.
+// diagnose returns what is wrong with the engine, or err if nothing is. Asking only after an error saves time
+// when all works.
 func (c *Client) diagnose(ctx context.Context, err error) error {
 	if _, noEngine := c.Find(ctx); noEngine != nil {
 		return noEngine
@@ -41,7 +41,6 @@ func (c *Client) diagnose(ctx context.Context, err error) error {
 	return err
 }
 
-// missing reports whether a docker command failed because something is not there.
 func missing(err error) bool {
 	var failed *run.Error
 	return errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such")
@@ -66,7 +65,6 @@ func (c *Client) Platform(ctx context.Context) (string, error) {
 	return server.Os + "/" + server.Arch, nil
 }
 
-// describe appends what "docker inspect" says of each to the slice that all points to.
 func (c *Client) describe(ctx context.Context, kind string, names []string, all any) error {
 	if len(names) == 0 {
 		return nil
@@ -85,7 +83,6 @@ func (c *Client) describe(ctx context.Context, kind string, names []string, all 
 	return nil
 }
 
-// several names the first of some things, and how many more there are.
 func several(names []string) string {
 	if len(names) == 1 {
 		return names[0]

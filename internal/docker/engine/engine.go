@@ -225,7 +225,6 @@ func (e *Engine) ask(ctx context.Context) error {
 	return nil
 }
 
-// silent words the error of an engine that gave no answer.
 func (e *Engine) silent(err error, said []string) error {
 	text := strings.Join(said, "; ")
 	var failed *run.Error

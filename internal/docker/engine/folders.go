@@ -41,7 +41,6 @@ func Unwritable(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
-// ownPlugins returns the Docker plugins that were built, those of the checkout first.
 func ownPlugins(home string, environ []string) []string {
 	folders := []string{ToolsFolder(home)}
 	if user := UserFolder(home, environ); user != "" {
@@ -62,7 +61,6 @@ func ownPlugins(home string, environ []string) []string {
 	return found
 }
 
-// lookup returns the last value of a variable in environ, as a program would see it.
 func lookup(environ []string, name string) string {
 	var value string
 	for _, entry := range environ {

@@ -18,8 +18,7 @@ import (
 // pluginFolder is Docker's name of the folder for command-line plugins.
 const pluginFolder = "cli-plugins"
 
-// withOwnPlugins returns environ with DOCKER_CONFIG set to a folder of the project's
-// own when setup has built plugins, and environ itself otherwise.
+// withOwnPlugins sets DOCKER_CONFIG in environ to the project's own folder if setup has built plugins.
 func withOwnPlugins(home string, environ []string) ([]string, error) {
 	own := ownPlugins(home, environ)
 	if len(own) == 0 {
@@ -46,7 +45,6 @@ func withOwnPlugins(home string, environ []string) ([]string, error) {
 	return append(append([]string{}, environ...), "DOCKER_CONFIG="+ours), nil
 }
 
-// userConfig is the Docker configuration folder that the user's own commands use.
 func userConfig(environ []string) string {
 	if config := lookup(environ, "DOCKER_CONFIG"); config != "" {
 		return config
@@ -73,7 +71,6 @@ func link(ours, theirs string, own []string) error {
 	return mirror(filepath.Join(ours, pluginFolder), plugins)
 }
 
-// pluginName drops the version that setup puts behind a program's name.
 func pluginName(path string) string {
 	base := filepath.Base(path)
 	suffix := ""
@@ -86,7 +83,6 @@ func pluginName(path string) string {
 	return base
 }
 
-// wanted maps the names in folder, but one, to their paths.
 func wanted(folder, but string) map[string]string {
 	links := make(map[string]string)
 	entries, err := os.ReadDir(folder)
@@ -101,7 +97,7 @@ func wanted(folder, but string) map[string]string {
 	return links
 }
 
-// mirror makes the links in folder exactly those wanted; what is no link stays.
+// mirror makes the links in folder exactly those wanted. What is not a link stays.
 func mirror(folder string, links map[string]string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {

@@ -30,8 +30,8 @@ type socket struct {
 	path string
 }
 
-// openSocket returns the socket that the docker command would use, or nil where that is no
-// Unix socket, or where nobody can know: a docker command that is a script may do anything.
+// openSocket returns the socket that the docker command would use. It is nil if that is no Unix socket, or
+// cannot be known: a docker command that is a script may do anything.
 func openSocket(docker string, environ []string) *socket {
 	path := endpoint(environ)
 	if path == "" || isScript(docker) {
@@ -66,9 +66,8 @@ func (c *Client) Remote() bool {
 	return strings.HasPrefix(host, "tcp://") || strings.HasPrefix(host, "ssh://") || strings.HasPrefix(host, "http")
 }
 
-// endpoint is the path of the engine's socket as the docker command finds it: DOCKER_HOST,
-// else the context of DOCKER_CONTEXT or of the configuration ("docker context use"). "" for
-// everything that is no Unix socket.
+// endpoint returns the path of the engine's socket as the docker command finds it: by DOCKER_HOST, else by the
+// context of DOCKER_CONTEXT or of the configuration. It is "" for all but Unix sockets.
 func endpoint(environ []string) string {
 	path, ok := strings.CutPrefix(address(environ), "unix://")
 	if !ok || !filepath.IsAbs(path) {
@@ -77,7 +76,6 @@ func endpoint(environ []string) string {
 	return path
 }
 
-// address is where the docker command looks for the engine; "" where that is not known.
 func address(environ []string) string {
 	if host := lookup(environ, "DOCKER_HOST"); host != "" {
 		return host
@@ -100,8 +98,8 @@ func contextName(environ []string) string {
 	return config.CurrentContext
 }
 
-// contextHost reads where a context leads. The folder is named by the digest of the context's
-// name (docker/cli, cli/context/store).
+// contextHost returns the address of a context. Its folder is named by the digest of its name (docker/cli,
+// cli/context/store).
 func contextHost(environ []string, name string) string {
 	sum := sha256.Sum256([]byte(name))
 	var meta struct {
@@ -114,9 +112,8 @@ func contextHost(environ []string, name string) string {
 	return meta.Endpoints["docker"].Host
 }
 
-// isScript reports whether a program begins with "#!", or cannot be looked into.
 func isScript(path string) bool {
-	f, err := os.Open(path) //nolint:gosec // the docker command
+	f, err := os.Open(path)
 	if err != nil {
 		return true
 	}
@@ -126,8 +123,7 @@ func isScript(path string) bool {
 	return err != nil || string(start[:]) == "#!"
 }
 
-// get asks for a path of the Engine API, without a version: what is read here is the same in
-// all of them. errNotFound stands for what is not there.
+// get asks for a path of the Engine API, without a version: what is read here is the same in all of them.
 func (s *socket) get(ctx context.Context, path string, answer any) error {
 	limited, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()

@@ -27,7 +27,6 @@ func (t *trouble) Error() string {
 // Unwrap returns the kind.
 func (t *trouble) Unwrap() error { return t.kind }
 
-// ail is a trouble with its exit code.
 func ail(kind error, said string, fix exit.Fix) error {
 	t := &trouble{kind: kind}
 	if said != "" {
@@ -46,13 +45,11 @@ func Bare(err error) error {
 	return exit.With(exit.Missing, t)
 }
 
-// notInstalled is the error where there is no docker command.
 func notInstalled() error {
 	t := &trouble{kind: ErrNotInstalled, text: ErrNotInstalled.Error() + ` (no command "docker" in PATH)`}
 	return &exit.Error{Code: exit.Missing, Err: t, Fix: exit.Fix{Type: "mage setup", Note: "installs it or says how"}}
 }
 
-// old is the error of a part that is missing or too old.
 func old(name, version, least string) error {
 	t := &trouble{kind: ErrTooOld, text: fmt.Sprintf("%s %s is too old (needed: %s)", name, version, least)}
 	if version == "" {
@@ -65,7 +62,6 @@ func old(name, version, least string) error {
 	return &exit.Error{Code: exit.Missing, Err: t, Fix: fix}
 }
 
-// hangs is the error of an engine that says nothing.
 func hangs() error {
 	fix := exit.Fix{Type: "sudo systemctl restart docker", Note: ", then this again"}
 	if runtime.GOOS != "linux" {
@@ -74,8 +70,8 @@ func hangs() error {
 	return ail(ErrNotAnswering, "nothing came back within "+answerWithin.String(), fix)
 }
 
-// start is what fixes an engine that does not answer: what it takes to reach another one, where
-// somebody has chosen that this one be asked.
+// start returns what fixes an engine that does not answer; if DOCKER_HOST or a context chose that engine, how to
+// go back to this machine's.
 func (e *Engine) start() exit.Fix {
 	if host := lookup(e.env, "DOCKER_HOST"); host != "" {
 		return exit.Fix{Type: "unset DOCKER_HOST", Note: fmt.Sprintf("goes back to this machine's engine (it is %s)", host)}

@@ -82,14 +82,12 @@ func (s Stack) Containers(ctx context.Context) ([]Container, error) {
 	return found, nil
 }
 
-// sortContainers orders them by service and number.
 func sortContainers(all []Container) {
 	slices.SortFunc(all, func(a, b Container) int {
 		return strings.Compare(a.Service+"\x00"+a.number, b.Service+"\x00"+b.number)
 	})
 }
 
-// inspect looks at containers; one that went away since it was listed is left out.
 func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
 	all, err := s.Client.Describe(ctx, ids)
 	if err != nil {
@@ -135,11 +133,10 @@ func (c Container) ID() string { return c.id }
 // Number tells it from others of the same service.
 func (c Container) Number() string { return c.number }
 
-// running reports whether the container runs.
 func (c Container) running() bool { return c.State == "running" }
 
-// users asks the engine which UID:GID the container's processes really have; several
-// are joined by a comma. It looks from the outside, so the image needs no ps.
+// users asks the engine for the UID:GID of the container's processes; several are joined by a comma. It works
+// from outside, so the image needs no ps.
 func (s Stack) users(ctx context.Context, c Container) (string, error) {
 	// The engine refuses a list without the process IDs (seen with 20.10).
 	rows, err := s.Client.Processes(ctx, c.id, "pid", "uid", "gid")

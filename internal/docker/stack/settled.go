@@ -13,7 +13,6 @@ import (
 // up" has nothing to do.
 type Settled []string
 
-// identity is what a container is known by.
 func (c Container) identity() string { return strings.Join(append([]string{c.id}, c.networks...), " ") }
 
 // Settle returns the containers that are up; nil when not all are.
@@ -33,7 +32,6 @@ func (s Stack) Settle(ctx context.Context) (Settled, error) {
 	return ids, nil
 }
 
-// content reports whether the container runs and its health check, if it has one, says so.
 func (c Container) content() bool {
 	return c.running() && (c.Health == "" || c.Health == "healthy")
 }
@@ -63,7 +61,6 @@ func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, b
 	return all, true, s.lookAtUsers(ctx, all)
 }
 
-// fromCurrentImages reports whether each container's image is the one that has its name now.
 func (s Stack) fromCurrentImages(ctx context.Context, all []Container, names []string) (bool, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -79,7 +76,6 @@ func (s Stack) fromCurrentImages(ctx context.Context, all []Container, names []s
 	}), nil
 }
 
-// lookAtUsers puts into each running container who its processes are.
 func (s Stack) lookAtUsers(ctx context.Context, all []Container) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)

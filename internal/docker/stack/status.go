@@ -37,7 +37,6 @@ func (s Stack) Print(all []Container, images map[string]string) {
 	s.UI.Table(header, rows)
 }
 
-// label names the container among several of one service.
 func (c Container) label() string {
 	if c.number == "" || c.number == "1" {
 		return c.Service
@@ -59,7 +58,6 @@ func dash(text string) string {
 	return text
 }
 
-// lastLines returns the last 20 log lines of a container, indented.
 func (s Stack) lastLines(ctx context.Context, id string) string {
 	out, err := s.Client.Combined(ctx, s.Client.Command("logs", "--tail", "20", id))
 	if err != nil || len(out) == 0 {
@@ -128,7 +126,6 @@ func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
 	return fmt.Errorf("reading the logs of %s: %w", s.Project.Name(), err)
 }
 
-// withService adds a service's name to a command, checked; "" means all.
 func (s Stack) withService(args []string, service string) ([]string, error) {
 	if service == "" {
 		return args, nil

@@ -33,7 +33,6 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 	return s.waitAndShow(ctx, before)
 }
 
-// compose runs a Compose command whose output is progress, with more variables.
 func (s Stack) compose(ctx context.Context, environ []string, args ...string) error {
 	e, err := s.Client.Find(ctx)
 	if err != nil {

@@ -20,10 +20,8 @@ const (
 	steady = 3 * time.Second
 )
 
-// wait returns when every service runs and is healthy, or why not.
-//
-// before are the containers as they were before the services were brought up: one that is
-// still in a run which was long then needs no second proof that it lasts.
+// wait returns when every service runs and is healthy, or why not. before are the containers before the services
+// were started: one that had already run for long and is still in that run needs no second proof.
 func (s Stack) wait(ctx context.Context, limit time.Duration, before []Container) error {
 	progress := s.UI.Progress("waiting until every service is healthy", 0, term.Seconds)
 	defer progress.Done()
@@ -77,8 +75,8 @@ type runs struct {
 	since   time.Time // by ours: the first look that saw this run
 }
 
-// lasting are the runs of containers that have lasted for long. Ten seconds more than needed
-// make up for an engine whose clock is another one.
+// lasting returns the runs of containers that have run for long. Ten seconds more than needed allow for clocks
+// that differ.
 func lasting(before []Container, now time.Time) map[string]runs {
 	found := make(map[string]runs)
 	for _, c := range before {
@@ -89,7 +87,6 @@ func lasting(before []Container, now time.Time) map[string]runs {
 	return found
 }
 
-// judge decides whether all are up, one has failed, or some time is needed yet.
 func (w watch) judge(all []Container, now time.Time) verdict {
 	v := verdict{ready: true}
 	for i := range all {
@@ -109,7 +106,6 @@ func (w watch) judge(all []Container, now time.Time) verdict {
 	return v
 }
 
-// up reports whether nothing more is to be waited for.
 func (w watch) up(c *Container, now time.Time) bool {
 	switch {
 	case c.State == "exited":
@@ -127,8 +123,7 @@ func (w watch) up(c *Container, now time.Time) bool {
 	return now.Sub(r.since) >= steady
 }
 
-// failed returns the container as it looked when it was last seen in trouble, once nothing is to
-// be hoped for any more; nil before.
+// failed returns the container as it last looked in trouble, once there is no hope that it recovers; nil before.
 func (w watch) failed(c *Container, now time.Time) *Container {
 	seen, before := w.bad[c.Name]
 	switch {
@@ -149,7 +144,6 @@ func (w watch) failed(c *Container, now time.Time) *Container {
 	return nil
 }
 
-// explain is the error of a service that did not come up.
 func (s Stack) explain(ctx context.Context, c Container, after string) error {
 	text := fmt.Sprintf("%sservice %s is %s", after, c.Service, c.State)
 	if c.ExitCode != nil {

@@ -37,7 +37,7 @@ func (k Kit) Image(ctx context.Context, e *engine.Engine, i Image) (string, erro
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(built) //nolint:gosec // what was just built
+	text, err := os.ReadFile(built)
 	if err != nil {
 		return "", fmt.Errorf("reading the command for the engine: %w", err)
 	}

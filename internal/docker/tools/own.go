@@ -97,8 +97,7 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, 
 	return path, nil
 }
 
-// module is a folder in the Go module of the project: magefiles, which may be a module of their own,
-// or the project itself.
+// module returns a folder in the project's Go module: magefiles, which may be a separate module, or the project.
 func (k Kit) module() string {
 	magefiles := filepath.Join(k.Home, "magefiles")
 	if info, err := os.Stat(magefiles); err == nil && info.IsDir() {
@@ -107,9 +106,8 @@ func (k Kit) module() string {
 	return k.Home
 }
 
-// key is a digest of all that the program is made of: the module files, which say the versions of
-// what it imports and of IM2 itself, and IM2's source as far as it is there. In the module cache it
-// never changes, but a checkout or the folder of a "replace" does.
+// key is a digest of what the program is made of: the module files, which fix the versions, and IM2's source if
+// it is there. In the module cache the source never changes, but a checkout or the folder of a "replace" does.
 func (k Kit) key(o Own) (string, error) {
 	var files []string
 	for folder := k.module(); ; folder = filepath.Dir(folder) {
@@ -133,7 +131,7 @@ func (k Kit) key(o Own) (string, error) {
 	}
 	sum := sha256.New()
 	for _, path := range files {
-		text, err := os.ReadFile(path)                     //nolint:gosec // Go files of IM2 and the module's go.mod
+		text, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a module that requires nothing has no go.sum
 			return "", err
 		}
@@ -146,7 +144,6 @@ func (k Kit) key(o Own) (string, error) {
 // keptFor is how long the build of older source stays: a process may be using it.
 const keptFor = 24 * time.Hour
 
-// dropOlder removes builds of older source.
 func dropOlder(folder, base string) {
 	found, err := filepath.Glob(filepath.Join(folder, base+"*"))
 	if err != nil {

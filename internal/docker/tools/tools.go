@@ -81,8 +81,8 @@ type Kit struct {
 	pins    fs.FS  // pinned/mod.txt and pinned/sum.txt; nil has the embedded ones
 }
 
-// source is the folder of IM2's source: the checkout, or its place in the module cache. It is ""
-// where the targets were compiled on another machine, or with -trimpath, and not in a checkout.
+// source returns the folder of IM2's source: the checkout, or its place in the module cache. It is "" if the
+// targets were compiled on another machine, or with -trimpath, and not in a checkout.
 func (k Kit) source() string {
 	if k.sources != "" {
 		return k.sources
@@ -91,14 +91,13 @@ func (k Kit) source() string {
 	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
 		folder = filepath.Join(filepath.Dir(file), "..", "..", "..")
 	}
-	text, err := os.ReadFile(filepath.Join(folder, "go.mod")) //nolint:gosec // IM2's own file
+	text, err := os.ReadFile(filepath.Join(folder, "go.mod"))
 	if err != nil || modfile.ModulePath(text) != modulePath {
 		return ""
 	}
 	return folder
 }
 
-// folders are where programs are kept: the project's, then the user's for who may not write there.
 func (k Kit) folders() []string {
 	folders := []string{engine.ToolsFolder(k.Home)}
 	if user := engine.UserFolder(k.Home, os.Environ()); user != "" {
@@ -107,7 +106,6 @@ func (k Kit) folders() []string {
 	return folders
 }
 
-// find returns the path of a program, or "" where nobody has built it yet.
 func (k Kit) find(name string) string {
 	for _, folder := range k.folders() {
 		path := filepath.Join(folder, name)
@@ -118,8 +116,8 @@ func (k Kit) find(name string) string {
 	return ""
 }
 
-// make builds a program in the first folder that this user may write, and returns its path. build
-// writes the program to a file in a folder that is removed afterwards.
+// make builds a program in the first folder that this user may write, and returns its path. build writes the
+// program to a file in a folder that is removed afterwards.
 func (k Kit) make(name string, build func(folder, out string) error) (string, error) {
 	var err error
 	for _, folder := range k.folders() {
@@ -133,11 +131,10 @@ func (k Kit) make(name string, build func(folder, out string) error) (string, er
 	return "", err
 }
 
-// makeIn builds beside the program's place and renames it: an interrupted build must not look
-// done, and another user's run may be in the middle of using the place. The dot keeps it from being
-// taken for a plugin meanwhile.
+// makeIn builds beside the program's place and renames it: an interrupted build must not look done, and another
+// run may be using the place. Because of the dot it is not taken for a plugin meanwhile.
 func makeIn(folder, name string, build func(folder, out string) error) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // programs that everybody may run
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	unfinished, err := os.MkdirTemp(folder, ".building-")
@@ -149,7 +146,7 @@ func makeIn(folder, name string, build func(folder, out string) error) error {
 	if err := build(unfinished, out); err != nil {
 		return err
 	}
-	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // a program that everybody may run, whatever the umask
+	if err := os.Chmod(out, 0o755); err != nil {
 		return err
 	}
 	return os.Rename(out, filepath.Join(folder, name))
@@ -180,9 +177,8 @@ func (k Kit) Build(ctx context.Context, t Tool) (string, error) {
 	return path, dropOthers(path, t.Name)
 }
 
-// buildTool builds in a module that is made for it, with all versions and checksums as in tools/go.mod.
-// ("go install PACKAGE@VERSION" would need no module, but refuses Compose, whose go.mod excludes
-// versions, and it would take the rest as the tool's own go.mod has it.)
+// buildTool builds in a temporary module with all versions and checksums of tools/go.mod. "go install
+// PACKAGE@VERSION" refuses Compose, whose go.mod excludes versions, and would take other versions.
 func (k Kit) buildTool(ctx context.Context, t Tool, folder, out string) error {
 	pins := k.pins
 	if pins == nil {

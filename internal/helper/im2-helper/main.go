@@ -19,5 +19,5 @@ func main() {
 		_, _ = fmt.Fprintf(os.Stderr, "usage: im2-helper %s|%s|%s ARGUMENT...\n", helper.Reset, helper.Verify, helper.Doctor)
 		code = int(exit.Unusable)
 	}
-	os.Exit(code) //nolint:forbidigo // a main package may
+	os.Exit(code)
 }

@@ -38,7 +38,6 @@ const (
 		"RUN --mount=type=secret,id=ca,target=" + bundlePlace + ` ["/` + probe.Name + `", "same", "` + bundlePlace + `"]` + "\n"
 )
 
-// lookBuild builds an image, which the engine must then have, and runs it.
 func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	start := time.Now()
 	c, err := d.build(f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", probe.Variable+"="+d.run)
@@ -59,8 +58,8 @@ func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	return ok("built, loaded and run in %.1f s", time.Since(start).Seconds())
 }
 
-// build is the command that builds a Dockerfile with our program as its context, which goes
-// to BuildKit as an archive: nothing is written on this machine.
+// build returns the command that builds a Dockerfile with our program as its context. The context is an archive
+// on standard input, so nothing is written on this machine.
 func (d *Doctor) build(f *facts, dockerfile string, args ...string) (run.Cmd, error) {
 	program, err := os.ReadFile(f.program)
 	if err != nil {
@@ -86,7 +85,6 @@ func (d *Doctor) build(f *facts, dockerfile string, args ...string) (run.Cmd, er
 	return c, nil
 }
 
-// mendBuild is what most likely mends a build that BuildKit complains so of.
 func mendBuild(complaint string) string {
 	switch {
 	case strings.Contains(complaint, "no space left"):
@@ -97,8 +95,7 @@ func mendBuild(complaint string) string {
 	return "docker buildx inspect --bootstrap"
 }
 
-// complaint is what matters of a failed build's output: what our program said, or else
-// BuildKit's last word.
+// complaint returns what matters of a failed build's output: our program's error, or BuildKit's last line.
 func complaint(out []byte, err error) string {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	for _, line := range lines {
@@ -112,7 +109,6 @@ func complaint(out []byte, err error) string {
 	return cause(err)
 }
 
-// lookTrust gives a build the certificates, and has it compare them.
 func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
 	path := image.Bundle(f.project.Root, f.project.Settings)
 	if path == "" {
@@ -146,9 +142,8 @@ func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
 	return ok("%s of %s arrive in builds unchanged", english.Plural(good, "valid certificate", ""), path)
 }
 
-// certificates counts those in a PEM file that are valid at a moment, and those that are not.
 func certificates(path string, now time.Time) (good, old int, err error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the setting's
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -169,7 +164,6 @@ func certificates(path string, now time.Time) (good, old int, err error) {
 	}
 }
 
-// bases are the images that services ask for with the build argument BASE_IMAGE.
 func bases(p *project.Project) []string {
 	var names []string
 	for _, service := range p.Built() {
@@ -186,7 +180,6 @@ func bases(p *project.Project) []string {
 	return slices.Compact(names)
 }
 
-// lookBase looks for each image to build on.
 func lookBase(ctx context.Context, d *Doctor, f *facts) answer {
 	names := bases(f.project)
 	if len(names) == 0 {
@@ -225,8 +218,8 @@ func (d *Doctor) lookForBase(ctx context.Context, f *facts, asked string) answer
 	return failed("set "+project.BaseImage+" to an image that can be reached", "%s is not here, no registry gives it, and nothing here can make one", asked)
 }
 
-// judgeBase judges an image that the engine has. A builder that is a container of its own
-// does not see it, and asks a registry.
+// judgeBase judges an image that the engine has. A builder in a separate container does not see it, and asks a
+// registry.
 func judgeBase(asked, found, driver string) answer {
 	text := found + " is here"
 	if found != asked {

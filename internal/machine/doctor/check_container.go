@@ -16,15 +16,15 @@ import (
 // importWithin is how long after an interrupt the engine may take for the program's image.
 const importWithin = 2 * time.Second
 
-// lookProbe compiles the program that looks from inside and gives it to the engine, which
-// needs neither a registry nor a base image.
+// lookProbe compiles the program for containers and imports it into the engine, which needs neither a registry
+// nor a base image.
 func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
 	kit := tools.Kit{Home: d.Home, Runner: d.Runner, UI: d.UI}
 	program, err := kit.BuildOwn(ctx, tools.Helper(), "linux", f.engine.Server.GoArch())
 	if err != nil {
 		return failed("go build "+tools.Helper().Package, "%s", said(err))
 	}
-	text, err := os.ReadFile(program) //nolint:gosec // what was just built
+	text, err := os.ReadFile(program)
 	if err != nil {
 		return failed("mage clean -tools", "%s", cause(err))
 	}
@@ -45,7 +45,6 @@ func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
 		learning(func(f *facts) { f.program = program })
 }
 
-// appUser is whom a container is run as: the project's app user, or the default.
 func appUser(f *facts) ownership.Owner {
 	if f.project == nil {
 		return ownership.Owner{UID: 1000, GID: 1000}
@@ -53,8 +52,6 @@ func appUser(f *facts) ownership.Owner {
 	return f.project.Settings.AppUser
 }
 
-// start are the arguments of docker for a container of ours, with as few rights as the
-// project's services have.
 func (d *Doctor) start(what, user string, more ...string) []string {
 	return append([]string{
 		"run", "--rm", "--name", d.container(what), "--label", label + "=" + d.run, "--pull=never", "--network=none",
@@ -63,7 +60,6 @@ func (d *Doctor) start(what, user string, more ...string) []string {
 	}, more...)
 }
 
-// lookContainer runs a container as the app user.
 func lookContainer(ctx context.Context, d *Doctor, f *facts) answer {
 	user := appUser(f)
 	before := time.Now()
@@ -94,7 +90,6 @@ const (
 	clockWrong = time.Minute
 )
 
-// lookClock compares all clocks that are in sight with this one.
 func lookClock(_ context.Context, _ *Doctor, f *facts) answer {
 	clocks := []clock{{"the engine", f.clock, mendClock()}, {"containers", f.inner, mendClock()}}
 	if f.handed != nil {
@@ -114,7 +109,6 @@ func mendClock() string {
 	return hungEngine()
 }
 
-// ownFile is the offset of a file that is written now; nil where none can be.
 func ownFile(f *facts) *offset {
 	dir, err := scratch(f.project)
 	if err != nil {
@@ -169,7 +163,6 @@ func judgeClocks(clocks []clock) answer {
 	return ok("%s", text)
 }
 
-// text says how far a clock is away.
 func (o *offset) text(whose string) string {
 	way := "ahead of"
 	if o.by < 0 {

@@ -31,7 +31,6 @@ type folder struct {
 	mode  fs.FileMode
 }
 
-// lookData looks at the folders that the project makes, and at nothing in them.
 func lookData(_ context.Context, _ *Doctor, f *facts) answer {
 	p := f.project
 	if p.Data == "" {
@@ -59,8 +58,8 @@ func lookFolder(name, path string, owners bool) folder {
 	return f
 }
 
-// ownerHere is whom the folders must belong to on this machine: the app user, or who that is
-// outside of the engine's user namespace. It is nil where owners are only shown.
+// ownerHere returns who must own the folders on this machine: the app user, or its ID outside of the engine's
+// user namespace. It is nil if owners cannot be checked; the text says why.
 func ownerHere(f *facts) (*ownership.Owner, string) {
 	owner := f.project.Settings.AppUser
 	switch {
@@ -78,7 +77,6 @@ func ownerHere(f *facts) (*ownership.Owner, string) {
 	return &mapped, fmt.Sprintf(" (%s in containers)", owner)
 }
 
-// judgeFolders compares folders with what the project wants of them.
 func judgeFolders(seen []folder, want *ownership.Owner) answer {
 	var missing, modes, wrong []string
 	for _, f := range seen {
@@ -110,7 +108,6 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 	return ok("%s of %s, mode %o", english.Plural(len(seen), "folder", ""), *want, ownership.FolderMode)
 }
 
-// reason is the cause of a file error without the path, which stands before it already.
 func reason(err error) error {
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
@@ -119,7 +116,6 @@ func reason(err error) error {
 	return err
 }
 
-// some are the first few texts, and how many more there are.
 func some(texts []string) string {
 	const shown = 2
 	if len(texts) <= shown {
@@ -128,7 +124,6 @@ func some(texts []string) string {
 	return fmt.Sprintf("%s; and %d more", strings.Join(texts[:shown], "; "), len(texts)-shown)
 }
 
-// lookModel reads the prepared model and compares it with its digests.
 func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	p := f.project
 	dir := p.ModelCache()

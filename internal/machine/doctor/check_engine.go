@@ -16,7 +16,6 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// hungEngine mends an engine that says nothing.
 func hungEngine() string {
 	if runtime.GOOS == "linux" {
 		return "sudo systemctl restart docker"
@@ -24,7 +23,6 @@ func hungEngine() string {
 	return "restart Docker Desktop"
 }
 
-// lookEngine asks the engine what it is.
 func lookEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	before := time.Now()
 	e, err := engine.Look(ctx, d.options(f))
@@ -59,7 +57,6 @@ func lookEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	})
 }
 
-// lookCompose has Compose read the project, too.
 func lookCompose(ctx context.Context, _ *Doctor, f *facts) answer {
 	if a, fine := plugin("Docker Compose", f.engine.Compose, engine.MinCompose); !fine || f.project == nil {
 		return a
@@ -77,7 +74,6 @@ func lookCompose(ctx context.Context, _ *Doctor, f *facts) answer {
 	return ok("%s, reads the Compose file as the targets do", f.engine.Compose.Version)
 }
 
-// lookBuildx asks the builder what it is.
 func lookBuildx(ctx context.Context, d *Doctor, f *facts) answer {
 	if a, fine := plugin("Docker Buildx", f.engine.Buildx, engine.MinBuildx); !fine {
 		return a
@@ -90,7 +86,6 @@ func lookBuildx(ctx context.Context, d *Doctor, f *facts) answer {
 	return ok("%s, builder %s (driver %s)", f.engine.Buildx.Version, name, driver).learning(func(f *facts) { f.driver = driver })
 }
 
-// plugin judges a plugin's version.
 func plugin(name string, p engine.Plugin, least string) (a answer, fine bool) {
 	switch {
 	case p.Version == "":
@@ -101,7 +96,6 @@ func plugin(name string, p engine.Plugin, least string) (a answer, fine bool) {
 	return ok("%s", p.Version), true
 }
 
-// field is the first value of a name in what a tool prints as "Name:   value".
 func field(text []byte, name string) string {
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		if value, found := strings.CutPrefix(lines.Text(), name); found {
@@ -111,7 +105,6 @@ func field(text []byte, name string) string {
 	return "?"
 }
 
-// said is what a command said itself of its failure, in one line.
 func said(err error) string {
 	var bad *run.Error
 	if errors.As(err, &bad) && bad.Stderr != "" {

@@ -13,8 +13,8 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-// lookProcessor tells what the processors can do, as a container sees them: in a virtual machine
-// that may be less than what this machine's can.
+// lookProcessor checks the processors as a container sees them: in a virtual machine that may be less than what
+// this machine's can do.
 func lookProcessor(_ context.Context, _ *Doctor, f *facts) answer {
 	var features []string
 	if f.sight != nil {
@@ -23,7 +23,6 @@ func lookProcessor(_ context.Context, _ *Doctor, f *facts) answer {
 	return judgeProcessor(f.engine.Server.GoArch(), features)
 }
 
-// judgeProcessor judges features as inside.Processor returns them.
 func judgeProcessor(arch string, features []string) answer {
 	has := func(name string) bool { return slices.Contains(features, name) }
 	switch {
@@ -52,7 +51,6 @@ type gpus struct {
 	askers []string
 }
 
-// lookGPU tells which GPUs there are. Whether a separation would work on one is not tried.
 func lookGPU(_ context.Context, _ *Doctor, f *facts) answer {
 	found := gpus{askers: askers(f.project)}
 	_, found.runtime = f.engine.Server.Runtimes["nvidia"]
@@ -62,7 +60,6 @@ func lookGPU(_ context.Context, _ *Doctor, f *facts) answer {
 	return judgeGPU(found)
 }
 
-// gpuDevices are the files of GPUs in a folder such as /dev.
 func gpuDevices(dev string) []string {
 	var found []string
 	for _, pattern := range []string{"nvidia[0-9]*", "dri/renderD*"} {
@@ -76,7 +73,6 @@ func gpuDevices(dev string) []string {
 	return found
 }
 
-// askers are the enabled services of a project that reserve a device of NVIDIA's; none for nil.
 func askers(p *project.Project) []string {
 	var names []string
 	if p == nil {

@@ -35,9 +35,8 @@ const scratchPattern = ".im2-doctor-*"
 // staleAfter is when such a folder is a killed run's.
 const staleAfter = time.Hour
 
-// scratch makes an empty folder in the data folder, where its file system is the one that
-// matters, or else in the project's, for who may write there. Everybody may write into it:
-// not the rights are the question, but whose a file is.
+// scratch creates an empty folder in the data folder, whose file system matters, or else in the project's.
+// Everybody may write into it: the test is who owns a file, not who may write.
 func scratch(p *project.Project) (string, error) {
 	var first error
 	for _, parent := range []string{p.Data, p.Root} {
@@ -49,7 +48,7 @@ func scratch(p *project.Project) (string, error) {
 			dropStale(resolved)
 			var dir string
 			if dir, err = os.MkdirTemp(resolved, scratchPattern); err == nil {
-				return dir, os.Chmod(dir, 0o777) //nolint:gosec // an empty folder, for seconds
+				return dir, os.Chmod(dir, 0o777)
 			}
 		}
 		if first == nil {
@@ -59,7 +58,6 @@ func scratch(p *project.Project) (string, error) {
 	return "", first
 }
 
-// dropStale removes what killed runs have left.
 func dropStale(parent string) {
 	old, err := filepath.Glob(filepath.Join(parent, scratchPattern))
 	if err != nil {
@@ -78,11 +76,10 @@ type ownMade struct {
 	off  *offset
 }
 
-// writeOwn makes this machine's file.
 func writeOwn(dir string) (ownMade, error) {
 	path := filepath.Join(dir, probe.FromHost)
 	before := time.Now()
-	if err := os.WriteFile(path, []byte("made by mage doctor\n"), 0o644); err != nil { //nolint:gosec // containers read it
+	if err := os.WriteFile(path, []byte("made by mage doctor\n"), 0o644); err != nil {
 		return ownMade{}, err
 	}
 	after := time.Now()
@@ -93,7 +90,6 @@ func writeOwn(dir string) (ownMade, error) {
 	return ownMade{*file, offsetOf(file.Modified, before, after)}, nil
 }
 
-// lookMounts has a container make a file in a folder of this machine.
 func lookMounts(ctx context.Context, d *Doctor, f *facts) answer {
 	dir, err := scratch(f.project)
 	if err != nil {
@@ -114,8 +110,7 @@ func lookMounts(ctx context.Context, d *Doctor, f *facts) answer {
 	return judgeHanded(h, appUser(f), f.engine.Server, filepath.Dir(dir)).learning(func(f *facts) { f.handed = &h })
 }
 
-// handOver runs a container that makes a file in dir and waits until this machine has seen
-// it there.
+// handOver runs a container that makes a file in dir, and keeps it until this machine has seen the file.
 func (d *Doctor) handOver(ctx context.Context, f *facts, dir string) (handed, error) {
 	own, err := writeOwn(dir)
 	if err != nil {
@@ -144,7 +139,6 @@ func (d *Doctor) handOver(ctx context.Context, f *facts, dir string) (handed, er
 
 var errSilent = errors.New("the container said nothing")
 
-// hear takes what the container says, and looks at its file from here.
 func (h *handed) hear(text []byte, dir string, before time.Time) error {
 	var err error
 	if h.sight, err = probe.Hear(text); err != nil || h.sight.Made == nil {
@@ -158,8 +152,8 @@ func (h *handed) hear(text []byte, dir string, before time.Time) error {
 	return nil
 }
 
-// mountArgument is the value of --mount, which fails where the engine does not see the
-// folder; --volume would make an empty one.
+// mountArgument returns the value of --mount, which fails if the engine does not see the folder; --volume would
+// create an empty one.
 func mountArgument(dir string) string {
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
@@ -187,8 +181,6 @@ func (l *firstLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// judgeHanded says whether files change hands as they should. asked is whom the container
-// was.
 func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where string) answer {
 	if h.sight.Made == nil {
 		if selinux() {
@@ -214,12 +206,10 @@ func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where st
 	return a
 }
 
-// mappedOwner is who a container's user is outside of its user namespace.
 func mappedOwner(s probe.Sight, o ownership.Owner) (ownership.Owner, bool) {
 	return message.IDMaps{UID: s.UIDMap, GID: s.GIDMap}.Outside(o)
 }
 
-// mapText shows the table of UIDs in one line: inside, outside, how many.
 func mapText(s probe.Sight) string {
 	var rows []string
 	for line := range strings.Lines(s.UIDMap) {
@@ -231,7 +221,6 @@ func mapText(s probe.Sight) string {
 	return "UIDs " + strings.Join(rows, ", ")
 }
 
-// selinux reports whether SELinux confines what runs here.
 func selinux() bool {
 	text, err := os.ReadFile("/sys/fs/selinux/enforce")
 	return err == nil && strings.TrimSpace(string(text)) == "1"

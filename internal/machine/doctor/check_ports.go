@@ -34,8 +34,8 @@ func (p port) String() string {
 	return text
 }
 
-// published lists the ports that the Compose file publishes under a number. Of a range of
-// which the engine takes a free one, none is held by anybody.
+// published lists the ports that the Compose file publishes under one number. A port in a range is skipped: the
+// engine takes a free one.
 func published(p *project.Project) []port {
 	var all []port
 	for _, name := range p.Services() {
@@ -54,7 +54,6 @@ func published(p *project.Project) []port {
 	return all
 }
 
-// lookPorts tries to listen on every port.
 func lookPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 	ports := published(f.project)
 	switch {
@@ -96,7 +95,7 @@ func lookPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 	return ok("%s, none held by anybody else", text)
 }
 
-// tryPort listens on a port for a moment. The error is that of one that this user may not try.
+// tryPort listens on a port for a moment. The error is that of a port that this user may not try.
 func tryPort(ctx context.Context, p port) (free bool, err error) {
 	address := net.JoinHostPort(p.ip, strconv.Itoa(p.number))
 	var l net.ListenConfig
@@ -117,7 +116,6 @@ func tryPort(ctx context.Context, p port) (free bool, err error) {
 	return false, err
 }
 
-// holder says who has a port, and whether that is a container of the project.
 func holder(ctx context.Context, f *facts, p port) (who string, ours bool) {
 	if f.engine != nil {
 		out, err := f.engine.Output(ctx, f.engine.Command("ps", "--filter", fmt.Sprintf("publish=%d/%s", p.number, p.protocol),

@@ -36,14 +36,12 @@ func Settings(ctx context.Context, root string, environ []string) (project.Expla
 	return e, nil
 }
 
-// idle reports whether a setting is a default that the project has no use for.
 func idle(p *project.Project, s project.Setting) bool {
 	demucs := slices.Contains(modelSettings(), s.Name) || slices.Contains(project.ExecutionSettings(), s.Name) ||
 		slices.ContainsFunc(options.Fields(), func(f options.Field) bool { return f.Setting == s.Name })
 	return demucs && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
 }
 
-// problem says why a value cannot be used; "" where it can, or where nobody can know.
 func problem(e project.Explanation, s project.Setting) string {
 	var err error
 	switch s.Name {
@@ -73,13 +71,12 @@ func problem(e project.Explanation, s project.Setting) string {
 	return ""
 }
 
-// modelSettings choose the model together.
 func modelSettings() []string {
 	return []string{project.DemucsEngine, project.DemucsModel, project.DemucsPrecision}
 }
 
-// modelProblem is what is wrong with one of the settings that choose the model, the others being
-// the defaults. Whether a model was prepared is known only where the project can be opened.
+// modelProblem checks one of the settings that choose the model, the others being the defaults. Whether a model
+// was prepared is known only if the project can be opened.
 func modelProblem(e project.Explanation, name string) error {
 	values := map[string]string{project.DemucsEngine: "onnx", project.DemucsModel: "htdemucs", project.DemucsPrecision: "fp32"}
 	values[name] = e.Values.Get(name).Value
@@ -92,7 +89,6 @@ func modelProblem(e project.Explanation, name string) error {
 	return model.CheckSettings(req)
 }
 
-// lookSettings tells every setting with who set it.
 func lookSettings(ctx context.Context, d *Doctor, _ *facts) answer {
 	e, err := Settings(ctx, d.Root, d.Environ)
 	if err != nil {
@@ -136,7 +132,6 @@ func Place(s project.Explained) string {
 	return strings.TrimPrefix(s.Where(), "the ")
 }
 
-// lookComposeFile opens the project as every target does.
 func lookComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
 	p, err := project.Open(ctx, d.Root, d.Environ)
 	if err != nil {

@@ -33,7 +33,6 @@ type room struct {
 	counted bool
 }
 
-// lookSpace looks at the data folder's file system, and at the engine's where it is here.
 func lookSpace(ctx context.Context, _ *Doctor, f *facts) answer {
 	path, name := f.project.Root, "."
 	if data := f.project.Data; data != "" {
@@ -54,7 +53,6 @@ func lookSpace(ctx context.Context, _ *Doctor, f *facts) answer {
 	return worse(a, judgeRoom(engine, leastEngine, goodEngine, "docker builder prune"))
 }
 
-// existing is the nearest folder on the way up that is there.
 func existing(path string) string {
 	for {
 		if found, err := filepath.EvalSymlinks(path); err == nil {
@@ -75,8 +73,8 @@ func roomAt(ctx context.Context, name, path string) (room, error) {
 	return room{name, kindAt(ctx, path), usage.Free, usage.InodesFree, usage.InodesTotal > 0}, nil
 }
 
-// kindAt is the kind of the file system that a path is on, such as "ext4": that of the
-// deepest mount on the way to it. Usage's own guess takes ext4 for ext2.
+// kindAt returns the type of the file system of a path, such as "ext4": that of the deepest mount above it.
+// disk.Usage takes ext4 for ext2.
 func kindAt(ctx context.Context, path string) string {
 	mounts, err := disk.PartitionsWithContext(ctx, true)
 	if err != nil {
@@ -92,15 +90,12 @@ func kindAt(ctx context.Context, path string) string {
 	return kind
 }
 
-// passing and ownerless are file systems whose files do not last, or belong to whoever mounted
-// them.
 func passing() []string { return []string{"tmpfs", "ramfs"} }
 
 func ownerless() []string {
 	return []string{"9p", "drvfs", "vboxsf", "cifs", "smb3", "smbfs", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "fuse.sshfs"}
 }
 
-// judgeRoom judges free space and file system. free is what makes room.
 func judgeRoom(r room, least, good uint64, free string) answer {
 	text := fmt.Sprintf("%s: %s free on %s", r.name, humanize.Bytes(r.free), r.kind)
 	switch {
@@ -118,7 +113,6 @@ func judgeRoom(r room, least, good uint64, free string) answer {
 	return ok("%s", text)
 }
 
-// worse joins two answers: both are told, and the worse one's cure.
 func worse(a, b answer) answer {
 	rank := []Level{OK, Warn, Fail}
 	joined := a

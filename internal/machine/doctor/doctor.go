@@ -65,7 +65,6 @@ func (d *Doctor) Run(ctx context.Context, names []string) (Report, error) {
 	return r, nil
 }
 
-// options say how the engine is found: with the project's settings where there are any.
 func (d *Doctor) options(f *facts) engine.Options {
 	environ := d.Environ
 	if f.project != nil {

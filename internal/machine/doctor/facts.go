@@ -58,8 +58,8 @@ type offset struct {
 	by time.Duration
 }
 
-// offsetOf compares another clock's time with the moments before and after it was asked. What
-// lies between them says nothing.
+// offsetOf compares another clock's time with the moments before and after it was asked. A time between them
+// counts as equal.
 func offsetOf(theirs, before, after time.Time) *offset {
 	switch {
 	case theirs.Before(before):
@@ -77,7 +77,6 @@ const (
 	mendCache       = "mage demucs-cache"
 )
 
-// checks are all checks, in the order in which they are shown: slow ones last.
 func checks() []check {
 	const quick, usual, long = 5 * time.Second, 10 * time.Second, 20 * time.Second
 	here := []string{composeFile}

@@ -15,8 +15,8 @@ import (
 	"github.com/im2-audio/im2/pipeline/execution"
 )
 
-// heaviest returns the service that needs the most: the one that the project has for the heavy
-// work, or else the one that reserves the most memory. There is none where nothing is reserved.
+// heaviest returns the service that needs the most memory: the worker, or else the one that reserves the most.
+// It reports false if none reserves any.
 func heaviest(p *project.Project) (types.ServiceConfig, stack.Need, bool) {
 	var service types.ServiceConfig
 	var most stack.Need
@@ -30,8 +30,8 @@ func heaviest(p *project.Project) (types.ServiceConfig, stack.Need, bool) {
 	return service, most, most.Memory > 0
 }
 
-// judgeMemory compares what workers need with what there is. limit is what each may use at
-// most, 0 for no limit, and peak what each does use, 0 where that is not known.
+// judgeMemory compares what workers need with what there is. limit is what each may use at most, 0 for no limit,
+// and peak what each does use, 0 if that is not known.
 func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, workers int) answer {
 	most := need.Most(has)
 	text := fmt.Sprintf("%s for %s, each of which needs %s", size(has.Memory), english.Plural(workers, need.Service+" worker", ""), size(need.Memory))
@@ -53,8 +53,6 @@ func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, worker
 	return ok("%s; there is room for %d", text, most)
 }
 
-// lookMemory compares the engine's memory with the workers that run, or that "mage up" would
-// start.
 func lookMemory(ctx context.Context, _ *Doctor, f *facts) answer {
 	has, err := f.engine.Capacity(ctx)
 	if err != nil {
@@ -80,7 +78,6 @@ func lookMemory(ctx context.Context, _ *Doctor, f *facts) answer {
 	return judgeMemory(has, need, limitOf(service), peak, workers)
 }
 
-// limitOf is how much memory a container of a service may use; 0 for no limit.
 func limitOf(s types.ServiceConfig) int64 {
 	if s.MemLimit == 0 && s.Deploy != nil && s.Deploy.Resources.Limits != nil {
 		return int64(s.Deploy.Resources.Limits.MemoryBytes)
@@ -88,5 +85,4 @@ func limitOf(s types.ServiceConfig) int64 {
 	return int64(s.MemLimit)
 }
 
-// size is a number of bytes as memory is sold, in powers of 1024.
 func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

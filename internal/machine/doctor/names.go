@@ -28,7 +28,6 @@ func List() [][3]string {
 	return list
 }
 
-// known refuses names that no check has.
 func known(all []check, names []string) error {
 	there := namesOf(all)
 	for _, name := range names {
@@ -39,8 +38,8 @@ func known(all []check, names []string) error {
 	return nil
 }
 
-// closure returns the checks of these names with all that come before them, in the order of
-// all; no names mean all.
+// closure returns the checks of these names with all that come before them, in the order of all; no names mean
+// all.
 func closure(all []check, names []string) []check {
 	if len(names) == 0 {
 		return all

@@ -59,7 +59,6 @@ type Report struct {
 	Checks []Finding `json:"checks"`
 }
 
-// count fills in the sums.
 func (r *Report) count() {
 	r.Failures, r.Warnings, r.Skipped, r.Result = 0, 0, 0, OK
 	for _, f := range r.Checks {
@@ -97,7 +96,7 @@ func ok(format string, args ...any) answer {
 	return answer{level: OK, detail: fmt.Sprintf(format, args...)}
 }
 
-// warned and failed take what mends it first, so that none is forgotten.
+// warned and failed take the fix first, so that none is forgotten.
 func warned(mend, format string, args ...any) answer {
 	return answer{level: Warn, mend: mend, detail: fmt.Sprintf(format, args...)}
 }
@@ -111,11 +110,10 @@ func (a answer) learning(learn func(*facts)) answer {
 	return a
 }
 
-// cause is an error's text in one line, without its fix: a check names its own, and only one.
+// cause returns an error's text in one line, without its fix: a check names its own.
 func cause(err error) string {
 	text, _ := exit.Split(err)
 	return oneLine(text)
 }
 
-// oneLine makes one line of what tools say in several.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

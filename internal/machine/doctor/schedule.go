@@ -27,7 +27,6 @@ type check struct {
 	look func(ctx context.Context, d *Doctor, f *facts) answer
 }
 
-// before are all checks that come first.
 func (c check) before() []string { return slices.Concat(c.needs, c.after) }
 
 // stopWithin is the patience with checks: as long as package run gives a command to stop. Then nobody waits for it any more; a system call on a
@@ -58,7 +57,7 @@ func newSchedule(checks []check) *schedule {
 	return s
 }
 
-// run does all checks, each as soon as those before it are over. tell is told how many are.
+// run does all checks, each as soon as those before it are done, and reports how many are done.
 func (s *schedule) run(ctx context.Context, d *Doctor, tell func(done int64)) {
 	var all sync.WaitGroup
 	for _, c := range s.checks {
@@ -90,8 +89,8 @@ func (s *schedule) run(ctx context.Context, d *Doctor, tell func(done int64)) {
 	all.Wait()
 }
 
-// missing is the check that failed without which this one makes no sense; "" for none. Of
-// one that was skipped itself it is what that one was skipped for.
+// missing returns the failed check that this one needs; "" for none. For a needed check that was skipped, it is
+// what that one was skipped for.
 func (s *schedule) missing(c check) string {
 	for _, name := range c.needs {
 		t, ok := s.tasks[name]
@@ -106,7 +105,6 @@ func (s *schedule) missing(c check) string {
 	return ""
 }
 
-// within does a check within its limit.
 func (s *schedule) within(ctx context.Context, d *Doctor, c check) answer {
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
@@ -127,8 +125,8 @@ func (s *schedule) within(ctx context.Context, d *Doctor, c check) answer {
 	return a
 }
 
-// findings are those of the checks that were asked for, none meaning all, and of those that
-// are the reason why one of them was skipped.
+// findings returns those of the checks that were asked for (none means all), and of those that were the reason
+// to skip one of them.
 func (s *schedule) findings(names []string) []Finding {
 	shown := slices.Clone(names)
 	for _, name := range names {
@@ -145,7 +143,6 @@ func (s *schedule) findings(names []string) []Finding {
 	return all
 }
 
-// clean reports whether every check came to its end, so that nothing of it goes on.
 func (s *schedule) clean() bool {
 	for _, t := range s.tasks {
 		if t.finding.Level == Fail || t.finding.Level == "" {

@@ -20,7 +20,6 @@ const (
 	calm = 600 * time.Millisecond
 )
 
-// endOf returns a function that tells how long ago ctx ended; 0 where it has not.
 func endOf(ctx context.Context) func() time.Duration {
 	var at atomic.Pointer[time.Time]
 	context.AfterFunc(ctx, func() { now := time.Now(); at.Store(&now) })
@@ -32,15 +31,14 @@ func endOf(ctx context.Context) func() time.Duration {
 	}
 }
 
-// lasting returns a context that ends a while after ctx, for what cannot be called back once
-// the engine has it: it is waited for, and then removed.
+// lasting returns a context that ends a while after ctx, for requests that the engine completes anyway: they are
+// waited for, and the result is removed.
 func lasting(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(after, cancel) })
 	return longer, func() { stop(); cancel() }
 }
 
-// sweep removes what the run has made in the engine. clean says that nothing was cut off.
 func (d *Doctor) sweep(ctx context.Context, e *engine.Engine, clean bool, ended func() time.Duration) {
 	within := sweepWithin
 	if ctx.Err() != nil {
@@ -63,7 +61,6 @@ func (d *Doctor) sweep(ctx context.Context, e *engine.Engine, clean bool, ended 
 	}
 }
 
-// remove removes what is there of the run, and returns how much that was.
 func (d *Doctor) remove(ctx context.Context, e *engine.Engine) int {
 	containers, err := e.Containers(ctx, label+"="+d.run)
 	if err == nil && len(containers) > 0 { // one that was killed; others remove themselves
@@ -77,8 +74,6 @@ func (d *Doctor) remove(ctx context.Context, e *engine.Engine) int {
 	return len(containers) + len(images)
 }
 
-// staleArguments are docker's, to remove what has our label and is older than any run that
-// still goes on.
 func staleArguments(kind string) []string {
 	args := []string{kind, "prune", "--force", "--filter", "label=" + label, "--filter", "until=" + staleAfter.String()}
 	if kind == "image" {

@@ -41,7 +41,6 @@ func ThisHost(getenv func(string) string) Host {
 	return h
 }
 
-// debianLike reads os-release(5): ID and ID_LIKE name the family.
 func debianLike(release string) bool {
 	for _, line := range strings.Split(release, "\n") {
 		name, value, _ := strings.Cut(line, "=")

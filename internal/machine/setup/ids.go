@@ -22,10 +22,9 @@ APP_USER_ID=1000
 APP_GROUP_ID=1000
 `
 
-// settingsFile writes .env where it is missing or says nothing of the app user.
 func (s *Setup) settingsFile() error {
 	path := filepath.Join(s.Root, project.TeamFile)
-	text, err := os.ReadFile(path) //nolint:gosec // a fixed name in the project's folder
+	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
 	}
@@ -43,7 +42,6 @@ func (s *Setup) settingsFile() error {
 	return nil
 }
 
-// withIDs adds the default of each ID that is set nowhere to the text of .env.
 func (s *Setup) withIDs(text string) (string, error) {
 	settings, err := project.ReadSettings(s.Root, s.Environ)
 	if err != nil {
@@ -57,8 +55,8 @@ func (s *Setup) withIDs(text string) (string, error) {
 	return text, nil
 }
 
-// offerIDs offers the user's own IDs where they differ from those in force, so that the
-// files that services write are the user's own. Never root's.
+// offerIDs offers the user's own IDs if they differ from those in force, so that the user owns the files that
+// services write. It never offers root's.
 func (s *Setup) offerIDs(ctx context.Context) error {
 	settings, err := project.ReadSettings(s.Root, s.Environ)
 	if err != nil {
@@ -92,7 +90,6 @@ func usable(uid, gid string) bool {
 	return err == nil && err2 == nil
 }
 
-// agreed asks whether to use the user's own IDs, or says how where nobody can answer.
 func (s *Setup) agreed(ctx context.Context, uid, gid project.Setting) (bool, error) {
 	why := fmt.Sprintf("you are %s:%s, but services would run as %s:%s (%s)", s.Host.UID, s.Host.GID, uid.Value, gid.Value, uid.Where())
 	if s.Stdin == nil {
@@ -102,10 +99,9 @@ func (s *Setup) agreed(ctx context.Context, uid, gid project.Setting) (bool, err
 	return s.ask(ctx, why+"; write yours to "+project.LocalFile+"?")
 }
 
-// writeIDs sets both IDs in .env.local and leaves its other lines as they are.
 func (s *Setup) writeIDs(uidName, gidName string) error {
 	path := filepath.Join(s.Root, project.LocalFile)
-	text, err := os.ReadFile(path) //nolint:gosec // a fixed name in the project's folder
+	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
 	}
@@ -118,7 +114,6 @@ func (s *Setup) writeIDs(uidName, gidName string) error {
 	return nil
 }
 
-// assign replaces the lines that set name by one, or adds it.
 func assign(text, name, value string) string {
 	var lines []string
 	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {

@@ -15,9 +15,8 @@ import (
 	"github.com/im2-audio/im2/internal/term"
 )
 
-// startEngine installs Docker Engine where it is missing and starts it. cause is why
-// there is none yet; it is returned, with what to do by hand, where nothing can be done
-// from here.
+// startEngine installs Docker Engine if it is missing and starts it. cause is why there is none yet; if nothing
+// can be done from here, it is returned, with what to do by hand.
 func (s *Setup) startEngine(ctx context.Context, o engine.Options, looked *engine.Engine, cause error) error {
 	absent := errors.Is(cause, engine.ErrNotInstalled) || errors.Is(cause, engine.ErrNotAnswering)
 	if ctx.Err() != nil || !absent {
@@ -62,7 +61,6 @@ type way struct {
 	wait time.Duration
 }
 
-// start tries the ways in which an engine is started until it answers.
 func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) error {
 	command := func(wait time.Duration, argv ...string) way {
 		return way{strings.Join(argv, " "), func() error { return s.root(ctx, sudo, argv...) }, wait}
@@ -92,10 +90,8 @@ func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) erro
 	return exit.Errorf(exit.Missing, "starting Docker Engine: %s%s", strings.Join(failures, "; "), s.daemonSaid())
 }
 
-// daemonLog is where a dockerd that was started here writes its log.
 func (s *Setup) daemonLog() string { return filepath.Join(s.Home, ".im2", "dockerd.log") }
 
-// daemonSaid returns the last lines of that log, for a message.
 func (s *Setup) daemonSaid() string {
 	const kept = 5
 	text, err := os.ReadFile(s.daemonLog())
@@ -106,16 +102,14 @@ func (s *Setup) daemonSaid() string {
 	return fmt.Sprintf("; its log, %s, ends with:\n%s", s.daemonLog(), strings.Join(lines[max(0, len(lines)-kept):], "\n"))
 }
 
-// daemon starts dockerd so that it outlives this process.
 func (s *Setup) daemon(sudo []string) error {
 	log := s.daemonLog()
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil { //nolint:gosec // holds programs that everybody may run
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return fmt.Errorf("making a folder for the engine's log: %w", err)
 	}
 	return run.Detach(run.Cmd{Name: "dockerd", Sudo: sudo, Env: s.Environ}, log)
 }
 
-// answers waits until the engine does.
 func (s *Setup) answers(ctx context.Context, o engine.Options, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -131,9 +125,8 @@ func (s *Setup) answers(ctx context.Context, o engine.Options, limit time.Durati
 	}
 }
 
-// needs makes sure that a program is there, installing its packages on Debian, and
-// returns what makes a command run as root: nil for root itself, and where there is no
-// way without a question. cause is what the program is needed for.
+// needs installs a program's packages on Debian unless the program is there. It returns what makes a command run
+// as root: nil for root itself, and if that needs a password. cause is what the program is needed for.
 func (s *Setup) needs(ctx context.Context, program string, cause error, packages ...string) ([]string, error) {
 	sudo, may := s.sudo(ctx)
 	if found(program) {
@@ -162,8 +155,7 @@ func (s *Setup) needs(ctx context.Context, program string, cause error, packages
 	return sudo, nil
 }
 
-// found reports whether a program is in PATH or where the system's own ones are, which
-// an ordinary user's PATH often leaves out.
+// found also searches the system's folders that an ordinary user's PATH often leaves out.
 func found(program string) bool {
 	if _, err := run.Find(program); err == nil {
 		return true
@@ -176,8 +168,8 @@ func found(program string) bool {
 	return false
 }
 
-// sudo returns what makes a command run as root (nil for root itself), and whether that
-// can be had without a question.
+// sudo returns what makes a command run as root (nil for root itself), and whether that works without a
+// password.
 func (s *Setup) sudo(ctx context.Context) ([]string, bool) {
 	if s.Host.Root {
 		return nil, true
@@ -189,7 +181,6 @@ func (s *Setup) sudo(ctx context.Context) ([]string, bool) {
 	return argv, true
 }
 
-// root runs a command as root, without questions from the package manager.
 func (s *Setup) root(ctx context.Context, sudo []string, argv ...string) error {
 	// By env(1), since sudo drops variables.
 	args := append([]string{"DEBIAN_FRONTEND=noninteractive"}, argv...)

@@ -79,13 +79,11 @@ func (s *Setup) Run(ctx context.Context) error {
 	return nil
 }
 
-// appUser tells who the services run as and who says so.
 func (s *Setup) appUser(settings project.Settings) string {
 	uid, gid := settings.Get(settings.UIDName), settings.Get(settings.GIDName)
 	return fmt.Sprintf("%s:%s (%s)", uid.Value, gid.Value, uid.Where())
 }
 
-// engine returns an engine that is good enough, after installing what is missing.
 func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.Engine, error) {
 	options := engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home}
 	e, err := engine.Look(ctx, options)
@@ -121,7 +119,6 @@ func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.
 	return engine.Find(ctx, options)
 }
 
-// base returns a base image that the engine has, made from Debian's archive if need be.
 func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (string, error) {
 	had, err := e.HasImage(ctx, asked)
 	if err != nil {
@@ -150,7 +147,7 @@ func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (strin
 	return own, image.Bootstrap(ctx, e, s.Runner, asked, sudo)
 }
 
-// ask returns the answer to a yes-or-no question, yes where only Enter was typed.
+// ask returns the answer to a yes-or-no question; only Enter means yes.
 func (s *Setup) ask(ctx context.Context, question string) (bool, error) {
 	s.UI.Note("%s [Y/n]", question)
 	answers := make(chan string, 1)

@@ -39,7 +39,7 @@ func (m IDMaps) Outside(o ownership.Owner) (ownership.Owner, bool) {
 	if uid == idmap.None || gid == idmap.None {
 		return ownership.Owner{}, false
 	}
-	return ownership.Owner{UID: uint32(uid), GID: uint32(gid)}, true //nolint:gosec // the kernel's tables have 32-bit IDs
+	return ownership.Owner{UID: uint32(uid), GID: uint32(gid)}, true
 }
 
 // Say writes a message as one line. Paths are quoted on the way: JSON cannot carry names

@@ -43,8 +43,8 @@ func Hint(typed string, names []string) string {
 	return ""
 }
 
-// slips is how many there may be in a word of this length: in a short one, most words are near
-// to most others.
+// slips is how many typos there may be in a word of this length: in a short one, most words are near to most
+// others.
 func slips(name string) int {
 	switch n := len([]rune(name)); {
 	case n <= 2:
@@ -56,7 +56,6 @@ func slips(name string) int {
 	}
 }
 
-// swapped reports whether b is a with two neighbours in each other's place.
 func swapped(a, b string) bool {
 	from, to := []rune(a), []rune(b)
 	if len(from) != len(to) {

@@ -102,7 +102,7 @@ func Open(t *testing.T, e *Engine) *engine.Client {
 	t.Cleanup(server.Close)
 	// Not a script, which might ask another engine; nothing that runs either.
 	docker := filepath.Join(folder, "docker")
-	if err := os.WriteFile(docker, []byte("\x7fELF"), 0o755); err != nil { //nolint:gosec // it must look like a program
+	if err := os.WriteFile(docker, []byte("\x7fELF"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", folder)

@@ -60,9 +60,9 @@ type File struct {
 
 // Look looks around, and into a folder unless that is "".
 func Look(folder string) (Sight, error) {
-	sight := Sight{User: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}, Now: time.Now()} //nolint:gosec // the kernel's IDs have 32 bits
+	sight := Sight{User: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}, Now: time.Now()}
 	for path, text := range map[string]*string{"/proc/self/uid_map": &sight.UIDMap, "/proc/self/gid_map": &sight.GIDMap} {
-		read, err := os.ReadFile(path) //nolint:gosec // the two above
+		read, err := os.ReadFile(path)
 		if err != nil {
 			return Sight{}, fmt.Errorf("looking at this process: %w", err)
 		}
@@ -85,9 +85,8 @@ func Look(folder string) (Sight, error) {
 	return sight, nil
 }
 
-// leave makes a file and looks at it.
 func leave(path string) (*File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // whose it will be is the question
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +112,7 @@ func Of(path string) (*File, error) {
 
 // Digest is the SHA-256 of a file.
 func Digest(path string) (string, error) {
-	f, err := os.Open(path) //nolint:gosec // the caller's
+	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
