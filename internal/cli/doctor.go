@@ -92,7 +92,7 @@ func (t Target) listChecks(asJSON bool) error {
 	return nil
 }
 
-// printDoctor shows the findings by group, and under each what mends it.
+// printDoctor shows the findings by group, and under each its fix.
 func (t Target) printDoctor(r doctor.Report) {
 	group := ""
 	for _, f := range r.Checks {
@@ -104,8 +104,8 @@ func (t Target) printDoctor(r doctor.Report) {
 		for _, line := range f.More {
 			t.UI.Result("         %13s   %s", "", safetext.Line(line))
 		}
-		if f.Mend != "" {
-			t.UI.Result("         %13s mend: %s", "", safetext.Line(f.Mend))
+		if f.Fix != "" {
+			t.UI.Result("         %13s fix: %s", "", safetext.Line(f.Fix))
 		}
 	}
 	t.UI.Result("\n%s: %s, %s, %d skipped, in %.1f s", english.Plural(len(r.Checks), "check", ""), english.Plural(r.Failures, "failure", ""),

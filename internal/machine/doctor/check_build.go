@@ -38,7 +38,7 @@ const (
 		"RUN --mount=type=secret,id=ca,target=" + bundlePlace + ` ["/` + probe.Name + `", "same", "` + bundlePlace + `"]` + "\n"
 )
 
-func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
+func checkBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	start := time.Now()
 	c, err := d.build(f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", probe.Variable+"="+d.run)
 	if err != nil {
@@ -46,11 +46,11 @@ func lookBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	}
 	if out, err := f.engine.Combined(ctx, c); err != nil {
 		text := complaint(out, err)
-		return failed(mendBuild(text), "an image of one file is not built: %s", text)
+		return failed(fixBuild(text), "building an image of one file failed: %s", text)
 	}
 	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", appUser(f).String(), d.builtImage(), "tell", saidPlace)...))
 	if err != nil {
-		return failed("docker buildx use default", "what was built is not in the engine: %s", said(err))
+		return failed("docker buildx use default", "the built image is not in the engine: %s", said(err))
 	}
 	if string(out) != d.run {
 		return failed("docker builder prune", "the image that was built says %q, not %q", out, d.run)
@@ -85,7 +85,7 @@ func (d *Doctor) build(f *facts, dockerfile string, args ...string) (run.Cmd, er
 	return c, nil
 }
 
-func mendBuild(complaint string) string {
+func fixBuild(complaint string) string {
 	switch {
 	case strings.Contains(complaint, "no space left"):
 		return "docker builder prune"
@@ -109,26 +109,26 @@ func complaint(out []byte, err error) string {
 	return cause(err)
 }
 
-func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
+func checkTrust(ctx context.Context, d *Doctor, f *facts) answer {
 	path := image.Bundle(f.project.Root, f.project.Settings)
 	if path == "" {
-		return ok("no certificates are in force (%s is empty)", project.CABundle)
+		return ok("no certificates are set (%s is empty)", project.CABundle)
 	}
 	set := f.project.Settings.Get(project.CABundle)
-	mend := fmt.Sprintf("correct %s in %s", project.CABundle, strings.TrimPrefix(set.Where(), "the "))
+	fix := fmt.Sprintf("correct %s in %s", project.CABundle, strings.TrimPrefix(set.Where(), "the "))
 	if err := image.CheckBundle(f.project.Root, f.project.Settings); err != nil {
-		return failed(mend, "%s", cause(err))
+		return failed(fix, "%s", cause(err))
 	}
 	good, old, err := certificates(path, time.Now())
 	if err != nil {
-		return failed(mend, "%s: %s", path, cause(err))
+		return failed(fix, "%s: %s", path, cause(err))
 	}
 	if good == 0 {
-		return failed(mend, "%s has no certificate that is valid now (%d are not)", path, old)
+		return failed(fix, "%s has no certificate that is valid now (%d are not)", path, old)
 	}
 	digest, err := probe.Digest(path)
 	if err != nil {
-		return failed(mend, "%s", cause(err))
+		return failed(fix, "%s", cause(err))
 	}
 	c, err := d.build(f, trustFile, "--output", "type=cacheonly", "--build-arg", probe.Variable+"="+digest, "--build-arg", "IM2_DOCTOR_RUN="+d.run,
 		"--secret", `id=ca,"src=`+strings.ReplaceAll(path, `"`, `""`)+`"`)
@@ -137,7 +137,7 @@ func lookTrust(ctx context.Context, d *Doctor, f *facts) answer {
 	}
 	if out, err := f.engine.Combined(ctx, c); err != nil {
 		text := complaint(out, err)
-		return failed(mendBuild(text), "%s does not arrive in builds: %s", path, text)
+		return failed(fixBuild(text), "%s does not arrive in builds: %s", path, text)
 	}
 	return ok("%s of %s arrive in builds unchanged", english.Plural(good, "valid certificate", ""), path)
 }
@@ -180,19 +180,19 @@ func bases(p *project.Project) []string {
 	return slices.Compact(names)
 }
 
-func lookBase(ctx context.Context, d *Doctor, f *facts) answer {
+func checkBase(ctx context.Context, d *Doctor, f *facts) answer {
 	names := bases(f.project)
 	if len(names) == 0 {
 		return ok("no service asks for one with the build argument %s", project.BaseImage)
 	}
-	a := d.lookForBase(ctx, f, names[0])
+	a := d.checkForBase(ctx, f, names[0])
 	for _, name := range names[1:] {
-		a = worse(a, d.lookForBase(ctx, f, name))
+		a = worse(a, d.checkForBase(ctx, f, name))
 	}
 	return a
 }
 
-func (d *Doctor) lookForBase(ctx context.Context, f *facts, asked string) answer {
+func (d *Doctor) checkForBase(ctx context.Context, f *facts, asked string) answer {
 	own, suite, replaceable := image.OwnBase(asked)
 	for _, name := range []string{asked, own} {
 		if name == "" {
@@ -208,20 +208,20 @@ func (d *Doctor) lookForBase(ctx context.Context, f *facts, asked string) answer
 	}
 	if c := f.engine.BuildxCommand(d.Root, "imagetools", "inspect", asked); f.engine.Buildx.Path != "" {
 		if _, err := f.engine.Output(ctx, c); err == nil {
-			return ok("%s is not here, but its registry has it: the first build fetches it", asked)
+			return ok("%s is not available locally, but its registry has it: the first build pulls it", asked)
 		}
 	}
 	_, noTool := run.Find("mmdebstrap")
 	if replaceable && (noTool == nil || setup.ThisHost(os.Getenv).Debian) {
-		return warned(mendSetup, "%s is not here and no registry gives it; %s can be made from Debian's archive (%s)", asked, own, suite)
+		return warned(fixSetup, "%s is not available locally and no registry has it; %s can be made from Debian's archive (%s)", asked, own, suite)
 	}
-	return failed("set "+project.BaseImage+" to an image that can be reached", "%s is not here, no registry gives it, and nothing here can make one", asked)
+	return failed("set "+project.BaseImage+" to an image that can be reached", "%s is not available locally, no registry has it, and it cannot be made here", asked)
 }
 
 // judgeBase judges an image that the engine has. A builder in a separate container does not see it, and asks a
 // registry.
 func judgeBase(asked, found, driver string) answer {
-	text := found + " is here"
+	text := found + " is available"
 	if found != asked {
 		text += ", made from Debian's archive in place of " + asked
 	}

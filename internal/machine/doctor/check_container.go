@@ -16,9 +16,9 @@ import (
 // importWithin is how long after an interrupt the engine may take for the program's image.
 const importWithin = 2 * time.Second
 
-// lookProbe compiles the program for containers and imports it into the engine, which needs neither a registry
+// checkProbe compiles the program for containers and imports it into the engine, which needs neither a registry
 // nor a base image.
-func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
+func checkProbe(ctx context.Context, d *Doctor, f *facts) answer {
 	kit := tools.Kit{Home: d.Home, Runner: d.Runner, UI: d.UI}
 	program, err := kit.BuildOwn(ctx, tools.Helper(), "linux", f.engine.Server.GoArch())
 	if err != nil {
@@ -34,7 +34,7 @@ func lookProbe(ctx context.Context, d *Doctor, f *facts) answer {
 	}
 	d.makes.Store(true)
 	c := f.engine.Command("import", "--change", `ENTRYPOINT ["/`+probe.Name+`"]`, "--change", "LABEL "+label+"="+d.run,
-		"--message", "looks around for mage doctor", "-", d.image())
+		"--message", "used by mage doctor", "-", d.image())
 	c.Stdin = archive
 	taken, cancel := lasting(ctx, importWithin)
 	defer cancel()
@@ -60,17 +60,17 @@ func (d *Doctor) start(what, user string, more ...string) []string {
 	}, more...)
 }
 
-func lookContainer(ctx context.Context, d *Doctor, f *facts) answer {
+func checkContainer(ctx context.Context, d *Doctor, f *facts) answer {
 	user := appUser(f)
 	before := time.Now()
 	out, err := f.engine.Output(ctx, f.engine.Command(d.start("look", user.String(), d.image(), "look")...))
 	after := time.Now()
 	if err != nil {
-		mend := "docker info"
+		fix := "docker info"
 		if f.engine.Server.Remapped() != "" && strings.Contains(said(err), "id") { // setuid, setgid, uid, gid
-			mend = "choose smaller IDs, or map more in /etc/subuid and /etc/subgid"
+			fix = "choose smaller IDs, or map more in /etc/subuid and /etc/subgid"
 		}
-		return failed(mend, "a container of %s does not run: %s", user, said(err))
+		return failed(fix, "a container of %s does not run: %s", user, said(err))
 	}
 	sight, err := probe.Hear(out)
 	if err != nil {
@@ -90,19 +90,19 @@ const (
 	clockWrong = time.Minute
 )
 
-func lookClock(_ context.Context, _ *Doctor, f *facts) answer {
-	clocks := []clock{{"the engine", f.clock, mendClock()}, {"containers", f.inner, mendClock()}}
+func checkClock(_ context.Context, _ *Doctor, f *facts) answer {
+	clocks := []clock{{"the engine", f.clock, fixClock()}, {"containers", f.inner, fixClock()}}
 	if f.handed != nil {
-		clocks = append(clocks, clock{"files of this machine", f.handed.mine, mendFiles}, clock{"files of containers", f.handed.theirs, mendFiles})
+		clocks = append(clocks, clock{"files of this machine", f.handed.mine, fixFiles}, clock{"files of containers", f.handed.theirs, fixFiles})
 	} else if f.project != nil {
-		clocks = append(clocks, clock{"files of this machine", ownFile(f), mendFiles})
+		clocks = append(clocks, clock{"files of this machine", ownFile(f), fixFiles})
 	}
 	return judgeClocks(clocks)
 }
 
-const mendFiles = "set the clock of the file server"
+const fixFiles = "set the clock of the file server"
 
-func mendClock() string {
+func fixClock() string {
 	if hungEngine() != "restart Docker Desktop" {
 		return "sudo timedatectl set-ntp true"
 	}
@@ -126,7 +126,7 @@ func ownFile(f *facts) *offset {
 type clock struct {
 	whose string
 	off   *offset
-	mend  string
+	fix   string
 }
 
 func judgeClocks(clocks []clock) answer {
@@ -145,9 +145,9 @@ func judgeClocks(clocks []clock) answer {
 		case c.off.by.Abs() < clockOff:
 			list(&agree, c.whose)
 		case c.off.by.Abs() < clockWrong && worst.level == OK:
-			worst = warned(c.mend, "%s", c.off.text(c.whose))
+			worst = warned(c.fix, "%s", c.off.text(c.whose))
 		case c.off.by.Abs() >= clockWrong && worst.level != Fail:
-			worst = failed(c.mend, "%s", c.off.text(c.whose))
+			worst = failed(c.fix, "%s", c.off.text(c.whose))
 		}
 	}
 	if worst.level != OK {

@@ -17,8 +17,8 @@ import (
 	"github.com/im2-audio/im2/pipeline/model"
 )
 
-// hungFiles mends a file system that says nothing.
-const hungFiles = "mount the file system of the project anew"
+// hungFiles fixes a file system that says nothing.
+const hungFiles = "remount the project's file system"
 
 // folder is what is seen of one folder.
 type folder struct {
@@ -31,7 +31,7 @@ type folder struct {
 	mode  fs.FileMode
 }
 
-func lookData(_ context.Context, _ *Doctor, f *facts) answer {
+func checkData(_ context.Context, _ *Doctor, f *facts) answer {
 	p := f.project
 	if p.Data == "" {
 		return ok("the project has none")
@@ -39,14 +39,14 @@ func lookData(_ context.Context, _ *Doctor, f *facts) answer {
 	want, note := ownerHere(f)
 	var seen []folder
 	for _, path := range p.Folders {
-		seen = append(seen, lookFolder(p.Rel(path), path, want != nil))
+		seen = append(seen, inspectFolder(p.Rel(path), path, want != nil))
 	}
 	a := judgeFolders(seen, want)
 	a.detail += note
 	return a
 }
 
-func lookFolder(name, path string, owners bool) folder {
+func inspectFolder(name, path string, owners bool) folder {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return folder{path: name, err: err}
@@ -64,15 +64,15 @@ func ownerHere(f *facts) (*ownership.Owner, string) {
 	owner := f.project.Settings.AppUser
 	switch {
 	case runtime.GOOS != "linux", f.engine != nil && f.engine.Server.Desktop():
-		return nil, "; whose they are does not matter, the engine shows them as the services' own"
+		return nil, "; owners do not matter: the engine shows files as the services' own"
 	case f.engine == nil || f.engine.Server.Remapped() == "":
 		return &owner, ""
 	case f.sight == nil:
-		return nil, "; whose they are is not known, the engine has other IDs and runs no container"
+		return nil, "; owners are not checked: the engine has other IDs and runs no container"
 	}
 	mapped, known := mappedOwner(*f.sight, owner)
 	if !known {
-		return nil, "; whose they are is not known, the engine maps no such user"
+		return nil, "; owners are not checked: the engine maps no such user"
 	}
 	return &mapped, fmt.Sprintf(" (%s in containers)", owner)
 }
@@ -86,7 +86,7 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 		case f.err != nil:
 			wrong = append(wrong, fmt.Sprintf("%s: %v", f.path, reason(f.err)))
 		case !f.isDir:
-			return failed("mv "+f.path+" "+f.path+".old", "%s is no folder (a link to one does not count)", f.path)
+			return failed("mv "+f.path+" "+f.path+".old", "%s is not a folder (a link does not count)", f.path)
 		case want != nil && f.owner != nil && *f.owner != *want:
 			wrong = append(wrong, fmt.Sprintf("%s belongs to %s, not %s", f.path, *f.owner, *want))
 		case runtime.GOOS != "windows" && f.mode != ownership.FolderMode:
@@ -95,13 +95,13 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 	}
 	switch {
 	case len(wrong) == 1 && len(missing) > 0 && len(missing) == len(seen)-1: // as it was cloned
-		return warned(mendPermissions, "%s; the other %s not there yet", wrong[0], english.Plural(len(missing), "folder", ""))
+		return warned(fixPermissions, "%s; the other %s missing", wrong[0], english.Plural(len(missing), "folder", ""))
 	case len(wrong) > 0:
-		return failed(mendPermissions, "%s", some(append(wrong, modes...)))
+		return failed(fixPermissions, "%s", some(append(wrong, modes...)))
 	case len(modes) > 0:
-		return warned(mendPermissions, "%s", some(modes))
+		return warned(fixPermissions, "%s", some(modes))
 	case len(missing) > 0:
-		return warned(mendPermissions, "%s not there yet: %s", english.Plural(len(missing), "folder", ""), strings.Join(missing, ", "))
+		return warned(fixPermissions, "%s missing: %s", english.Plural(len(missing), "folder", ""), strings.Join(missing, ", "))
 	case want == nil:
 		return ok("%s there, mode %o", english.Plural(len(seen), "folder", ""), ownership.FolderMode)
 	}
@@ -124,7 +124,7 @@ func some(texts []string) string {
 	return fmt.Sprintf("%s; and %d more", strings.Join(texts[:shown], "; "), len(texts)-shown)
 }
 
-func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
+func checkModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	p := f.project
 	dir := p.ModelCache()
 	if dir == "" {
@@ -138,15 +138,15 @@ func lookModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	var coded *exit.Error
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return warned(mendCache, "%s is not there yet", p.Rel(dir))
+		return warned(fixCache, "%s is not prepared", p.Rel(dir))
 	case errors.As(err, &coded) && coded.Code == exit.Unusable:
 		return failed("mage env", "%s", cause(err))
 	case err != nil:
-		return failed(mendCache, "%s", cause(err))
+		return failed(fixCache, "%s", cause(err))
 	case found.Wrong != "":
-		return failed(mendCache, "%s: %s", p.Rel(found.Path), found.Wrong)
+		return failed(fixCache, "%s: %s", p.Rel(found.Path), found.Wrong)
 	case !found.There:
-		return warned(mendCache, "%s is not there yet; the first \"mage up\" prepares it", p.Rel(found.Path))
+		return warned(fixCache, "%s is not prepared; the first \"mage up\" prepares it", p.Rel(found.Path))
 	}
 	return ok("%s is whole, by the SHA-256 of each piece", p.Rel(found.Path))
 }

@@ -23,7 +23,7 @@ func hungEngine() string {
 	return "restart Docker Desktop"
 }
 
-func lookEngine(ctx context.Context, d *Doctor, f *facts) answer {
+func checkEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	before := time.Now()
 	e, err := engine.Look(ctx, d.options(f))
 	after := time.Now()
@@ -57,7 +57,7 @@ func lookEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	})
 }
 
-func lookCompose(ctx context.Context, _ *Doctor, f *facts) answer {
+func checkCompose(ctx context.Context, _ *Doctor, f *facts) answer {
 	if a, fine := plugin("Docker Compose", f.engine.Compose, engine.MinCompose); !fine || f.project == nil {
 		return a
 	}
@@ -74,7 +74,7 @@ func lookCompose(ctx context.Context, _ *Doctor, f *facts) answer {
 	return ok("%s, reads the Compose file as the targets do", f.engine.Compose.Version)
 }
 
-func lookBuildx(ctx context.Context, d *Doctor, f *facts) answer {
+func checkBuildx(ctx context.Context, d *Doctor, f *facts) answer {
 	if a, fine := plugin("Docker Buildx", f.engine.Buildx, engine.MinBuildx); !fine {
 		return a
 	}
@@ -89,9 +89,9 @@ func lookBuildx(ctx context.Context, d *Doctor, f *facts) answer {
 func plugin(name string, p engine.Plugin, least string) (a answer, fine bool) {
 	switch {
 	case p.Version == "":
-		return failed(mendSetup, "%s is not there; needed: %s", name, least), false
+		return failed(fixSetup, "%s is missing; needed: %s", name, least), false
 	case !engine.AtLeast(p.Version, least):
-		return failed(mendSetup, "%s is too old; needed: %s", p.Version, least), false
+		return failed(fixSetup, "%s is too old; needed: %s", p.Version, least), false
 	}
 	return ok("%s", p.Version), true
 }

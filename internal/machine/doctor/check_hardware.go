@@ -13,9 +13,9 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-// lookProcessor checks the processors as a container sees them: in a virtual machine that may be less than what
+// checkProcessor checks the processors as a container sees them: in a virtual machine that may be less than what
 // this machine's can do.
-func lookProcessor(_ context.Context, _ *Doctor, f *facts) answer {
+func checkProcessor(_ context.Context, _ *Doctor, f *facts) answer {
 	var features []string
 	if f.sight != nil {
 		features = f.sight.Features
@@ -51,7 +51,7 @@ type gpus struct {
 	askers []string
 }
 
-func lookGPU(_ context.Context, _ *Doctor, f *facts) answer {
+func checkGPU(_ context.Context, _ *Doctor, f *facts) answer {
 	found := gpus{askers: askers(f.project)}
 	_, found.runtime = f.engine.Server.Runtimes["nvidia"]
 	if runtime.GOOS == "linux" {

@@ -90,10 +90,10 @@ func writeOwn(dir string) (ownMade, error) {
 	return ownMade{*file, offsetOf(file.Modified, before, after)}, nil
 }
 
-func lookMounts(ctx context.Context, d *Doctor, f *facts) answer {
+func checkMounts(ctx context.Context, d *Doctor, f *facts) answer {
 	dir, err := scratch(f.project)
 	if err != nil {
-		return warned(mendPermissions, "not tried, no folder could be made: %s", cause(err))
+		return warned(fixPermissions, "not tried, no folder could be created: %s", cause(err))
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the next run removes what stays
 	h, err := d.handOver(ctx, f, dir)
@@ -101,11 +101,11 @@ func lookMounts(ctx context.Context, d *Doctor, f *facts) answer {
 		if f.engine.Remote() {
 			return failed("run mage where the engine is", "the engine is on another machine and does not see this folder: %s", said(err))
 		}
-		mend := "docker info"
+		fix := "docker info"
 		if text := said(err); strings.Contains(text, "ounts denied") || strings.Contains(text, "not shared") { // Docker Desktop
-			mend = "share " + filepath.Dir(dir) + " in Docker Desktop: Settings, Resources, File sharing"
+			fix = "share " + filepath.Dir(dir) + " in Docker Desktop: Settings, Resources, File sharing"
 		}
-		return failed(mend, "a container cannot use a folder of the project: %s", said(err))
+		return failed(fix, "a container cannot use a folder of the project: %s", said(err))
 	}
 	return judgeHanded(h, appUser(f), f.engine.Server, filepath.Dir(dir)).learning(func(f *facts) { f.handed = &h })
 }
@@ -190,7 +190,7 @@ func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where st
 	}
 	here := h.made.Owner
 	mapped, known := mappedOwner(h.sight, asked)
-	a := ok("a file of %s in containers is %s's here", asked, here)
+	a := ok("a file of %s in containers belongs to %s here", asked, here)
 	switch remapped := server.Remapped(); {
 	case here == asked && mapped == asked:
 	case server.Desktop() || runtime.GOOS != "linux":
@@ -198,10 +198,10 @@ func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where st
 	case remapped != "" && known && here == mapped:
 		a.detail += fmt.Sprintf(": the engine is %s (%s)", remapped, mapText(h.sight))
 	case here != asked && here != mapped:
-		return failed("move the project to a file system with owners", "%s, not %s's: the file system gives owners of its own", a.detail, mapped)
+		return failed("move the project to a file system with owners", "%s, not to %s: the file system has its own owners", a.detail, mapped)
 	}
 	if host := h.sight.Host; host != nil && host.Owner != h.own.Owner {
-		a.more = append(a.more, fmt.Sprintf("a file of %s here is %s's in containers", h.own.Owner, host.Owner))
+		a.more = append(a.more, fmt.Sprintf("a file of %s here belongs to %s in containers", h.own.Owner, host.Owner))
 	}
 	return a
 }

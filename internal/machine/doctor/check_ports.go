@@ -54,7 +54,7 @@ func published(p *project.Project) []port {
 	return all
 }
 
-func lookPorts(ctx context.Context, _ *Doctor, f *facts) answer {
+func checkPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 	ports := published(f.project)
 	switch {
 	case len(ports) == 0:
@@ -92,7 +92,7 @@ func lookPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 	if len(unknown) > 0 {
 		text += ", not tried: " + some(unknown)
 	}
-	return ok("%s, none held by anybody else", text)
+	return ok("%s, none in use by others", text)
 }
 
 // tryPort listens on a port for a moment. The error is that of a port that this user may not try.

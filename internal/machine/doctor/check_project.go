@@ -89,14 +89,14 @@ func modelProblem(e project.Explanation, name string) error {
 	return model.CheckSettings(req)
 }
 
-func lookSettings(ctx context.Context, d *Doctor, _ *facts) answer {
+func checkSettings(ctx context.Context, d *Doctor, _ *facts) answer {
 	e, err := Settings(ctx, d.Root, d.Environ)
 	if err != nil {
 		return failed("mage -w FOLDER doctor", "%s", cause(err))
 	}
 	var more []string
 	wrong := len(e.Problems)
-	mend := ""
+	fix := ""
 	for _, s := range e.Settings {
 		more = append(more, fmt.Sprintf("%s=%s (%s)", s.Name, s.Value, Place(s)))
 		if s.Problem == "" {
@@ -105,10 +105,10 @@ func lookSettings(ctx context.Context, d *Doctor, _ *facts) answer {
 		wrong++
 		more = append(more, "refused: "+oneLine(s.Problem))
 		switch {
-		case s.Source == project.FromNowhere && mend == "":
-			mend = mendSetup
-		case mend == "":
-			mend = fmt.Sprintf("correct %s in %s", s.Name, Place(s))
+		case s.Source == project.FromNowhere && fix == "":
+			fix = fixSetup
+		case fix == "":
+			fix = fmt.Sprintf("correct %s in %s", s.Name, Place(s))
 		}
 	}
 	for _, text := range e.Problems {
@@ -119,10 +119,10 @@ func lookSettings(ctx context.Context, d *Doctor, _ *facts) answer {
 		a.more = more
 		return a
 	}
-	if mend == "" {
-		mend = "correct what is refused; \"mage env\" shows it alone"
+	if fix == "" {
+		fix = "correct what is refused; \"mage env\" shows it alone"
 	}
-	a := failed(mend, "%d of what is set cannot be used", wrong)
+	a := failed(fix, "%s cannot be used", english.Plural(wrong, "setting", ""))
 	a.more = more
 	return a
 }
@@ -132,7 +132,7 @@ func Place(s project.Explained) string {
 	return strings.TrimPrefix(s.Where(), "the ")
 }
 
-func lookComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
+func checkComposeFile(ctx context.Context, d *Doctor, _ *facts) answer {
 	p, err := project.Open(ctx, d.Root, d.Environ)
 	if err != nil {
 		text := cause(err)

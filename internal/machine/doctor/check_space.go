@@ -33,7 +33,7 @@ type room struct {
 	counted bool
 }
 
-func lookSpace(ctx context.Context, _ *Doctor, f *facts) answer {
+func checkSpace(ctx context.Context, _ *Doctor, f *facts) answer {
 	path, name := f.project.Root, "."
 	if data := f.project.Data; data != "" {
 		path, name = existing(data), f.project.Rel(data)

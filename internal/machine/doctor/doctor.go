@@ -1,6 +1,6 @@
 // Package doctor looks whether this machine can do what the project needs, by doing it in
 // small: a container runs, an image is built and loaded, a file changes hands. Each check has
-// the command that mends what it finds.
+// the command that fixes what it finds.
 //
 // The checks run side by side, each with a limit of its own, so that an engine or a file
 // system that hangs is one line of the report and not its end. One that needs what another

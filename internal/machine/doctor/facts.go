@@ -70,11 +70,11 @@ func offsetOf(theirs, before, after time.Time) *offset {
 	return &offset{}
 }
 
-// The ways of mending that several checks name.
+// The fixes that several checks name.
 const (
-	mendSetup       = "mage setup"
-	mendPermissions = "mage reset-permissions"
-	mendCache       = "mage demucs-cache"
+	fixSetup       = "mage setup"
+	fixPermissions = "mage reset-permissions"
+	fixCache       = "mage demucs-cache"
 )
 
 func checks() []check {
@@ -82,24 +82,24 @@ func checks() []check {
 	here := []string{composeFile}
 	// name, group, about, needs, after, limit, hung, look
 	return []check{
-		{settingsCheck, "project", "every setting has a value that can be used; who set each", nil, nil, quick, hungFiles, lookSettings},
-		{composeFile, "project", "the Compose file can be read", []string{settingsCheck}, nil, quick, hungFiles, lookComposeFile},
-		{portsCheck, "project", "the ports that it publishes are free, or this project's own", here, []string{engineCheck}, quick, hungFiles, lookPorts},
-		{engineCheck, "engine", "an engine answers, and is new enough", nil, here, usual, hungEngine(), lookEngine},
-		{composeCheck, "engine", "Compose is new enough, and reads the Compose file as the targets do", []string{engineCheck}, here, usual, hungEngine(), lookCompose},
-		{buildxCheck, "engine", "Buildx is new enough, and its builder answers", []string{engineCheck}, nil, usual, hungEngine(), lookBuildx},
-		{memoryCheck, "engine", "the engine has the memory that the workers need", []string{composeFile, engineCheck}, nil, quick, hungEngine(), lookMemory},
-		{processorCheck, "engine", "the engine's processors have what makes separations fast", []string{engineCheck}, []string{containerCheck}, quick, hungEngine(), lookProcessor},
-		{gpuCheck, "engine", "which GPUs there are, and whether the engine could give one to a container", []string{engineCheck}, here, quick, hungFiles, lookGPU},
-		{dataCheck, "data", "the folders that the project makes have the right owner and mode", here, []string{engineCheck, containerCheck}, quick, hungFiles, lookData},
-		{spaceCheck, "data", "there is free space, on a file system that fits", here, []string{engineCheck}, quick, hungFiles, lookSpace},
-		{modelCheck, "data", "the model is in its cache, whole", here, nil, usual, hungFiles, lookModel},
-		{probeCheck, "tried out", "the program that looks from inside is compiled and given to the engine", []string{engineCheck}, nil, 2 * time.Minute, hungEngine(), lookProbe},
-		{containerCheck, "tried out", "a container runs, as the app user and without rights", []string{probeCheck}, here, long, hungEngine(), lookContainer},
-		{mountsCheck, "tried out", "a file in a mounted folder has the same owner on both sides, or one that is known", []string{composeFile, containerCheck}, nil, long, hungEngine(), lookMounts},
-		{clockCheck, "tried out", "the clocks of this machine, the engine, its containers and the data folder agree", nil, []string{engineCheck, containerCheck, mountsCheck}, quick, hungFiles, lookClock},
-		{baseCheck, "tried out", "the image to build on is here, or can be had", []string{composeFile, engineCheck}, []string{buildxCheck}, usual, "", lookBase},
-		{buildCheck, "tried out", "an image is built and loaded, and runs", []string{buildxCheck, probeCheck}, nil, long, hungEngine(), lookBuild},
-		{trustCheck, "tried out", "the certificates arrive in a build as they are here", []string{composeFile, buildCheck}, nil, long, hungEngine(), lookTrust},
+		{settingsCheck, "project", "every setting has a value that can be used; who set each", nil, nil, quick, hungFiles, checkSettings},
+		{composeFile, "project", "the Compose file can be read", []string{settingsCheck}, nil, quick, hungFiles, checkComposeFile},
+		{portsCheck, "project", "the ports that it publishes are free, or this project's own", here, []string{engineCheck}, quick, hungFiles, checkPorts},
+		{engineCheck, "engine", "an engine answers, and is new enough", nil, here, usual, hungEngine(), checkEngine},
+		{composeCheck, "engine", "Compose is new enough, and reads the Compose file as the targets do", []string{engineCheck}, here, usual, hungEngine(), checkCompose},
+		{buildxCheck, "engine", "Buildx is new enough, and its builder answers", []string{engineCheck}, nil, usual, hungEngine(), checkBuildx},
+		{memoryCheck, "engine", "the engine has the memory that the workers need", []string{composeFile, engineCheck}, nil, quick, hungEngine(), checkMemory},
+		{processorCheck, "engine", "the engine's processors have what makes separations fast", []string{engineCheck}, []string{containerCheck}, quick, hungEngine(), checkProcessor},
+		{gpuCheck, "engine", "which GPUs there are, and whether the engine could give one to a container", []string{engineCheck}, here, quick, hungFiles, checkGPU},
+		{dataCheck, "data", "the folders that the project makes have the right owner and mode", here, []string{engineCheck, containerCheck}, quick, hungFiles, checkData},
+		{spaceCheck, "data", "there is free space, on a suitable file system", here, []string{engineCheck}, quick, hungFiles, checkSpace},
+		{modelCheck, "data", "the model is in its cache, whole", here, nil, usual, hungFiles, checkModel},
+		{probeCheck, "tried out", "a program for containers is compiled and imported into the engine", []string{engineCheck}, nil, 2 * time.Minute, hungEngine(), checkProbe},
+		{containerCheck, "tried out", "a container runs as the app user, without rights", []string{probeCheck}, here, long, hungEngine(), checkContainer},
+		{mountsCheck, "tried out", "a file in a mounted folder has the same owner on both sides, or one that is explained", []string{composeFile, containerCheck}, nil, long, hungEngine(), checkMounts},
+		{clockCheck, "tried out", "the clocks of this machine, the engine, its containers and the data folder agree", nil, []string{engineCheck, containerCheck, mountsCheck}, quick, hungFiles, checkClock},
+		{baseCheck, "tried out", "the base image is available, or can be pulled or made", []string{composeFile, engineCheck}, []string{buildxCheck}, usual, "", checkBase},
+		{buildCheck, "tried out", "an image is built and loaded, and runs", []string{buildxCheck, probeCheck}, nil, long, hungEngine(), checkBuild},
+		{trustCheck, "tried out", "a build gets the certificates unchanged", []string{composeFile, buildCheck}, nil, long, hungEngine(), checkTrust},
 	}
 }

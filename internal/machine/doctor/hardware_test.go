@@ -18,7 +18,7 @@ func TestJudgeProcessor(t *testing.T) {
 		"avx-512":   {"amd64", []string{"avx2", "avx512f", "fma"}, OK, "AVX-512"},
 		"avx2":      {"amd64", []string{"avx2", "fma"}, OK, "with AVX2"},
 		"no fma":    {"amd64", []string{"avx2"}, Warn, "without AVX2"},
-		"old":       {"amd64", []string{}, Warn, "separations work, and take several times as long mend: in a virtual machine"},
+		"old":       {"amd64", []string{}, Warn, "separations work, and take several times as long fix: in a virtual machine"},
 		"arm":       {"arm64", []string{"asimd"}, OK, "NEON"},
 		"other":     {"riscv64", []string{}, Warn, "only to be had for amd64 and arm64"},
 		"not known": {"amd64", nil, OK, "not known"},
@@ -37,7 +37,7 @@ func TestJudgeGPU(t *testing.T) {
 		"none":            {gpus{}, OK, "none on this machine; the engine has no NVIDIA runtime; separations use the processor"},
 		"not asked for":   {gpus{devices: []string{"/dev/nvidia0"}, runtime: true}, OK, "/dev/nvidia0 on this machine; the engine has NVIDIA's runtime; separations use"},
 		"asked for":       {gpus{devices: []string{"/dev/nvidia0"}, runtime: true, askers: []string{"g"}}, OK, "g reserves one (docs/gpu.md"},
-		"without runtime": {gpus{devices: []string{"/dev/dri/renderD128"}, askers: []string{"g"}}, Warn, "may refuse to start it mend: install NVIDIA's container toolkit"},
+		"without runtime": {gpus{devices: []string{"/dev/dri/renderD128"}, askers: []string{"g"}}, Warn, "may refuse to start it fix: install NVIDIA's container toolkit"},
 	} {
 		expect(t, name, judgeGPU(c.found), c.level, c.part)
 	}

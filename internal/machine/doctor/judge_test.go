@@ -18,7 +18,7 @@ import (
 // expect fails unless an answer has this level, its texts, and a cure where it needs one.
 func expect(t *testing.T, name string, a answer, level Level, parts ...string) {
 	t.Helper()
-	text := strings.Join(append([]string{a.detail}, a.more...), " ") + " mend: " + a.mend
+	text := strings.Join(append([]string{a.detail}, a.more...), " ") + " fix: " + a.fix
 	if a.level != level {
 		t.Errorf("%s: %s, want %s: %s", name, a.level, level, text)
 	}
@@ -27,8 +27,8 @@ func expect(t *testing.T, name string, a answer, level Level, parts ...string) {
 			t.Errorf("%s: %q is not in: %s", name, part, text)
 		}
 	}
-	if (a.level == OK) != (a.mend == "") {
-		t.Errorf("%s: %s with the cure %q", name, a.level, a.mend)
+	if (a.level == OK) != (a.fix == "") {
+		t.Errorf("%s: %s with the fix %q", name, a.level, a.fix)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestJudgeMemory(t *testing.T) {
 	}
 	expect(t, "no limit", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 0, 5*gib, 1), OK, "room for 1")
 	expect(t, "a limit below the peak", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 4*gib, 5*gib, 1), Fail,
-		"it may use 4.0 GiB (mem_limit), and a separation takes 5.0 GiB, so it takes no song mend: raise mem_limit of")
+		"it may use 4.0 GiB (mem_limit), and a separation takes 5.0 GiB, so it takes no song fix: raise mem_limit of")
 }
 
 func TestJudgeFolders(t *testing.T) {
@@ -76,12 +76,12 @@ func TestJudgeFolders(t *testing.T) {
 		part  string
 	}{
 		"all right":      {[]folder{right, right}, app, OK, "2 folders of 1000:1000, mode 755"},
-		"owner":          {[]folder{right, wrong}, app, Fail, "data/in belongs to 0:1000, not 1000:1000 mend: mage reset-permissions"},
+		"owner":          {[]folder{right, wrong}, app, Fail, "data/in belongs to 0:1000, not 1000:1000 fix: mage reset-permissions"},
 		"three owners":   {[]folder{wrong, wrong, wrong}, app, Fail, "and 1 more"},
 		"mode":           {[]folder{right, with(func(f *folder) { f.mode = 0o777 })}, app, Warn, "data/in has mode 777, not 755"},
-		"missing":        {[]folder{right, missing}, app, Warn, "1 folder not there yet: data/in"},
-		"cloned":         {[]folder{wrong, missing, missing}, app, Warn, "the other 2 folders not there yet"},
-		"a file":         {[]folder{right, with(func(f *folder) { f.isDir = false })}, app, Fail, "is no folder"},
+		"missing":        {[]folder{right, missing}, app, Warn, "1 folder missing: data/in"},
+		"cloned":         {[]folder{wrong, missing, missing}, app, Warn, "the other 2 folders missing"},
+		"a file":         {[]folder{right, with(func(f *folder) { f.isDir = false })}, app, Fail, "is not a folder"},
 		"closed":         {[]folder{right, with(func(f *folder) { f.err = &fs.PathError{Err: fs.ErrPermission} })}, app, Fail, "data/in: permission denied"},
 		"owner is shown": {[]folder{wrong}, nil, OK, "1 folder there"},
 	} {
@@ -109,17 +109,17 @@ func TestJudgeRoom(t *testing.T) {
 	} {
 		expect(t, c.room.kind, judgeRoom(c.room, gigabyte, 5*gigabyte, "make room"), c.level, c.part)
 	}
-	expect(t, "both", worse(ok("a"), failed("mend", "b")), Fail, "a; b", "mend: mend")
-	expect(t, "the first", worse(warned("mend a", "a"), warned("mend b", "b")), Warn, "a; b", "mend: mend a")
+	expect(t, "both", worse(ok("a"), failed("fix", "b")), Fail, "a; b", "fix: fix")
+	expect(t, "the first", worse(warned("fix a", "a"), warned("fix b", "b")), Warn, "a; b", "fix: fix a")
 }
 
 func TestJudgeClocks(t *testing.T) {
 	t.Parallel()
 	off := func(d time.Duration) *offset { return &offset{d} }
 	expect(t, "agree", judgeClocks([]clock{{"a", off(time.Second), "m"}, {"b", off(-time.Second), "m"}, {"c", nil, "m"}}), OK, ": a, b; not asked: c")
-	expect(t, "off", judgeClocks([]clock{{"a", off(0), "m"}, {"b", off(-3 * time.Second), "mb"}}), Warn, "b: 3s behind", "mend: mb")
-	expect(t, "wrong", judgeClocks([]clock{{"a", off(3 * time.Second), "ma"}, {"b", off(time.Hour), "mb"}}), Fail, "b: 1h0m0s ahead", "mend: mb")
-	expect(t, "wrong first", judgeClocks([]clock{{"b", off(time.Hour), "mb"}, {"a", off(3 * time.Second), "ma"}}), Fail, "mend: mb")
+	expect(t, "off", judgeClocks([]clock{{"a", off(0), "m"}, {"b", off(-3 * time.Second), "mb"}}), Warn, "b: 3s behind", "fix: mb")
+	expect(t, "wrong", judgeClocks([]clock{{"a", off(3 * time.Second), "ma"}, {"b", off(time.Hour), "mb"}}), Fail, "b: 1h0m0s ahead", "fix: mb")
+	expect(t, "wrong first", judgeClocks([]clock{{"b", off(time.Hour), "mb"}, {"a", off(3 * time.Second), "ma"}}), Fail, "fix: mb")
 	expect(t, "none", judgeClocks([]clock{{"a", nil, "m"}}), OK, "nothing to compare")
 }
 
@@ -148,11 +148,11 @@ func TestJudgeHanded(t *testing.T) {
 		}
 	}
 	mapped := engine.Server{SecurityOptions: []string{"name=rootless"}}
-	expect(t, "plain", judgeHanded(give(plain, 1000, 500), asked, engine.Server{}, "/d"), OK, "a file of 1000:1000 in containers is 1000:1000's here mend: ")
+	expect(t, "plain", judgeHanded(give(plain, 1000, 500), asked, engine.Server{}, "/d"), OK, "a file of 1000:1000 in containers belongs to 1000:1000 here fix: ")
 	expect(t, "rootless", judgeHanded(give(rootless, 100999, 0), asked, mapped, "/d"), OK,
-		"is 100999:100999's here: the engine is rootless (UIDs 0-0 are 500-500, 1-65536 are 100000-165535)", "a file of 500:500 here is 0:0's in containers")
-	expect(t, "rootless, otherwise", judgeHanded(give(rootless, 4, 0), asked, mapped, "/d"), Fail, "not 100999:100999's")
-	expect(t, "nobody", judgeHanded(give(plain, 65534, 500), asked, engine.Server{}, "/d"), Fail, "65534:65534's here, not 1000:1000's", "a file system with owners")
+		"belongs to 100999:100999 here: the engine is rootless (UIDs 0-0 are 500-500, 1-65536 are 100000-165535)", "a file of 500:500 here belongs to 0:0 in containers")
+	expect(t, "rootless, otherwise", judgeHanded(give(rootless, 4, 0), asked, mapped, "/d"), Fail, "not to 100999:100999")
+	expect(t, "nobody", judgeHanded(give(plain, 65534, 500), asked, engine.Server{}, "/d"), Fail, "65534:65534 here, not to 1000:1000", "a file system with owners")
 	expect(t, "desktop", judgeHanded(give(plain, 500, 1000), asked, engine.Server{OperatingSystem: "Docker Desktop"}, "/d"), OK, "virtual machine")
 	denied := give(plain, 0, 0)
 	denied.sight.Made, denied.sight.Denied = nil, "open /mnt/container: permission denied"
@@ -161,7 +161,7 @@ func TestJudgeHanded(t *testing.T) {
 
 func TestJudgeBase(t *testing.T) {
 	t.Parallel()
-	expect(t, "itself", judgeBase("debian:trixie", "debian:trixie", "docker-container"), OK, "debian:trixie is here")
+	expect(t, "itself", judgeBase("debian:trixie", "debian:trixie", "docker-container"), OK, "debian:trixie is available")
 	expect(t, "stand-in", judgeBase("debian:trixie", "im2/base:trixie", "docker"), OK, "in place of debian:trixie")
 	expect(t, "unseen", judgeBase("debian:trixie", "im2/base:trixie", "docker-container"), Fail, "docker buildx use default")
 }
@@ -169,9 +169,9 @@ func TestJudgeBase(t *testing.T) {
 func TestPlugin(t *testing.T) {
 	t.Parallel()
 	a, fine := plugin("Docker Buildx", engine.Plugin{}, "0.17.0")
-	expect(t, "none", a, Fail, "Docker Buildx is not there; needed: 0.17.0", "mend: mage setup")
+	expect(t, "none", a, Fail, "Docker Buildx is missing; needed: 0.17.0", "fix: mage setup")
 	b, old := plugin("Docker Buildx", engine.Plugin{Version: "v0.9.1"}, "0.17.0")
-	expect(t, "old", b, Fail, "v0.9.1 is too old", "mend: mage setup")
+	expect(t, "old", b, Fail, "v0.9.1 is too old", "fix: mage setup")
 	c, good := plugin("Docker Buildx", engine.Plugin{Version: "v0.37.2"}, "0.17.0")
 	expect(t, "good", c, OK, "v0.37.2")
 	if fine || old || !good {
@@ -192,7 +192,7 @@ func TestComplaint(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{"x: no space left on device": "docker builder prune", "on network bridge: y": hungEngine(), "z": "docker buildx inspect --bootstrap"} {
-		if got := mendBuild(text); got != want {
+		if got := fixBuild(text); got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}

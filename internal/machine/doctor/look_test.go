@@ -52,12 +52,12 @@ func TestPortsAreTriedAndTheirHolderIsNamed(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		want = ""
 	}
-	expect(t, "held", lookPorts(t.Context(), nil, f), Fail, "127.0.0.1:"+number+"/tcp of web is held by", want)
+	expect(t, "held", checkPorts(t.Context(), nil, f), Fail, "127.0.0.1:"+number+"/tcp of web is held by", want)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "free", lookPorts(t.Context(), nil, f), OK, "1 port, none held")
-	expect(t, "none", lookPorts(t.Context(), nil, &facts{project: open(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})}), OK, "publishes none")
+	expect(t, "free", checkPorts(t.Context(), nil, f), OK, "1 port, none in use")
+	expect(t, "none", checkPorts(t.Context(), nil, &facts{project: open(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})}), OK, "publishes none")
 }
 
 func TestUDPIsAnotherPort(t *testing.T) {
@@ -178,7 +178,7 @@ func TestScratchGoesWhereThisUserMayWrite(t *testing.T) {
 // Space needs no engine, and no data folder either.
 func TestSpaceHasAKind(t *testing.T) {
 	t.Parallel()
-	a := lookSpace(t.Context(), nil, &facts{project: open(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})})
+	a := checkSpace(t.Context(), nil, &facts{project: open(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})})
 	if !strings.Contains(a.detail, "free on ") || (runtime.GOOS == "linux" && strings.Contains(a.detail, "unknown")) {
 		t.Errorf("%+v", a)
 	}

@@ -53,7 +53,7 @@ func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, worker
 	return ok("%s; there is room for %d", text, most)
 }
 
-func lookMemory(ctx context.Context, _ *Doctor, f *facts) answer {
+func checkMemory(ctx context.Context, _ *Doctor, f *facts) answer {
 	has, err := f.engine.Capacity(ctx)
 	if err != nil {
 		return failed(hungEngine(), "%s", cause(err))

@@ -34,9 +34,8 @@ type Finding struct {
 	// Detail is what was seen, in one line; More are further lines.
 	Detail string   `json:"detail"`
 	More   []string `json:"more,omitempty"`
-	// Mend is what mends it: a command, or what to do where there is none. It is empty where
-	// nothing is to be mended.
-	Mend string `json:"mend,omitempty"`
+	// Fix is a command, or what to do if there is none; "" if there is nothing to fix.
+	Fix string `json:"fix,omitempty"`
 	// Because is the check that failed, where this one was skipped for that.
 	Because string `json:"because,omitempty"`
 	// Seconds is how long it took.
@@ -87,7 +86,7 @@ type answer struct {
 	level  Level
 	detail string
 	more   []string
-	mend   string
+	fix    string
 	// learn adds what was found to what later checks may know.
 	learn func(*facts)
 }
@@ -97,12 +96,12 @@ func ok(format string, args ...any) answer {
 }
 
 // warned and failed take the fix first, so that none is forgotten.
-func warned(mend, format string, args ...any) answer {
-	return answer{level: Warn, mend: mend, detail: fmt.Sprintf(format, args...)}
+func warned(fix, format string, args ...any) answer {
+	return answer{level: Warn, fix: fix, detail: fmt.Sprintf(format, args...)}
 }
 
-func failed(mend, format string, args ...any) answer {
-	return answer{level: Fail, mend: mend, detail: fmt.Sprintf(format, args...)}
+func failed(fix, format string, args ...any) answer {
+	return answer{level: Fail, fix: fix, detail: fmt.Sprintf(format, args...)}
 }
 
 func (a answer) learning(learn func(*facts)) answer {

@@ -20,7 +20,7 @@ type check struct {
 	after []string
 	// limit is how long it may take.
 	limit time.Duration
-	// hung is what mends it where nothing comes back within the limit.
+	// hung is what fixes it where nothing comes back within the limit.
 	hung string
 	// look does it. It must not change facts; what it found is learnt from its answer, which
 	// one that comes too late is not.
@@ -80,7 +80,7 @@ func (s *schedule) run(ctx context.Context, d *Doctor, tell func(done int64)) {
 			start := time.Now()
 			a := s.within(ctx, d, c)
 			t.finding.Seconds = seconds(time.Since(start))
-			t.finding.Level, t.finding.Detail, t.finding.More, t.finding.Mend = a.level, a.detail, a.more, a.mend
+			t.finding.Level, t.finding.Detail, t.finding.More, t.finding.Fix = a.level, a.detail, a.more, a.fix
 			if a.learn != nil {
 				a.learn(s.facts) // a field of its own, which others read when this is over
 			}
@@ -120,7 +120,7 @@ func (s *schedule) within(ctx context.Context, d *Doctor, c check) answer {
 		}
 	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) && a.level != OK {
-		return failed(c.hung, "nothing came back within %s", c.limit)
+		return failed(c.hung, "no answer within %s", c.limit)
 	}
 	return a
 }

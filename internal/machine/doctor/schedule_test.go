@@ -30,10 +30,10 @@ func levels(all []Finding) string {
 func TestWhatNeedsAFailedCheckIsSkippedForIt(t *testing.T) {
 	t.Parallel()
 	s := newSchedule([]check{
-		{name: "a", limit: time.Minute, look: says(failed("mend a", "no"))},
+		{name: "a", limit: time.Minute, look: says(failed("fix a", "no"))},
 		{name: "b", needs: []string{"a"}, limit: time.Minute, look: says(ok("yes"))},
 		{name: "c", needs: []string{"d", "b"}, limit: time.Minute, look: says(ok("yes"))},
-		{name: "d", limit: time.Minute, look: says(warned("mend d", "perhaps"))},
+		{name: "d", limit: time.Minute, look: says(warned("fix d", "perhaps"))},
 		{name: "e", after: []string{"a", "not there"}, needs: []string{"d"}, limit: time.Minute, look: says(ok("yes"))},
 	})
 	var told atomic.Int64
@@ -78,11 +78,11 @@ func TestWhatHangsIsAFailure(t *testing.T) {
 	forever := make(chan bool)
 	defer close(forever)
 	s := newSchedule([]check{
-		{name: "stops", limit: time.Millisecond, hung: "mend it", look: func(ctx context.Context, _ *Doctor, _ *facts) answer {
+		{name: "stops", limit: time.Millisecond, hung: "fix it", look: func(ctx context.Context, _ *Doctor, _ *facts) answer {
 			<-ctx.Done()
 			return failed("another cure", "interrupted")
 		}},
-		{name: "hangs", limit: time.Millisecond, hung: "mend it", look: func(context.Context, *Doctor, *facts) answer {
+		{name: "hangs", limit: time.Millisecond, hung: "fix it", look: func(context.Context, *Doctor, *facts) answer {
 			<-forever
 			return ok("too late").learning(func(f *facts) { f.driver = "too late" })
 		}},
@@ -96,7 +96,7 @@ func TestWhatHangsIsAFailure(t *testing.T) {
 		t.Errorf("got %s, want %s", levels(got), want)
 	}
 	for _, f := range got[:2] {
-		if f.Mend != "mend it" || f.Detail != "nothing came back within 1ms" {
+		if f.Fix != "fix it" || f.Detail != "no answer within 1ms" {
 			t.Errorf("%+v", f)
 		}
 	}
