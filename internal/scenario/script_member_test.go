@@ -63,7 +63,7 @@ func engineGroup(ts *testscript.TestScript) (string, bool) {
 func cmdCheckout(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 1, "checkout DIR")
 	home, to := ts.Getenv("CHECKOUT"), ts.MkAbs(args[0])
-	for _, name := range []string{"go.mod", "go.sum", "magefile.go", "internal", "pipeline", "magefiles", "targets", "tools"} {
+	for _, name := range []string{"go.mod", "go.sum", "magefile.go", "internal", "nonroot", "ownership", "pipeline", "magefiles", "targets", "tools"} {
 		ts.Check(copy.Copy(filepath.Join(home, name), filepath.Join(to, name)))
 	}
 	cmd := exec.Command("go", "tool", "mage", "-compile", filepath.Join(to, "bin", "mage"))
