@@ -75,13 +75,17 @@ func section(out *strings.Builder, t Target, note Note) {
 	for _, f := range t.Flags {
 		fmt.Fprintf(out, "- `%s`: %s%s\n", strings.TrimSuffix(f.Usage(), "=false"), f.Does, f.otherwise())
 	}
+	var codes []string
 	for i, when := range []string{note.Failed, note.Unusable, note.Missing} {
 		for _, common := range []string{noProject, noEngine} {
 			when = strings.TrimPrefix(strings.TrimPrefix(when, common), "; ")
 		}
 		if when != "" {
-			fmt.Fprintf(out, "\nExit code %d: %s.\n", i+1, when)
+			codes = append(codes, fmt.Sprintf("%d: %s.", i+1, when))
 		}
+	}
+	if len(codes) > 0 {
+		fmt.Fprintf(out, "\nExit code %s\n", strings.Join(codes, " "))
 	}
 }
 
