@@ -1,6 +1,7 @@
 package nonroot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,31 +13,14 @@ import (
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
-	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
-// Input is what is judged.
-type Input struct {
-	// Project is the resolved project, and Problems what project.Examine found.
-	Project  *project.Project
-	Problems []project.Problem
-	// Image tells what is known of an image that is here; nil where nothing is, as
-	// without an engine.
-	Image func(name string) (dockerfile.Image, bool)
-	// Only are the IDs of the rules to look for; none means all.
-	Only []string
-	// files are texts that count instead of what is on disk, by path.
-	files map[string][]byte
-	// adopted are the Dockerfiles that were given the template's user in this run: their
-	// services are to pass the IDs, also in a project that is not ours.
-	adopted map[string]bool
-}
-
-// Audit judges a project. An error, with the exit code Unusable, means that the Compose
-// files could not be read again for their lines, or that Only has an unknown rule.
-func Audit(ctx context.Context, in Input) (Report, error) {
-	a, err := newAuditor(in)
+// Audit checks a project. The project must know its Compose files (ComposeFiles), as those loaded by compose-go
+// do. The error is an *[UnknownRuleError], that of reading the Compose files again for their lines, or that
+// of ctx. Dockerfiles that are missing or cannot be parsed are findings.
+func Audit(ctx context.Context, p *types.Project, o Options) (Report, error) {
+	a, err := newAuditor(p, o, overlay{files: o.Files})
 	if err != nil {
 		return Report{}, err
 	}
@@ -57,10 +41,10 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
-// Images returns the names of the images whose users an audit would ask for, so that they
-// can be looked up in one go.
-func Images(in Input) ([]string, error) {
-	a, err := newAuditor(in)
+// Images returns the names of the images whose users an audit of the project asks [Options.Image] for, so
+// that they can be looked up at once.
+func Images(p *types.Project, o Options) ([]string, error) {
+	a, err := newAuditor(p, o, overlay{files: o.Files})
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +58,21 @@ func Images(in Input) ([]string, error) {
 	return names, nil
 }
 
+// overlay is what differs from the project on disk.
+type overlay struct {
+	files map[string][]byte // by absolute path
+	// adopted are the Dockerfiles that were given the template's user in this run: their
+	// services must pass the IDs, also in a project without conventions.
+	adopted map[string]bool
+}
+
 // auditor is one audit on its way.
 type auditor struct {
-	in    Input
+	project *types.Project
+	options Options
+	root    string
+	data    string // the data folder; "" without conventions
+	overlay
 	set   *composefile.Set
 	rules map[string]Rule
 	env   map[string]string
@@ -99,23 +95,32 @@ type parsed struct {
 	err  error
 }
 
-func newAuditor(in Input) (*auditor, error) {
+func newAuditor(p *types.Project, o Options, over overlay) (*auditor, error) {
 	a := &auditor{
-		in: in, rules: make(map[string]Rule), env: types.NewMapping(in.Project.Settings.Environ()),
+		project: p, options: o, root: cmp.Or(o.Root, p.WorkingDir), overlay: over, rules: make(map[string]Rule), env: p.Environment,
 		subjects: make(map[string]*subject), makers: make(map[string]string), visiting: make(map[string]bool), done: make(map[string]bool),
 		asked: make(map[string]bool), parsed: make(map[string]parsed), sources: make(map[string]*source), counts: make(map[[2]string]int),
 	}
 	for _, r := range Rules() {
 		a.rules[r.ID] = r
 	}
-	for _, id := range in.Only {
+	if o.Environ != nil {
+		a.env = types.NewMapping(o.Environ)
+	}
+	if o.Conventions != nil {
+		a.data = o.Conventions.Data
+	}
+	for _, id := range o.Only {
 		if _, ok := a.rules[id]; !ok {
-			return nil, exit.Errorf(exit.Unusable, "-only=%s: there is no such rule; docs/audit.md lists them", id)
+			return nil, &UnknownRuleError{ID: id}
 		}
 	}
+	if len(p.ComposeFiles) == 0 {
+		return nil, ErrNoFiles
+	}
 	var err error
-	if a.set, err = composefile.Open(in.Project.Compose.ComposeFiles, a.readFile); err != nil {
-		return nil, exit.With(exit.Unusable, err)
+	if a.set, err = composefile.Open(p.ComposeFiles, a.readFile); err != nil {
+		return nil, err
 	}
 	a.gather()
 	return a, nil
@@ -123,16 +128,15 @@ func newAuditor(in Input) (*auditor, error) {
 
 // gather makes the subjects: every service, also of profiles that are not in force.
 func (a *auditor) gather() {
-	compose := a.in.Project.Compose
-	for active, services := range map[bool]types.Services{true: compose.Services, false: compose.DisabledServices} {
+	for active, services := range map[bool]types.Services{true: a.project.Services, false: a.project.DisabledServices} {
 		for name, cfg := range services {
 			s := &subject{name: name, cfg: cfg, active: active}
 			s.at, _ = a.set.Service(name)
 			if s.at.File == nil {
-				s.at.File = &composefile.File{Path: compose.ComposeFiles[0]}
+				s.at.File = &composefile.File{Path: a.project.ComposeFiles[0]}
 			}
 			for _, v := range cfg.Volumes {
-				s.mountsData = s.mountsData || a.in.Project.Data != "" && v.Type == types.VolumeTypeBind && project.Within(a.in.Project.Data, v.Source)
+				s.mountsData = s.mountsData || a.data != "" && v.Type == types.VolumeTypeBind && subpath.In(a.data, v.Source)
 			}
 			a.subjects[name] = s
 			a.names = append(a.names, name)
@@ -141,7 +145,7 @@ func (a *auditor) gather() {
 			}
 			image := cfg.Image
 			if image == "" {
-				image = compose.Name + "-" + name
+				image = a.project.Name + "-" + name
 			}
 			a.makers[canonical(image)] = name
 		}
@@ -154,7 +158,7 @@ func (a *auditor) gather() {
 
 // readFile reads a file of the project, or what stands in for it.
 func (a *auditor) readFile(path string) ([]byte, error) {
-	if text, ok := a.in.files[path]; ok {
+	if text, ok := a.files[path]; ok {
 		return text, nil
 	}
 	return readLimited(path)
@@ -174,13 +178,19 @@ func (a *auditor) source(path string) *source {
 	return s
 }
 
-// shown is a path as findings name it.
-func (a *auditor) shown(path string) string {
-	return filepath.ToSlash(a.in.Project.Rel(path))
+// rel is a path relative to the project's folder where it is inside.
+func (a *auditor) rel(path string) string {
+	if rel, is := subpath.Rel(a.root, path); is {
+		return rel
+	}
+	return path
 }
 
-// own says that the project follows our conventions and is held to them.
-func (a *auditor) own() bool { return a.in.Project.Declared }
+// shown is a path as findings name it.
+func (a *auditor) shown(path string) string { return filepath.ToSlash(a.rel(path)) }
+
+// own says that the project keeps the conventions and is held to them.
+func (a *auditor) own() bool { return a.options.Conventions != nil }
 
 // spot is where a finding is.
 type spot struct {
@@ -235,21 +245,21 @@ func short(text string) string {
 	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }
 
-// severity is a rule's in this project.
-func (a *auditor) severity(id string) Severity {
+// level is a rule's in this project.
+func (a *auditor) level(id string) Level {
 	if a.own() {
 		return a.rules[id].Own
 	}
 	return a.rules[id].Elsewhere
 }
 
-// found notes a finding, with the rule's own severity where none is given. It returns the
-// finding for more to be said of it; nil where the rule does not apply.
-func (a *auditor) found(id string, grade Severity, s *subject, at spot, format string, args ...any) *Finding {
-	if grade == Off {
-		grade = a.severity(id)
+// found notes a finding, with the rule's own level where OK is given. It returns the
+// finding for more to be said of it, and an empty one where the rule does not apply.
+func (a *auditor) found(id string, grade Level, s *subject, at spot, format string, args ...any) *Finding {
+	if grade == OK {
+		grade = a.level(id)
 	}
-	if grade == Off || len(a.in.Only) > 0 && !slices.Contains(a.in.Only, id) {
+	if grade == OK || len(a.options.Only) > 0 && !slices.Contains(a.options.Only, id) {
 		return &Finding{}
 	}
 	if a.counts[[2]string{id, at.path}]++; a.counts[[2]string{id, at.path}] > maxSame {
@@ -257,13 +267,13 @@ func (a *auditor) found(id string, grade Severity, s *subject, at spot, format s
 		return &Finding{}
 	}
 	f := Finding{
-		Rule: id, Severity: grade, Message: short(fmt.Sprintf(format, args...)), path: at.path, File: a.shown(at.path),
+		Rule: id, Level: grade, Message: short(fmt.Sprintf(format, args...)), path: at.path, File: a.shown(at.path),
 		Line: at.line, Column: at.col, EndColumn: at.end, Source: short(a.source(at.path).line(at.line)), blocks: a.rules[id].Blocks,
 	}
 	if s != nil {
 		f.Services = []string{s.name}
 		if !s.active { // Compose would not start it as things are
-			f.Severity, f.blocks = min(f.Severity, Warning), false
+			f.Level, f.blocks = min(f.Level, Warning), false
 			f.Message += fmt.Sprintf(" (only with the profile %s)", strings.Join(s.cfg.Profiles, " or "))
 		}
 	}

@@ -11,9 +11,9 @@ import (
 
 // BenchmarkOwnProject is what "mage up" waits for.
 func BenchmarkOwnProject(b *testing.B) {
-	in := input(b, filepath.Join(".."))
+	in := open(b, filepath.Join(".."))
 	for b.Loop() {
-		if _, err := nonroot.Audit(b.Context(), in); err != nil {
+		if _, err := nonroot.Audit(b.Context(), in.Project, in.Options); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -32,20 +32,20 @@ func manyServices(n int) map[string]string {
 	return files
 }
 
-// Benchmark200Services judges, and Benchmark200Mended mends.
+// Benchmark200Services checks, and Benchmark200Fixed fixes.
 func Benchmark200Services(b *testing.B) {
-	in := input(b, write(b, manyServices(200)))
+	in := open(b, write(b, manyServices(200)))
 	for b.Loop() {
-		if r, err := nonroot.Audit(b.Context(), in); err != nil || r.Count(nonroot.Error) != 200 {
+		if r, err := nonroot.Audit(b.Context(), in.Project, in.Options); err != nil || r.Count(nonroot.Error) != 200 {
 			b.Fatal(r.Count(nonroot.Error), err)
 		}
 	}
 }
 
-func Benchmark200Mended(b *testing.B) {
-	in := input(b, write(b, manyServices(200)))
+func Benchmark200Fixed(b *testing.B) {
+	in := open(b, write(b, manyServices(200)))
 	for b.Loop() {
-		if changed, err := nonroot.Mend(b.Context(), in, nonroot.Warning); err != nil || len(changed) != 201 {
+		if changed, err := nonroot.Fix(b.Context(), in.Project, in.Options, nonroot.Warning); err != nil || len(changed) != 201 {
 			b.Fatal(len(changed), err)
 		}
 	}

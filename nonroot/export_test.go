@@ -5,9 +5,3 @@ const (
 	ShadowBlock = shadowBlock
 	UserLine    = userLine
 )
-
-// WithFile lets a text stand in for a file.
-func WithFile(in Input, path, text string) Input {
-	in.files = map[string][]byte{path: []byte(text)}
-	return in
-}

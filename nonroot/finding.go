@@ -1,7 +1,3 @@
-// Package nonroot judges whether anything of a Compose project would run as root, before
-// anything is built or started: what Compose would really build and run, with the values
-// in force, only the stages that are built, the base image's user, and the service's own
-// "user:" on top. Rules holds what is looked for and why; Audit looks; Mend repairs.
 package nonroot
 
 import (
@@ -13,46 +9,46 @@ import (
 	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
-// Severity is how bad a finding is.
-type Severity int
+// Level is how bad a finding is, here and in package nonroot/verify.
+type Level int
 
-// The severities, mildest first.
+// The levels, the best one first.
 const (
-	// Off means that a rule does not apply.
-	Off Severity = iota
+	// OK is what was checked and is as it should be. For a rule it means that the rule does not apply.
+	OK Level = iota
 	// Note is worth knowing; nothing has to be done.
 	Note
-	// Warning is a weakness that is not root today.
+	// Warning is a weakness that is not root today, or what could not be checked.
 	Warning
-	// Error is root, or a service that will not work as its user.
+	// Error is root or leads to root, or a service that will not work as its user.
 	Error
 )
 
-// String is the severity's name in messages, flags and JSON.
-func (s Severity) String() string {
-	return [...]string{"off", "note", "warning", "error"}[s]
+// String is the level's name in messages and JSON: "ok", "note", "warning" or "error".
+func (l Level) String() string {
+	return [...]string{"ok", "note", "warning", "error"}[l]
 }
 
 // MarshalText makes JSON show the name.
-func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// ParseSeverity reads a severity's name.
-func ParseSeverity(name string) (Severity, error) {
-	for _, s := range []Severity{Note, Warning, Error} {
-		if s.String() == name {
-			return s, nil
+// ParseLevel reads the name of a level from which on findings count: "note", "warning" or "error".
+func ParseLevel(name string) (Level, error) {
+	for _, l := range []Level{Note, Warning, Error} {
+		if l.String() == name {
+			return l, nil
 		}
 	}
-	return Off, fmt.Errorf("%q is no severity: error, warning and note are", name)
+	return OK, fmt.Errorf("%q is not a level; the levels are error, warning and note", name)
 }
 
 // Finding is one thing that a rule found.
 type Finding struct {
 	// Rule is the rule's ID.
 	Rule string `json:"rule"`
-	// Severity is how bad it is here.
-	Severity Severity `json:"severity"`
-	// Message says what is wrong, of whom, and where that comes from.
+	// Level is how bad it is here.
+	Level Level `json:"severity"`
+	// Message says what is wrong with what, and where that comes from.
 	Message string `json:"message"`
 	// File is relative to the project's folder, with slashes, where it is inside.
 	File string `json:"file"`
@@ -60,15 +56,15 @@ type Finding struct {
 	// is about the file as a whole, or about one that is not there.
 	Line   int `json:"line"`
 	Column int `json:"column"`
-	// EndColumn is behind the last character that is meant, on the same line.
+	// EndColumn is behind the last character of the place, on the same line.
 	EndColumn int `json:"end_column"`
 	// Source is the line.
 	Source string `json:"source,omitempty"`
-	// Services are those that it is about, by name.
+	// Services are the names of the services that it is about.
 	Services []string `json:"services,omitempty"`
-	// Fixable says that Mend can repair it.
+	// Fixable says that Fix can repair it.
 	Fixable bool `json:"fixable"`
-	// Hint is what a person must do where Mend cannot.
+	// Hint is what a person must do where Fix cannot.
 	Hint string `json:"hint,omitempty"`
 
 	path   string // absolute
@@ -90,46 +86,46 @@ func (f Finding) Where() string {
 	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
-// Report is what an audit comes to.
+// Report is the result of an audit.
 type Report struct {
 	// Findings are ordered by file, line, column and rule.
 	Findings []Finding
-	// Services is how many services were judged.
+	// Services is how many services were checked.
 	Services int
-	// Suppressed is how many findings a comment with a reason holds back.
+	// Suppressed is how many findings are suppressed by comments.
 	Suppressed int
-	// Omitted is how many findings were one of too many of the same rule in one file.
+	// Omitted is how many findings were left out, since one file had more than 500 of the same rule.
 	Omitted int
 }
 
-// Count returns how many findings have a severity.
-func (r Report) Count(s Severity) int {
+// Count returns how many findings have exactly this level.
+func (r Report) Count(l Level) int {
 	n := 0
 	for _, f := range r.Findings {
-		if f.Severity == s {
+		if f.Level == l {
 			n++
 		}
 	}
 	return n
 }
 
-// AtLeast returns the findings of a severity or worse.
-func (r Report) AtLeast(s Severity) []Finding {
+// AtLeast returns the findings of a level or worse.
+func (r Report) AtLeast(l Level) []Finding {
 	var found []Finding
 	for _, f := range r.Findings {
-		if f.Severity >= s {
+		if f.Level >= l {
 			found = append(found, f)
 		}
 	}
 	return found
 }
 
-// Blocking returns the findings for which a project must not be started: errors about who
+// Blocking returns the findings for which a project must not be started: errors about the user that
 // a service runs as, or about what would make it root all the same.
 func (r Report) Blocking() []Finding {
 	var found []Finding
 	for _, f := range r.Findings {
-		if f.Severity == Error && f.blocks {
+		if f.Level == Error && f.blocks {
 			found = append(found, f)
 		}
 	}
@@ -154,7 +150,7 @@ func merge(findings []Finding) []Finding {
 			continue
 		}
 		merged[i].Services = append(merged[i].Services, f.Services...)
-		merged[i].Severity = max(merged[i].Severity, f.Severity)
+		merged[i].Level = max(merged[i].Level, f.Level)
 		merged[i].fix = append(merged[i].fix, f.fix...)
 	}
 	for i := range merged {

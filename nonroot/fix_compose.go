@@ -15,8 +15,11 @@ import (
 
 // ids are the IDs' variables as a Compose file refers to them.
 func (a *auditor) ids() (uid, gid string) {
-	s := a.in.Project.Settings
-	return "${" + s.UIDName + ":-" + appID + "}", "${" + s.GIDName + ":-" + appID + "}"
+	uid, gid = "APP_USER_ID", "APP_GROUP_ID"
+	if c := a.options.Conventions; c != nil {
+		uid, gid = c.UID.Name, c.GID.Name
+	}
+	return "${" + uid + ":-" + appID + "}", "${" + gid + ":-" + appID + "}"
 }
 
 // fixUser writes the app user for a service that is built here. What an image from

@@ -9,7 +9,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/compose/edit"
-	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // fixRoot makes an image end as the app user, as the template does.
@@ -166,7 +166,7 @@ func (r rooted) tail() []string {
 func (r rooted) folders() []string {
 	var all []string
 	for _, v := range r.s.cfg.Volumes {
-		data := v.Type == "bind" && r.a.in.Project.Data != "" && project.Within(r.a.in.Project.Data, v.Source)
+		data := v.Type == "bind" && r.a.data != "" && subpath.In(r.a.data, v.Source)
 		if (data || v.Type == "volume") && !v.ReadOnly {
 			all = append(all, v.Target)
 		}

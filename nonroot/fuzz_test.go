@@ -1,12 +1,11 @@
 package nonroot_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot"
 )
@@ -14,8 +13,8 @@ import (
 // maxFuzz keeps inputs at the size for which limits of time and memory are promised.
 const maxFuzz = 1 << 20
 
-// FuzzDockerfile judges and mends a Dockerfile of any text: it may be refused, but nothing
-// may panic or hang, and what was mended must not need the same again.
+// FuzzDockerfile checks and fixes a Dockerfile of any text: it may be refused, but nothing
+// may panic or hang, and what was fixed must not need the same again.
 func FuzzDockerfile(f *testing.F) {
 	seed(f, "Dockerfile")
 	for _, r := range nonroot.Rules() {
@@ -28,10 +27,12 @@ func FuzzDockerfile(f *testing.F) {
 		"docker-compose.yml": own + "services: {web: {build: {context: ., args: {USER_ID: 5}}, volumes: [\"./data:/data\"]}}\n",
 		".env":               goodEnv,
 	})
-	in := input(f, root) // once: the Compose file is always the same
+	in := open(f, root) // once: the Compose file is always the same
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) <= maxFuzz {
-			fuzz(t, nonroot.WithFile(in, filepath.Join(root, "Dockerfile"), string(text)))
+			changed := in
+			changed.Files = map[string][]byte{filepath.Join(root, "Dockerfile"): text}
+			fuzz(t, changed)
 		}
 	})
 }
@@ -56,10 +57,9 @@ func FuzzCompose(f *testing.F) {
 		})
 		p, problems, err := project.Examine(t.Context(), root, nil)
 		if err != nil {
-			unusable(t, err)
-			return
+			return // refused
 		}
-		fuzz(t, nonroot.Input{Project: p, Problems: problems})
+		fuzz(t, input{p.Compose, policy.Audit(p, problems)})
 	})
 }
 
@@ -79,28 +79,18 @@ func seed(f *testing.F, kind string) {
 	}
 }
 
-func fuzz(t *testing.T, in nonroot.Input) {
+func fuzz(t *testing.T, in input) {
 	t.Helper()
-	if _, err := nonroot.Audit(t.Context(), in); err != nil {
-		unusable(t, err)
-		return
+	if _, err := nonroot.Audit(t.Context(), in.Project, in.Options); err != nil {
+		return // refused
 	}
-	changed, err := nonroot.Mend(t.Context(), in, nonroot.Note)
+	changed, err := nonroot.Fix(t.Context(), in.Project, in.Options, nonroot.Note)
 	if err != nil {
-		unusable(t, err)
+		t.Logf("refused once it was fixed: %v", err)
 	}
 	for _, c := range changed {
 		if string(c.Before) == string(c.After) {
-			t.Errorf("%s is mended into itself", c.Name)
+			t.Errorf("%s is fixed into itself", c.Name)
 		}
-	}
-}
-
-// unusable fails for an error that has not the exit code of unusable input.
-func unusable(t *testing.T, err error) {
-	t.Helper()
-	var coded *exit.Error
-	if !errors.As(err, &coded) || coded.Code != exit.Unusable {
-		t.Errorf("got %v", err)
 	}
 }

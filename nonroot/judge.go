@@ -62,17 +62,17 @@ func (a *auditor) unreadable(s *subject, d *dockerfileSubject) {
 
 // reason is an error without the path that the finding has anyway.
 func (a *auditor) reason(err error) string {
-	return strings.ReplaceAll(err.Error(), a.in.Project.Root+string(filepath.Separator), "")
+	return strings.ReplaceAll(err.Error(), a.root+string(filepath.Separator), "")
 }
 
 // dockerfileUser judges whom an image that is built here runs as.
 func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 	if !d.KnownUser {
 		if d.UserFrom != nil {
-			a.found("D18", Off, s, a.userSpot(d), "whom the image runs as is not known: USER %s is what the base image %s says, which is not here", d.UserFrom.User, d.Base)
+			a.found("D18", OK, s, a.userSpot(d), "whom the image runs as is not known: USER %s is what the base image %s says, which is not here", d.UserFrom.User, d.Base)
 			return
 		}
-		a.found("D18", Off, s, a.fromSpot(d), "whom the image runs as is not known: no USER, and the base image %s is not here", d.Base)
+		a.found("D18", OK, s, a.fromSpot(d), "whom the image runs as is not known: no USER, and the base image %s is not here", d.Base)
 		return
 	}
 	id := identify(d.User, d.accounts)
@@ -87,19 +87,19 @@ func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 	line := dockerfile.Line(d.UserFrom.Location())
 	at := d.spot(line, d.column(line))
 	if empty := a.emptyInUser(d); len(empty) > 0 {
-		f := a.found("D02", Off, s, at, "USER %s is root where %s is empty, which a build argument may make it", d.UserFrom.User, names(empty))
+		f := a.found("D02", OK, s, at, "USER %s is root where %s is empty, which a build argument may make it", d.UserFrom.User, names(empty))
 		a.fixEmpty(f, s, d)
 	}
 	switch {
 	case id.name != "":
 	case id.gid == "0" && !id.noGroup:
-		a.found("D03", Off, s, at, "USER %s names group 0, which is root's", d.UserFrom.User)
+		a.found("D03", OK, s, at, "USER %s names group 0, which is root's", d.UserFrom.User)
 	case id.gid == "0" || id.noGroup && !id.inPasswd && !d.ofBase(id):
-		f := a.found("D03", Off, s, at, "USER %s has no group of its own: with UID %s the process gets group 0, unless the image's passwd file knows it", d.UserFrom.User, id.uid)
+		f := a.found("D03", OK, s, at, "USER %s has no group of its own: with UID %s the process gets group 0, unless the image's passwd file knows it", d.UserFrom.User, id.uid)
 		a.fixGroup(f, d)
 	}
 	if id.name != "" {
-		f := a.found("D04", Off, s, at, "USER %s is a name, not numbers", d.UserFrom.User)
+		f := a.found("D04", OK, s, at, "USER %s is a name, not numbers", d.UserFrom.User)
 		a.fixNumeric(f, d)
 	}
 	a.ownUser(s, d, id, at)
@@ -108,7 +108,7 @@ func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 // rootImage reports an image that starts as root.
 func (a *auditor) rootImage(s *subject, d *dockerfileSubject) {
 	if how := a.dropsRoot(s, d); how != "" {
-		f := a.found("D11", Off, s, a.userSpot(d), "the image starts as root and leaves it to %s to become somebody else", how)
+		f := a.found("D11", OK, s, a.userSpot(d), "the image starts as root and leaves it to %s to become somebody else", how)
 		f.Hint = "set USER, and do without " + how
 		if how == ofBase(d.Base) {
 			f.Hint = "set USER to one that it can run as"
@@ -123,11 +123,11 @@ func (a *auditor) rootImage(s *subject, d *dockerfileSubject) {
 	var f *Finding
 	switch {
 	case d.UserFrom != nil && d.User != d.UserFrom.User:
-		f = a.found("D01", Off, s, a.userSpot(d), "the image runs as root: USER %s comes to %q", d.UserFrom.User, d.User)
+		f = a.found("D01", OK, s, a.userSpot(d), "the image runs as root: USER %s comes to %q", d.UserFrom.User, d.User)
 	case d.UserFrom != nil:
-		f = a.found("D01", Off, s, a.userSpot(d), "the image runs as root: USER %s", d.UserFrom.User)
+		f = a.found("D01", OK, s, a.userSpot(d), "the image runs as root: USER %s", d.UserFrom.User)
 	default:
-		f = a.found("D01", Off, s, a.fromSpot(d), "the image runs as root: no USER in the stages that are built, and the base %s is root's", d.Base)
+		f = a.found("D01", OK, s, a.fromSpot(d), "the image runs as root: no USER in the stages that are built, and the base %s is root's", d.Base)
 	}
 	a.fixRoot(f, s, d)
 }
@@ -204,12 +204,12 @@ func names(variables []variable) string {
 
 // ownUser holds a service of ours to the app user.
 func (a *auditor) ownUser(s *subject, d *dockerfileSubject, id identity, at spot) {
-	if !a.own() || !s.mountsData || len(a.in.Problems) > 0 {
+	if !a.own() || !s.mountsData || len(a.options.Problems) > 0 {
 		return
 	}
 	want := a.appUser()
 	if id.String() != want.String() && id.uid != "" && id.gid != "" {
-		f := a.found("D05", Off, s, at, "the image runs as %s, but the data folder is %s's", id, want)
+		f := a.found("D05", OK, s, at, "the image runs as %s, but the data folder is %s's", id, want)
 		a.fixNumeric(f, d)
 		return
 	}
@@ -238,7 +238,7 @@ func (a *auditor) baseTag(s *subject, d *dockerfileSubject) {
 		}
 		if tag == "" || tag == "latest" {
 			line := dockerfile.Line(stage.Location)
-			a.found("D13", Off, s, d.spot(line, d.column(line)), "FROM %s: what that is changes with time", stage.BaseName)
+			a.found("D13", OK, s, d.spot(line, d.column(line)), "FROM %s: what that is changes with time", stage.BaseName)
 		}
 	}
 }

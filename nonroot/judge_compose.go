@@ -11,8 +11,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
-	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/internal/capability"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // place is where a key of a service stands, or the service itself.
@@ -25,7 +25,7 @@ func (a *auditor) place(s *subject, keys ...string) composefile.Place {
 
 // appUser is who the services of a project of ours run as.
 func (a *auditor) appUser() identity {
-	user := a.in.Project.Settings.AppUser
+	user := a.options.Conventions.User
 	return identity{uid: strconv.FormatUint(uint64(user.UID), 10), gid: strconv.FormatUint(uint64(user.GID), 10)}
 }
 
@@ -43,11 +43,11 @@ func (a *auditor) composeUser(s *subject) {
 		f := a.found("C03", Error, s, here(at), "%s runs as root: user %q comes to %q%s", s.name, raw, s.cfg.User, bashHint(empty))
 		a.fixVariables(f, at, empty)
 	case id.root():
-		f := a.found("C02", Off, s, here(at), "%s runs as root: user is %q", s.name, s.cfg.User)
+		f := a.found("C02", OK, s, here(at), "%s runs as root: user is %q", s.name, s.cfg.User)
 		f.Hint = "name a user that the image can run as"
 		a.fixUser(f, s, at)
 	case len(empty) > 0:
-		f := a.found("C03", Off, s, here(at), "%s is root where %s is empty%s", s.name, names(empty), bashHint(empty))
+		f := a.found("C03", OK, s, here(at), "%s is root where %s is empty%s", s.name, names(empty), bashHint(empty))
 		a.fixVariables(f, at, empty)
 	}
 	if id.root() {
@@ -56,13 +56,15 @@ func (a *auditor) composeUser(s *subject) {
 	switch {
 	case id.name != "":
 	case id.gid == "0" && !id.noGroup:
-		a.found("C15", Off, s, here(at), "%s names group 0, which is root's: user is %q", s.name, s.cfg.User)
+		a.found("C15", OK, s, here(at), "%s names group 0, which is root's: user is %q", s.name, s.cfg.User)
 	case id.gid == "0" || id.noGroup && !id.inPasswd:
-		a.found("C15", Off, s, here(at), "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, s.cfg.User)
+		a.found("C15", OK, s, here(at), "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, s.cfg.User)
 	}
-	want := a.appUser()
-	if a.own() && s.mountsData && len(a.in.Problems) == 0 && id.uid != "" && id.gid != "" && id.String() != want.String() {
-		f := a.found("C09", Off, s, here(at), "%s runs as %s, but the data folder is %s's", s.name, id, want)
+	if !a.own() || !s.mountsData || len(a.options.Problems) > 0 || id.uid == "" || id.gid == "" {
+		return
+	}
+	if want := a.appUser(); id.String() != want.String() {
+		f := a.found("C09", OK, s, here(at), "%s runs as %s, but the data folder is %s's", s.name, id, want)
 		a.fixUser(f, s, at)
 	}
 }
@@ -95,7 +97,7 @@ func (a *auditor) imageUser(s *subject) {
 		if place, ok := a.set.Find(s.name, "image"); ok && image == "" {
 			image = place.Value.Value
 		}
-		a.found("C14", Off, s, at, "whom %s runs as is not known: its image %s is not here, and it has no user", s.name, image)
+		a.found("C14", OK, s, at, "whom %s runs as is not known: its image %s is not here, and it has no user", s.name, image)
 		return
 	}
 	if !identify(s.image.User, nil).root() {
@@ -126,8 +128,8 @@ func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 		}
 	}
 	if len(missing) > 0 {
-		grade := Off
-		if a.in.adopted[d.src.path] {
+		grade := OK
+		if a.adopted[d.src.path] {
 			grade = Warning
 		}
 		f := a.found("C01", grade, s, here(a.place(s, "build")), "%s does not pass %s, which its Dockerfile takes", s.name, strings.Join(missing, " and "))
@@ -146,7 +148,7 @@ func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 
 // emptyArg reports a build argument that can be empty, and that USER is made of.
 func (a *auditor) emptyArg(s *subject, d *dockerfileSubject, name string, at composefile.Place, empty []variable) {
-	grade := Off
+	grade := OK
 	if given := s.cfg.Build.Args[name]; (given == nil || *given == "") && identify(d.User, d.accounts).root() {
 		grade = Error
 	}
@@ -195,10 +197,10 @@ func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bo
 // privileges judges what a container is given beside its user.
 func (a *auditor) privileges(s *subject) {
 	report := func(key, format string, args ...any) {
-		a.found("C04", Off, s, here(a.place(s, key)), s.name+" "+format, args...)
+		a.found("C04", OK, s, here(a.place(s, key)), s.name+" "+format, args...)
 	}
 	if s.cfg.Privileged {
-		grade := Off
+		grade := OK
 		if !a.own() && !a.nonroot(s) {
 			grade = Error
 		}
@@ -248,7 +250,7 @@ func (a *auditor) hardening(s *subject) {
 		return // elsewhere, first things first: what is root may well need all that
 	}
 	if !slices.ContainsFunc(s.cfg.CapDrop, func(c string) bool { return strings.EqualFold(c, "ALL") }) {
-		f := a.found("C05", Off, s, here(s.at), "%s keeps capabilities: no cap_drop: [ALL]", s.name)
+		f := a.found("C05", OK, s, here(s.at), "%s keeps capabilities: no cap_drop: [ALL]", s.name)
 		a.fixService(f, s, "cap_drop", "ALL")
 	}
 	if !slices.ContainsFunc(s.cfg.SecurityOpt, func(o string) bool {
@@ -256,11 +258,11 @@ func (a *auditor) hardening(s *subject) {
 		on, err := strconv.ParseBool(value)
 		return name == "no-new-privileges" && (!given || err == nil && on)
 	}) {
-		f := a.found("C06", Off, s, here(s.at), "%s may gain privileges: no security_opt no-new-privileges", s.name)
+		f := a.found("C06", OK, s, here(s.at), "%s may gain privileges: no security_opt no-new-privileges", s.name)
 		a.fixService(f, s, "security_opt", `"no-new-privileges:true"`)
 	}
 	if !s.cfg.ReadOnly {
-		a.found("C07", Off, s, here(s.at), "%s may change its image's files: no read_only: true", s.name)
+		a.found("C07", OK, s, here(s.at), "%s may change its image's files: no read_only: true", s.name)
 	}
 }
 
@@ -270,9 +272,9 @@ func (a *auditor) hooks(s *subject) {
 		for _, hook := range hooks {
 			switch {
 			case hook.Privileged:
-				a.found("C10", Off, s, here(a.place(s, key)), "a %s command of %s is privileged", key, s.name)
+				a.found("C10", OK, s, here(a.place(s, key)), "a %s command of %s is privileged", key, s.name)
 			case hook.User != "" && identify(hook.User, a.accounts(s)).root():
-				a.found("C10", Off, s, here(a.place(s, key)), "a %s command of %s runs as root", key, s.name)
+				a.found("C10", OK, s, here(a.place(s, key)), "a %s command of %s runs as root", key, s.name)
 			}
 		}
 	}
@@ -285,12 +287,12 @@ func (a *auditor) dataMounts(s *subject) {
 	}
 	list := a.place(s, "volumes")
 	for _, v := range s.cfg.Volumes {
-		if v.Type != types.VolumeTypeBind || !project.Within(a.in.Project.Data, v.Source) {
+		if v.Type != types.VolumeTypeBind || !subpath.In(a.data, v.Source) {
 			continue
 		}
 		if v.Bind == nil || bool(v.Bind.CreateHostPath) {
 			item, ok := itemOf(list, v)
-			f := a.found("C08", Off, s, here(item), "the engine makes %s as root where it is missing", a.shown(v.Source))
+			f := a.found("C08", OK, s, here(item), "the engine makes %s as root where it is missing", a.shown(v.Source))
 			if ok {
 				a.fixMount(f, item, v)
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
-	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // ignoreFile judges what gets into a build that copies its whole context.
@@ -25,7 +25,7 @@ func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 			there = append(there, name)
 		}
 	}
-	if data := a.in.Project.Data; data != "" && project.Within(context, data) {
+	if data := a.data; data != "" && subpath.In(context, data) {
 		if rel, err := filepath.Rel(context, data); err == nil {
 			there = append(there, filepath.ToSlash(rel))
 		}
@@ -45,7 +45,7 @@ func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 	if exists {
 		at.line, at.col, at.end = 1, 1, 1
 	}
-	f := a.found("R01", Off, s, at, "the build of %s copies its whole context, and with it %s", s.name, strings.Join(open, ", "))
+	f := a.found("R01", OK, s, at, "the build of %s copies its whole context, and with it %s", s.name, strings.Join(open, ", "))
 	src := newSource(path, text)
 	last := len(src.lines)
 	if len(text) > 0 && text[len(text)-1] != '\n' {

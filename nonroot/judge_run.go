@@ -21,11 +21,11 @@ func (a *auditor) runCommands(s *subject, d *dockerfileSubject) {
 		case "chmod":
 			a.chmod(s, c, at)
 		case "sudo", "setcap", "fixuid":
-			a.found("D10", Off, s, at, "%s in a stage that is built", c.program())
+			a.found("D10", OK, s, at, "%s in a stage that is built", c.program())
 		case "apt-get", "apt", "apk", "dnf", "yum", "microdnf", "zypper":
 			for _, word := range c.words[1:] {
 				if word == "sudo" || word == "fixuid" {
-					a.found("D10", Off, s, at, "%s is installed", word)
+					a.found("D10", OK, s, at, "%s is installed", word)
 				}
 			}
 		}
@@ -59,7 +59,7 @@ func (a *auditor) creates(s *subject, d *dockerfileSubject, c call, at spot, gua
 		return
 	}
 	if c.covered || c.program() == "groupadd" && c.has("f", "--force") {
-		a.found("D08", Off, s, at, "where %s is taken, the build goes on with another one", id)
+		a.found("D08", OK, s, at, "where %s is taken, the build goes on with another one", id)
 	}
 	tool := c.program() == "useradd" || c.program() == "groupadd"
 	if !tool {
@@ -67,11 +67,11 @@ func (a *auditor) creates(s *subject, d *dockerfileSubject, c call, at spot, gua
 	}
 	variable := strings.Contains(id, "$")
 	if variable && !guarded && !c.has("o", "--non-unique") {
-		f := a.found("D06", Off, s, at, "%s fails where the image has %s already", c.program(), id)
+		f := a.found("D06", OK, s, at, "%s fails where the image has %s already", c.program(), id)
 		fixWord(f, d, c, " --non-unique")
 	}
 	if c.program() == "useradd" && (variable || len(id) > 5) && !c.has("l", "--no-log-init") {
-		f := a.found("D07", Off, s, at, "useradd writes to lastlog and faillog at the place of UID %s", id)
+		f := a.found("D07", OK, s, at, "useradd writes to lastlog and faillog at the place of UID %s", id)
 		fixWord(f, d, c, " --no-log-init")
 	}
 }
@@ -96,14 +96,14 @@ func (a *auditor) chmod(s *subject, c call, at spot) {
 		}
 	}
 	if setUID.MatchString(mode) {
-		a.found("D10", Off, s, at, "chmod %s gives its caller the owner's rights", mode)
+		a.found("D10", OK, s, at, "chmod %s gives its caller the owner's rights", mode)
 	}
 	if !forAll.MatchString(mode) {
 		return
 	}
 	for _, path := range paths {
 		if !strings.HasPrefix(path, "/tmp") && !strings.HasPrefix(path, "/var/tmp") {
-			a.found("D12", Off, s, at, "chmod %s lets everybody write to %s", mode, path)
+			a.found("D12", OK, s, at, "chmod %s lets everybody write to %s", mode, path)
 			return
 		}
 	}
@@ -119,6 +119,6 @@ func (a *auditor) home(s *subject, d *dockerfileSubject) {
 		return
 	}
 	line := dockerfile.Line(d.UserFrom.Location())
-	f := a.found("D09", Off, s, d.spot(line, d.column(line)), "HOME is not set, and Docker may find another user of UID %s", id.uid)
+	f := a.found("D09", OK, s, d.spot(line, d.column(line)), "HOME is not set, and Docker may find another user of UID %s", id.uid)
 	a.fixHome(f, d)
 }

@@ -3,45 +3,43 @@ package nonroot
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/compose/edit"
-	"github.com/im2-audio/im2/internal/project"
 )
 
 // settings judges the IDs and the files that they stand in.
 func (a *auditor) settings() {
-	for _, problem := range a.in.Problems {
+	for _, problem := range a.options.Problems {
 		a.problem(problem)
 	}
 	if !a.own() {
 		return
 	}
-	for _, name := range []project.Source{project.FromTeam, project.FromLocal} {
-		a.settingsFile(filepath.Join(a.in.Project.Root, string(name)))
+	for _, path := range a.options.Conventions.Files {
+		a.settingsFile(path)
 	}
 	a.overridden()
-	settings := a.in.Project.Settings
-	switch settings.AppUser.GID {
+	switch gid := a.options.Conventions.User.GID; gid {
 	case 6, 15, 27, 42:
-		setting := settings.Get(settings.GIDName)
-		a.found("E08", Off, nil, a.settingSpot(setting), "%s is %d, which is a group with rights of its own in Debian", setting.Name, settings.AppUser.GID)
+		setting := a.options.Conventions.GID
+		a.found("E08", OK, nil, a.settingSpot(setting), "%s is %d, which is a group with rights of its own in Debian", setting.Name, gid)
 	}
 }
 
 // problem reports an ID that cannot be used, or a variable that must be set.
-func (a *auditor) problem(p project.Problem) {
+func (a *auditor) problem(p Problem) {
 	at := a.settingSpot(p.Setting)
-	if p.Required {
+	if p.Unset {
 		at = a.mention(p.Setting.Name)
 		f := a.found("E01", Note, nil, at, "Compose does not start this: %v", p.Err)
 		f.blocks = false
 		return
 	}
-	f := a.found("E01", Off, nil, at, "%v", p.Err)
-	f.Hint = `"mage setup" writes the IDs that are missing`
+	f := a.found("E01", OK, nil, at, "%v", p.Err)
+	f.Hint = p.Hint
 	if p.Setting.Line == 0 {
 		return
 	}
@@ -52,13 +50,12 @@ func (a *auditor) problem(p project.Problem) {
 	}
 }
 
-// settingSpot is where a setting is set, and the Compose file for what is set nowhere.
-func (a *auditor) settingSpot(s project.Setting) spot {
+// settingSpot is where a setting is set, and the Compose file for what no file sets.
+func (a *auditor) settingSpot(s Setting) spot {
 	if s.Line == 0 {
-		return spot{path: a.in.Project.Compose.ComposeFiles[0]}
+		return spot{path: a.project.ComposeFiles[0]}
 	}
-	path := filepath.Join(a.in.Project.Root, string(s.Source))
-	return spot{path: path, line: s.Line, col: 1, end: len([]rune(a.source(path).line(s.Line))) + 1}
+	return spot{path: s.File, line: s.Line, col: 1, end: len([]rune(a.source(s.File).line(s.Line))) + 1}
 }
 
 // mention is where a Compose file first wants a variable to be set.
@@ -73,25 +70,23 @@ func (a *auditor) mention(name string) spot {
 			}
 		}
 	}
-	return spot{path: a.in.Project.Compose.ComposeFiles[0]}
+	return spot{path: a.project.ComposeFiles[0]}
 }
 
 // overridden reports IDs of the environment that are others than the files'.
 func (a *auditor) overridden() {
-	settings := a.in.Project.Settings
-	for _, name := range []string{settings.UIDName, settings.GIDName} {
-		inForce := settings.Get(name)
-		if inForce.Source != project.FromEnvironment {
+	c := a.options.Conventions
+	for _, inForce := range []Setting{c.UID, c.GID} {
+		if !inForce.Environment {
 			continue
 		}
-		for _, file := range []project.Source{project.FromLocal, project.FromTeam} {
-			path := filepath.Join(a.in.Project.Root, string(file))
-			line, value := assigned(a.source(path), name)
+		for _, path := range slices.Backward(c.Files) {
+			line, value := assigned(a.source(path), inForce.Name)
 			if line == 0 {
 				continue
 			}
 			if value != inForce.Value {
-				a.found("E02", Off, nil, spot{path: path, line: line, col: 1, end: len(name) + 1}, "%s is %s here, but the environment's %s wins", name, value, inForce.Value)
+				a.found("E02", OK, nil, spot{path: path, line: line, col: 1, end: len(inForce.Name) + 1}, "%s is %s here, but the environment's %s wins", inForce.Name, value, inForce.Value)
 			}
 			break
 		}
@@ -113,12 +108,12 @@ func assigned(src *source, name string) (line int, value string) {
 func (a *auditor) settingsFile(path string) {
 	src := a.source(path)
 	if bytes.HasPrefix(src.text, []byte("\ufeff")) {
-		f := a.found("E03", Off, nil, spot{path: path, line: 1, col: 1, end: 2}, "the file begins with a byte order mark")
+		f := a.found("E03", OK, nil, spot{path: path, line: 1, col: 1, end: 2}, "the file begins with a byte order mark")
 		a.fixable(f, path, edit.Edit{End: len("\ufeff")})
 	}
 	if i := bytes.Index(src.text, []byte("\r\n")); i >= 0 {
 		line, column := src.at(i)
-		f := a.found("E03", Off, nil, spot{path: path, line: line, col: column, end: column + 1}, "lines end in carriage returns, which some tools keep as a part of the value")
+		f := a.found("E03", OK, nil, spot{path: path, line: line, col: column, end: column + 1}, "lines end in carriage returns, which some tools keep as a part of the value")
 		a.fixable(f, path, carriageReturns(src.text)...)
 	}
 	seen := make(map[string]int)
@@ -130,7 +125,7 @@ func (a *auditor) settingsFile(path string) {
 			continue
 		}
 		if before := seen[name]; before > 0 {
-			f := a.found("E03", Off, nil, spot{path: path, line: before, col: 1, end: len(name) + 1}, "%s is set again on line %d, which counts", name, i+1)
+			f := a.found("E03", OK, nil, spot{path: path, line: before, col: 1, end: len(name) + 1}, "%s is set again on line %d, which counts", name, i+1)
 			a.fixable(f, path, edit.Edit{Start: src.start(before), End: src.start(before + 1)})
 		}
 		seen[name] = i + 1
@@ -140,15 +135,15 @@ func (a *auditor) settingsFile(path string) {
 
 // quoted reports an ID in quotes; what else stands in quotes may need them.
 func (a *auditor) quoted(src *source, line int, name, value string) {
-	settings := a.in.Project.Settings
-	if name != settings.UIDName && name != settings.GIDName || len(value) < 2 || value[0] != '"' && value[0] != '\'' {
+	c := a.options.Conventions
+	if name != c.UID.Name && name != c.GID.Name || len(value) < 2 || value[0] != '"' && value[0] != '\'' {
 		return
 	}
 	inner := value[1 : len(value)-1]
 	if _, err := strconv.Atoi(inner); err != nil {
 		return
 	}
-	f := a.found("E03", Off, nil, spot{path: src.path, line: line, col: 1, end: len(name) + 1}, "%s stands in quotes, which some readers keep as a part of the value", name)
+	f := a.found("E03", OK, nil, spot{path: src.path, line: line, col: 1, end: len(name) + 1}, "%s stands in quotes, which some readers keep as a part of the value", name)
 	a.fixable(f, src.path, src.replace(line, line, fmt.Sprintf("%s=%s", strings.TrimSpace(strings.SplitN(src.line(line), "=", 2)[0]), inner)))
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
-	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // Limits on looking for what an image starts with.
@@ -142,7 +142,7 @@ func (a *auditor) copied(s *subject, d *dockerfileSubject, from, to, word string
 		return nil
 	}
 	source := filepath.Join(context, filepath.FromSlash(d.expand(from)))
-	if !project.Within(context, source) {
+	if !subpath.In(context, source) {
 		return nil
 	}
 	var files []string
@@ -176,7 +176,7 @@ func (a *auditor) supervised(s *subject, d *dockerfileSubject) string {
 		}
 		for _, from := range copied.SourcePaths {
 			folder := filepath.Join(context, filepath.FromSlash(d.expand(from)))
-			if !project.Within(context, folder) {
+			if !subpath.In(context, folder) {
 				continue
 			}
 			_ = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/compose/dockerfile"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot"
 )
@@ -37,24 +39,34 @@ func write(tb testing.TB, files map[string]string) string {
 	return root
 }
 
-// input opens a project to be judged.
-func input(tb testing.TB, root string, environ ...string) nonroot.Input {
+// input is a project to be checked.
+type input struct {
+	*types.Project
+	nonroot.Options
+}
+
+func (in input) audit(tb testing.TB) nonroot.Report {
+	tb.Helper()
+	report, err := nonroot.Audit(tb.Context(), in.Project, in.Options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return report
+}
+
+func open(tb testing.TB, root string, environ ...string) input {
 	tb.Helper()
 	p, problems, err := project.Examine(tb.Context(), root, environ)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return nonroot.Input{Project: p, Problems: problems}
+	return input{p.Compose, policy.Audit(p, problems)}
 }
 
-// audit judges files.
+// audit checks files.
 func audit(tb testing.TB, files map[string]string, environ ...string) nonroot.Report {
 	tb.Helper()
-	report, err := nonroot.Audit(tb.Context(), input(tb, write(tb, files), environ...))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return report
+	return open(tb, write(tb, files), environ...).audit(tb)
 }
 
 // show is "RULE severity FILE:LINE", one a line, of the given rules or of all.
@@ -62,21 +74,21 @@ func show(r nonroot.Report, rules ...string) string {
 	var lines []string
 	for _, f := range r.Findings {
 		if len(rules) == 0 || slices.Contains(rules, f.Rule) {
-			lines = append(lines, fmt.Sprintf("%s %s %s:%d", f.Rule, f.Severity, f.File, f.Line))
+			lines = append(lines, fmt.Sprintf("%s %s %s:%d", f.Rule, f.Level, f.File, f.Line))
 		}
 	}
 	return strings.Join(lines, "\n")
 }
 
 // images are those that are "here" in these tests.
-func images(name string) (dockerfile.Image, bool) {
+func images(name string) (nonroot.Image, bool) {
 	switch name {
 	case "root:1", "redis:8":
-		return dockerfile.Image{}, true
+		return nonroot.Image{}, true
 	case "good:1":
-		return dockerfile.Image{User: "7:8"}, true
+		return nonroot.Image{User: "7:8"}, true
 	}
-	return dockerfile.Image{}, false
+	return nonroot.Image{}, false
 }
 
 // TestGoldenCases are those of which other tools miss most, or raise a false alarm.
@@ -160,17 +172,13 @@ func TestGoldenCases(t *testing.T) { //nolint:funlen // a table of cases
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			in := input(t, write(t, map[string]string{
+			in := open(t, write(t, map[string]string{
 				"Dockerfile": c.dockerfile, "docker-compose.yml": c.compose, "entry.sh": "#!/bin/sh\nexec gosu app \"$@\"\n",
 				"sudo.sh": "#!/bin/sh\nexec sudo -E -u app \"$@\"\n", "talk.sh": "#!/bin/sh\n  # no gosu here\nexec serve\n", "wrap.sh": "#!/bin/sh\nexec docker-entrypoint.sh postgres\n",
 				"tree/bin/entry": "#!/bin/sh\nexec su-exec app \"$@\"\n", "tree/etc/services.d/app/run": "#!/usr/bin/execlineb\ns6-setuidgid app /serve\n",
 			}), "MY_ID=5")
 			in.Image = images
-			report, err := nonroot.Audit(t.Context(), in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := show(report, "D00", "D01", "D02", "D03", "D04", "D05", "D11", "D18", "C02", "C03", "C14", "C15", "E01")
+			got := show(in.audit(t), "D00", "D01", "D02", "D03", "D04", "D05", "D11", "D18", "C02", "C03", "C14", "C15", "E01")
 			if !sameLines(got, c.want) {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -227,7 +235,7 @@ func TestEveryRuleHasBothExamples(t *testing.T) {
 			if right := audit(t, files(rule, rule.Right), environ...); strings.Contains(show(right), rule.ID+" ") {
 				t.Errorf("the right example has:\n%s", show(right, rule.ID))
 			}
-			if rule.Why == "" || rule.Source == "" || rule.Title == "" || rule.Own == nonroot.Off {
+			if rule.Why == "" || rule.Source == "" || rule.Title == "" || rule.Own == nonroot.OK {
 				t.Errorf("the rule says too little: %+v", rule)
 			}
 			for _, f := range wrong.Findings {

@@ -8,7 +8,7 @@ type Rule struct {
 	// Title says what is found.
 	Title string
 	// Own is its severity in a project with an x-im2 section, Elsewhere in any other one.
-	Own, Elsewhere Severity
+	Own, Elsewhere Level
 	// Varies says when a finding has another severity, in sentences without the last full stop; "" for never.
 	Varies string
 	// Why is one sentence, Source where it is from.
@@ -65,7 +65,7 @@ func dockerfileRules() []Rule {
 			Right:  "FROM debian:trixie-slim\nUSER 4242:4242\n",
 		},
 		{
-			ID: "D04", Title: "USER is a name", Own: Warning, Elsewhere: Off,
+			ID: "D04", Title: "USER is a name", Own: Warning, Elsewhere: OK,
 			Why:    "A base image may change what the name means, and Kubernetes' runAsNonRoot refuses names.",
 			Source: "kubernetes.io, Configure a Security Context; hadolint DL3066",
 			Fix:    "writes the template's numeric USER if the stage has both build arguments",
@@ -73,7 +73,7 @@ func dockerfileRules() []Rule {
 			Right:  "FROM debian:trixie-slim\nUSER 1000:1000\n",
 		},
 		{
-			ID: "D05", Title: "the image's user is not the app user", Own: Error, Elsewhere: Off,
+			ID: "D05", Title: "the image's user is not the app user", Own: Error, Elsewhere: OK,
 			Varies: "a warning if the IDs are right but do not follow the build arguments. Only for services that mount the data folder",
 			Why:    "Its files would belong to another user, and the next service could not move them.",
 			Source: "docker/compose#4725",
@@ -117,7 +117,7 @@ func runRules() []Rule { //nolint:funlen // a table of rules
 			Right:  "FROM debian:trixie-slim\nRUN useradd --uid 1000 app\nUSER 1000:1000\n",
 		},
 		{
-			ID: "D09", Title: "HOME is not set", Own: Warning, Elsewhere: Off,
+			ID: "D09", Title: "HOME is not set", Own: Warning, Elsewhere: OK,
 			Why:    "Docker finds HOME by UID; for one that passwd does not have it is /, which is not writable.",
 			Source: "docs.docker.com, docker run reference, environment variables; facebookresearch/demucs#543",
 			Fix:    "adds ENV HOME with the home of useradd",

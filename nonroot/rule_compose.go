@@ -3,7 +3,7 @@ package nonroot
 func composeRules() []Rule { //nolint:funlen // a table of rules
 	return []Rule{
 		{
-			ID: "C01", Title: "the build does not get the IDs", Own: Warning, Elsewhere: Off,
+			ID: "C01", Title: "the build does not get the IDs", Own: Warning, Elsewhere: OK,
 			Why:    "The Dockerfile takes USER_ID and GROUP_ID, but Compose does not pass them.",
 			Source: "Compose specification, build.args; docker/compose#4725",
 			Fix:    "adds the arguments with ${APP_USER_ID:-1000} and ${APP_GROUP_ID:-1000}",
@@ -54,14 +54,14 @@ func composeRules() []Rule { //nolint:funlen // a table of rules
 			Right:  "services:\n  web:\n    image: web\n    user: \"1000:1000\"\n    security_opt: [\"no-new-privileges:true\"]\n",
 		},
 		{
-			ID: "C07", Title: "the root file system is writable", Own: Note, Elsewhere: Off,
+			ID: "C07", Title: "the root file system is writable", Own: Note, Elsewhere: OK,
 			Why:    "On a read-only root an intruder can only write to the data.",
 			Source: "CIS Docker Benchmark 5.13; OWASP Docker Security Cheat Sheet, rule 8",
 			Wrong:  "services:\n  web:\n    image: web\n    user: \"1000:1000\"\n",
 			Right:  "services:\n  web:\n    image: web\n    user: \"1000:1000\"\n    read_only: true\n",
 		},
 		{
-			ID: "C08", Title: "the engine may create the data folder", Own: Warning, Elsewhere: Off,
+			ID: "C08", Title: "the engine may create the data folder", Own: Warning, Elsewhere: OK,
 			Why:    "The engine creates a missing bind mount source as root, and then the service cannot write there.",
 			Source: "docker/compose#13612, docker/compose#2781; Compose specification, volumes, create_host_path",
 			Fix:    "writes the long form with create_host_path: false",
@@ -69,7 +69,7 @@ func composeRules() []Rule { //nolint:funlen // a table of rules
 			Right:  "services:\n  web:\n    image: web\n    user: \"1000:1000\"\n    volumes: [{type: bind, source: ./data, target: /data, bind: {create_host_path: false}}]\n",
 		},
 		{
-			ID: "C09", Title: "\"user:\" is not the app user", Own: Error, Elsewhere: Off,
+			ID: "C09", Title: "\"user:\" is not the app user", Own: Error, Elsewhere: OK,
 			Varies: "only for services that mount the data folder",
 			Why:    "Its files would belong to another user, and the next service could not move them.",
 			Source: "docs/settings.md",
@@ -113,14 +113,14 @@ func otherRules() []Rule {
 			Right:  "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n",
 		},
 		{
-			ID: "E02", Title: "the environment has another ID than the files", Own: Note, Elsewhere: Off,
+			ID: "E02", Title: "the environment has another ID than the files", Own: Note, Elsewhere: OK,
 			Why:    "A variable of the shell wins over .env, so this machine builds other images than the team.",
 			Source: "docs.docker.com, Compose, environment variables precedence",
 			Wrong:  "APP_USER_ID=1001\nAPP_GROUP_ID=1000\n",
 			Right:  "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n",
 		},
 		{
-			ID: "E03", Title: "tools read a settings file differently", Own: Warning, Elsewhere: Off,
+			ID: "E03", Title: "tools read a settings file differently", Own: Warning, Elsewhere: OK,
 			Why:    "Compose, shells and other tools disagree about byte order marks, carriage returns, quotes and repeated names.",
 			Source: "docs.docker.com, Compose, .env file syntax; docker run --env-file keeps quotes",
 			Fix:    "removes byte order marks, carriage returns, quotes around an ID, and the earlier of two equal names",
@@ -128,7 +128,7 @@ func otherRules() []Rule {
 			Right:  "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n",
 		},
 		{
-			ID: "E08", Title: "the group has too many rights", Own: Warning, Elsewhere: Off,
+			ID: "E08", Title: "the group has too many rights", Own: Warning, Elsewhere: OK,
 			Why:    "In Debian's images, groups 6, 15, 27 and 42 are disk, kmem, sudo and shadow.",
 			Source: "/usr/share/doc/base-passwd/users-and-groups.txt",
 			Wrong:  "APP_USER_ID=1000\nAPP_GROUP_ID=42\n",

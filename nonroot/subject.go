@@ -219,10 +219,8 @@ func (a *auditor) imageOf(name string) (dockerfile.Image, bool) {
 		return a.built(service)
 	}
 	a.asked[name] = true
-	if a.in.Image != nil {
-		if image, ok := a.in.Image(name); ok {
-			return image, true
-		}
+	if image, ok := a.local(name); ok {
+		return image, true
 	}
 	return wellKnown(name)
 }
@@ -278,10 +276,16 @@ func (a *auditor) serviceImage(name string) (dockerfile.Image, bool) {
 		return a.built(service)
 	}
 	a.asked[name] = true
-	if a.in.Image == nil {
+	return a.local(name)
+}
+
+// local is an image that the caller knows.
+func (a *auditor) local(name string) (dockerfile.Image, bool) {
+	if a.options.Image == nil {
 		return dockerfile.Image{}, false
 	}
-	return a.in.Image(name)
+	image, ok := a.options.Image(name)
+	return dockerfile.Image(image), ok
 }
 
 // platform is what a service is built for.

@@ -58,14 +58,14 @@ func held(list []*suppression, f Finding) bool {
 func (a *auditor) reportSuppression(s *suppression) {
 	at := spot{path: s.path, line: s.line, col: s.column, end: len([]rune(s.source)) + 1}
 	if s.reason == "" {
-		a.found("S01", Off, nil, at, "im2:ignore=%s says no reason", strings.Join(s.rules, ","))
+		a.found("S01", OK, nil, at, "im2:ignore=%s says no reason", strings.Join(s.rules, ","))
 	}
 	for _, id := range s.rules {
-		looked := len(a.in.Only) == 0 || slices.Contains(a.in.Only, id)
+		looked := len(a.options.Only) == 0 || slices.Contains(a.options.Only, id)
 		if _, known := a.rules[id]; !known {
-			a.found("S02", Off, nil, at, "im2:ignore=%s: there is no such rule", id)
+			a.found("S02", OK, nil, at, "im2:ignore=%s: there is no such rule", id)
 		} else if looked && !s.used[id] && !a.fleeting(id) {
-			a.found("S02", Off, nil, at, "im2:ignore=%s holds nothing back", id)
+			a.found("S02", OK, nil, at, "im2:ignore=%s holds nothing back", id)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/im2-audio/im2/internal/compose/edit"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/nonroot"
@@ -24,9 +26,9 @@ const (
 	// imagesWithin is how long an engine may take to say which images it has: the audit
 	// can do without.
 	imagesWithin = 5 * time.Second
-	// mendRounds is how often files are mended and read again: what one fix makes
-	// visible, the next one mends.
-	mendRounds = 4
+	// fixRounds is how often files are fixed and read again: what one fix makes
+	// visible, the next one fixes.
+	fixRounds = 4
 )
 
 // Audit are the flags of the target of that name.
@@ -37,87 +39,124 @@ type Audit struct {
 	Format string
 	// Only are the rules to look for, with commas between them; "" for all.
 	Only string
-	// Threshold is the severity from which on findings are a failure.
+	// Threshold is the level from which on findings are a failure.
 	Threshold string
 }
 
-// Audit judges whether any service of the project would run as root, and mends it.
+// audited is a project to be audited, and how.
+type audited struct {
+	project *project.Project
+	options nonroot.Options
+}
+
+// Audit checks whether any service of the project would run as root, and fixes it.
 func (t Target) Audit(ctx context.Context, o Audit) error {
 	least, err := o.check()
 	if err != nil {
 		return err
 	}
 	if o.Diff {
-		return t.showMends(ctx, o, least)
+		return t.showFixes(ctx, o, least)
 	}
 	if o.Fix {
-		if err := t.mend(ctx, o, least); err != nil {
+		if err := t.fix(ctx, o, least); err != nil {
 			return err
 		}
 	}
-	in, err := t.examine(ctx, o)
+	a, err := t.examine(ctx, o)
 	if err != nil {
 		return err
 	}
-	found, err := nonroot.Audit(ctx, in)
+	found, err := nonroot.Audit(ctx, a.project.Compose, a.options)
 	if err != nil {
+		return auditError(err)
+	}
+	if err := t.show(o.Format, a.project, found); err != nil {
 		return err
 	}
-	if err := t.show(o.Format, in.Project, found); err != nil {
+	switch n := len(found.AtLeast(least)); n {
+	case 0:
+		return nil
+	case 1:
+		return exit.Errorf(exit.Failed, "auditing %s: 1 finding is of severity %s or worse", a.project.Root, least)
+	default:
+		return exit.Errorf(exit.Failed, "auditing %s: %d findings are of severity %s or worse", a.project.Root, n, least)
+	}
+}
+
+// auditError gives an error of package nonroot its exit code.
+func auditError(err error) error {
+	var unknown *nonroot.UnknownRuleError
+	switch {
+	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.As(err, &unknown):
+		return exit.Errorf(exit.Unusable, "-only=%s: %w; docs/audit.md lists the rules", unknown.ID, err)
 	}
-	if n := len(found.AtLeast(least)); n > 0 {
-		return exit.Errorf(exit.Failed, "auditing %s: %s of severity %s or worse", in.Project.Root, report.Findings(n), least)
-	}
-	return nil
+	return exit.With(exit.Unusable, err)
 }
 
 // check refuses flags that mean nothing.
-func (o Audit) check() (nonroot.Severity, error) {
+func (o Audit) check() (nonroot.Level, error) {
 	if !slices.Contains([]string{"text", "json", "sarif"}, o.Format) {
-		return nonroot.Off, exit.Errorf(exit.Unusable, "-format=%s: text, json and sarif are the formats", o.Format)
+		return nonroot.OK, exit.Errorf(exit.Unusable, "-format=%s: text, json and sarif are the formats", o.Format)
 	}
-	least, err := nonroot.ParseSeverity(o.Threshold)
+	least, err := nonroot.ParseLevel(o.Threshold)
 	if err != nil {
-		return nonroot.Off, exit.Errorf(exit.Unusable, "-threshold: %w", err)
+		return nonroot.OK, exit.Errorf(exit.Unusable, "-threshold: %w", err)
 	}
 	return least, nil
 }
 
-// examine opens the project to be judged, with what the engine knows of its images.
-func (t Target) examine(ctx context.Context, o Audit) (nonroot.Input, error) {
+// examine opens the project to be audited, with what the engine knows of its images.
+func (t Target) examine(ctx context.Context, o Audit) (audited, error) {
 	p, problems, err := project.Examine(ctx, t.Root, t.Environ)
 	if err != nil {
-		return nonroot.Input{}, err
+		return audited{}, err
 	}
-	in := nonroot.Input{Project: p, Problems: problems}
+	a := audited{project: p, options: policy.Audit(p, problems)}
 	for _, id := range strings.Split(o.Only, ",") {
 		if id = strings.ToUpper(strings.TrimSpace(id)); id != "" {
-			in.Only = append(in.Only, id)
+			a.options.Only = append(a.options.Only, id)
 		}
 	}
-	names, err := nonroot.Images(in)
+	names, err := nonroot.Images(p.Compose, a.options)
 	if err != nil || len(names) == 0 {
-		return in, err
+		return a, auditError(err)
 	}
-	return t.withImages(ctx, in, names), ctx.Err()
+	a.options.Image = t.images(ctx, p, names)
+	return a, ctx.Err()
 }
 
-// withImages asks the engine for the images that are here, all at once. Without an engine,
-// nothing is known of them, and the audit says so where it matters.
-func (t Target) withImages(ctx context.Context, in nonroot.Input, names []string) nonroot.Input {
+// images asks the engine for images, all at once. Without an engine nothing is known of them, and the
+// audit says so where it matters.
+func (t Target) images(ctx context.Context, p *project.Project, names []string) func(string) (nonroot.Image, bool) {
 	ctx, cancel := context.WithTimeout(ctx, imagesWithin)
 	defer cancel()
 	var stdout bytes.Buffer
-	// The exit code says only that some of the images are not here.
+	// The exit code says only that the engine has not all of the images.
 	_ = t.Runner.Run(ctx, run.Cmd{
-		Name: "docker", Args: append([]string{"image", "inspect", "--"}, names...), Env: in.Project.Settings.Environ(), Stdout: &stdout,
+		Name: "docker", Args: append([]string{"image", "inspect", "--"}, names...), Env: p.Settings.Environ(), Stdout: &stdout,
 	})
 	var found []engine.ImageInfo
-	if json.Unmarshal(stdout.Bytes(), &found) == nil {
-		in.Image = image.Lookup(found)
+	if json.Unmarshal(stdout.Bytes(), &found) != nil {
+		return nil
 	}
-	return in
+	lookup := image.Lookup(found)
+	return func(name string) (nonroot.Image, bool) {
+		known, ok := lookup(name)
+		return nonroot.Image(known), ok
+	}
+}
+
+// reports is how reports name this target.
+func reports() report.Options {
+	return report.Options{Tool: "mage audit", Fix: func(l nonroot.Level) string {
+		if l == nonroot.Note {
+			return "mage audit -fix -threshold=note"
+		}
+		return "mage audit -fix"
+	}}
 }
 
 func (t Target) show(format string, p *project.Project, found nonroot.Report) error {
@@ -125,45 +164,45 @@ func (t Target) show(format string, p *project.Project, found nonroot.Report) er
 	case "json":
 		return t.UI.JSON(report.NewJSON(p.Name(), found))
 	case "sarif":
-		return t.UI.JSON(report.NewSARIF(found))
+		return t.UI.JSON(report.NewSARIF(found, reports()))
 	}
-	t.UI.Result("%s", strings.TrimSuffix(report.Text(found), "\n"))
+	t.UI.Result("%s", strings.TrimSuffix(report.Text(found, reports()), "\n"))
 	return nil
 }
 
-// showMends prints what mending would change.
-func (t Target) showMends(ctx context.Context, o Audit, least nonroot.Severity) error {
-	in, err := t.examine(ctx, o)
+// showFixes prints what fixing would change.
+func (t Target) showFixes(ctx context.Context, o Audit, least nonroot.Level) error {
+	a, err := t.examine(ctx, o)
 	if err != nil {
 		return err
 	}
-	changed, err := nonroot.Mend(ctx, in, least)
+	changes, err := nonroot.Fix(ctx, a.project.Compose, a.options, least)
 	if err != nil {
-		return err
+		return auditError(err)
 	}
-	for _, c := range changed {
+	for _, c := range changes {
 		t.UI.Result("%s", strings.TrimSuffix(string(diff.Diff("a/"+c.Name, c.Before, "b/"+c.Name, c.After)), "\n"))
 	}
-	if len(changed) == 0 {
-		t.UI.Note("nothing to mend")
+	if len(changes) == 0 {
+		t.UI.Note("nothing to fix")
 		return nil
 	}
-	return exit.Errorf(exit.Failed, "\"mage audit -fix\" would change %d of the project's files as shown", len(changed))
+	return exit.Errorf(exit.Failed, "\"mage audit -fix\" would change %d of the project's files as shown", len(changes))
 }
 
-// mend repairs until nothing changes any more.
-func (t Target) mend(ctx context.Context, o Audit, least nonroot.Severity) error {
+// fix repairs until nothing changes.
+func (t Target) fix(ctx context.Context, o Audit, least nonroot.Level) error {
 	kept := make(map[string]bool)
-	for range mendRounds {
-		in, err := t.examine(ctx, o)
+	for range fixRounds {
+		a, err := t.examine(ctx, o)
 		if err != nil {
 			return err
 		}
-		changed, err := nonroot.Mend(ctx, in, least)
-		if err != nil || len(changed) == 0 {
-			return err
+		changes, err := nonroot.Fix(ctx, a.project.Compose, a.options, least)
+		if err != nil || len(changes) == 0 {
+			return auditError(err)
 		}
-		for _, c := range changed {
+		for _, c := range changes {
 			if err := t.save(c, kept[c.Path]); err != nil {
 				return err
 			}
@@ -174,7 +213,7 @@ func (t Target) mend(ctx context.Context, o Audit, least nonroot.Severity) error
 }
 
 // save writes one file. What an earlier round of this run wrote needs no backup.
-func (t Target) save(c nonroot.Changed, again bool) error {
+func (t Target) save(c nonroot.Change, again bool) error {
 	if again {
 		return edit.Replace(c.Path, c.After)
 	}
@@ -185,21 +224,21 @@ func (t Target) save(c nonroot.Changed, again bool) error {
 	if backup == "" {
 		t.UI.Note("wrote %s", c.Name)
 	} else {
-		t.UI.Note("mended %s, kept what was there as %s", c.Name, backup)
+		t.UI.Note("fixed %s, kept what was there as %s", c.Name, backup)
 	}
 	return nil
 }
 
-// refuseRoot keeps a project from being started in which something would be root.
+// refuseRoot keeps a project from being started in which something would run as root.
 func refuseRoot(ctx context.Context, p *project.Project) error {
-	found, err := nonroot.Audit(ctx, nonroot.Input{Project: p})
+	found, err := nonroot.Audit(ctx, p.Compose, policy.Audit(p, nil))
 	if err != nil {
-		return err
+		return auditError(err)
 	}
 	blocking := found.Blocking()
 	if len(blocking) == 0 {
 		return nil
 	}
-	return exit.Errorf(exit.Failed, "not starting %s, since nothing in it may be root:\n%s\"mage audit -fix\" mends what it can, \"mage audit\" shows all",
-		p.Name(), report.Text(nonroot.Report{Findings: blocking, Services: found.Services}))
+	return exit.Errorf(exit.Failed, "not starting %s, since nothing in it may be root:\n%s\"mage audit -fix\" fixes what it can, \"mage audit\" shows all",
+		p.Name(), report.Text(nonroot.Report{Findings: blocking, Services: found.Services}, reports()))
 }

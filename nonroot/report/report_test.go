@@ -17,10 +17,20 @@ import (
 func some() nonroot.Report {
 	return nonroot.Report{Services: 2, Suppressed: 1, Findings: []nonroot.Finding{
 		{
-			Rule: "D01", Severity: nonroot.Error, Message: "the image runs as root: USER 0", File: "modules/a b/Dockerfile",
+			Rule: "D01", Level: nonroot.Error, Message: "the image runs as root: USER 0", File: "modules/a b/Dockerfile",
 			Line: 12, Column: 2, EndColumn: 8, Source: "\tUSER 0", Services: []string{"web", "api"}, Fixable: true,
 		},
-		{Rule: "E01", Severity: nonroot.Warning, Message: "nothing \x1b[31mred", File: "/else/where.yml", Hint: "do it"},
+		{Rule: "E01", Level: nonroot.Warning, Message: "nothing \x1b[31mred", File: "/else/where.yml", Hint: "do it"},
+	}}
+}
+
+// mage is how the reports of the targets are worded.
+func mage() report.Options {
+	return report.Options{Tool: "mage audit", Fix: func(l nonroot.Level) string {
+		if l == nonroot.Note {
+			return "mage audit -fix -threshold=note"
+		}
+		return "mage audit -fix"
 	}}
 }
 
@@ -29,11 +39,14 @@ func TestText(t *testing.T) {
 	want := "modules/a b/Dockerfile:12:2: error D01: the image runs as root: USER 0 [web, api]\n" +
 		"   12 |  USER 0\n      |  ^~~~~~\n      = fixed by: mage audit -fix\n" +
 		"/else/where.yml: warning E01: nothing  [31mred\n      = do it\n" +
-		"1 error, 1 warning and 0 notes in 2 services (1 suppressed); \"mage audit -fix\" mends 1\n"
-	if got := report.Text(some()); got != want {
+		"1 error, 1 warning and 0 notes in 2 services (1 suppressed); \"mage audit -fix\" fixes 1\n"
+	if got := report.Text(some(), mage()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := report.Text(nonroot.Report{Services: 1}); got != "no finding in 1 service\n" {
+	if got := report.Text(some(), report.Options{}); strings.Contains(got, "mage audit") || !strings.Contains(got, "= has a safe fix\n") || !strings.Contains(got, "; 1 has a safe fix\n") {
+		t.Errorf("without a command: %s", got)
+	}
+	if got := report.Text(nonroot.Report{Services: 1}, mage()); got != "no finding in 1 service\n" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -59,7 +72,7 @@ func TestSARIFIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, r := range map[string]nonroot.Report{"some": some(), "none": {}} {
-		text, err := json.Marshal(report.NewSARIF(r))
+		text, err := json.Marshal(report.NewSARIF(r, mage()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +100,7 @@ func TestTheDocumentationIsCurrent(t *testing.T) {
 	if !found {
 		t.Fatalf("%s has lost the line %q", path, begin)
 	}
-	if fresh := "\n" + report.Markdown(); old != fresh {
+	if fresh := "\n" + markdown(); old != fresh {
 		if os.Getenv("IM2_UPDATE_SCRIPTS") == "" {
 			t.Fatalf("%s is not what the rules say; IM2_UPDATE_SCRIPTS=1 updates it", path)
 		}

@@ -1,16 +1,18 @@
 package report
 
 import (
+	"cmp"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/nonroot"
 )
 
-// SARIF is a log in the Static Analysis Results Interchange Format 2.1.0; only the parts
+// sarif is a log in the Static Analysis Results Interchange Format 2.1.0; only the parts
 // of the format that are used here.
-type SARIF struct {
+type sarif struct {
 	Schema  string `json:"$schema"`
 	Version string `json:"version"`
 	Runs    []run  `json:"runs"`
@@ -75,15 +77,20 @@ type region struct {
 	EndColumn   int `json:"endColumn"`
 }
 
-// NewSARIF returns the findings for code scanners.
-func NewSARIF(r nonroot.Report) SARIF {
+// NewSARIF returns a log in the Static Analysis Results Interchange Format 2.1.0, for code scanners. The value is
+// one that encoding/json can encode. Files are relative to %SRCROOT%.
+func NewSARIF(r nonroot.Report, o Options) any {
 	index := make(map[string]int)
-	d := driver{Name: "mage audit"}
+	d := driver{Name: cmp.Or(o.Tool, "nonroot")}
 	for i, rule := range nonroot.Rules() {
 		index[rule.ID] = i
 		help := rule.Why + " Source: " + rule.Source + "."
 		if rule.Fix != "" {
-			help += " \"mage audit -fix\" " + rule.Fix + "."
+			by := "The fix"
+			if o.Fix != nil {
+				by = strconv.Quote(o.Fix(nonroot.Warning))
+			}
+			help += " " + by + " " + rule.Fix + "."
 		}
 		d.Rules = append(d.Rules, descriptor{
 			ID: rule.ID, ShortDescription: message{rule.Title}, FullDescription: message{rule.Why}, Help: message{help},
@@ -93,11 +100,11 @@ func NewSARIF(r nonroot.Report) SARIF {
 	results := make([]result, 0, len(r.Findings)) // an empty list says that it was looked for
 	for _, f := range r.Findings {
 		results = append(results, result{
-			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity.String(), Message: message{f.Message + services(f)},
+			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Level.String(), Message: message{f.Message + services(f)},
 			Locations: []location{{place(f)}},
 		})
 	}
-	return SARIF{
+	return sarif{
 		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
 		Version: "2.1.0",
 		Runs:    []run{{Tool: tool{d}, ColumnKind: "unicodeCodePoints", Results: results}},

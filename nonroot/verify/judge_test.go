@@ -11,9 +11,10 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot"
-	"github.com/im2-audio/im2/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/internal/capability"
 	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
@@ -245,12 +246,12 @@ func audited(t *testing.T, name string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := nonroot.Audit(t.Context(), nonroot.Input{Project: p, Problems: problems})
+	report, err := nonroot.Audit(t.Context(), p.Compose, policy.Audit(p, problems))
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(report.Findings, func(f nonroot.Finding) bool { return f.Rule == "C04" })
-	if i >= 0 && (report.Findings[i].Severity != nonroot.Error || !strings.Contains(report.Findings[i].Message, capability.Of(name).String())) {
+	if i >= 0 && (report.Findings[i].Level != nonroot.Error || !strings.Contains(report.Findings[i].Message, capability.Of(name).String())) {
 		t.Errorf("%s: %+v", name, report.Findings[i])
 	}
 	return i >= 0

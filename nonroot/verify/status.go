@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/im2-audio/im2/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
 // process is what is known of one process.

@@ -9,7 +9,7 @@ import (
 	"github.com/moby/sys/user"
 
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
 // want is what a container of a service is held to.

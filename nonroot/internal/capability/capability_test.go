@@ -7,7 +7,7 @@ import (
 
 	kernel "github.com/moby/sys/capability"
 
-	"github.com/im2-audio/im2/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
 // TestEveryCapabilityIsKnown: the table has all that the library and this machine's kernel have,

@@ -1,15 +1,15 @@
-package report
+package report_test
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/im2-audio/im2/nonroot"
-	"github.com/im2-audio/im2/nonroot/capability"
+	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
-// Markdown is the documentation of the rules, from the rules themselves.
-func Markdown() string {
+// markdown is the documentation of the rules, from the rules themselves.
+func markdown() string {
 	var b strings.Builder
 	for _, r := range nonroot.Rules() {
 		fmt.Fprintf(&b, "\n### %s\n\n**%s.** %s.", r.ID, sentence(r.Title), severity(r))
@@ -28,14 +28,22 @@ func Markdown() string {
 
 // severity says how bad a finding is, here and elsewhere, and whether "mage up" refuses it.
 func severity(r nonroot.Rule) string {
-	text := sentence(r.Own.String())
+	text := sentence(levelName(r.Own))
 	if r.Elsewhere != r.Own {
-		text += ", elsewhere " + r.Elsewhere.String()
+		text += ", elsewhere " + levelName(r.Elsewhere)
 	}
 	if r.Blocks {
 		text += "; stops `mage up`"
 	}
 	return text
+}
+
+// levelName is a rule's level; a rule that does not apply is off.
+func levelName(l nonroot.Level) string {
+	if l == nonroot.OK {
+		return "off"
+	}
+	return l.String()
 }
 
 func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -13,12 +13,12 @@ import (
 	"github.com/im2-audio/im2/nonroot"
 )
 
-// TestMend mends the projects in testdata/mend and compares with what stands there behind
+// TestFix fixes the projects in testdata/fix and compares with what is there behind
 // "want/"; IM2_UPDATE_SCRIPTS=1 writes that. A second run must change nothing, and nothing
-// that can be mended may be left.
-func TestMend(t *testing.T) {
+// that can be fixed may be left.
+func TestFix(t *testing.T) {
 	t.Parallel()
-	archives, err := filepath.Glob(filepath.Join("testdata", "mend", "*.txtar"))
+	archives, err := filepath.Glob(filepath.Join("testdata", "fix", "*.txtar"))
 	if err != nil || len(archives) == 0 {
 		t.Fatal(archives, err)
 	}
@@ -41,7 +41,7 @@ func TestMend(t *testing.T) {
 				}
 			}
 			root := write(t, files)
-			got := mendAll(t, root)
+			got := fixAll(t, root)
 			if os.Getenv("IM2_UPDATE_SCRIPTS") != "" {
 				archive.Files = inputs
 				for name, text := range got {
@@ -76,12 +76,13 @@ func sortFiles(files []txtar.File) {
 	}
 }
 
-// mendAll mends a project on disk until nothing changes and returns the changed files.
-func mendAll(t *testing.T, root string) map[string]string {
+// fixAll fixes a project on disk until nothing changes and returns the changed files.
+func fixAll(t *testing.T, root string) map[string]string {
 	t.Helper()
 	got := make(map[string]string)
 	for round := 0; ; round++ {
-		changed, err := nonroot.Mend(t.Context(), input(t, root), nonroot.Warning)
+		in := open(t, root)
+		changed, err := nonroot.Fix(t.Context(), in.Project, in.Options, nonroot.Warning)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,15 +102,11 @@ func mendAll(t *testing.T, root string) map[string]string {
 			}
 		}
 	}
-	report, err := nonroot.Audit(t.Context(), input(t, root))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range report.AtLeast(nonroot.Warning) {
+	for _, f := range open(t, root).audit(t).AtLeast(nonroot.Warning) {
 		if f.Fixable {
 			t.Errorf("left: %s %s %s", f.Where(), f.Rule, f.Message)
 		}
-		if f.Severity == nonroot.Error {
+		if f.Level == nonroot.Error {
 			t.Logf("for a person: %s %s %s", f.Where(), f.Rule, f.Message)
 		}
 	}
