@@ -19,7 +19,7 @@ func load(compose, dockerfile string) (*types.Project, nonroot.Options) {
 		ConfigFiles: []types.ConfigFile{{Filename: "/shop/compose.yaml", Content: []byte(compose)}},
 	}, func(o *loader.Options) { o.SetProjectName("shop", true) })
 	if err != nil {
-		log.Fatal(err)
+		log.Fatal(err) //nolint:forbidigo // an example
 	}
 	p.ComposeFiles = []string{"/shop/compose.yaml"} // as package cli does
 	return p, nonroot.Options{Files: map[string][]byte{"/shop/compose.yaml": []byte(compose), "/shop/web/Dockerfile": []byte(dockerfile)}}
