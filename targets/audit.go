@@ -14,7 +14,7 @@ func Audit(ctx context.Context,
 	diff *bool, // only print what -fix would change
 	format *string, // text, json or sarif (default text)
 	only *string, // only these rules, such as D01,C02
-	threshold *string, // exit with code 1 from here on: error, warning or note (default warning)
+	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Audit(ctx, cli.Audit{
