@@ -21,8 +21,8 @@ const head = "<!-- Written from magefiles/, targets/ and internal/usage/manual/n
 	"`mage -w OTHER TARGET` works on [another project](other-projects.md).\n\n" +
 	"Results go to standard output, progress and notes to standard error. Exit codes:\n\n" +
 	"- 0: success\n" +
-	"- 1: the work failed, or a check found something. `go run` has no other code for failures\n" +
-	"- 2: wrong use, or " + noProject + "; nothing was changed\n" +
+	"- 1: " + itFailed + ". `go run` has no other code for failures\n" +
+	"- 2: " + wrongUse + ", or " + noProject + "; nothing was changed\n" +
 	"- 3: something outside is missing. For targets that need Docker: " + noEngine + "\n" +
 	"- 130: interrupted\n\n" +
 	"Only other causes are listed below.\n"
@@ -77,7 +77,7 @@ func section(out *strings.Builder, t Target, note Note) {
 	}
 	var codes []string
 	for i, when := range []string{note.Failed, note.Unusable, note.Missing} {
-		for _, common := range []string{noProject, noEngine} {
+		for _, common := range []string{noProject, noEngine, wrongUse, itFailed} {
 			when = strings.TrimPrefix(strings.TrimPrefix(when, common), "; ")
 		}
 		if when != "" {

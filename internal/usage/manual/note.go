@@ -23,7 +23,8 @@ type Example struct {
 const (
 	noProject = "settings or a Compose file that cannot be used"
 	noEngine  = "Docker is not installed, does not answer, refuses this user or is too old"
-	noService = noProject + "; no service of that name"
+	wrongUse  = "wrong use"
+	itFailed  = "the work failed, or a check found something"
 	noData    = noProject + "; no data folder"
 )
 
@@ -50,19 +51,19 @@ func services() map[string]Note {
 		},
 		"down": {
 			Examples: []Example{{"mage down", "stop; `mage up` continues"}},
-			Failed:   "Compose could not stop a container", Unusable: noProject, Missing: noEngine,
+			Failed:   itFailed, Unusable: noProject, Missing: noEngine,
 		},
 		"restart": {
 			Examples: []Example{{"mage restart -service=organizer", "only this service"}},
-			Failed:   "a service did not become healthy", Unusable: noService, Missing: noEngine,
+			Failed:   "a service did not become healthy", Unusable: noProject, Missing: noEngine,
 		},
 		"status": {
 			Examples: []Example{{"mage status -json", "for programs"}},
-			Failed:   "the engine returned an error", Unusable: noProject, Missing: noEngine,
+			Failed:   itFailed, Unusable: noProject, Missing: noEngine,
 		},
 		"logs": {
 			Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all, until Ctrl-C"}},
-			Failed:   "the logs could not be read", Unusable: noService, Missing: noEngine,
+			Failed:   itFailed, Unusable: noProject, Missing: noEngine,
 		},
 	}
 }
@@ -82,7 +83,7 @@ func songs() map[string]Note {
 		},
 		"jobs": {
 			Examples: []Example{{"mage jobs -state=failed,pending -json", "some, for programs"}},
-			Failed:   "the queue could not be read", Unusable: noData + "; no such state",
+			Failed:   itFailed, Unusable: noData,
 			More: "song.md",
 		},
 		"retry": {
@@ -157,14 +158,14 @@ func proofs() map[string]Note {
 		},
 		"verify": {
 			Examples: []Example{{"mage verify -service=demucs -json", "one service, for programs"}},
-			Failed:   "a check failed, or is broken", Unusable: noService + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
+			Failed:   "a check failed, or did not find the container that runs as root", Unusable: noProject + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
 			More: "verify.md",
 		},
 		"doctor": {
 			Examples: []Example{
 				{"mage doctor -check=mounts,trust", "only these, and those that they need"},
 			},
-			Failed: "a check failed", Unusable: "no check of that name",
+			Failed: itFailed, Unusable: wrongUse,
 			More: "doctor.md",
 		},
 		"env": {
@@ -177,7 +178,7 @@ func proofs() map[string]Note {
 				{"mage new loudness -dryRun", "what would be written, as a diff"},
 			},
 			Failed:   "it could not be written; nothing was created",
-			Unusable: "the name or the project cannot be used",
+			Unusable: noProject + "; the name cannot be used",
 			More:     "adding-a-service.md",
 		},
 	}
@@ -206,17 +207,17 @@ func code() map[string]Note {
 		},
 		"help": {
 			Examples: []Example{{"mage help reset-permissions", "one target, with its flags"}},
-			Unusable: "no such target",
+			Unusable: wrongUse,
 			More:     "completion.md",
 		},
 		"completion": {
 			Examples: []Example{{"mage completion bash", "for `source <(mage completion bash)`; also zsh, fish"}},
-			Unusable: "no such shell",
+			Unusable: wrongUse,
 			More:     "completion.md",
 		},
 		"lint": {
 			Examples: []Example{{"mage lint", "the linter, then macOS and Windows"}},
-			Failed:   "the linter or a compiler found something", Missing: "the linter could not be downloaded",
+			Failed:   itFailed, Missing: "the linter could not be downloaded",
 		},
 	}
 }
