@@ -49,6 +49,15 @@ func (t Target) Completion(ctx context.Context, sources fs.FS, o Completion) err
 	return nil
 }
 
+// Values returns what a flag of a target may be in the project of the working folder.
+func Values(ctx context.Context, target, flag string) (all []usage.Candidate) {
+	_ = Run(ctx, func(ctx context.Context, t Target) error { // without a project there are none
+		all = t.values(ctx)("", target, flag)
+		return nil
+	})
+	return all
+}
+
 // values knows what arguments of targets may be. What cannot be read gives no names: a line
 // that is being typed is no place for an error.
 func (t Target) values(ctx context.Context) usage.Values {

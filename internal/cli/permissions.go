@@ -47,7 +47,7 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 			return err
 		}
 	}
-	below, err := permissions.Below(p.Root, p.Data, o.Path)
+	below, err := permissions.Below(t.From, p.Data, o.Path)
 	if err != nil {
 		return err
 	}

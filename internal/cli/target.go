@@ -27,6 +27,8 @@ type Target struct {
 	Home string
 	// Root is the folder of the project that is worked on. It is Home, but for "mage -w OTHER".
 	Root string
+	// From is the folder that the user is in: Root, or with im2 one below it.
+	From string
 	// Environ is the process environment.
 	Environ []string
 	// Runner starts processes.
@@ -41,20 +43,44 @@ type Target struct {
 func Run(ctx context.Context, do func(context.Context, Target) error) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if os.Getenv("MAGEFILE_GOCMD") != "" { // set by the mage command for what it runs
+	if os.Getenv("MAGEFILE_GOCMD") != "" && !exit.IsIM2() { // set by the mage command for what it runs
 		var lost context.CancelFunc
 		ctx, lost = context.WithCancel(ctx)
 		defer lost()
 		go watchParent(ctx, os.Getppid(), lost)
 	}
-	root, err := os.Getwd()
+	from, err := os.Getwd()
 	if err != nil {
 		return exit.Outermost(exit.Errorf(exit.Unusable, "finding the project's folder: %w", err))
 	}
-	return exit.Outermost(do(ctx, Target{
-		Home: home(root), Root: root, Environ: os.Environ(), Runner: run.Local{},
-		UI: term.New(os.Stdout, os.Stderr, os.Getenv),
-	}))
+	t := Target{Home: from, Root: from, From: from, Runner: run.Local{}, UI: term.New(os.Stdout, os.Stderr, os.Getenv)}
+	if exit.IsIM2() {
+		err = t.enterProject()
+	} else {
+		t.Home = home(from)
+	}
+	if err != nil {
+		return exit.Outermost(err)
+	}
+	t.Environ = os.Environ()
+	return exit.Outermost(do(ctx, t))
+}
+
+// enterProject makes the project's folder the working folder, as Mage does before it starts targets.
+func (t *Target) enterProject() error {
+	t.Root = project.Find(t.From, os.Environ())
+	t.Home = t.Root
+	if t.Root == t.From {
+		return nil
+	}
+	err := os.Chdir(t.Root)
+	if err == nil {
+		err = os.Setenv("PWD", t.Root) // what Compose and others read
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "entering the project's folder: %w", err)
+	}
+	return nil
 }
 
 // home is the folder of the magefile: of the source of package main, from which the target was

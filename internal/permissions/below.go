@@ -15,18 +15,18 @@ import (
 var errOutside = errors.New("it is not in the data folder")
 
 // Below returns the folder that a user named as a path relative to the data folder. The
-// user may name it by an absolute path, as seen from the project's folder root
+// user may name it by an absolute path, as seen from the folder that the user is in
 // (pipeline-data/output), or as seen from the data folder (output). What is not in the
 // data folder, also by way of a link, is refused with exit.Unusable, and so is what is no
 // folder.
-func Below(root, data, named string) (string, error) {
+func Below(from, data, named string) (string, error) {
 	if err := isFolder(data); err != nil {
 		return "", err
 	}
 	if named == "" {
 		return ".", nil
 	}
-	below, err := resolve(root, data, named)
+	below, err := resolve(from, data, named)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", exit.Errorf(exit.Unusable, "-path=%s: there is no such folder in %s", named, data)
 	}
@@ -36,10 +36,13 @@ func Below(root, data, named string) (string, error) {
 	return below, nil
 }
 
-func resolve(root, data, named string) (string, error) {
+func resolve(from, data, named string) (string, error) {
 	path := named
 	if !filepath.IsAbs(named) {
-		path = filepath.Join(root, named)
+		if real, err := filepath.EvalSymlinks(from); err == nil { // as data is
+			from = real
+		}
+		path = filepath.Join(from, named)
 		if _, ok := project.Inside(data, path); !ok && !strings.Contains(named, "..") { // "x/.." is outside, not data
 			path = filepath.Join(data, named)
 		}

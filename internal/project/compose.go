@@ -214,6 +214,9 @@ func Files(root string, environ []string) ([]string, error) {
 }
 
 func noComposeFile(root string) error {
+	if exit.IsIM2() {
+		return exit.Errorf(exit.Unusable, "no Compose file in %s or a folder above it; run im2 in a project", root)
+	}
 	return exit.Errorf(exit.Unusable,
 		"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
 }

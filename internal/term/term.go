@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/im2-audio/im2/internal/exit"
 )
 
 // plainEvery is the time between two progress lines where there is no terminal.
@@ -27,6 +29,7 @@ type UI struct {
 	err   io.Writer
 	live  bool
 	plain bool // tools that are started are to use no colour
+	im2   bool // this is the im2 command: texts name commands as it spells them
 	every time.Duration
 	// How wide out and err are; 0 where they are no terminal and nothing is too wide.
 	outColumns, errColumns int
@@ -42,6 +45,7 @@ func New(stdout, stderr *os.File, getenv func(string) string) *UI {
 	return &UI{
 		out: stdout, err: stderr, live: live, every: plainEvery,
 		plain:      !live || getenv("NO_COLOR") != "", // https://no-color.org: any value counts
+		im2:        exit.IsIM2(),
 		outColumns: Columns(stdout), errColumns: Columns(stderr),
 		turn: make(chan struct{}, 1),
 	}
@@ -86,7 +90,15 @@ func (u *UI) Stderr() io.Writer {
 func (u *UI) Result(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, _ = fmt.Fprintf(u.out, format+"\n", args...) // a closed pipe has no reader to tell
+	_, _ = io.WriteString(u.out, u.line(format, args)) // a closed pipe has no reader to tell
+}
+
+func (u *UI) line(format string, args []any) string {
+	line := fmt.Sprintf(format+"\n", args...)
+	if u.im2 {
+		return exit.ForIM2(line)
+	}
+	return line
 }
 
 // Text writes lines of result to standard output as they are.
@@ -100,7 +112,7 @@ func (u *UI) Text(lines string) {
 func (u *UI) Note(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	line := fmt.Sprintf(format+"\n", args...)
+	line := u.line(format, args)
 	if u.bar != nil {
 		if _, err := io.WriteString(u.bar, line); err == nil {
 			return

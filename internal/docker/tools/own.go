@@ -72,6 +72,16 @@ const keyLength = 12
 // asking the Go command whether its cache has it takes some 60, and needs no Go command
 // of who uses what another user built.
 func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, error) {
+	if exit.IsIM2() {
+		self, why := self(goos, goarch)
+		if why == nil {
+			return self, nil // it is the helper, too
+		}
+		var err error
+		if k, err = k.fromModule(ctx); err != nil {
+			return "", exit.Errorf(exit.Missing, "building %s, since %w: %w", o.Name, why, ExplainGo(err))
+		}
+	}
 	key, err := k.key(o)
 	if err != nil {
 		return "", exit.Errorf(exit.Unusable, "building %s: %w", o.Name, err)
@@ -99,6 +109,9 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, 
 
 // module returns a folder in the project's Go module: magefiles, which may be a separate module, or the project.
 func (k Kit) module() string {
+	if k.alone {
+		return k.sources
+	}
 	magefiles := filepath.Join(k.Home, "magefiles")
 	if info, err := os.Stat(magefiles); err == nil && info.IsDir() {
 		return magefiles

@@ -78,6 +78,7 @@ type Kit struct {
 	UI *term.UI
 
 	sources string // where IM2's source is; "" finds it
+	alone   bool   // sources is also the module to build in: this is im2, and the project need not have one
 	pins    fs.FS  // pinned/mod.txt and pinned/sum.txt; nil has the embedded ones
 }
 
