@@ -39,8 +39,8 @@ func Below(from, data, named string) (string, error) {
 func resolve(from, data, named string) (string, error) {
 	path := named
 	if !filepath.IsAbs(named) {
-		if real, err := filepath.EvalSymlinks(from); err == nil { // as data is
-			from = real
+		if resolved, err := filepath.EvalSymlinks(from); err == nil { // as data is
+			from = resolved
 		}
 		path = filepath.Join(from, named)
 		if _, ok := project.Inside(data, path); !ok && !strings.Contains(named, "..") { // "x/.." is outside, not data

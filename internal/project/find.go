@@ -15,8 +15,8 @@ const (
 
 // Find returns the project's folder for somebody who works in folder: that or the first one above it
 // with a Compose file, as Compose and git find theirs. A file that COMPOSE_FILE names counts in place of
-// the usual names. Where there is none at all, or that variable of the environment has an absolute path,
-// it returns folder itself.
+// the usual names; with an absolute path it says where the project is. Where there is no file at all, Find
+// returns folder itself.
 func Find(folder string, environ []string) string {
 	env := types.NewMapping(environ)
 	for at := folder; ; at = filepath.Dir(at) {
@@ -33,7 +33,7 @@ func Find(folder string, environ []string) string {
 			}
 			first, _, _ := strings.Cut(named, separator)
 			if filepath.IsAbs(first) {
-				return folder
+				return filepath.Dir(first)
 			}
 			if _, err := os.Stat(filepath.Join(at, first)); err == nil {
 				return at

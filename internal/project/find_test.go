@@ -39,7 +39,7 @@ func TestFind(t *testing.T) {
 		{from: "none/a", want: "none/a"},
 		{from: "other/a", want: "other/a"},
 		{from: "other/a", want: "other", env: "COMPOSE_FILE=deploy.yml"},
-		{from: "shop/a/b", want: "shop/a/b", env: "COMPOSE_FILE=" + filepath.Join(home, "other/deploy.yml")},
+		{from: "shop/a/b", want: "other", env: "COMPOSE_FILE=" + filepath.Join(home, "other/deploy.yml")},
 	} {
 		got := Find(filepath.Join(home, c.from), []string{c.env})
 		if got != filepath.Join(home, c.want) {

@@ -1,6 +1,7 @@
 package manual_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,17 +32,24 @@ func TestThePageIsCurrent(t *testing.T) {
 	}
 }
 
-// TestTheWrappersAreCurrent holds magefiles/targets.go to targets/.
-func TestTheWrappersAreCurrent(t *testing.T) {
+// TestGeneratedCodeIsCurrent holds magefiles/targets.go and cmd/im2/commands.go to targets/.
+func TestGeneratedCodeIsCurrent(t *testing.T) {
 	t.Parallel()
 	home := filepath.Join("..", "..", "..")
-	have, err := os.ReadFile(filepath.Join(home, filepath.FromSlash(manual.WrapperFile)))
+	targets := os.DirFS(filepath.Join(home, "targets"))
+	wrappers, err := manual.Wrappers(targets, os.DirFS(filepath.Join(home, "magefiles")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := manual.Wrappers(os.DirFS(filepath.Join(home, "targets")), os.DirFS(filepath.Join(home, "magefiles")))
-	if err != nil || string(have) != string(want) {
-		t.Errorf(`%s is not what targets/ says (%v); "go generate ./internal/usage/manual" writes it`, manual.WrapperFile, err)
+	commands, err := manual.Commands(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{manual.WrapperFile: wrappers, manual.CommandsFile: commands} {
+		have, err := os.ReadFile(filepath.Join(home, filepath.FromSlash(name)))
+		if err != nil || !bytes.Equal(have, want) {
+			t.Errorf(`%s is not what targets/ says (%v); "go generate ./internal/usage/manual" writes it`, name, err)
+		}
 	}
 }
 

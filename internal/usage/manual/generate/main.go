@@ -1,5 +1,5 @@
-// Command generate writes magefiles/targets.go and docs/targets.md from the code; "go generate
-// ./internal/usage/manual" runs it.
+// Command generate writes magefiles/targets.go, cmd/im2/commands.go and docs/targets.md from the code;
+// "go generate ./internal/usage/manual" runs it.
 package main
 
 import (
@@ -24,20 +24,25 @@ func run(home string) int {
 }
 
 func write(home string) error {
-	magefiles := filepath.Join(home, "magefiles")
-	text, err := manual.Wrappers(os.DirFS(filepath.Join(home, "targets")), os.DirFS(magefiles))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(home, filepath.FromSlash(manual.WrapperFile)), text, 0o644) //nolint:gosec // a file that everybody reads
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", manual.WrapperFile, err)
-	}
-	targets, err := manual.Targets(magefiles)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(home, filepath.FromSlash(manual.Page)), []byte(manual.Markdown(targets)), 0o644) //nolint:gosec // a page that everybody reads
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", manual.Page, err)
+	magefiles, targets := os.DirFS(filepath.Join(home, "magefiles")), os.DirFS(filepath.Join(home, "targets"))
+	for _, file := range []struct {
+		name string
+		text func() ([]byte, error)
+	}{
+		{manual.WrapperFile, func() ([]byte, error) { return manual.Wrappers(targets, magefiles) }},
+		{manual.CommandsFile, func() ([]byte, error) { return manual.Commands(targets) }},
+		{manual.Page, func() ([]byte, error) {
+			all, err := manual.Targets(filepath.Join(home, "magefiles"))
+			return []byte(manual.Markdown(all)), err
+		}},
+	} {
+		text, err := file.text()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(home, filepath.FromSlash(file.name)), text, 0o644) //nolint:gosec // everybody may read it
+		}
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", file.name, err)
+		}
 	}
 	return nil
 }
