@@ -23,7 +23,8 @@ import (
 func otherPrograms() map[string]string {
 	return map[string]string{
 		"go install tool": "TestMageCanBeInstalled runs it",
-		"sudo chcon -Rt container_file_t pipeline-data": "it is for machines on which SELinux confines containers",
+		"go install github.com/im2-audio/im2/cmd/im2@latest": "im2-command builds it from this checkout",
+		"sudo chcon -Rt container_file_t pipeline-data":      "it is for machines on which SELinux confines containers",
 	}
 }
 
