@@ -38,7 +38,7 @@ const (
 type Kind string
 
 const (
-	// Pipeline is Go on the project's own package internal/service.
+	// Pipeline is Go on the project's own package pipeline/service.
 	Pipeline Kind = "pipeline"
 	// Go is Go on nothing but the standard library.
 	Go Kind = "go"
@@ -75,7 +75,7 @@ type Service struct {
 	root         string
 	ownTemplate  bool   // Template is in files
 	templateFrom string // how the Dockerfile calls the template
-	importPath   string // of the folder that has internal/service
+	importPath   string // of the module that has pipeline/service
 	goMod        bool   // a go.mod of its own is needed
 	data         string // the data folder; "" for none
 	uid, gid     string // how the Compose file refers to the IDs
@@ -128,12 +128,8 @@ func (s *Service) place(p *project.Project) error {
 		s.Kind = Go
 		root, path := goModule(parent)
 		s.goMod = root == ""
-		if _, err := os.Stat(filepath.Join(parent, "internal", "service", "service.go")); err == nil && path != "" {
-			s.Kind = Pipeline
-			if rel, err := filepath.Rel(root, parent); err == nil && rel != "." {
-				path += "/" + filepath.ToSlash(rel)
-			}
-			s.importPath = path
+		if _, err := os.Stat(filepath.Join(root, "pipeline", "service", "service.go")); err == nil && path != "" {
+			s.Kind, s.importPath = Pipeline, path
 		}
 	}
 	if p.Data != "" {
@@ -285,7 +281,7 @@ func (s *Service) confirm(ctx context.Context, r Request, files []string, before
 		return err
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "adding service %s to %s: Compose would not read the file any more: %w; nothing was made. To add by hand:\n%s",
+		return exit.Errorf(exit.Unusable, "adding service %s to %s: Compose could not read the file: %w; nothing was made. To add by hand:\n%s",
 			s.Name, s.Rel(s.Compose), err, s.paste())
 	}
 	got := after.Services()

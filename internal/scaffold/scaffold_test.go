@@ -175,7 +175,7 @@ func TestKinds(t *testing.T) { //nolint:funlen // a table of cases
 				"pipeline/service/service.go": service, "modules/" + templateFile: templateCopy + "\n",
 			},
 			nil, "modules/echo", Pipeline, "/pipeline-data", "docker-compose.yml:3",
-			"main.go", `"example.com/m/modules/internal/service"`,
+			"main.go", `"example.com/m/pipeline/service"`,
 		},
 		{
 			"Go in a module",
