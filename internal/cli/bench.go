@@ -74,7 +74,7 @@ func (t Target) Bench(ctx context.Context, o Bench) error {
 			song, err = t.benchSong(ctx, b, p, o)
 		}
 		if err != nil {
-			return fmt.Errorf("measuring part %q: %w; fix: %s leaves that part out", part, err, without(parts, part))
+			return fmt.Errorf("measuring part %q: %w; %s leaves that part out", part, err, without(parts, part))
 		}
 	}
 	var report bench.Report
@@ -119,7 +119,7 @@ func (t Target) measure(ctx context.Context, b *bench.Bench, o Bench, part, base
 		}
 	}
 	if err != nil && len(cases) > 0 {
-		t.UI.Note("incomplete: only the cases that were measured before the end")
+		t.UI.Note("incomplete: only the cases before the end were measured")
 	}
 	if !o.JSON && len(cases) > 0 {
 		t.UI.Table(bench.Rows(cases))

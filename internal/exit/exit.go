@@ -58,10 +58,13 @@ func (f Fix) String() string {
 	return `"` + f.Type + `" ` + f.Note
 }
 
+// fixMark is between a cause and its fix.
+const fixMark = "; fix: "
+
 // Error returns the text of the cause, and the fix.
 func (e *Error) Error() string {
 	if fix := e.Fix.String(); fix != "" {
-		return e.Err.Error() + "; " + fix
+		return e.Err.Error() + fixMark + fix
 	}
 	return e.Err.Error()
 }
@@ -87,7 +90,7 @@ func Split(err error) (text string, fix Fix) {
 	text = err.Error()
 	for e := (*Error)(nil); errors.As(err, &e); err = e.Err {
 		if e.Fix != (Fix{}) {
-			return strings.Replace(text, "; "+e.Fix.String(), "", 1), e.Fix
+			return strings.Replace(text, fixMark+e.Fix.String(), "", 1), e.Fix
 		}
 	}
 	return text, Fix{}

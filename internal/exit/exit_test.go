@@ -50,17 +50,17 @@ func TestTheFixIsToldApart(t *testing.T) {
 		fix        exit.Fix
 	}{
 		{errors.New(`open; "x"`), `open; "x"`, `open; "x"`, exit.Fix{}},
-		{exit.Fixable(exit.Missing, setup, "no %s", "docker"), `no docker; "mage setup" installs it`, "no docker", setup},
+		{exit.Fixable(exit.Missing, setup, "no %s", "docker"), `no docker; fix: "mage setup" installs it`, "no docker", setup},
 		{
 			fmt.Errorf("asking: %w (twice)", exit.With(exit.Failed, exit.Fixable(exit.Missing, setup, "no docker"))),
-			`asking: no docker; "mage setup" installs it (twice)`, "asking: no docker (twice)", setup,
+			`asking: no docker; fix: "mage setup" installs it (twice)`, "asking: no docker (twice)", setup,
 		},
 		{
 			exit.Fixable(exit.Failed, exit.Fix{Type: "x", Note: ", then y"}, "bad: %w", errors.New("worse")),
-			`bad: worse; "x", then y`, "bad: worse",
+			`bad: worse; fix: "x", then y`, "bad: worse",
 			exit.Fix{Type: "x", Note: ", then y"},
 		},
-		{exit.Fixable(exit.Failed, exit.Fix{Note: "restart it"}, "bad"), "bad; restart it", "bad", exit.Fix{Note: "restart it"}},
+		{exit.Fixable(exit.Failed, exit.Fix{Note: "restart it"}, "bad"), "bad; fix: restart it", "bad", exit.Fix{Note: "restart it"}},
 	} {
 		if got := c.err.Error(); got != c.full {
 			t.Errorf("got %s, want %s", got, c.full)

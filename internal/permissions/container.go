@@ -115,13 +115,13 @@ func word(data string, err error) error {
 	case errors.As(err, &coded) && coded.Code == exit.Unusable:
 		return err
 	case errors.As(err, &coded):
-		return exit.Errorf(coded.Code, "resetting %s through the engine: %w; %s needs none", data, err, ByRoot)
+		return exit.Errorf(coded.Code, "resetting %s through the engine: %w; %s needs no engine", data, err, ByRoot)
 	case errors.As(err, &failed):
 		code := exit.Failed
 		if failed.ExitCode() == int(exit.Unusable) {
 			code = exit.Unusable
 		}
-		return exit.Errorf(code, "resetting %s through the engine: %s; %s needs none", data, strings.TrimPrefix(failed.Stderr, "docker: "), ByRoot)
+		return exit.Errorf(code, "resetting %s through the engine: %s; %s needs no engine", data, strings.TrimPrefix(failed.Stderr, "docker: "), ByRoot)
 	}
 	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
 }

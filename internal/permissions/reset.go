@@ -81,7 +81,7 @@ func (r *Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, e
 	case w == directly:
 		return r.direct(ctx, req, false)
 	case noEngine != nil:
-		return found, exit.Errorf(exit.Failed, "resetting %s: this user may not give files to %s, and the way through the engine is closed: %w; %s needs none",
+		return found, exit.Errorf(exit.Failed, "resetting %s: this user may not give files to %s, and the engine cannot do it: %w; %s needs no engine",
 			req.Data, req.Owner, noEngine, ByRoot)
 	}
 	r.explain("")
@@ -126,7 +126,7 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 			return exit.Fixable(exit.Failed, exit.Fix{Type: "mage setup -ids", Note: "makes your own IDs the services'"}, "%w", err)
 		}
 		if noEngine != nil {
-			return exit.Errorf(exit.Failed, "preparing %s: this user may not give its folders to %s, and the way through the engine is closed: %w; %s needs none, or use your own IDs: \"mage setup -ids\"",
+			return exit.Errorf(exit.Failed, "preparing %s: this user may not give its folders to %s, and the engine cannot do it: %w; %s needs no engine, or use your own IDs: \"mage setup -ids\"",
 				folders[0], owner, noEngine, ByRoot)
 		}
 	}
@@ -194,7 +194,7 @@ func (r *Resetter) direct(ctx context.Context, req Request, dry bool) (ownership
 func label(req Request, dry bool) string {
 	doing := "resetting "
 	if dry {
-		doing = "looking through "
+		doing = "checking "
 	}
 	return doing + filepath.Join(filepath.Base(req.Data), req.Below)
 }

@@ -172,7 +172,7 @@ func absolute(root string) (string, error) {
 		abs, err = filepath.EvalSymlinks(abs)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", exit.Errorf(exit.Unusable, "there is no project folder %s", root)
+		return "", exit.Errorf(exit.Unusable, "no project folder %s", root)
 	}
 	if err != nil {
 		return "", exit.Errorf(exit.Unusable, "resolving the project folder %s: %w", root, err)

@@ -230,7 +230,7 @@ func (m *standIns) problems() []Problem {
 		}
 		all = append(all, Problem{
 			Setting: Setting{Name: m.filled[0]}, Required: true, // no error, but said
-			Err: fmt.Errorf("it cannot read the file while there is no value for %s; it is judged as though there was", names),
+			Err: fmt.Errorf("%s is unset; auditing as if it had a value", names),
 		})
 	}
 	return all

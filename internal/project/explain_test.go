@@ -72,7 +72,7 @@ func TestAllThatIsWrongIsNamedAtOnce(t *testing.T) {
 	if s := explained(t, e, "MY_UID"); s.Value != "0" || s.Line != 1 || !strings.Contains(s.Problem, "root") {
 		t.Errorf("%+v", s)
 	}
-	if s := explained(t, e, "APP_GROUP_ID"); s.Source != project.FromNowhere || !strings.Contains(s.Problem, "set nowhere") {
+	if s := explained(t, e, "APP_GROUP_ID"); s.Source != project.FromNowhere || !strings.Contains(s.Problem, "is not set") {
 		t.Errorf("%+v", s)
 	}
 	if s := explained(t, e, "BASE_IMAGE"); s.Value != "team" || s.Problem != "" {

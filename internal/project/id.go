@@ -22,7 +22,7 @@ func ParseID(text string) (uint32, error) {
 	case text == "":
 		return 0, reason("it is empty, and an empty user means root to Docker")
 	case !digits(text):
-		return 0, reason("only the digits 0 to 9 may stand in it")
+		return 0, reason("only the digits 0 to 9 are allowed")
 	case text == "0":
 		return 0, reason("0 is root, and no service may run as root")
 	case text[0] == '0':

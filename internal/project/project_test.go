@@ -157,8 +157,8 @@ func TestUnusableProjects(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		{"no .env", map[string]string{"docker-compose.yml": compose}, nil, []string{"APP_USER_ID is set nowhere", ".env is missing", "mage setup"}},
-		{"empty .env", map[string]string{"docker-compose.yml": compose, ".env": ""}, nil, []string{"set nowhere", "does not set it"}},
+		{"no .env", map[string]string{"docker-compose.yml": compose}, nil, []string{"APP_USER_ID is not set", ".env is missing", "mage setup"}},
+		{"empty .env", map[string]string{"docker-compose.yml": compose, ".env": ""}, nil, []string{"is not set", "does not set it"}},
 		{"broken .env", map[string]string{"docker-compose.yml": compose, ".env": "what is this\n"}, nil, []string{"/.env", "NAME=value"}},
 		{"empty ID", map[string]string{"docker-compose.yml": compose, ".env": "APP_USER_ID=\nAPP_GROUP_ID=1\n"}, nil, []string{".env:1", "empty"}},
 		{"quoted ID", map[string]string{"docker-compose.yml": compose, ".env": "APP_USER_ID=\"1000\"\nAPP_GROUP_ID=1\n"}, nil, []string{".env:1", "quotes", "APP_USER_ID=1000"}},

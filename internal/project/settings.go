@@ -293,7 +293,7 @@ func (s *Settings) id(name string, required bool) (uint32, error) {
 	}
 	id, err := ParseID(setting.Value)
 	if err == nil && setting.quoted {
-		err = fmt.Errorf("%w: it stands in quotes, which some readers of env files keep as a part of the value", ErrID)
+		err = fmt.Errorf("%w: it is in quotes, which some readers of env files keep as a part of the value", ErrID)
 	}
 	if err != nil {
 		return 0, exit.Errorf(exit.Unusable, "%s is %q in %s: %w. Write %s=1000 there, or the ID that %q prints",
@@ -309,7 +309,7 @@ func (s *Settings) unset(name string) error {
 		why = path + " is missing"
 	}
 	return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage setup", Note: "writes the defaults"},
-		"%s is set nowhere: %s. Nobody may guess which user the services run as", name, why)
+		"%s is not set: %s", name, why)
 }
 
 func idCommand(group bool) string {

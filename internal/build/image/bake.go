@@ -108,7 +108,7 @@ func (b Builder) explain(e *engine.Engine, services []string, err error) error {
 		return exit.Errorf(exit.Missing, "building %s: additional_contexts: Docker Engine %s is too old (needed: 23.0); update it, or begin those Dockerfiles with \"# syntax=docker/dockerfile:1.4\" where that image can be pulled",
 			some(b.named(services)), e.Server.Version)
 	}
-	return exit.Errorf(exit.Failed, "building %s: %s; what BuildKit wrote above says where. What did not build has its previous image still",
+	return exit.Errorf(exit.Failed, "building %s: %s; see BuildKit's output above. What did not build keeps its previous image",
 		some(services), said)
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrNoBase is returned when the base image is neither here nor to be had.
-var ErrNoBase = errors.New("the base image is not to be had")
+var ErrNoBase = errors.New("the base image is not available")
 
 // OwnBase is the name of the image that stands in for an official Debian image where no
 // registry answers: the same release, made from Debian's archive. ok is false for an
@@ -69,7 +69,7 @@ func standIn(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (
 	}
 	has, err := e.HasImage(ctx, own)
 	if has {
-		ui.Note("base image: %s (made from Debian's archive; %s is not here)", own, asked)
+		ui.Note("base image: %s (made from Debian's archive; %s is not available locally)", own, asked)
 	}
 	return own, has, err
 }

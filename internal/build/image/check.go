@@ -54,7 +54,7 @@ func CheckBundle(root string, s project.Settings) error {
 		err = fmt.Errorf("it has %d bytes, and BuildKit takes no more than %d in a secret: keep what this network needs", info.Size(), maxSecret)
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "giving builds the certificates of %s, set to %q in %s: %w; correct it, or leave it empty where nothing inspects TLS",
+		return exit.Errorf(exit.Unusable, "giving builds the certificates of %s, set to %q in %s: %w; fix: correct it, or leave it empty if nothing inspects TLS",
 			project.CABundle, bundle.Value, bundle.Where(), reason(err))
 	}
 	return nil
@@ -70,7 +70,7 @@ func (b Builder) checkFolder(name string) error {
 		err = errors.New("it is not a folder")
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "building %s in its context %s: %w; make that folder, or correct \"context\" of the service in the Compose file",
+		return exit.Errorf(exit.Unusable, "building %s in its context %s: %w; fix: create that folder, or correct \"context\" of the service in the Compose file",
 			name, folder, reason(err))
 	}
 	return nil
@@ -87,7 +87,7 @@ func (b Builder) checkTags(services []string) error {
 				continue
 			}
 			if !b.sameBuild(other, name) {
-				return exit.Errorf(exit.Unusable, "%s and %s build different images named %s: give one of them another \"image\" in the Compose file, or both the same build section",
+				return exit.Errorf(exit.Unusable, "%s and %s build different images named %s; fix: give one of them another \"image\" in the Compose file, or both the same build section",
 					other, name, tag)
 			}
 		}

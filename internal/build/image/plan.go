@@ -143,7 +143,7 @@ func (p *planner) plan(ctx context.Context, services []string) (Plan, error) {
 		return Plan{}, err
 	}
 	start := time.Now()
-	progress := p.UI.Progress("looking at what images are made of", 0, term.Seconds)
+	progress := p.UI.Progress("checking what images are made of", 0, term.Seconds)
 	modules, err := p.judgeAll(ctx, order)
 	progress.Done()
 	if err != nil {
@@ -166,7 +166,7 @@ func (p *planner) read(services []string) ([]string, error) {
 	var visit func(name string, from []string) error
 	visit = func(name string, from []string) error {
 		if slices.Contains(from, name) {
-			return exit.Errorf(exit.Unusable, "services %s are built on one another; correct their additional_contexts in the Compose file",
+			return exit.Errorf(exit.Unusable, "services %s are built on one another; fix: correct their additional_contexts in the Compose file",
 				strings.Join(append(from, name), " -> "))
 		}
 		if _, done := p.recipes[name]; done {
@@ -174,7 +174,7 @@ func (p *planner) read(services []string) ([]string, error) {
 		}
 		service, ok := p.Project.Compose.Services[name]
 		if !ok || service.Build == nil {
-			return exit.Errorf(exit.Unusable, "service %s is built on %q, which is no service that is built; correct its additional_contexts in the Compose file",
+			return exit.Errorf(exit.Unusable, "service %s is built on %q, which no service builds; fix: correct its additional_contexts in the Compose file",
 				from[len(from)-1], name)
 		}
 		recipe, err := inputs.Read(p.Project.Name(), service, p.lookup)
@@ -253,7 +253,7 @@ func (p *planner) imageNames(services []string) ([]string, error) {
 		}
 		resolved, err := recipe.Resolve(p.platform, p.store.image)
 		if err != nil {
-			return nil, exit.Errorf(exit.Unusable, "building %s: %w; mend that line", service, err)
+			return nil, exit.Errorf(exit.Unusable, "building %s: %w; fix: correct that line", service, err)
 		}
 		names = append(names, resolved.Images...)
 	}
@@ -308,7 +308,7 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 	recipe := p.recipes[name]
 	resolved, err := recipe.Resolve(p.platform, p.store.image)
 	if err != nil {
-		return Module{}, exit.Errorf(exit.Unusable, "building %s: %w; mend that line", name, err)
+		return Module{}, exit.Errorf(exit.Unusable, "building %s: %w; fix: correct that line", name, err)
 	}
 	in, err := p.collector.Collect(ctx, recipe, resolved, inputs.Given{
 		Platform: p.platform, Images: p.store.ids(), Services: p.digests,
@@ -339,7 +339,7 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 		m.BuiltAt, m.recorded = &at, known
 		m.Reasons = append(m.Reasons, p.differences(m, *image)...)
 	} else {
-		m.Reasons = append(m.Reasons, "there is no image yet")
+		m.Reasons = append(m.Reasons, "there is no image")
 	}
 	m.Reasons = append(m.Reasons, in.Doubts...)
 	m.Stale = len(m.Reasons) > 0

@@ -71,7 +71,7 @@ func build(plan Plan, e *enginetest.Engine) {
 }
 
 func TestAPlanFollowsWhatChanges(t *testing.T) {
-	const none = "base stale: there is no image yet; web stale: there is no image yet, base image own-base:7 is not here"
+	const none = "base stale: there is no image; web stale: there is no image, base image own-base:7 is not available locally"
 	b, e := planned(t, nil)
 	plan, text := told(t, b)
 	if text != none {
@@ -155,7 +155,7 @@ func TestABaseThatTheProjectBuildsIsNotPulled(t *testing.T) {
 	b, _ := planned(t, nil)
 	plan, _ := told(t, b)
 	err := b.fetch(t.Context(), nil, &plan, []string{"web"})
-	if err == nil || !strings.Contains(err.Error(), `building web: its base image own-base:7 is not here; service base builds it: "mage build -module=base"`) {
+	if err == nil || !strings.Contains(err.Error(), `building web: its base image own-base:7 is not available locally; service base builds it; fix: mage build -module=base`) {
 		t.Errorf("got %v", err)
 	}
 	for range b.pullable(plan) {

@@ -35,7 +35,7 @@ func (b Builder) outdated(services []string, platform string) []struct{ name, wh
 func (b Builder) newer(out string) string {
 	program, err := os.Stat(out)
 	if err != nil {
-		return "it is not there yet"
+		return "it is missing"
 	}
 	found := ""
 	_ = filepath.WalkDir(b.Project.GoModules, func(path string, entry fs.DirEntry, err error) error {

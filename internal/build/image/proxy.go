@@ -22,7 +22,7 @@ func proxyNames() map[string]string {
 func (b Builder) proxies() map[string]string {
 	proxies := proxyArgs(b.Project.Settings.Environ())
 	if names := loopback(proxies); len(names) > 0 {
-		b.UI.Note("%s: on this machine's own address, where RUN steps find themselves; give it one that containers reach, or the service \"network: host\" in its build section",
+		b.UI.Note("%s: a loopback address, which RUN steps cannot reach; fix: use an address that containers reach, or \"network: host\" in the build section",
 			strings.Join(names, ", "))
 	}
 	return proxies

@@ -65,10 +65,10 @@ func (b Builder) pullable(plan Plan) iter.Seq2[string, bool] {
 // BuildKit's transfer compares only those and would build with the old content. Then it plans again.
 func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan, error) {
 	for _, path := range plan.unnoticed {
-		b.UI.Note("touching %s: its content changed, but neither its size nor its time, and BuildKit would not notice", b.Project.Rel(path))
+		b.UI.Note("touching %s: its content changed, but not its size and time, so BuildKit would not notice", b.Project.Rel(path))
 		now := time.Now()
 		if err := os.Chtimes(path, now, now); err != nil {
-			return Plan{}, exit.Errorf(exit.Failed, "making BuildKit notice that %s changed: %w; \"touch\" it yourself, or copy it", path, reason(err))
+			return Plan{}, exit.Errorf(exit.Failed, "making BuildKit notice that %s changed: %w; fix: touch %[1]s, or copy it", path, reason(err))
 		}
 	}
 	return b.planner().plan(ctx, services)

@@ -43,7 +43,7 @@ func (b Builder) buildStale(ctx context.Context, r *ready, jobs int, plan *Plan)
 		for _, name := range changed {
 			switch {
 			case tries[name] >= attempts:
-				b.UI.Note("%s changes again and again while it is built: the next build builds it again", name)
+				b.UI.Note("%s changed repeatedly while it was built: the next build builds it again", name)
 			case !slices.Contains(todo, name):
 				b.UI.Note("%s is stale again: %s", name, strings.Join(plan.find(name).Reasons, ", "))
 				todo = append(todo, name)
@@ -112,7 +112,7 @@ func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, module
 	fetched := false
 	for _, image := range plan.missing(modules) {
 		if service := b.builds(image); service != "" {
-			return exit.Errorf(exit.Unusable, "building %s: its base image %s is not here; service %s builds it: \"mage build -module=%s\", then this again",
+			return exit.Errorf(exit.Unusable, "building %s: its base image %s is not available locally; service %s builds it; fix: mage build -module=%s, then try again",
 				some(plan.on(modules, image)), image, service, service)
 		}
 		if err := pull(ctx, e, b.UI, image); err != nil {
@@ -167,7 +167,7 @@ func (b Builder) tellBases(plan *Plan, modules []string) {
 		asked := b.Project.Compose.Services[name].Build.Args[project.BaseImage]
 		used := plan.find(name).inputs.Args[project.BaseImage]
 		if asked != nil && used != *asked && !slices.Contains(told, used) {
-			b.UI.Note("base image: %s (made from Debian's archive; %s is not here)", used, *asked)
+			b.UI.Note("base image: %s (made from Debian's archive; %s is not available locally)", used, *asked)
 			told = append(told, used)
 		}
 	}

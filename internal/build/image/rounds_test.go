@@ -101,7 +101,7 @@ func TestASecondBuildWaitsAndSaysForWhom(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Error(err)
 	}
-	if text := holder(b.Remembered("lock")); text != "it does not say which" {
+	if text := holder(b.Remembered("lock")); text != "its process is unknown" {
 		t.Errorf("nobody holds it, and yet: %s", text)
 	}
 }

@@ -47,7 +47,7 @@ func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
 		got, err = l.TryLock()
 	}
 	if engine.Unwritable(err) {
-		b.UI.Note("other builds are not kept away, and nothing is remembered: %v; that folder should be this user's", err)
+		b.UI.Note("no lock against other builds, and nothing is remembered: %v; fix: give that folder to this user", err)
 		return func() {}, nil
 	}
 	if err == nil && !got {
@@ -58,7 +58,7 @@ func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("waiting for another build: %w", ctx.Err())
 	}
 	if err != nil || !got {
-		return nil, exit.Errorf(exit.Failed, "keeping other builds away with %s: %w", path, err)
+		return nil, exit.Errorf(exit.Failed, "locking out other builds with %s: %w", path, err)
 	}
 	_ = os.WriteFile(path+".holder", []byte(describe()), 0o600) // for the message above alone
 	return func() {
@@ -78,7 +78,7 @@ func describe() string {
 func holder(path string) string {
 	text, err := os.ReadFile(path + ".holder")
 	if err != nil || len(text) == 0 {
-		return "it does not say which"
+		return "its process is unknown"
 	}
 	return strings.TrimSpace(string(text))
 }

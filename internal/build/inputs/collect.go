@@ -75,7 +75,7 @@ func (r *Recipe) doubts(resolved *dockerfile.Resolved, g Given) []string {
 		}
 	}
 	for _, name := range resolved.Images {
-		doubt(g.Images[name] == "", "base image "+name+" is not here")
+		doubt(g.Images[name] == "", "base image "+name+" is not available locally")
 	}
 	for _, address := range resolved.Remote {
 		doubt(true, "ADD fetches "+address+", which may have changed")

@@ -69,10 +69,10 @@ func Read(project string, service types.ServiceConfig, lookup func(string) (stri
 		return nil, err
 	}
 	if r.File, err = dockerfile.Parse(r.Path, text); err != nil {
-		return nil, fmt.Errorf("building %s: %w; mend that line", service.Name, err)
+		return nil, fmt.Errorf("building %s: %w; fix: correct that line", service.Name, err)
 	}
 	if _, ok := r.File.Target(config.Target); !ok {
-		return nil, fmt.Errorf("building %s: %s has no stage %q (there are: %s); correct \"target\" of the service in the Compose file",
+		return nil, fmt.Errorf("building %s: %s has no stage %q (there are: %s); fix: correct \"target\" of the service in the Compose file",
 			service.Name, r.Path, config.Target, strings.Join(r.File.StageNames(), ", "))
 	}
 	return r, nil
@@ -141,7 +141,7 @@ func (r *Recipe) read() ([]byte, error) {
 		if errors.As(err, &at) {
 			err = at.Err
 		}
-		return nil, fmt.Errorf("building %s from its Dockerfile %s: %w; make that file, or correct \"dockerfile\" of the service in the Compose file",
+		return nil, fmt.Errorf("building %s from its Dockerfile %s: %w; fix: create that file, or correct \"dockerfile\" of the service in the Compose file",
 			r.Service, r.Path, err)
 	}
 	return text, nil

@@ -114,7 +114,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"FRM a":       "building web: dockerfile_inline:1:1: ",
-		"FROM a AS b": `has no stage "x" (there are: b); correct "target"`,
+		"FROM a AS b": `has no stage "x" (there are: b); fix: correct "target"`,
 	} {
 		service := types.ServiceConfig{Name: "web"}
 		service.Build = &types.BuildConfig{DockerfileInline: text, Target: "x"}

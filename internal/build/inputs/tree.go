@@ -182,7 +182,7 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 func (t *tree) explain(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return fmt.Errorf("copying %s: %w; fix or remove that, or name it in .dockerignore", safetext.Quoted(at.Path), at.Err)
+		return fmt.Errorf("copying %s: %w; fix: repair or remove it, or name it in .dockerignore", safetext.Quoted(at.Path), at.Err)
 	}
 	return fmt.Errorf("reading its context %s: %w", t.root, err)
 }

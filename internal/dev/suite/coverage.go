@@ -132,7 +132,7 @@ func (c Coverage) Print(ui *term.UI) {
 // Judge returns an error when less than Least of a hundred statements ran.
 func (c Coverage) Judge() error {
 	if total := c.Total(); total.Percent() < Least {
-		return exit.Errorf(exit.Failed, "tests and scenarios ran %.1f %% of the statements, and %d %% is the least: what they leave out is at the top of the table", total.Percent(), Least)
+		return exit.Errorf(exit.Failed, "tests and scenarios ran %.1f %% of the statements, less than %d %%: the table begins with the least covered packages", total.Percent(), Least)
 	}
 	return nil
 }

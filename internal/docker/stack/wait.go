@@ -44,7 +44,7 @@ func (s Stack) wait(ctx context.Context, limit time.Duration, before []Container
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until every service is healthy: %w; they go on starting, \"mage status\" shows how far they are", ctx.Err())
+			return fmt.Errorf("waiting until every service is healthy: %w; they go on starting; \"mage status\" shows them", ctx.Err())
 		case <-time.After(500 * time.Millisecond):
 		}
 	}

@@ -54,7 +54,7 @@ func Measure() Own {
 func SpoolBench() Own {
 	return Own{
 		Name: "spoolbench", Package: modulePath + "/pipeline/spool/spoolbench",
-		Sources: []string{"pipeline/options", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/title", "pipeline/weights"},
+		Sources: []string{"pipeline/job", "pipeline/options", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/title", "pipeline/weights"},
 	}
 }
 

@@ -31,7 +31,7 @@ func judgeProcessor(arch string, features []string) answer {
 	case arch == "arm64":
 		return ok("arm64, with NEON")
 	case arch != "amd64":
-		return warned("run the engine on an amd64 or arm64 machine", "%s: ONNX Runtime's library is only to be had for amd64 and arm64", arch)
+		return warned("run the engine on an amd64 or arm64 machine", "%s: ONNX Runtime's library is only available for amd64 and arm64", arch)
 	case has("avx512f"):
 		return ok("amd64, with AVX-512")
 	case has("avx2") && has("fma"):

@@ -20,7 +20,7 @@ func TestJudgeProcessor(t *testing.T) {
 		"no fma":    {"amd64", []string{"avx2"}, Warn, "without AVX2"},
 		"old":       {"amd64", []string{}, Warn, "separations work, and take several times as long fix: in a virtual machine"},
 		"arm":       {"arm64", []string{"asimd"}, OK, "NEON"},
-		"other":     {"riscv64", []string{}, Warn, "only to be had for amd64 and arm64"},
+		"other":     {"riscv64", []string{}, Warn, "only available for amd64 and arm64"},
 		"not known": {"amd64", nil, OK, "not known"},
 	} {
 		expect(t, name, judgeProcessor(c.arch, c.features), c.level, c.part)

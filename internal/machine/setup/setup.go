@@ -72,7 +72,7 @@ func (s *Setup) Run(ctx context.Context) error {
 		{"app user", s.appUser(settings)},
 	})
 	if s.done == 0 {
-		s.UI.Note("everything was there already")
+		s.UI.Note("nothing was missing")
 	} else {
 		s.spent.Print(s.UI)
 	}
