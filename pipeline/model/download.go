@@ -2,65 +2,159 @@ package model
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
 )
 
-// bufferSize is how much is read at once.
-const bufferSize = 128 << 10
+const (
+	// connectTimeout is how long each step of making a connection may take.
+	connectTimeout = 15 * time.Second
+	// largestBundle is more than any list of certificates has.
+	largestBundle = 16 << 20
+)
 
 var (
-	// errStalled is returned when the server sent nothing for too long.
-	errStalled = errors.New("the server sends nothing any more")
-	// errCut is returned when an answer ended before it was complete.
-	errCut = errors.New("the connection was cut")
-	// errOtherFile is returned when the server has a file of another size there.
+	errStalled   = errors.New("the server stopped sending")
+	errCut       = errors.New("the connection was cut")
 	errOtherFile = errors.New("the server has another file there")
+	errAnswer    = errors.New("the server answered")
+	errBundle    = errors.New("it holds no certificate in PEM form")
+
+	userinfo = regexp.MustCompile(`://[^/?# "]*@`)
 )
 
 // temporaryError is an error that another try may not meet.
-type temporaryError struct{ err error }
+type temporaryError struct{ error }
 
-func (e *temporaryError) Error() string { return e.err.Error() }
-func (e *temporaryError) Unwrap() error { return e.err }
-
-// storageError is an error in writing what was received.
-type storageError struct{ err error }
-
-func (e *storageError) Error() string { return e.err.Error() }
-func (e *storageError) Unwrap() error { return e.err }
-
-// statusError is an answer that is no file.
-type statusError struct{ status string }
-
-func (e *statusError) Error() string { return "the server answered " + strconv.Quote(e.status) }
+func (e *temporaryError) Unwrap() error { return e.error }
 
 // download is the transfer of one tarball into the part.
 type download struct {
+	*ensurer
 	client  *http.Client
 	address string
 	// host is the part of address that messages may name.
-	host  string
-	part  *os.File
-	size  int64
-	stall time.Duration
-	bar   *term.Progress
-
-	// offset is how much of the part is there; received is what came in this run.
-	offset, received int64
-	// tag is the strong validator of what was received in this run, "" when there is none.
-	// It is not kept for the next run: the pinned digest tells what was mixed up.
-	tag string
+	host string
+	part *os.File
+	bar  *term.Progress
+	// offset is how much of the part is there.
+	offset int64
 	// mixed says that the part is put together from several answers.
 	mixed bool
+	// alive is called whenever something came; failed is the first error of writing it.
+	alive  func()
+	failed error
+}
+
+// fetch makes the part the whole, checked tarball. It continues what an earlier run left: the pinned digest
+// tells whether the parts fit together, and if they do not, it starts over once.
+func (e *ensurer) fetch(ctx context.Context, part *os.File) error {
+	info, err := part.Stat()
+	if err != nil {
+		return fmt.Errorf("reading the kept download: %w", err)
+	}
+	d := &download{ensurer: e, part: part, offset: info.Size(), mixed: info.Size() > 0}
+	if d.offset == e.artifact.TarballSize { // Complete, but not yet unpacked.
+		if ok, err := e.intact(ctx, part); ok || err != nil {
+			return err
+		}
+		e.UI.Note("the download that was kept is damaged: starting over")
+	}
+	if d.offset >= e.artifact.TarballSize {
+		if err := d.restart(); err != nil {
+			return err
+		}
+	}
+	if err := e.enoughSpace(d.offset); err != nil {
+		return err
+	}
+	if err := d.locate(ctx); err != nil {
+		return err
+	}
+	defer d.client.CloseIdleConnections()
+	for again := true; ; again = false {
+		if err := d.persist(ctx); err != nil {
+			return d.explain(ctx, err)
+		}
+		if ok, err := e.intact(ctx, part); ok || err != nil {
+			return err
+		}
+		if !d.mixed || !again {
+			_ = part.Truncate(0) // It is checked whenever it is used.
+			return exit.Errorf(exit.Failed,
+				`checking the model: what %s sent has not the digest of %s and was deleted; `+
+					`a proxy may have changed it: try "mage demucs-cache" on another network`, d.host, e.artifact.Package)
+		}
+		e.UI.Note("the parts of the download do not fit together: starting over")
+		if err := d.restart(); err != nil {
+			return err
+		}
+	}
+}
+
+// locate asks where the tarball is. No message repeats the address, which may hold a password.
+func (d *download) locate(ctx context.Context) error {
+	doing, a := "asking where the model "+d.Model+" is", d.artifact
+	source, err := d.Locate(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if !source.agrees(a) {
+		return exit.Errorf(exit.Failed, "%s: the registry has %q for %s, and not %q, which this version of IM2 was checked with; nothing was downloaded",
+			doing, source.Integrity, a.Package, a.Integrity)
+	}
+	address, err := url.Parse(source.Tarball)
+	if err != nil || (address.Scheme != "https" && address.Scheme != "http") || address.Host == "" {
+		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage build -module=demucs", Note: "asks it again"}, `%s: the registry's answer is no web address`, doing)
+	}
+	d.address, d.host = source.Tarball, address.Host
+	d.client, err = newClient(d.CABundle, d.Environ)
+	return err
+}
+
+// persist downloads until everything is there. It gives up after some tries in a row that brought nothing new.
+func (d *download) persist(ctx context.Context) error {
+	doing, total := "fetching the model "+d.Model, d.artifact.TarballSize
+	failures, best := 0, d.offset
+	for {
+		d.bar = d.UI.Progress(doing, total, term.Bytes)
+		d.bar.Set(d.offset)
+		err := d.attempt(ctx)
+		d.bar.Done() // A note must not fall into the bar's line.
+		if err == nil || ctx.Err() != nil || !errors.As(err, new(*temporaryError)) {
+			return err
+		}
+		if d.offset > best {
+			failures, best = 0, d.offset
+		}
+		if failures++; failures >= d.tries {
+			return err
+		}
+		wait := d.backoff << (failures - 1)
+		d.UI.Note("%s: %v at %s of %s; trying again in %s", doing, err, size(d.offset), size(total), wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
 // attempt asks for what is missing, and writes what comes to the part.
@@ -69,7 +163,16 @@ func (d *download) attempt(ctx context.Context) error {
 	defer cancel(nil)
 	watchdog := time.AfterFunc(d.stall, func() { cancel(errStalled) })
 	defer watchdog.Stop()
-	resp, err := d.ask(ctx)
+	d.alive = func() { watchdog.Reset(d.stall) }
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.address, http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept-Encoding", "identity") // What is counted must be the file's own bytes.
+	if d.offset > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
+	}
+	resp, err := d.client.Do(req)
 	if err != nil {
 		return connectError(ctx, err)
 	}
@@ -77,65 +180,56 @@ func (d *download) attempt(ctx context.Context) error {
 	if err := d.accept(resp); err != nil {
 		return err
 	}
-	body := &reader{ctx: ctx, r: resp.Body}
-	return d.write(ctx, body, func() { watchdog.Reset(d.stall) })
+	_, err = io.Copy(d, &reader{ctx: ctx, r: resp.Body})
+	switch {
+	case d.failed != nil:
+		return d.failed
+	case d.offset == d.artifact.TarballSize:
+		return nil // Even if the connection ended badly.
+	case context.Cause(ctx) != nil:
+		return connectError(ctx, err)
+	case err != nil:
+		return &temporaryError{fmt.Errorf("%w: %w", errCut, discreet(err))}
+	}
+	return &temporaryError{errCut}
 }
 
-func (d *download) ask(ctx context.Context) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.address, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept-Encoding", "identity") // What is counted must be the file's own bytes.
-	if d.offset > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
-		if d.tag != "" {
-			req.Header.Set("If-Range", d.tag)
-		}
-	}
-	return d.client.Do(req)
-}
-
-// accept decides whether the body of an answer is what is missing, and starts over where
-// the server did.
+// accept decides whether the body of an answer is what is missing, and starts over where the server did.
 func (d *download) accept(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code/100 == 2 && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/"):
 		return fmt.Errorf("%w: a page to read", errOtherFile)
 	case code == http.StatusOK:
-		if resp.ContentLength >= 0 && resp.ContentLength != d.size {
-			return fmt.Errorf("%w: of %d bytes and not %d", errOtherFile, resp.ContentLength, d.size)
-		}
-		if err := d.restart(); err != nil {
+		if err := d.sized(resp.ContentLength); err != nil {
 			return err
 		}
+		return d.restart()
 	case code == http.StatusPartialContent:
-		if err := d.continues(resp.Header.Get("Content-Range")); err != nil {
-			return err
+		var first, last int64
+		var total string
+		n, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-%d/%s", &first, &last, &total)
+		if err != nil || n != 3 || first != d.offset {
+			return d.startOver("the server continues at another place")
 		}
 		d.mixed = true
+		all, err := strconv.ParseInt(total, 10, 64)
+		if err != nil {
+			all = -1
+		}
+		return d.sized(all)
 	case code == http.StatusRequestedRangeNotSatisfiable && d.offset > 0:
-		return d.startOver("the server cannot go on there")
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly,
-		code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
-		return &temporaryError{&statusError{resp.Status}}
+		return d.startOver("the server cannot continue there")
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
+		return &temporaryError{fmt.Errorf("%w %q", errAnswer, resp.Status)}
 	default:
-		return &statusError{resp.Status}
+		return fmt.Errorf("%w %q", errAnswer, resp.Status)
 	}
-	d.tag = strongTag(resp.Header.Get("ETag"))
-	return nil
 }
 
-// continues checks that a partial answer begins where the part ends.
-func (d *download) continues(contentRange string) error {
-	var first, last int64
-	var total string
-	n, err := fmt.Sscanf(contentRange, "bytes %d-%d/%s", &first, &last, &total)
-	if err != nil || n != 3 || first != d.offset {
-		return d.startOver("the server goes on elsewhere")
-	}
-	if all, err := strconv.ParseInt(total, 10, 64); err == nil && all != d.size {
-		return fmt.Errorf("%w: of %d bytes and not %d", errOtherFile, all, d.size)
+// sized checks the size that an answer says, which may be negative for an unknown one.
+func (d *download) sized(total int64) error {
+	if total >= 0 && total != d.artifact.TarballSize {
+		return fmt.Errorf("%w: of %d bytes and not %d", errOtherFile, total, d.artifact.TarballSize)
 	}
 	return nil
 }
@@ -143,7 +237,7 @@ func (d *download) continues(contentRange string) error {
 // startOver drops what there is, for the next attempt.
 func (d *download) startOver(why string) error {
 	if d.offset == 0 {
-		return errors.New(why) // a server's nonsense has no further use
+		return errors.New(why) // Another try would meet the same.
 	}
 	if err := d.restart(); err != nil {
 		return err
@@ -153,56 +247,140 @@ func (d *download) startOver(why string) error {
 
 // restart drops what there is.
 func (d *download) restart() error {
+	d.offset, d.mixed = 0, false
 	if err := d.part.Truncate(0); err != nil {
-		return &storageError{err}
+		return d.storing("fetching the model "+d.Model, err, d.store, d.needed(0))
 	}
-	d.offset, d.tag, d.mixed = 0, "", false
 	return nil
 }
 
-// strongTag returns an ETag that stands for the very bytes; a weak one does not.
-func strongTag(tag string) string {
-	if strings.HasPrefix(tag, `"`) {
-		return tag
+// Write appends to the part.
+func (d *download) Write(data []byte) (int, error) {
+	d.alive()
+	if d.offset+int64(len(data)) > d.artifact.TarballSize {
+		d.failed = errors.Join(fmt.Errorf("%w: of more than %d bytes", errOtherFile, d.artifact.TarballSize), d.restart())
+		return 0, d.failed
 	}
-	return ""
-}
-
-// write appends the body to the part. alive is called whenever something came.
-func (d *download) write(ctx context.Context, body io.Reader, alive func()) error {
-	buf := make([]byte, bufferSize)
-	for {
-		n, err := body.Read(buf)
-		if n > 0 {
-			alive()
-			if err := d.append(buf[:n]); err != nil {
-				return err
-			}
-		}
-		switch {
-		case err == nil:
-		case d.offset == d.size:
-			return nil // However the connection ended, everything is there.
-		case context.Cause(ctx) != nil:
-			return connectError(ctx, err)
-		case errors.Is(err, io.EOF):
-			return &temporaryError{errCut}
-		default:
-			return &temporaryError{fmt.Errorf("%w: %w", errCut, discreet(err))}
-		}
+	n, err := d.part.WriteAt(data, d.offset)
+	if err != nil {
+		d.failed = d.storing("fetching the model "+d.Model, err, d.store, d.needed(d.offset))
+		return n, d.failed
 	}
-}
-
-func (d *download) append(data []byte) error {
-	if d.offset+int64(len(data)) > d.size {
-		tooLong := fmt.Errorf("%w: of more than %d bytes", errOtherFile, d.size)
-		return errors.Join(tooLong, d.restart())
-	}
-	if _, err := d.part.WriteAt(data, d.offset); err != nil {
-		return &storageError{err}
-	}
-	d.offset += int64(len(data))
-	d.received += int64(len(data))
+	d.offset += int64(n)
+	d.received += int64(n)
 	d.bar.Set(d.offset)
-	return nil
+	return n, nil
+}
+
+// explain turns the end of a download into an error for the user.
+func (d *download) explain(ctx context.Context, err error) error {
+	doing := "fetching the model " + d.Model
+	kept := `"mage demucs-cache" tries again`
+	if d.offset > 0 {
+		kept = fmt.Sprintf(`%s of %s are kept: "mage demucs-cache" continues from there`, size(d.offset), size(d.artifact.TarballSize))
+	}
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w; %s", doing, ctx.Err(), kept)
+	case errors.As(err, new(*exit.Error)):
+		return err
+	case errors.Is(err, errOtherFile):
+		return exit.Errorf(exit.Failed,
+			"%s from %s: %w; a login page of the network, or a proxy, may have answered: try again on another network", doing, d.host, err)
+	case errors.Is(err, errAnswer), errors.Is(err, errCut), errors.Is(err, errStalled):
+		return exit.Errorf(exit.Missing, "%s from %s: %w; %s", doing, d.host, err, kept)
+	case errors.As(err, &untrusted):
+		return exit.Errorf(exit.Missing,
+			"%s from %s: %w; if this network inspects TLS, set IM2_CA_BUNDLE in .env.local to a PEM file with its certificate", doing, d.host, err)
+	default:
+		return exit.Errorf(exit.Missing, "%s: no network, or it does not lead to %s: %w; %s", doing, d.host, err, kept)
+	}
+}
+
+// newClient returns a client that trusts the system's certificates and those in the file bundle (unless ""),
+// and uses the proxies that environ names. It does not limit how long a transfer takes.
+func newClient(bundle string, environ []string) (*http.Client, error) {
+	roots, err := trusted(bundle)
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, "reading the certificates that IM2_CA_BUNDLE names: %w; set it to a PEM file, or leave it out", err)
+	}
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 proxies(environ),
+		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   connectTimeout,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true, // A tarball that a server calls "gzip-encoded" must stay one.
+		ForceAttemptHTTP2:     true, // A custom TLSClientConfig would end that.
+	}}, nil
+}
+
+// proxies does what http.ProxyFromEnvironment does, with the settings in force instead of this process's
+// environment: a proxy may be in .env.local.
+func proxies(environ []string) func(*http.Request) (*url.URL, error) {
+	values := make(map[string]string)
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		values[name] = value
+	}
+	get := func(name string) string {
+		if value := values[name]; value != "" {
+			return value
+		}
+		return values[strings.ToLower(name)]
+	}
+	config := httpproxy.Config{HTTPProxy: get("HTTP_PROXY"), HTTPSProxy: get("HTTPS_PROXY"), NoProxy: get("NO_PROXY")}
+	choose := config.ProxyFunc()
+	return func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
+}
+
+// trusted returns the certificates to trust; nil means the system's.
+func trusted(bundle string) (*x509.CertPool, error) {
+	if bundle == "" {
+		return nil, nil // that is how tls.Config says "the system's"
+	}
+	info, err := os.Stat(bundle)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > largestBundle {
+		return nil, &fs.PathError{Op: "read", Path: bundle, Err: errBundle}
+	}
+	pem, err := os.ReadFile(bundle) //nolint:gosec // a setting of the user's own
+	if err != nil {
+		return nil, err
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // The system has none.
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, &fs.PathError{Op: "read", Path: bundle, Err: errBundle}
+	}
+	return roots, nil
+}
+
+// connectError explains why there is no answer, or no more of it.
+func connectError(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
+		return &temporaryError{errStalled}
+	} else if cause != nil {
+		return cause
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return untrusted
+	}
+	return &temporaryError{discreet(err)}
+}
+
+// discreet returns the text of err without credentials: without the address that was asked, which may hold
+// a token, and without user names and passwords in other addresses, such as a proxy's.
+func discreet(err error) error {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err
+	}
+	return errors.New(userinfo.ReplaceAllString(err.Error(), "://"))
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -72,19 +71,19 @@ func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 				r.Header.Del("Range")
 				return f.server.cutAt(150_000, w, r)
 			}
-		}, exit.Missing, `150 kB of 303 kB are kept: "mage demucs-cache" goes on from there`, 150_000, 3},
+		}, exit.Missing, `150 kB of 303 kB are kept: "mage demucs-cache" continues from there`, 150_000, 3},
 		{"not there", status(http.StatusNotFound), exit.Missing, `the server answered "404 Not Found"`, 0, 1},
 		{"not allowed", status(http.StatusForbidden), exit.Missing, "403", 0, 1},
 		{"out of order", status(http.StatusBadGateway), exit.Missing, `the server answered "502 Bad Gateway"`, 0, 3},
 		{"no range asked for", status(http.StatusRequestedRangeNotSatisfiable), exit.Missing, "416", 0, 1},
-		{"partial nonsense", status(http.StatusPartialContent), exit.Missing, "goes on elsewhere", 0, 1},
+		{"partial nonsense", status(http.StatusPartialContent), exit.Missing, "continues at another place", 0, 1},
 		{"does not answer", func(f *fixture) {
 			f.stall, f.tries = 500*time.Millisecond, 1
 			f.server.answer = func(_ int, _ http.ResponseWriter, r *http.Request) bool {
 				<-r.Context().Done()
 				return true
 			}
-		}, exit.Missing, "sends nothing any more", 0, 1},
+		}, exit.Missing, "stopped sending", 0, 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,15 +159,5 @@ func TestLocate(t *testing.T) {
 				t.Error("something was downloaded")
 			}
 		})
-	}
-}
-
-// Some shared folders cannot sync a folder, which is no reason to refuse them.
-func TestFoldersThatCannotBeSyncedAreNoFailure(t *testing.T) {
-	t.Parallel()
-	for err, want := range map[error]bool{nil: true, syscall.EINVAL: true, syscall.ENOTSUP: true, syscall.EIO: false, syscall.ENOSPC: false} {
-		if got := offered(err); (got == nil) != want {
-			t.Errorf("offered(%v) = %v", err, got)
-		}
 	}
 }

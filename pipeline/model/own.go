@@ -18,8 +18,8 @@ import (
 
 // Own prepares the ONNX file of a user's own model into the cache folder, and reports its name in
 // the Result. The name is the file's without ".onnx"; the Request's is not used. A file with the
-// content of a known model is that model, whatever it is called. It does nothing when the file
-// was prepared before and what came out is unchanged.
+// content of a known model is that model, whatever its name. It does nothing if the file was
+// prepared before and the result is unchanged.
 func Own(ctx context.Context, req Request, file string) (Result, error) {
 	f, info, err := openSource(file)
 	if err != nil {
@@ -40,7 +40,7 @@ func Own(ctx context.Context, req Request, file string) (Result, error) {
 // ownEnsurer decides which model a file is.
 func ownEnsurer(req Request, file, sum string) (*ensurer, error) {
 	req.Model = strings.TrimSuffix(filepath.Base(file), ".onnx")
-	for _, a := range artifacts() {
+	for _, a := range artifacts {
 		switch {
 		case a.Engine == req.Engine && a.SHA256 == sum:
 			req.Model = a.Model
@@ -56,11 +56,11 @@ func ownEnsurer(req Request, file, sum string) (*ensurer, error) {
 }
 
 func (e *ensurer) ownFrom(ctx context.Context, f io.ReaderAt, size int64, sum string) (Result, error) {
-	var err error
-	if e.cache, err = openCache(e.Data, e.Dir); err != nil {
+	closeCache, err := e.open()
+	if err != nil {
 		return Result{}, err
 	}
-	defer e.cache.close()
+	defer closeCache()
 	m, wrong, err := e.inspect(ctx)
 	if err != nil {
 		return Result{}, err
@@ -76,7 +76,7 @@ func (e *ensurer) ownFrom(ctx context.Context, f io.ReaderAt, size int64, sum st
 
 // openSource opens a regular file that may be anywhere on the host.
 func openSource(file string) (*os.File, os.FileInfo, error) {
-	// Without O_NONBLOCK, a FIFO would be waited for, for ever.
+	// Without O_NONBLOCK, opening a FIFO would wait for ever.
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // G304: reading what the user names is its purpose.
 	if err != nil {
 		return nil, nil, exit.Errorf(exit.Unusable, "reading the model: %w; -model=FILE takes the ONNX file of an HTDemucs network", err)
@@ -102,12 +102,12 @@ type Found struct {
 	Path string
 	// There says that there is something of that name.
 	There bool
-	// Wrong says what is wrong with it; empty where nothing is.
+	// Wrong says what is wrong with it; empty if nothing is.
 	Wrong string
 }
 
 // Inspect reads the prepared model and says whether it is what it must be, changing nothing. The
-// error wraps fs.ErrNotExist where there is no cache folder; exit.Unusable is that of Choose.
+// error wraps fs.ErrNotExist if there is no cache folder; exit.Unusable is that of Choose.
 func Inspect(ctx context.Context, req Request) (Found, error) {
 	if err := Choose(req.Engine, req.Model, req.Precision); err != nil {
 		return Found{}, err
@@ -115,13 +115,12 @@ func Inspect(ctx context.Context, req Request) (Found, error) {
 	return newEnsurer(req).look(ctx)
 }
 
-// look is Inspect for a model that is chosen.
 func (e *ensurer) look(ctx context.Context) (Found, error) {
-	var err error
-	if e.cache, err = openCache(e.Data, e.Dir); err != nil {
+	closeCache, err := e.open()
+	if err != nil {
 		return Found{}, err
 	}
-	defer e.cache.close()
+	defer closeCache()
 	_, wrong, err := e.inspect(ctx)
 	if wrong == missing {
 		return Found{Path: e.target()}, nil
@@ -136,12 +135,13 @@ func CheckSettings(req Request) error {
 	if err != nil || e.known {
 		return err
 	}
-	if e.cache, err = openCache(e.Data, e.Dir); err != nil {
-		return e.unknown(nil)
+	closeCache, err := e.open()
+	if err != nil {
+		return e.unknown()
 	}
-	defer e.cache.close()
-	if _, err := e.cache.root.Lstat(e.folder()); err != nil {
-		return e.unknown(e.cache.root)
+	defer closeCache()
+	if _, err := e.cache.Lstat(e.folder()); err != nil {
+		return e.unknown()
 	}
 	return nil
 }

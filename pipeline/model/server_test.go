@@ -24,6 +24,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
@@ -74,7 +75,7 @@ func describe(tarball, content []byte) Artifact {
 }
 
 // request is what a server saw.
-type request struct{ rangeHeader, ifRange string }
+type request struct{ rangeHeader string }
 
 // server serves one tarball and can be told to misbehave.
 type server struct {
@@ -105,7 +106,7 @@ func serve(t *testing.T, tls bool, body []byte) *server {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	n := len(s.requests)
-	s.requests = append(s.requests, request{r.Header.Get("Range"), r.Header.Get("If-Range")})
+	s.requests = append(s.requests, request{r.Header.Get("Range")})
 	answer, tag := s.answer, s.tag
 	s.mu.Unlock()
 	if answer != nil && answer(n, w, r) {
@@ -182,7 +183,7 @@ func newFixture(t *testing.T) *fixture {
 		artifact: describe(tarball, content), known: true, prepare: fakePrepare,
 		limits: limits{
 			stall: 5 * time.Second, backoff: time.Millisecond, tries: 3, poll: time.Millisecond,
-			free: func(*os.File) (uint64, bool) { return 0, false },
+			free: func(string) (int64, bool) { return 0, false },
 		},
 	}
 	return f
@@ -248,7 +249,7 @@ func (f *fixture) complete() {
 	if err != nil || m.SourceSHA256 != hex.EncodeToString(sum[:]) {
 		f.t.Errorf("the model is wrong: %v, %v", m, err)
 	}
-	for name, want := range map[string]os.FileMode{"": folderMode, "p00.onnx": fileMode, "manifest.json": fileMode} {
+	for name, want := range map[string]os.FileMode{"": place.FolderMode, "p00.onnx": place.FileMode, "manifest.json": place.FileMode} {
 		info, err := os.Lstat(f.path("test-fp32", name))
 		if err != nil || info.Mode().Perm() != want {
 			f.t.Errorf("%q: mode %v, %v", name, info, err)

@@ -16,7 +16,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/gofrs/flock"
 
@@ -29,7 +28,7 @@ import (
 const otherMembers = 64 << 20
 
 // errContent is returned for what is not the ONNX file that it must be.
-var errContent = errors.New("it has not the content it must have")
+var errContent = errors.New("its content is not what it must be")
 
 // lock picks the store and keeps other runs of this user away from it.
 func (e *ensurer) lock(ctx context.Context) (unlock func(), err error) {
@@ -48,7 +47,7 @@ func (e *ensurer) lock(ctx context.Context) (unlock func(), err error) {
 		}
 		if err == nil {
 			e.store = dir
-			return func() { _ = l.Unlock() }, nil // The process' end does it, too.
+			return func() { _ = l.Unlock() }, nil // The end of the process does it, too.
 		}
 	}
 	return nil, exit.Errorf(exit.Failed, "keeping what is downloaded for the model %s: %w", e.Model, err)
@@ -62,7 +61,8 @@ func (e *ensurer) raw(ctx context.Context) (*os.File, error) {
 		return f, err
 	}
 	if !e.adopt(ctx) {
-		part, err := os.OpenFile(e.partPath(), os.O_RDWR|os.O_CREATE, 0o600)
+		partPath := e.rawPath() + ".tgz.part"
+		part, err := os.OpenFile(partPath, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, e.storing("fetching the model "+e.Model, err, e.store, 0)
 		}
@@ -73,16 +73,14 @@ func (e *ensurer) raw(ctx context.Context) (*os.File, error) {
 		if err := e.unpack(ctx, part); err != nil {
 			return nil, e.storing("unpacking the model "+e.Model, err, e.store, e.artifact.Size)
 		}
-		_ = os.Remove(e.partPath()) // It is not needed again, and does no harm.
+		_ = os.Remove(partPath) // It is not needed again, and does no harm.
 	}
 	return e.stored(ctx)
 }
 
-func (e *ensurer) rawPath() string  { return filepath.Join(e.store, e.artifact.File) }
-func (e *ensurer) partPath() string { return e.rawPath() + ".tgz.part" }
+func (e *ensurer) rawPath() string { return filepath.Join(e.store, e.artifact.File) }
 
-// stored opens the ONNX file in the store. One with another content is removed and counts as
-// missing.
+// stored opens the ONNX file in the store. One with another content is removed and counts as missing.
 func (e *ensurer) stored(ctx context.Context) (*os.File, error) {
 	f, err := os.Open(e.rawPath())
 	if err != nil {
@@ -92,14 +90,14 @@ func (e *ensurer) stored(ctx context.Context) (*os.File, error) {
 	if err != nil || hex.EncodeToString(sum) == e.artifact.SHA256 {
 		return f, err
 	}
-	e.UI.Note("%s has another content than it must have: fetching it again", f.Name())
+	e.UI.Note("%s is damaged: fetching it again", f.Name())
 	return nil, errors.Join(fs.ErrNotExist, f.Close(), os.Remove(e.rawPath()))
 }
 
 // adopt moves the ONNX file into the store that earlier versions of IM2 kept in the cache folder,
 // and reports whether it could.
 func (e *ensurer) adopt(ctx context.Context) bool {
-	f, err := weights.Files{Root: e.cache.root}.Open(e.artifact.File)
+	f, err := weights.Files{Root: e.cache}.Open(e.artifact.File)
 	if err != nil {
 		return false
 	}
@@ -107,15 +105,13 @@ func (e *ensurer) adopt(ctx context.Context) bool {
 	if e.keep(ctx, f) != nil {
 		return false
 	}
-	_ = e.cache.root.Remove(e.artifact.File) // The pieces take its place.
+	_ = e.cache.Remove(e.artifact.File) // The pieces take its place.
 	return true
 }
 
-// unpack takes the ONNX file out of the tarball. Nothing is unpacked beyond the sizes that are
-// pinned.
+// unpack takes the ONNX file out of the tarball, and nothing beyond the sizes that are pinned.
 func (e *ensurer) unpack(ctx context.Context, part *os.File) error {
-	packed := io.NewSectionReader(part, 0, e.artifact.TarballSize)
-	unzipped, err := gzip.NewReader(bufio.NewReaderSize(packed, bufferSize))
+	unzipped, err := gzip.NewReader(bufio.NewReader(io.NewSectionReader(part, 0, e.artifact.TarballSize)))
 	if err != nil {
 		return err
 	}
@@ -145,12 +141,11 @@ func (e *ensurer) keep(ctx context.Context, r io.Reader) error {
 	bar := e.UI.Progress("unpacking the model "+e.Model, e.artifact.Size, term.Bytes)
 	defer bar.Done()
 	var done int64
-	counted := writerFunc(func(p []byte) (int, error) {
-		done += int64(len(p))
+	counted := &reader{ctx: ctx, r: io.LimitReader(r, e.artifact.Size), read: func(n int) {
+		done += int64(n)
 		bar.Set(done)
-		return temp.Write(p)
-	})
-	sum, err := digest(ctx, sha256.New(), io.TeeReader(io.LimitReader(r, e.artifact.Size), counted))
+	}}
+	sum, err := digest(ctx, sha256.New(), io.TeeReader(counted, temp))
 	if err != nil {
 		return err
 	}
@@ -180,31 +175,20 @@ func digest(ctx context.Context, h hash.Hash, r io.Reader) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// reader ends with the error of its context.
+// reader ends with the error of its context. read is told each number of bytes; it may be nil.
 type reader struct {
-	ctx context.Context // it lives as long as one call
-	r   io.Reader
+	ctx  context.Context // it lives as long as one call
+	r    io.Reader
+	read func(n int)
 }
 
 func (r *reader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.r.Read(p)
-}
-
-type writerFunc func(p []byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// sleep waits, unless ctx ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
+	n, err := r.r.Read(p)
+	if r.read != nil {
+		r.read(n)
 	}
+	return n, err
 }
