@@ -21,7 +21,7 @@ func TestHowItIsComputedIsChecked(t *testing.T) {
 	for name, want := range map[string]string{
 		project.DemucsProvider: `DEMUCS_PROVIDER is "rocm" in .env:3: unknown provider "rocm": known are cpu, webgpu, cuda; fix: correct it there, or remove the line`,
 		project.DemucsMemory:   "",
-		project.DemucsThreads:  `DEMUCS_THREADS is "0" in .env:4: "0" is no number of threads: write 1 to 128, or nothing for one for each processor; fix: correct it there, or remove the line`,
+		project.DemucsThreads:  `DEMUCS_THREADS is "0" in .env:4: "0" is not a number of threads: set 1 to 128, or nothing for one per processor; fix: correct it there, or remove the line`,
 		project.BaseImage:      "",
 	} {
 		err := s.Get(name).CheckExecution()

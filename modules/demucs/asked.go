@@ -50,7 +50,7 @@ func (s *settings) readOptions() error {
 // checkStems says what the service was told that its own model cannot do: no song would be right then.
 func (s *settings) checkStems(model prepared) error {
 	if err := s.options.Over(options.Default()).Check(model.stems()); err != nil {
-		return fmt.Errorf("the service was told what the model %s cannot do: %w; set DEMUCS_STEMS and DEMUCS_TWO_STEMS in .env and run `mage up`",
+		return fmt.Errorf("the settings ask for what the model %s cannot do: %w; set DEMUCS_STEMS and DEMUCS_TWO_STEMS in .env and run `mage up`",
 			model.name, err)
 	}
 	return nil
@@ -62,8 +62,8 @@ func (s *settings) checkStems(model prepared) error {
 func (s *settings) settingsOf(j *spool.Job, stems []string) (options.Options, error) {
 	all := j.Options.Over(s.options).Over(options.Default())
 	if err := all.Check(stems); err != nil {
-		return all, &rejection{fmt.Sprintf("%q cannot be separated as it was asked for: %v. It was asked for with %s; "+
-			"put it into input/ again with other options, as docs/song.md tells.", j.Name, err, cmp.Or(j.Options.String(), "no options"))}
+		return all, &rejection{fmt.Sprintf("%q cannot be separated with its options: %v. They were %s; "+
+			"put it into input/ again with other options, as docs/song.md describes.", j.Name, err, cmp.Or(j.Options.String(), "no options"))}
 	}
 	return all, nil
 }

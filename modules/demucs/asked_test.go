@@ -87,7 +87,7 @@ func TestASongThatAsksForWhatCannotBeDoneIsRejected(t *testing.T) {
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
 	rejected := b.in(job.Rejected, j.ID)
-	if want := `the model has no stem "piano": it has vocals, drums, bass, other. It was asked for with -stems=vocals,piano;`; !strings.Contains(rejected.Error, want) {
+	if want := `the model has no stem "piano": it has vocals, drums, bass, other. They were -stems=vocals,piano;`; !strings.Contains(rejected.Error, want) {
 		t.Errorf("reason = %q; want %q", rejected.Error, want)
 	}
 }

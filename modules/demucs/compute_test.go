@@ -20,7 +20,7 @@ func TestHowItIsComputed(t *testing.T) {
 		{"-provider=cuda -threads=", ""},
 		{"-provider=rocm", `unknown provider "rocm": known are cpu, webgpu, cuda; set DEMUCS_PROVIDER in .env`},
 		{"-memory=huge", `unknown memory mode "huge": known are normal, low; set DEMUCS_MEMORY`},
-		{"-threads=0", `"0" is no number of threads: write 1 to 128`},
+		{"-threads=0", `"0" is not a number of threads: set 1 to 128`},
 		{"-threads=many", "set DEMUCS_THREADS in .env"},
 	}
 	for _, tt := range tests {

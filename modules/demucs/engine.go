@@ -11,7 +11,7 @@ import (
 
 // An Engine separates a mix into stems.
 type Engine interface {
-	// Ready says what is missing for the engine to work, and which command mends it.
+	// Ready says what is missing for the engine to work, and which command fixes it.
 	Ready() error
 	// Separate reads a mix of so many frames and writes each stem of the model in o into the folder
 	// outDir, which it makes, as <stem>.f32. Both are raw: 32-bit float, little-endian, left and right

@@ -86,7 +86,7 @@ func TestAServiceToldToMakeWhatItsModelHasNot(t *testing.T) {
 		b := newBench(t, "ffmpeg", "engine")
 		b.settings.options = o
 		id := b.add("song.mp3", "sound").ID
-		want := `the service was told what the model htdemucs cannot do: the model has no stem "` + cmp.Or(o.TwoStems, "piano") + `"`
+		want := `the settings ask for what the model htdemucs cannot do: the model has no stem "` + cmp.Or(o.TwoStems, "piano") + `"`
 		if _, err := b.turn(t.Context()); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "set DEMUCS_STEMS") {
 			t.Errorf("turn = %v; want %q", err, want)
 		}

@@ -80,7 +80,7 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	flags.StringVar(&s.weights, "weights", "/home/demucs/.cache/torch", "the folder of the prepared models")
 	flags.StringVar(&s.precision, "precision", cmp.Or(os.Getenv("DEMUCS_PRECISION"), weights.FP32),
 		"what the models are prepared in, fp32 or int8; its default is $DEMUCS_PRECISION")
-	flags.StringVar(&s.program, "program", thisProgram(), "what is run as the engine, in a process of its own")
+	flags.StringVar(&s.program, "program", thisProgram(), "the program to run as the engine, in a separate process")
 	flags.StringVar(&s.library, "library", "/usr/local/lib/im2/libonnxruntime.so.1", "ONNX Runtime's library")
 	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs and encodes stems")
 	flags.StringVar(&s.ffprobe, "ffprobe", "ffprobe", "what says which kind of file a song is")

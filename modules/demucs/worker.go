@@ -58,7 +58,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	if err := w.ready(ctx); err != nil {
 		return false, err
 	}
-	found := w.putRight()
+	found := w.takeBackLost()
 	if spool.StopsAll(found) {
 		return false, found
 	}
@@ -105,17 +105,17 @@ func (w *worker) ready(ctx context.Context) error {
 	return w.settings.checkStems(w.models.checked[w.settings.model])
 }
 
-// putRight puts jobs that an earlier run of this worker left back among those that wait, and
+// takeBackLost puts jobs that an earlier run of this worker left back among those that wait, and
 // those of others whose leases have ended. It must run only while the worker has no job in its
 // hands. One job that resists keeps it from no other.
-func (w *worker) putRight() error {
-	err := w.lookAround()
+func (w *worker) takeBackLost() error {
+	err := w.takeBackStrays()
 	if owed := w.handBackOwed(); owed != nil || !w.leftovers {
 		return errors.Join(err, owed)
 	}
 	own, ownErr := w.recovery.Own(job.Separating)
 	w.leftovers = ownErr != nil
-	w.tell(own)
+	w.logFound(own)
 	return errors.Join(err, ownErr)
 }
 
@@ -134,14 +134,14 @@ func (w *worker) handBackOwed() error {
 	return nil
 }
 
-// lookAround takes back the jobs of lost workers. It is also called beside a long separation.
-func (w *worker) lookAround() error {
+// takeBackStrays takes back the jobs of lost workers. It is also called beside a long separation.
+func (w *worker) takeBackStrays() error {
 	found, err := w.recovery.Strays()
-	w.tell(found)
+	w.logFound(found)
 	return err
 }
 
-func (w *worker) tell(found []spool.Found) {
+func (w *worker) logFound(found []spool.Found) {
 	for _, f := range found {
 		w.env.Log.Warn("taking a job back from a worker that was lost", "job", f.ID, "worker", f.Worker, "now", f.To)
 	}
@@ -157,8 +157,8 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 	log := w.env.Log.With("job", j.ID, "name", j.Name)
 	log.Info("separating", "attempt", j.Attempt)
 	held, release := j.Hold(ctx, func() {
-		if err := w.lookAround(); err != nil {
-			w.env.Log.Warn("looking for jobs of lost workers", "error", err)
+		if err := w.takeBackStrays(); err != nil {
+			w.env.Log.Warn("taking back jobs of lost workers", "error", err)
 		}
 	})
 	outcome := w.separate(held, j)
@@ -169,7 +169,7 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 	w.full = isFull(outcome)
 	err := w.handOver(ctx, log, j, outcome)
 	if errors.Is(err, spool.ErrLost) {
-		log.Warn("dropped: somebody else has the job by now", "error", err)
+		log.Warn("dropped: another worker has the job", "error", err)
 		return nil
 	}
 	if j.Stage() == job.Separating {
@@ -201,7 +201,7 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, j *spool.Job, e
 		log.Info("handing the job back")
 		handed := j.HandBack("the worker was told to stop")
 		if handed != nil { // Nobody hears of an error after the end of ctx but here.
-			log.Error("the job was not handed back; it stays in separating until a worker puts that right", "error", handed)
+			log.Error("the job was not handed back; it stays in separating until a worker takes it back", "error", handed)
 		}
 		return errors.Join(ctx.Err(), handed)
 	case errors.As(err, &rejected):
@@ -279,7 +279,7 @@ func checkSource(j *spool.Job) error {
 		return errNoSource
 	}
 	if err != nil {
-		return fmt.Errorf("looking for the source: %w", err)
+		return fmt.Errorf("reading the source: %w", err)
 	}
 	if !info.Mode().IsRegular() {
 		return errSourceNoFile

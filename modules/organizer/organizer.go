@@ -40,7 +40,7 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	if err := o.open(); err != nil {
 		return false, err
 	}
-	held := errors.Join(o.putRight(), o.finishHeld(ctx))
+	held := errors.Join(o.takeBackLost(), o.finishHeld(ctx))
 	if spool.StopsAll(held) {
 		return false, held
 	}
@@ -54,9 +54,9 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	return true, errors.Join(held, o.finish(ctx, j))
 }
 
-// putRight puts the jobs that an earlier run of this organizer left back among those that wait,
+// takeBackLost puts the jobs that an earlier run of this organizer left back among those that wait,
 // and those of others whose leases have ended.
-func (o *organizer) putRight() error {
+func (o *organizer) takeBackLost() error {
 	found, err := o.recovery.Strays()
 	if o.leftovers {
 		own, ownErr := o.recovery.Own(job.Organizing)
@@ -135,7 +135,7 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 		err = j.Fail(err)
 	}
 	if errors.Is(err, spool.ErrLost) {
-		o.env.Log.Warn("dropped: somebody else has the job by now", "job", j.ID, "name", j.Name)
+		o.env.Log.Warn("dropped: another worker has the job", "job", j.ID, "name", j.Name)
 		return nil
 	}
 	if err != nil && j.Stage() == job.Organizing {
@@ -220,7 +220,7 @@ func (o *organizer) putOut(j *spool.Job) error {
 // capital from small letters takes for one that is there: output/ is shared with such. Whether a name
 // is free on this one is seen when it is taken.
 func freeNames(dir, name string) (place.Naming, error) {
-	folder, err := os.Open(dir) //nolint:gosec // G304: a folder of the pipeline.
+	folder, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -227,8 +227,8 @@ func TestASlowOrganizerKeepsItsJob(t *testing.T) {
 			_, err := b.turn(t.Context())
 			spooltest.Must(t, err)
 		}()
-		spooltest.Must(t, spooltest.Minute(func() error { return other.putRight() }))
-		spooltest.Must(t, spooltest.Minute(func() error { return other.putRight() }))
+		spooltest.Must(t, spooltest.Minute(func() error { return other.takeBackLost() }))
+		spooltest.Must(t, spooltest.Minute(func() error { return other.takeBackLost() }))
 		<-ended
 		if j := b.wantDone(id); len(j.History) != 4 {
 			t.Errorf("it was taken away: %+v", j.History)

@@ -44,7 +44,7 @@ func (w *watcher) readSidecar(entry string) (a asked, found bool, err error) {
 	case errors.Is(err, fs.ErrPermission):
 		return asked{Problem: sidecarReason(entry, "the pipeline may not read it; run `mage reset-permissions`")}, true, nil
 	case err != nil:
-		return asked{}, false, fmt.Errorf("reading what is asked for with %q: %w", entry, err)
+		return asked{}, false, fmt.Errorf("reading the options of %q: %w", entry, err)
 	}
 	a.Options, err = options.Parse(data)
 	if err != nil {
@@ -55,18 +55,11 @@ func (w *watcher) readSidecar(entry string) (a asked, found bool, err error) {
 
 // readSmall reads a regular file, and of a long one no more than shows that it is too long.
 func readSmall(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, openFlags, 0) //nolint:gosec // G304: the watcher made the path.
+	f, err := place.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, job.ErrNotFile
-	}
+	defer func() { _ = f.Close() }() // It was only read.
 	return io.ReadAll(io.LimitReader(f, options.Longest+1))
 }
 
@@ -79,7 +72,7 @@ func (w *watcher) keepAsked(j *spool.Job, entry string) (found bool, err error) 
 	}
 	data, err := json.Marshal(a)
 	if err != nil {
-		return false, fmt.Errorf("keeping what is asked for with %q: %w", entry, err)
+		return false, fmt.Errorf("keeping the options of %q: %w", entry, err)
 	}
 	return true, j.Write(append(data, '\n'), job.AskedFile)
 }
@@ -93,7 +86,7 @@ func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
 		return asked{}, nil
 	}
 	if err != nil {
-		return asked{}, fmt.Errorf("reading what is asked for with %q: %w", entry, err)
+		return asked{}, fmt.Errorf("reading the options of %q: %w", entry, err)
 	}
 	var a asked
 	if err := json.Unmarshal(data, &a); err != nil {
@@ -113,7 +106,7 @@ func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
 func (w *watcher) dropSidecar(entry string) {
 	err := os.Remove(filepath.Join(w.spool.Input(), job.Sidecar(entry)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		w.log.Warn("what was asked for with a song could not be removed", "name", job.Sidecar(entry), "error", err)
+		w.log.Warn("the sidecar of a song could not be removed", "name", job.Sidecar(entry), "error", err)
 	}
 }
 

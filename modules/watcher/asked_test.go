@@ -54,7 +54,7 @@ func TestOptionsThatCannotBeUsedRejectTheSong(t *testing.T) {
 		"not a JSON object":                           func(path string) error { return os.WriteFile(path, nil, 0o600) },
 		"more than 4096 bytes":                        func(path string) error { return os.WriteFile(path, make([]byte, 1<<20), 0o600) },
 		`bits "12": it must be 16, 24 or float`:       func(path string) error { return os.WriteFile(path, []byte(`{"bits": "12"}`), 0o600) },
-		"it is not a regular file. Write it again as": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"it is not a regular file. Write that file again as": func(path string) error { return syscall.Mkfifo(path, 0o600) },
 		"it is not a regular file.":                   func(path string) error { return os.Symlink("/etc/passwd", path) },
 		"it is not a regular file":                    func(path string) error { return os.Mkdir(path, place.FolderMode) },
 	} {
@@ -289,7 +289,7 @@ func TestTheSameSongWithOtherOptionsIsDone(t *testing.T) {
 			t.Errorf("duplicates of %q and %q", rejected[0].DuplicateOf, rejected[1].DuplicateOf)
 		}
 		if want := `the same song as "song.wav" and asked for with the same options, that is under way`; !strings.Contains(rejected[0].Error, want) ||
-			!strings.HasSuffix(rejected[0].Error, " It was asked for with -stems=vocals,drums, which has to be given again.") {
+			!strings.HasSuffix(rejected[0].Error, " Its options were -stems=vocals,drums; give them again.") {
 			t.Errorf("reason = %q", rejected[0].Error)
 		}
 		if strings.Contains(rejected[1].Error, "options") {

@@ -85,7 +85,7 @@ func (l *library) first(s *spool.Spool, j *spool.Job) (*spool.Job, error) {
 		}
 	}
 	l.add(j)
-	return nil, nil //nolint:nilnil // No job and no error is an answer: this one is the first.
+	return nil, nil // No job and no error is an answer: this one is the first.
 }
 
 // counts reports whether a job makes another one of the same song needless: it is under way, or
@@ -108,7 +108,7 @@ func counts(s *spool.Spool, j *spool.Job) (bool, error) {
 // sameSong rejects a song that has a job already, unless its name asks for it again.
 func (w *watcher) sameSong(ctx context.Context, j *spool.Job, asked bool) error {
 	if err := w.library.read(ctx, w.spool, w.beat); err != nil {
-		return fmt.Errorf("looking for the song among the jobs: %w", err)
+		return fmt.Errorf("searching the jobs for the song: %w", err)
 	}
 	if asked {
 		w.library.put(j)
@@ -116,7 +116,7 @@ func (w *watcher) sameSong(ctx context.Context, j *spool.Job, asked bool) error 
 	}
 	other, err := w.library.first(w.spool, j)
 	if err != nil {
-		return fmt.Errorf("looking for the song among the jobs: %w", err)
+		return fmt.Errorf("searching the jobs for the song: %w", err)
 	}
 	if other != nil {
 		j.DuplicateOf, j.Error = other.ID, sameReason(j, other)

@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/im2-audio/im2/pipeline/audio"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -33,7 +36,7 @@ func (w *watcher) inspect(ctx context.Context, j *spool.Job, path, copyPath stri
 	if !info.Mode().IsRegular() {
 		return notRegularReason(j.Name, info.Mode()), nil
 	}
-	f, err := os.OpenFile(path, openFlags, 0) //nolint:gosec // G304: the watcher made the path, and it is in its own folder.
+	f, err := os.OpenFile(path, openFlags, 0)
 	if errors.Is(err, fs.ErrPermission) {
 		return unreadableReason(j.Name), nil
 	}
@@ -129,7 +132,7 @@ func copyFile(path string, source io.Reader, size int64) error {
 	if err := place.CheckRoom(filepath.Dir(path), size); err != nil {
 		return fmt.Errorf("copying a file that belongs to someone else: %w", err)
 	}
-	f, err := os.Create(path) //nolint:gosec // G304: the path is in the job's own folder.
+	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("copying: %w", err)
 	}
@@ -146,7 +149,7 @@ const beatEveryBytes = 8 << 20
 // A beatingReader ends with its context, and renews the heartbeat as long as bytes come: a
 // file of many gigabytes is no hanging service.
 type beatingReader struct {
-	ctx    context.Context //nolint:containedctx // The reader lives for one call of digest, which has the context.
+	ctx    context.Context // The reader lives for one call of digest, which has the context.
 	r      io.Reader
 	beat   func()
 	unsaid int
@@ -162,4 +165,23 @@ func (b *beatingReader) Read(p []byte) (int, error) {
 		b.beat()
 	}
 	return n, err
+}
+
+// recognize decides by a file's content, whatever its name says, what it is and whether it may be a
+// song. What nobody knows may be one: the worker's decoder will tell.
+func recognize(f *os.File) (mediaType string, mayBe bool, err error) {
+	head := make([]byte, audio.HeadSize)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && n == 0 {
+		return "", false, fmt.Errorf("recognizing: %w", err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", false, fmt.Errorf("recognizing: %w", err)
+	}
+	kind, err := mimetype.DetectReader(f)
+	if err != nil {
+		return "", false, fmt.Errorf("recognizing: %w", err)
+	}
+	mediaType, mayBe = audio.Recognize(head[:n], kind.String())
+	return mediaType, mayBe, nil
 }

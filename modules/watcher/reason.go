@@ -31,12 +31,12 @@ func notRegularReason(name string, mode fs.FileMode) string {
 }
 
 func folderNotice(name string) string {
-	return fmt.Sprintf("%q in input/ is a folder, and it was left where it is. Songs are taken from input/ itself and not "+
+	return fmt.Sprintf("%q in input/ is a folder and was skipped. Songs are taken from input/ itself and not "+
 		"from folders in it. Move the songs out of the folder into input/.", name)
 }
 
 func emptyReason(name string) string {
-	return fmt.Sprintf("%q is empty: it has 0 bytes. Most likely the copy was broken off. Copy the song into input/ again.", name)
+	return fmt.Sprintf("%q is empty: it has 0 bytes. The copy was probably interrupted. Copy the song into input/ again.", name)
 }
 
 func unreadableReason(name string) string {
@@ -52,14 +52,14 @@ func notAudioReason(name, kind string) string {
 
 // sidecarReason is about what is asked for with a song, in the file beside it.
 func sidecarReason(entry, problem string) string {
-	return fmt.Sprintf("%q was not separated, because the file %q beside it, which says how it should be, cannot be used: %s. "+
-		"Write it again as docs/song.md tells and put both into input/, that file first; without one the song is separated as usual.",
+	return fmt.Sprintf("%q was not separated: the file %q, which says how to separate it, cannot be used: %s. "+
+		"Write that file again as docs/song.md describes and put both into input/, that file first; without it the song is separated as usual.",
 		entry, job.Sidecar(entry), problem)
 }
 
 // lostOptions says what is to be given again with a song that is put into input/ once more.
 func lostOptions(wanted string) string {
-	return fmt.Sprintf(" It was asked for with %s, which has to be given again.", wanted)
+	return fmt.Sprintf(" Its options were %s; give them again.", wanted)
 }
 
 func sameReason(j, other *spool.Job) string {

@@ -19,7 +19,7 @@ var (
 	// errMoved is returned when all that a job lacked was its last rename, which is made now.
 	errMoved = errors.New("the job has moved on")
 	// errSeveral is returned when a job's taken folder has files besides the one that was taken.
-	errSeveral = errors.New("there is more than the file that was taken: move what does not belong there to input/")
+	errSeveral = errors.New("there are other files beside the one that was taken: move them to input/")
 	// errNoFile is returned when someone removed the file of a job from its folder.
 	errNoFile = errors.New("its file was removed from the queue: put the song into input/ again")
 )
@@ -66,7 +66,7 @@ func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ e
 	}
 	switch {
 	case errors.Is(discarded, spool.ErrNotEmpty):
-		w.log.Warn("a file was taken, though the disk said otherwise", "job", j.ID, "name", name, "error", err)
+		w.log.Warn("a file was taken although the disk reported an error", "job", j.ID, "name", name, "error", err)
 		return true, nil
 	case errors.Is(err, fs.ErrNotExist): // It vanished, which is its owner's right.
 		return false, discarded
@@ -269,7 +269,7 @@ func (w *watcher) load(id string) (*spool.Job, error) {
 func takenFile(j *spool.Job) (string, error) {
 	entries, err := os.ReadDir(j.Path(job.TakenFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("looking for the taken file: %w", err)
+		return "", fmt.Errorf("reading the folder of the taken file: %w", err)
 	}
 	path := ""
 	for _, entry := range entries {

@@ -91,7 +91,7 @@ func (w *watcher) open() error {
 	}
 	for _, id := range ids {
 		w.held = append(w.held, heldJob{id: id})
-		w.log.Info("taking up what an earlier run began", "job", id)
+		w.log.Info("resuming a job of an earlier run", "job", id)
 	}
 	w.spool = s
 	w.sweep()
@@ -163,7 +163,7 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
 	entries, err := os.ReadDir(w.spool.Input())
 	if err != nil {
-		return false, fmt.Errorf("looking into input: %w", err)
+		return false, fmt.Errorf("reading input/: %w", err)
 	}
 	var complete []candidate
 	var errs []error
@@ -226,11 +226,11 @@ func (w *watcher) takeAll(ctx context.Context, files []candidate) (busy bool, er
 func (w *watcher) consider(entry fs.DirEntry) (*candidate, error) {
 	name := entry.Name()
 	if waits(name) {
-		return nil, nil //nolint:nilnil // Nothing to take, and no error.
+		return nil, nil // Nothing to take, and no error.
 	}
 	info, err := entry.Info()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // It vanished, which is its owner's right.
+		return nil, nil // It vanished, which is its owner's right.
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking at %q: %w", name, err)
@@ -239,7 +239,7 @@ func (w *watcher) consider(entry fs.DirEntry) (*candidate, error) {
 		return nil, w.pointOut(name)
 	}
 	if !w.settle.settled(name, factsOf(info), w.now()) {
-		return nil, nil //nolint:nilnil // Not yet.
+		return nil, nil // Not yet.
 	}
 	return &candidate{name, factsOf(info)}, nil
 }
@@ -253,7 +253,7 @@ func (w *watcher) pointOut(name string) error {
 		return err
 	}
 	w.told[name] = true
-	w.log.Warn("a folder in input is left alone", "name", name)
+	w.log.Warn("skipping a folder in input", "name", name)
 	return nil
 }
 

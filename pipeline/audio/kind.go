@@ -47,8 +47,6 @@ type Part struct {
 func begins(with string) Signature { return Signature{{0, with}} }
 
 // kinds is the table.
-//
-//nolint:gochecknoglobals // a table that nobody changes
 var kinds = []Kind{
 	{
 		Name: "WAV", Demuxers: []string{"wav"}, MediaTypes: []string{"audio/wav"},

@@ -57,7 +57,7 @@ func ParseThreads(text string) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > MaxThreads {
-		return 0, fmt.Errorf("%q is no number of threads: write 1 to %d, or nothing for one for each processor", text, MaxThreads)
+		return 0, fmt.Errorf("%q is not a number of threads: set 1 to %d, or nothing for one per processor", text, MaxThreads)
 	}
 	return n, nil
 }

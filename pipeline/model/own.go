@@ -77,7 +77,7 @@ func (e *ensurer) ownFrom(ctx context.Context, f io.ReaderAt, size int64, sum st
 // openSource opens a regular file that may be anywhere on the host.
 func openSource(file string) (*os.File, os.FileInfo, error) {
 	// Without O_NONBLOCK, opening a FIFO would wait for ever.
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // G304: reading what the user names is its purpose.
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, exit.Errorf(exit.Unusable, "reading the model: %w; -model=FILE takes the ONNX file of an HTDemucs network", err)
 	}

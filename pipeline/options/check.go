@@ -100,7 +100,7 @@ func (o *Options) read(data []byte) error {
 		return err
 	}
 	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more behind the object")
+		return errors.New("there is text after the object")
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func plain(err error) error {
 
 // SyncFile puts the content of the file at path on the disk and gives it FileMode.
 func SyncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the callers pass paths that they made themselves.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("syncing: %w", err)
 	}

@@ -21,7 +21,7 @@ var (
 	// ErrNoFile is returned for a failed job that has nothing to be tried again with.
 	ErrNoFile = errors.New("its file is gone")
 	// ErrUntaken is returned for a failed job whose file never became a source.
-	ErrUntaken = errors.New("the watcher had not come to its end with its file")
+	ErrUntaken = errors.New("the watcher had not finished taking its file")
 )
 
 // Retry brings a failed job back among those that wait, with all its attempts before it, and
@@ -60,7 +60,7 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (jo
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, gone := root.Lstat(dir); errors.Is(gone, fs.ErrNotExist) {
-			return "", fmt.Errorf("%w any more: somebody else brought it back", ErrNotFailed)
+			return "", fmt.Errorf("%w: another command brought it back", ErrNotFailed)
 		}
 	}
 	if err != nil {

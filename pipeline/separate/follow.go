@@ -142,7 +142,7 @@ func (s *search) lost() error {
 		return nil
 	}
 	return exit.Errorf(exit.Failed,
-		`following %q: it is no longer in %s, and no job has it: somebody took it away, or "mage logs -service=watcher" says more`,
+		`following %q: it is no longer in %s, and no job has it: it was removed, or "mage logs -service=watcher" says more`,
 		s.handed.name, s.rel(job.InputFolder))
 }
 

@@ -66,7 +66,7 @@ func TestCancelLeavesTheJob(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || s.out.Len() > 0 {
 		t.Errorf("error %v, stdout %q", err, s.out)
 	}
-	if !strings.Contains(s.err.String(), `the pipeline goes on with song.mp3: "mage status" shows how far it is`) {
+	if !strings.Contains(s.err.String(), `the pipeline continues with song.mp3: "mage status" shows how far it is`) {
 		t.Errorf("stderr %q", s.err)
 	}
 	inputIs(t, data, "song.mp3")
@@ -82,7 +82,7 @@ func TestCancelWhileCopying(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	inputIs(t, data)
-	if strings.Contains(s.err.String(), "goes on") {
+	if strings.Contains(s.err.String(), "pipeline continues") {
 		t.Errorf("stderr %q", s.err)
 	}
 }
@@ -155,7 +155,7 @@ func TestQueueThatCannotBeRead(t *testing.T) {
 	})
 	err := s.run(t.Context())
 	var coded *exit.Error
-	if !errors.As(err, &coded) || coded.Code != exit.Failed || !strings.Contains(err.Error(), "the pipeline goes on with it") {
+	if !errors.As(err, &coded) || coded.Code != exit.Failed || !strings.Contains(err.Error(), "the pipeline continues with it") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -195,7 +195,7 @@ func (s *separation) copyError(song *os.File, err error) error {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		needed := "as much as the song has"
 		if info, statErr := song.Stat(); statErr == nil {
-			needed = humanize.Bytes(uint64(info.Size())) //nolint:gosec // a size is not negative
+			needed = humanize.Bytes(uint64(info.Size()))
 		}
 		return exit.Errorf(exit.Failed, "%s: no space left: %s are needed; make room and try again", doing, needed)
 	case errors.Is(err, fs.ErrPermission):

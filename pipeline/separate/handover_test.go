@@ -191,7 +191,7 @@ func TestSongsThatAreNone(t *testing.T) {
 		{"folder", dir, "it is a folder"},
 		{"empty", write(filepath.Join(dir, "empty.mp3"), ""), "it is empty"},
 		{"below a file", filepath.Join(dir, "empty.mp3", "x"), "not a directory"},
-		{"in input", write(filepath.Join(data, "input", "there.mp3"), "x"), "lies in the pipeline's input already"},
+		{"in input", write(filepath.Join(data, "input", "there.mp3"), "x"), "is already in the pipeline's input"},
 	}
 	for _, c := range cases {
 		_, err := openSong(c.file, data)

@@ -100,7 +100,7 @@ func (s *separation) run(ctx context.Context) error {
 	s.UI.Note("%s is in %s", shown(handed.name), s.rel("input"))
 	j, err := s.follow(ctx, handed)
 	if ctx.Err() != nil {
-		s.UI.Note(`the pipeline goes on with %s: "mage status" shows how far it is`, shown(handed.name))
+		s.UI.Note(`the pipeline continues with %s: "mage status" shows how far it is`, shown(handed.name))
 		return fmt.Errorf("following %q: %w", handed.name, ctx.Err())
 	}
 	if err != nil {
@@ -115,5 +115,5 @@ func explained(err error, h handed) error {
 	if errors.As(err, &coded) {
 		return err
 	}
-	return exit.Errorf(exit.Failed, `following %q: %w; the pipeline goes on with it: "mage status" shows how far it is`, h.name, err)
+	return exit.Errorf(exit.Failed, `following %q: %w; the pipeline continues with it: "mage status" shows how far it is`, h.name, err)
 }

@@ -117,17 +117,17 @@ func (s Service) reportHealth(p process) int {
 func (s Service) readHealth(path string, now time.Time) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not at work yet: there is no heartbeat %s; `mage logs -service=%s` shows why",
+		return fmt.Errorf("%s has not started: there is no heartbeat %s; `mage logs -service=%s` shows why",
 			s.Name, path, s.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the heartbeat: %w", err)
 	}
 	if age := now.Sub(info.ModTime()); age >= freshFor {
-		return fmt.Errorf("%s hangs: its last heartbeat was %s ago; `mage logs -service=%s` shows what it did, `mage restart` helps",
+		return fmt.Errorf("%s hangs: its last heartbeat was %s ago; `mage logs -service=%s` shows what it did, `mage restart` restarts it",
 			s.Name, age.Round(time.Second), s.Name)
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // G304: the path is a flag of this very program.
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("reading the heartbeat: %w", err)
 	}

@@ -20,12 +20,12 @@ const (
 	repeatAfter = time.Minute
 )
 
-// A Turn looks for work once and does what it finds. It reports whether there was any, so
-// that the next look comes at once.
+// A Turn does the work that there is, once. It reports whether there was any, so that the next turn comes at
+// once.
 type Turn func(ctx context.Context) (busy bool, err error)
 
 // Loop takes turns until ctx ends. An error of a turn is logged, told to the health check
-// with the command that mends it, and followed by a wait that grows from error to error.
+// with the command that fixes it, and followed by a wait that grows from error to error.
 func (e *Env) Loop(ctx context.Context, turn Turn) error {
 	var errs errorLog
 	for wait := e.Poll; ctx.Err() == nil; {
@@ -59,7 +59,7 @@ func (e *Env) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk that holds %s is full: free some room, the work then goes on by itself: %w", e.Data, err)
+		return fmt.Errorf("the disk that holds %s is full: free some space; the work then continues by itself: %w", e.Data, err)
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s is mounted read-only: mount it writable and run `mage restart`: %w", e.Data, err)
 	case errors.Is(err, spool.ErrNotWritable), errors.Is(err, fs.ErrPermission):

@@ -129,7 +129,7 @@ func TestHealth(t *testing.T) {
 		{"well a while ago", "ok\n", 20 * time.Second, 0, "ok\n"},
 		{"hangs", "ok\n", 31 * time.Second, 1, "idle hangs: its last heartbeat was 31s ago"},
 		{"unwell", "the model weights are missing; run `mage demucs-cache`\n", 0, 1, "the model weights are missing; run `mage demucs-cache`\n"},
-		{"not started", "", 0, 1, "idle is not at work yet"},
+		{"not started", "", 0, 1, "idle has not started"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

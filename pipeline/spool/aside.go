@@ -16,7 +16,7 @@ import (
 func (s *Spool) SetAside(stage job.Stage, id string, cause error) error {
 	c, err := s.find(stage, id)
 	if err != nil {
-		return fmt.Errorf("setting a damaged job aside: %w", err)
+		return fmt.Errorf("setting aside a damaged job: %w", err)
 	}
 	return s.setAside(stage, c, cause)
 }
@@ -26,7 +26,7 @@ func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 	j := s.job(stage, c)
 	j.Name, j.Created = c.ID, now
 	j.Arrive(job.Visit{Stage: stage, Start: now, Claim: c.Token}, "")
-	j.Error = fmt.Sprintf("%v; what there was of the job is kept in queue/%s/%s", cause, job.Failed, c.ID)
+	j.Error = fmt.Sprintf("%v; what is left of the job is in queue/%s/%s", cause, job.Failed, c.ID)
 	err := j.Clear()
 	if err == nil {
 		err = j.keepDamaged()
@@ -35,7 +35,7 @@ func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 		err = j.move(job.Failed, j.Error)
 	}
 	if err != nil {
-		return fmt.Errorf("setting a damaged job aside: %w", err)
+		return fmt.Errorf("setting aside a damaged job: %w", err)
 	}
 	return nil
 }

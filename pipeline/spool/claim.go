@@ -17,14 +17,13 @@ var (
 	// ErrNone is returned when no job waits.
 	ErrNone = errors.New("no job waits")
 	// ErrDamaged is returned when the job.json of a job is missing or cannot be understood.
-	// Claim moves such a job to Failed, so that it stands in nobody's way and what it has is
-	// kept.
+	// Claim moves such a job to Failed, with everything it has.
 	ErrDamaged = errors.New("job.json is damaged")
 	// ErrNoRecord is returned for a job of Incoming that has no job.json yet.
 	ErrNoRecord = errors.New("job.json was not written yet")
 
-	// ErrLost is returned when the job was taken from this worker, which had not renewed its lease
-	// for long. Somebody else has it by now, and nothing that was made of it here counts.
+	// ErrLost is returned when the job was taken from this worker, which had not renewed its lease in
+	// time. Another one may have it, and nothing that was made of it here counts.
 	ErrLost = errors.New("the job was taken from this worker, which had not renewed its lease")
 
 	// errTaken is returned when another worker was faster.
@@ -45,8 +44,7 @@ func StopsAll(err error) bool {
 // A claim is one rename and writes nothing: a power cut may undo it, and then the job waits
 // again.
 //
-// A job that cannot be claimed for a reason of its own keeps nobody from the others: Claim
-// says what is wrong with it once there is no other left.
+// A job that cannot be claimed does not block the others: Claim returns its error once no other is left.
 func (s *Spool) Claim(ctx context.Context, from, to job.Stage, worker string) (*Job, error) {
 	return s.ClaimBut(ctx, from, to, worker, nil)
 }
@@ -58,7 +56,10 @@ func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string,
 		id, ok := s.candidate(from)
 		if !ok {
 			if listed {
-				return nil, errors.Join(nothing(errs), s.Flush())
+				if len(errs) == 0 {
+					errs = []error{ErrNone}
+				}
+				return nil, errors.Join(append(errs, s.Flush())...)
 			}
 			if err := s.refill(from); err != nil {
 				return nil, err
@@ -84,15 +85,6 @@ func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string,
 	}
 }
 
-// nothing says why no job was claimed.
-func nothing(errs []error) error {
-	if len(errs) == 0 {
-		return ErrNone
-	}
-	return errors.Join(errs...)
-}
-
-// claim takes one job.
 func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {
 	c := job.Claim{ID: id, Worker: job.WorkerName(worker), Token: s.claimToken()}
 	err := s.disk.Rename(s.jobFolder(from, id), s.folderOf(to, c))
@@ -149,7 +141,7 @@ func (s *Spool) candidate(stage job.Stage) (string, bool) {
 	return id, true
 }
 
-// refill lists a stage anew, unless another goroutine has done so by now.
+// refill lists a stage again, unless another goroutine has done so.
 func (s *Spool) refill(stage job.Stage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

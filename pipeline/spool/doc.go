@@ -1,40 +1,31 @@
-// Package spool hands jobs from one service to the next through folders that they share.
+// Package spool hands jobs from one service to the next through folders that they share. Package job
+// describes what is on disk; this one changes it so that it stays true.
 //
 // # The invariant
 //
-// A job is one folder, and at any instant that folder is in exactly one stage:
+// A job is one folder, and at any instant that folder is in exactly one stage. Whatever is killed at
+// whatever moment, workers or the machine: no job is lost; none has its results in output/ twice, or
+// in part; none stays in a working stage for longer than others need to notice; and once it rests,
+// only job.json is left. The model test in this package plays workers that are killed, stopped and
+// started again, power cuts, and disks that fail or lose their answers, at every step, and checks
+// these sentences.
 //
-//	queue/incoming/<id>                     the watcher is taking a file
-//	queue/pending/<id>                      waits for separation
-//	queue/separating/<id>.<worker>.<token>  one demucs worker has it
-//	queue/separated/<id>                    the stems are ready
-//	queue/organizing/<id>.<worker>.<token>  one organizer has it
-//	queue/done/<id>                         results are in output/ and archive/; only job.json is left
-//	queue/rejected/<id>                     the file is in rejected/ with the reason; only job.json is left
-//	queue/failed/<id>                       given up; job.json and the source are kept for another try
-//
-// Whatever is killed at whatever moment, workers or the machine: no job is lost; none has its
-// results in output/ twice, or in part; none stays in a working stage for longer than it takes
-// others to notice; and once it rests, nothing of the way is left but job.json. The model test
-// in this package plays workers that are killed, stopped and started again, power cuts, and disks
-// that fail or lose their answers, at every step of all that, and checks these sentences.
-//
-// What they rest on:
+// They rest on this:
 //
 //   - The stage is changed by one rename(2) of the folder and by nothing else, on one file
-//     system. The folder a job lies in is the truth; what job.json says about stages is history.
+//     system.
 //   - Claiming is such a rename, to a name that no other claim ever has. Of any number of workers
 //     that try, exactly one succeeds. The name is also the fence: whoever takes the job away
 //     renames the folder first, and from then on every path that the worker before has leads
-//     nowhere. It cannot hand the job on, save its record or put its results out, however late
+//     nowhere. It cannot hand the job on, save its record or publish its results, however late
 //     it notices.
 //   - Before a job is handed on, job.json and the names in its folder are on the disk. So it
 //     arrives complete, or is back, complete, where it was.
 //   - Before anything outside of the folder is changed for a job (its source archived, its stems
-//     put out), it is on the disk in which stage it is, and in job.json which name that gets.
-//     So a job that a power cut puts back is one for which nothing else was done.
+//     published), its stage is on the disk, and job.json has the name that the result gets. So
+//     nothing else was done for a job that a power cut puts back.
 //   - Nothing else waits for the stage folders. They are put on the disk now and then, once for
-//     all that was renamed since: a power cut may put a job back by a stage or two. Renames of one
+//     all renames since: a power cut may put a job back by a stage or two. Renames of one
 //     folder are taken to last in their order, which file systems with a journal and file servers
 //     give.
 //
@@ -42,27 +33,23 @@
 // so this holds on NFS and on the shared folders of a virtual machine, and between containers
 // that know nothing of each other. One thing is weaker where a client keeps names in a cache, as
 // those of NFS do for up to a minute (nfs(5), acdirmax): a worker on another host that was stopped
-// for longer than a lease may for so long still write below the name that its job had. Its renames
-// are refused by the server all the same, so that it can hand nothing on.
+// for longer than a lease may still write below the name that its job had, for as long. The server
+// refuses its renames all the same, so that it can hand nothing on.
 //
-// Nothing is deleted but by name, and only what a service made itself and can make again
-// (work/, stems/, progress.json, temporary files) or has just put in its place elsewhere.
-// Whatever else lies in a job's folder goes with the job.
+// Files are deleted by name only, and only those that a service made itself and can make again
+// (work/, stems/, progress.json, temporary files) or has just put elsewhere. Everything else in a
+// job's folder moves with the job.
 //
-// # Who may touch what
-//
-// In a waiting stage (pending, separated) nobody changes a job; any worker may claim it. In
-// separating and organizing only its claimer does. In incoming that is the one watcher: two of them
-// on one data folder would each keep a list of songs, and do a song that both are given twice. In a
-// final stage (done, rejected, failed) it rests, and a person may bring back what failed.
+// Two watchers on one data folder would each keep a list of songs, and take a song that both are given
+// twice: there is one.
 //
 // # Leases
 //
-// While a worker has a job it rewrites progress.json every few seconds. When a process has seen
-// the same content for a minute of its own looking, it takes the job back: it goes where its
-// record says that it was about to go, or waits again, with the attempt counted. After three
-// attempts it goes to failed, with the errors of all of them. See Recovery for why a slow or
-// sleeping worker that is taken for lost does no harm.
+// While a worker has a job it rewrites progress.json every few seconds. A process that has seen
+// the same content for a minute takes the job back: it goes where its record says that it was about
+// to go, or waits again, with the attempt counted. After three attempts it goes to failed, with the
+// errors of all of them. See Recovery for why a slow or sleeping worker that is taken for lost does
+// no harm.
 //
 // A worker that starts under the name of an earlier one takes that one's jobs back at once, and
 // one that is told to stop hands its job back itself, and the attempt does not count.

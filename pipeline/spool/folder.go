@@ -7,10 +7,9 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
-// restBetween is how long a stage folder that was just put on the disk may be changed again
-// before it is put there anew, unless somebody asks for that. Nothing depends on it: a power
-// cut puts a job back into the stage that it came from, complete. It bounds how many jobs
-// that can be, where the file system does not do so itself.
+// restBetween is how long changes of a stage folder may wait after it was put on the disk, unless sync or
+// flush is called. Nothing depends on it: a power cut puts a job back into the stage that it came
+// from, complete. It bounds how many jobs that can be.
 const restBetween = 50 * time.Millisecond
 
 // A folder puts one stage folder on the disk for all who ask at the same time: what they

@@ -78,7 +78,7 @@ func (j *Job) readRecord() ([]byte, error) {
 	for range 2 { // Somebody may put the job back between two looks.
 		info, err := j.disk().Lstat(j.Path(job.RecordFile))
 		if err == nil && !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%w: it is not a file", ErrDamaged)
+			return nil, fmt.Errorf("%w: it is not a regular file", ErrDamaged)
 		}
 		if err == nil {
 			data, err := j.disk().ReadFile(j.Path(job.RecordFile))
@@ -100,8 +100,8 @@ func (j *Job) readRecord() ([]byte, error) {
 	return nil, fmt.Errorf("%w: it is missing", ErrDamaged)
 }
 
-// Reload reads the record of a job in this worker's hands anew. Once somebody took the job away,
-// the error is ErrLost.
+// Reload reads the record of a job in this worker's hands again. The error is ErrLost if the job was taken
+// away.
 func (j *Job) Reload() error {
 	again, err := j.spool.read(j.stage, j.claim)
 	if err != nil {

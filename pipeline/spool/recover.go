@@ -12,17 +12,16 @@ import (
 	"github.com/im2-audio/im2/pipeline/job"
 )
 
-// strayEvery is how often Strays looks. It is asked on each turn of a loop, and beside long work.
+// strayEvery is how often Strays reads the leases. It is called on each turn of a loop, and beside long work.
 const strayEvery = 5 * time.Second
 
 // A Recovery takes jobs back from workers that were lost.
 //
-// A worker renews its lease while it has a job. Whether a lease has ended, each process judges
-// for itself, by its own clock: when it has seen the same lease for a minute of its own looking.
-// No two clocks are compared, and a process that was stopped for that minute, with the machine
-// perhaps, has not looked. Who is wrong about a worker does no harm but the work done twice: the
-// job's folder gets another name before anything else is done to it, and the worker, should it
-// live, finds nothing under the old one.
+// A worker renews its lease while it has a job. Each process decides by its own clock whether a
+// lease has ended: when it has seen the same lease for a minute while it was running itself. No two
+// clocks are compared, and time in which this process was stopped does not count. A wrong decision
+// only costs work done twice: the job's folder gets another name before anything else is done to
+// it, and a worker that still lives finds nothing under the old one.
 type Recovery struct {
 	spool  *Spool
 	worker string
@@ -71,7 +70,7 @@ func (r *Recovery) Own(stage job.Stage) ([]Found, error) {
 		if !r.own(stage, c) {
 			continue
 		}
-		to, err := r.spool.takeBack(stage, c, "its worker was lost: it was started anew")
+		to, err := r.spool.takeBack(stage, c, "its worker was lost: it was restarted")
 		if to != "" {
 			found = append(found, Found{c.ID, stage, to, c.Worker})
 		}
@@ -192,7 +191,7 @@ func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, e
 		return "", nil
 	}
 	if j.stage == stage {
-		return "", err // It is where it was, in nobody's hands, until the next look.
+		return "", err // It stays where it was, unclaimed, until the next try.
 	}
 	return j.stage, err
 }

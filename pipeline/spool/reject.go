@@ -18,8 +18,7 @@ const reasonExtension = ".txt"
 // the original name, or one with a number when that is taken, beside a text with the reason;
 // of the job only its record is left. reason is one clear paragraph for a person.
 //
-// A file of this user's gets the mode that all files have. What is not a file, or somebody
-// else's, is moved as it is.
+// A regular file of this user gets the mode that all files have. Anything else is moved as it is.
 //
 // A crash at any point leaves a job for which Reject may be called again: once Rejected is in
 // its record, that is what must be done with it, with the Error that is in the record.

@@ -222,7 +222,7 @@ func TestClaimSetsAJobWithoutRecordAside(t *testing.T) {
 		t.Errorf("source = %q", got)
 	}
 	j, err := s.Load(job.Failed, bad.ID)
-	if err != nil || !strings.Contains(j.Error, "job.json is damaged: it is missing; what there was of the job is kept in queue/failed/") {
+	if err != nil || !strings.Contains(j.Error, "job.json is damaged: it is missing; what is left of the job is in queue/failed/") {
 		t.Errorf("record = %+v, %v", j, err)
 	}
 	if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != good.ID {

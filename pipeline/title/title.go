@@ -17,8 +17,6 @@ const Limit = 255
 
 // extensions are those of audio and video files that people have. Nothing is recognised by them: they
 // only tell where a title ends, so that "Live 1999.12" keeps its end.
-//
-//nolint:gochecknoglobals // a table that never changes
 var extensions = strings.Fields(`
 	.wav .wave .bwf .rf64 .w64 .aif .aiff .aifc .caf .au .snd .voc
 	.flac .fla .wv .tta .ape .tak .shn .mpc .ofr .dsf .dff
@@ -40,8 +38,6 @@ func Split(name string) (title, ext string) {
 }
 
 // unfinished are the extensions that programs give to a file while they still write it.
-//
-//nolint:gochecknoglobals // a table that never changes
 var unfinished = []string{".part", ".partial", ".crdownload", ".download", ".tmp"}
 
 // Unfinished reports whether the extension of a name is one that programs give to a file while they

@@ -18,8 +18,6 @@ func lengthAt(n int) int {
 }
 
 // blocks are how many rows of its output an encoder or decoder of the spectrum makes at a time.
-//
-//nolint:gochecknoglobals // a constant table
 var blocks = [depth]int{32, 32, 16, 8}
 
 // encoder is the nth encoder of the spectrum. Rows are the first dimension in memory, so that the

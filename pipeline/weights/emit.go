@@ -111,7 +111,7 @@ func (g *graph) scalar(v float64) string { return g.constant([]int{}, []float32{
 func (g *graph) shape(values ...int) string {
 	data := make([]byte, 0, 8*len(values))
 	for _, v := range values {
-		data = binary.LittleEndian.AppendUint64(data, uint64(v)) //nolint:gosec // as ONNX wants negative ones
+		data = binary.LittleEndian.AppendUint64(data, uint64(v))
 	}
 	return g.raw(int64Type, []int{len(values)}, data)
 }
@@ -185,5 +185,5 @@ func appendMessage(b []byte, n protowire.Number, m []byte) []byte {
 }
 
 func appendNumber(b []byte, n protowire.Number, v int64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), uint64(v)) //nolint:gosec // as protobuf wants negative ones
+	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), uint64(v))
 }

@@ -14,8 +14,6 @@ import (
 
 // pinned are the digests of the manifests of models that IM2 knows, as this Builder prepares
 // them. They were made from the published weights; preparing is deterministic.
-//
-//nolint:gochecknoglobals // a constant table
 var pinned = map[string]string{
 	"htdemucs-fp32": "a7473ff2eaba2a9a43dced9623e57e13a3c93172cfd4c16572b777dcddd60125",
 	"htdemucs-int8": "7198e2577093e4a866bd06f4fbb5a2d5016e7a0c019dadd707e856ae66c751d7",

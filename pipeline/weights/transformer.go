@@ -159,7 +159,7 @@ func quantise(m []float32, columns int) (q []byte, scales []float32) {
 	q = make([]byte, len(m))
 	for i, v := range m {
 		if s := scales[i%columns]; s > 0 {
-			q[i] = byte(int8(math.RoundToEven(float64(v / s)))) //nolint:gosec // the bits of a signed number
+			q[i] = byte(int8(math.RoundToEven(float64(v / s))))
 		}
 	}
 	return q, scales

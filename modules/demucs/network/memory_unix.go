@@ -17,8 +17,8 @@ func newArena(spans map[string]*span) (*arena, error) {
 	if err != nil {
 		return nil, fmt.Errorf("getting %d MB of memory for the network: %w", size*4/1_000_000, err)
 	}
-	_ = unix.Madvise(mapped, 14)                                                                                         // MADV_HUGEPAGE
-	return &arena{memory: unsafe.Slice((*float32)(unsafe.Pointer(&mapped[0])), size), spans: spans, mapped: mapped}, nil //nolint:gosec // memory of the system's
+	_ = unix.Madvise(mapped, 14) // MADV_HUGEPAGE
+	return &arena{memory: unsafe.Slice((*float32)(unsafe.Pointer(&mapped[0])), size), spans: spans, mapped: mapped}, nil
 }
 
 func (a *arena) free() error {

@@ -85,7 +85,7 @@ func load(path string) (*library, error) {
 	if table == 0 {
 		return nil, fmt.Errorf("%w: %q is version %s, and version 1.%d or later is needed", ErrLibrary, path, l.version, apiVersion)
 	}
-	l.table = unsafe.Slice((*uintptr)(pointer(table)), tableSize) //nolint:gosec // version 20 has so many
+	l.table = unsafe.Slice((*uintptr)(pointer(table)), tableSize)
 	return l, nil
 }
 
@@ -111,7 +111,7 @@ func (l *library) release(fn function, object uintptr) {
 // pointer makes a pointer of an address that C code returned. Go's vet rightly distrusts that for
 // memory of Go's, which this never is.
 func pointer(address uintptr) unsafe.Pointer {
-	return *(*unsafe.Pointer)(unsafe.Pointer(&address)) //nolint:gosec // see above
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
 }
 
 // longestText bounds what is read of a text of the library's.
@@ -124,7 +124,7 @@ func goString(address uintptr) string {
 	}
 	for n := range longestText {
 		if *(*byte)(unsafe.Add(pointer(address), n)) == 0 {
-			return string(unsafe.Slice((*byte)(pointer(address)), n)) //nolint:gosec // up to the zero byte
+			return string(unsafe.Slice((*byte)(pointer(address)), n))
 		}
 	}
 	return ""
@@ -137,11 +137,11 @@ func newCString(s string) cString { return cString{append([]byte(s), 0)} }
 
 func (c cString) address(pins *runtime.Pinner) uintptr {
 	pins.Pin(&c.bytes[0])
-	return uintptr(unsafe.Pointer(&c.bytes[0])) //nolint:gosec // it is pinned
+	return uintptr(unsafe.Pointer(&c.bytes[0]))
 }
 
 // addressOf pins a value and returns where it is.
 func addressOf[T any](pins *runtime.Pinner, value *T) uintptr {
 	pins.Pin(value)
-	return uintptr(unsafe.Pointer(value)) //nolint:gosec // it is pinned
+	return uintptr(unsafe.Pointer(value))
 }

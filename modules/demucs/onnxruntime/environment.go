@@ -90,14 +90,14 @@ func (e *Environment) Providers() ([]string, error) {
 		return nil, err
 	}
 	defer func() {
-		_, _, _ = purego.SyscallN(e.lib.table[fnReleaseAvailableProviders], list, uintptr(count)) //nolint:gosec // Not negative: see below. It only frees the list.
+		_, _, _ = purego.SyscallN(e.lib.table[fnReleaseAvailableProviders], list, uintptr(count))
 	}()
 	const mostProviders = 64
 	if count < 0 || count > mostProviders {
 		return nil, fmt.Errorf("%s: %d of them is no sensible answer", doing, count)
 	}
 	names := make([]string, 0, count)
-	for _, name := range unsafe.Slice((*uintptr)(pointer(list)), count) { //nolint:gosec // so many are in the list
+	for _, name := range unsafe.Slice((*uintptr)(pointer(list)), count) {
 		names = append(names, goString(name))
 	}
 	return names, nil

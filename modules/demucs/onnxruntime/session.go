@@ -43,7 +43,7 @@ func (e *Environment) NewSession(network []byte, inputs, outputs []string, opt S
 	}
 	s := &Session{env: e}
 	pins.Pin(&network[0])
-	if err := e.lib.call(doing, fnCreateSessionFromArray, e.handle, uintptr(unsafe.Pointer(&network[0])), uintptr(len(network)), //nolint:gosec // it is pinned
+	if err := e.lib.call(doing, fnCreateSessionFromArray, e.handle, uintptr(unsafe.Pointer(&network[0])), uintptr(len(network)),
 		options, addressOf(&pins, &s.handle)); err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (s *Session) value(t Tensor, pins *runtime.Pinner) (uintptr, error) {
 		shape = addressOf(pins, &t.Shape[0])
 	}
 	err := s.env.lib.call("running a network", fnCreateTensorWithDataAsOrtValue, s.env.memory,
-		uintptr(unsafe.Pointer(&t.Data[0])), uintptr(n)*unsafe.Sizeof(t.Data[0]), //nolint:gosec // it is pinned
+		uintptr(unsafe.Pointer(&t.Data[0])), uintptr(n)*unsafe.Sizeof(t.Data[0]),
 		shape, uintptr(len(t.Shape)), float, addressOf(pins, &value))
 	return value, err
 }

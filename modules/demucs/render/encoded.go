@@ -65,7 +65,7 @@ func finishMP3(file *os.File, frames int64) error {
 	}
 	if more > 0 {
 		padding += more
-		ends[1], ends[2] = ends[1]&0xf0|byte(padding>>8), byte(padding) //nolint:gosec // of 12 bits, the lower 8
+		ends[1], ends[2] = ends[1]&0xf0|byte(padding>>8), byte(padding)
 		crc := head[tag+crcAt:][:2]
 		clear(crc) // Below 32 kHz it is among the bytes that it covers, as zeros.
 		binary.BigEndian.PutUint16(crc, crc16(head[:mp3TagCRC]))

@@ -176,7 +176,7 @@ func TestUnixLinksAreNoStems(t *testing.T) {
 	spooltest.Must(t, os.Rename(filepath.Join(raw, "bass.f32"), filepath.Join(raw, "real")))
 	spooltest.Must(t, os.Symlink("real", filepath.Join(raw, "bass.f32")))
 	var fault *FaultError
-	if _, err := Render(t.Context(), job); !errors.As(err, &fault) || !strings.Contains(err.Error(), "it is not a file") {
+	if _, err := Render(t.Context(), job); !errors.As(err, &fault) || !strings.Contains(err.Error(), "it is not a regular file") {
 		t.Errorf("Render = %v", err)
 	}
 	// A file that is already there under the name of a stem is not written over.

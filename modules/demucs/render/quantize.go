@@ -102,13 +102,13 @@ func (q *quantizer) quantize(buf []byte, samples []float32) []byte {
 	case 16:
 		scale := q.gain * full16
 		for i, x := range samples {
-			binary.LittleEndian.PutUint16(into[i*2:], uint16(nearest(x, scale, full16))) //nolint:gosec // G115: the bits of a negative number are meant.
+			binary.LittleEndian.PutUint16(into[i*2:], uint16(nearest(x, scale, full16)))
 		}
 	case 24:
 		scale := q.gain * full24
 		for i, x := range samples {
 			n := nearest(x, scale, full24)
-			into[i*3], into[i*3+1], into[i*3+2] = byte(n), byte(n>>8), byte(n>>16) //nolint:gosec // G115: the bits of a negative number are meant.
+			into[i*3], into[i*3+1], into[i*3+2] = byte(n), byte(n>>8), byte(n>>16)
 		}
 	default:
 		for i, x := range samples {

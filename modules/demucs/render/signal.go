@@ -11,7 +11,7 @@ import (
 )
 
 // errNotFile is returned for a raw file that is something else.
-var errNotFile = errors.New("it is not a file")
+var errNotFile = errors.New("it is not a regular file")
 
 // A rawFile is a mix or a raw stem that is read block by block.
 type rawFile struct {
@@ -81,7 +81,7 @@ func mixdown(into []float32, sum []float64, inputs []*rawFile, factors []float64
 
 // A signal is an output as a stream of raw samples.
 type signal struct {
-	ctx    context.Context //nolint:containedctx // A reader has no other place for it.
+	ctx    context.Context // A reader has no other place for it.
 	inputs []*rawFile
 	output output
 	// left is how many frames are still to come.

@@ -31,13 +31,13 @@ func wavHeader(f format, rate int, frames int64) []byte {
 	}
 	riff := int64(len("WAVE")+len(about)+8) + data
 	if riff < unknown32 && data < unknown32 {
-		h := append(appendChunk(nil, "RIFF", uint32(riff)), "WAVE"...) //nolint:gosec // G115: it was compared.
-		return appendChunk(append(h, about...), "data", uint32(data))  //nolint:gosec // G115: it was compared.
+		h := append(appendChunk(nil, "RIFF", uint32(riff)), "WAVE"...)
+		return appendChunk(append(h, about...), "data", uint32(data))
 	}
 	h := append(appendChunk(nil, "RF64", unknown32), "WAVE"...)
 	h = appendChunk(h, "ds64", ds64Size)
 	for _, n := range []int64{riff + ds64Size + 8, data, frames} {
-		h = binary.LittleEndian.AppendUint64(h, uint64(n)) //nolint:gosec // G115: none of them is negative.
+		h = binary.LittleEndian.AppendUint64(h, uint64(n))
 	}
 	h = binary.LittleEndian.AppendUint32(h, 0) // There are no other sizes.
 	return appendChunk(append(h, about...), "data", unknown32)
@@ -57,8 +57,8 @@ func appendFormat(h []byte, f format, rate int, frameSize int64) []byte {
 	h = binary.LittleEndian.AppendUint16(h, channels)
 	h = binary.LittleEndian.AppendUint32(h, short(int64(rate)))
 	h = binary.LittleEndian.AppendUint32(h, short(int64(rate)*frameSize))
-	h = binary.LittleEndian.AppendUint16(h, uint16(frameSize)) //nolint:gosec // G115: it is 8 at most.
-	h = binary.LittleEndian.AppendUint16(h, uint16(f.bits))    //nolint:gosec // G115: it is 32 at most.
+	h = binary.LittleEndian.AppendUint16(h, uint16(frameSize))
+	h = binary.LittleEndian.AppendUint16(h, uint16(f.bits))
 	if f.bits == 32 {
 		h = binary.LittleEndian.AppendUint16(h, 0) // Nothing more about the format.
 	}
@@ -67,7 +67,7 @@ func appendFormat(h []byte, f format, rate int, frameSize int64) []byte {
 
 // short is n in 32 bits, or the most that they hold.
 func short(n int64) uint32 {
-	return uint32(min(n, unknown32)) //nolint:gosec // G115: it is bounded, and no size is negative.
+	return uint32(min(n, unknown32))
 }
 
 // writeWAV writes a WAV file.

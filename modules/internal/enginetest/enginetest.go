@@ -20,7 +20,7 @@ import (
 func Library(tb testing.TB) string {
 	tb.Helper()
 	path := cmp.Or(os.Getenv("IM2_ONNXRUNTIME"), "/usr/local/lib/im2/libonnxruntime.so.1")
-	if _, err := os.Stat(path); err != nil { //nolint:gosec // what the developer names
+	if _, err := os.Stat(path); err != nil {
 		leaveOut(tb, "running ONNX Runtime: %v; set IM2_ONNXRUNTIME to its library", err)
 	}
 	return path
@@ -34,7 +34,7 @@ func Original(tb testing.TB) []byte {
 	if path == "" {
 		leaveOut(tb, "running the published model: IM2_ORIGINAL_MODEL is not set to its htdemucs.onnx")
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // what the developer names
+	data, err := os.ReadFile(path)
 	if err != nil {
 		leaveOut(tb, "running the published model: %v", err)
 	}
@@ -46,7 +46,7 @@ func Prepare(tb testing.TB, source io.ReaderAt, size int64, precision string) (f
 	tb.Helper()
 	folder = tb.TempDir()
 	manifest, err := weights.Prepare(context.Background(), source, size, weights.Request{Model: "htdemucs", Precision: precision}, func(name string) (io.WriteCloser, error) {
-		return os.Create(filepath.Join(folder, name)) //nolint:gosec // a folder of the test
+		return os.Create(filepath.Join(folder, name))
 	})
 	if err == nil {
 		err = os.WriteFile(filepath.Join(folder, weights.ManifestFile), manifest.Bytes(), 0o600)

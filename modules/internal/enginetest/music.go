@@ -32,7 +32,7 @@ type Song struct {
 
 // Music makes a song. The same length always gives the same song.
 func Music(seconds float64) Song {
-	m := &musician{frames: int(seconds * rate), held: map[float64][]float64{}, random: rand.New(rand.NewPCG(4, 44))} //nolint:gosec // G404: the same song each time is wanted
+	m := &musician{frames: int(seconds * rate), held: map[float64][]float64{}, random: rand.New(rand.NewPCG(4, 44))}
 	m.drums, m.bass, m.voice = m.silence(), m.silence(), m.silence()
 	m.chords = [2][]float64{m.silence(), m.silence()}
 	for beat := 0; m.at(float64(beat)) < m.frames; beat++ {
@@ -167,7 +167,7 @@ func (m *musician) sing() {
 	samples := voice[voiceHeader:]
 	recorded := make([]float64, len(samples)/2)
 	for i := range recorded {
-		recorded[i] = float64(int16(binary.LittleEndian.Uint16(samples[2*i:]))) / 32768 //nolint:gosec // G115: the bits of a sample
+		recorded[i] = float64(int16(binary.LittleEndian.Uint16(samples[2*i:]))) / 32768
 	}
 	phrase := resample(recorded, voiceRate, rate)
 	for from := rate / 2; from < m.frames; from += len(phrase) + rate {

@@ -25,7 +25,7 @@ func Operation(op string, a, b, c []int64) []byte {
 	value := func(name string, dims []int64) string {
 		var shape Message
 		for _, d := range dims {
-			shape = shape.Bytes(1, string(Message(nil).Number(1, uint64(d)))) //nolint:gosec // G115: sizes are not negative
+			shape = shape.Bytes(1, string(Message(nil).Number(1, uint64(d))))
 		}
 		tensor := Message(nil).Number(1, 1).Bytes(2, string(shape)) // float32, and the shape
 		return string(Message(nil).Bytes(1, name).Bytes(2, string(Message(nil).Bytes(1, string(tensor)))))

@@ -22,14 +22,14 @@ func Sources() []string { return []string{"drums", "bass", "other", "vocals"} }
 func Make(tb testing.TB, cache, model, precision string) weights.Manifest {
 	tb.Helper()
 	dir := filepath.Join(cache, weights.Folder(model, precision))
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // services of other users read it
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		tb.Fatal(err)
 	}
 	m, err := Write(tb.Context(), weights.Manifest{Model: model, Precision: precision, Sources: Sources()}, make([]byte, 32), func(name string) (io.WriteCloser, error) {
-		return os.Create(filepath.Join(dir, name)) //nolint:gosec // a folder of the test
+		return os.Create(filepath.Join(dir, name))
 	})
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, weights.ManifestFile), m.Bytes(), 0o644) //nolint:gosec // as above
+		err = os.WriteFile(filepath.Join(dir, weights.ManifestFile), m.Bytes(), 0o644)
 	}
 	if err != nil {
 		tb.Fatal(err)
@@ -48,7 +48,7 @@ func Write(ctx context.Context, m weights.Manifest, source []byte, create func(n
 	m.Buffers = []weights.Buffer{{Name: "in", Size: 64}, {Name: "half", Size: 64}, {Name: "out", Size: 64}}
 	m.Mix, m.Spectrum = view("mix", "in", 0, 2, 16), view("spectrum", "in", 0, 2, 32)
 	m.Wave, m.Spectra = view("wave", "out", 0, 2, 16), view("spectra", "out", 0, 2, 32)
-	random := rand.New(rand.NewChaCha8(seed)) //nolint:gosec // the same bytes for the same source
+	random := rand.New(rand.NewChaCha8(seed))
 	for _, p := range []weights.Piece{
 		{File: "p00.onnx", Runs: 1, Inputs: []weights.View{view("in0", "in", 0, 4, 16)}, Outputs: []weights.View{view("out0", "half", 0, 4, 16)}},
 		{
@@ -61,7 +61,7 @@ func Write(ctx context.Context, m weights.Manifest, source []byte, create func(n
 		}
 		data := make([]byte, 40_000)
 		for i := range data {
-			data[i] = byte(random.Uint32()) //nolint:gosec // any eight bits of it
+			data[i] = byte(random.Uint32())
 		}
 		sum := sha256.Sum256(data)
 		p.SHA256, p.Size = hex.EncodeToString(sum[:]), int64(len(data))
