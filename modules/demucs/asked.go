@@ -12,7 +12,6 @@ import (
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 
-// addOptions adds a flag for each option of a separation but the model, which has its own.
 func (s *settings) addOptions(flags *flag.FlagSet) {
 	s.texts = make(map[string]*string)
 	for _, f := range options.Fields() {
@@ -24,7 +23,6 @@ func (s *settings) addOptions(flags *flag.FlagSet) {
 	}
 }
 
-// flagOf is the name of the service's flag of an option.
 func flagOf(f options.Field) string { return strings.ReplaceAll(f.Name, "_", "-") }
 
 // readOptions reads what was given with these flags. What is said nowhere is options.Default's, once a
@@ -47,7 +45,6 @@ func (s *settings) readOptions() error {
 	return nil
 }
 
-// checkStems says what the service was told that its own model cannot do: no song would be right then.
 func (s *settings) checkStems(model prepared) error {
 	if err := s.options.Over(options.Default()).Check(model.stems()); err != nil {
 		return fmt.Errorf("the settings ask for what the model %s cannot do: %w; set DEMUCS_STEMS and DEMUCS_TWO_STEMS in .env and run `mage up`",

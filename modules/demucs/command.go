@@ -26,7 +26,7 @@ var (
 	errStalled = errors.New("it made no progress")
 )
 
-// A command is a process to run in a group of its own, so that it can be ended together with
+// A command is a process to run in its own group, so that it can be ended together with
 // everything it started.
 type command struct {
 	// what names it in errors.
@@ -152,7 +152,6 @@ func (w *watch) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// alive says that the process does something.
 func (w *watch) alive() {
 	if w.timer != nil {
 		w.timer.Reset(w.stall)

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// isolate gives the process a group of its own, which is killed as one when its context ends.
+// isolate gives the process its own group, which is killed as one when its context ends.
 func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)

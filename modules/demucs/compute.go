@@ -43,7 +43,6 @@ func (c *compute) check() error {
 	return nil
 }
 
-// threadsFor is how many threads compute where there are so many processors.
 func (c *compute) threadsFor(processors int) int {
 	return cmp.Or(c.threads, min(processors, execution.MaxThreads))
 }
@@ -63,5 +62,4 @@ func (c *compute) enough(has int64) error {
 		megabytes(mode.Need()), megabytes(has), fix)
 }
 
-// megabytes shows memory in units of a million bytes, as the README does.
 func megabytes(n int64) string { return fmt.Sprintf("%d MB", n/1_000_000) }

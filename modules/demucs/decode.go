@@ -95,7 +95,6 @@ func (w *worker) decode(ctx context.Context, j *spool.Job, path string) (decoded
 	return d, w.settings.checkLength(j.Name, d.frames)
 }
 
-// decodeInto runs ffmpeg and makes of what it decodes the mix.
 func (w *worker) decodeInto(ctx context.Context, j *spool.Job, s source, mix *mixFile) (decoded, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -191,7 +190,6 @@ func noSound(name string) error {
 		"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", name)}
 }
 
-// framesOf is how many frames of a mix play for so long.
 func framesOf(d time.Duration) int64 { return int64(d.Seconds() * mixRate) }
 
 // mixSize is how many bytes the mix will take, as far as the file's size and its bit rate bear out the
@@ -218,7 +216,6 @@ func (w *worker) checkBefore(j *spool.Job, s source) error {
 	return nil
 }
 
-// limit is how long a track may play.
 func (s *settings) limit() time.Duration {
 	if s.longest > 0 {
 		return s.longest

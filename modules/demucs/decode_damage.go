@@ -93,7 +93,6 @@ func claimedByWAV(path string) float64 {
 	return 0
 }
 
-// rejection says where in the song the sample is.
 func (b *sampleError) rejection(name string, rate int) *rejection {
 	at := time.Duration(float64(b.frame) / float64(rate) * float64(time.Second)).Round(time.Microsecond)
 	return &rejection{fmt.Sprintf("%q cannot be separated: %s, at %s. One such sample would spoil all that is around it in every stem. "+

@@ -73,7 +73,7 @@ func (s speaker) String() string {
 	return fmt.Sprintf("place %d", bits.TrailingZeros32(uint32(s)))
 }
 
-// A layout says which channel is which; 0 for one that nobody knows.
+// A layout says which channel is which; 0 for an unknown one.
 type layout []speaker
 
 // layoutOf returns the layout of so many channels with this mask of a WAV file. Without a mask,
@@ -127,7 +127,6 @@ func (l layout) shares() []share {
 	return all
 }
 
-// name says which channel one is, to people.
 func (l layout) name(channel int) string {
 	if len(l) == 1 {
 		return "the only channel"

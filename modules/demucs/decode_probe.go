@@ -200,7 +200,6 @@ func (p *probed) said(track *probedStream, alone bool) float64 {
 	return 0
 }
 
-// unit is how many seconds a tick of the track's times is.
 func (s *probedStream) unit() float64 {
 	above, below, _ := strings.Cut(s.TimeBase, "/")
 	a, _ := strconv.ParseFloat(above, 64)

@@ -20,7 +20,6 @@ type Engine interface {
 	Separate(ctx context.Context, mix string, frames int64, outDir string, o options.Options, progress func(done, total int)) error
 }
 
-// engineNames are the values that newEngine knows.
 func engineNames() []string { return []string{"onnx"} }
 
 // newEngine returns the engine that the settings name. A new engine joins here, with a stage
@@ -34,7 +33,6 @@ func newEngine(s *settings) (Engine, error) {
 	}
 }
 
-// unknown is the error for a setting with a value that is none of known.
 func unknown(what, variable, value string, known []string) error {
 	known = slices.Sorted(slices.Values(known))
 	return fmt.Errorf("unknown %s %q: known are %s; set %s in .env and run `mage up`",

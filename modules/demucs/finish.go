@@ -16,7 +16,6 @@ import (
 // rawFolder is the folder in a job's work folder that the engine writes the raw stems into.
 const rawFolder = "raw"
 
-// agree decides what the job is separated with, and with which model.
 func (w *worker) agree(j *spool.Job) (model prepared, settings options.Options, err error) {
 	if settings, err = w.settings.settingsOf(j, nil); err != nil {
 		return model, settings, err
@@ -40,7 +39,6 @@ func (w *worker) finishing(j *spool.Job, settings options.Options, model prepare
 	}
 }
 
-// finish makes the files of the raw stems that the engine made.
 func (w *worker) finish(ctx context.Context, j *spool.Job, finishing render.Job) (made render.Made, err error) {
 	if err := j.SetProgress(job.Finishing, 0, 0); err != nil {
 		return made, err
@@ -62,7 +60,6 @@ func (w *worker) finish(ctx context.Context, j *spool.Job, finishing render.Job)
 	return made, err
 }
 
-// runFFmpeg runs ffmpeg for the finishing.
 func (w *worker) runFFmpeg(ctx context.Context, p render.Process) error {
 	c := command{
 		what: p.What, path: w.settings.ffmpeg, args: p.Args,

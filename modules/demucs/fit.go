@@ -64,7 +64,7 @@ func (w *worker) tryEngine(ctx context.Context) {
 	}
 }
 
-// separateKnown separates a known sound with a model, in a folder of its own, and checks the stems.
+// separateKnown separates a known sound with a model, in a temporary folder, and checks the stems.
 func (w *worker) separateKnown(ctx context.Context, name string) (err error) {
 	dir, err := os.MkdirTemp("", "demucs-known-")
 	if err != nil {

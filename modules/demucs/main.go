@@ -89,7 +89,6 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	s.compute.addTo(flags)
 }
 
-// thisProgram is the path of the running program, or a name to search for where that is not known.
 func thisProgram() string {
 	path, err := os.Executable()
 	if err != nil {

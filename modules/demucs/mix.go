@@ -19,7 +19,7 @@ const (
 	mixFrameSize = mixChannels * 4
 )
 
-// checkRoomEvery is how many bytes of a mix are written between two looks at the room on the disk.
+// checkRoomEvery is how many bytes of a mix are written between two checks of the room on the disk.
 const checkRoomEvery = 256 << 20
 
 // A mixFile is a mix that is being written.
@@ -38,7 +38,6 @@ type mixFile struct {
 	err error
 }
 
-// createMix begins a mix of at most so many frames.
 func createMix(path string, most int64) (*mixFile, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, place.FileMode)
 	if err != nil {
@@ -68,15 +67,12 @@ func (m *mixFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// frames is how many samples each channel got so far, in the file or not.
 func (m *mixFile) frames() int64 { return m.size / mixFrameSize }
 
-// cut drops what is beyond so many frames.
 func (m *mixFile) cut(frames int64) {
 	m.size = min(m.size, frames*mixFrameSize)
 }
 
-// close ends the file. It returns the first error of all.
 func (m *mixFile) close() error {
 	err := errors.Join(m.err, m.buf.Flush())
 	if err == nil && m.size < m.kept {

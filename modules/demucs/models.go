@@ -53,8 +53,8 @@ func newModels(s *settings) *models {
 	return &models{dir: s.weights, precision: s.precision, standard: s.model, pinned: weights.Pinned, checked: map[string]prepared{}}
 }
 
-// ready checks all models that are new or have changed. While one is wrong no job is claimed: it
-// may be that job's.
+// ready checks all models that are new or have changed. While one is wrong no job is claimed, since it may
+// need that one.
 func (m *models) ready(ctx context.Context) error {
 	cache, err := os.OpenRoot(m.dir)
 	if err != nil {
@@ -137,7 +137,6 @@ func (m *models) find(name string) (prepared, error) {
 		name, m.precision, strings.Join(known, ", "), m.precision)}
 }
 
-// unchanged makes sure that the files of a model are those that were checked.
 func (m *models) unchanged(p prepared) error {
 	cache, err := os.OpenRoot(m.dir)
 	if err != nil {
@@ -161,7 +160,6 @@ func (m *models) check(cache *os.Root, p prepared) error {
 	return err
 }
 
-// unusable explains what is wrong with a model, and what fixes it.
 func (m *models) unusable(name string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		// Not %w: this is about the model, and not about the data folder.

@@ -19,11 +19,11 @@ import (
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
-// An onnx engine runs HTDemucs on ONNX Runtime, in a process of its own: what ends that ends nothing
+// An onnx engine runs HTDemucs on ONNX Runtime, in a separate process: what ends that ends nothing
 // else.
 type onnx struct{ settings *settings }
 
-// Ready looks for the program and the library, which are in the image.
+// Ready checks that the program and the library are in the image.
 func (o *onnx) Ready() error {
 	for _, path := range []string{o.settings.program, o.settings.library} {
 		if !place.Exists(path) {
@@ -92,7 +92,6 @@ func soundsLikeMemory(said string) bool {
 	return false
 }
 
-// parseProgress reads a line such as "3/17".
 func parseProgress(line string) (done, total int, ok bool) {
 	before, after, found := strings.Cut(strings.TrimSpace(line), "/")
 	if !found {

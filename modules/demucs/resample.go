@@ -91,7 +91,6 @@ func (r *resampler) silence() error {
 	return nil
 }
 
-// end ends the samples and waits until all of them are written.
 func (r *resampler) end() error {
 	err := r.silence()
 	_ = r.in.Close()
@@ -99,14 +98,12 @@ func (r *resampler) end() error {
 	return cmp.Or(r.err, err)
 }
 
-// close ends the process, if it still runs.
 func (r *resampler) close() {
 	r.stop()
 	_ = r.in.CloseWithError(io.ErrClosedPipe)
 	<-r.ended
 }
 
-// divisor is the greatest common one.
 func divisor(a, b int) int {
 	for b != 0 {
 		a, b = b, a%b

@@ -53,7 +53,6 @@ func newWorker(env *service.Env, s *settings, engine Engine) *worker {
 	return &worker{env: env, settings: s, engine: engine, models: newModels(s), leftovers: true, lacking: make(map[string]int64)}
 }
 
-// turn separates one job, if one waits and everything is there to do it.
 func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	if err := w.ready(ctx); err != nil {
 		return false, err
@@ -77,7 +76,6 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	return true, errors.Join(found, w.handle(ctx, j))
 }
 
-// ready says what keeps the worker from claiming jobs.
 func (w *worker) ready(ctx context.Context) error {
 	if w.spool == nil {
 		s, err := spool.Open(w.env.Data)
@@ -181,7 +179,6 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 	return err
 }
 
-// well says that nothing keeps this worker from working.
 func (w *worker) well() {
 	_ = w.env.Health.Set(nil) // The loop reports a heartbeat that cannot be written.
 }
@@ -218,7 +215,6 @@ func (w *worker) handOver(ctx context.Context, log *slog.Logger, j *spool.Job, e
 	}
 }
 
-// separate makes the stems of the job, from its source, in its own folder.
 func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	if err := checkSource(j); err != nil {
 		return err
@@ -271,8 +267,8 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	return keepStems(ctx, j)
 }
 
-// checkSource makes sure that there is a file to decode: ffmpeg would say of one that somebody
-// removed only that it cannot be read, as of a damaged one.
+// checkSource makes sure that there is a file to decode: ffmpeg would say of a removed one
+// only that it cannot be read, as of a damaged one.
 func checkSource(j *spool.Job) error {
 	info, err := os.Lstat(j.Path(job.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -294,7 +290,6 @@ func (w *worker) runEngine(ctx context.Context, j *spool.Job, mix string, frames
 	return w.engine.Separate(ctx, mix, frames, j.Path(job.WorkFolder, rawFolder), settings, w.progress(j, job.Separation))
 }
 
-// progress tells how far a phase of the job is.
 func (w *worker) progress(j *spool.Job, phase job.Phase) func(done, total int) {
 	return func(done, total int) {
 		if err := j.SetProgress(phase, done, total); err != nil {
@@ -304,7 +299,7 @@ func (w *worker) progress(j *spool.Job, phase job.Phase) func(done, total int) {
 }
 
 var (
-	// errNoSource is returned for a job whose source somebody removed.
+	// errNoSource is returned for a job whose source was removed.
 	errNoSource = errors.New("its file was removed from the queue: put the song into input/ again")
 	// errSourceNoFile is returned for a job whose source was replaced by something else.
 	errSourceNoFile = errors.New("its file was replaced in the queue by something that is no file: put the song into input/ again")

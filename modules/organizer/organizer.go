@@ -35,7 +35,6 @@ func newOrganizer(env *service.Env) *organizer {
 	return &organizer{env: env, now: time.Now, leftovers: true}
 }
 
-// turn finishes what was begun, or else one job that waits.
 func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	if err := o.open(); err != nil {
 		return false, err
@@ -69,7 +68,6 @@ func (o *organizer) takeBackLost() error {
 	return err
 }
 
-// open prepares the data folder.
 func (o *organizer) open() error {
 	if o.spool != nil {
 		return o.spool.Ready()
@@ -84,7 +82,7 @@ func (o *organizer) open() error {
 	return nil
 }
 
-// finishHeld tries each held job once more. What fails again stays held, and keeps nobody from
+// finishHeld tries each held job once more. What fails again stays held, and does not block
 // the others unless it is something that they would meet as well.
 func (o *organizer) finishHeld(ctx context.Context) error {
 	held := o.held
@@ -151,7 +149,7 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 //  3. the record -> queue/done
 //
 // Each is one rename, and the name it leads to is in the record before it is made. So after a
-// crash, what is still in the job's folder tells where to go on. The lease and the heartbeat go on
+// crash, what is still in the job's folder tells where to continue. The lease and the heartbeat are renewed
 // meanwhile: on a slow disk that others fill, a few syncs may take longer than a lease lasts.
 func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
 	haveStems, err := place.Has(j.Path(job.StemsFolder))
@@ -177,7 +175,6 @@ func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
 	return nil
 }
 
-// putInPlace makes the first two of these renames, as far as they were not made.
 func (o *organizer) putInPlace(j *spool.Job, haveStems bool) error {
 	haveSource, err := place.Has(j.Path(job.SourceFile))
 	if err != nil {

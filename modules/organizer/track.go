@@ -44,7 +44,6 @@ type trackInfo struct {
 	EngineVersion int             `json:"engine_version"`
 }
 
-// writeTrack writes track.json beside the stems of the job.
 func writeTrack(j *spool.Job, now time.Time) error {
 	info := trackInfo{
 		Job:             j.ID,

@@ -102,7 +102,7 @@ func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
 }
 
 // dropSidecar removes a sidecar whose song was taken. One that stays would be taken for that of the
-// next song of this name, so that is told.
+// next song of this name, so that is logged.
 func (w *watcher) dropSidecar(entry string) {
 	err := os.Remove(filepath.Join(w.spool.Input(), job.Sidecar(entry)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +111,7 @@ func (w *watcher) dropSidecar(entry string) {
 }
 
 // sweepSidecars removes the sidecars of songs that never came: mage separate was killed before it could
-// name the song. One that somebody wrote for a song of tomorrow goes, too, after a day.
+// name the song. One that was written for a later song is removed, too, after a day.
 func (w *watcher) sweepSidecars() {
 	place.SweepIf(w.spool.Input(), func(name string) bool {
 		entry, ok := job.SidecarOf(name)

@@ -64,7 +64,7 @@ func TestOptionsThatCannotBeUsedRejectTheSong(t *testing.T) {
 			spooltest.Must(t, put(filepath.Join(b.spool.Input(), job.Sidecar("song.wav"))))
 			b.drop("song.wav")
 			j := b.oneJob(job.Rejected)
-			if !strings.Contains(j.Error, want) || !strings.Contains(j.Error, `the file ".song.wav.im2.json" beside it`) {
+			if !strings.Contains(j.Error, want) || !strings.Contains(j.Error, `the file ".song.wav.im2.json", which says how to separate it`) {
 				t.Errorf("reason = %q; want %q", j.Error, want)
 			}
 			spooltest.WantNames(t, j.Dir(), "job.json")

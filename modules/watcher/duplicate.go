@@ -89,8 +89,8 @@ func (l *library) first(s *spool.Spool, j *spool.Job) (*spool.Job, error) {
 }
 
 // counts reports whether a job makes another one of the same song needless: it is under way, or
-// its stems are there. One that was rejected, was given up, or whose stems somebody removed, does
-// not: the song is then tried anew.
+// its stems are there. One that was rejected, was given up, or whose stems were removed, does
+// not: the song is then tried again.
 func counts(s *spool.Spool, j *spool.Job) (bool, error) {
 	switch j.Stage() {
 	case job.Rejected, job.Failed:
@@ -124,7 +124,6 @@ func (w *watcher) sameSong(ctx context.Context, j *spool.Job, asked bool) error 
 	return nil
 }
 
-// put makes a job the latest of its song.
 func (l *library) put(j *spool.Job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

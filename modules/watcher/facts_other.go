@@ -11,5 +11,5 @@ const openFlags = os.O_RDONLY
 
 func inode(fs.FileInfo) uint64 { return 0 }
 
-// ours is false where owners cannot be told, so that the file is copied.
+// ours is false, so that the file is copied.
 func ours(fs.FileInfo) bool { return false }

@@ -100,7 +100,6 @@ func (w *watcher) digest(ctx context.Context, f *os.File, before fs.FileInfo, co
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// unchanged returns errChanging when an open file is not what it was before.
 func unchanged(f *os.File, before fs.FileInfo) error {
 	after, err := f.Stat()
 	if err != nil {
@@ -168,7 +167,7 @@ func (b *beatingReader) Read(p []byte) (int, error) {
 }
 
 // recognize decides by a file's content, whatever its name says, what it is and whether it may be a
-// song. What nobody knows may be one: the worker's decoder will tell.
+// song. An unknown kind may be one: the worker's decoder decides.
 func recognize(f *os.File) (mediaType string, mayBe bool, err error) {
 	head := make([]byte, audio.HeadSize)
 	n, err := f.ReadAt(head, 0)

@@ -50,14 +50,12 @@ func notAudioReason(name, kind string) string {
 		"then put it into input/ again.", name, kind)
 }
 
-// sidecarReason is about what is asked for with a song, in the file beside it.
 func sidecarReason(entry, problem string) string {
 	return fmt.Sprintf("%q was not separated: the file %q, which says how to separate it, cannot be used: %s. "+
 		"Write that file again as docs/song.md describes and put both into input/, that file first; without it the song is separated as usual.",
 		entry, job.Sidecar(entry), problem)
 }
 
-// lostOptions says what is to be given again with a song that is put into input/ once more.
 func lostOptions(wanted string) string {
 	return fmt.Sprintf(" Its options were %s; give them again.", wanted)
 }

@@ -77,10 +77,8 @@ func (s *settler) settled(name string, f facts, now time.Time) bool {
 	return now.Sub(before.since) >= after
 }
 
-// forget drops what is known of a file that was taken: the next one of its name is another.
 func (s *settler) forget(name string) { delete(s.next, name) }
 
-// endRound forgets every file that was not looked at since the last call.
 func (s *settler) endRound() {
 	s.seen, s.next = s.next, map[string]look{}
 }

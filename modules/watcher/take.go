@@ -29,7 +29,7 @@ var (
 // next run takes up.
 //
 // settled is what the file looked like when it was complete. When it is another one by now (it was
-// replaced, or somebody writes to it again), the job waits until that one is complete.
+// replaced, or is written again), the job waits until that one is complete.
 func (w *watcher) take(ctx context.Context, name string, settled facts) (took bool, err error) {
 	j, err := w.spool.Create(w.worker)
 	if err != nil {
@@ -58,7 +58,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 }
 
 // notTaken removes the job of a file that could not be taken. A file server may say so of a file that
-// it did take, when its first answer got lost: then the job has the file, and nobody else knows of it.
+// it did take, when its first answer got lost: then only the job has the file.
 func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ error) {
 	discarded := discard(j)
 	if discarded != nil {
@@ -75,7 +75,6 @@ func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ e
 	}
 }
 
-// looks reports whether a file looks like that.
 func looks(path string, f facts) bool {
 	info, err := os.Lstat(path)
 	return err == nil && factsOf(info) == f
@@ -180,7 +179,6 @@ func (w *watcher) reject(j *spool.Job, taken string) error {
 	return nil
 }
 
-// publish makes the file the job's source and hands the job on.
 func (w *watcher) publish(j *spool.Job, taken string) error {
 	err := makeSource(j, taken)
 	if errors.Is(err, errNoFile) {
@@ -211,7 +209,6 @@ func (w *watcher) discard(j *spool.Job) error {
 	return err
 }
 
-// clearTaken removes what the source was copied from, and nothing else.
 func clearTaken(j *spool.Job, taken string) error {
 	if song, _ := title.AskedAgain(filepath.Base(taken)); taken != "" && song == j.RawName() {
 		if err := os.Remove(taken); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -19,7 +19,7 @@ import (
 )
 
 // A watcher turns the files in input/ into jobs. It is the only one that works in
-// queue/incoming/, so whatever lies there is its own to finish.
+// queue/incoming/, so it finishes everything that is there.
 type watcher struct {
 	data   string
 	worker string
@@ -36,7 +36,7 @@ type watcher struct {
 	library library
 	// mu guards held, which several goroutines add to.
 	mu sync.Mutex
-	// held are jobs in Incoming that could not be finished yet.
+	// held are jobs in Incoming that could not be finished.
 	held []heldJob
 	// told are the folders in input/ that were pointed out.
 	told map[string]bool
@@ -107,7 +107,6 @@ func (w *watcher) sweep() {
 	place.Sweep(w.spool.StageFolder(job.Incoming), place.TempPrefix+"*")
 }
 
-// hold keeps a job for another try.
 func (w *watcher) hold(h heldJob) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -159,7 +158,6 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 	}
 }
 
-// scan looks at each entry of input/ once, and takes those that are complete.
 func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
 	entries, err := os.ReadDir(w.spool.Input())
 	if err != nil {
@@ -244,7 +242,7 @@ func (w *watcher) consider(entry fs.DirEntry) (*candidate, error) {
 	return &candidate{name, factsOf(info)}, nil
 }
 
-// pointOut tells people, once, that a folder in input/ is not looked into.
+// pointOut says, once, that a folder in input/ is skipped.
 func (w *watcher) pointOut(name string) error {
 	if w.told[name] {
 		return nil

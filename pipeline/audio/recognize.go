@@ -3,7 +3,7 @@
 // may take a file for and how it may decode it.
 //
 // The watcher has no decoder, so it rejects only what is positively something else: a text, a
-// picture, an archive, a program, a list of files. What it does not know goes on, and the
+// picture, an archive, a program, a list of files. What it does not know is taken, and the
 // decoder decides.
 //
 // No demuxer in the table opens other files or the network, as those of playlists, scripts and
@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// HeadSize is how much of a file's beginning the signatures look at, in bytes.
+// HeadSize is how much of a file's beginning the signatures need, in bytes.
 const HeadSize = 512
 
 // unknown is what mimetype calls content that it knows nothing of.

@@ -105,7 +105,6 @@ func (o *Options) read(data []byte) error {
 	return nil
 }
 
-// kindOf says of which kind the JSON value of an option is.
 func kindOf(target any) string {
 	switch target.(type) {
 	case *[]string:

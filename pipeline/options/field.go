@@ -60,7 +60,6 @@ func Fields() []Field {
 	}
 }
 
-// few is an option with a few values, called by one name.
 func few(name, setting, about string, values ...string) Field {
 	last := len(values) - 1
 	allowed := strings.Join(values[:last], ", ") + " or " + values[last]
@@ -79,7 +78,6 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s %.60q: it must be %s", e.Name, e.Value, e.Allowed)
 }
 
-// field returns the option of that name, and false for none.
 func field(name string) (Field, bool) {
 	all := Fields()
 	i := slices.IndexFunc(all, func(f Field) bool { return f.Name == name })
@@ -90,7 +88,7 @@ func field(name string) (Field, bool) {
 }
 
 // Set gives the option of that JSON name the value that a person typed; an empty text unsets it. The
-// error is a FieldError. Only this one value is checked; Check looks at all of them together.
+// error is a FieldError. Only this one value is checked; Check checks all of them together.
 func (o *Options) Set(name, text string) error {
 	f, ok := field(name)
 	if !ok {
@@ -102,7 +100,6 @@ func (o *Options) Set(name, text string) error {
 	return nil
 }
 
-// set reports whether the text is wrong.
 func (o *Options) set(f Field, text string) (wrong bool) {
 	switch f.Name {
 	case "stems":
@@ -133,7 +130,6 @@ func (o *Options) set(f Field, text string) (wrong bool) {
 	}
 }
 
-// text returns where the value of an option is that is a text.
 func (o *Options) text(name string) *string {
 	switch name {
 	case "two_stems":
@@ -153,7 +149,6 @@ func (o *Options) text(name string) *string {
 	}
 }
 
-// takes reports whether an option that is a text can have this one.
 func (f Field) takes(text string) bool {
 	if f.Name == "model" {
 		return weights.ValidName(text)

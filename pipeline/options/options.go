@@ -72,7 +72,7 @@ type Options struct {
 	Rate string `json:"rate,omitempty"`
 }
 
-// Default returns what is done when nobody says anything.
+// Default returns the options of a song without options.
 func Default() Options {
 	overlap, shifts := 0.25, 0
 	return Options{
@@ -123,7 +123,6 @@ func (o Options) Equal(other Options) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// canonical returns o with its stems in order.
 func (o Options) canonical() Options {
 	o.Stems = inOrder(o.Stems)
 	return o

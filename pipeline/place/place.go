@@ -30,7 +30,7 @@ const TempPrefix = ".tmp-"
 func WriteDurable(path string, data []byte) error { return Placer{OS{}}.WriteDurable(path, data) }
 
 // WriteWhole writes data to path so that no running program ever reads half of it. It does
-// not wait for the disk: it is for files that nobody needs after a crash, such as progress.
+// not wait for the disk: it is for files that are not needed after a crash, such as progress.
 func WriteWhole(path string, data []byte) error { return Placer{OS{}}.WriteWhole(path, data) }
 
 // plain takes the paths off an error of the os package.
@@ -80,7 +80,7 @@ func cannotSyncFolders(err error) bool {
 }
 
 // Has reports whether there is an entry of any kind at path. Links are not followed. Unlike
-// Exists, it tells "there is none" from "it could not be seen": for whoever would delete or
+// Exists, it reports an error if it cannot find out: for callers that delete or
 // give up something because of the answer.
 func Has(path string) (bool, error) { return Placer{OS{}}.Has(path) }
 

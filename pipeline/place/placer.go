@@ -25,7 +25,7 @@ func (p Placer) WriteWhole(path string, data []byte) error { return p.write(path
 
 // write fills a temporary file beside path and renames it to path. It leaves nothing behind
 // when it fails, and its error names path alone: the temporary name would be another one each
-// time, and tells nobody anything.
+// time.
 func (p Placer) write(path string, data []byte, sync bool) error {
 	temp, err := p.Temp(filepath.Dir(path), data, sync)
 	if err == nil {

@@ -24,7 +24,6 @@ func Open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// readFile reads a regular file of at most job.MostRead bytes.
 func readFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, readFlags, 0)
 	if err != nil {

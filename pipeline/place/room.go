@@ -6,7 +6,7 @@ import (
 )
 
 // CheckRoom returns an error that says how much is needed and how much is free, and that wraps
-// ENOSPC, when dir has no room for so many bytes. Where that cannot be told there is room.
+// ENOSPC, when dir has no room for so many bytes. If that is not known, there is room.
 func CheckRoom(dir string, need int64) error {
 	free, known := Free(dir)
 	if !known || free >= need {

@@ -130,7 +130,7 @@ func (q *Queue) locate(ctx context.Context) (map[string]spot, error) {
 	return where, nil
 }
 
-// getFrom is Get, looking for one folder in one stage before all the others.
+// getFrom is Get, but tries one folder in one stage first.
 func (q *Queue) getFrom(ctx context.Context, id string, first job.Stage, name string) (Job, error) {
 	if !job.ValidID(id) {
 		return Job{}, fmt.Errorf("reading job %q: %w", id, ErrNotFound)
@@ -180,7 +180,6 @@ func (q *Queue) open() (*os.Root, error) {
 	return root, nil
 }
 
-// nameIn returns the name that a job's folder has, if it is in that stage.
 func nameIn(ctx context.Context, root *os.Root, stage job.Stage, id string) string {
 	if stage.Entry() == "" {
 		return id

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	// ErrNotFailed is returned for a job that is not in Failed: it goes on by itself, or has ended.
+	// ErrNotFailed is returned for a job that is not in Failed: it continues by itself, or has ended.
 	ErrNotFailed = errors.New("it has not failed")
 	// ErrNoFile is returned for a failed job that has nothing to be tried again with.
 	ErrNoFile = errors.New("its file is gone")
@@ -69,7 +69,6 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (jo
 	return to, errors.Join(place.SyncIn(root, string(to)), place.SyncIn(root, string(job.Failed)))
 }
 
-// ready returns the stage in which a failed job can wait again.
 func ready(root *os.Root, dir string, j *Job) (job.Stage, error) {
 	source, err := root.Lstat(path.Join(dir, job.SourceFile))
 	if err == nil && source.Mode().IsRegular() {
@@ -90,7 +89,7 @@ func ready(root *os.Root, dir string, j *Job) (job.Stage, error) {
 	return "", fmt.Errorf("%w: put the song into input/ again", ErrNoFile)
 }
 
-// again makes the record that of a job that waits anew. An earlier try to bring it back may have
+// again makes the record that of a job that waits again. An earlier retry may have
 // been cut off after it had written that.
 func (j *Job) again(to job.Stage, now time.Time) {
 	for n := len(j.History); n > 1 && j.History[n-1].Stage != job.Failed && j.History[n-2].Stage == job.Failed; n-- {
@@ -106,7 +105,6 @@ func (j *Job) again(to job.Stage, now time.Time) {
 	j.History = append(j.History, job.Visit{Stage: to, Start: now})
 }
 
-// writeRecord replaces job.json as a whole, and returns when it is on the disk.
 func writeRecord(root *os.Root, dir string, record *job.Record, owner ownership.Owner) error {
 	data, err := record.Bytes()
 	if err != nil {

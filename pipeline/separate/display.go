@@ -13,7 +13,7 @@ type state struct {
 	// percent of it is finished, where that is known.
 	percent int
 	known   bool
-	// idle says that nobody works: the job waits for a service, not for another job.
+	// idle says that the job waits for a service, not for another job.
 	idle bool
 }
 
@@ -26,7 +26,7 @@ type display struct {
 	bar   *term.Progress
 	now   state
 	since time.Time
-	// told says that the user knows of the present silence.
+	// told says that the user was told that nothing happens.
 	told bool
 }
 
@@ -44,7 +44,7 @@ func (d *display) show(s state) {
 	}
 }
 
-// change begins a new state. Without a terminal each one is told at once, since a short
+// change begins a new state. Without a terminal each one is printed at once, since a short
 // one would otherwise never be.
 func (d *display) change(s state) {
 	d.close()

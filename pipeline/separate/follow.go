@@ -62,8 +62,8 @@ type search struct {
 	id string
 	// other says that id is an earlier job of the same song.
 	other bool
-	// gone says that the song is no longer in the input folder; since tells how long, and how long
-	// there has been no job that may be its.
+	// gone says that the song is no longer in the input folder; since when, and since when no
+	// job may be its own, is in since.
 	gone  bool
 	since time.Time
 }
@@ -115,7 +115,7 @@ func (s *search) look(ctx context.Context) (queue.Job, bool, error) {
 func (h handed) owns(j *queue.Job) (is, certain bool) {
 	switch {
 	case j.Name == "":
-		return false, false // The watcher has not written it down yet.
+		return false, false // The watcher has not recorded it.
 	case j.RawName() != h.name:
 		return false, true
 	case j.SHA256 != "":
@@ -125,7 +125,6 @@ func (h handed) owns(j *queue.Job) (is, certain bool) {
 	}
 }
 
-// notice looks whether the song is still in the input folder.
 func (s *search) notice() {
 	if s.gone {
 		return
@@ -136,7 +135,6 @@ func (s *search) notice() {
 	}
 }
 
-// lost ends the search for a song that is neither in the input folder nor in a job.
 func (s *search) lost() error {
 	if !s.gone || time.Since(s.since) < s.searching {
 		return nil
@@ -168,7 +166,6 @@ func (s *separation) state(ctx context.Context, j queue.Job, found, gone bool) (
 	}
 }
 
-// waiting counts the jobs that a worker takes, or has taken, before this one.
 func (s *separation) waiting(ctx context.Context, j queue.Job) (state, error) {
 	pending, err := s.queue.Waiting(ctx, job.Pending)
 	if err != nil {

@@ -22,11 +22,11 @@ import (
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
-// mostNames ends the search for a free name; nobody has so many songs of one name.
+// mostNames ends the search for a free name; so many songs of one name mean that something else is wrong.
 const mostNames = 10_000
 
 var (
-	// errChanged is returned for a song that somebody writes to.
+	// errChanged is returned for a song that is being written.
 	errChanged = errors.New("it changed while it was copied; wait until it is complete")
 	// errNoName is returned when every name that could be tried is taken.
 	errNoName = errors.New("all names for it are taken")
@@ -149,7 +149,7 @@ func (s *separation) publish(ctx context.Context, input *os.Root, temp string, h
 
 // claim renames temp to name, unless there is something of that name.
 //
-// rename(2) would replace it, and looking first would leave a gap. link(2) does both in
+// rename(2) would replace it, and checking first would leave a gap. link(2) does both in
 // one step, on every file system that has hard links. Where there are none (FAT, some
 // shares), an empty file made with O_EXCL takes the name, and is then replaced; the watcher
 // leaves an empty file alone for a while.
@@ -165,7 +165,6 @@ func claim(input *os.Root, temp, name string) error {
 	return reserve(input, temp, name)
 }
 
-// same reports whether two names are of one file.
 func same(input *os.Root, one, other string) bool {
 	a, err := input.Lstat(one)
 	if err != nil {
@@ -188,7 +187,6 @@ func reserve(input *os.Root, temp, name string) error {
 	return nil
 }
 
-// copyError says why there is no copy.
 func (s *separation) copyError(song *os.File, err error) error {
 	doing := fmt.Sprintf("copying the song %q to %s", s.File, s.rel(job.InputFolder))
 	switch {

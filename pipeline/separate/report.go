@@ -17,7 +17,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
-// mostWarnings is how many of a job's warnings are told.
+// mostWarnings is how many of a job's warnings are shown.
 const mostWarnings = 10
 
 // answer is what -json prints.
@@ -41,7 +41,6 @@ type answer struct {
 	Warnings []string `json:"warnings"`
 }
 
-// report tells how the job ended.
 func (s *separation) report(j queue.Job, h handed) error {
 	switch j.Stage {
 	case job.Rejected:
@@ -105,7 +104,6 @@ func (s *separation) kept(j queue.Job) string {
 	return fmt.Sprintf(`the song is kept as %s, and "mage retry %s" tries it again; `, s.rel(source...), j.ID)
 }
 
-// has reports whether there is a file in the data folder, and no link.
 func (s *separation) has(name string) bool {
 	data, err := os.OpenRoot(s.Data)
 	if err != nil {

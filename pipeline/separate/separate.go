@@ -5,7 +5,7 @@
 // passes over, and gets its own name when it is complete, with what is asked for in a hidden file
 // beside it. From then on it is the
 // pipeline's: this package only reads what the services record about it (pipeline/queue),
-// so whatever ends the command, the job goes on.
+// so whatever ends the command, the job continues.
 //
 // What surprises: containers can write into the data folder, and this code may run as
 // root. So it works there through os.Root, with new files only, and believes nothing in a
@@ -52,7 +52,7 @@ type Request struct {
 const (
 	// defaultPoll is often enough for a person, and a look costs a few system calls.
 	defaultPoll = 500 * time.Millisecond
-	// patience is how long nothing may happen before the user is told that this is odd.
+	// patience is how long nothing may happen before the user is told.
 	patience = 15 * time.Second
 	// searching is how long a song may be gone from input before it counts as lost.
 	searching = time.Minute
@@ -63,7 +63,7 @@ const (
 // The exit code of an error is Unusable for a file that is no song to begin with and for options that
 // contradict each other, Failed
 // when it was rejected, or given up, or could not be copied. When ctx ends after the song
-// was handed over, the error wraps ctx's, the user has been told that the job goes on.
+// was handed over, the error wraps ctx's, and the user was told that the job continues.
 func Run(ctx context.Context, req Request) error {
 	s := &separation{
 		Request: req, queue: queue.New(req.Data), poll: req.Poll,
@@ -109,7 +109,7 @@ func (s *separation) run(ctx context.Context) error {
 	return s.report(j, handed)
 }
 
-// explained says what is still true when a job cannot be followed any more.
+// explained adds that the job continues to an error in following it.
 func explained(err error, h handed) error {
 	var coded *exit.Error
 	if errors.As(err, &coded) {

@@ -51,7 +51,6 @@ func (s *separation) claimWith(input *os.Root, temp, name string) error {
 	return err
 }
 
-// orTaken is the error of a name at which something is.
 func orTaken(err error) error {
 	if err == nil {
 		return fs.ErrExist

@@ -44,7 +44,6 @@ func openSong(path, data string) (*os.File, error) {
 	return f, nil
 }
 
-// suits says what is wrong with what is to be a song; the pipeline judges its content.
 func suits(info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
@@ -67,12 +66,12 @@ func unreadable(path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return exit.Fixable(exit.Unusable, exit.Fix{Type: "ls -l", Note: "shows who may"}, `reading the song %q: %w`, path, fs.ErrPermission)
 	case errors.As(err, &failed):
-		err = failed.Err // The path is told once.
+		err = failed.Err // The path is in the message already.
 	}
 	return exit.Errorf(exit.Unusable, "reading the song %q: %w", path, err)
 }
 
-// inInput reports whether the file lies where the pipeline takes files from.
+// inInput reports whether the file is in the pipeline's input folder.
 func inInput(path, data string) bool {
 	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {
@@ -104,7 +103,7 @@ func inputName(path string) string {
 }
 
 // shown is a name on a line of its own or in a progress line: short, and in quotes where
-// it would otherwise break the line or play tricks with the terminal.
+// it would otherwise break the line or disturb the terminal.
 func shown(name string) string {
 	if runes := []rune(name); utf8.ValidString(name) && len(runes) > longestShown {
 		name = string(runes[:longestShown-1]) + "…"
@@ -112,8 +111,8 @@ func shown(name string) string {
 	return safetext.Quoted(name)
 }
 
-// plain is text from a service for the end of an error: without what could play tricks
-// with a terminal.
+// plain is text from a service for the end of an error: without what could disturb a
+// terminal.
 func plain(text string) string {
 	const most = 2000
 	return strings.TrimSpace(safetext.Line(title.Shorten(strings.ToValidUTF8(text, "?"), most)))

@@ -33,7 +33,7 @@ type Health struct {
 	status string
 }
 
-// NewHealth makes the heartbeat that is kept in the file at path. Nothing is written yet.
+// NewHealth makes the heartbeat that is kept in the file at path. It writes nothing.
 func NewHealth(path string) *Health {
 	return &Health{path: path, status: statusOK}
 }

@@ -24,7 +24,7 @@ const (
 // once.
 type Turn func(ctx context.Context) (busy bool, err error)
 
-// Loop takes turns until ctx ends. An error of a turn is logged, told to the health check
+// Loop takes turns until ctx ends. An error of a turn is logged, passed to the health check
 // with the command that fixes it, and followed by a wait that grows from error to error.
 func (e *Env) Loop(ctx context.Context, turn Turn) error {
 	var errs errorLog
@@ -71,7 +71,6 @@ func (e *Env) explain(err error) error {
 	}
 }
 
-// sleep waits, or returns early when ctx ends.
 func sleep(ctx context.Context, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

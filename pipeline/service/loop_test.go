@@ -83,8 +83,8 @@ func TestExplainNamesTheCommandThatMends(t *testing.T) {
 		err  error
 		want string
 	}{
-		{syscall.ENOSPC, "the disk that holds /data is full: free some room"},
-		{syscall.EDQUOT, "the disk that holds /data is full: free some room"},
+		{syscall.ENOSPC, "the disk that holds /data is full: free some space"},
+		{syscall.EDQUOT, "the disk that holds /data is full: free some space"},
 		{syscall.EROFS, "/data is mounted read-only: mount it writable and run `mage restart`"},
 		{fs.ErrPermission, "/data cannot be written by " + ids + ": run `mage reset-permissions`"},
 		{spool.ErrNotWritable, "/data cannot be written by " + ids + ": run `mage reset-permissions`"},

@@ -37,7 +37,7 @@ const (
 type Service struct {
 	// Name is that of the binary, the module and the Compose service.
 	Name string
-	// Poll is how long the service waits by default before it looks for work again.
+	// Poll is how long the service waits by default between two turns without work.
 	Poll time.Duration
 	// Flags adds the service's own flags; nil for none.
 	Flags func(*flag.FlagSet)
@@ -51,7 +51,7 @@ type Service struct {
 type Env struct {
 	// Data is the data folder.
 	Data string
-	// Poll is how long to wait before looking for work again when there was none.
+	// Poll is how long to wait between two turns without work.
 	Poll time.Duration
 	// Worker names this process in the history of jobs: the host's name, which in a container
 	// differs for each replica and outlives a restart.
@@ -100,7 +100,6 @@ func (s Service) main(ctx context.Context, p process) int {
 	return exitOK
 }
 
-// environment reads the arguments. Its errors are wrong uses.
 func (s Service) environment(p process) (*Env, error) {
 	flags, common := s.flags(p.stderr)
 	if err := flags.Parse(p.args); err != nil {

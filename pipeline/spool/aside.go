@@ -10,7 +10,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
-// SetAside gives up a job whose job.json is missing or damaged, and which nobody else has:
+// SetAside gives up a job whose job.json is missing or damaged and which no other process has:
 // with what it has, and its job.json beside a new one, it goes to Failed. It may be repeated
 // after a crash at any point; there always is a job.json, the old or the new one.
 func (s *Spool) SetAside(stage job.Stage, id string, cause error) error {
@@ -40,7 +40,6 @@ func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 	return nil
 }
 
-// keepDamaged puts a copy of the damaged job.json beside it, which stays.
 func (j *Job) keepDamaged() error {
 	record := j.Path(job.RecordFile)
 	info, err := j.disk().Lstat(record)
@@ -79,7 +78,6 @@ func (j *Job) keepAs(info fs.FileInfo, kept string) (bool, error) {
 	return true, j.disk().WriteDurable(kept, data)
 }
 
-// ignore returns err unless it is that one.
 func ignore(err, that error) error {
 	if errors.Is(err, that) {
 		return nil

@@ -19,7 +19,7 @@ var (
 	// ErrDamaged is returned when the job.json of a job is missing or cannot be understood.
 	// Claim moves such a job to Failed, with everything it has.
 	ErrDamaged = errors.New("job.json is damaged")
-	// ErrNoRecord is returned for a job of Incoming that has no job.json yet.
+	// ErrNoRecord is returned for a job in Incoming that has no job.json.
 	ErrNoRecord = errors.New("job.json was not written yet")
 
 	// ErrLost is returned when the job was taken from this worker, which had not renewed its lease in
@@ -109,7 +109,7 @@ func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {
 	return j, nil
 }
 
-// A backlog is a listing of the jobs that wait in a stage, without those that somebody here has
+// A backlog is a listing of the jobs that wait in a stage, without those that this process has
 // tried to claim: a long queue is listed now and then, and not for each job.
 type backlog struct {
 	ids []string
@@ -127,7 +127,7 @@ const (
 )
 
 // candidate takes the next ID off the backlog of a stage. An old listing ends early: jobs that
-// came back since, or that somebody brought back, may be older than those in it.
+// came back since may be older than those in it.
 func (s *Spool) candidate(stage job.Stage) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,6 @@ func (s *Spool) candidate(stage job.Stage) (string, bool) {
 	return id, true
 }
 
-// refill lists a stage again, unless another goroutine has done so.
 func (s *Spool) refill(stage job.Stage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -37,7 +37,6 @@ func newFolder(disk place.Disk, path string, now func() time.Time) *folder {
 	return f
 }
 
-// sync returns when all that was renamed before is on the disk.
 func (f *folder) sync() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,7 +62,6 @@ func (f *folder) call() {
 	f.done.Broadcast()
 }
 
-// changed notes that something was renamed, and syncs the folder if that was not done just now.
 func (f *folder) changed() error {
 	f.mu.Lock()
 	f.dirty = true
@@ -75,7 +73,6 @@ func (f *folder) changed() error {
 	return f.sync()
 }
 
-// flush syncs the folder if it has changed since the last time.
 func (f *folder) flush() error {
 	f.mu.Lock()
 	dirty := f.dirty

@@ -128,7 +128,6 @@ func (j *Job) Discard(folders ...string) error {
 	return nil
 }
 
-// removeEmpty removes a folder that is empty, or not there at all.
 func removeEmpty(d place.Disk, dir string) error {
 	err := d.Remove(dir)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -142,7 +141,7 @@ func removeEmpty(d place.Disk, dir string) error {
 
 // Clear removes what the services make in a job's folder on the way and can make again: work/,
 // progress.json, what a crash left of a write, and the entries named. Everything else stays:
-// whatever it is, nobody here has looked at it.
+// it is not known what it is.
 func (j *Job) Clear(names ...string) error {
 	entries, err := j.disk().ReadDir(j.Dir())
 	if err != nil {
@@ -176,9 +175,9 @@ func (j *Job) Drop(name string) error {
 	return nil
 }
 
-// drop removes an entry of the job's folder. A folder first gets a name that nobody else knows:
+// drop removes an entry of the job's folder. A folder first gets a new random name:
 // emptying it takes many steps, and a worker that is stopped between two of them and lost the
-// job meanwhile must not go on with what the next one has under the same name.
+// job meanwhile must not continue with what the next one has under the same name.
 func (j *Job) drop(entry fs.DirEntry) error {
 	path := j.Path(entry.Name())
 	if !entry.IsDir() {

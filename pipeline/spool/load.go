@@ -43,7 +43,6 @@ func (s *Spool) Locate(id string) (*Job, error) {
 	return nil, fmt.Errorf("finding job %s: %w", id, fs.ErrNotExist)
 }
 
-// find returns in whose hands the job is that lies in a stage.
 func (s *Spool) find(stage job.Stage, id string) (job.Claim, error) {
 	bare := job.Claim{ID: id}
 	if there, err := s.disk.Has(s.folderOf(stage, bare)); there || stage.Entry() == "" {
@@ -73,7 +72,7 @@ func (s *Spool) read(stage job.Stage, c job.Claim) (*Job, error) {
 	return j, nil
 }
 
-// readRecord reads job.json, and tells a job that has none from one that is not there.
+// readRecord reads job.json, and distinguishes a job without one from a job that is not there.
 func (j *Job) readRecord() ([]byte, error) {
 	for range 2 { // Somebody may put the job back between two looks.
 		info, err := j.disk().Lstat(j.Path(job.RecordFile))

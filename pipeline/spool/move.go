@@ -53,7 +53,6 @@ func (j *Job) Requeue(why string) error {
 	return j.giveUp(why, job.StemsFolder)
 }
 
-// giveBack puts the job among those that wait for this stage.
 func (j *Job) giveBack(why string) error {
 	var made []string
 	if j.stage == job.Separating {
@@ -79,7 +78,6 @@ func (j *Job) giveUp(why string, drop ...string) error {
 	return j.move(job.Failed, why)
 }
 
-// together makes one text of the errors of all attempts.
 func together(failures []string) string {
 	var texts []string
 	for i, failure := range failures {
@@ -125,7 +123,7 @@ func (j *Job) move(to job.Stage, failure string) error {
 }
 
 // rename moves the job's folder into the folder of the next stage. The name that it has in this
-// one is the fence: once somebody took the job away, there is nothing of that name any more.
+// one is the fence: once the job is taken away, that name is gone.
 func (j *Job) rename(to job.Stage) error {
 	from := j.stage
 	if err := j.disk().Rename(j.Dir(), j.spool.jobFolder(to, j.ID)); err != nil {

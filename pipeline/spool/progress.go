@@ -13,12 +13,12 @@ import (
 const (
 	// leaseLife is how long a lease lasts that is not renewed.
 	leaseLife = time.Minute
-	// renewEvery is how often it is renewed: often enough for a person who looks at the progress,
+	// renewEvery is how often it is renewed: often enough to show progress,
 	// and for a lease to last through a stall of many seconds.
 	renewEvery = 4 * time.Second
 )
 
-// SetProgress tells whoever looks how far the job is: done of total steps of a phase. A total
+// SetProgress records how far the job is: done of total steps of a phase. A total
 // of 0 means that it is not known yet. It renews the lease, and is not kept over a power cut.
 func (j *Job) SetProgress(phase job.Phase, done, total int) error {
 	j.mu.Lock()
@@ -27,7 +27,7 @@ func (j *Job) SetProgress(phase job.Phase, done, total int) error {
 	return j.beat()
 }
 
-// Renew renews the lease. The error is ErrLost when somebody took the job away.
+// Renew renews the lease. The error is ErrLost if the job was taken away.
 func (j *Job) Renew() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -47,13 +47,13 @@ func (j *Job) beat() error {
 	}
 	err = j.orLost(err)
 	if !errors.Is(err, ErrLost) {
-		_ = j.disk().Touch(j.Dir()) // A full disk has no room for a file, and the lease goes on.
+		_ = j.disk().Touch(j.Dir()) // A full disk has no room for a file; this renews the lease.
 	}
 	return fmt.Errorf("writing the progress of job %s: %w", j.ID, err)
 }
 
 // Hold renews the lease every few seconds until stop is called, which must be before the job is
-// moved. The context that it returns ends with the cause ErrLost when somebody took the job away.
+// moved. The context that it returns ends with the cause ErrLost if the job was taken away.
 // beside is called after each renewal, for what else is to be done by a worker that is busy for
 // long.
 func (j *Job) Hold(ctx context.Context, beside func()) (held context.Context, stop func()) {

@@ -162,7 +162,7 @@ func (s *Spool) lease(stage job.Stage, c job.Claim) (text string, ok bool) {
 
 // takeBack takes a job from the worker that has it and puts it where it belongs: to where its
 // record says that it was about to go, or among those that wait, with the attempt counted. It
-// returns that stage, and "" when the job was not there any more, or could not be put there.
+// returns that stage, and "" if the job was gone or could not be moved.
 func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, error) {
 	fenced := c.Fenced(s.token())
 	err := s.disk.Rename(s.folderOf(stage, c), s.folderOf(stage, fenced))
@@ -196,7 +196,6 @@ func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, e
 	return j.stage, err
 }
 
-// putBack ends the visit of a worker that was lost.
 func (j *Job) putBack(why string) error {
 	if j.Last().Stage != j.stage {
 		start := j.spool.now().UTC()
@@ -249,7 +248,7 @@ func (s *Spool) FinishMove(stage job.Stage, id string) (bool, error) {
 	return true, j.finishMove(to)
 }
 
-// finishMove makes a move that somebody announced, who may have been killed before the record was
+// finishMove makes an announced move. Its worker may have been killed before the record was
 // on the disk under its name, or before it was on the disk what was removed before that.
 func (j *Job) finishMove(to job.Stage) error {
 	if err := j.Clear(); err != nil {

@@ -38,7 +38,6 @@ func Open(data string) (*Spool, error) {
 	return s, s.Ready()
 }
 
-// on returns a spool on that disk.
 func on(disk place.Disk, data string, now func() time.Time, token func() string) *Spool {
 	s := &Spool{
 		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token,

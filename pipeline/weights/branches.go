@@ -131,7 +131,6 @@ func groupsAtOnce(n int) int {
 	}
 }
 
-// tencoder is the nth encoder of the wave.
 func (b *builder) tencoder(n int, x string) string {
 	c, in := outOf(n), channels
 	if n > 0 {
@@ -152,7 +151,6 @@ func (b *builder) tencoder(n int, x string) string {
 	return y
 }
 
-// tdecoder is the nth decoder of the wave.
 func (b *builder) tdecoder(n int, x string) string {
 	level := depth - 1 - n
 	c, t, next := outOf(level), lengthAt(level+1), lengthAt(level)

@@ -49,7 +49,6 @@ type piece struct {
 	Piece
 }
 
-// param returns a parameter by its name, which must have this shape.
 func (b *builder) param(name string, dims ...int) []float32 {
 	t, ok := b.src.tensors[name]
 	if !ok {
@@ -97,7 +96,6 @@ func product(dims []int) int {
 	return n
 }
 
-// buffer declares memory.
 func (b *builder) buffer(name string, size int) string {
 	b.manifest.Buffers = append(b.manifest.Buffers, Buffer{name, int64(size)})
 	return name
@@ -111,7 +109,6 @@ type view struct {
 
 func at(buffer string, offset, step int) view { return view{buffer, offset, step} }
 
-// begin starts a piece that runs so many times.
 func (b *builder) begin(name string, runs int) *piece {
 	b.flush()
 	b.piece = &piece{name: name, graph: newGraph(), Piece: Piece{Runs: runs, Inputs: []View{}}}

@@ -39,7 +39,6 @@ type attribute struct {
 
 func attr(name string, value any) attribute { return attribute{name, value} }
 
-// op adds an operation with one output, and returns the name of that.
 func (g *graph) op(kind string, inputs []string, attrs ...attribute) string {
 	out := g.name()
 	g.add("", kind, inputs, []string{out}, attrs)
@@ -104,7 +103,6 @@ func (g *graph) constant(dims []int, values []float32) string {
 	return g.raw(float32Type, dims, data)
 }
 
-// scalar adds a single number.
 func (g *graph) scalar(v float64) string { return g.constant([]int{}, []float32{float32(v)}) }
 
 // shape adds a list of whole numbers, as Reshape and its like take.
@@ -136,13 +134,11 @@ func (g *graph) raw(kind int64, dims []int, data []byte) string {
 	return name
 }
 
-// input declares an input of the graph.
 func (g *graph) input(name string, dims ...int) string {
 	g.inputs = append(g.inputs, valueInfo(name, dims))
 	return name
 }
 
-// output gives a value the name of an output.
 func (g *graph) output(name, value string, dims ...int) {
 	g.add("", "Identity", []string{value}, []string{name}, nil)
 	g.outputs = append(g.outputs, valueInfo(name, dims))

@@ -164,7 +164,7 @@ func (m Manifest) check() error {
 	return m.checkFlow()
 }
 
-// checkFlow makes sure that each piece stays within its buffers, and reads nothing that nobody has
+// checkFlow makes sure that each piece stays within its buffers, and reads nothing that was not
 // written.
 func (m Manifest) checkFlow() error {
 	if len(m.Buffers) < 1 || len(m.Buffers) > maxBuffers {

@@ -163,7 +163,6 @@ func (s *source) readTensor(data []byte) error {
 	return nil
 }
 
-// readInput keeps the shape of an input; a dimension without a number is 0.
 func (s *source) readInput(data []byte) error {
 	name := ""
 	var dims []int64
@@ -247,7 +246,6 @@ func each(packed []byte, number uint64, do func(uint64)) error {
 	return nil
 }
 
-// size is how many numbers a shape has.
 func size(dims []int64) int {
 	n := int64(1)
 	for _, d := range dims {
@@ -259,7 +257,6 @@ func size(dims []int64) int {
 	return int(n)
 }
 
-// floats are the numbers of a tensor.
 func (t tensor) floats() []float32 {
 	f := make([]float32, len(t.data)/4)
 	for i := range f {

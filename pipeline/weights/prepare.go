@@ -73,7 +73,6 @@ func Prepare(ctx context.Context, source io.ReaderAt, size int64, req Request, c
 	return b.manifest, b.manifest.check()
 }
 
-// flush writes the piece that was begun last, if there is one.
 func (b *builder) flush() {
 	p := b.piece
 	b.piece = nil
@@ -97,7 +96,6 @@ func (b *builder) flush() {
 	b.manifest.Pieces = append(b.manifest.Pieces, p.Piece)
 }
 
-// build writes the network.
 func (b *builder) build() {
 	b.checkSource()
 	if b.err != nil {

@@ -123,7 +123,6 @@ func (b *builder) feedForward(g *graph, x, name, node, norm string) string {
 	return g.op("Add", []string{x, v})
 }
 
-// normOut is GroupNorm with one group over all positions.
 func (b *builder) normOut(g *graph, x, node string, n int) string {
 	v := g.op("Reshape", []string{x, g.shape(1, 1, n*bottleneck)})
 	v = g.op("InstanceNormalization", []string{v, g.constant([]int{1}, []float32{1}), g.constant([]int{1}, []float32{0})}, attr("epsilon", epsilon))
@@ -132,7 +131,6 @@ func (b *builder) normOut(g *graph, x, node string, n int) string {
 	return g.op("Add", []string{v, g.constant([]int{bottleneck}, b.operand(node+"/norm_out/Add", "Add", bottleneck, 1))})
 }
 
-// columns are width columns of a matrix, from the column from on.
 func columns(m []float32, stride, from, width int) []float32 {
 	var c []float32
 	for i := 0; i < len(m); i += stride {

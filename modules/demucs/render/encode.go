@@ -25,7 +25,7 @@ const (
 	resampling = "filter_type=kaiser:kaiser_beta=12:filter_size=128:phase_shift=10:cutoff=0.95:exact_rational=1:internal_sample_fmt=dblp"
 )
 
-// errEncoderEnded ends the feeding of an encoder that is not there any more.
+// errEncoderEnded ends the feeding of an encoder that has ended.
 var errEncoderEnded = errors.New("the encoder ended")
 
 // quiet are the first arguments of each run, bitExact those that keep versions and times out of files.
@@ -35,12 +35,10 @@ func bitExact() []string {
 	return []string{"-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"}
 }
 
-// from says what comes on the standard input.
 func from(kind string, rate int) []string {
 	return []string{"-f", kind, "-ar", strconv.Itoa(rate), "-ac", strconv.Itoa(channels), "-i", "pipe:0"}
 }
 
-// feed writes an output's raw samples to w, at the rate of the files.
 func (r *renderer) feed(ctx context.Context, out output, w io.Writer) error {
 	in, err := r.open(ctx, out)
 	if err != nil {

@@ -80,7 +80,6 @@ func finishMP3(file *os.File, frames int64) error {
 	return err
 }
 
-// crc16 is CRC-16/ARC.
 func crc16(data []byte) uint16 {
 	var crc uint16
 	for _, b := range data {

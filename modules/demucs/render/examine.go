@@ -115,7 +115,6 @@ func (e *examination) close() {
 	}
 }
 
-// block examines the next frames.
 func (e *examination) block(frames int) error {
 	n := frames * channels
 	for i, in := range e.inputs {
@@ -146,7 +145,6 @@ func (e *examination) block(frames int) error {
 	return nil
 }
 
-// notFinite says where the first sample is that is no number.
 func (e *examination) notFinite(input int, samples []float32) error {
 	for i, x := range samples {
 		if y := float64(x); math.IsNaN(y) || math.IsInf(y, 0) {
@@ -159,7 +157,6 @@ func (e *examination) notFinite(input int, samples []float32) error {
 	return &FaultError{Stem: e.plan.inputs[input], Channel: -1, Frame: -1, What: "its samples are far beyond any sound"}
 }
 
-// addUp measures what the stems together lack of the mix.
 func (e *examination) addUp(n int) {
 	lack := e.sum[:n]
 	for j, x := range e.inputs[mixInput].samples[:n] {
@@ -175,7 +172,6 @@ func (e *examination) addUp(n int) {
 	}
 }
 
-// peaks finds the largest samples of the outputs.
 func (e *examination) peaks(n int) {
 	for i, out := range e.plan.outputs {
 		samples := e.samples
@@ -188,7 +184,6 @@ func (e *examination) peaks(n int) {
 	}
 }
 
-// judge looks at what is known at the end.
 func (e *examination) judge() error {
 	mix := e.levels[mixInput].rms(e.Frames)
 	if mix <= audible {

@@ -37,7 +37,6 @@ func (f *FaultError) Error() string {
 		where, f.What)
 }
 
-// clock shows when a frame plays, as 1:02:03.456.
 func clock(frame int64) string {
 	at := time.Duration(float64(frame) / MixRate * float64(time.Second)).Round(time.Millisecond)
 	text := fmt.Sprintf("%d:%02d.%03d", int(at.Minutes())%60, int(at.Seconds())%60, at.Milliseconds()%1000)

@@ -36,7 +36,6 @@ func newFormat(o options.Options) (format, error) {
 	return f, nil
 }
 
-// takes reports whether such a file can have this sample rate.
 func (f format) takes(rate int) bool {
 	switch f.ext {
 	case options.MP3:

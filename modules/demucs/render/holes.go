@@ -10,7 +10,7 @@ const (
 	mixSounds = 1e-6
 )
 
-// holes looks for runs of exact zeros in a stem where the mix sounds.
+// holes finds runs of exact zeros in a stem where the mix sounds.
 type holes struct {
 	channel [channels]hole
 	// lost is the first long hole. It is a fault only in a stem that is not silent as a whole.
@@ -28,7 +28,7 @@ type hole struct {
 	both int
 }
 
-// find looks at the next samples of the stem and the mix, and returns nil for no fault.
+// find checks the next samples of the stem and the mix, and returns nil for no fault.
 func (h *holes) find(stem, mix []float32) *FaultError {
 	defer func() { h.at += int64(len(stem) / channels) }()
 	for i := 0; i+1 < len(stem); i += channels {
@@ -57,7 +57,7 @@ func (h *holes) find(stem, mix []float32) *FaultError {
 	return nil
 }
 
-// add takes a frame in which the channel is zero, and tells whether it completes a hole in this
+// add takes a frame in which the channel is zero, and reports whether it completes a hole in this
 // channel alone, or one in both.
 func (h *hole) add(mix, other float32) (short, long bool) {
 	h.run++

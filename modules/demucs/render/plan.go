@@ -17,7 +17,6 @@ type output struct {
 	factors []float64
 }
 
-// inputs counts what the output is made of.
 func (o output) inputs() (n int) {
 	for _, factor := range o.factors {
 		if factor != 0 {
@@ -82,7 +81,6 @@ func newPlan(sources []string, o options.Options) (plan, error) {
 	return p, nil
 }
 
-// theRest is the sum of all stems but one.
 func theRest(stem func(int) []float64, but, stems int) []float64 {
 	sum := make([]float64, 1+stems)
 	for i := range stems {

@@ -190,7 +190,6 @@ func (r *renderer) dropUnneeded() error {
 	return nil
 }
 
-// drop removes an input that is not needed again.
 func (r *renderer) drop(input int) error {
 	if err := r.Work.Remove(r.path(input)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing a raw stem: %w", err)
@@ -198,7 +197,6 @@ func (r *renderer) drop(input int) error {
 	return nil
 }
 
-// path is the name of an input in Work.
 func (r *renderer) path(input int) string {
 	if input == mixInput {
 		return r.Mix
@@ -261,7 +259,6 @@ func (r *renderer) write(ctx context.Context, out output, gain float64) (err err
 	return err
 }
 
-// made says what came of it.
 func (r *renderer) made(sum *float64, gain float64) Made {
 	m := Made{Gain: gain, SumDB: sum, Rate: r.rate, Frames: r.frames}
 	for _, out := range r.plan.outputs {

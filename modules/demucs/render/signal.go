@@ -43,7 +43,6 @@ func openRaw(work *os.Root, path string) (*rawFile, error) {
 	return &rawFile{file: file, size: info.Size(), data: make([]byte, blockFrames*RawFrame), samples: make([]float32, blockFrames*channels)}, nil
 }
 
-// read reads the next frames, at most blockFrames.
 func (r *rawFile) read(frames int) error {
 	if _, err := io.ReadFull(r.file, r.data[:frames*RawFrame]); err != nil {
 		return fmt.Errorf("reading a raw stem: %w", err)
@@ -51,10 +50,8 @@ func (r *rawFile) read(frames int) error {
 	return nil
 }
 
-// decode makes numbers of the frames that were read.
 func (r *rawFile) decode(frames int) { decode(r.samples, r.data[:frames*RawFrame]) }
 
-// decode turns raw samples into numbers.
 func decode(samples []float32, data []byte) {
 	for i := range samples[:len(data)/rawSample] {
 		samples[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[i*rawSample:]))
@@ -94,7 +91,6 @@ type signal struct {
 	rest []byte
 }
 
-// open begins the signal of an output.
 func (r *renderer) open(ctx context.Context, out output) (*signal, error) {
 	s := &signal{
 		ctx: ctx, output: out, left: r.Frames, progress: &r.progress, inputs: make([]*rawFile, len(out.factors)),
@@ -159,7 +155,6 @@ func (s *signal) next() error {
 	return nil
 }
 
-// add makes the block of what the inputs add up to.
 func (s *signal) add(frames int) {
 	for _, in := range s.inputs {
 		if in != nil {

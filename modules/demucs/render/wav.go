@@ -65,12 +65,10 @@ func appendFormat(h []byte, f format, rate int, frameSize int64) []byte {
 	return h
 }
 
-// short is n in 32 bits, or the most that they hold.
 func short(n int64) uint32 {
 	return uint32(min(n, unknown32))
 }
 
-// writeWAV writes a WAV file.
 func (r *renderer) writeWAV(ctx context.Context, out output, gain float64, file *os.File) error {
 	buf := bufio.NewWriterSize(file, blockFrames*RawFrame)
 	if _, err := buf.Write(wavHeader(r.format, r.rate, r.frames)); err != nil {
@@ -86,7 +84,6 @@ func (r *renderer) writeWAV(ctx context.Context, out output, gain float64, file 
 	return buf.Flush()
 }
 
-// complete makes sure that all frames came.
 func (r *renderer) complete(q *quantizer) error {
 	if q.frames == r.frames && len(q.rest) == 0 {
 		return nil

@@ -71,7 +71,6 @@ type stems struct {
 	writers []*bufio.Writer
 }
 
-// createStems makes a file for each stem, which must not exist.
 func createStems(folder string, names []string) (*stems, error) {
 	s := &stems{}
 	for _, name := range names {
@@ -99,7 +98,6 @@ func (s *stems) WriteFrames(stem int, left, right []float32) error {
 	return nil
 }
 
-// close ends the files, and returns the first error of writing them.
 func (s *stems) close() error {
 	var errs []error
 	for i, f := range s.files {

@@ -1,4 +1,4 @@
-// Package separator is the separation of one song in a process of its own: the demucs service starts
+// Package separator is the separation of one song in a separate process: the demucs service starts
 // its own program again as "demucs engine". A library that crashes, or a kernel that kills what has too
 // much memory, ends that process and not the service.
 //
@@ -138,7 +138,6 @@ func parse(args []string, stderr io.Writer) (Request, error) {
 	return r, err
 }
 
-// run separates the song.
 func (r Request) run(ctx context.Context, progress func(done, total int)) (err error) {
 	// The heap is small beside the network's memory, and so are the steps in which it may grow.
 	debug.SetGCPercent(20)
