@@ -12,7 +12,6 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/permissions"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/nonroot/verify"
 )
 
 // Clean removes what was built: the compiled services and the project's images, and with
@@ -63,7 +62,7 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 		if err := permissions.RemoveImages(ctx, e, ""); err != nil {
 			return err
 		}
-		if err := verify.Image().Remove(ctx, e, ""); err != nil {
+		if err := verifyImage().Remove(ctx, e, ""); err != nil {
 			return err
 		}
 	}

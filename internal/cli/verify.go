@@ -2,15 +2,21 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/policy"
+	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/internal/term/closest"
+	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/verify"
 )
 
@@ -30,7 +36,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 		return exit.Errorf(exit.Missing, "verifying %s: the engine's containers are of %q, and only those of Linux can be looked at", p.Name(), e.Server.OSType)
 	}
 	kit := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}
-	image, err := kit.Image(ctx, e, verify.Image())
+	image, err := kit.Image(ctx, e, verifyImage())
 	if err != nil {
 		return err
 	}
@@ -38,31 +44,78 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	prover := verify.Prover{
-		Project: p, Docker: c, Server: e.Server, Stack: stack.Stack{Project: p, Client: c, UI: t.UI},
-		Image: image, Program: program, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"), Proc: "/proc", UI: t.UI,
-	}
-	report, err := prover.Prove(ctx, service)
+	command, progress := c.Command(), &verifyProgress{ui: t.UI}
+	report, err := verify.Run(ctx, p.Compose, verify.Options{
+		Docker: verify.Command{Path: command.Name, Env: command.Env}, Image: image, Program: program, Service: service,
+		Conventions: policy.Conventions(p), Root: p.Root, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"),
+		Progress: progress.set, Note: func(text string) { t.UI.Note("%s", text) },
+	})
+	progress.done()
 	if err != nil {
-		return err
+		return verifyError(ctx, c, p, err)
 	}
+	shown := shownReport(report)
 	if asJSON {
-		err = t.UI.JSON(report)
+		err = t.UI.JSON(shown)
 	} else {
-		t.printReport(report)
+		t.printReport(shown)
 	}
-	if err == nil && report.Result == verify.Fail {
+	if err == nil && report.Result == nonroot.Error {
 		err = exit.Errorf(exit.Failed, "%s of %s failed", english.Plural(report.Failures, "check", ""), p.Name())
 	}
 	return err
 }
 
+// verifyError gives an error of package verify its exit code, and says what to type.
+func verifyError(ctx context.Context, c *engine.Client, p *project.Project, err error) error {
+	var unknown *verify.UnknownServiceError
+	var idle *verify.NotRunningError
+	var failed *verify.CommandError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &unknown):
+		return exit.Errorf(exit.Unusable, "%w%s", err, closest.Hint(unknown.Service, unknown.Services))
+	case errors.As(err, &idle):
+		return exit.Errorf(exit.Unusable, "%w: \"mage up\" starts it", err)
+	case errors.As(err, &failed), errors.Is(err, context.DeadlineExceeded):
+		err = c.Diagnose(ctx, err)
+	}
+	return fmt.Errorf("verifying %s: %w", p.Name(), err)
+}
+
+// verifyProgress shows how many containers have been checked.
+type verifyProgress struct {
+	ui    *term.UI
+	shown *term.Progress
+}
+
+func (v *verifyProgress) set(done, total int) {
+	if done == 0 {
+		v.shown = v.ui.Progress("verifying "+english.Plural(total, "container", ""), 0, term.Seconds)
+	}
+}
+
+func (v *verifyProgress) done() {
+	if v.shown != nil {
+		v.shown.Done()
+	}
+}
+
+// verifyImage is the image of the program that runs inside of containers.
+func verifyImage() tools.Image {
+	return tools.Image{
+		Own: tools.Helper(), Repository: "im2/verify", Label: verify.ImageLabel, Program: verify.ProgramPath,
+		Message: "checks containers for mage verify",
+	}
+}
+
 // printReport shows the findings as one table, by service.
-func (t Target) printReport(r verify.Report) {
+func (t Target) printReport(r verifyReport) {
 	var rows [][]string
-	add := func(who string, all []verify.Finding) {
+	add := func(who string, all []verifyFinding) {
 		for _, f := range all {
-			rows = append(rows, []string{who, string(f.Check), "[" + string(f.Level) + "]", seenBy(f) + safetext.Line(f.Detail)})
+			rows = append(rows, []string{who, string(f.Check), "[" + f.Level + "]", seenBy(f) + safetext.Line(f.Detail)})
 			who = "" // once for each group
 		}
 	}
@@ -79,7 +132,7 @@ func (t Target) printReport(r verify.Report) {
 }
 
 // seenBy says how something was seen where that is not the best way there is.
-func seenBy(f verify.Finding) string {
+func seenBy(f verifyFinding) string {
 	switch f.By {
 	case verify.ByStandIn:
 		return "through a stand-in: "
@@ -90,4 +143,70 @@ func seenBy(f verify.Finding) string {
 	case verify.ByHost, verify.ByEngine, verify.ByContainer:
 	}
 	return ""
+}
+
+// The answer of "mage verify": a report in the words that this target has for levels.
+type (
+	verifyReport struct {
+		Project string `json:"project"`
+		// Result is fail where any check failed, else ok.
+		Result   string          `json:"result"`
+		Failures int             `json:"failures"`
+		Warnings int             `json:"warnings"`
+		Seconds  float64         `json:"seconds"`
+		Services []verifyService `json:"services"`
+		Control  []verifyFinding `json:"control"`
+	}
+	verifyService struct {
+		Service   string          `json:"service"`
+		Container string          `json:"container,omitempty"`
+		Asked     string          `json:"asked,omitempty"`
+		Checks    []verifyFinding `json:"checks"`
+	}
+	verifyFinding struct {
+		Check  verify.Check `json:"check"`
+		Level  string       `json:"result"`
+		By     verify.Way   `json:"by,omitempty"`
+		Detail string       `json:"detail"`
+	}
+)
+
+func shownReport(r verify.Report) verifyReport {
+	shown := verifyReport{
+		Project: r.Project, Result: levelWord(r.Result), Failures: r.Failures, Warnings: r.Warnings, Seconds: r.Seconds,
+		Control: shownFindings(r.Control, ""),
+	}
+	for _, s := range r.Services {
+		shown.Services = append(shown.Services, verifyService{s.Service, s.Container, s.Asked, shownFindings(s.Checks, s.Service)})
+	}
+	return shown
+}
+
+func shownFindings(all []verify.Finding, service string) []verifyFinding {
+	var shown []verifyFinding
+	for _, f := range all {
+		detail := f.Detail
+		switch f.Remedy {
+		case verify.Create:
+			detail += `; "mage up" makes it`
+		case verify.Recreate:
+			detail += `; "mage up" makes the container anew`
+		case verify.ReadLogs:
+			detail += fmt.Sprintf(`; "mage logs -service=%s" may say why`, service)
+		}
+		shown = append(shown, verifyFinding{f.Check, levelWord(f.Level), f.By, detail})
+	}
+	return shown
+}
+
+// levelWord is what this target calls a level.
+func levelWord(l nonroot.Level) string {
+	switch l {
+	case nonroot.Warning:
+		return "warn"
+	case nonroot.Error:
+		return "fail"
+	case nonroot.OK, nonroot.Note:
+	}
+	return l.String()
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/nonroot/verify/probe"
+	"github.com/im2-audio/im2/internal/helper/probe"
 )
 
 // verify inspects the container that it runs in, and says on standard output what it saw, as JSON.

@@ -9,15 +9,16 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/im2-audio/im2/nonroot/verify/probe"
+	"github.com/im2-audio/im2/internal/helper/probe"
+	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/ownership"
 )
 
 // handOver sends a canary along every leg of the ring, and adds what became of it to the
 // findings of the container that left it.
-func (p *Prover) handOver(ctx context.Context, looks []look) error {
-	if p.Project.Data == "" {
-		p.UI.Note("no data folder is named (x-im2: data), so no canary was left in one")
+func (p *prover) handOver(ctx context.Context, looks []look) error {
+	if p.data == "" {
+		p.note("the project has no data folder, so no canary was left in one")
 		return nil
 	}
 	var at []int // of the steady ones in looks
@@ -40,10 +41,10 @@ func (p *Prover) handOver(ctx context.Context, looks []look) error {
 }
 
 // fly has one container leave a canary, looks at it, and has another one take it.
-func (p *Prover) fly(ctx context.Context, leaver, taker *look, l leg, name string) []Finding {
+func (p *prover) fly(ctx context.Context, leaver, taker *look, l leg, name string) []Finding {
 	by, err := p.act(ctx, leaver, "leave", leaver.seen.serviceUmask(), path.Join(l.left, name))
 	if err != nil {
-		return []Finding{found(Canary, Fail, by, "it cannot make files in %s: %s", l.left, said(err))}
+		return []Finding{found(Canary, nonroot.Error, by, "it cannot make files in %s: %s", l.left, said(err))}
 	}
 	canary := judgeCanary(p.owner(leaver), p.plumage(l.host, name), leaver.seen.by == ByHost)
 	if by == ByStandIn {
@@ -51,19 +52,19 @@ func (p *Prover) fly(ctx context.Context, leaver, taker *look, l leg, name strin
 	}
 	canary.Detail = l.left + ": " + canary.Detail
 	by, err = p.act(ctx, taker, "take", path.Join(l.there, name))
-	who := taker.container.Name
+	who := taker.container.name
 	if taker == leaver {
 		who = "it alone writes there, and"
 	}
 	if err != nil {
-		return []Finding{canary, found(HandOver, Fail, by, "%s: %s cannot rename and remove it: %s", l.left, who, said(err))}
+		return []Finding{canary, found(HandOver, nonroot.Error, by, "%s: %s cannot rename and remove it: %s", l.left, who, said(err))}
 	}
-	return []Finding{canary, found(HandOver, OK, by, "%s: %s renamed and removed it", l.left, who)}
+	return []Finding{canary, found(HandOver, nonroot.OK, by, "%s: %s renamed and removed it", l.left, who)}
 }
 
 // act runs our program in a container, or in one of the same configuration where it cannot run
 // in that.
-func (p *Prover) act(ctx context.Context, l *look, args ...string) (Way, error) {
+func (p *prover) act(ctx context.Context, l *look, args ...string) (Way, error) {
 	if l.seen.sight != nil {
 		_, err := p.output(ctx, append([]string{"exec", l.seen.inspected.ID, l.seen.probe}, args...)...)
 		return ByContainer, err
@@ -74,7 +75,7 @@ func (p *Prover) act(ctx context.Context, l *look, args ...string) (Way, error) 
 
 // standIn are the arguments of a container that has the same user, groups, capabilities,
 // options and mounts as another one, and our program instead of its own.
-func (p *Prover) standIn(i inspected, args ...string) []string {
+func (p *prover) standIn(i inspected, args ...string) []string {
 	line := []string{"run", "--rm", "--label", p.label, "--pull", "never", "--network", "none", "--log-driver", "none", "--volumes-from", i.ID}
 	line = append(line, repeat("--user", i.Config.User)...)
 	line = append(line, repeat("--userns", i.HostConfig.UsernsMode)...)
@@ -100,8 +101,8 @@ func repeat(flag string, values ...string) []string {
 }
 
 // owner is the app user as this machine sees what a container makes.
-func (p *Prover) owner(l *look) string {
-	uid, gid := int64(p.Project.Settings.AppUser.UID), int64(p.Project.Settings.AppUser.GID)
+func (p *prover) owner(l *look) string {
+	uid, gid := int64(p.user().UID), int64(p.user().GID)
 	if l.seen.uidMap != nil {
 		uid, gid = l.seen.uidMap.outside(uid), l.seen.gidMap.outside(gid)
 	}
@@ -118,7 +119,7 @@ type feather struct {
 }
 
 // plumage looks at the three parts of a canary.
-func (p *Prover) plumage(host, name string) []feather {
+func (p *prover) plumage(host, name string) []feather {
 	parts := []feather{
 		{what: "file", right: 0o644},
 		{what: "folder", right: 0o755},
@@ -148,18 +149,18 @@ func (p *Prover) plumage(host, name string) []feather {
 // machine is the engine's; another one may translate owners, or have another folder of that
 // name.
 func judgeCanary(owner string, parts []feather, local bool) Finding {
-	otherwise := Fail
+	otherwise := nonroot.Error
 	if !local {
-		otherwise = Warn
+		otherwise = nonroot.Warning
 	}
 	var wrong []string
 	unknown := false
 	for _, part := range parts {
 		switch {
 		case part.err != nil && !local && errors.Is(part.err, fs.ErrNotExist):
-			return found(Canary, Warn, ByContainer, "written, but not to be seen here: the engine has another file system than this machine")
+			return found(Canary, nonroot.Warning, ByContainer, "written, but not to be seen here: the engine has another file system than this machine")
 		case part.err != nil:
-			return found(Canary, Fail, ByHost, "the %s cannot be looked at: %v", part.what, part.err)
+			return found(Canary, nonroot.Error, ByHost, "the %s cannot be looked at: %v", part.what, part.err)
 		}
 		if part.owner == "" {
 			unknown = true // this system does not say
@@ -167,7 +168,7 @@ func judgeCanary(owner string, parts []feather, local bool) Finding {
 			wrong = append(wrong, fmt.Sprintf("the %s belongs to %s, not %s", part.what, part.owner, owner))
 		}
 		if part.mode != part.right {
-			otherwise = Fail // modes are not translated
+			otherwise = nonroot.Error // modes are not translated
 			wrong = append(wrong, fmt.Sprintf("the %s has mode %o, not %o", part.what, part.mode, part.right))
 		}
 	}
@@ -175,7 +176,7 @@ func judgeCanary(owner string, parts []feather, local bool) Finding {
 		return found(Canary, otherwise, ByHost, "%s", strings.Join(wrong, "; "))
 	}
 	if unknown {
-		return found(Canary, Warn, ByHost, "modes 644 and 755; this system does not say whose the files are")
+		return found(Canary, nonroot.Warning, ByHost, "modes 644 and 755; this system does not say whose the files are")
 	}
-	return found(Canary, OK, ByHost, "files and folders belong to %s, 644 and 755", owner)
+	return found(Canary, nonroot.OK, ByHost, "files and folders belong to %s, 644 and 755", owner)
 }

@@ -4,32 +4,50 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/im2-audio/im2/nonroot/verify/probe"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/helper/probe"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // clean removes everything that was made for this project: containers by their label, files by
 // their names. It is a sweep, so it also removes what a killed run left. What cannot be
 // removed by this user is removed through the engine.
-func (p *Prover) clean(ctx context.Context, looks []look) {
-	if ids, err := p.Docker.Containers(ctx, p.label); err == nil && len(ids) > 0 {
+func (p *prover) clean(ctx context.Context, looks []look) {
+	if ids, err := p.labelled(ctx, p.label); err == nil && len(ids) > 0 {
 		p.remove(ctx, ids...)
 	}
 	cleared := make(map[string]bool)
-	for _, folder := range p.Project.Folders {
-		if rel, err := filepath.Rel(p.Project.Data, folder); err == nil {
-			folder = filepath.Join(p.data, rel)
-			cleared[folder] = p.clear(folder) == nil
-		}
+	for _, folder := range p.folders() {
+		cleared[folder] = p.clear(folder) == nil
 	}
 	for i := range looks {
 		p.cleanContainer(ctx, &looks[i], cleared)
 	}
 }
 
+// folders are the data folder and what services mount of it.
+func (p *prover) folders() []string {
+	if p.data == "" {
+		return nil
+	}
+	all := []string{p.data}
+	for _, s := range p.project.Services {
+		for _, v := range s.Volumes {
+			if rel, in := subpath.Rel(p.Conventions.Data, v.Source); in && v.Type == types.VolumeTypeBind {
+				all = append(all, filepath.Join(p.data, rel))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // cleanContainer removes what is in a container, and in the folders that it mounts.
-func (p *Prover) cleanContainer(ctx context.Context, l *look, cleared map[string]bool) {
+func (p *prover) cleanContainer(ctx context.Context, l *look, cleared map[string]bool) {
 	id, probe := l.seen.inspected.ID, l.seen.probe
 	var left []string
 	inMounts := false
@@ -57,7 +75,7 @@ func (p *Prover) cleanContainer(ctx context.Context, l *look, cleared map[string
 
 // cleanThroughEngine clears folders of a container that this user may not clear: as the
 // service, or as root of a container with one capability.
-func (p *Prover) cleanThroughEngine(ctx context.Context, l *look, folders []string) {
+func (p *prover) cleanThroughEngine(ctx context.Context, l *look, folders []string) {
 	if l.seen.sight != nil {
 		if _, err := p.act(ctx, l, append([]string{"clear"}, folders...)...); err == nil {
 			return
@@ -69,13 +87,13 @@ func (p *Prover) cleanThroughEngine(ctx context.Context, l *look, folders []stri
 		"--volumes-from", l.seen.inspected.ID, p.Image, "clear",
 	}
 	if _, err := p.output(ctx, append(args, folders...)...); err != nil {
-		p.UI.Note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), probe.Prefix)
+		p.note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), probe.Prefix)
 	}
 }
 
 // open opens a part of the data folder. No link leads out of that: who works in it could put
 // one there.
-func (p *Prover) open(folder string) (*os.Root, error) {
+func (p *prover) open(folder string) (*os.Root, error) {
 	data, err := os.OpenRoot(p.data)
 	if err != nil {
 		return nil, err
@@ -89,7 +107,7 @@ func (p *Prover) open(folder string) (*os.Root, error) {
 }
 
 // clear removes what is ours in a part of the data folder.
-func (p *Prover) clear(folder string) error {
+func (p *prover) clear(folder string) error {
 	root, err := p.open(folder)
 	if err != nil {
 		return err
@@ -99,7 +117,7 @@ func (p *Prover) clear(folder string) error {
 }
 
 // remove removes containers with what belongs to them, also after an interrupt.
-func (p *Prover) remove(ctx context.Context, ids ...string) {
+func (p *prover) remove(ctx context.Context, ids ...string) {
 	late, cancel := outlive(ctx, cleanWithin)
 	defer cancel()
 	_, _ = p.output(late, append([]string{"rm", "--force", "--volumes"}, ids...)...) // gone already, or the next run's

@@ -2,67 +2,53 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/docker/stack"
-	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/nonroot/verify/probe"
-	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/internal/helper/probe"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // fake is an engine with one container, of which it says what it is told to.
 type fake struct {
 	inspects []string // one after the other; the last one again and again
-	rows     [][]string
+	rows     string   // what "docker top" prints below its head
 	sight    probe.Sight
 	ran      []string
 }
 
-func (f *fake) Describe(context.Context, []string) (all []engine.ContainerInfo, err error) {
-	text := f.inspects[0]
-	if len(f.inspects) > 1 {
-		f.inspects = f.inspects[1:]
-	}
-	err = json.Unmarshal([]byte(text), &all)
-	return all, err
-}
-
-func (f *fake) Containers(context.Context, string) ([]string, error) { return nil, nil }
-
-func (f *fake) Processes(context.Context, string, ...string) ([][]string, error) { return f.rows, nil }
-
-func (f *fake) Command(args ...string) run.Cmd { return run.Cmd{Name: "docker", Args: args} }
-
-func (f *fake) Run(_ context.Context, c run.Cmd) error {
-	f.ran = append(f.ran, c.Args[0])
+func (f *fake) Docker(_ context.Context, _ io.Reader, stdout io.Writer, args ...string) error {
+	f.ran = append(f.ran, args[0])
+	text := ""
 	switch {
-	case c.Args[0] == "run":
-		_, err := io.WriteString(c.Stdout, "0123456789abcdef\n")
-		return err
-	case c.Args[0] == "exec" && c.Args[3] == "look":
-		return probe.Say(c.Stdout, f.sight)
+	case args[0] == "container":
+		text = f.inspects[0]
+		if len(f.inspects) > 1 {
+			f.inspects = f.inspects[1:]
+		}
+	case args[0] == "top":
+		text = "PID UID GID\n" + f.rows + "\n"
+	case args[0] == "run":
+		text = "0123456789abcdef\n"
+	case args[0] == "exec" && args[3] == "look":
+		return probe.Say(stdout, f.sight)
 	}
-	return nil
+	if stdout == nil {
+		return nil
+	}
+	_, err := io.WriteString(stdout, text)
+	return err
 }
 
 const plainContainer = `[{"Id": "0123456789abcdef", "State": {"Status": "running", "Running": true, "Pid": %d, "StartedAt": "2026-01-02T03:04:05Z"},
 	"Config": {"User": "1000:1000"}, "HostConfig": {"CapDrop": ["ALL"], "ReadonlyRootfs": true, "SecurityOpt": ["no-new-privileges:true"]}}]`
 
-func proverWith(t *testing.T, f *fake) *Prover {
+func proverWith(t *testing.T, d Docker) *prover {
 	t.Helper()
-	ui, _, _ := term.Test()
-	return &Prover{
-		Project: &project.Project{Settings: project.Settings{AppUser: ownership.Owner{UID: 1000, GID: 1000}}, Compose: noServices()},
-		Docker:  f, Proc: t.TempDir(), UI: ui, run: "x", label: "l",
-	}
+	return newProver(noServices(), Options{Docker: d, Proc: t.TempDir()})
 }
 
 // A check that passes a container of root is broken, whatever else it says.
@@ -70,7 +56,7 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 	t.Parallel()
 	f := &fake{
 		inspects: []string{fmt.Sprintf(plainContainer, 7)},
-		rows:     [][]string{{"7", "1000", "1000"}},
+		rows:     "7 1000 1000",
 		sight: probe.Sight{
 			Self: status, Others: [][]string{{strings.ReplaceAll(status, "a80425fb", "00000000")}},
 			Writes: []probe.Write{{Folder: "/", Reason: "read-only file system"}},
@@ -82,7 +68,7 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 		t.Fatalf("got %v, %v", all, err)
 	}
 	for _, finding := range all {
-		if finding.Level != Fail || !strings.Contains(finding.Detail, "this check is broken") {
+		if finding.Level != nonroot.Error || !strings.Contains(finding.Detail, "this check is broken") {
 			t.Errorf("%+v", finding)
 		}
 	}
@@ -93,13 +79,13 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 
 func TestJudgeControl(t *testing.T) {
 	t.Parallel()
-	for _, f := range judgeControl([]Finding{{Check: Users, Level: Fail}, {Check: ExecUser, Level: Warn}}) {
-		if want := unless(f.Check == Users, Fail); f.Level != want {
+	for _, f := range judgeControl([]Finding{{Check: Users, Level: nonroot.Error}, {Check: ExecUser, Level: nonroot.Warning}}) {
+		if want := unless(f.Check == Users, nonroot.Error); f.Level != want {
 			t.Errorf("%+v, want %s", f, want)
 		}
 	}
 	r := Report{Control: judgeControl(nil)}
-	if r.count(); r.Result != Fail || r.Failures != 4 {
+	if r.count(); r.Result != nonroot.Error || r.Failures != 4 {
 		t.Errorf("a control that says nothing comes to %+v", r)
 	}
 }
@@ -120,20 +106,20 @@ func TestARestartIsSeen(t *testing.T) {
 		{"an end", gone, "it ended with exit code 3 while", false},
 		{"not there any more", "[]", "it went away while", false},
 	} {
-		f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7), c.after}, rows: [][]string{{"7", "1000", "1000"}}}
+		f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7), c.after}, rows: "7 1000 1000"}
 		p := proverWith(t, f)
-		l, err := p.lookOnce(t.Context(), "x", program)
+		l, err := p.lookOnce(t.Context(), "x", ProgramPath)
 		if err != nil || l.steady != c.steady || !strings.Contains(l.unsteady, c.want) {
 			t.Errorf("%s: %+v, %v", c.name, l.unsteady, err)
 		}
 	}
 	f := &fake{inspects: []string{strings.Replace(fmt.Sprintf(plainContainer, 7), `"running"`, `"restarting"`, 1)}}
-	if l, err := proverWith(t, f).lookOnce(t.Context(), "x", program); err != nil || !strings.Contains(l.unsteady, "it was restarting") {
+	if l, err := proverWith(t, f).lookOnce(t.Context(), "x", ProgramPath); err != nil || !strings.Contains(l.unsteady, "it was restarting") {
 		t.Errorf("restarting: %q, %v", l.unsteady, err)
 	}
-	l := look{unsteady: "it restarted", container: stack.Container{Service: "a"}}
-	l.judge(&project.Project{Compose: noServices()}, surroundings{})
-	if len(l.service.Checks) != 1 || l.service.Checks[0].Level != Fail {
+	l := look{unsteady: "it restarted", container: container{service: "a"}}
+	l.judge(newProver(noServices(), Options{}), surroundings{})
+	if len(l.service.Checks) != 1 || l.service.Checks[0].Level != nonroot.Error {
 		t.Errorf("what was not seen for sure is claimed: %+v", l.service)
 	}
 }
@@ -151,7 +137,7 @@ func TestAnInterruptEndsTheWait(t *testing.T) {
 // ours can look.
 func TestProcessesOfAnotherMachine(t *testing.T) {
 	t.Parallel()
-	f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7)}, rows: [][]string{{"1", "1000", "1000"}}}
+	f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7)}, rows: "1 1000 1000"}
 	p := proverWith(t, f)
 	p.Proc = "/proc" // where 1 is another process
 	l, err := p.lookOnce(t.Context(), "x", "")

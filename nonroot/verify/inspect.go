@@ -5,14 +5,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/inspect"
 )
 
 // inspected is what the engine says of a container.
-type inspected struct{ engine.ContainerInfo }
+type inspected struct{ inspect.Container }
 
 // mounted is one mount of a container. Its Resolved is as far as this machine has the source.
-type mounted = engine.Mount
+type mounted = inspect.Mount
 
 // sameRun reports whether two looks saw the same run of the same container.
 func (i inspected) sameRun(other inspected) bool {
@@ -64,7 +64,7 @@ func (i inspected) hostNamespaces() []string {
 	return shared
 }
 
-// sockets are where engines listen: who can write to one is root on its machine.
+// sockets are where engines listen: a process that can write to one is root on its machine.
 func sockets() []string {
 	return []string{
 		"/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock",

@@ -5,7 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/nonroot/verify/probe"
+	"github.com/im2-audio/im2/internal/helper/probe"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // seen is all that was seen of one container.
@@ -58,12 +59,12 @@ func judge(w want, s seen, around surroundings, files imageFiles) []Finding {
 // ended, too.
 func judgeConfiguration(w want, i inspected, around surroundings) []Finding {
 	host := i.HostConfig
-	all := []Finding{found(Privileged, unless(!host.Privileged, Fail), ByEngine, "%s", text(host.Privileged, "it is privileged, which is root on the machine", "no"))}
+	all := []Finding{found(Privileged, unless(!host.Privileged, nonroot.Error), ByEngine, "%s", text(host.Privileged, "it is privileged, which is root on the machine", "no"))}
 	all = append(all, judgeNamespaces(i, around))
 	if m, yes := engineSocket(i.Mounts, around.sockets, around.devices); yes {
-		all = append(all, found(EngineSocket, Fail, ByEngine, "%s on %s gives the engine, which can do what root can", m.Source, m.Destination))
+		all = append(all, found(EngineSocket, nonroot.Error, ByEngine, "%s on %s gives the engine, which can do what root can", m.Source, m.Destination))
 	} else {
-		all = append(all, found(EngineSocket, OK, ByEngine, "none is mounted"))
+		all = append(all, found(EngineSocket, nonroot.OK, ByEngine, "none is mounted"))
 	}
 	all = append(all, judgeDevices(w, i))
 	return append(all, found(ReadOnlyRoot, unless(host.ReadonlyRootfs, w.lackingReadOnly()), ByEngine, "%s", text(host.ReadonlyRootfs, "yes", "no; read_only: true")))
@@ -80,11 +81,11 @@ func judgeNamespaces(i inspected, around surroundings) Finding {
 	shared := i.hostNamespaces()
 	switch {
 	case len(shared) == 0:
-		return found(Namespaces, OK, ByEngine, "none is the host's")
+		return found(Namespaces, nonroot.OK, ByEngine, "none is the host's")
 	case len(shared) == 1 && shared[0] == "userns" && !around.remapped:
-		return found(Namespaces, Warn, ByEngine, "userns is to be the host's; this engine remaps no IDs, so it has no effect here")
+		return found(Namespaces, nonroot.Warning, ByEngine, "userns is to be the host's; this engine remaps no IDs, so it has no effect here")
 	}
-	return found(Namespaces, Fail, ByEngine, "the host's: %s", strings.Join(shared, ", "))
+	return found(Namespaces, nonroot.Error, ByEngine, "the host's: %s", strings.Join(shared, ", "))
 }
 
 func judgeDevices(w want, i inspected) Finding {
@@ -97,7 +98,7 @@ func judgeDevices(w want, i inspected) Finding {
 	}
 	names = append(names, i.HostConfig.DeviceCgroupRules...)
 	if len(names) == 0 {
-		return found(Devices, OK, ByEngine, "none")
+		return found(Devices, nonroot.OK, ByEngine, "none")
 	}
 	return found(Devices, w.lacking(), ByEngine, "%s", strings.Join(names, ", "))
 }
@@ -111,7 +112,7 @@ func judgeExecUser(w want, s seen) Finding {
 	case s.sight != nil:
 		p, err := parseStatus(s.sight.Self, nil, nil)
 		if err != nil {
-			return found(ExecUser, Fail, ByContainer, "%v", err)
+			return found(ExecUser, nonroot.Error, ByContainer, "%v", err)
 		}
 		uid, gid, by = p.uids[1], p.gids[1], ByContainer
 	case s.imageUID != "":
@@ -119,15 +120,15 @@ func judgeExecUser(w want, s seen) Finding {
 	}
 	switch {
 	case uid == 0 || w.toldUID == 0:
-		return found(ExecUser, Fail, by, "root: \"docker exec\" and health checks run as UID 0; end the Dockerfile with USER, or set user:")
+		return found(ExecUser, nonroot.Error, by, "root: \"docker exec\" and health checks run as UID 0; end the Dockerfile with USER, or set user:")
 	case !w.is(uid, gid):
-		return found(ExecUser, Fail, by, "%s, asked for was %s", pair(uid, gid), w.asked)
+		return found(ExecUser, nonroot.Error, by, "%s, asked for was %s", pair(uid, gid), w.asked)
 	case !w.is(w.toldUID, w.toldGID):
-		return found(ExecUser, Fail, ByConfiguration, "the container's user is %q, asked for was %s", s.inspected.Config.User, w.asked)
+		return found(ExecUser, nonroot.Error, ByConfiguration, "the container's user is %q, asked for was %s", s.inspected.Config.User, w.asked)
 	case uid < 0:
-		return found(ExecUser, Warn, "", "not seen: user %q, and %s", s.inspected.Config.User, s.blind)
+		return found(ExecUser, nonroot.Warning, "", "not seen: user %q, and %s", s.inspected.Config.User, s.blind)
 	}
-	return found(ExecUser, OK, by, "%s", pair(uid, gid))
+	return found(ExecUser, nonroot.OK, by, "%s", pair(uid, gid))
 }
 
 // is reports whether IDs are those that were asked for, as far as both are known.
@@ -157,27 +158,27 @@ func judgeWrites(s seen) Finding {
 	if s.sight == nil {
 		for _, m := range s.inspected.Mounts {
 			if m.RW && slices.Contains(systemFolders(), m.Destination) {
-				return found(SystemWrites, Fail, ByConfiguration, "%s is mounted writable", m.Destination)
+				return found(SystemWrites, nonroot.Error, ByConfiguration, "%s is mounted writable", m.Destination)
 			}
 		}
 		if s.inspected.HostConfig.ReadonlyRootfs {
-			return found(SystemWrites, OK, ByConfiguration, "its root is read-only; not tried: %s", s.blind)
+			return found(SystemWrites, nonroot.OK, ByConfiguration, "its root is read-only; not tried: %s", s.blind)
 		}
-		return found(SystemWrites, Warn, "", "not tried: %s", s.blind)
+		return found(SystemWrites, nonroot.Warning, "", "not tried: %s", s.blind)
 	}
 	var refused []string
 	unclear := false
 	for _, write := range s.sight.Writes {
 		if write.Made {
-			return found(SystemWrites, Fail, ByContainer, "a file could be made in %s", write.Folder)
+			return found(SystemWrites, nonroot.Error, ByContainer, "a file could be made in %s", write.Folder)
 		}
 		refused = append(refused, write.Folder+": "+write.Reason)
 		unclear = unclear || write.Unclear
 	}
 	if unclear {
-		return found(SystemWrites, Warn, "", "tried, and not refused for want of rights: %s", strings.Join(refused, "; "))
+		return found(SystemWrites, nonroot.Warning, "", "tried, and not refused for want of rights: %s", strings.Join(refused, "; "))
 	}
-	return found(SystemWrites, OK, ByContainer, "%s", strings.Join(refused, "; "))
+	return found(SystemWrites, nonroot.OK, ByContainer, "%s", strings.Join(refused, "; "))
 }
 
 // setuidShown is how many setuid files are named.
@@ -187,20 +188,20 @@ const setuidShown = 4
 // no_new_privs, which it cannot take off, gains nothing by them (PR_SET_NO_NEW_PRIVS(2const)).
 func judgeSetuid(s seen, files imageFiles) Finding {
 	if !files.known() {
-		return found(SetuidFiles, Warn, "", "not looked at: %s", files.Why)
+		return found(SetuidFiles, nonroot.Warning, "", "not looked at: %s", files.Why)
 	}
 	n := len(files.Setuid)
 	if n == 0 {
-		return found(SetuidFiles, OK, ByEngine, "none in the image")
+		return found(SetuidFiles, nonroot.OK, ByEngine, "none in the image")
 	}
 	names := strings.Join(files.Setuid[:min(n, setuidShown)], ", ")
 	if n > setuidShown {
 		names += fmt.Sprintf(" and %d more", n-setuidShown)
 	}
 	if inForce, _ := s.noNewPrivs(); inForce {
-		return found(SetuidFiles, Note, ByEngine, "%d in the image, without effect: no-new-privileges", n)
+		return found(SetuidFiles, nonroot.Note, ByEngine, "%d in the image, without effect: no-new-privileges", n)
 	}
-	return found(SetuidFiles, Fail, ByEngine, "%s; chmod ug-s, or security_opt: [\"no-new-privileges:true\"]", names)
+	return found(SetuidFiles, nonroot.Error, ByEngine, "%s; chmod ug-s, or security_opt: [\"no-new-privileges:true\"]", names)
 }
 
 // rightUmask makes 644 and 755 of what programs ask for.
@@ -223,9 +224,9 @@ func judgeUmask(s seen) Finding {
 	mask := s.serviceUmask()
 	switch mask {
 	case "":
-		return found(Umask, Warn, "", "not seen; the canary has that of \"docker exec\"")
+		return found(Umask, nonroot.Warning, "", "not seen; the canary has that of \"docker exec\"")
 	case rightUmask:
-		return found(Umask, OK, s.by, "022 for every process: files 644, folders 755")
+		return found(Umask, nonroot.OK, s.by, "022 for every process: files 644, folders 755")
 	}
-	return found(Umask, Fail, s.by, "%s makes other files than 644, or other folders than 755; start the program with umask 022", mask)
+	return found(Umask, nonroot.Error, s.by, "%s makes other files than 644, or other folders than 755; start the program with umask 022", mask)
 }

@@ -7,25 +7,26 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
 // judgeUsers holds every process to the user that was asked for.
 func judgeUsers(w want, s seen) Finding {
 	if len(s.processes) == 0 {
-		return found(Users, Fail, s.by, "no process was seen, though the container runs%s", behind(s.only))
+		return found(Users, nonroot.Error, s.by, "no process was seen, though the container runs%s", behind(s.only))
 	}
 	for _, p := range s.processes {
 		if detail := wrongUser(w, p); detail != "" {
-			return found(Users, Fail, s.by, "process %s%s %s", p.pid, nameOf(p), detail)
+			return found(Users, nonroot.Error, s.by, "process %s%s %s", p.pid, nameOf(p), detail)
 		}
 	}
 	if slices.ContainsFunc(s.processes, func(p process) bool { return len(p.uids) == 0 }) {
-		return found(Users, Warn, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
+		return found(Users, nonroot.Warning, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
 	}
 	who := fmt.Sprintf("%s as %s", english.Plural(len(s.processes), "process", ""), usersOf(s.processes))
 	if s.by == ByEngine {
-		return found(Users, OK, s.by, "%s, by the engine's word alone: %s", who, s.only)
+		return found(Users, nonroot.OK, s.by, "%s, by the engine's word alone: %s", who, s.only)
 	}
 	for _, p := range s.processes {
 		asked := w.uid > 0 && w.gid == 0 // such as a UID that no file of the image knows
@@ -33,7 +34,7 @@ func judgeUsers(w want, s seen) Finding {
 			return found(Users, w.lacking(), s.by, "process %s%s is in group 0, root's", p.pid, nameOf(p))
 		}
 	}
-	return found(Users, OK, s.by, "%s, groups %s", who, ids(s.processes[0].groups))
+	return found(Users, nonroot.OK, s.by, "%s, groups %s", who, ids(s.processes[0].groups))
 }
 
 // usersOf names the users of processes, each once.
@@ -107,29 +108,29 @@ func judgeCapabilities(w want, s seen) Finding {
 	add := capability.Names(host.CapAdd)
 	for _, name := range add {
 		if w.known && !slices.Contains(w.capAdd, name) && !slices.Contains(w.capAdd, "ALL") {
-			return found(Capabilities, Fail, ByEngine, "%s was added, for which the Compose file does not ask; \"mage up\" makes the container anew", name)
+			return found(Capabilities, nonroot.Error, ByEngine, "%s was added, for which the Compose file does not ask", name).remedy(Recreate)
 		}
 	}
 	if more := asked &^ capability.Asked(w.capAdd, w.capDrop, w.privileged); w.known && !w.strict && more != 0 {
-		return found(Capabilities, Fail, ByEngine, "the Compose file drops what can be had: %s; \"mage up\" makes the container anew", more)
+		return found(Capabilities, nonroot.Error, ByEngine, "the Compose file drops what can be had: %s", more).remedy(Recreate)
 	}
 	allowed := asked
 	if w.strict {
 		allowed = capability.SetOf(w.capAdd)
 	}
 	if detail := moreThan(allowed, s.processes); detail != "" {
-		return found(Capabilities, Fail, s.by, "%s", detail)
+		return found(Capabilities, nonroot.Error, s.by, "%s", detail)
 	}
 	for _, name := range add {
 		if c := capability.Of(name); c.Reach != capability.Process {
-			return found(Capabilities, Fail, ByEngine, "cap_add: %s", c)
+			return found(Capabilities, nonroot.Error, ByEngine, "cap_add: %s", c)
 		}
 	}
 	if detail := holdsRoot(s.processes); detail != "" {
-		return found(Capabilities, Fail, s.by, "%s", detail)
+		return found(Capabilities, nonroot.Error, s.by, "%s", detail)
 	}
 	if w.strict && asked != capability.SetOf(w.capAdd) {
-		return found(Capabilities, Fail, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", asked)
+		return found(Capabilities, nonroot.Error, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", asked)
 	}
 	return sawCapabilities(asked, s)
 }
@@ -164,15 +165,15 @@ func holdsRoot(all []process) string {
 func sawCapabilities(asked capability.Set, s seen) Finding {
 	switch {
 	case s.by == ByEngine && asked == 0:
-		return found(Capabilities, OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", s.only)
+		return found(Capabilities, nonroot.OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", s.only)
 	case asked == 0:
-		return found(Capabilities, OK, s.by, "none in any set of %s", english.Plural(len(s.processes), "process", ""))
+		return found(Capabilities, nonroot.OK, s.by, "none in any set of %s", english.Plural(len(s.processes), "process", ""))
 	case asked == capability.All:
-		return found(Capabilities, Warn, s.by, "it could have every one")
+		return found(Capabilities, nonroot.Warning, s.by, "it could have every one")
 	case len(s.inspected.HostConfig.CapDrop) == 0:
-		return found(Capabilities, Warn, s.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", asked)
+		return found(Capabilities, nonroot.Warning, s.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", asked)
 	}
-	return found(Capabilities, OK, s.by, "no more than was asked for: %s", asked)
+	return found(Capabilities, nonroot.OK, s.by, "no more than was asked for: %s", asked)
 }
 
 // noNewPrivs reports whether no_new_privs is in force, and how that is known.
@@ -188,11 +189,11 @@ func judgeNewPrivs(w want, s seen) Finding {
 	inForce, by := s.noNewPrivs()
 	switch {
 	case inForce && by == ByConfiguration:
-		return found(NewPrivs, OK, by, "by the configuration; the processes' own bit could not be seen")
+		return found(NewPrivs, nonroot.OK, by, "by the configuration; the processes' own bit could not be seen")
 	case inForce:
-		return found(NewPrivs, OK, by, "in force for every process")
+		return found(NewPrivs, nonroot.OK, by, "in force for every process")
 	case asked:
-		return found(NewPrivs, Fail, by, "it was asked for, and a process goes without")
+		return found(NewPrivs, nonroot.Error, by, "it was asked for, and a process goes without")
 	}
 	return found(NewPrivs, w.lacking(), by, "not in force; security_opt: [\"no-new-privileges:true\"]")
 }
@@ -206,11 +207,11 @@ func judgeSeccomp(w want, s seen, around surroundings) Finding {
 	case unconfined:
 		return found(Seccomp, w.lacking(), ByConfiguration, "no system call is filtered, as was asked for")
 	case !around.seccomp:
-		return found(Seccomp, Warn, ByEngine, "this engine filters no system calls")
+		return found(Seccomp, nonroot.Warning, ByEngine, "this engine filters no system calls")
 	case unseen:
-		return found(Seccomp, OK, ByConfiguration, "nobody asked to go without; the processes' own mode could not be seen")
+		return found(Seccomp, nonroot.OK, ByConfiguration, "nobody asked to go without; the processes' own mode could not be seen")
 	case filtered:
-		return found(Seccomp, OK, s.by, "every process' system calls are filtered")
+		return found(Seccomp, nonroot.OK, s.by, "every process' system calls are filtered")
 	}
-	return found(Seccomp, Fail, s.by, "a process' system calls are not filtered, though nobody asked for that")
+	return found(Seccomp, nonroot.Error, s.by, "a process' system calls are not filtered, though nobody asked for that")
 }

@@ -11,11 +11,11 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/im2-audio/im2/internal/helper/probe"
 	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/internal/capability"
-	"github.com/im2-audio/im2/nonroot/verify/probe"
 )
 
 // good is a process of the app user as the targets' own services have it.
@@ -60,7 +60,7 @@ func all() surroundings { return surroundings{seccomp: true} }
 func TestEverythingRightIsFound(t *testing.T) {
 	t.Parallel()
 	for _, f := range judge(ours(), right(), all(), imageFiles{Image: "sha256:1"}) {
-		if f.Level != OK {
+		if f.Level != nonroot.OK {
 			t.Errorf("%s: %s: %s", f.Check, f.Level, f.Detail)
 		}
 	}
@@ -77,86 +77,86 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 		name       string
 		change     func(*seen)
 		check      Check
-		own, other Level
+		own, other nonroot.Level
 		detail     string
 	}{
-		{"root", second(func(p *process) { p.uids = []int64{0, 0, 0, 0} }), Users, Fail, Fail, `process 7 ("app") is root`},
-		{"saved UID of root", second(func(p *process) { p.uids = []int64{1000, 1000, 0, 1000} }), Users, Fail, Fail, "1000,1000,0,1000"},
-		{"another user", second(func(p *process) { p.uids = []int64{1001, 1001, 1001, 1001} }), Users, Fail, Fail, "UIDs 1001, asked for was 1000:1000"},
-		{"another group", second(func(p *process) { p.gids = []int64{1000, 50, 50, 50} }), Users, Fail, Fail, "GIDs 1000,50,50,50"},
-		{"a UID of nobody", second(func(p *process) { p.uids = []int64{-1, -1, -1, -1} }), Users, Fail, Fail, "does not have"},
-		{"one more group", second(func(p *process) { p.groups = []int64{1000, 27} }), Users, Fail, OK, ""},
-		{"root's group", second(func(p *process) { p.groups = []int64{1000, 0} }), Users, Fail, Warn, "group 0"},
-		{"no process", func(s *seen) { s.processes = nil }, Users, Fail, Fail, "no process was seen"},
-		{"the engine's word", func(s *seen) { s.by, s.only = ByEngine, "far away" }, Users, OK, OK, "by the engine's word alone: far away"},
+		{"root", second(func(p *process) { p.uids = []int64{0, 0, 0, 0} }), Users, nonroot.Error, nonroot.Error, `process 7 ("app") is root`},
+		{"saved UID of root", second(func(p *process) { p.uids = []int64{1000, 1000, 0, 1000} }), Users, nonroot.Error, nonroot.Error, "1000,1000,0,1000"},
+		{"another user", second(func(p *process) { p.uids = []int64{1001, 1001, 1001, 1001} }), Users, nonroot.Error, nonroot.Error, "UIDs 1001, asked for was 1000:1000"},
+		{"another group", second(func(p *process) { p.gids = []int64{1000, 50, 50, 50} }), Users, nonroot.Error, nonroot.Error, "GIDs 1000,50,50,50"},
+		{"a UID of nobody", second(func(p *process) { p.uids = []int64{-1, -1, -1, -1} }), Users, nonroot.Error, nonroot.Error, "does not have"},
+		{"one more group", second(func(p *process) { p.groups = []int64{1000, 27} }), Users, nonroot.Error, nonroot.OK, ""},
+		{"root's group", second(func(p *process) { p.groups = []int64{1000, 0} }), Users, nonroot.Error, nonroot.Warning, "group 0"},
+		{"no process", func(s *seen) { s.processes = nil }, Users, nonroot.Error, nonroot.Error, "no process was seen"},
+		{"the engine's word", func(s *seen) { s.by, s.only = ByEngine, "far away" }, Users, nonroot.OK, nonroot.OK, "by the engine's word alone: far away"},
 		{"unmapped", func(s *seen) {
 			s.by = ByEngine
 			s.processes = fromEngine([][]string{{"1", "101000", "101000"}}, true)
-		}, Users, Warn, Warn, "userns-remapped"},
+		}, Users, nonroot.Warning, nonroot.Warning, "userns-remapped"},
 		{"remapped, and one behind the first is root of the machine", func(s *seen) {
 			s.by = ByEngine
 			s.processes = []process{{pid: "7", newPrivs: -1, seccomp: -1}, {pid: "8", uids: []int64{0}, gids: []int64{0}, newPrivs: -1, seccomp: -1}}
-		}, Users, Fail, Fail, "process 8 is root"},
+		}, Users, nonroot.Error, nonroot.Error, "process 8 is root"},
 		{"remapped, and root of the machine", func(s *seen) {
 			s.by = ByEngine
 			s.processes = fromEngine([][]string{{"1", "0", "0"}}, true)
-		}, Users, Fail, Fail, "is root"},
+		}, Users, nonroot.Error, nonroot.Error, "is root"},
 
-		{"an effective capability", second(func(p *process) { p.caps["effective"] = 1 }), Capabilities, Fail, Fail, "effective set: CHOWN"},
-		{"a bounding capability", second(func(p *process) { p.caps["bounding"] = 1 << 21 }), Capabilities, Fail, Fail, "bounding set: SYS_ADMIN"},
-		{"nothing dropped", func(s *seen) { s.inspected.HostConfig.CapDrop = nil }, Capabilities, Fail, Warn, ""},
-		{"added, not asked for", func(s *seen) { s.inspected.HostConfig.CapAdd = []string{"CAP_KILL"} }, Capabilities, Fail, Fail, "KILL was added"},
-		{"capabilities by the engine alone", func(s *seen) { s.by = ByEngine }, Capabilities, OK, OK, "could not be seen"},
+		{"an effective capability", second(func(p *process) { p.caps["effective"] = 1 }), Capabilities, nonroot.Error, nonroot.Error, "effective set: CHOWN"},
+		{"a bounding capability", second(func(p *process) { p.caps["bounding"] = 1 << 21 }), Capabilities, nonroot.Error, nonroot.Error, "bounding set: SYS_ADMIN"},
+		{"nothing dropped", func(s *seen) { s.inspected.HostConfig.CapDrop = nil }, Capabilities, nonroot.Error, nonroot.Warning, ""},
+		{"added, not asked for", func(s *seen) { s.inspected.HostConfig.CapAdd = []string{"CAP_KILL"} }, Capabilities, nonroot.Error, nonroot.Error, "KILL was added"},
+		{"capabilities by the engine alone", func(s *seen) { s.by = ByEngine }, Capabilities, nonroot.OK, nonroot.OK, "could not be seen"},
 
-		{"privileges to be had, asked not to", second(func(p *process) { p.newPrivs = 0 }), NewPrivs, Fail, Fail, "a process goes without"},
+		{"privileges to be had, asked not to", second(func(p *process) { p.newPrivs = 0 }), NewPrivs, nonroot.Error, nonroot.Error, "a process goes without"},
 		{"privileges to be had", func(s *seen) {
 			s.inspected.HostConfig.SecurityOpt = nil
 			s.processes[0].newPrivs = 0
-		}, NewPrivs, Fail, Warn, "not in force"},
-		{"by the engine's default", func(s *seen) { s.inspected.HostConfig.SecurityOpt = nil }, NewPrivs, OK, OK, "in force"},
+		}, NewPrivs, nonroot.Error, nonroot.Warning, "not in force"},
+		{"by the engine's default", func(s *seen) { s.inspected.HostConfig.SecurityOpt = nil }, NewPrivs, nonroot.OK, nonroot.OK, "in force"},
 		{"asked not to have it", func(s *seen) {
 			s.inspected.HostConfig.SecurityOpt = []string{"no-new-privileges:false"}
 			s.processes[0].newPrivs = 0
-		}, NewPrivs, Fail, Warn, "not in force"},
-		{"new privileges by configuration", func(s *seen) { s.by = ByEngine }, NewPrivs, OK, OK, "by the configuration"},
+		}, NewPrivs, nonroot.Error, nonroot.Warning, "not in force"},
+		{"new privileges by configuration", func(s *seen) { s.by = ByEngine }, NewPrivs, nonroot.OK, nonroot.OK, "by the configuration"},
 
-		{"not filtered", second(func(p *process) { p.seccomp = 0 }), Seccomp, Fail, Fail, "nobody asked"},
-		{"unconfined", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp=unconfined"} }, Seccomp, Fail, Warn, "as was asked for"},
-		{"unconfined, the old way", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp:unconfined"} }, Seccomp, Fail, Warn, ""},
-		{"filter not seen", second(func(p *process) { p.seccomp = -1 }), Seccomp, OK, OK, "could not be seen"},
+		{"not filtered", second(func(p *process) { p.seccomp = 0 }), Seccomp, nonroot.Error, nonroot.Error, "nobody asked"},
+		{"unconfined", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp=unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, "as was asked for"},
+		{"unconfined, the old way", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp:unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, ""},
+		{"filter not seen", second(func(p *process) { p.seccomp = -1 }), Seccomp, nonroot.OK, nonroot.OK, "could not be seen"},
 
-		{"privileged", func(s *seen) { s.inspected.HostConfig.Privileged = true }, Privileged, Fail, Fail, ""},
-		{"host's pid", func(s *seen) { s.inspected.HostConfig.PidMode = "host" }, Namespaces, Fail, Fail, "pid"},
+		{"privileged", func(s *seen) { s.inspected.HostConfig.Privileged = true }, Privileged, nonroot.Error, nonroot.Error, ""},
+		{"host's pid", func(s *seen) { s.inspected.HostConfig.PidMode = "host" }, Namespaces, nonroot.Error, nonroot.Error, "pid"},
 		{"host's ipc and network", func(s *seen) {
 			s.inspected.HostConfig.IpcMode, s.inspected.HostConfig.NetworkMode = "host", "host"
-		}, Namespaces, Fail, Fail, "ipc, net"},
-		{"host's uts", func(s *seen) { s.inspected.HostConfig.UTSMode = "host" }, Namespaces, Fail, Fail, "uts"},
-		{"host's userns without effect", func(s *seen) { s.inspected.HostConfig.UsernsMode = "host" }, Namespaces, Warn, Warn, "no effect"},
+		}, Namespaces, nonroot.Error, nonroot.Error, "ipc, net"},
+		{"host's uts", func(s *seen) { s.inspected.HostConfig.UTSMode = "host" }, Namespaces, nonroot.Error, nonroot.Error, "uts"},
+		{"host's userns without effect", func(s *seen) { s.inspected.HostConfig.UsernsMode = "host" }, Namespaces, nonroot.Warning, nonroot.Warning, "no effect"},
 		{"socket", func(s *seen) {
 			s.inspected.Mounts = []mounted{{Type: "bind", Source: "/var/run/docker.sock", Destination: "/s"}}
-		}, EngineSocket, Fail, Fail, "/s"},
-		{"a device", func(s *seen) { s.inspected.HostConfig.DeviceCgroupRules = []string{"c 1:3 r"} }, Devices, Fail, Warn, ""},
-		{"writable root", func(s *seen) { s.inspected.HostConfig.ReadonlyRootfs = false }, ReadOnlyRoot, Fail, Warn, ""},
+		}, EngineSocket, nonroot.Error, nonroot.Error, "/s"},
+		{"a device", func(s *seen) { s.inspected.HostConfig.DeviceCgroupRules = []string{"c 1:3 r"} }, Devices, nonroot.Error, nonroot.Warning, ""},
+		{"writable root", func(s *seen) { s.inspected.HostConfig.ReadonlyRootfs = false }, ReadOnlyRoot, nonroot.Error, nonroot.Warning, ""},
 
-		{"exec is root", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "0\t0") }, ExecUser, Fail, Fail, "root"},
-		{"exec is another", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "7\t7") }, ExecUser, Fail, Fail, "7:7"},
-		{"exec by configuration", func(s *seen) { s.sight = nil }, ExecUser, OK, OK, "1000:1000"},
-		{"exec by the image's id", func(s *seen) { s.sight, s.imageUID = nil, "0" }, ExecUser, Fail, Fail, "root"},
+		{"exec is root", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "0\t0") }, ExecUser, nonroot.Error, nonroot.Error, "root"},
+		{"exec is another", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "7\t7") }, ExecUser, nonroot.Error, nonroot.Error, "7:7"},
+		{"exec by configuration", func(s *seen) { s.sight = nil }, ExecUser, nonroot.OK, nonroot.OK, "1000:1000"},
+		{"exec by the image's id", func(s *seen) { s.sight, s.imageUID = nil, "0" }, ExecUser, nonroot.Error, nonroot.Error, "root"},
 
-		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Made: true}) }, SystemWrites, Fail, Fail, "/etc"},
+		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Made: true}) }, SystemWrites, nonroot.Error, nonroot.Error, "/etc"},
 		{"a write that a full disk prevented", func(s *seen) {
 			s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Reason: "no space left on device", Unclear: true})
-		}, SystemWrites, Warn, Warn, "no space left"},
-		{"no write tried, read-only", func(s *seen) { s.sight = nil }, SystemWrites, OK, OK, "not tried"},
-		{"no write tried", func(s *seen) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, Warn, Warn, "not tried"},
+		}, SystemWrites, nonroot.Warning, nonroot.Warning, "no space left"},
+		{"no write tried, read-only", func(s *seen) { s.sight = nil }, SystemWrites, nonroot.OK, nonroot.OK, "not tried"},
+		{"no write tried", func(s *seen) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, nonroot.Warning, nonroot.Warning, "not tried"},
 		{"no write tried, mounted", func(s *seen) {
 			s.sight = nil
 			s.inspected.Mounts = []mounted{{Type: "volume", Destination: "/etc", RW: true}}
-		}, SystemWrites, Fail, Fail, "mounted writable"},
+		}, SystemWrites, nonroot.Error, nonroot.Error, "mounted writable"},
 	} {
 		for _, held := range []struct {
 			to    want
-			level Level
+			level nonroot.Level
 		}{{ours(), c.own}, {others(), c.other}} {
 			s := right()
 			c.change(&s)
@@ -186,12 +186,12 @@ func TestCapabilitiesThatTheComposeFileAsksFor(t *testing.T) {
 		want want
 		add  []string
 		caps capability.Set
-		is   Level
+		is   nonroot.Level
 	}{
-		{"exactly that", want{strict: true, known: true, capAdd: []string{"NET_BIND_SERVICE"}}, []string{"NET_BIND_SERVICE"}, 1 << 10, OK},
-		{"more than that", want{strict: true, known: true, capAdd: []string{"NET_BIND_SERVICE"}}, []string{"NET_BIND_SERVICE"}, 3 << 10, Fail},
-		{"as good as root", want{known: true, capAdd: []string{"SYS_ADMIN"}}, []string{"CAP_SYS_ADMIN"}, 1 << 21, Fail},
-		{"everything", want{known: true, capAdd: []string{"ALL"}}, []string{"ALL"}, 0, Fail},
+		{"exactly that", want{strict: true, known: true, capAdd: []string{"NET_BIND_SERVICE"}}, []string{"NET_BIND_SERVICE"}, 1 << 10, nonroot.OK},
+		{"more than that", want{strict: true, known: true, capAdd: []string{"NET_BIND_SERVICE"}}, []string{"NET_BIND_SERVICE"}, 3 << 10, nonroot.Error},
+		{"as good as root", want{known: true, capAdd: []string{"SYS_ADMIN"}}, []string{"CAP_SYS_ADMIN"}, 1 << 21, nonroot.Error},
+		{"everything", want{known: true, capAdd: []string{"ALL"}}, []string{"ALL"}, 0, nonroot.Error},
 	} {
 		s := right()
 		s.inspected.HostConfig.CapAdd = c.add
@@ -216,7 +216,7 @@ func TestTheAuditSaysTheSame(t *testing.T) {
 					s.processes[1].caps[set] = 1 << i
 				}
 				f := judgeCapabilities(want{strict: strict, known: true, capAdd: []string{c.Name}, capDrop: []string{"ALL"}}, s)
-				if (f.Level == Fail) != refused {
+				if (f.Level == nonroot.Error) != refused {
 					t.Errorf("%s in %q, strict %v: verify says %s (%s), and audit refuses it: %v", c.Name, sets, strict, f.Level, f.Detail, refused)
 				}
 			}
@@ -226,7 +226,7 @@ func TestTheAuditSaysTheSame(t *testing.T) {
 		s.inspected.HostConfig.CapDrop = nil
 		s.processes[0].caps["effective"] = 1 << i & capability.Asked(nil, nil, false)
 		f := judgeCapabilities(others(), s)
-		if holds := s.processes[0].caps["effective"].ToRoot() != 0; (f.Level == Fail) != holds {
+		if holds := s.processes[0].caps["effective"].ToRoot() != 0; (f.Level == nonroot.Error) != holds {
 			t.Errorf("%s by default: %s (%s), want a failure: %v", c.Name, f.Level, f.Detail, holds)
 		}
 	}
@@ -260,17 +260,17 @@ func audited(t *testing.T, name string) bool {
 // A container that is older than its Compose file is held to the file.
 func TestWhatTheComposeFileAsksForNow(t *testing.T) {
 	t.Parallel()
-	p := &project.Project{Compose: &types.Project{Services: types.Services{"db": {ContainerSpec: types.ContainerSpec{
+	p := newProver(&types.Project{Services: types.Services{"db": {ContainerSpec: types.ContainerSpec{
 		User: "1001:1001", CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"}, ReadOnly: true,
-	}}}}}
+	}}}}, Options{})
 	old := right()
 	old.inspected.HostConfig.CapDrop, old.inspected.HostConfig.SecurityOpt, old.inspected.HostConfig.ReadonlyRootfs = nil, nil, false
 	for i := range old.processes {
 		old.processes[i].newPrivs = 0
 	}
-	w := wants(p, "db", old.inspected.Config.User, nil, imageFiles{})
+	w := p.wants("db", old.inspected.Config.User, nil, imageFiles{})
 	for _, check := range []Check{Users, Capabilities, NewPrivs, ReadOnlyRoot, ExecUser} {
-		if f := pick(t, judge(w, old, all(), imageFiles{Image: "x"}), check); f.Level != Fail {
+		if f := pick(t, judge(w, old, all(), imageFiles{Image: "x"}), check); f.Level != nonroot.Error {
 			t.Errorf("%s: %s (%s); want a failure", check, f.Level, f.Detail)
 		}
 	}
@@ -285,12 +285,12 @@ func TestSetuidFilesAreWeighed(t *testing.T) {
 		name  string
 		seen  seen
 		files imageFiles
-		is    Level
+		is    nonroot.Level
 	}{
-		{"none", right(), imageFiles{Image: "x"}, OK},
-		{"without effect", right(), some, Note},
-		{"with effect", free, some, Fail},
-		{"not looked at", right(), imageFiles{Why: "gone"}, Warn},
+		{"none", right(), imageFiles{Image: "x"}, nonroot.OK},
+		{"without effect", right(), some, nonroot.Note},
+		{"with effect", free, some, nonroot.Error},
+		{"not looked at", right(), imageFiles{Why: "gone"}, nonroot.Warning},
 	} {
 		if f := judgeSetuid(c.seen, c.files); f.Level != c.is {
 			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
@@ -300,7 +300,7 @@ func TestSetuidFilesAreWeighed(t *testing.T) {
 
 func TestUmask(t *testing.T) {
 	t.Parallel()
-	for mask, level := range map[string]Level{"0022": OK, "0077": Fail, "0000": Fail, "": Warn} {
+	for mask, level := range map[string]nonroot.Level{"0022": nonroot.OK, "0077": nonroot.Error, "0000": nonroot.Error, "": nonroot.Warning} {
 		s := right()
 		s.processes[0].umask, s.processes[1].umask = mask, mask
 		if f := judgeUmask(s); f.Level != level {
@@ -309,7 +309,7 @@ func TestUmask(t *testing.T) {
 	}
 	s := right() // the init program's is not the service's
 	s.processes[1].umask = "0077"
-	if f := judgeUmask(s); f.Level != Fail || s.serviceUmask() != "0077" {
+	if f := judgeUmask(s); f.Level != nonroot.Error || s.serviceUmask() != "0077" {
 		t.Errorf("one of two: %s (%s)", f.Level, f.Detail)
 	}
 }
@@ -323,17 +323,17 @@ func TestCanary(t *testing.T) {
 		name  string
 		parts []feather
 		local bool
-		is    Level
+		is    nonroot.Level
 	}{
-		{"right", part("1000:1000", 0o755, nil), true, OK},
-		{"another owner", part("0:0", 0o755, nil), true, Fail},
-		{"another owner, translated", part("501:20", 0o755, nil), false, Warn},
-		{"another mode", part("1000:1000", 0o700, nil), true, Fail},
-		{"another mode, far away", part("1000:1000", 0o700, nil), false, Fail},
-		{"not there", part("", 0, fs.ErrNotExist), true, Fail},
-		{"not here", part("", 0, fs.ErrNotExist), false, Warn},
-		{"closed", part("", 0, errors.New("closed")), false, Fail},
-		{"a system without owners", part("", 0o755, nil), false, Warn},
+		{"right", part("1000:1000", 0o755, nil), true, nonroot.OK},
+		{"another owner", part("0:0", 0o755, nil), true, nonroot.Error},
+		{"another owner, translated", part("501:20", 0o755, nil), false, nonroot.Warning},
+		{"another mode", part("1000:1000", 0o700, nil), true, nonroot.Error},
+		{"another mode, far away", part("1000:1000", 0o700, nil), false, nonroot.Error},
+		{"not there", part("", 0, fs.ErrNotExist), true, nonroot.Error},
+		{"not here", part("", 0, fs.ErrNotExist), false, nonroot.Warning},
+		{"closed", part("", 0, errors.New("closed")), false, nonroot.Error},
+		{"a system without owners", part("", 0o755, nil), false, nonroot.Warning},
 	} {
 		if f := judgeCanary("1000:1000", c.parts, c.local); f.Level != c.is {
 			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)

@@ -13,12 +13,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/im2-audio/im2/internal/docker/engine"
-	"github.com/im2-audio/im2/internal/docker/stack"
-	"github.com/im2-audio/im2/internal/docker/tools"
-	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/nonroot/verify/probe"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/helper/probe"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 const (
@@ -30,7 +28,7 @@ const (
 
 // look is one container of a service: what was seen and what that is worth.
 type look struct {
-	container stack.Container
+	container container
 	seen      seen
 	files     imageFiles
 	want      want
@@ -45,12 +43,12 @@ type look struct {
 
 // look looks at a container, again where it was restarted or made anew meanwhile. The error is
 // that of an engine that is gone.
-func (p *Prover) look(ctx context.Context, c stack.Container) (look, error) {
+func (p *prover) look(ctx context.Context, c container) (look, error) {
 	for tries := 1; ; tries++ {
-		if c.ID() == "" {
+		if c.id == "" {
 			return look{container: c}, nil
 		}
-		l, err := p.lookOnce(ctx, c.ID(), "")
+		l, err := p.lookOnce(ctx, c.id, "")
 		l.container = c
 		if err != nil || l.unsteady == "" {
 			return l, err
@@ -78,10 +76,10 @@ func pause(ctx context.Context, long time.Duration) error {
 }
 
 // refresh finds the container that has the place of another one now.
-func (p *Prover) refresh(ctx context.Context, c stack.Container) (stack.Container, error) {
-	all, err := p.Stack.Containers(ctx)
+func (p *prover) refresh(ctx context.Context, c container) (container, error) {
+	all, err := p.containers(ctx)
 	for _, other := range all {
-		if other.Service == c.Service && other.Number() == c.Number() {
+		if other.service == c.service && other.number == c.number {
 			return other, err
 		}
 	}
@@ -97,7 +95,7 @@ const (
 // lookOnce looks at a container from its inspection to a second one, which tells whether all
 // that was seen in between was of one run. placed is our program's path where it is in the
 // container already.
-func (p *Prover) lookOnce(ctx context.Context, id, placed string) (look, error) {
+func (p *prover) lookOnce(ctx context.Context, id, placed string) (look, error) {
 	var l look
 	before, there, err := p.inspect(ctx, id)
 	if err != nil || !there {
@@ -143,8 +141,8 @@ func verdict(before, after inspected, there bool) (steady bool, unsteady string)
 	return true, ""
 }
 
-func (p *Prover) inspect(ctx context.Context, id string) (inspected, bool, error) {
-	all, err := p.Docker.Describe(ctx, []string{id})
+func (p *prover) inspect(ctx context.Context, id string) (inspected, bool, error) {
+	all, err := p.describe(ctx, []string{id})
 	if err != nil || len(all) == 0 {
 		return inspected{}, false, err
 	}
@@ -158,7 +156,7 @@ func (p *Prover) inspect(ctx context.Context, id string) (inspected, bool, error
 
 // see looks at a container's processes and from inside. What fails because the container is
 // gone shows in the second inspection.
-func (p *Prover) see(ctx context.Context, l *look) error {
+func (p *prover) see(ctx context.Context, l *look) error {
 	p.probe(ctx, l)
 	if l.seen.sight == nil {
 		if text, err := p.output(ctx, "exec", l.seen.inspected.ID, "id", "-u"); err == nil {
@@ -168,8 +166,8 @@ func (p *Prover) see(ctx context.Context, l *look) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	rows, err := p.Docker.Processes(ctx, l.seen.inspected.ID, "pid", "uid", "gid")
-	var failed *run.Error
+	rows, err := p.processes(ctx, l.seen.inspected.ID)
+	var failed *CommandError
 	switch {
 	case errors.As(err, &failed):
 		l.seen.by, l.seen.only = ByEngine, said(err) // usually the container's end
@@ -182,7 +180,7 @@ func (p *Prover) see(ctx context.Context, l *look) error {
 }
 
 // seeProcesses finds out what can be known of the processes that the engine lists.
-func (p *Prover) seeProcesses(s *seen, rows [][]string) {
+func (p *prover) seeProcesses(s *seen, rows [][]string) {
 	var why string
 	if s.processes, s.uidMap, s.gidMap, why = p.fromHost(s.inspected.ID, rows); why == "" {
 		s.by = ByHost
@@ -195,13 +193,13 @@ func (p *Prover) seeProcesses(s *seen, rows [][]string) {
 		}
 	}
 	s.by, s.only = ByEngine, why
-	s.processes = fromEngine(rows, p.Server.Remapped() == engine.UsernsRemapped)
+	s.processes = fromEngine(rows, p.remapped())
 }
 
 // fromHost reads what this machine's kernel knows of the processes. why says why that is not
 // to be had: the processes of an engine on another machine, or of a virtual one, are not here,
 // and others have their numbers.
-func (p *Prover) fromHost(id string, rows [][]string) (all []process, uid, gid idMap, why string) {
+func (p *prover) fromHost(id string, rows [][]string) (all []process, uid, gid idMap, why string) {
 	for _, row := range rows {
 		folder := filepath.Join(p.Proc, row[0])
 		texts, err := readAll(folder, "cgroup", "uid_map", "gid_map")
@@ -280,7 +278,7 @@ func fromEngine(rows [][]string, remapped bool) []process {
 
 // probe brings our program into a running container and looks around with it. Where that
 // cannot be done, seen.blind says why.
-func (p *Prover) probe(ctx context.Context, l *look) {
+func (p *prover) probe(ctx context.Context, l *look) {
 	id := l.seen.inspected.ID
 	if l.seen.probe == "" {
 		folder, ok := p.place(l)
@@ -310,7 +308,7 @@ func (p *Prover) probe(ctx context.Context, l *look) {
 
 // place is a folder of the container into which the engine can put a file: the data folder, or
 // the root where it is not read-only.
-func (p *Prover) place(l *look) (string, bool) {
+func (p *prover) place(l *look) (string, bool) {
 	for _, m := range l.mounts {
 		if m.writable {
 			return m.inside, true
@@ -321,36 +319,34 @@ func (p *Prover) place(l *look) (string, bool) {
 
 // deliver puts our program into a container. The engine does it, so that this user need not be
 // allowed to write there, and it works where the engine is on another machine.
-func (p *Prover) deliver(ctx context.Context, id, folder, name string) error {
+func (p *prover) deliver(ctx context.Context, id, folder, name string) error {
 	text, err := os.ReadFile(p.Program)
 	if err != nil {
 		return err
 	}
-	archive, err := tools.Pack("/"+name, text)
+	archive, err := pack(name, text)
 	if err != nil {
 		return err
 	}
-	c := p.Docker.Command("cp", "-", id+":"+folder)
-	c.Stdin = archive
-	return p.Docker.Run(ctx, c)
+	return p.docker.Docker(ctx, archive, nil, "cp", "-", id+":"+folder)
 }
 
 // judge says what was seen is worth.
-func (l *look) judge(p *project.Project, around surroundings) {
+func (l *look) judge(p *prover, around surroundings) {
 	i := l.seen.inspected
-	l.service = Service{Service: l.container.Service, Container: l.container.Name}
-	l.want = wants(p, l.container.Service, i.Config.User, i.HostConfig.GroupAdd, l.files)
+	l.service = Service{Service: l.container.service, Container: l.container.name}
+	l.want = p.wants(l.container.service, i.Config.User, i.HostConfig.GroupAdd, l.files)
 	l.want.data = slices.ContainsFunc(l.mounts, func(m dataMount) bool { return m.writable })
 	add := func(all ...Finding) { l.service.Checks = append(l.service.Checks, all...) }
 	switch {
 	case l.steady:
 		l.service.Asked = l.want.asked
-		add(found(State, OK, ByEngine, "runs, and did all the time"))
+		add(found(State, nonroot.OK, ByEngine, "runs, and did all the time"))
 		add(judge(l.want, l.seen, around, l.files)...)
-	case l.container.ID() == "":
-		add(judgeMissing(p, l.container.Service))
+	case l.container.id == "":
+		add(judgeMissing(p.project, l.container.service))
 	case l.unsteady != "":
-		add(found(State, Fail, ByEngine, "%s", l.unsteady))
+		add(found(State, nonroot.Error, ByEngine, "%s", l.unsteady))
 	default:
 		add(judgeStopped(*l))
 		add(judgeConfiguration(l.want, i, around)...)
@@ -360,20 +356,20 @@ func (l *look) judge(p *project.Project, around surroundings) {
 // judgeStopped judges a container that does not run.
 func judgeStopped(l look) Finding {
 	switch s := l.seen.inspected.State; {
-	case s.Status == "exited" && s.ExitCode == 0: // as "mage up" waits for it
-		return found(State, Note, ByEngine, "it has ended with exit code 0; what its processes were cannot be seen any more")
+	case s.Status == "exited" && s.ExitCode == 0: // such as one that prepares something
+		return found(State, nonroot.Note, ByEngine, "it has ended with exit code 0; what its processes were cannot be seen any more")
 	case s.Status == "exited":
-		return found(State, Fail, ByEngine, "it has ended with exit code %d; \"mage logs -service=%s\" may say why", s.ExitCode, l.container.Service)
+		return found(State, nonroot.Error, ByEngine, "it has ended with exit code %d", s.ExitCode).remedy(ReadLogs)
 	default:
-		return found(State, Fail, ByEngine, "it does not run, it is %s", s.Status)
+		return found(State, nonroot.Error, ByEngine, "it does not run, it is %s", s.Status)
 	}
 }
 
 // judgeMissing judges a service that has no container.
-func judgeMissing(p *project.Project, service string) Finding {
-	s := p.Compose.Services[service]
+func judgeMissing(p *types.Project, service string) Finding {
+	s := p.Services[service]
 	if s.Provider != nil || s.GetScale() == 0 {
-		return found(State, Note, ByEngine, "the Compose file asks for no container of it")
+		return found(State, nonroot.Note, ByEngine, "the Compose file asks for no container of it")
 	}
-	return found(State, Fail, ByEngine, "there is no container; \"mage up\" makes it")
+	return found(State, nonroot.Error, ByEngine, "there is no container").remedy(Create)
 }

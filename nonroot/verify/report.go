@@ -3,21 +3,8 @@ package verify
 import (
 	"fmt"
 	"slices"
-)
 
-// Level is what a check came to.
-type Level string
-
-// The levels, the best one first.
-const (
-	// OK is what was seen and is as it should be.
-	OK Level = "ok"
-	// Note is worth knowing, and nothing is to be mended.
-	Note Level = "note"
-	// Warn is hardening that nobody asked for, or what could not be looked at.
-	Warn Level = "warn"
-	// Fail is a danger, or not what was asked for.
-	Fail Level = "fail"
+	"github.com/im2-audio/im2/nonroot"
 )
 
 // Way says how something was seen. What was not seen is never claimed.
@@ -40,50 +27,71 @@ const (
 	ByConfiguration Way = "configuration"
 )
 
-// Check names what is looked at.
+// Check names what is checked.
 type Check string
 
 // The checks, in the order in which they are shown.
 const (
-	State        Check = "state"
-	Users        Check = "users"
-	Capabilities Check = "capabilities"
-	NewPrivs     Check = "no-new-privileges"
-	Seccomp      Check = "seccomp"
-	Privileged   Check = "privileged"
-	Namespaces   Check = "namespaces"
-	EngineSocket Check = "engine-socket"
-	Devices      Check = "devices"
-	ReadOnlyRoot Check = "read-only-root"
-	ExecUser     Check = "exec-user"
-	SystemWrites Check = "system-folders"
-	SetuidFiles  Check = "setuid-files"
-	Umask        Check = "umask"
-	Canary       Check = "canary"
-	HandOver     Check = "hand-over"
+	State        Check = "state"             // the container runs
+	Users        Check = "users"             // users and groups of every thread
+	Capabilities Check = "capabilities"      // all sets of every thread, and what was asked for
+	NewPrivs     Check = "no-new-privileges" // the bit of every process
+	Seccomp      Check = "seccomp"           // the filter of every process
+	Privileged   Check = "privileged"        // privileged mode
+	Namespaces   Check = "namespaces"        // namespaces of the host
+	EngineSocket Check = "engine-socket"     // mounts of an engine's socket
+	Devices      Check = "devices"           // devices of the machine
+	ReadOnlyRoot Check = "read-only-root"    // the container's own files
+	ExecUser     Check = "exec-user"         // the user of "docker exec" and of health checks
+	SystemWrites Check = "system-folders"    // an attempt to write to / and /etc
+	SetuidFiles  Check = "setuid-files"      // files of the image that give rights
+	Umask        Check = "umask"             // the mode of new files
+	Canary       Check = "canary"            // owner and modes of a file that the service makes
+	HandOver     Check = "hand-over"         // whether the next service can rename and remove it
+)
+
+// Remedy is what fixes a finding, where its Detail does not say.
+type Remedy string
+
+// The remedies.
+const (
+	// Create is to create the service's container.
+	Create Remedy = "create the container"
+	// Recreate is to make the container again, which is older than its Compose file.
+	Recreate Remedy = "recreate the container"
+	// ReadLogs is to read why the container ended.
+	ReadLogs Remedy = "read the container's logs"
 )
 
 // Finding is the result of one check.
 type Finding struct {
-	// Check is what was looked at.
+	// Check is what was checked.
 	Check Check `json:"check"`
-	// Level is what it came to.
-	Level Level `json:"result"`
+	// Level is the result. Warning is hardening that nobody asked for, or what could not be checked.
+	Level nonroot.Level `json:"result"`
 	// By is how it was seen; empty where it could not be.
 	By Way `json:"by,omitempty"`
-	// Detail is what was seen, and what mends it.
+	// Detail is what was seen, in one line, and what fixes it. It may have text of the container: make it safe for
+	// a terminal.
 	Detail string `json:"detail"`
+	// Remedy is what fixes it; empty where Detail says.
+	Remedy Remedy `json:"remedy,omitempty"`
+}
+
+func (f Finding) remedy(r Remedy) Finding {
+	f.Remedy = r
+	return f
 }
 
 // found makes a finding.
-func found(check Check, level Level, by Way, format string, args ...any) Finding {
+func found(check Check, level nonroot.Level, by Way, format string, args ...any) Finding {
 	return Finding{Check: check, Level: level, By: by, Detail: fmt.Sprintf(format, args...)}
 }
 
 // unless returns a finding's level: OK where it is as it should be, else otherwise.
-func unless(right bool, otherwise Level) Level {
+func unless(right bool, otherwise nonroot.Level) nonroot.Level {
 	if right {
-		return OK
+		return nonroot.OK
 	}
 	return otherwise
 }
@@ -100,12 +108,12 @@ type Service struct {
 	Checks []Finding `json:"checks"`
 }
 
-// Report is the answer of "mage verify".
+// Report is the result of a verification.
 type Report struct {
 	// Project is the Compose project's name.
 	Project string `json:"project"`
-	// Result is Fail where there is any failure, else OK.
-	Result Level `json:"result"`
+	// Result is nonroot.Error where there is any failure, else OK.
+	Result nonroot.Level `json:"result"`
 	// Failures and Warnings count findings, those of the control included.
 	Failures int `json:"failures"`
 	Warnings int `json:"warnings"`
@@ -123,15 +131,15 @@ func (r *Report) count() {
 	for _, s := range r.Services {
 		all = append(all, s.Checks...)
 	}
-	r.Failures, r.Warnings, r.Result = 0, 0, OK
+	r.Failures, r.Warnings, r.Result = 0, 0, nonroot.OK
 	for _, f := range all {
 		switch f.Level {
-		case Fail:
+		case nonroot.Error:
 			r.Failures++
-			r.Result = Fail
-		case Warn:
+			r.Result = nonroot.Error
+		case nonroot.Warning:
 			r.Warnings++
-		case OK, Note:
+		case nonroot.OK, nonroot.Note:
 		}
 	}
 }

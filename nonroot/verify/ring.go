@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // dataMount is a way from a container to the data folder, or to a part of it.
@@ -51,7 +51,7 @@ func dataMounts(data string, mounts []mounted, devices map[string]string) []data
 
 // relative returns a path relative to a folder, and whether it is that or below it.
 func relative(folder, name string) (string, bool) {
-	rel, is := project.Inside(folder, name)
+	rel, is := subpath.Rel(folder, name)
 	return filepath.ToSlash(rel), is
 }
 

@@ -18,12 +18,12 @@ const keptFor = 30 * 24 * time.Hour
 
 // scans are the looks into images, each made once.
 type scans struct {
-	prover *Prover
+	prover *prover
 	mu     sync.Mutex
 	known  map[string]func(context.Context) (imageFiles, error)
 }
 
-func newScans(p *Prover) *scans {
+func newScans(p *prover) *scans {
 	return &scans{prover: p, known: make(map[string]func(context.Context) (imageFiles, error))}
 }
 
@@ -49,7 +49,7 @@ func (s *scans) of(ctx context.Context, id string) (imageFiles, error) {
 
 // files looks into an image, or remembers what was seen. The image's ID is the digest of all
 // that is in it, so what was seen of one cannot be wrong later, and says nothing of another.
-func (p *Prover) files(ctx context.Context, id string) (imageFiles, error) {
+func (p *prover) files(ctx context.Context, id string) (imageFiles, error) {
 	path := ""
 	if p.Cache != "" {
 		path = filepath.Join(p.Cache, strings.ReplaceAll(id, ":", "-")+".json")
@@ -90,18 +90,16 @@ func remember(path string, files imageFiles) {
 }
 
 // readImage reads an image's files by way of a container of it that is never started.
-func (p *Prover) readImage(ctx context.Context, id string) (imageFiles, error) {
-	container, err := p.output(ctx, "create", "--label", p.label, "--network", "none", "--pull", "never", "--name", p.container("files-"+strings.TrimPrefix(id, "sha256:")[:12]), id, program)
+func (p *prover) readImage(ctx context.Context, id string) (imageFiles, error) {
+	container, err := p.output(ctx, "create", "--label", p.label, "--network", "none", "--pull", "never", "--name", p.container("files-"+strings.TrimPrefix(id, "sha256:")[:12]), id, ProgramPath)
 	if err != nil {
 		return imageFiles{}, err
 	}
 	defer p.remove(ctx, container)
 	r, w := io.Pipe()
-	c := p.Docker.Command("export", container)
-	c.Stdout = w
 	done := make(chan error, 1)
 	go func() {
-		err := p.Docker.Run(ctx, c)
+		err := p.docker.Docker(ctx, nil, w, "export", container)
 		_ = w.CloseWithError(err) // nil reads as the end
 		done <- err
 	}()

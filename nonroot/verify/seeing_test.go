@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,9 +13,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/im2-audio/im2/internal/docker/stack"
-	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -73,7 +72,7 @@ func TestTheKernelsWord(t *testing.T) {
 		{"a stranger's number", map[string]map[string]string{"7": ours, "8": with("cgroup", "0::/user.slice\n")}, nil, "not in this machine's"},
 		{"none is here", nil, nil, "has none of the processes"},
 	} {
-		p := &Prover{Proc: t.TempDir()}
+		p := proverWith(t, nil)
 		for pid, files := range c.processes {
 			proc(t, p.Proc, pid, files)
 		}
@@ -94,14 +93,11 @@ func TestWants(t *testing.T) {
 	build := func(uid, gid string) *types.BuildConfig {
 		return &types.BuildConfig{Args: types.MappingWithEquals{"USER_ID": value(uid), "GROUP_ID": value(gid)}}
 	}
-	p := &project.Project{
-		Data: "/p/data", Settings: project.Settings{AppUser: ownership.Owner{UID: 1000, GID: 20}, UIDName: "APP_USER_ID", GIDName: "APP_GROUP_ID"},
-		Compose: &types.Project{Services: types.Services{
-			"own":   {WorkloadSpec: types.WorkloadSpec{Build: build("1000", "20")}},
-			"fixed": {WorkloadSpec: types.WorkloadSpec{Build: build("0", "0")}},
-			"image": {},
-		}},
-	}
+	project := &types.Project{Services: types.Services{
+		"own":   {WorkloadSpec: types.WorkloadSpec{Build: build("1000", "20")}},
+		"fixed": {WorkloadSpec: types.WorkloadSpec{Build: build("0", "0")}},
+		"image": {},
+	}}
 	for _, c := range []struct {
 		service string
 		data    string
@@ -115,8 +111,11 @@ func TestWants(t *testing.T) {
 		{"image", "/p/data", false, true, 7},
 		{"orphan", "/p/data", false, false, 7},
 	} {
-		p.Data = c.data
-		if w := wants(p, c.service, "7:7", nil, imageFiles{}); w.strict != c.strict || w.known != c.known || w.uid != c.uid || w.toldUID != 7 {
+		var o Options
+		if c.data != "" {
+			o.Conventions = &nonroot.Conventions{Data: c.data, User: ownership.Owner{UID: 1000, GID: 20}}
+		}
+		if w := newProver(project, o).wants(c.service, "7:7", nil, imageFiles{}); w.strict != c.strict || w.known != c.known || w.uid != c.uid || w.toldUID != 7 {
 			t.Errorf("%s with %q: %+v", c.service, c.data, w)
 		}
 	}
@@ -125,11 +124,11 @@ func TestWants(t *testing.T) {
 // A group that the container has yet, and its Compose file no more, is one that nobody asks for.
 func TestGroupsAreThoseOfTheComposeFile(t *testing.T) {
 	t.Parallel()
-	p := &project.Project{Compose: &types.Project{Services: types.Services{"own": {ContainerSpec: types.ContainerSpec{GroupAdd: []string{"27"}}}}}}
-	if w := wants(p, "own", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{27}) {
+	p := newProver(&types.Project{Services: types.Services{"own": {ContainerSpec: types.ContainerSpec{GroupAdd: []string{"27"}}}}}, Options{})
+	if w := p.wants("own", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{27}) {
 		t.Errorf("groups %v; want those of the file", w.groups)
 	}
-	if w := wants(p, "orphan", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{999}) {
+	if w := p.wants("orphan", "7:7", []string{"999"}, imageFiles{}); !slices.Equal(w.groups, []int64{999}) {
 		t.Errorf("groups %v; want the container's", w.groups)
 	}
 }
@@ -140,7 +139,8 @@ func TestStandInIsLikeIt(t *testing.T) {
 	i.ID = "abc"
 	i.HostConfig.GroupAdd = []string{"7"}
 	i.HostConfig.CapAdd = []string{"KILL"}
-	p := &Prover{Image: "im2/verify:1", label: "l=1"}
+	p := proverWith(t, nil)
+	p.Image, p.label = "im2/verify:1", "l=1"
 	got := strings.Join(p.standIn(i, "take", "/x"), " ")
 	want := "run --rm --label l=1 --pull never --network none --log-driver none --volumes-from abc --user 1000:1000 --group-add 7" +
 		" --cap-drop ALL --cap-add KILL --security-opt no-new-privileges:true --read-only im2/verify:1 take /x"
@@ -156,15 +156,15 @@ type exporter struct {
 	err     error
 }
 
-func (e *exporter) Run(ctx context.Context, c run.Cmd) error {
-	if c.Args[0] != "export" {
-		return e.fake.Run(ctx, c)
+func (e *exporter) Docker(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
+	if args[0] != "export" {
+		return e.fake.Docker(ctx, stdin, stdout, args...)
 	}
 	e.exports++
 	if e.err != nil {
 		return e.err
 	}
-	w := tar.NewWriter(c.Stdout)
+	w := tar.NewWriter(stdout)
 	return errors.Join(w.WriteHeader(&tar.Header{Name: "bin/su", Mode: 0o4755, Typeflag: tar.TypeReg}), w.Close())
 }
 
@@ -174,8 +174,8 @@ func TestImagesAreRemembered(t *testing.T) {
 	t.Parallel()
 	const id = "sha256:0123456789abcdef"
 	e := new(exporter)
-	p := proverWith(t, &e.fake)
-	p.Docker, p.Cache = e, t.TempDir()
+	p := proverWith(t, e)
+	p.Cache = t.TempDir()
 	look := func(want, exports int) {
 		t.Helper()
 		files, err := newScans(p).of(t.Context(), id)
@@ -211,23 +211,23 @@ func TestImagesAreRemembered(t *testing.T) {
 func TestStates(t *testing.T) {
 	t.Parallel()
 	zero := 0
-	p := &project.Project{Compose: &types.Project{Services: types.Services{"none": {Scale: &zero}, "one": {}}}}
+	p := &types.Project{Services: types.Services{"none": {Scale: &zero}, "one": {}}}
 	state := func(status string, code int) look {
-		l := look{container: stack.Container{Service: "one"}}
+		l := look{container: container{service: "one"}}
 		l.seen.inspected.State.Status, l.seen.inspected.State.ExitCode = status, code
 		return l
 	}
-	if f := judgeMissing(p, "none"); f.Level != Note {
+	if f := judgeMissing(p, "none"); f.Level != nonroot.Note {
 		t.Errorf("%+v", f)
 	}
-	if f := judgeMissing(p, "one"); f.Level != Fail {
+	if f := judgeMissing(p, "one"); f.Level != nonroot.Error {
 		t.Errorf("%+v", f)
 	}
 	for _, c := range []struct {
 		status string
 		code   int
-		want   Level
-	}{{"exited", 0, Note}, {"exited", 1, Fail}, {"paused", 0, Fail}, {"dead", 0, Fail}, {"created", 0, Fail}} {
+		want   nonroot.Level
+	}{{"exited", 0, nonroot.Note}, {"exited", 1, nonroot.Error}, {"paused", 0, nonroot.Error}, {"dead", 0, nonroot.Error}, {"created", 0, nonroot.Error}} {
 		if f := judgeStopped(state(c.status, c.code)); f.Level != c.want {
 			t.Errorf("%s %d: %+v", c.status, c.code, f)
 		}
@@ -241,7 +241,7 @@ func TestSaid(t *testing.T) {
 		"warning\nOCI runtime exec failed: exec failed: unable to start container process: exec /x: permission denied: unknown": "exec /x: permission denied: unknown",
 		"": "running",
 	} {
-		if got := said(&run.Error{Stderr: text, Err: errors.New("exit status 1")}); !strings.HasPrefix(got, want) {
+		if got := said(&CommandError{Stderr: text, Err: errors.New("exit status 1")}); !strings.HasPrefix(got, want) {
 			t.Errorf("%q is %q", text, got)
 		}
 	}

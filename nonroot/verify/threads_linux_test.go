@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/im2-audio/im2/nonroot/verify/probe"
+	"github.com/im2-audio/im2/internal/helper/probe"
 )
 
 // A thread's user is its own: setresuid(2), asked of the kernel and not of the C library, changes no

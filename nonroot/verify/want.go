@@ -8,7 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/sys/user"
 
-	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
@@ -37,26 +37,26 @@ type want struct {
 }
 
 // lacking is the level of hardening that is not there.
-func (w want) lacking() Level {
+func (w want) lacking() nonroot.Level {
 	if w.strict {
-		return Fail
+		return nonroot.Error
 	}
-	return Warn
+	return nonroot.Warning
 }
 
 // lackingReadOnly is the level of a root that can be written.
-func (w want) lackingReadOnly() Level {
+func (w want) lackingReadOnly() nonroot.Level {
 	if w.readOnly {
-		return Fail
+		return nonroot.Error
 	}
 	return w.lacking()
 }
 
 // buildsWithIDs reports whether a service of this project is built for the app user: the
 // project says what its own is (x-im2), and the service takes both build arguments.
-func buildsWithIDs(p *project.Project, s types.ServiceConfig) bool {
-	return p.Data != "" && s.Build != nil && argument(s, "USER_ID") == decimal(p.Settings.AppUser.UID) &&
-		argument(s, "GROUP_ID") == decimal(p.Settings.AppUser.GID)
+func (p *prover) buildsWithIDs(s types.ServiceConfig) bool {
+	return p.Conventions != nil && s.Build != nil && argument(s, "USER_ID") == decimal(p.user().UID) &&
+		argument(s, "GROUP_ID") == decimal(p.user().GID)
 }
 
 func decimal(id uint32) string { return strconv.FormatUint(uint64(id), 10) }
@@ -71,8 +71,8 @@ func argument(s types.ServiceConfig, name string) string {
 // wants says what a service's container is held to. spec is what the engine says of the
 // container's user, which Compose and the image asked for together; files is what is known of
 // the image's files, to tell names.
-func wants(p *project.Project, service string, spec string, groupAdd []string, files imageFiles) want {
-	s, known := p.Compose.Services[service]
+func (p *prover) wants(service string, spec string, groupAdd []string, files imageFiles) want {
+	s, known := p.project.Services[service]
 	w := want{known: known, uid: -1, gid: -1, groups: numeric(groupAdd)}
 	w.toldUID, w.toldGID = files.resolve(spec)
 	if known {
@@ -82,9 +82,9 @@ func wants(p *project.Project, service string, spec string, groupAdd []string, f
 		configured.HostConfig.SecurityOpt = s.SecurityOpt
 		w.newPrivs = configured.asksNoNewPrivs()
 	}
-	if known && buildsWithIDs(p, s) {
-		w.strict, w.uid, w.gid = true, int64(p.Settings.AppUser.UID), int64(p.Settings.AppUser.GID)
-		w.asked = fmt.Sprintf("%s (%s, %s)", p.Settings.AppUser, p.Settings.UIDName, p.Settings.GIDName)
+	if known && p.buildsWithIDs(s) {
+		w.strict, w.uid, w.gid = true, int64(p.user().UID), int64(p.user().GID)
+		w.asked = fmt.Sprintf("%s (%s, %s)", p.user(), p.Conventions.UID.Name, p.Conventions.GID.Name)
 		return w
 	}
 	w.uid, w.gid = w.toldUID, w.toldGID

@@ -29,12 +29,12 @@ func (c *Client) ask(ctx context.Context, args ...string) ([]byte, error) {
 	case err == nil || missing(err):
 		return out, err
 	}
-	return out, c.diagnose(ctx, err)
+	return out, c.Diagnose(ctx, err)
 }
 
-// diagnose returns what is wrong with the engine, or err if nothing is. Asking only after an error saves time
+// Diagnose returns what is wrong with the engine, or err if nothing is. Asking only after an error saves time
 // when all works.
-func (c *Client) diagnose(ctx context.Context, err error) error {
+func (c *Client) Diagnose(ctx context.Context, err error) error {
 	if _, noEngine := c.Find(ctx); noEngine != nil {
 		return noEngine
 	}
@@ -60,7 +60,7 @@ func (c *Client) Platform(ctx context.Context) (string, error) {
 		}
 	}
 	if server.Arch == "" {
-		return "", c.diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine what it runs on: it does not say"))
+		return "", c.Diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine what it runs on: it does not say"))
 	}
 	return server.Os + "/" + server.Arch, nil
 }
@@ -78,7 +78,7 @@ func (c *Client) describe(ctx context.Context, kind string, names []string, all 
 		return fmt.Errorf("asking the engine about %s: %w", several(names), err)
 	}
 	if err := json.Unmarshal(text, all); err != nil {
-		return c.diagnose(ctx, exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", several(names), err))
+		return c.Diagnose(ctx, exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", several(names), err))
 	}
 	return nil
 }

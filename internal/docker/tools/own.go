@@ -37,7 +37,7 @@ func Helper() Own {
 	return Own{
 		Name: "helper", Package: modulePath + "/internal/helper/im2-helper",
 		Sources: []string{"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap", "internal/machine/doctor/probe", "internal/permissions/message",
-			"nonroot/verify/probe", "ownership",
+			"internal/helper/probe", "ownership",
 		},
 	}
 }

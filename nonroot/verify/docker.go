@@ -1,0 +1,230 @@
+package verify
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/im2-audio/im2/internal/docker/inspect"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// Docker runs docker commands.
+type Docker interface {
+	// Docker runs "docker ARG..." to its end. stdin and stdout may be nil. A command that could not be started or
+	// did not exit with 0 is a *[CommandError]. When ctx ends, so does the command.
+	Docker(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error
+}
+
+// Command is the docker command of this machine. The zero value is "docker" in PATH with this process's
+// environment, so DOCKER_HOST and Docker contexts work.
+type Command struct {
+	// Path is the program; "" stands for "docker".
+	Path string
+	// Env is its whole environment, as "NAME=value"; nil stands for this process's.
+	Env []string
+}
+
+// Docker implements [Docker].
+func (c Command) Docker(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
+	path := c.Path
+	if path == "" {
+		path = "docker"
+	}
+	err := run.Local{}.Run(ctx, run.Cmd{Name: path, Args: args, Env: c.Env, Stdin: stdin, Stdout: stdout})
+	var failed *run.Error
+	if errors.As(err, &failed) {
+		return &CommandError{Args: args, Stderr: failed.Stderr, Err: failed.Err}
+	}
+	return err
+}
+
+// CommandError is returned for a docker command that failed.
+type CommandError struct {
+	// Args are its arguments.
+	Args []string
+	// Stderr is the last part of what it wrote to standard error, trimmed.
+	Stderr string
+	// Err is the cause, such as its exit code; never nil.
+	Err error
+}
+
+// Error names the command, what happened, and what the command wrote.
+func (e *CommandError) Error() string {
+	text := fmt.Sprintf("running \"docker %s\": %v", strings.Join(e.Args, " "), e.Err)
+	if e.Stderr != "" {
+		text += ": " + e.Stderr
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// The labels by which Compose finds its containers again.
+const (
+	labelProject = "com.docker.compose.project"
+	labelService = "com.docker.compose.service"
+	labelNumber  = "com.docker.compose.container-number"
+	labelOneOff  = "com.docker.compose.oneoff"
+)
+
+// container is one container of a service.
+type container struct {
+	service string // in the Compose file
+	name    string // "" where there is none
+	id      string // "" where there is none
+	number  string
+}
+
+// containers returns the containers of all enabled services, by service and number; a service without
+// one is there, too.
+func (p *prover) containers(ctx context.Context) ([]container, error) {
+	ids, err := p.labelled(ctx, labelProject+"="+p.project.Name)
+	if err != nil {
+		return nil, fmt.Errorf("listing the containers of %s: %w", p.project.Name, err)
+	}
+	all, err := p.describe(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("inspecting the containers of %s: %w", p.project.Name, err)
+	}
+	var found []container
+	for _, i := range all {
+		if labels := i.Config.Labels; labels[labelOneOff] != "True" {
+			found = append(found, container{service: labels[labelService], name: strings.TrimPrefix(i.Name, "/"), id: i.ID, number: labels[labelNumber]})
+		}
+	}
+	for _, name := range p.services() {
+		if !slices.ContainsFunc(found, func(c container) bool { return c.service == name }) {
+			found = append(found, container{service: name})
+		}
+	}
+	slices.SortFunc(found, func(a, b container) int {
+		return strings.Compare(a.service+"\x00"+a.number, b.service+"\x00"+b.number)
+	})
+	return found, nil
+}
+
+// services are the enabled ones.
+func (p *prover) services() []string {
+	names := p.project.ServiceNames()
+	slices.Sort(names)
+	return names
+}
+
+// labelled returns the IDs of all containers with a label ("name=value").
+func (p *prover) labelled(ctx context.Context, label string) ([]string, error) {
+	text, err := p.output(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label)
+	return strings.Fields(text), err
+}
+
+// describe describes containers; those that do not exist are left out.
+func (p *prover) describe(ctx context.Context, ids []string) (all []inspect.Container, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	text, err := p.output(ctx, append([]string{"container", "inspect"}, ids...)...)
+	var failed *CommandError
+	// The command fails when one does not exist, and prints the others all the same.
+	if err != nil && (!errors.As(err, &failed) || !strings.Contains(strings.ToLower(failed.Stderr), "no such")) {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return nil, fmt.Errorf("reading what the engine says of a container: %w", err)
+	}
+	return all, nil
+}
+
+// processes returns ID, user and group of a container's processes, one row for each. The engine looks from
+// outside, so the image needs no ps. It refuses a list without the process IDs (seen with 20.10).
+func (p *prover) processes(ctx context.Context, id string) ([][]string, error) {
+	text, err := p.output(ctx, "top", id, "-eo", "pid,uid,gid")
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]string
+	for i, line := range strings.Split(text, "\n") {
+		if fields := strings.Fields(line); i > 0 && len(fields) >= 3 {
+			rows = append(rows, fields)
+		}
+	}
+	return rows, nil
+}
+
+// server asks the engine about itself.
+func (p *prover) server(ctx context.Context) error {
+	text, err := p.output(ctx, "info", "--format", "{{json .}}")
+	var server struct {
+		OSType          string
+		SecurityOptions []string
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &server)
+	}
+	if err != nil {
+		return fmt.Errorf("asking the engine what it is: %w", err)
+	}
+	if server.OSType != "" && server.OSType != "linux" {
+		return &SystemError{OSType: server.OSType}
+	}
+	p.options = server.SecurityOptions
+	return nil
+}
+
+// offers reports whether the engine has a security option, such as "userns".
+func (p *prover) offers(name string) bool {
+	return slices.ContainsFunc(p.options, func(option string) bool {
+		first, _, _ := strings.Cut(option, ",")
+		return first == "name="+name
+	})
+}
+
+// remapped reports whether the engine gives containers a user namespace (userns-remap). Rootless engines do
+// as well, and their containers see nothing of it.
+func (p *prover) remapped() bool { return p.offers("userns") && !p.offers("rootless") }
+
+// output runs a docker command that is done at once, and returns what it prints.
+func (p *prover) output(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	var out strings.Builder
+	err := p.docker.Docker(ctx, nil, &out, args...)
+	text := strings.TrimSpace(out.String())
+	// Engine 20.10 says on standard output why "docker exec" did not start anything.
+	var failed *CommandError
+	if errors.As(err, &failed) && failed.Stderr == "" {
+		failed.Stderr = text
+	}
+	return text, err
+}
+
+// said is what a command that failed wrote last, without what it is called.
+func said(err error) string {
+	var failed *CommandError
+	if !errors.As(err, &failed) || failed.Stderr == "" {
+		return err.Error()
+	}
+	lines := strings.Split(failed.Stderr, "\n")
+	text := strings.TrimPrefix(lines[len(lines)-1], "Error response from daemon: ")
+	if _, why, ok := strings.Cut(text, "unable to start container process: "); ok {
+		text = why
+	}
+	return text
+}
+
+// pack returns an archive with one program, which everybody may run.
+func pack(name string, text []byte) (*bytes.Buffer, error) {
+	archive := new(bytes.Buffer)
+	w := tar.NewWriter(archive)
+	err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return archive, errors.Join(err, w.Close())
+}
