@@ -11,14 +11,14 @@ import (
 	"github.com/im2-audio/im2/internal/cli"
 )
 
-// sources are the files of this package: help, completion and the words for a slip are read
+// sources are the files of this package: help, completion and the answers to typos are read
 // from them, so that they cannot be older than the targets.
 //
 //go:embed *.go
 var sources embed.FS
 
 // init answers what was typed wrongly, and what Mage has no words for ("mage help build").
-// The main function is Mage's, which runs a line target by target up to the slip; this is the
+// The main function is Mage's, which runs a line target by target up to the typo; this is the
 // only place where a word can be put in before.
 func init() { //nolint:gochecknoinits // see above
 	if code, answered := cli.Answer(sources, os.Args[1:]); answered {

@@ -26,7 +26,7 @@ type Build struct {
 type built struct {
 	Project string         `json:"project"`
 	Modules []image.Module `json:"modules"`
-	// Entries is how many files and folders of build contexts were looked at, and
+	// Entries is how many files and folders of build contexts were read, and
 	// DigestSeconds the time which that took.
 	Entries       int     `json:"entries"`
 	DigestSeconds float64 `json:"digest_seconds"`

@@ -76,11 +76,11 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 			continue
 		}
 		if _, err := e.Output(ctx, e.Command("image", "rm", built)); err != nil {
-			hint := ""
+			var fix exit.Fix
 			if strings.Contains(err.Error(), "container") {
-				hint = "; \"mage down\" removes the containers that use it"
+				fix = exit.Fix{Type: "mage down", Note: "removes the containers that use it"}
 			}
-			return exit.Errorf(exit.Failed, "removing image %s: %w%s", built, err, hint)
+			return exit.Fixable(exit.Failed, fix, "removing image %s: %w", built, err)
 		}
 		t.UI.Result("removed image %s", built)
 	}

@@ -164,7 +164,6 @@ func (t Target) modelWatch(p *project.Project) filestate.Watch {
 	return filestate.Watch{Path: t.remembered(p, "model.json"), Base: p.Root}
 }
 
-// modelOf is which model is asked for, where, and for whom.
 func modelOf(p *project.Project) []string {
 	set := p.Settings
 	return []string{
@@ -198,7 +197,7 @@ func (t Target) locateModel(ctx context.Context, p *project.Project) (model.Sour
 	text, err := c.Output(ctx, c.Command("run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL",
 		"--security-opt=no-new-privileges", "--entrypoint=cat", name, sourceFile))
 	if err != nil {
-		return model.Source{}, fmt.Errorf("asking image %s where the model is: %w; \"mage build -module=%s\" makes it anew", name, err, workers)
+		return model.Source{}, fmt.Errorf("asking image %s where the model is: %w; \"mage build -module=%s\" builds it again", name, err, workers)
 	}
 	return model.ParseSource(text)
 }

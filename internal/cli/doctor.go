@@ -23,7 +23,7 @@ type Doctor struct {
 	JSON bool
 }
 
-// Doctor looks whether this machine can do what the project needs.
+// Doctor checks whether this machine can do what the project needs.
 func (t Target) Doctor(ctx context.Context, o Doctor) error {
 	if o.List {
 		return t.listChecks(o.JSON)
@@ -45,7 +45,7 @@ func (t Target) Doctor(ctx context.Context, o Doctor) error {
 	return err
 }
 
-// stray words a check that stands behind the target, as in "mage doctor engine", which Mage
+// stray is the error for a check after the target, as in "mage doctor engine", which Mage
 // takes for another target; nil where there is none. No check has the name of a target.
 func stray(args []string) error {
 	for i, arg := range args {

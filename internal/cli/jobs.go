@@ -214,8 +214,8 @@ func (t Target) Retry(ctx context.Context, id string) error {
 	owner := p.Settings.AppUser
 	if id != everyJob {
 		if !job.ValidID(id) {
-			return exit.Errorf(exit.Unusable, `bringing job %q back: that is no job's ID; "mage jobs -state=failed" lists them, "mage retry -all" takes every one%s`,
-				id, hintOfFailed(ctx, q, id))
+			fix := exit.Fix{Type: "mage jobs -state=failed", Note: `lists them, "mage retry -all" takes every one` + hintOfFailed(ctx, q, id)}
+			return exit.Fixable(exit.Unusable, fix, "bringing job %q back: that is no job's ID", id)
 		}
 		return t.retry(ctx, q, id, owner)
 	}

@@ -121,8 +121,9 @@ func stemsOf(p *project.Project, name string) ([]string, error) {
 	folder, err := weights.OpenFolder(cache, weights.Folder(name, precision))
 	if err != nil {
 		there, _ := weights.List(cache, precision) // What cannot be listed is not there, either.
-		return nil, exit.Errorf(exit.Unusable, `-model=%s: no model of that name is prepared as %s; there are: %s; "mage demucs-cache -model=FILE" prepares one%s`,
-			name, precision, cmp.Or(strings.Join(there, ", "), "none"), closest.Hint(name, there))
+		fix := exit.Fix{Type: "mage demucs-cache -model=FILE", Note: "prepares one" + closest.Hint(name, there)}
+		return nil, exit.Fixable(exit.Unusable, fix, "-model=%s: no model of that name is prepared as %s; there are: %s",
+			name, precision, cmp.Or(strings.Join(there, ", "), "none"))
 	}
 	defer func() { _ = folder.Close() }() // It was only read.
 	m, err := weights.Load(folder)

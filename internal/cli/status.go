@@ -22,7 +22,7 @@ type status struct {
 	Project  string            `json:"project"`
 	Services []stack.Container `json:"services"`
 	// Images are those of the services that are built here; null where they could not be
-	// looked at.
+	// inspected.
 	Images []image.Module `json:"images"`
 	// Jobs are those on their way, oldest first.
 	Jobs []queue.Job `json:"jobs"`

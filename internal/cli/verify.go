@@ -21,7 +21,7 @@ import (
 )
 
 // Verify proves on the running containers that nothing is root and that files come out right.
-// service is the only one to look at, "" for all.
+// service is the only one to check, "" for all.
 func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	p, c, err := t.docker(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 		return err
 	}
 	if e.Server.OSType != "linux" {
-		return exit.Errorf(exit.Missing, "verifying %s: the engine's containers are of %q, and only those of Linux can be looked at", p.Name(), e.Server.OSType)
+		return exit.Errorf(exit.Missing, "verifying %s: the engine runs containers of %q, and only those of Linux can be checked", p.Name(), e.Server.OSType)
 	}
 	kit := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}
 	image, err := kit.Image(ctx, e, verifyImage())

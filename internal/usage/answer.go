@@ -54,7 +54,7 @@ func (u *Usage) isMages(name string) bool {
 }
 
 // asked is the target before "-h" at the end of a line, the way in which most other programs
-// explain a command; "" where nobody asks.
+// explain a command; "" if there is none.
 func (u *Usage) asked(args []string) string {
 	if len(args) < 2 || !slices.Contains([]string{"-h", "-help", "--help"}, args[len(args)-1]) {
 		return ""

@@ -24,7 +24,7 @@ func TestCheck(t *testing.T) {
 		{"build -dry-run", `"build" has no flag "-dry-run"; did you mean "-dryRun"?`},
 		{"build -job", `"build" has no flag "-job"; did you mean "-jobs=NUMBER"?`},
 		{"up -zzz", `"up" has no flag "-zzz"; it has -replicas`},
-		{"down -f", `"down" takes no flags, and "-f" is none of it; "mage help down" explains it`},
+		{"down -f", `"down" takes no flags, got "-f"; "mage help down" explains it`},
 		{"build -module demucs", `"-module" of "build" needs its value behind a "=": -module=demucs`},
 		{"build -jobs", `"-jobs" of "build" needs its value behind a "=": -jobs=NUMBER`},
 		{"build -jobs=two", `"-jobs=two" of "build": "two" is not a whole number`},

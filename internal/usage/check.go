@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,7 +33,7 @@ func (u *Usage) target(name string) (Target, error) {
 	if t, ok := u.Find(name); ok {
 		return t, nil
 	}
-	return Target{}, fmt.Errorf("there is no target %q%s %s", name, or(closest.Hint(name, u.Names()), ";"), overview)
+	return Target{}, fmt.Errorf("there is no target %q%s %s", name, cmp.Or(closest.Hint(name, u.Names()), ";"), overview)
 }
 
 // take reads the arguments and flags of t off the front of args.
@@ -88,10 +89,10 @@ func (t Target) takes(typed string, then []string) error {
 	return nil
 }
 
-// unknown words a flag that t has not.
+// unknown is the error for a flag that t does not have.
 func (t Target) unknown(typed string) error {
 	if len(t.Flags) == 0 {
-		return fmt.Errorf("%q takes no flags, and %q is none of it; \"mage help %s\" explains it", t.Name, typed, t.Name)
+		return fmt.Errorf("%q takes no flags, got %q; \"mage help %s\" explains it", t.Name, typed, t.Name)
 	}
 	var names []string
 	for _, f := range t.Flags {
@@ -121,12 +122,4 @@ func (t Target) line() string {
 		words = append(words, "[FLAGS]")
 	}
 	return strings.Join(words, " ")
-}
-
-// or returns text, or otherwise where there is none.
-func or(text, otherwise string) string {
-	if text != "" {
-		return text
-	}
-	return otherwise
 }

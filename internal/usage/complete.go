@@ -52,7 +52,7 @@ type completion struct {
 	begun   bool     // there was a target
 }
 
-// mages reads the options of Mage itself at the front of the words, and goes on to targets.
+// mages reads the options of Mage itself, which come first, and then the targets.
 func (c *completion) mages(words []string) {
 	for i, word := range words {
 		switch {
@@ -177,7 +177,7 @@ func options() []Candidate {
 		{"-l", "list the targets by name"},
 		{"-h", "explain one"},
 		{"-v", "say which target runs"},
-		{"-f", "compile the targets anew"},
+		{"-f", "compile the targets again"},
 		{"-t", "stop after this time"},
 		{"-w", "work on the project in this folder"},
 	}

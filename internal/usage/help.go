@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// indent is what stands before an entry below its heading.
 const indent = "  "
 
-// narrowest is the number of columns below which an entry's text stands below its name.
+// narrowest is the number of columns below which an entry's text goes below its name.
 const narrowest = 60
 
 // Overview is every target with its line of help, in groups below a title, for a screen of so many
@@ -58,7 +57,7 @@ func (t Target) Explain(columns int) string {
 	return b.String()
 }
 
-// brief is the first part of the synopsis: what stands behind a colon or semicolon is for who asks.
+// brief is the synopsis up to a colon or semicolon; the rest is shown with "mage help TARGET".
 func (t Target) brief() string {
 	text, _, _ := strings.Cut(t.Synopsis, "; ")
 	text, _, _ = strings.Cut(text, ": ")
@@ -75,7 +74,7 @@ func entry(name, text string, widest, columns int) string {
 }
 
 // fill breaks text between words into lines of at most so many columns. The first line begins
-// with first, the others with next. A word that is longer than a line stands alone in it.
+// with first, the others with next. A word that is longer than a line gets its own.
 func fill(text, first, next string, columns int) string {
 	var b strings.Builder
 	line, empty := first, true

@@ -2,7 +2,7 @@
 // the sources that Mage compiles, so that help, completion and the words for what was typed
 // wrongly are never older than the targets.
 //
-// Mage runs a line target by target and finds a slip only where it gets to it: "mage down
+// Mage runs a line target by target and finds a typo only when it gets there: "mage down
 // biuld" stops everything first. Usage reads the whole line before.
 package usage
 
@@ -195,7 +195,6 @@ func (u *Usage) Find(name string) (Target, bool) {
 	return u.Targets[i], true
 }
 
-// Names returns the targets' names.
 func (u *Usage) Names() []string {
 	names := make([]string, 0, len(u.Targets))
 	for _, t := range u.Targets {

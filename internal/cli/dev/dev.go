@@ -50,7 +50,7 @@ func (o Test) Do(ctx context.Context, t cli.Target) error {
 		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Race: o.Race, Coverage: o.Coverage,
 	}
 	if err := s.CanRace(ctx); o.Race && err != nil {
-		t.UI.Note("data races are not looked for: %v", err)
+		t.UI.Note("not looking for data races: %v", err)
 		s.Race = false
 	}
 	t.UI.Note("testing")

@@ -61,7 +61,7 @@ func TestArrowsPointOneWay(t *testing.T) {
 // imports, and the helpers are built with that.
 func TestImportersCanBuildTheHelpers(t *testing.T) {
 	t.Parallel()
-	unwanted := []string{"testing", "testscript", "goldmark", "go-containerregistry", "testify", "go-cmp", "golang.org/x/tools"}
+	unwanted := []string{"testing", "testscript", "goldmark", "go-containerregistry", "testify", "go-cmp", "golang.org/x/tools", "spf13/cobra"}
 	for _, system := range []string{"linux", "darwin"} { // on Windows, github.com/otiai10/copy needs its test library
 		for _, p := range deps(t, system, "./targets") {
 			if slices.ContainsFunc(unwanted, func(name string) bool { return strings.Contains(p, name) }) {

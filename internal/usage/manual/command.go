@@ -72,7 +72,7 @@ func mages() [][]string {
 }
 
 // Mage returns what a program gives to Mage, and false where it is another program. What
-// stands before it to change who runs it, and with which variables, does not count.
+// comes before it to change who runs it, and with which variables, does not count.
 func (p Program) Mage() ([]string, bool) {
 	p = p.bare()
 	for _, way := range mages() {
@@ -117,7 +117,7 @@ func Calls(targets []Target, words []string) ([]Call, error) {
 		}
 		for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 			if words[0] == "-h" || words[0] == "--help" {
-				return []Call{{Target: "help", Arguments: []string{t.Name}}}, nil // wherever it stands, nothing runs
+				return []Call{{Target: "help", Arguments: []string{t.Name}}}, nil // wherever it is, nothing runs
 			}
 			name, value, given := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 			f, ok := t.Flag(name)

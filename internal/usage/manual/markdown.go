@@ -13,7 +13,7 @@ import (
 // Page is where the targets are documented, relative to the checkout.
 const Page = "docs/targets.md"
 
-// head is what stands above the targets.
+// head is the text above the targets.
 const head = "<!-- Written from magefiles/, targets/ and internal/usage/manual/note.go: go generate ./internal/usage/manual -->\n" +
 	"# Targets\n\n" +
 	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`). `mage` alone lists the targets,\n" +

@@ -36,7 +36,7 @@ type Piece struct {
 
 // Block is a fenced block.
 type Block struct {
-	// Language stands behind the fence.
+	// Language is what follows the fence.
 	Language string
 	// Lines are what is in it.
 	Lines []Piece
@@ -82,7 +82,7 @@ func Parse(source []byte) Text {
 type reader struct {
 	source []byte
 	page   *Text
-	at     int // where the last text stood: what is in a line has no place of its own
+	at     int // where the last text was: what is in a line has no position
 }
 
 func (r *reader) node(n ast.Node) {
