@@ -50,13 +50,13 @@ func TestASongIsAskedForWithOptions(t *testing.T) {
 func TestOptionsThatCannotBeUsedRejectTheSong(t *testing.T) {
 	t.Parallel()
 	for want, put := range map[string]func(path string) error{
-		`"colour" is not an option`:                   func(path string) error { return os.WriteFile(path, []byte(`{"colour": "red"}`), 0o600) },
-		"not a JSON object":                           func(path string) error { return os.WriteFile(path, nil, 0o600) },
-		"more than 4096 bytes":                        func(path string) error { return os.WriteFile(path, make([]byte, 1<<20), 0o600) },
-		`bits "12": it must be 16, 24 or float`:       func(path string) error { return os.WriteFile(path, []byte(`{"bits": "12"}`), 0o600) },
+		`"colour" is not an option`:                          func(path string) error { return os.WriteFile(path, []byte(`{"colour": "red"}`), 0o600) },
+		"not a JSON object":                                  func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"more than 4096 bytes":                               func(path string) error { return os.WriteFile(path, make([]byte, 1<<20), 0o600) },
+		`bits "12": it must be 16, 24 or float`:              func(path string) error { return os.WriteFile(path, []byte(`{"bits": "12"}`), 0o600) },
 		"it is not a regular file. Write that file again as": func(path string) error { return syscall.Mkfifo(path, 0o600) },
-		"it is not a regular file.":                   func(path string) error { return os.Symlink("/etc/passwd", path) },
-		"it is not a regular file":                    func(path string) error { return os.Mkdir(path, place.FolderMode) },
+		"it is not a regular file.":                          func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"it is not a regular file":                           func(path string) error { return os.Mkdir(path, place.FolderMode) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
