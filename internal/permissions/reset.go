@@ -16,8 +16,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
@@ -197,4 +199,52 @@ func label(req Request, dry bool) string {
 		doing = "checking "
 	}
 	return doing + filepath.Join(filepath.Base(req.Data), req.Below)
+}
+
+// mark is the label of the images and containers.
+const mark = "im2.reset=1"
+
+var ownImage = tools.Image{
+	Own: tools.Helper(), Repository: "im2/reset", Label: mark, Program: "/im2-reset",
+	Message: "resets owners and modes of a data folder",
+}
+
+func (r *Resetter) image(ctx context.Context, e *engine.Engine) (string, error) {
+	return tools.Kit{Home: r.Home, Runner: r.Runner, UI: r.UI}.Image(ctx, e, ownImage)
+}
+
+// RemoveImages removes the images of the command, but the one called keep. One that a
+// running reset needs stays.
+func RemoveImages(ctx context.Context, e *engine.Engine, keep string) error {
+	return ownImage.Remove(ctx, e, keep)
+}
+
+// way is how a reset is done.
+type way int
+
+const (
+	// nothing: everything is right.
+	nothing way = iota
+	// directly: by this process.
+	directly
+	// throughEngine: by a container.
+	throughEngine
+)
+
+func decide(euid int, owner ownership.Owner, found ownership.Summary) way {
+	onlyModes := found.Owner == 0 && !closed(found)
+	switch {
+	case onlyModes && found.Mode == 0:
+		return nothing
+	case onlyModes && int64(euid) == int64(owner.UID): // the owner may chmod
+		return directly
+	default:
+		return throughEngine
+	}
+}
+
+// closed reports whether a dry run met entries that more rights would have helped with. What is skipped by
+// design is skipped by everybody.
+func closed(found ownership.Summary) bool {
+	return found.MoreProblems > 0 || slices.ContainsFunc(found.Problems, func(p ownership.Problem) bool { return p.Skip == "" })
 }

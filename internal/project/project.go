@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/pipeline/execution"
 )
 
 // Project is a folder with a Compose file, resolved.
@@ -90,4 +93,47 @@ func (p *Project) Rel(path string) string {
 		return rel
 	}
 	return path
+}
+
+const (
+	// Worker is the service that separates tracks: the one that comes in replicas, and that
+	// has a model cache.
+	Worker = "demucs"
+	// cacheMount is where it mounts that cache, below its home.
+	cacheMount = "/.cache/torch"
+)
+
+// ModelCache is the folder that the worker mounts as its model cache; empty in a project
+// without one.
+func (p *Project) ModelCache() string {
+	if p.Data == "" {
+		return ""
+	}
+	for _, v := range p.Compose.Services[Worker].Volumes {
+		if v.Type == types.VolumeTypeBind && strings.HasSuffix(v.Target, cacheMount) && slices.Contains(p.Folders, v.Source) {
+			return v.Source
+		}
+	}
+	return ""
+}
+
+// ExecutionSettings are the settings of how a separation is computed.
+func ExecutionSettings() []string { return []string{DemucsProvider, DemucsMemory, DemucsThreads} }
+
+// CheckExecution returns an error where the worker would refuse one of ExecutionSettings; nil for
+// any other setting. Its exit code is exit.Unusable.
+func (s Setting) CheckExecution() error {
+	var err error
+	switch s.Name {
+	case DemucsProvider:
+		err = execution.CheckProvider(s.Value)
+	case DemucsMemory:
+		err = execution.CheckMemory(s.Value)
+	case DemucsThreads:
+		_, err = execution.ParseThreads(s.Value)
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "%s is %q in %s: %w; fix: correct it there, or remove the line", s.Name, s.Value, s.Where(), err)
+	}
+	return nil
 }

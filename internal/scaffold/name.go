@@ -94,7 +94,7 @@ func CheckUser(name string) error {
 		why = `useradd wants a lower-case letter or "_" first, then those, digits and "-"`
 	case len(name) > longestUser:
 		why = fmt.Sprintf("it has %d characters; useradd allows %d", len(name), longestUser)
-	case slices.Contains(baseUsers(), name):
+	case slices.Contains(baseUsers, name):
 		why = "Debian has a user of that name already, so useradd would fail"
 	}
 	if why == "" {
@@ -103,9 +103,9 @@ func CheckUser(name string) error {
 	return exit.Errorf(exit.Unusable, "making a service with -user=%q: %s. A good name is %s, or one like demucs", name, why, DefaultUser)
 }
 
-func baseUsers() []string {
-	return []string{
-		"daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
-		"list", "irc", "gnats", "_apt", "nobody", "messagebus", "sshd", "systemd-network", "systemd-resolve", "systemd-timesync",
-	}
+// baseUsers are the users of Debian's base-passwd, in every image of Debian, and those that its
+// packages add most often.
+var baseUsers = []string{
+	"daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
+	"list", "irc", "gnats", "_apt", "nobody", "messagebus", "sshd", "systemd-network", "systemd-resolve", "systemd-timesync",
 }

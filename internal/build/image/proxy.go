@@ -10,11 +10,9 @@ import (
 // without a word of them in layers, history or cache keys, and what each is called here:
 // BuildKit takes any spelling, and a Dockerfile that declares "ARG HTTP_PROXY", which would
 // write the value into the image's history, does not mean this one.
-func proxyNames() map[string]string {
-	return map[string]string{
-		"HTTP_PROXY": "Http_Proxy", "HTTPS_PROXY": "Https_Proxy", "FTP_PROXY": "Ftp_Proxy",
-		"NO_PROXY": "No_Proxy", "ALL_PROXY": "All_Proxy",
-	}
+var proxyNames = map[string]string{
+	"HTTP_PROXY": "Http_Proxy", "HTTPS_PROXY": "Https_Proxy", "FTP_PROXY": "Ftp_Proxy",
+	"NO_PROXY": "No_Proxy", "ALL_PROXY": "All_Proxy",
 }
 
 // proxies returns the proxy settings for builds, and names those that no build can reach: a step that waits for
@@ -38,7 +36,7 @@ func proxyArgs(environ []string) map[string]string {
 		}
 	}
 	args := make(map[string]string)
-	for name, arg := range proxyNames() {
+	for name, arg := range proxyNames {
 		for _, spelling := range []string{strings.ToLower(name), name} {
 			if value := found[spelling]; value != "" {
 				args[arg] = value

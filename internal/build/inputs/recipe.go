@@ -42,9 +42,8 @@ type Recipe struct {
 	definition string
 }
 
-func proxies() []string {
-	return []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"}
-}
+// proxies are BuildKit's predefined arguments that are not part of its cache keys.
+var proxies = []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"}
 
 // Read reads a service's build section and Dockerfile. lookup gives values to arguments
 // that have none in the Compose file. An error says what to do and wraps a
@@ -85,7 +84,7 @@ func isRemote(context string) bool {
 func arguments(args types.MappingWithEquals, lookup func(string) (string, bool)) map[string]string {
 	values := make(map[string]string, len(args))
 	for name, value := range args {
-		if slices.Contains(proxies(), strings.ToUpper(name)) {
+		if slices.Contains(proxies, strings.ToUpper(name)) {
 			continue
 		}
 		if value != nil {

@@ -37,7 +37,7 @@ func Settings(ctx context.Context, root string, environ []string) (project.Expla
 }
 
 func idle(p *project.Project, s project.Setting) bool {
-	demucs := slices.Contains(modelSettings(), s.Name) || slices.Contains(project.ExecutionSettings(), s.Name) ||
+	demucs := slices.Contains(modelSettings, s.Name) || slices.Contains(project.ExecutionSettings(), s.Name) ||
 		slices.ContainsFunc(options.Fields(), func(f options.Field) bool { return f.Setting == s.Name })
 	return demucs && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
 }
@@ -71,9 +71,8 @@ func problem(e project.Explanation, s project.Setting) string {
 	return ""
 }
 
-func modelSettings() []string {
-	return []string{project.DemucsEngine, project.DemucsModel, project.DemucsPrecision}
-}
+// modelSettings choose the model together.
+var modelSettings = []string{project.DemucsEngine, project.DemucsModel, project.DemucsPrecision}
 
 // modelProblem checks one of the settings that choose the model, the others being the defaults. Whether a model
 // was prepared is known only if the project can be opened.

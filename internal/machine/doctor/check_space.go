@@ -90,11 +90,11 @@ func kindAt(ctx context.Context, path string) string {
 	return kind
 }
 
-func passing() []string { return []string{"tmpfs", "ramfs"} }
-
-func ownerless() []string {
-	return []string{"9p", "drvfs", "vboxsf", "cifs", "smb3", "smbfs", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "fuse.sshfs"}
-}
+// File systems whose files are lost at a restart, or belong to whoever mounted them.
+var (
+	passing   = []string{"tmpfs", "ramfs"}
+	ownerless = []string{"9p", "drvfs", "vboxsf", "cifs", "smb3", "smbfs", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "fuse.sshfs"}
+)
 
 func judgeRoom(r room, least, good uint64, free string) answer {
 	text := fmt.Sprintf("%s: %s free on %s", r.name, humanize.Bytes(r.free), r.kind)
@@ -103,9 +103,9 @@ func judgeRoom(r room, least, good uint64, free string) answer {
 		return failed(free, "%s, needed: %s", text, humanize.Bytes(least))
 	case r.counted && r.inodes < leastInodes:
 		return failed(free, "%s, but room for only %d more files", text, r.inodes)
-	case slices.Contains(ownerless(), r.kind):
+	case slices.Contains(ownerless, r.kind):
 		return warned("move the project to a file system with owners", "%s, which may not keep owners and modes", text)
-	case slices.Contains(passing(), r.kind):
+	case slices.Contains(passing, r.kind):
 		return warned("move the project to a disk", "%s, which is empty after a restart", text)
 	case r.free < good:
 		return warned(free, "%s, good to have: %s", text, humanize.Bytes(good))
