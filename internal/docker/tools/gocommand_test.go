@@ -15,7 +15,7 @@ import (
 func TestExplainGo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for name, text := range map[string]string{
+	for name, text := range map[string]string{ //nolint:gosec // G101: checksums, no credentials
 		"go.mod":         "module example.org/x\n\ngo 1.21\n\nrequire golang.org/x/sys v0.49.0\n",
 		"go.sum":         "golang.org/x/sys v0.49.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\ngolang.org/x/sys v0.49.0/go.mod h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
 		"main.go":        "package main\n\nimport _ \"golang.org/x/sys/unix\"\n\nfunc main() {}\n",

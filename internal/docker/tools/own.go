@@ -36,8 +36,9 @@ type Own struct {
 func Helper() Own {
 	return Own{
 		Name: "helper", Package: modulePath + "/internal/helper/im2-helper",
-		Sources: []string{"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap", "internal/machine/doctor/probe", "internal/permissions/message",
-			"internal/helper/probe", "ownership",
+		Sources: []string{
+			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
+			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "ownership",
 		},
 	}
 }
