@@ -183,7 +183,7 @@ func (e *ensurer) settle(f *os.File, mode fs.FileMode) error {
 	if runtime.GOOS == "windows" {
 		return nil // Files have no such owners there.
 	}
-	if err := f.Chown(int(e.Owner.UID), int(e.Owner.GID)); err != nil && !(errors.Is(err, fs.ErrPermission) && runtime.GOOS != "linux") {
+	if err := f.Chown(int(e.Owner.UID), int(e.Owner.GID)); err != nil && (runtime.GOOS == "linux" || !errors.Is(err, fs.ErrPermission)) {
 		return exit.Errorf(exit.Failed,
 			`giving the model to the app user %s: %w; run the command as that user or as root, or set the IDs of "id" in .env.local`,
 			e.Owner, cause(err))

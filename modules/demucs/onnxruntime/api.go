@@ -85,7 +85,7 @@ func load(path string) (*library, error) {
 	if table == 0 {
 		return nil, fmt.Errorf("%w: %q is version %s, and version 1.%d or later is needed", ErrLibrary, path, l.version, apiVersion)
 	}
-	l.table = unsafe.Slice((*uintptr)(pointer(table)), tableSize)
+	l.table = unsafe.Slice((*uintptr)(pointer(table)), tableSize) //nolint:gosec // version 20 has so many
 	return l, nil
 }
 
@@ -111,7 +111,7 @@ func (l *library) release(fn function, object uintptr) {
 // pointer makes a pointer of an address that C code returned. Go's vet rightly distrusts that for
 // memory of Go's, which this never is.
 func pointer(address uintptr) unsafe.Pointer {
-	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address)) //nolint:gosec // memory of the system's
 }
 
 // longestText bounds what is read of a text of the library's.
@@ -124,7 +124,7 @@ func goString(address uintptr) string {
 	}
 	for n := range longestText {
 		if *(*byte)(unsafe.Add(pointer(address), n)) == 0 {
-			return string(unsafe.Slice((*byte)(pointer(address)), n))
+			return string(unsafe.Slice((*byte)(pointer(address)), n)) //nolint:gosec // up to the zero byte
 		}
 	}
 	return ""

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 // process is a separation in a process of its own.
 func process(ctx context.Context, r separator.Request) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, os.Args[0], r.Args()...)
+	cmd := exec.CommandContext(ctx, os.Args[0], r.Args()...) //nolint:gosec // this program again
 	cmd.Env = append(os.Environ(), separator.Environ(false)...)
 	return cmd
 }

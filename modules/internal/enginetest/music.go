@@ -32,7 +32,7 @@ type Song struct {
 
 // Music makes a song. The same length always gives the same song.
 func Music(seconds float64) Song {
-	m := &musician{frames: int(seconds * rate), held: map[float64][]float64{}, random: rand.New(rand.NewPCG(4, 44))}
+	m := &musician{frames: int(seconds * rate), held: map[float64][]float64{}, random: rand.New(rand.NewPCG(4, 44))} //nolint:gosec // the same song each time is wanted
 	m.drums, m.bass, m.voice = m.silence(), m.silence(), m.silence()
 	m.chords = [2][]float64{m.silence(), m.silence()}
 	for beat := 0; m.at(float64(beat)) < m.frames; beat++ {
