@@ -195,6 +195,7 @@ func (u *Usage) Find(name string) (Target, bool) {
 	return u.Targets[i], true
 }
 
+// Names returns the names of all targets.
 func (u *Usage) Names() []string {
 	names := make([]string, 0, len(u.Targets))
 	for _, t := range u.Targets {

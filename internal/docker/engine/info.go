@@ -6,12 +6,13 @@ import (
 	"github.com/im2-audio/im2/internal/docker/inspect"
 )
 
-// What "docker inspect" says.
 type (
-	// ImageInfo is that of an image, ContainerInfo that of a container, Mount that of a mount.
-	ImageInfo     = inspect.Image
+	// ImageInfo is what "docker inspect" says of an image.
+	ImageInfo = inspect.Image
+	// ContainerInfo is what it says of a container.
 	ContainerInfo = inspect.Container
-	Mount         = inspect.Mount
+	// Mount is one of a container's mounts.
+	Mount = inspect.Mount
 )
 
 // Images describes images, in the order of their names; those that are not there are left out.
