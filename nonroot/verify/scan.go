@@ -91,7 +91,9 @@ func remember(path string, files imageFiles) {
 
 // readImage reads an image's files by way of a container of it that is never started.
 func (p *prover) readImage(ctx context.Context, id string) (imageFiles, error) {
-	container, err := p.output(ctx, "create", "--label", p.label, "--network", "none", "--pull", "never", "--name", p.container("files-"+strings.TrimPrefix(id, "sha256:")[:12]), id, ProgramPath)
+	// An image that Compose built has Compose's labels, and a container gets its image's: without a project
+	// of its own, what a killed run leaves would pass for a container of a service.
+	container, err := p.output(ctx, "create", "--label", p.label, "--label", labelProject+"=", "--network", "none", "--pull", "never", "--name", p.container("files-"+strings.TrimPrefix(id, "sha256:")[:12]), id, ProgramPath)
 	if err != nil {
 		return imageFiles{}, err
 	}

@@ -157,6 +157,9 @@ type exporter struct {
 }
 
 func (e *exporter) Docker(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
+	if args[0] == "create" && !slices.Contains(args, labelProject+"=") {
+		return errors.New("the container would be one of the image's project")
+	}
 	if args[0] != "export" {
 		return e.fake.Docker(ctx, stdin, stdout, args...)
 	}
