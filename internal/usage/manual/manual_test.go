@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/im2-audio/im2/internal/usage/manual"
 )
@@ -50,6 +51,17 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 		if err != nil || !bytes.Equal(have, want) {
 			t.Errorf(`%s is not what targets/ says (%v); "go generate ./internal/usage/manual" writes it`, name, err)
 		}
+	}
+}
+
+// TestWhatMageCompilesIsNoTarget: Mage puts a file beside the targets for a moment.
+func TestWhatMageCompilesIsNoTarget(t *testing.T) {
+	t.Parallel()
+	const target = "// Up starts it.\nfunc Up(ctx context.Context) error { return nil }\n"
+	targets := fstest.MapFS{"stack.go": {Data: []byte("package targets\n\n" + target)}}
+	got, err := manual.Wrappers(targets, fstest.MapFS{"mage_output_file.go": {Data: []byte("package main\n\nfunc Up(ctx context.Context) error {}\n")}})
+	if err != nil || !strings.Contains(string(got), "func Up(") {
+		t.Errorf("%v: %s", err, got)
 	}
 }
 

@@ -97,13 +97,15 @@ func texts(folder fs.FS) (map[string]string, error) {
 	}
 	files := make(map[string]string)
 	for _, name := range names {
+		// Mage puts a file there while it compiles the targets, and then removes it.
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "mage_output") {
+			continue
+		}
 		text, err := fs.ReadFile(folder, name)
 		if err != nil {
 			return nil, err
 		}
-		if !strings.HasSuffix(name, "_test.go") {
-			files[name] = string(text)
-		}
+		files[name] = string(text)
 	}
 	return files, nil
 }
