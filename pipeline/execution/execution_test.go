@@ -15,7 +15,7 @@ func TestThreads(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"0", "-1", "129", "two", "1.5", " 1", "99999999999999999999"} {
-		if _, err := execution.ParseThreads(text); err == nil || !strings.Contains(err.Error(), "write 1 to 128") {
+		if _, err := execution.ParseThreads(text); err == nil || !strings.Contains(err.Error(), "set 1 to 128") {
 			t.Errorf("ParseThreads(%q): %v", text, err)
 		}
 	}
