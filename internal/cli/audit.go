@@ -91,7 +91,7 @@ func auditError(err error) error {
 	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &unknown):
-		return exit.Errorf(exit.Unusable, "-only=%s: there is no such rule; docs/audit.md lists them", unknown.ID)
+		return exit.Errorf(exit.Unusable, "-only=%s: there is no rule %q; docs/audit.md lists them", unknown.ID, unknown.ID)
 	}
 	return exit.With(exit.Unusable, err)
 }
