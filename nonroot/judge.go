@@ -69,10 +69,10 @@ func (a *auditor) reason(err error) string {
 func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 	if !d.KnownUser {
 		if d.UserFrom != nil {
-			a.found("D18", OK, s, a.userSpot(d), "whom the image runs as is not known: USER %s is what the base image %s says, which is not here", d.UserFrom.User, d.Base)
+			a.found("D18", OK, s, a.userSpot(d), "unknown which user the image runs as: USER %s comes from the base image %s, which is not available locally", d.UserFrom.User, d.Base)
 			return
 		}
-		a.found("D18", OK, s, a.fromSpot(d), "whom the image runs as is not known: no USER, and the base image %s is not here", d.Base)
+		a.found("D18", OK, s, a.fromSpot(d), "unknown which user the image runs as: it has no USER, and its base image %s is not available locally", d.Base)
 		return
 	}
 	id := identify(d.User, d.accounts)

@@ -97,7 +97,7 @@ func (a *auditor) imageUser(s *subject) {
 		if place, ok := a.set.Find(s.name, "image"); ok && image == "" {
 			image = place.Value.Value
 		}
-		a.found("C14", OK, s, at, "whom %s runs as is not known: its image %s is not here, and it has no user", s.name, image)
+		a.found("C14", OK, s, at, "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.name, image)
 		return
 	}
 	if !identify(s.image.User, nil).root() {

@@ -119,7 +119,7 @@ func (a *auditor) dockerfileOf(s *subject) *dockerfileSubject {
 	}
 	d := &dockerfileSubject{src: newSource(path, nil)}
 	if remote(b.Context) {
-		d.err, d.missing = errors.New("its build context is elsewhere, so its Dockerfile is not here to be read"), true
+		d.err, d.missing = errors.New("its build context is elsewhere, so its Dockerfile cannot be read"), true
 		return d
 	}
 	text, err := a.readFile(path)

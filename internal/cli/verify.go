@@ -190,7 +190,7 @@ func shownFindings(all []verify.Finding, service string) []verifyFinding {
 		case verify.Create:
 			detail += `; "mage up" makes it`
 		case verify.Recreate:
-			detail += `; "mage up" makes the container anew`
+			detail += `; "mage up" creates the container again`
 		case verify.ReadLogs:
 			detail += fmt.Sprintf(`; "mage logs -service=%s" may say why`, service)
 		}

@@ -102,7 +102,7 @@ type Service struct {
 	Service string `json:"service"`
 	// Container is the container's name; empty where there is none.
 	Container string `json:"container,omitempty"`
-	// Asked is the user that was asked for, and by whom.
+	// Asked is the user that was asked for, and what asked for it.
 	Asked string `json:"asked,omitempty"`
 	// Checks are the findings.
 	Checks []Finding `json:"checks"`

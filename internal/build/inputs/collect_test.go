@@ -132,7 +132,7 @@ func TestWhatNobodyCanKnow(t *testing.T) {
 		want  string
 	}{
 		{"nothing", types.BuildConfig{}, ""},
-		{"an image that is not here", inline("FROM missing\n"), "base image missing is not available locally"},
+		{"an image that is not available locally", inline("FROM missing\n"), "base image missing is not available locally"},
 		{"an address", inline("FROM base\nADD https://x.test/a /\n"), "ADD fetches https://x.test/a, which may have changed"},
 		{"an address with a checksum", inline("FROM base\nADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d https://x.test/a /\n"), ""},
 		{"a remote context", types.BuildConfig{Context: "https://x.test/r.git"}, "its build context is remote"},
