@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
@@ -44,7 +45,7 @@ func newBenchOn(t *testing.T, data, ffmpeg, engine, worker string) *bench {
 	spooltest.Must(t, os.WriteFile(s.library, nil, 0o600))
 	made, err := newEngine(s)
 	spooltest.Must(t, err)
-	env, log := spooltest.Env(t, data, worker)
+	env, log := jobtest.Env(t, data, worker)
 	b := &bench{t: t, log: log, health: filepath.Join(t.TempDir(), "health")}
 	env.Health = service.NewHealth(b.health)
 	b.worker = newWorker(env, s, made)
@@ -76,5 +77,5 @@ func (b *bench) add(name, content string) *spool.Job {
 // in loads a job that must be in this stage and no other.
 func (b *bench) in(stage job.Stage, id string) *spool.Job {
 	b.t.Helper()
-	return spooltest.In(b.t, b.spool, stage, id)
+	return jobtest.In(b.t, b.spool, stage, id)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 )
 
 func TestAWorkerTakesUpItsOwnJobsOnly(t *testing.T) {
@@ -75,7 +76,7 @@ func TestTheJobOfALostWorkerIsTakenUp(t *testing.T) {
 		if busy, err := b.turn(t.Context()); busy || err != nil {
 			t.Errorf("turn = %v, %v; want it to wait", busy, err)
 		}
-		spooltest.Must(t, spooltest.Minute(func() error {
+		spooltest.Must(t, jobtest.Minute(func() error {
 			_, err := b.turn(t.Context())
 			return err
 		}))

@@ -37,7 +37,7 @@ func (w *worker) lackRoom(j *spool.Job, finishing render.Job, err error) error {
 	}
 	room += finishing.Frames * mixFrameSize
 	w.lacking[j.ID] = room + spareRoom
-	if size, known := place.Size(j.Dir()); known && room > size {
+	if _, size, known := place.Space(j.Dir()); known && room > size {
 		_ = j.Drop(job.WorkFolder) // There must be room for saying so.
 		return &rejection{fmt.Sprintf("%q cannot be separated on this disk: it needs at least %s of room, and the disk of the data folder has %s in all. "+
 			"Cut it into parts, or move the data folder to a larger disk; then put it into input/ again.", j.Name, place.Bytes(room), place.Bytes(size))}

@@ -13,6 +13,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 )
 
 // A bench is an organizer with a data folder.
@@ -33,7 +34,7 @@ func newBenchOn(t *testing.T, data string) *bench {
 
 func newBenchAs(t *testing.T, data, worker string) *bench {
 	t.Helper()
-	env, _ := spooltest.Env(t, data, worker)
+	env, _ := jobtest.Env(t, data, worker)
 	b := &bench{t: t, organizer: newOrganizer(env)}
 	spooltest.Must(t, b.open())
 	return b
@@ -62,7 +63,7 @@ func (b *bench) add(name string, changes ...func(r *job.Record)) *spool.Job {
 // wantDone checks that the job is done, and that its results are where its record says.
 func (b *bench) wantDone(id string) *spool.Job {
 	b.t.Helper()
-	j := spooltest.In(b.t, b.spool, job.Done, id)
+	j := jobtest.In(b.t, b.spool, job.Done, id)
 	spooltest.WantNames(b.t, j.Dir(), "job.json")
 	track := filepath.Join(b.spool.Output(), j.Track)
 	files := options.Recorded(j.Files)

@@ -18,6 +18,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 )
 
 func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
@@ -136,12 +137,12 @@ func TestARecordThatNamesOtherFilesIsGivenUp(t *testing.T) {
 	for _, name := range []string{"../../.env", "track.json", ""} {
 		b := newBench(t)
 		id := b.add("song.mp3").ID
-		j := spooltest.In(t, b.spool, job.Separated, id)
+		j := jobtest.In(t, b.spool, job.Separated, id)
 		j.Files = []string{"vocals.wav", name}
 		spooltest.Must(t, j.Save())
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
-		failed := spooltest.In(t, b.spool, job.Failed, id)
+		failed := jobtest.In(t, b.spool, job.Failed, id)
 		if !strings.Contains(failed.Error, "a file that is not a stem") {
 			t.Errorf("error = %q", failed.Error)
 		}

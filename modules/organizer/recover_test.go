@@ -16,6 +16,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 )
 
 func TestTheNextRunTakesUpWhatACrashLeft(t *testing.T) {
@@ -141,7 +142,7 @@ func TestOneJobThatCannotBeFinishedDoesNotStopTheOthers(t *testing.T) {
 		t.Errorf("turn = %v, %v; want the good job done and the error of the bad one", busy, err)
 	}
 	b.wantDone(good.ID)
-	spooltest.WantText(t, filepath.Join(spooltest.Folder(t, b.spool, job.Organizing, bad.ID), job.StemsFolder), "no folder")
+	spooltest.WantText(t, filepath.Join(jobtest.Folder(t, b.spool, job.Organizing, bad.ID), job.StemsFolder), "no folder")
 }
 
 // An organizer in a container that was made anew has another name, and takes up what the one
@@ -160,9 +161,9 @@ func TestTheJobsOfALostOrganizerAreTakenUp(t *testing.T) {
 			t.Fatalf("turn = %v, %v; want it to wait", busy, err)
 		}
 		for _, j := range []*spool.Job{claimed, earlier} {
-			spooltest.In(t, b.spool, job.Organizing, j.ID)
+			jobtest.In(t, b.spool, job.Organizing, j.ID)
 		}
-		spooltest.Must(t, spooltest.Minute(func() error {
+		spooltest.Must(t, jobtest.Minute(func() error {
 			_, err := b.turn(t.Context())
 			return err
 		}))
@@ -227,8 +228,8 @@ func TestASlowOrganizerKeepsItsJob(t *testing.T) {
 			_, err := b.turn(t.Context())
 			spooltest.Must(t, err)
 		}()
-		spooltest.Must(t, spooltest.Minute(func() error { return other.takeBackLost() }))
-		spooltest.Must(t, spooltest.Minute(func() error { return other.takeBackLost() }))
+		spooltest.Must(t, jobtest.Minute(func() error { return other.takeBackLost() }))
+		spooltest.Must(t, jobtest.Minute(func() error { return other.takeBackLost() }))
 		<-ended
 		if j := b.wantDone(id); len(j.History) != 4 {
 			t.Errorf("it was taken away: %+v", j.History)

@@ -13,6 +13,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
+	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 )
 
 const (
@@ -36,7 +37,7 @@ func newBench(t *testing.T) *bench {
 
 func newBenchOn(t *testing.T, data string) *bench {
 	t.Helper()
-	env, _ := spooltest.Env(t, data, "host")
+	env, _ := jobtest.Env(t, data, "host")
 	b := &bench{t: t, clock: time.Now()}
 	b.watcher = newWatcher(env, settleTime)
 	b.now = func() time.Time { return b.clock }

@@ -1,13 +1,17 @@
 package place
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // A Disk is the few operations that this package and the spool do to a file system. There is
-// one that is real, OS, and tests have one that crashes where they say, and forgets then what
+// one that is real, of Local, and tests have one that crashes where they say, and forgets then what
 // was not synced.
 //
 // No operation but Rename, Mkdir and RenameNew decides anything between processes, so nothing
@@ -38,67 +42,54 @@ type Disk interface {
 	Touch(path string) error
 }
 
-// OS is the file system of this machine.
-type OS struct{}
+// An osDisk is the file system of this machine.
+type osDisk struct{}
 
-// ReadFile reads a file of at most job.MostRead bytes.
-func (OS) ReadFile(path string) ([]byte, error) { return readFile(path) }
+func (osDisk) ReadFile(path string) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	data, err := job.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", path, err)
+	}
+	return data, nil
+}
 
-// ReadDir is os.ReadDir.
-func (OS) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
-
-// Lstat is os.Lstat.
-func (OS) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
-
-// Temp makes a temporary file. It leaves nothing behind when it fails.
-func (OS) Temp(dir string, data []byte, sync bool) (path string, err error) {
+func (osDisk) Temp(dir string, data []byte, sync bool) (path string, err error) {
 	f, err := os.CreateTemp(dir, TempPrefix+"*")
 	if err != nil {
 		return "", err
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(FileMode)
+	}
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(f.Name())
 		return "", err
 	}
-	if err = f.Chmod(FileMode); err != nil {
-		return "", err
-	}
-	if sync {
-		if err = f.Sync(); err != nil {
-			return "", err
-		}
-	}
-	return f.Name(), f.Close()
+	return f.Name(), nil
 }
 
-// Mkdir makes a folder with FolderMode.
-func (OS) Mkdir(path string) error { return os.Mkdir(path, FolderMode) }
-
-// Rename is os.Rename.
-func (OS) Rename(oldPath, newPath string) error { return os.Rename(oldPath, newPath) }
-
-// RenameNew is the function Rename of this package.
-func (OS) RenameNew(oldPath, newPath string) error { return Rename(oldPath, newPath) }
-
-// Remove is os.Remove.
-func (OS) Remove(path string) error { return os.Remove(path) }
-
-// RemoveAll is os.RemoveAll.
-func (OS) RemoveAll(path string) error { return os.RemoveAll(path) }
-
-// Chmod is os.Chmod.
-func (OS) Chmod(path string, mode fs.FileMode) error { return os.Chmod(path, mode) }
-
-// SyncFolder is the function of that name.
-func (OS) SyncFolder(dir string) error { return SyncFolder(dir) }
-
-// Touch sets the times of a file or folder to now.
-func (OS) Touch(path string) error {
+func (osDisk) Touch(path string) error {
 	now := time.Now()
 	return os.Chtimes(path, now, now)
 }
+
+func (osDisk) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+func (osDisk) Lstat(path string) (fs.FileInfo, error)     { return os.Lstat(path) }
+func (osDisk) Mkdir(path string) error                    { return os.Mkdir(path, FolderMode) }
+func (osDisk) Rename(oldPath, newPath string) error       { return os.Rename(oldPath, newPath) }
+func (osDisk) RenameNew(oldPath, newPath string) error {
+	return rename(oldPath, newPath, renameExclusive)
+}
+func (osDisk) Remove(path string) error                  { return os.Remove(path) }
+func (osDisk) RemoveAll(path string) error               { return os.RemoveAll(path) }
+func (osDisk) Chmod(path string, mode fs.FileMode) error { return os.Chmod(path, mode) }
+func (osDisk) SyncFolder(dir string) error               { return SyncFolder(dir) }

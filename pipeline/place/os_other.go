@@ -1,17 +1,31 @@
-//go:build !linux && !darwin
+//go:build !linux
 
 package place
 
-import "os"
+import (
+	"errors"
+	"os"
+	"syscall"
+)
 
-// The services run on Linux; other systems compile this package for its names and rules.
+// The services run on Linux; other systems compile this package for its names and rules, and for tests.
 
-const readFlags = os.O_RDONLY
+const readFlags = os.O_RDONLY | syscall.O_NONBLOCK
 
-// Free does not know here.
-func Free(string) (int64, bool) { return 0, false }
+// SetUmask is for Linux.
+func SetUmask() {}
 
-// Size does not know here.
-func Size(string) (int64, bool) { return 0, false }
+// Writable is not asked where no service runs; writing itself reports what is wrong.
+func Writable(string) error { return nil }
 
-func syncFolder(string) error { return nil }
+func syncFolder(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // It was only read.
+	return SyncIn(root, ".")
+}
+
+// renameExclusive is for Linux: elsewhere rename works with plain rename and mkdir.
+func renameExclusive(string, string) error { return errors.ErrUnsupported }

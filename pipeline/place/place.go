@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // Modes that every file and folder of the data folder has. The services of the pipeline run
@@ -25,13 +27,8 @@ const (
 // to come: that may already be as long as the file system allows.
 const TempPrefix = ".tmp-"
 
-// WriteDurable writes data to path whole: a reader sees the old content or the new one, also
-// after a power cut. When it returns nil, the content is on the disk.
-func WriteDurable(path string, data []byte) error { return Placer{OS{}}.WriteDurable(path, data) }
-
-// WriteWhole writes data to path so that no running program ever reads half of it. It does
-// not wait for the disk: it is for files that are not needed after a crash, such as progress.
-func WriteWhole(path string, data []byte) error { return Placer{OS{}}.WriteWhole(path, data) }
+// Local is the file system of this machine.
+var Local = Placer{osDisk{}}
 
 // plain takes the paths off an error of the os package.
 func plain(err error) error {
@@ -67,25 +64,40 @@ func SyncFile(path string) error {
 // may be undone by a power cut. Some shared folders (VirtualBox, CIFS) offer no such thing;
 // there it does nothing, since refusing to work would not make anything safer.
 func SyncFolder(dir string) error {
-	if err := syncFolder(dir); err != nil && !cannotSyncFolders(err) {
+	if err := syncFolder(dir); err != nil && !notOffered(err) {
 		return fmt.Errorf("syncing folder %q: %w", dir, err)
 	}
 	return nil
 }
 
-// cannotSyncFolders reports whether an error of fsync(2) on a folder means that the file
-// system does not offer it, rather than that it failed.
-func cannotSyncFolders(err error) bool {
+// notOffered reports whether an error means that the kernel or the file system (NFS, some FUSE) does not
+// offer what was asked for, rather than that it failed. EINVAL is what some say of a flag that they do not know.
+func notOffered(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// Has reports whether there is an entry of any kind at path. Links are not followed. Unlike
-// Exists, it reports an error if it cannot find out: for callers that delete or
-// give up something because of the answer.
-func Has(path string) (bool, error) { return Placer{OS{}}.Has(path) }
+// Has is Placer.Has on the file system of this machine.
+func Has(path string) (bool, error) { return Local.Has(path) }
 
 // Exists reports whether there is an entry of any kind at path. Links are not followed.
 func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
+}
+
+// Open opens a regular file for reading. A link is not followed, and a FIFO not waited for.
+func Open(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, readFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("reading %q: %w", path, job.ErrNotFile)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }

@@ -10,11 +10,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func TestWriteLeavesOneWholeFileWithTheSharedMode(t *testing.T) {
 	t.Parallel()
-	writers := map[string]func(string, []byte) error{"durable": WriteDurable, "whole": WriteWhole}
+	writers := map[string]func(string, []byte) error{"durable": Local.WriteDurable, "whole": Local.WriteWhole}
 	for name, write := range writers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -24,13 +26,13 @@ func TestWriteLeavesOneWholeFileWithTheSharedMode(t *testing.T) {
 				if err := write(path, []byte(text)); err != nil {
 					t.Fatal(err)
 				}
-				wantText(t, path, text)
+				spooltest.WantText(t, path, text)
 			}
 			info, err := os.Stat(path)
 			if err != nil || info.Mode() != FileMode {
 				t.Errorf("mode = %v, %v; want %v", info.Mode(), err, FileMode)
 			}
-			wantNames(t, dir, "f")
+			spooltest.WantNames(t, dir, "f")
 		})
 	}
 }
@@ -38,16 +40,16 @@ func TestWriteLeavesOneWholeFileWithTheSharedMode(t *testing.T) {
 func TestWriteReportsAMissingFolderAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := WriteDurable(filepath.Join(dir, "gone", "f"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if err := Local.WriteDurable(filepath.Join(dir, "gone", "f"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error = %v; want fs.ErrNotExist", err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "f"), FolderMode); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteWhole(filepath.Join(dir, "f"), nil); err == nil {
+	if err := Local.WriteWhole(filepath.Join(dir, "f"), nil); err == nil {
 		t.Error("a folder was replaced by a file")
 	}
-	wantNames(t, dir, "f")
+	spooltest.WantNames(t, dir, "f")
 }
 
 func TestSyncFile(t *testing.T) {
@@ -77,12 +79,12 @@ func TestPutTakesTheNextFreeNameAndAnnouncesIt(t *testing.T) {
 	dst := filepath.Join(dir, "dst")
 	mkdirWith(t, dst, "song.mp3")
 	src := filepath.Join(dir, "src")
-	writeFile(t, src, "new")
+	spooltest.Put(t, src, "new")
 	var announced []string
-	got, err := Put(src, dst, FileNames("song.mp3"), func(name string) error {
+	got, err := Local.Put(src, dst, FileNames("song.mp3"), func(name string) error {
 		announced = append(announced, name)
 		if name == "song (2).mp3" { // Someone else is faster.
-			writeFile(t, filepath.Join(dst, name), "theirs")
+			spooltest.Put(t, filepath.Join(dst, name), "theirs")
 		}
 		return nil
 	})
@@ -92,22 +94,22 @@ func TestPutTakesTheNextFreeNameAndAnnouncesIt(t *testing.T) {
 	if strings.Join(announced, "|") != "song (2).mp3|song (3).mp3" {
 		t.Errorf("announced %q", announced)
 	}
-	wantText(t, filepath.Join(dst, "song (2).mp3"), "theirs")
-	wantText(t, filepath.Join(dst, "song (3).mp3"), "new")
+	spooltest.WantText(t, filepath.Join(dst, "song (2).mp3"), "theirs")
+	spooltest.WantText(t, filepath.Join(dst, "song (3).mp3"), "new")
 }
 
 func TestPutStopsAtAnError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := Put(filepath.Join(dir, "gone"), dir, FileNames("x"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Local.Put(filepath.Join(dir, "gone"), dir, FileNames("x"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error = %v; want fs.ErrNotExist", err)
 	}
 	refuse := errors.New("no")
-	if _, err := Put(dir, dir, FileNames("x"), func(string) error { return refuse }); !errors.Is(err, refuse) {
+	if _, err := Local.Put(dir, dir, FileNames("x"), func(string) error { return refuse }); !errors.Is(err, refuse) {
 		t.Errorf("error = %v; want that of announce", err)
 	}
-	writeFile(t, filepath.Join(dir, "same"), "")
-	if _, err := Put(dir, dir, func(int) string { return "same" }, nil); !errors.Is(err, errNoName) {
+	spooltest.Put(t, filepath.Join(dir, "same"), "")
+	if _, err := Local.Put(dir, dir, func(int) string { return "same" }, nil); !errors.Is(err, errNoName) {
 		t.Errorf("error = %v; want errNoName", err)
 	}
 }
@@ -117,29 +119,22 @@ func TestPutText(t *testing.T) {
 	dir, scratch := t.TempDir(), t.TempDir()
 	path := filepath.Join(dir, "f.txt")
 	for range 2 { // The second call finds its own text.
-		if err := PutText(path, "why", scratch); err != nil {
+		if err := Local.PutText(path, "why", scratch); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := PutText(path, "who", scratch); !errors.Is(err, fs.ErrExist) {
+	if err := Local.PutText(path, "who", scratch); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("error = %v; want fs.ErrExist", err)
 	}
-	wantText(t, path, "why")
+	spooltest.WantText(t, path, "why")
 	fifo := filepath.Join(dir, "pipe.txt")
 	if err := syscall.Mkfifo(fifo, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := PutText(fifo, "", scratch); !errors.Is(err, fs.ErrExist) {
+	if err := Local.PutText(fifo, "", scratch); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("error for a FIFO = %v; want fs.ErrExist", err)
 	}
-	wantNames(t, scratch)
-}
-
-func writeFile(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	spooltest.WantNames(t, scratch)
 }
 
 func mkdirWith(t *testing.T, dir, file string) {
@@ -147,28 +142,5 @@ func mkdirWith(t *testing.T, dir, file string) {
 	if err := os.Mkdir(dir, FolderMode); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, file), file)
-}
-
-func wantText(t *testing.T, path, want string) {
-	t.Helper()
-	got, err := os.ReadFile(path)
-	if err != nil || string(got) != want {
-		t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
-	}
-}
-
-func wantNames(t *testing.T, dir string, want ...string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	if strings.Join(got, "|") != strings.Join(want, "|") {
-		t.Errorf("%s holds %q; want %q", dir, got, want)
-	}
+	spooltest.Put(t, filepath.Join(dir, file), file)
 }

@@ -11,8 +11,9 @@ import (
 // A Placer does what this package is for on a Disk.
 type Placer struct{ Disk }
 
-// WriteDurable is the function of that name: what is written is on the disk before it gets its
-// name, and the name before it returns.
+// WriteDurable writes data to path whole: a reader sees the old content or the new one, also
+// after a power cut. What is written is on the disk before it gets its name, and the name before
+// it returns.
 func (p Placer) WriteDurable(path string, data []byte) error {
 	if err := p.write(path, data, true); err != nil {
 		return err
@@ -20,7 +21,8 @@ func (p Placer) WriteDurable(path string, data []byte) error {
 	return p.SyncFolder(filepath.Dir(path))
 }
 
-// WriteWhole is the function of that name.
+// WriteWhole writes data to path so that no running program ever reads half of it. It does
+// not wait for the disk: it is for files that are not needed after a crash, such as progress.
 func (p Placer) WriteWhole(path string, data []byte) error { return p.write(path, data, false) }
 
 // write fills a temporary file beside path and renames it to path. It leaves nothing behind
@@ -39,7 +41,9 @@ func (p Placer) write(path string, data []byte, sync bool) error {
 	return nil
 }
 
-// Has is the function of that name.
+// Has reports whether there is an entry of any kind at path. Links are not followed. Unlike
+// Exists, it reports an error if it cannot find out: for callers that delete or
+// give up something because of the answer.
 func (p Placer) Has(path string) (bool, error) {
 	_, err := p.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

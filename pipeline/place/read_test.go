@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package place
 
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // Whatever somebody put in the place of a record, reading it ends, and soon.
@@ -18,8 +19,8 @@ func TestReadingASmallFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	writeFile(t, at("most"), strings.Repeat("x", job.MostRead))
-	writeFile(t, at("endless"), "")
+	spooltest.Put(t, at("most"), strings.Repeat("x", job.MostRead))
+	spooltest.Put(t, at("endless"), "")
 	if err := errors.Join(
 		os.Truncate(at("endless"), 1<<40),
 		syscall.Mkfifo(at("fifo"), 0o600),
@@ -27,13 +28,13 @@ func TestReadingASmallFile(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := (OS{}).ReadFile(at("most")); err != nil || len(data) != job.MostRead {
+	if data, err := (osDisk{}).ReadFile(at("most")); err != nil || len(data) != job.MostRead {
 		t.Errorf("read %d bytes, %v", len(data), err)
 	}
 	for name, want := range map[string]error{
 		"endless": job.ErrTooLong, "fifo": job.ErrNotFile, "link": syscall.ELOOP, ".": job.ErrNotFile, "none": os.ErrNotExist,
 	} {
-		if _, err := (OS{}).ReadFile(at(name)); !errors.Is(err, want) {
+		if _, err := (osDisk{}).ReadFile(at(name)); !errors.Is(err, want) {
 			t.Errorf("%s: error = %v; want %v", name, err, want)
 		}
 	}

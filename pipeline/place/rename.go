@@ -8,27 +8,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 )
 
 // ClaimPrefix begins the names of reservations.
 const ClaimPrefix = ".claim-"
 
-// Rename renames oldPath to newPath on the same file system and never replaces anything:
+// rename renames oldPath to newPath on the same file system and never replaces anything:
 // when there is an entry at newPath already, the error is fs.ErrExist and nothing changed.
 //
-// On Linux this is one system call. File systems that do not offer it (NFS, some shared
+// On Linux this is one system call, exclusive. File systems that do not offer it (NFS, some shared
 // folders) get the same promise among everyone who uses this function: a folder is renamed
 // plainly, because rename(2) refuses to replace a folder that holds anything; for a file the
 // new name is reserved first by making a hidden folder, which only one of several can make.
-func Rename(oldPath, newPath string) error {
-	return rename(oldPath, newPath, renameExclusive)
-}
-
 func rename(oldPath, newPath string, exclusive func(string, string) error) error {
 	err := exclusive(oldPath, newPath)
-	if err == nil || !exclusiveUnsupported(err) {
+	if err == nil || !notOffered(err) {
 		return err
 	}
 	info, err := os.Lstat(oldPath)
@@ -44,7 +39,7 @@ func rename(oldPath, newPath string, exclusive func(string, string) error) error
 // renameFolder relies on rename(2): it replaces an empty folder at most.
 func renameFolder(oldPath, newPath string) error {
 	err := os.Rename(oldPath, newPath)
-	if isErrno(err, syscall.ENOTDIR, syscall.ENOTEMPTY, syscall.EEXIST) {
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTDIR) { // ErrExist is ENOTEMPTY, too.
 		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, fs.ErrExist)
 	}
 	return err
@@ -73,9 +68,4 @@ func renameReserved(oldPath, newPath string) error {
 func claimPath(path string) string {
 	sum := sha256.Sum256([]byte(filepath.Base(path)))
 	return filepath.Join(filepath.Dir(path), ClaimPrefix+hex.EncodeToString(sum[:8]))
-}
-
-func isErrno(err error, numbers ...syscall.Errno) bool {
-	var number syscall.Errno
-	return errors.As(err, &number) && slices.Contains(numbers, number)
 }

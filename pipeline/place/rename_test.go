@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // ways are the two ways to rename without replacing: the one of the system, and the one for
@@ -27,13 +29,13 @@ func TestRenameNeverReplaces(t *testing.T) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if exclusiveUnsupported(way("", "")) && name == "system" {
+			if notOffered(way("", "")) && name == "system" {
 				t.Skip("this system has no such rename")
 			}
 			dir := t.TempDir()
 			at := func(name string) string { return filepath.Join(dir, name) }
-			writeFile(t, at("a"), "a")
-			writeFile(t, at("b"), "b")
+			spooltest.Put(t, at("a"), "a")
+			spooltest.Put(t, at("b"), "b")
 			mkdirWith(t, at("d"), "1")
 			mkdirWith(t, at("e"), "2")
 
@@ -42,16 +44,16 @@ func TestRenameNeverReplaces(t *testing.T) {
 					t.Errorf("rename %v = %v; want fs.ErrExist", pair, err)
 				}
 			}
-			wantText(t, at("b"), "b")
+			spooltest.WantText(t, at("b"), "b")
 			if err := rename(at("gone"), at("x"), way); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("rename of nothing = %v; want fs.ErrNotExist", err)
 			}
 			if err := errors.Join(rename(at("a"), at("c"), way), rename(at("d"), at("f"), way)); err != nil {
 				t.Fatal(err)
 			}
-			wantText(t, at("c"), "a")
-			wantText(t, at("f/1"), "1")
-			wantNames(t, dir, "b", "c", "e", "f")
+			spooltest.WantText(t, at("c"), "a")
+			spooltest.WantText(t, at("f/1"), "1")
+			spooltest.WantNames(t, dir, "b", "c", "e", "f")
 		})
 	}
 }
@@ -67,7 +69,7 @@ func TestRenameOfManyToOneNameHasOneWinner(t *testing.T) {
 			won := 0
 			for i := range 8 {
 				src := filepath.Join(dir, "src"+string(rune('0'+i)))
-				writeFile(t, src, "x")
+				spooltest.Put(t, src, "x")
 				wg.Go(func() {
 					err := rename(src, filepath.Join(dir, "dst"), way)
 					mu.Lock()
@@ -93,7 +95,7 @@ func TestAReservationHolds(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	src, dst := filepath.Join(dir, "src"), filepath.Join(dir, "dst")
-	writeFile(t, src, "x")
+	spooltest.Put(t, src, "x")
 	claim := claimPath(dst)
 	if err := os.Mkdir(claim, FolderMode); err != nil {
 		t.Fatal(err)
@@ -105,7 +107,7 @@ func TestAReservationHolds(t *testing.T) {
 	if err := rename(src, dst, func(string, string) error { return unsupported() }); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("rename over a reservation = %v; want fs.ErrExist", err)
 	}
-	wantNames(t, dir, filepath.Base(claim), "src")
+	spooltest.WantNames(t, dir, filepath.Base(claim), "src")
 }
 
 // unsupported is the error of a rename that the system does not offer.

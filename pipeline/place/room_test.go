@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // The same trouble has the same text each time, or else the log fills with it; and nobody is
@@ -23,7 +25,7 @@ func TestErrorsOfWritingNameTheFileAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, path := range map[string]string{"rename": filepath.Join(dir, "f"), "create": filepath.Join(dir, "gone", "f")} {
-		first, second := WriteWhole(path, []byte("x")), WriteDurable(path, []byte("x"))
+		first, second := Local.WriteWhole(path, []byte("x")), Local.WriteDurable(path, []byte("x"))
 		if first == nil || second == nil || first.Error() != second.Error() || strings.Contains(first.Error(), TempPrefix) {
 			t.Errorf("%s: %v; then %v", name, first, second)
 		}
@@ -32,11 +34,11 @@ func TestErrorsOfWritingNameTheFileAlone(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), TempPrefix) {
 		t.Errorf("error = %v", err)
 	}
-	wantNames(t, dir, "f")
+	spooltest.WantNames(t, dir, "f")
 }
 
 // A fullDisk has no room for files.
-type fullDisk struct{ OS }
+type fullDisk struct{ osDisk }
 
 func (fullDisk) Temp(string, []byte, bool) (string, error) {
 	return "", &fs.PathError{Op: "sync", Path: "x/.tmp-1", Err: syscall.ENOSPC}
@@ -48,8 +50,8 @@ func TestFoldersThatCannotBeSyncedAreNoFailure(t *testing.T) {
 		syscall.EINVAL: true, syscall.ENOTSUP: true, syscall.ENOSYS: true,
 		syscall.EIO: false, syscall.ENOSPC: false, syscall.EROFS: false, fs.ErrNotExist: false,
 	} {
-		if got := cannotSyncFolders(&fs.PathError{Op: "sync", Path: "d", Err: err}); got != want {
-			t.Errorf("cannotSyncFolders(%v) = %v", err, got)
+		if got := notOffered(&fs.PathError{Op: "sync", Path: "d", Err: err}); got != want {
+			t.Errorf("notOffered(%v) = %v", err, got)
 		}
 	}
 }
@@ -57,7 +59,7 @@ func TestFoldersThatCannotBeSyncedAreNoFailure(t *testing.T) {
 func TestHas(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "f")
-	writeFile(t, file, "")
+	spooltest.Put(t, file, "")
 	if has, err := Has(file); !has || err != nil {
 		t.Errorf("Has = %v, %v", has, err)
 	}
@@ -108,20 +110,20 @@ func TestSweepRemovesOldLeftoversAlone(t *testing.T) {
 	dir := t.TempDir()
 	old := time.Now().Add(-leftoverAge - time.Minute)
 	for _, name := range []string{".tmp-1", ".tmp-new", "song.mp3", ".im2-x.part", "my.part"} {
-		writeFile(t, filepath.Join(dir, name), name)
+		spooltest.Put(t, filepath.Join(dir, name), name)
 	}
 	for _, name := range []string{".claim-empty", ".claim-full"} {
 		if err := os.Mkdir(filepath.Join(dir, name), FolderMode); err != nil {
 			t.Fatal(err)
 		}
 	}
-	writeFile(t, filepath.Join(dir, ".claim-full", "x"), "x")
+	spooltest.Put(t, filepath.Join(dir, ".claim-full", "x"), "x")
 	for _, name := range []string{".tmp-1", "song.mp3", ".im2-x.part", "my.part", ".claim-empty", ".claim-full"} {
 		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
 			t.Fatal(err)
 		}
 	}
 	Sweep(dir, TempPrefix+"*", ClaimPrefix+"*", ".im2-*.part")
-	wantNames(t, dir, ".claim-full", ".tmp-new", "my.part", "song.mp3")
+	spooltest.WantNames(t, dir, ".claim-full", ".tmp-new", "my.part", "song.mp3")
 	Sweep(filepath.Join(dir, "gone"), "*")
 }

@@ -49,7 +49,7 @@ func SyncIn(root *os.Root, name string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // It was only read.
-	if err := f.Sync(); err != nil && !cannotSyncFolders(err) {
+	if err := f.Sync(); err != nil && !notOffered(err) {
 		return err
 	}
 	return nil

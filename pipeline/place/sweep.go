@@ -3,6 +3,7 @@ package place
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,12 @@ const leftoverAge = 24 * time.Hour
 // Sweep removes from the folder dir what crashes left there: entries whose name matches one of
 // the patterns (see filepath.Match), as SweepIf does.
 func Sweep(dir string, patterns ...string) {
-	SweepIf(dir, func(name string) bool { return matchesAny(name, patterns) })
+	SweepIf(dir, func(name string) bool {
+		return slices.ContainsFunc(patterns, func(pattern string) bool {
+			ok, err := filepath.Match(pattern, name)
+			return ok && err == nil
+		})
+	})
 }
 
 // SweepIf removes from the folder dir the entries whose name is a leftover's and that nobody has
@@ -33,13 +39,4 @@ func SweepIf(dir string, leftover func(name string) bool) {
 			_ = os.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}
-}
-
-func matchesAny(name string, patterns []string) bool {
-	for _, pattern := range patterns {
-		if ok, err := filepath.Match(pattern, name); ok && err == nil {
-			return true
-		}
-	}
-	return false
 }

@@ -58,7 +58,7 @@ func (h *Health) Beat() error {
 }
 
 func (h *Health) write() error {
-	if err := place.WriteWhole(h.path, []byte(h.status+"\n")); err != nil {
+	if err := place.Local.WriteWhole(h.path, []byte(h.status+"\n")); err != nil {
 		return fmt.Errorf("renewing the heartbeat: %w", err)
 	}
 	return nil

@@ -24,6 +24,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // Exit codes of every service.
@@ -90,7 +92,7 @@ func (s Service) main(ctx context.Context, p process) int {
 		_, _ = fmt.Fprintf(p.stderr, "%s: %v\n", s.Name, err)
 		return exitUsage
 	}
-	setUmask()
+	place.SetUmask()
 	env.Log.Info("started", "data", env.Data, "worker", env.Worker, "uid", p.uid, "gid", os.Getgid())
 	if err := s.Run(ctx, env); err != nil {
 		env.Log.Error("stopped", "error", err)

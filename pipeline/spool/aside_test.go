@@ -12,6 +12,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // A crash at any step of setting a job aside leaves one that the next try completes, with the
@@ -23,15 +24,15 @@ func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
 		"nothing was done": func(*testing.T, *Spool, *Job) {},
 		"it has its second name": func(t *testing.T, _ *Spool, j *Job) {
 			t.Helper()
-			must(t, j.keepDamaged())
+			spooltest.Must(t, j.keepDamaged())
 		},
 		"the new record was written": func(t *testing.T, s *Spool, j *Job) {
 			t.Helper()
-			must(t, os.Remove(s.StageFolder(job.Failed)))
+			spooltest.Must(t, os.Remove(s.StageFolder(job.Failed)))
 			if err := s.SetAside(job.Separating, j.ID, cause); err == nil {
 				t.Fatal("it was set aside to nowhere")
 			}
-			must(t, s.Ready())
+			spooltest.Must(t, s.Ready())
 		},
 	}
 	for name, until := range steps {
@@ -39,9 +40,9 @@ func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
 			t.Parallel()
 			s := newSpool(t)
 			j := claimed(t, s, "song", "w")
-			must(t, os.Mkdir(j.Path("taken"), place.FolderMode))
-			writeFile(t, j.Path("taken", "song"), "sound")
-			writeFile(t, j.Path("job.json"), "{damaged")
+			spooltest.Must(t, os.Mkdir(j.Path("taken"), place.FolderMode))
+			spooltest.Put(t, j.Path("taken", "song"), "sound")
+			spooltest.Put(t, j.Path("job.json"), "{damaged")
 			until(t, s, j)
 			if _, err := os.Lstat(j.Path("job.json")); err != nil {
 				t.Errorf("there is no job.json: %v", err)
@@ -49,11 +50,11 @@ func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
 			if name == "the new record was written" {
 				newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Failed, "w"})
 			} else {
-				must(t, s.SetAside(job.Separating, j.ID, cause))
+				spooltest.Must(t, s.SetAside(job.Separating, j.ID, cause))
 			}
 			wantOnlyIn(t, s, j.ID, job.Failed)
 			dir := s.jobFolder(job.Failed, j.ID)
-			wantNames(t, dir, "job.json", "job.json.damaged", "source", "taken")
+			spooltest.WantNames(t, dir, "job.json", "job.json.damaged", "source", "taken")
 			for file, want := range map[string]string{"job.json.damaged": "{damaged", "source": "sound of song", "taken/song": "sound"} {
 				if got := readFile(t, filepath.Join(dir, file)); got != want {
 					t.Errorf("%s holds %q; want %q", file, got, want)
@@ -67,15 +68,15 @@ func TestSetAsideKeepsEveryDamagedRecord(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	writeFile(t, j.Path("job.json.damaged"), "an older one")
-	must(t, os.Remove(j.Path("job.json")))
-	must(t, os.Mkdir(j.Path("job.json"), place.FolderMode))
-	writeFile(t, j.Path("job.json", "x"), "not looked at")
+	spooltest.Put(t, j.Path("job.json.damaged"), "an older one")
+	spooltest.Must(t, os.Remove(j.Path("job.json")))
+	spooltest.Must(t, os.Mkdir(j.Path("job.json"), place.FolderMode))
+	spooltest.Put(t, j.Path("job.json", "x"), "not looked at")
 	_, err := s.Load(job.Separating, j.ID)
 	if !errors.Is(err, ErrDamaged) {
 		t.Fatalf("error = %v; want ErrDamaged", err)
 	}
-	must(t, s.SetAside(job.Separating, j.ID, err))
+	spooltest.Must(t, s.SetAside(job.Separating, j.ID, err))
 	dir := s.jobFolder(job.Failed, j.ID)
 	if got := readFile(t, filepath.Join(dir, "job.json.damaged (2)", "x")); got != "not looked at" {
 		t.Errorf("kept %q", got)
@@ -90,12 +91,12 @@ func TestARecordThatIsTooLongIsSetAside(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := pending(t, s, "song")
-	writeFile(t, j.Path("job.json"), readFile(t, j.Path("job.json"))+strings.Repeat(" ", job.MostRead))
+	spooltest.Put(t, j.Path("job.json"), readFile(t, j.Path("job.json"))+strings.Repeat(" ", job.MostRead))
 	if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrDamaged) {
 		t.Fatalf("error = %v; want ErrDamaged", err)
 	}
 	wantOnlyIn(t, s, j.ID, job.Failed)
-	wantNames(t, s.jobFolder(job.Failed, j.ID), "job.json", "job.json.damaged", "source")
+	spooltest.WantNames(t, s.jobFolder(job.Failed, j.ID), "job.json", "job.json.damaged", "source")
 }
 
 // A FIFO in the place of a lease is none, and nobody waits for it.
@@ -103,6 +104,6 @@ func TestALeaseThatIsNoFileEnds(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "lost")
-	must(t, syscall.Mkfifo(j.Path("progress.json"), 0o600))
+	spooltest.Must(t, syscall.Mkfifo(j.Path("progress.json"), 0o600))
 	newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, "lost"})
 }

@@ -4,11 +4,10 @@ package spool
 
 import (
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/job"
-	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func newSpool(t *testing.T) *Spool {
@@ -28,8 +27,8 @@ func pending(t *testing.T, s *Spool, name string) *Job {
 		t.Fatal(err)
 	}
 	j.SetName(name)
-	writeFile(t, j.Path(job.SourceFile), "sound of "+name)
-	must(t, j.Move(job.Pending))
+	spooltest.Put(t, j.Path(job.SourceFile), "sound of "+name)
+	spooltest.Must(t, j.Move(job.Pending))
 	return j
 }
 
@@ -44,18 +43,6 @@ func claimed(t *testing.T, s *Spool, name, worker string) *Job {
 	return j
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func writeFile(t *testing.T, path, text string) {
-	t.Helper()
-	must(t, os.WriteFile(path, []byte(text), place.FileMode))
-}
-
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -63,22 +50,6 @@ func readFile(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
-}
-
-// wantNames checks what lies in a folder.
-func wantNames(t *testing.T, dir string, want ...string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	if strings.Join(got, "|") != strings.Join(want, "|") {
-		t.Errorf("%s holds %q; want %q", dir, got, want)
-	}
 }
 
 // wantOnlyIn checks the invariant: the job is in this stage and in no other.
@@ -96,17 +67,4 @@ func wantOnlyIn(t *testing.T, s *Spool, id string, stage job.Stage) {
 	if len(got) != 1 || got[0] != stage {
 		t.Errorf("job %s is in %v; want it in %s alone", id, got, stage)
 	}
-}
-
-// needUnprivileged skips a test that root cannot run, since root may write everywhere. Where
-// the tests run as the app user (IM2_REQUIRE_FFMPEG=1), that is a failure.
-func needUnprivileged(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return
-	}
-	if os.Getenv("IM2_REQUIRE_FFMPEG") == "1" {
-		t.Fatal("IM2_REQUIRE_FFMPEG=1 and this is root: run the tests as the app user")
-	}
-	t.Skip("LEFT OUT: what cannot be written or read, because this is root; run the tests as another user")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func wantHistory(t *testing.T, r *job.Record, want ...string) {
@@ -40,16 +41,16 @@ func TestHandBackDoesNotCountAndRequeueDoes(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w1")
-	must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
-	must(t, j.HandBack("told to stop"))
+	spooltest.Must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
+	spooltest.Must(t, j.HandBack("told to stop"))
 	wantOnlyIn(t, s, j.ID, job.Pending)
-	wantNames(t, j.Dir(), "job.json", "source")
+	spooltest.WantNames(t, j.Dir(), "job.json", "source")
 
 	j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w2")
-	must(t, err)
-	must(t, j.Requeue("lost"))
+	spooltest.Must(t, err)
+	spooltest.Must(t, j.Requeue("lost"))
 	j, err = s.Claim(t.Context(), job.Pending, job.Separating, "w3")
-	must(t, err)
+	spooltest.Must(t, err)
 	wantHistory(t, &j.Record,
 		"incoming watcher 0 ended", "pending  0 ended", "separating w1 1 ended: told to stop",
 		"pending  0 ended", "separating w2 1 ended: lost",
@@ -60,10 +61,10 @@ func TestFailKeepsTheSource(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	writeFile(t, j.Path("progress.json"), "{}")
-	must(t, j.Fail(errors.New("engine broke")))
+	spooltest.Put(t, j.Path("progress.json"), "{}")
+	spooltest.Must(t, j.Fail(errors.New("engine broke")))
 	wantOnlyIn(t, s, j.ID, job.Failed)
-	wantNames(t, j.Dir(), "job.json", "source")
+	spooltest.WantNames(t, j.Dir(), "job.json", "source")
 	j, err := s.Load(job.Failed, j.ID)
 	if err != nil || j.Error != "engine broke" || j.History[2].Error != "engine broke" {
 		t.Errorf("failed job = %+v, %v", j, err)
@@ -84,13 +85,13 @@ func TestWhatNobodyLookedAtIsKept(t *testing.T) {
 			t.Parallel()
 			j := claimed(t, newSpool(t), "song", "w")
 			for _, dir := range []string{job.WorkFolder, "taken"} {
-				must(t, os.Mkdir(j.Path(dir), place.FolderMode))
-				writeFile(t, j.Path(dir, "f"), "content of "+dir)
+				spooltest.Must(t, os.Mkdir(j.Path(dir), place.FolderMode))
+				spooltest.Put(t, j.Path(dir, "f"), "content of "+dir)
 			}
-			writeFile(t, j.Path("copy"), "content of copy")
-			writeFile(t, j.Path(".tmp-1"), "{")
-			writeFile(t, j.Path("progress.json"), "{")
-			must(t, end(j))
+			spooltest.Put(t, j.Path("copy"), "content of copy")
+			spooltest.Put(t, j.Path(".tmp-1"), "{")
+			spooltest.Put(t, j.Path("progress.json"), "{")
+			spooltest.Must(t, end(j))
 			if got := readFile(t, j.Path("taken", "f")) + readFile(t, j.Path("copy")); got != "content of takencontent of copy" {
 				t.Errorf("kept %q", got)
 			}
@@ -108,18 +109,18 @@ func TestDiscardRemovesWhatIsEmptyAlone(t *testing.T) {
 	s := newSpool(t)
 	for _, file := range []string{"copy", "source", "job.json.damaged", "taken/song.mp3"} {
 		j, err := s.Create("w")
-		must(t, err)
-		must(t, os.Mkdir(j.Path("taken"), place.FolderMode))
-		writeFile(t, j.Path(".tmp-1"), "")
-		writeFile(t, j.Path(file), "sound")
+		spooltest.Must(t, err)
+		spooltest.Must(t, os.Mkdir(j.Path("taken"), place.FolderMode))
+		spooltest.Put(t, j.Path(".tmp-1"), "")
+		spooltest.Put(t, j.Path(file), "sound")
 		if err := j.Discard("taken"); !errors.Is(err, ErrNotEmpty) {
 			t.Errorf("Discard with %s = %v; want ErrNotEmpty", file, err)
 		}
 		if got := readFile(t, j.Path(file)); got != "sound" {
 			t.Errorf("%s holds %q", file, got)
 		}
-		must(t, os.Remove(j.Path(file)))
-		must(t, j.Discard("taken"))
+		spooltest.Must(t, os.Remove(j.Path(file)))
+		spooltest.Must(t, j.Discard("taken"))
 		if place.Exists(j.Dir()) {
 			t.Error("the empty job is still there")
 		}
@@ -130,13 +131,13 @@ func TestAMoveThatFailsChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Remove(s.StageFolder(job.Separated)))
+	spooltest.Must(t, os.Remove(s.StageFolder(job.Separated)))
 	if err := j.Move(job.Separated); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("error = %v; want fs.ErrNotExist", err)
 	}
 	wantOnlyIn(t, s, j.ID, job.Separating)
-	must(t, s.Ready())
-	must(t, j.Move(job.Separated))
+	spooltest.Must(t, s.Ready())
+	spooltest.Must(t, j.Move(job.Separated))
 	wantHistory(t, &j.Record, "incoming watcher 0 ended", "pending  0 ended", "separating w 1 ended", "separated  1 open")
 }
 
@@ -144,7 +145,7 @@ func TestHandBackThatFailsKeepsTheAttempt(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Remove(s.StageFolder(job.Pending)))
+	spooltest.Must(t, os.Remove(s.StageFolder(job.Pending)))
 	if err := j.HandBack("stop"); err == nil || errors.Is(err, ErrLost) || j.Attempt != 1 || j.Stage() != job.Separating {
 		t.Errorf("HandBack = %v, attempt %d in %s", err, j.Attempt, j.Stage())
 	}
@@ -153,7 +154,7 @@ func TestHandBackThatFailsKeepsTheAttempt(t *testing.T) {
 func TestJobsThatAreGoneGiveErrors(t *testing.T) {
 	t.Parallel()
 	j := claimed(t, newSpool(t), "song", "w")
-	must(t, os.RemoveAll(j.Dir()))
+	spooltest.Must(t, os.RemoveAll(j.Dir()))
 	for name, err := range map[string]error{
 		"Save": j.Save(), "Clear": j.Clear(), "Fail": j.Fail(errors.New("x")), "Finish": j.Finish(),
 		"HandBack": j.HandBack("x"), "SetProgress": j.SetProgress(job.Decoding, 0, 0), "Reject": j.Reject("gone", "x"),
@@ -171,25 +172,25 @@ func TestThreeAttemptsAreAllThereAre(t *testing.T) {
 	id := pending(t, s, "song").ID
 	for i, why := range []string{"out of memory", "out of memory", "it crashed"} {
 		j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w")
-		must(t, err)
+		spooltest.Must(t, err)
 		if i > 0 { // A worker that was told to stop makes no attempt, also not the last one.
-			must(t, j.HandBack("told to stop"))
+			spooltest.Must(t, j.HandBack("told to stop"))
 			j, err = s.Claim(t.Context(), job.Pending, job.Separating, "w")
-			must(t, err)
+			spooltest.Must(t, err)
 		}
 		if j.Attempt != i+1 {
 			t.Errorf("attempt %d; want %d", j.Attempt, i+1)
 		}
-		must(t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
-		must(t, j.Requeue(why))
+		spooltest.Must(t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
+		spooltest.Must(t, j.Requeue(why))
 	}
 	wantOnlyIn(t, s, id, job.Failed)
 	j, err := s.Load(job.Failed, id)
-	must(t, err)
+	spooltest.Must(t, err)
 	if want := "attempt 1: out of memory; attempt 2: out of memory; attempt 3: it crashed"; j.Error != want || j.Attempt != MaxAttempts {
 		t.Errorf("attempt %d, error %q; want %q", j.Attempt, j.Error, want)
 	}
-	wantNames(t, j.Dir(), "job.json", "source")
+	spooltest.WantNames(t, j.Dir(), "job.json", "source")
 	if got := together([]string{"x", "x", "x"}); got != "x" {
 		t.Errorf("one error three times is told as %q", got)
 	}
@@ -207,7 +208,7 @@ func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
 	r.SetArchived("ä\n.mp3")
 	r.SetRejected("r\xfe")
 	data, err := json.Marshal(&r)
-	must(t, err)
+	spooltest.Must(t, err)
 	const want = `{"id":"i","name":"a�","name_bytes":"Yf8=","size":1,"sha256":"s","mime":"m",` +
 		`"created":"2026-11-23T11:30:47.000001Z","track":"t","archived":"ä\n.mp3","rejected":"r�","rejected_bytes":"cv4=",` +
 		`"duplicate_of":"o","error":"e","duration_seconds":1.5,"engine":"n","model":"d","attempt":2,"history":[` +
@@ -217,7 +218,7 @@ func TestTheRecordKeepsItsJSONNamesAndTrueBytes(t *testing.T) {
 		t.Errorf("job.json:\n%s\nwant:\n%s", data, want)
 	}
 	var back job.Record
-	must(t, json.Unmarshal(data, &back))
+	spooltest.Must(t, json.Unmarshal(data, &back))
 	if back.RawName() != "a\xff" || back.RawArchived() != "ä\n.mp3" || back.RawRejected() != "r\xfe" {
 		t.Errorf("names came back as %q, %q, %q", back.RawName(), back.RawArchived(), back.RawRejected())
 	}
@@ -232,8 +233,8 @@ func TestWhatIsEmptiedHasNoNameThatTheNextWorkerUses(t *testing.T) {
 	} {
 		s := newSpool(t)
 		j := claimed(t, s, "song", "slow")
-		must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
-		writeFile(t, j.Path(job.WorkFolder, "mix.wav"), "")
+		spooltest.Must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
+		spooltest.Put(t, j.Path(job.WorkFolder, "mix.wav"), "")
 		emptied := 0
 		s.disk = place.Placer{Disk: emptying{s.disk.Disk, func(path string) {
 			emptied++
@@ -241,12 +242,12 @@ func TestWhatIsEmptiedHasNoNameThatTheNextWorkerUses(t *testing.T) {
 				t.Errorf("%s empties %s", name, path)
 			}
 		}}}
-		must(t, empty(j))
+		spooltest.Must(t, empty(j))
 		if emptied != 1 {
 			t.Errorf("%s emptied %d folders", name, emptied)
 		}
-		wantNames(t, j.Dir(), "job.json", "source")
-		must(t, j.Drop(job.WorkFolder)) // It is gone already.
+		spooltest.WantNames(t, j.Dir(), "job.json", "source")
+		spooltest.Must(t, j.Drop(job.WorkFolder)) // It is gone already.
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // A finder is a Recovery with a clock that only the test moves.
@@ -52,7 +53,7 @@ func (f *finder) wantFound(want ...Found) {
 	f.t.Helper()
 	f.minute()
 	found, err := f.after(strayEvery)
-	must(f.t, err)
+	spooltest.Must(f.t, err)
 	if len(found) != len(want) || (len(want) > 0 && found[0] != want[0]) {
 		f.t.Errorf("found %v; want %v", found, want)
 	}
@@ -62,14 +63,14 @@ func TestTheJobOfALostWorkerIsTakenBackAfterAMinute(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "lost")
-	must(t, j.SetProgress(job.Separation, 3, 17))
-	must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
+	spooltest.Must(t, j.SetProgress(job.Separation, 3, 17))
+	spooltest.Must(t, os.Mkdir(j.Path(job.WorkFolder), place.FolderMode))
 	f := newFinder(t, s, job.Organizing, job.Separating)
 	f.wantFound(Found{j.ID, job.Separating, job.Pending, "lost"})
 	wantOnlyIn(t, s, j.ID, job.Pending)
 	again, err := s.Claim(t.Context(), job.Pending, job.Separating, "me")
-	must(t, err)
-	wantNames(t, again.Dir(), "job.json", "source")
+	spooltest.Must(t, err)
+	spooltest.WantNames(t, again.Dir(), "job.json", "source")
 	wantHistory(t, &again.Record, "incoming watcher 0 ended", "pending  0 ended",
 		"separating lost 1 ended: its worker lost was lost: it had not renewed its lease for a minute",
 		"pending  1 ended", "separating me 2 open")
@@ -82,7 +83,7 @@ func TestALeaseThatIsRenewedDoesNotEnd(t *testing.T) {
 	f := newFinder(t, s, job.Separating)
 	for range 3 {
 		f.minute()
-		must(t, j.Renew())
+		spooltest.Must(t, j.Renew())
 	}
 	wantOnlyIn(t, s, j.ID, job.Separating)
 }
@@ -145,17 +146,17 @@ func TestAWorkerWhoseJobWasTakenNoticesAndChangesNothing(t *testing.T) {
 			j := claimed(t, s, "song", "slow")
 			newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, "slow"})
 			again, err := s.Claim(t.Context(), job.Pending, job.Separating, "me")
-			must(t, err)
-			must(t, again.SetProgress(job.Decoding, 0, 0))
+			spooltest.Must(t, err)
+			spooltest.Must(t, again.SetProgress(job.Decoding, 0, 0))
 			before := readFile(t, again.Path("job.json"))
 			if err := end(s, j); !errors.Is(err, ErrLost) {
 				t.Errorf("error = %v; want ErrLost", err)
 			}
-			wantNames(t, again.Dir(), "job.json", "progress.json", "source")
+			spooltest.WantNames(t, again.Dir(), "job.json", "progress.json", "source")
 			if after := readFile(t, again.Path("job.json")); after != before {
 				t.Errorf("the record of the next worker was changed to %s", after)
 			}
-			must(t, again.Move(job.Separated))
+			spooltest.Must(t, again.Move(job.Separated))
 		})
 	}
 }
@@ -170,12 +171,12 @@ func TestHoldRenewsAndNoticesTheLoss(t *testing.T) {
 		time.Sleep(10*renewEvery + 1)
 		synctest.Wait()
 		var p job.Progress
-		must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &p))
+		spooltest.Must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &p))
 		if p.Beat != 10 || beside != 10 || ctx.Err() != nil {
 			t.Errorf("%d renewals, beside %d times, %v", p.Beat, beside, ctx.Err())
 		}
 		_, err := s.takeBack(job.Separating, j.claim, "why")
-		must(t, err)
+		spooltest.Must(t, err)
 		<-ctx.Done()
 		if err := context.Cause(ctx); !errors.Is(err, ErrLost) {
 			t.Errorf("cause = %v; want ErrLost", err)
@@ -200,8 +201,8 @@ func TestOneJobThatCannotBeTakenBackHidesNoOther(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	bad, good := claimed(t, s, "bad", "me"), claimed(t, s, "good", "me")
-	must(t, os.Mkdir(s.jobFolder(job.Pending, bad.ID), place.FolderMode)) // Its place is taken.
-	writeFile(t, filepath.Join(s.jobFolder(job.Pending, bad.ID), "x"), "")
+	spooltest.Must(t, os.Mkdir(s.jobFolder(job.Pending, bad.ID), place.FolderMode)) // Its place is taken.
+	spooltest.Put(t, filepath.Join(s.jobFolder(job.Pending, bad.ID), "x"), "")
 	found, err := newFinder(t, s, job.Separating).Own(job.Separating)
 	if err == nil || len(found) != 1 || found[0].ID != good.ID {
 		t.Errorf("Own = %v, %v; want the good one and an error", found, err)
@@ -218,11 +219,11 @@ func TestAMoveThatWasAnnouncedIsMade(t *testing.T) {
 			j := claimed(t, s, "song", "you")
 			j.Error = "why"
 			j.Arrive(job.Visit{Stage: to, Start: time.Now()}, "")
-			must(t, j.Save())
-			writeFile(t, j.Path(place.TempPrefix+"1"), "") // It was removed, and a power cut brought it back.
+			spooltest.Must(t, j.Save())
+			spooltest.Put(t, j.Path(place.TempPrefix+"1"), "") // It was removed, and a power cut brought it back.
 			newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, to, "you"})
 			wantOnlyIn(t, s, j.ID, to)
-			wantNames(t, s.jobFolder(to, j.ID), "job.json", "source")
+			spooltest.WantNames(t, s.jobFolder(to, j.ID), "job.json", "source")
 			if j, err := s.Load(to, j.ID); err != nil || j.Error != "why" || len(j.History) != 4 {
 				t.Errorf("record = %+v, %v", j, err)
 			}
@@ -240,13 +241,13 @@ func TestJobsOfAnEarlierVersionAreTakenBack(t *testing.T) {
 		if recorded {
 			j.Attempt = 1
 			j.Arrive(job.Visit{Stage: job.Separating, Start: time.Now(), Worker: "you"}, "")
-			must(t, j.Save())
+			spooltest.Must(t, j.Save())
 		}
-		must(t, os.Rename(j.Dir(), s.jobFolder(job.Separating, j.ID)))
+		spooltest.Must(t, os.Rename(j.Dir(), s.jobFolder(job.Separating, j.ID)))
 		newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, ""})
 		wantOnlyIn(t, s, j.ID, job.Pending)
 		j, err := s.Claim(t.Context(), job.Pending, job.Separating, "me")
-		must(t, err)
+		spooltest.Must(t, err)
 		if j.Attempt != 2 {
 			t.Errorf("attempt %d; want that of the lost worker counted", j.Attempt)
 		}
@@ -259,8 +260,8 @@ func TestThePlaceOfAnEarlierVersionsAnnouncementIsFound(t *testing.T) {
 	j := pending(t, s, "song")
 	j.Arrive(job.Visit{Stage: job.Separating, Start: time.Now(), Worker: "me"}, "")
 	j.Arrive(job.Visit{Stage: job.Separated, Start: time.Now()}, "")
-	must(t, j.Save())
-	must(t, os.Rename(j.Dir(), s.jobFolder(job.Separating, j.ID)))
+	spooltest.Must(t, j.Save())
+	spooltest.Must(t, os.Rename(j.Dir(), s.jobFolder(job.Separating, j.ID)))
 	newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Separated, ""})
 }
 
@@ -268,20 +269,20 @@ func TestAnOrganizersJobWaitsAgainWithItsStems(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
-	must(t, j.Move(job.Separated))
+	spooltest.Must(t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
+	spooltest.Must(t, j.Move(job.Separated))
 	for attempt := range MaxAttempts {
 		j, err := s.Claim(t.Context(), job.Separated, job.Organizing, "lost")
-		must(t, err)
+		spooltest.Must(t, err)
 		j.Track = "song"
-		must(t, j.Save())
+		spooltest.Must(t, j.Save())
 		want := job.Separated
 		if attempt == MaxAttempts-1 {
 			want = job.Failed
 		}
 		newFinder(t, s, job.Organizing).wantFound(Found{j.ID, job.Organizing, want, "lost"})
 		wantOnlyIn(t, s, j.ID, want)
-		wantNames(t, s.jobFolder(want, j.ID), "job.json", "source", "stems")
+		spooltest.WantNames(t, s.jobFolder(want, j.ID), "job.json", "source", "stems")
 	}
 }
 
@@ -289,8 +290,8 @@ func TestADamagedJobIsSetAsideAfterAMinute(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	empty, missing := claimed(t, s, "empty", "you"), claimed(t, s, "missing", "you")
-	writeFile(t, empty.Path("job.json"), "")
-	must(t, os.Remove(missing.Path("job.json")))
+	spooltest.Put(t, empty.Path("job.json"), "")
+	spooltest.Must(t, os.Remove(missing.Path("job.json")))
 	f := newFinder(t, s, job.Separating)
 	f.minute()
 	if found, err := f.after(strayEvery); len(found) != 2 || !errors.Is(err, ErrDamaged) {
@@ -316,7 +317,7 @@ func TestAHistoryThatMakesNoSenseLeadsNowhereElse(t *testing.T) {
 		if last == "" {
 			j.History = nil
 		}
-		must(t, j.Save())
+		spooltest.Must(t, j.Save())
 		newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Pending, "you"})
 		wantOnlyIn(t, s, j.ID, job.Pending)
 	}
@@ -328,15 +329,15 @@ func TestStraysLooksNowAndThen(t *testing.T) {
 	s := newSpool(t)
 	f := newFinder(t, s, job.Separating)
 	_, err := f.after(0)
-	must(t, err)
+	spooltest.Must(t, err)
 	claimed(t, s, "song", "w")
 	_, err = f.after(strayEvery - 1)
-	must(t, err)
+	spooltest.Must(t, err)
 	if len(f.seen) != 0 {
 		t.Error("it looked again at once")
 	}
 	_, err = f.after(1)
-	must(t, err)
+	spooltest.Must(t, err)
 	if len(f.seen) != 1 {
 		t.Error("it did not look again")
 	}
@@ -346,20 +347,20 @@ func TestFinishMove(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j, err := s.Create("watcher")
-	must(t, err)
+	spooltest.Must(t, err)
 	if _, err := s.FinishMove(job.Incoming, j.ID); !errors.Is(err, ErrNoRecord) {
 		t.Errorf("error = %v; want ErrNoRecord", err)
 	}
-	must(t, j.Save())
+	spooltest.Must(t, j.Save())
 	if moved, err := s.FinishMove(job.Incoming, j.ID); moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}
 	j.Arrive(job.Visit{Stage: job.Pending, Start: time.Now()}, "")
-	must(t, j.Save())
+	spooltest.Must(t, j.Save())
 	if moved, err := s.FinishMove(job.Incoming, j.ID); moved || err != nil {
 		t.Errorf("moved %v, %v without a source", moved, err)
 	}
-	writeFile(t, j.Path(job.SourceFile), "")
+	spooltest.Put(t, j.Path(job.SourceFile), "")
 	if moved, err := s.FinishMove(job.Incoming, j.ID); !moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {
@@ -43,12 +44,12 @@ func TestRejectPutsFileAndReasonUnderFreeNames(t *testing.T) {
 			t.Parallel()
 			s := newSpool(t)
 			for _, name := range tt.there {
-				writeFile(t, filepath.Join(s.RejectedFiles(), name), "theirs")
+				spooltest.Put(t, filepath.Join(s.RejectedFiles(), name), "theirs")
 			}
 			j := claimed(t, s, tt.raw, "w")
-			must(t, j.Reject(j.Path(job.SourceFile), "It is bad. Mend it."))
+			spooltest.Must(t, j.Reject(j.Path(job.SourceFile), "It is bad. Mend it."))
 			wantOnlyIn(t, s, j.ID, job.Rejected)
-			wantNames(t, j.Dir(), "job.json")
+			spooltest.WantNames(t, j.Dir(), "job.json")
 			if got := readFile(t, filepath.Join(s.RejectedFiles(), tt.file)); got != "sound of "+tt.raw {
 				t.Errorf("rejected file holds %q", got)
 			}
@@ -82,27 +83,27 @@ func TestRejectCanBeRepeatedAfterACrash(t *testing.T) {
 			t.Helper()
 			j.SetRejected("song")
 			j.Error = reason
-			must(t, j.Save())
+			spooltest.Must(t, j.Save())
 		}},
 		{"the text was put", func(t *testing.T, s *Spool, j *Job) {
 			t.Helper()
 			j.SetRejected("song")
 			j.Error = reason
-			must(t, j.Save())
-			writeFile(t, s.reasonPath("song"), j.reasonText())
+			spooltest.Must(t, j.Save())
+			spooltest.Put(t, s.reasonPath("song"), j.reasonText())
 		}},
 		{"the file was put", func(t *testing.T, _ *Spool, j *Job) {
 			t.Helper()
 			j.Error = reason
 			_, err := j.tryRejected(j.Path(job.SourceFile), "song")
-			must(t, err)
+			spooltest.Must(t, err)
 		}},
 		{"the job was cleared", func(t *testing.T, _ *Spool, j *Job) {
 			t.Helper()
 			j.Error = reason
 			_, err := j.tryRejected(j.Path(job.SourceFile), "song")
-			must(t, err)
-			must(t, j.Clear())
+			spooltest.Must(t, err)
+			spooltest.Must(t, j.Clear())
 		}},
 	}
 	for _, step := range steps {
@@ -112,15 +113,15 @@ func TestRejectCanBeRepeatedAfterACrash(t *testing.T) {
 			j := claimed(t, s, "song", "w")
 			step.until(t, s, j)
 			found, err := s.Recovery("w", job.Separating).Own(job.Separating)
-			must(t, err)
+			spooltest.Must(t, err)
 			if len(found) != 1 || found[0].To != job.Rejected {
 				t.Fatalf("found %+v", found)
 			}
 			j, err = s.Load(job.Rejected, j.ID)
-			must(t, err)
-			wantNames(t, s.RejectedFiles(), "song", "song.txt")
+			spooltest.Must(t, err)
+			spooltest.WantNames(t, s.RejectedFiles(), "song", "song.txt")
 			wantOnlyIn(t, s, j.ID, job.Rejected)
-			wantNames(t, j.Dir(), "job.json")
+			spooltest.WantNames(t, j.Dir(), "job.json")
 			if j.Rejected != "song" {
 				t.Errorf("rejected as %q", j.Rejected)
 			}
@@ -132,8 +133,8 @@ func TestRejectMovesLinksAsTheyAre(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "link", "w")
-	must(t, os.Symlink("/etc/passwd", j.Path("l")))
-	must(t, j.Reject(j.Path("l"), "no links"))
+	spooltest.Must(t, os.Symlink("/etc/passwd", j.Path("l")))
+	spooltest.Must(t, j.Reject(j.Path("l"), "no links"))
 	if target, err := os.Readlink(filepath.Join(s.RejectedFiles(), "link")); err != nil || target != "/etc/passwd" {
 		t.Errorf("link = %q, %v", target, err)
 	}
@@ -144,8 +145,8 @@ func TestRejectedFilesCanBeReadByAll(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	j := claimed(t, s, "song", "w")
-	must(t, os.Chmod(j.Path(job.SourceFile), 0o600))
-	must(t, j.Reject(j.Path(job.SourceFile), "bad"))
+	spooltest.Must(t, os.Chmod(j.Path(job.SourceFile), 0o600))
+	spooltest.Must(t, j.Reject(j.Path(job.SourceFile), "bad"))
 	info, err := os.Stat(filepath.Join(s.RejectedFiles(), "song"))
 	if err != nil || info.Mode() != place.FileMode {
 		t.Errorf("mode = %v, %v; want %v", info.Mode(), err, place.FileMode)
@@ -156,10 +157,10 @@ func TestNoticeIsWrittenOnce(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	for range 3 {
-		must(t, s.Notice("album", "It is a folder."))
+		spooltest.Must(t, s.Notice("album", "It is a folder."))
 	}
-	wantNames(t, s.RejectedFiles(), "album.txt")
-	must(t, s.Notice("album", "Something else."))
-	wantNames(t, s.RejectedFiles(), "album (2).txt", "album.txt")
-	wantNames(t, s.StageFolder(job.Incoming))
+	spooltest.WantNames(t, s.RejectedFiles(), "album.txt")
+	spooltest.Must(t, s.Notice("album", "Something else."))
+	spooltest.WantNames(t, s.RejectedFiles(), "album (2).txt", "album.txt")
+	spooltest.WantNames(t, s.StageFolder(job.Incoming))
 }

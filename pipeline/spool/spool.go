@@ -34,7 +34,7 @@ type Spool struct {
 // Open makes what is missing of the folders of a data folder and checks that they can be
 // written. The data folder itself must exist: a missing one means that nothing is mounted.
 func Open(data string) (*Spool, error) {
-	s := on(place.OS{}, data, time.Now, job.NewToken)
+	s := on(place.Local.Disk, data, time.Now, job.NewToken)
 	return s, s.Ready()
 }
 
@@ -78,7 +78,7 @@ func (s *Spool) Ready() error {
 		if err := makeFolder(folder); err != nil {
 			return err
 		}
-		if err := writable(folder); err != nil {
+		if err := place.Writable(folder); err != nil {
 			return fmt.Errorf("%w: %q: %w", ErrNotWritable, folder, err)
 		}
 	}

@@ -19,16 +19,17 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 func TestOpenMakesEveryFolderAndReadyBringsThemBack(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	wantNames(t, s.data, "archive", "input", "output", "queue", "rejected")
-	wantNames(t, filepath.Join(s.data, "queue"),
+	spooltest.WantNames(t, s.data, "archive", "input", "output", "queue", "rejected")
+	spooltest.WantNames(t, filepath.Join(s.data, "queue"),
 		"done", "failed", "incoming", "organizing", "pending", "rejected", "separated", "separating")
-	must(t, os.RemoveAll(filepath.Join(s.data, "queue")))
-	must(t, s.Ready())
+	spooltest.Must(t, os.RemoveAll(filepath.Join(s.data, "queue")))
+	spooltest.Must(t, s.Ready())
 	if !place.Exists(s.StageFolder(job.Pending)) {
 		t.Error("Ready did not make a removed folder")
 	}
@@ -40,7 +41,7 @@ func TestOpenFailsWithoutADataFolder(t *testing.T) {
 		t.Errorf("error = %v; want fs.ErrNotExist", err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
-	writeFile(t, file, "")
+	spooltest.Put(t, file, "")
 	if _, err := Open(file); err == nil {
 		t.Error("a file was opened as a data folder")
 	}
@@ -48,18 +49,18 @@ func TestOpenFailsWithoutADataFolder(t *testing.T) {
 
 func TestUnprivilegedReadyNoticesFoldersThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	needUnprivileged(t)
+	spooltest.NeedUnprivileged(t)
 	s := newSpool(t)
 	t.Cleanup(func() { // Or else the test's folder could not be removed.
-		must(t, os.Chmod(s.data, place.FolderMode))
-		must(t, os.Chmod(s.StageFolder(job.Pending), place.FolderMode))
+		spooltest.Must(t, os.Chmod(s.data, place.FolderMode))
+		spooltest.Must(t, os.Chmod(s.StageFolder(job.Pending), place.FolderMode))
 	})
-	must(t, os.Chmod(s.StageFolder(job.Pending), 0o500))
+	spooltest.Must(t, os.Chmod(s.StageFolder(job.Pending), 0o500))
 	if err := s.Ready(); !errors.Is(err, ErrNotWritable) {
 		t.Errorf("error = %v; want ErrNotWritable", err)
 	}
-	must(t, os.Remove(s.Input()))
-	must(t, os.Chmod(s.data, 0o500))
+	spooltest.Must(t, os.Remove(s.Input()))
+	spooltest.Must(t, os.Chmod(s.data, 0o500))
 	if err := s.Ready(); !errors.Is(err, ErrNotWritable) {
 		t.Errorf("error = %v; want ErrNotWritable", err)
 	}
@@ -74,19 +75,19 @@ func TestAJobGoesAllTheWay(t *testing.T) {
 	id := pending(t, s, "song.mp3").ID
 	wantOnlyIn(t, s, id, job.Pending)
 	j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w1")
-	must(t, err)
+	spooltest.Must(t, err)
 	wantOnlyIn(t, s, id, job.Separating)
-	must(t, j.SetProgress(job.Separation, 3, 17))
-	must(t, j.Move(job.Separated))
+	spooltest.Must(t, j.SetProgress(job.Separation, 3, 17))
+	spooltest.Must(t, j.Move(job.Separated))
 	j, err = s.Claim(t.Context(), job.Separated, job.Organizing, "o1")
-	must(t, err)
-	must(t, os.Remove(j.Path(job.SourceFile))) // It is in archive/ now.
-	must(t, j.Finish())
+	spooltest.Must(t, err)
+	spooltest.Must(t, os.Remove(j.Path(job.SourceFile))) // It is in archive/ now.
+	spooltest.Must(t, j.Finish())
 	wantOnlyIn(t, s, id, job.Done)
-	wantNames(t, j.Dir(), "job.json")
+	spooltest.WantNames(t, j.Dir(), "job.json")
 
 	j, err = s.Load(job.Done, id)
-	must(t, err)
+	spooltest.Must(t, err)
 	wantHistory(t, &j.Record,
 		"incoming watcher 0 ended", "pending  0 ended", "separating w1 1 ended",
 		"separated  1 ended", "organizing o1 1 ended", "done  1 open")
@@ -98,9 +99,9 @@ func TestAJobGoesAllTheWay(t *testing.T) {
 func TestProgressIsReadableOutside(t *testing.T) {
 	t.Parallel()
 	j := claimed(t, newSpool(t), "song", "w")
-	must(t, j.SetProgress(job.Decoding, 0, 0))
+	spooltest.Must(t, j.SetProgress(job.Decoding, 0, 0))
 	var got map[string]any
-	must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &got))
+	spooltest.Must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &got))
 	if got["phase"] != "decoding" || got["done"] != 0.0 || got["total"] != 0.0 || got["updated"] == nil {
 		t.Errorf("progress.json = %v", got)
 	}
@@ -121,7 +122,7 @@ func TestEachJobIsClaimedExactlyOnce(t *testing.T) {
 		s := shared
 		if w%2 == 1 {
 			own, err := Open(shared.data)
-			must(t, err)
+			spooltest.Must(t, err)
 			s = own
 		}
 		wg.Go(func() { claims[w] = claimAll(t, s, fmt.Sprintf("w%d", w)) })
@@ -132,7 +133,7 @@ func TestEachJobIsClaimedExactlyOnce(t *testing.T) {
 	if len(all) != jobs || len(slices.Compact(all)) != jobs {
 		t.Errorf("%d claims of %d jobs; want each exactly once", len(all), jobs)
 	}
-	wantNames(t, shared.StageFolder(job.Pending))
+	spooltest.WantNames(t, shared.StageFolder(job.Pending))
 }
 
 func claimAll(t *testing.T, s *Spool, worker string) (ids []string) {
@@ -156,8 +157,8 @@ func claimAll(t *testing.T, s *Spool, worker string) (ids []string) {
 func TestClaimTakesTheOldestAndLeavesWhatIsNoJob(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
-	must(t, os.Mkdir(filepath.Join(s.StageFolder(job.Pending), "lost+found"), place.FolderMode))
-	writeFile(t, filepath.Join(s.StageFolder(job.Pending), ".DS_Store"), "")
+	spooltest.Must(t, os.Mkdir(filepath.Join(s.StageFolder(job.Pending), "lost+found"), place.FolderMode))
+	spooltest.Put(t, filepath.Join(s.StageFolder(job.Pending), ".DS_Store"), "")
 	first := pending(t, s, "1").ID
 	second := pending(t, s, "2").ID
 	if j, err := s.ClaimBut(t.Context(), job.Pending, job.Separating, "w", func(string) bool { return true }); !errors.Is(err, ErrNone) {
@@ -176,7 +177,7 @@ func TestClaimTakesTheOldestAndLeavesWhatIsNoJob(t *testing.T) {
 	if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrNone) {
 		t.Errorf("error = %v; want ErrNone", err)
 	}
-	wantNames(t, s.StageFolder(job.Pending), ".DS_Store", "lost+found")
+	spooltest.WantNames(t, s.StageFolder(job.Pending), ".DS_Store", "lost+found")
 }
 
 func TestClaimStopsWithItsContext(t *testing.T) {
@@ -196,12 +197,12 @@ func TestClaimSetsADamagedJobAsideAndGoesOn(t *testing.T) {
 	for _, damage := range []string{"", "{", `{"id":"20261123T113047.123456Z-1a2b3c4d"}`} {
 		s := newSpool(t)
 		bad, good := pending(t, s, "bad"), pending(t, s, "good")
-		writeFile(t, bad.Path("job.json"), damage)
+		spooltest.Put(t, bad.Path("job.json"), damage)
 		if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrDamaged) {
 			t.Errorf("error = %v; want ErrDamaged", err)
 		}
 		wantOnlyIn(t, s, bad.ID, job.Failed)
-		wantNames(t, s.jobFolder(job.Failed, bad.ID), "job.json", "job.json.damaged", "source")
+		spooltest.WantNames(t, s.jobFolder(job.Failed, bad.ID), "job.json", "job.json.damaged", "source")
 		if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != good.ID {
 			t.Errorf("then claimed %v, %v; want the good job", j, err)
 		}
@@ -213,7 +214,7 @@ func TestClaimSetsAJobWithoutRecordAside(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t)
 	bad, good := pending(t, s, "bad"), pending(t, s, "good")
-	must(t, os.Remove(bad.Path("job.json")))
+	spooltest.Must(t, os.Remove(bad.Path("job.json")))
 	if _, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("error = %v; want ErrDamaged", err)
 	}
@@ -290,8 +291,8 @@ func TestAListingIsNotUsedForEver(t *testing.T) {
 	first, second := pending(t, s, "1"), pending(t, s, "2")
 	pending(t, s, "3")
 	j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w")
-	must(t, err)
-	must(t, j.HandBack("stop"))
+	spooltest.Must(t, err)
+	spooltest.Must(t, j.HandBack("stop"))
 	if j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w"); err != nil || j.ID != second.ID {
 		t.Errorf("claimed %v, %v; want the second: the list is young", j, err)
 	}

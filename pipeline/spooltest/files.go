@@ -1,5 +1,5 @@
 // Package spooltest is what the tests of the services have in common: files and folders as they
-// should be, and jobs at some point of their way.
+// should be. It imports no other package of the pipeline, so that all of them can be tested with it.
 package spooltest
 
 import (
@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // Must ends the test at an error.
@@ -19,10 +17,10 @@ func Must(tb testing.TB, err error) {
 	}
 }
 
-// Put writes a file with the mode that all files have.
+// Put writes a file with the mode that all files of the pipeline have.
 func Put(t *testing.T, path, content string) {
 	t.Helper()
-	Must(t, os.WriteFile(path, []byte(content), place.FileMode))
+	Must(t, os.WriteFile(path, []byte(content), 0o644))
 }
 
 // WantText checks what a file holds.

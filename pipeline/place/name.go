@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/shirou/gopsutil/v4/disk"
+
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
@@ -52,11 +54,6 @@ func FirstFree(names Naming, try func(name string) (bool, error)) (string, error
 	return "", errNoName
 }
 
-// Put is Placer.Put on the file system of this machine.
-func Put(src, dir string, names Naming, announce func(name string) error) (string, error) {
-	return Placer{OS{}}.Put(src, dir, names, announce)
-}
-
 // Explain says what a rename across file systems means; other errors stay as they are.
 func Explain(err error) error {
 	if errors.Is(err, syscall.EXDEV) {
@@ -66,5 +63,38 @@ func Explain(err error) error {
 	return err
 }
 
-// PutText is Placer.PutText on the file system of this machine.
-func PutText(path, text, scratch string) error { return Placer{OS{}}.PutText(path, text, scratch) }
+// Space returns how many bytes can be written to the file system of dir and how many it has in all,
+// and false if that is not known: some file systems have no size.
+func Space(dir string) (free, size int64, known bool) {
+	usage, err := disk.Usage(dir)
+	if err != nil || usage.Total == 0 {
+		return 0, 0, false
+	}
+	return int64(usage.Free), int64(usage.Total), true
+}
+
+// Free is the free space of Space.
+func Free(dir string) (int64, bool) {
+	free, _, known := Space(dir)
+	return free, known
+}
+
+// CheckRoom returns an error that says how much is needed and how much is free, and that wraps
+// ENOSPC, when dir has no room for so many bytes. If that is not known, there is room.
+func CheckRoom(dir string, need int64) error {
+	free, known := Free(dir)
+	if !known || free >= need {
+		return nil
+	}
+	return fmt.Errorf("%s are needed and %s are free: %w", Bytes(need), Bytes(free), syscall.ENOSPC)
+}
+
+// Bytes shows a number of bytes to people, in the units that disks are sold in. It is coarse
+// on purpose: a message that is repeated does not change with each byte that is written.
+func Bytes(n int64) string {
+	const mega, giga = 1_000_000, 1_000_000_000
+	if n >= giga {
+		return fmt.Sprintf("%.1f GB", float64(n)/giga)
+	}
+	return fmt.Sprintf("%d MB", (n+mega-1)/mega)
+}

@@ -1,4 +1,5 @@
-package spooltest
+// Package jobtest has jobs at some point of their way, and what a service runs in, for the tests of the services.
+package jobtest
 
 import (
 	"bytes"
@@ -14,6 +15,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // Env makes what a service runs in, with its log in memory.
@@ -31,7 +33,7 @@ func Env(t *testing.T, data, worker string) (*service.Env, *bytes.Buffer) {
 func Folder(t *testing.T, s *spool.Spool, stage job.Stage, id string) string {
 	t.Helper()
 	entries, err := os.ReadDir(s.StageFolder(stage))
-	Must(t, err)
+	spooltest.Must(t, err)
 	for _, entry := range entries {
 		if entry.Name() == id || strings.HasPrefix(entry.Name(), id+".") {
 			return filepath.Join(s.StageFolder(stage), entry.Name())
@@ -51,7 +53,7 @@ func In(t *testing.T, s *spool.Spool, stage job.Stage, id string) *spool.Job {
 		}
 	}
 	j, err := s.Load(stage, id)
-	Must(t, err)
+	spooltest.Must(t, err)
 	return j
 }
 

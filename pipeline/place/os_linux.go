@@ -1,5 +1,3 @@
-//go:build linux || darwin
-
 package place
 
 import (
@@ -13,27 +11,12 @@ import (
 // readFlags open what should be a regular file: a link in its place is an error, and a FIFO opens at once.
 const readFlags = os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// Free returns how many bytes can be written to the file system of dir, and false if that is not known:
-// some file systems have no size.
-func Free(dir string) (int64, bool) {
-	free, _, known := space(dir)
-	return free, known
-}
+// SetUmask makes new files 644 and folders 755, also those of child processes.
+func SetUmask() { unix.Umask(0o022) }
 
-// Size returns how many bytes the file system of dir has in all, and false if that is not known.
-func Size(dir string) (int64, bool) {
-	_, size, known := space(dir)
-	return size, known
-}
-
-func space(dir string) (free, size int64, known bool) {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(dir, &stat); err != nil || stat.Blocks == 0 {
-		return 0, 0, false
-	}
-	block := uint64(stat.Bsize)
-	return int64(stat.Bavail * block), int64(stat.Blocks * block), true
-}
+// Writable returns an error where this user may not write to the folder dir. It asks the kernel rather than comparing owner and mode: only the kernel knows about
+// access lists, read-only mounts and what a file server allows.
+func Writable(dir string) error { return unix.Access(dir, unix.W_OK|unix.X_OK) }
 
 // syncFolder does without the os package, which makes five more system calls for a folder that is opened
 // for one: this is most of what the spool does.
@@ -58,4 +41,13 @@ func ignoringEINTR(call func() (int, error)) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// renameExclusive renames in one system call that fails when newPath exists.
+func renameExclusive(oldPath, newPath string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, oldPath, unix.AT_FDCWD, newPath, unix.RENAME_NOREPLACE)
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: oldPath, New: newPath, Err: err}
+	}
+	return nil
 }
