@@ -73,7 +73,7 @@ func checkExecution(p *project.Project) error {
 	if p.ModelCache() == "" {
 		return nil
 	}
-	for _, name := range project.ExecutionSettings() {
+	for _, name := range project.ExecutionSettings {
 		if err := p.Settings.Get(name).CheckExecution(); err != nil {
 			return err
 		}

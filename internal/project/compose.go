@@ -1,10 +1,10 @@
 package project
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"errors"
-	"io/fs"
-	"os"
+	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,61 +13,64 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
 )
 
-func load(ctx context.Context, root string, s Settings) (*Project, error) {
-	p, own, err := read(ctx, root, s)
+func read(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (*Project, error) {
+	compose, err := loadCompose(ctx, s, how...)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Settings.checkIDs(p.Declared); err != nil {
+	p := &Project{Root: s.root, Compose: compose}
+	if err := p.readExtension(); err != nil {
 		return nil, err
 	}
-	return p, p.placeData(own, p.Declared)
-}
-
-func read(ctx context.Context, root string, s Settings, how ...cli.ProjectOptionsFn) (*Project, extension, error) {
-	var own extension
-	compose, err := loadCompose(ctx, root, s, how...)
-	if err != nil {
-		return nil, own, err
-	}
-	own, declared, err := readExtension(compose)
-	if err != nil {
-		return nil, own, err
-	}
-	if own.UID != "" {
-		s.UIDName = own.UID
-	}
-	if own.GID != "" {
-		s.GIDName = own.GID
-	}
+	s.UIDName, s.GIDName = cmp.Or(p.own.UID, s.UIDName), cmp.Or(p.own.GID, s.GIDName)
 	s.adopt(s.UIDName, s.GIDName)
-	p := &Project{Root: root, Settings: s, Compose: compose, Declared: declared}
-	if filepath.IsAbs(own.Go) {
-		return nil, own, exit.Errorf(exit.Unusable, "x-im2: go %q must be relative to the project's folder", own.Go)
+	p.Settings = s
+	if filepath.IsAbs(p.own.Go) {
+		return nil, exit.Errorf(exit.Unusable, "x-im2: go %q must be relative to the project's folder", p.own.Go)
 	}
-	if own.Go != "" {
-		p.GoModules = filepath.Join(root, own.Go)
+	if p.own.Go != "" {
+		p.GoModules = filepath.Join(s.root, p.own.Go)
 	}
-	return p, own, nil
+	return p, nil
 }
 
-func loadCompose(ctx context.Context, root string, s Settings, how ...cli.ProjectOptionsFn) (*types.Project, error) {
-	env := types.NewMapping(s.Environ())
-	if env["COMPOSE_FILE"] == "" && !hasComposeFile(root) {
-		return nil, noComposeFile(root)
+// extension is the x-im2 section of a Compose file.
+type extension struct {
+	// Data is the data folder, relative to the project.
+	Data string `json:"data"`
+	// Folders are kept in it beside what services mount.
+	Folders []string `json:"folders"`
+	// Go is the folder below which a build context with a main.go is compiled.
+	Go string `json:"go"`
+	// UID and GID name the variables that hold the app user's IDs.
+	UID string `json:"uid"`
+	GID string `json:"gid"`
+}
+
+func (p *Project) readExtension() error {
+	var raw any
+	if raw, p.Declared = p.Compose.Extensions["x-im2"]; !p.Declared {
+		return nil
 	}
-	options, err := cli.NewProjectOptions(nil, append([]cli.ProjectOptionsFn{
-		cli.WithWorkingDirectory(root),
-		cli.WithEnv(s.Environ()),
-		cli.WithConfigFileEnv,
-		cli.WithDefaultConfigPath,
-		cli.WithDefaultProfiles(),
-		cli.WithResolvedPaths(true),
-	}, how...)...)
+	text, err := json.Marshal(raw)
+	if err == nil {
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.DisallowUnknownFields() // a misspelt key must not be ignored
+		err = dec.Decode(&p.own)
+	}
 	if err != nil {
-		return nil, exit.Errorf(exit.Unusable, "reading the Compose file in %s: %w", root, err)
+		return exit.Errorf(exit.Unusable, "reading x-im2 in the Compose file: %w (known keys: data, folders, go, uid, gid)", err)
+	}
+	return nil
+}
+
+func loadCompose(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (*types.Project, error) {
+	options, err := s.compose(append([]cli.ProjectOptionsFn{cli.WithDefaultProfiles(), cli.WithResolvedPaths(true)}, how...)...)
+	if err != nil {
+		return nil, err
 	}
 	compose, err := options.LoadProject(ctx)
 	if ctx.Err() != nil { // asked here, since the loader may not have
@@ -80,31 +83,27 @@ func loadCompose(ctx context.Context, root string, s Settings, how ...cli.Projec
 	return compose, nil
 }
 
-// hasComposeFile checks root alone: compose-go would also search the parent folders and take up another project.
-func hasComposeFile(root string) bool {
-	return slices.ContainsFunc(cli.DefaultFileNames, func(name string) bool {
-		_, err := os.Stat(filepath.Join(root, name))
-		return err == nil
-	})
+// compose returns the options with which compose-go finds the Compose files of the project, and reads them.
+func (s Settings) compose(how ...cli.ProjectOptionsFn) (*cli.ProjectOptions, error) {
+	env := s.Environ()
+	if run.Getenv(env, composeFile) == "" && !hasComposeFile(s.root) {
+		return nil, noComposeFile(s.root)
+	}
+	options, err := cli.NewProjectOptions(nil, append([]cli.ProjectOptionsFn{
+		cli.WithWorkingDirectory(s.root), cli.WithEnv(env), cli.WithConfigFileEnv, cli.WithDefaultConfigPath,
+	}, how...)...)
+	if err != nil {
+		return nil, exit.Errorf(exit.Unusable, "reading the Compose file in %s: %w", s.root, err)
+	}
+	return options, nil
 }
 
-// adopt applies the process environment to variables that only the Compose file names.
-func (s *Settings) adopt(names ...string) {
-	for _, entry := range s.environ {
-		name, value, _ := strings.Cut(entry, "=")
-		if slices.Contains(names, name) {
-			s.values[name] = Setting{Name: name, Value: value, Source: FromEnvironment}
-		}
+func (p *Project) placeData() error {
+	if !p.Declared {
+		return nil
 	}
-}
-
-func (p *Project) placeData(own extension, declared bool) error {
-	if own.Data == "" {
-		if !declared {
-			return nil
-		}
-		own.Data = "pipeline-data"
-	}
+	own := p.own
+	own.Data = cmp.Or(own.Data, "pipeline-data")
 	for _, path := range append([]string{own.Data}, own.Folders...) {
 		if filepath.IsAbs(path) {
 			return exit.Errorf(exit.Unusable, "x-im2: %q must be relative: data to the project's folder, folders to the data folder", path)
@@ -164,59 +163,4 @@ func Inside(folder, path string) (string, bool) {
 func Within(folder, path string) bool {
 	_, is := Inside(folder, path)
 	return is
-}
-
-func absolute(root string) (string, error) {
-	abs, err := filepath.Abs(root)
-	if err == nil {
-		abs, err = filepath.EvalSymlinks(abs)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", exit.Errorf(exit.Unusable, "no project folder %s", root)
-	}
-	if err != nil {
-		return "", exit.Errorf(exit.Unusable, "resolving the project folder %s: %w", root, err)
-	}
-	return abs, nil
-}
-
-// Files returns the Compose files of the project in root that are on this machine, as
-// Compose would choose them; later ones override earlier ones. They are not read.
-func Files(root string, environ []string) ([]string, error) {
-	root, err := absolute(root)
-	if err != nil {
-		return nil, err
-	}
-	settings, err := readSettings(Settings{
-		UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ, lenient: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if types.NewMapping(settings.Environ())["COMPOSE_FILE"] == "" && !hasComposeFile(root) {
-		return nil, noComposeFile(root)
-	}
-	options, err := cli.NewProjectOptions(nil, cli.WithWorkingDirectory(root), cli.WithEnv(settings.Environ()),
-		cli.WithConfigFileEnv, cli.WithDefaultConfigPath)
-	if err != nil {
-		return nil, exit.Errorf(exit.Unusable, "finding the Compose file in %s: %w", root, err)
-	}
-	var files []string
-	for _, path := range options.ConfigPaths {
-		if _, err := os.Stat(path); err == nil {
-			files = append(files, path)
-		}
-	}
-	if len(files) == 0 {
-		return nil, exit.Errorf(exit.Unusable, "no Compose file of %s is on this machine (%s)", root, strings.Join(options.ConfigPaths, ", "))
-	}
-	return files, nil
-}
-
-func noComposeFile(root string) error {
-	if exit.IsIM2() {
-		return exit.Errorf(exit.Unusable, "no Compose file in %s or a folder above it; run im2 in a project", root)
-	}
-	return exit.Errorf(exit.Unusable,
-		"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
 }

@@ -47,35 +47,29 @@ type Problem struct {
 // be set, or without which the file means nothing, are no errors. Of a folder, a Compose file or an x-im2 section that cannot be
 // read at all, it is the same error as Open's. UID and GID are 0 where they are a problem.
 func Examine(ctx context.Context, root string, environ []string) (*Project, []Problem, error) {
-	root, err := absolute(root)
+	settings, err := readSettings(root, environ, true)
 	if err != nil {
 		return nil, nil, err
 	}
-	settings, err := readSettings(Settings{
-		UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ, lenient: true,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return examine(ctx, root, environ, settings)
+	return examine(ctx, settings)
 }
 
-func examine(ctx context.Context, root string, environ []string, settings Settings) (*Project, []Problem, error) {
-	if err := checkExtends(root, environ); err != nil {
+func examine(ctx context.Context, settings Settings) (*Project, []Problem, error) {
+	if err := settings.checkExtends(); err != nil {
 		return nil, nil, err
 	}
-	p, own, missing, err := readLeniently(ctx, root, settings)
+	p, missing, err := readLeniently(ctx, settings)
 	if err != nil {
 		return nil, nil, err
 	}
 	problems := append(missing.problems(), p.Settings.idProblems(p.Declared)...)
-	return p, problems, p.placeData(own, p.Declared)
+	return p, problems, p.placeData()
 }
 
 // checkExtends refuses a file that could not be read in bounded memory. A file that is missing is reported by
 // its reader.
-func checkExtends(root string, environ []string) error {
-	files, err := Files(root, environ)
+func (s Settings) checkExtends() error {
+	files, err := s.composeFiles()
 	if err != nil {
 		return nil //nolint:nilerr // reading the project says the same with more around it
 	}
@@ -91,7 +85,7 @@ func checkExtends(root string, environ []string) error {
 
 // readLeniently reads the Compose file with stand-ins. If that fails because variables have no value, as without
 // a personal .env, it is read again as if they had.
-func readLeniently(ctx context.Context, root string, s Settings) (*Project, extension, *standIns, error) {
+func readLeniently(ctx context.Context, s Settings) (*Project, *standIns, error) {
 	var first error
 	for _, blanks := range []blankness{keepBlank, fillBlank, fillParts} {
 		missing := &standIns{blanks: blanks}
@@ -99,10 +93,10 @@ func readLeniently(ctx context.Context, root string, s Settings) (*Project, exte
 		if blanks != keepBlank {
 			how = append(how, cli.WithConsistency(false)) // "${DATA}:/data" becomes a volume that is not declared
 		}
-		p, own, err := read(ctx, root, s, how...)
+		p, err := read(ctx, s, how...)
 		if err == nil {
 			missing.empty(p.Compose)
-			return p, own, missing, nil
+			return p, missing, nil
 		}
 		if first == nil {
 			first = err
@@ -111,7 +105,7 @@ func readLeniently(ctx context.Context, root string, s Settings) (*Project, exte
 			break
 		}
 	}
-	return nil, extension{}, nil, first
+	return nil, nil, first
 }
 
 // blankness is what becomes of variables that have no value, and that need not have any.

@@ -34,7 +34,7 @@ func TestHowItIsComputedIsChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range project.ExecutionSettings() {
+	for _, name := range project.ExecutionSettings {
 		if err := defaults.Get(name).CheckExecution(); err != nil {
 			t.Error(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // FromNowhere is the source of a setting that must be set and is not.
@@ -50,13 +49,19 @@ func (e Explanation) Usable() bool {
 // Open would end with the first thing that is wrong, it names all of them. The error is that
 // of a folder that is not there, or of ctx.
 func Explain(ctx context.Context, root string, environ []string) (Explanation, error) {
-	root, err := absolute(root)
+	settings, err := defaults(root, environ)
 	if err != nil {
 		return Explanation{}, err
 	}
-	settings, problems := readAll(root, environ)
-	e := Explanation{Root: root, Problems: problems}
-	p, found, err := examine(ctx, root, environ, settings)
+	e := Explanation{Root: settings.root}
+	for _, source := range files {
+		if err := settings.readFile(source, false); err != nil {
+			e.Problems = append(e.Problems, err.Error())
+			_ = settings.readFile(source, true) // the same error, if any
+		}
+	}
+	settings.overlay()
+	p, found, err := examine(ctx, settings)
 	switch {
 	case ctx.Err() != nil:
 		return Explanation{}, ctx.Err()
@@ -97,28 +102,4 @@ func (e *Explanation) add(settings Settings, found []Problem) {
 		}
 		e.Settings = append(e.Settings, explained)
 	}
-}
-
-func (s *Settings) inForce(name string) (Setting, bool) {
-	for _, entry := range s.environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return Setting{Name: name, Value: value, Source: FromEnvironment}, true
-		}
-	}
-	setting, ok := s.values[name]
-	return setting, ok
-}
-
-func readAll(root string, environ []string) (s Settings, problems []string) {
-	s = Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ}
-	for _, source := range []Source{FromTeam, FromLocal} {
-		if err := s.readFile(source); err != nil {
-			problems = append(problems, err.Error())
-			s.lenient = true
-			_ = s.readFile(source) // said already
-			s.lenient = false
-		}
-	}
-	s.overlay()
-	return s, problems
 }

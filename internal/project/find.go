@@ -1,11 +1,16 @@
 package project
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/compose-spec/compose-go/v2/cli"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 const (
@@ -18,20 +23,16 @@ const (
 // the usual names; with an absolute path it says where the project is. Where there is no file at all, Find
 // returns folder itself.
 func Find(folder string, environ []string) string {
-	env := types.NewMapping(environ)
 	for at := folder; ; at = filepath.Dir(at) {
-		named := env[composeFile]
-		if named == "" {
-			named = fileInSettings(at, environ)
+		named := run.Getenv(environ, composeFile)
+		if s, err := readSettings(at, environ, true); named == "" && err == nil { // an error is reported by who opens the project
+			named = run.Getenv(s.Environ(), composeFile)
 		}
-		switch separator := env[composeSeparator]; {
+		switch separator := run.Getenv(environ, composeSeparator); {
 		case named == "" && hasComposeFile(at):
 			return at
 		case named != "":
-			if separator == "" {
-				separator = string(os.PathListSeparator)
-			}
-			first, _, _ := strings.Cut(named, separator)
+			first, _, _ := strings.Cut(named, cmp.Or(separator, string(os.PathListSeparator)))
 			if filepath.IsAbs(first) {
 				return filepath.Dir(first)
 			}
@@ -45,13 +46,43 @@ func Find(folder string, environ []string) string {
 	}
 }
 
-// fileInSettings is what .env or .env.local of a folder say of COMPOSE_FILE.
-func fileInSettings(folder string, environ []string) string {
-	s, err := readSettings(Settings{
-		UIDName: defaultUID, GIDName: defaultGID, root: folder, values: defaults(environ), environ: environ, lenient: true,
-	})
+// Files returns the Compose files of the project in root that are on this machine, as
+// Compose would choose them; later ones override earlier ones. They are not read.
+func Files(root string, environ []string) ([]string, error) {
+	s, err := readSettings(root, environ, true)
 	if err != nil {
-		return "" // said when the project is opened
+		return nil, err
 	}
-	return types.NewMapping(s.Environ())[composeFile]
+	return s.composeFiles()
+}
+
+func (s Settings) composeFiles() ([]string, error) {
+	options, err := s.compose()
+	if err != nil {
+		return nil, err
+	}
+	files := slices.DeleteFunc(slices.Clone(options.ConfigPaths), func(path string) bool {
+		_, err := os.Stat(path)
+		return err != nil
+	})
+	if len(files) == 0 {
+		return nil, exit.Errorf(exit.Unusable, "no Compose file of %s is on this machine (%s)", s.root, strings.Join(options.ConfigPaths, ", "))
+	}
+	return files, nil
+}
+
+// hasComposeFile checks root alone: compose-go would also search the parent folders and take up another project.
+func hasComposeFile(root string) bool {
+	return slices.ContainsFunc(cli.DefaultFileNames, func(name string) bool {
+		_, err := os.Stat(filepath.Join(root, name))
+		return err == nil
+	})
+}
+
+func noComposeFile(root string) error {
+	if exit.IsIM2() {
+		return exit.Errorf(exit.Unusable, "no Compose file in %s or a folder above it; run im2 in a project", root)
+	}
+	return exit.Errorf(exit.Unusable,
+		"no docker-compose.yml in %s: run mage in the project's folder, or \"git restore docker-compose.yml\"", root)
 }

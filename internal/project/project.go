@@ -34,20 +34,25 @@ type Project struct {
 	// GoModules is the absolute path of the folder below which a build context with a
 	// main.go is compiled on the host; empty when there is none.
 	GoModules string
+
+	own extension
 }
 
 // Open resolves the project in root. environ is the process environment (os.Environ).
 // An error has the exit code Unusable and says what is wrong in which file.
 func Open(ctx context.Context, root string, environ []string) (*Project, error) {
-	root, err := absolute(root)
-	if err != nil {
-		return nil, err
-	}
 	settings, err := ReadSettings(root, environ)
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, root, settings)
+	p, err := read(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Settings.checkIDs(p.Declared); err != nil {
+		return nil, err
+	}
+	return p, p.placeData()
 }
 
 // Name is the Compose project's name.
@@ -118,7 +123,7 @@ func (p *Project) ModelCache() string {
 }
 
 // ExecutionSettings are the settings of how a separation is computed.
-func ExecutionSettings() []string { return []string{DemucsProvider, DemucsMemory, DemucsThreads} }
+var ExecutionSettings = []string{DemucsProvider, DemucsMemory, DemucsThreads}
 
 // CheckExecution returns an error where the worker would refuse one of ExecutionSettings; nil for
 // any other setting. Its exit code is exit.Unusable.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -15,6 +17,7 @@ import (
 	"github.com/joho/godotenv"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/options"
@@ -83,21 +86,25 @@ type Settings struct {
 	// UIDName and GIDName are the variables that hold them.
 	UIDName, GIDName string
 
-	root    string
+	root    string // absolute, links resolved
 	values  map[string]Setting
 	environ []string
-	lenient bool // a line that only godotenv refuses does not matter
 }
 
 // ReadSettings resolves the settings of the project in root without its Compose file.
 // The ID variables are the default ones and not yet checked.
 func ReadSettings(root string, environ []string) (Settings, error) {
-	return readSettings(Settings{UIDName: defaultUID, GIDName: defaultGID, root: root, values: defaults(environ), environ: environ})
+	return readSettings(root, environ, false)
 }
 
-func readSettings(s Settings) (Settings, error) {
-	for _, source := range []Source{FromTeam, FromLocal} { // the weaker one first
-		if err := s.readFile(source); err != nil {
+// readSettings also accepts lines that only godotenv refuses, if it is lenient.
+func readSettings(root string, environ []string, lenient bool) (Settings, error) {
+	s, err := defaults(root, environ)
+	if err != nil {
+		return Settings{}, err
+	}
+	for _, source := range files {
+		if err := s.readFile(source, lenient); err != nil {
 			return Settings{}, err
 		}
 	}
@@ -105,18 +112,35 @@ func readSettings(s Settings) (Settings, error) {
 	return s, nil
 }
 
+// files are the sources that are files, the weaker one first.
+var files = []Source{FromTeam, FromLocal}
+
+// overlay applies the process environment to the variables that have a value, and to those of the IDs.
 func (s *Settings) overlay() {
-	for _, entry := range s.environ {
-		name, value, ok := strings.Cut(entry, "=")
-		if _, known := s.values[name]; ok && name != "" && (known || isIDName(name)) {
+	s.adopt(append(slices.Collect(maps.Keys(s.values)), defaultUID, defaultGID)...)
+}
+
+// adopt applies the process environment to these variables.
+func (s *Settings) adopt(names ...string) {
+	for _, name := range names {
+		if value, set := run.Lookup(s.environ, name); set {
 			s.values[name] = Setting{Name: name, Value: value, Source: FromEnvironment}
 		}
 	}
 }
 
-func isIDName(name string) bool { return name == defaultUID || name == defaultGID }
-
-func defaults(environ []string) map[string]Setting {
+// defaults returns the settings of the project in root without any file.
+func defaults(root string, environ []string) (Settings, error) {
+	resolved, err := filepath.Abs(root)
+	if err == nil {
+		resolved, err = filepath.EvalSymlinks(resolved)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return Settings{}, exit.Errorf(exit.Unusable, "no project folder %s", root)
+	}
+	if err != nil {
+		return Settings{}, exit.Errorf(exit.Unusable, "resolving the project folder %s: %w", root, err)
+	}
 	values := make(map[string]Setting)
 	for _, f := range options.Fields() { // What is empty the service decides.
 		values[f.Setting] = Setting{Name: f.Setting, Source: FromDefault}
@@ -133,12 +157,12 @@ func defaults(environ []string) map[string]Setting {
 	} {
 		values[name] = Setting{Name: name, Value: value, Source: FromDefault}
 	}
-	return values
+	return Settings{UIDName: defaultUID, GIDName: defaultGID, root: resolved, values: values, environ: environ}, nil
 }
 
 func hostBundle(environ []string) string {
 	for _, path := range []string{
-		envValue(environ, "SSL_CERT_FILE"),   // what Go, OpenSSL and curl are told to use here
+		run.Getenv(environ, "SSL_CERT_FILE"), // what Go, OpenSSL and curl are told to use here
 		"/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch
 		"/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
 		"/etc/ssl/ca-bundle.pem",             // openSUSE
@@ -146,15 +170,6 @@ func hostBundle(environ []string) string {
 	} {
 		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().IsRegular() {
 			return path
-		}
-	}
-	return ""
-}
-
-func envValue(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
 		}
 	}
 	return ""
@@ -189,7 +204,7 @@ func (s Settings) Environ() []string {
 	return env
 }
 
-func (s *Settings) readFile(source Source) error {
+func (s *Settings) readFile(source Source, lenient bool) error {
 	path := filepath.Join(s.root, string(source))
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -200,7 +215,7 @@ func (s *Settings) readFile(source Source) error {
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin files with one
 	parsed, err := godotenv.UnmarshalBytes(text)
-	if err != nil && !s.lenient {
+	if err != nil && !lenient {
 		return unreadable(path, string(text), func(text string) error { _, err := godotenv.Unmarshal(text); return err })
 	}
 	// Compose's own reading counts, since it expands ${X:-y} and knows the environment;
@@ -214,7 +229,7 @@ func (s *Settings) readFile(source Source) error {
 	if err != nil {
 		return unreadable(path, string(text), func(text string) error { _, err := read(text); return err })
 	}
-	if s.lenient {
+	if lenient {
 		parsed = values
 	}
 	for name := range parsed {
@@ -241,13 +256,17 @@ func unreadable(path, text string, parse func(string) error) error {
 }
 
 func (s *Settings) lookup(name string) (string, bool) {
-	for _, entry := range s.environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value, true
-		}
+	setting, set := s.inForce(name)
+	return setting.Value, set
+}
+
+// inForce is Get for any variable.
+func (s *Settings) inForce(name string) (Setting, bool) {
+	if value, set := run.Lookup(s.environ, name); set {
+		return Setting{Name: name, Value: value, Source: FromEnvironment}, true
 	}
-	setting, ok := s.values[name]
-	return setting.Value, ok
+	setting, set := s.values[name]
+	return setting, set
 }
 
 // locate finds the line of the last assignment to name, which counts, and whether its value is in quotes.
@@ -296,8 +315,12 @@ func (s *Settings) id(name string, required bool) (uint32, error) {
 		err = fmt.Errorf("%w: it is in quotes, which some readers of env files keep as a part of the value", ErrID)
 	}
 	if err != nil {
+		command := "id -u"
+		if name == s.GIDName {
+			command = "id -g"
+		}
 		return 0, exit.Errorf(exit.Unusable, "%s is %q in %s: %w. Write %s=1000 there, or the ID that %q prints",
-			name, setting.Value, setting.Where(), err, name, idCommand(name == s.GIDName))
+			name, setting.Value, setting.Where(), err, name, command)
 	}
 	return id, nil
 }
@@ -312,9 +335,31 @@ func (s *Settings) unset(name string) error {
 		"%s is not set: %s", name, why)
 }
 
-func idCommand(group bool) string {
-	if group {
-		return "id -g"
+// MaxID is the largest UID or GID that is accepted. 4294967295 is (uid_t)-1, which
+// chown(2) reads as "leave it as it is"; 2147483647 and above are negative in the
+// signed 32-bit integers that some archive formats and tools keep IDs in.
+const MaxID = 2147483646
+
+// ErrID is returned for text that is not a usable UID or GID.
+var ErrID = errors.New("not a usable ID")
+
+// ParseID reads a UID or GID in the one spelling that every tool reads alike: decimal
+// digits without sign or leading zero, from 1 (0 is root) to MaxID.
+func ParseID(text string) (uint32, error) {
+	reason := func(why string) error { return fmt.Errorf("%w: %s", ErrID, why) }
+	switch {
+	case text == "":
+		return 0, reason("it is empty, and an empty user means root to Docker")
+	case strings.Trim(text, "0123456789") != "":
+		return 0, reason("only the digits 0 to 9 are allowed")
+	case text == "0":
+		return 0, reason("0 is root, and no service may run as root")
+	case text[0] == '0':
+		return 0, reason("leading zeros are read as octal by some tools")
 	}
-	return "id -u"
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n > MaxID {
+		return 0, reason(fmt.Sprintf("it must not be above %d", MaxID))
+	}
+	return uint32(n), nil
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -209,3 +210,20 @@ func (t *tailBuffer) Write(p []byte) (int, error) {
 }
 
 func (t *tailBuffer) String() string { return strings.TrimSpace(string(t.buf)) }
+
+// Lookup returns a variable of an environment, whose entries are NAME=value. As for a command, the last entry
+// of a name counts.
+func Lookup(environ []string, name string) (string, bool) {
+	for _, entry := range slices.Backward(environ) {
+		if value, found := strings.CutPrefix(entry, name+"="); found {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// Getenv is Lookup for those to whom a variable that is not set is empty.
+func Getenv(environ []string, name string) string {
+	value, _ := Lookup(environ, name)
+	return value
+}

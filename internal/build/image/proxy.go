@@ -1,9 +1,12 @@
 package image
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // proxyNames are the proxy settings that BuildKit hands to RUN steps, in both spellings,
@@ -29,18 +32,10 @@ func (b Builder) proxies() map[string]string {
 // proxyArgs returns proxy settings as build arguments. HTTP_PROXY wins over http_proxy if both are set, as in
 // Go.
 func proxyArgs(environ []string) map[string]string {
-	found := make(map[string]string)
-	for _, entry := range environ {
-		if name, value, _ := strings.Cut(entry, "="); value != "" {
-			found[name] = value
-		}
-	}
 	args := make(map[string]string)
 	for name, arg := range proxyNames {
-		for _, spelling := range []string{strings.ToLower(name), name} {
-			if value := found[spelling]; value != "" {
-				args[arg] = value
-			}
+		if value := cmp.Or(run.Getenv(environ, name), run.Getenv(environ, strings.ToLower(name))); value != "" {
+			args[arg] = value
 		}
 	}
 	return args

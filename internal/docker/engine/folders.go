@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // ToolsFolder is where "mage setup" puts the plugins that it builds.
@@ -19,14 +21,13 @@ func ToolsFolder(home string) string { return filepath.Join(home, ".im2", "tools
 // there, such as one who works with root's checkout: a folder of that checkout's own in
 // the user's cache. It is "" where environ names no place for one.
 func UserFolder(home string, environ []string) string {
-	var cache string
-	switch {
-	case lookup(environ, "XDG_CACHE_HOME") != "":
-		cache = lookup(environ, "XDG_CACHE_HOME")
+	cache := run.Getenv(environ, "XDG_CACHE_HOME")
+	switch home := run.Getenv(environ, "HOME"); {
+	case cache != "":
 	case runtime.GOOS == "windows":
-		cache = lookup(environ, "LOCALAPPDATA")
-	case lookup(environ, "HOME") != "":
-		cache = filepath.Join(lookup(environ, "HOME"), ".cache")
+		cache = run.Getenv(environ, "LOCALAPPDATA")
+	case home != "":
+		cache = filepath.Join(home, ".cache")
 	}
 	if !filepath.IsAbs(cache) {
 		return ""
@@ -59,14 +60,4 @@ func ownPlugins(home string, environ []string) []string {
 		}
 	}
 	return found
-}
-
-func lookup(environ []string, name string) string {
-	var value string
-	for _, entry := range environ {
-		if v, ok := strings.CutPrefix(entry, name+"="); ok {
-			value = v
-		}
-	}
-	return value
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // pluginFolder is Docker's name of the folder for command-line plugins.
@@ -46,12 +47,12 @@ func withOwnPlugins(home string, environ []string) ([]string, error) {
 }
 
 func userConfig(environ []string) string {
-	if config := lookup(environ, "DOCKER_CONFIG"); config != "" {
+	if config := run.Getenv(environ, "DOCKER_CONFIG"); config != "" {
 		return config
 	}
-	home := lookup(environ, "HOME")
+	home := run.Getenv(environ, "HOME")
 	if runtime.GOOS == "windows" {
-		home = lookup(environ, "USERPROFILE")
+		home = run.Getenv(environ, "USERPROFILE")
 	}
 	return filepath.Join(home, ".docker")
 }

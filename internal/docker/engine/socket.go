@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // defaultSocket is where the docker command looks for an engine when it is told nothing.
@@ -77,7 +79,7 @@ func endpoint(environ []string) string {
 }
 
 func address(environ []string) string {
-	if host := lookup(environ, "DOCKER_HOST"); host != "" {
+	if host := run.Getenv(environ, "DOCKER_HOST"); host != "" {
 		return host
 	}
 	if name := contextName(environ); name != "" && name != "default" {
@@ -87,7 +89,7 @@ func address(environ []string) string {
 }
 
 func contextName(environ []string) string {
-	if name := lookup(environ, "DOCKER_CONTEXT"); name != "" {
+	if name := run.Getenv(environ, "DOCKER_CONTEXT"); name != "" {
 		return name
 	}
 	var config struct{ CurrentContext string }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // trouble is why there is no engine to be used.
@@ -73,7 +74,7 @@ func hangs() error {
 // start returns what fixes an engine that does not answer; if DOCKER_HOST or a context chose that engine, how to
 // go back to this machine's.
 func (e *Engine) start() exit.Fix {
-	if host := lookup(e.env, "DOCKER_HOST"); host != "" {
+	if host := run.Getenv(e.env, "DOCKER_HOST"); host != "" {
 		return exit.Fix{Type: "unset DOCKER_HOST", Note: fmt.Sprintf("goes back to this machine's engine (it is %s)", host)}
 	}
 	if e.Context != "" && e.Context != "default" {

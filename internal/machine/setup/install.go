@@ -26,7 +26,7 @@ func (s *Setup) startEngine(ctx context.Context, o engine.Options, looked *engin
 	if looked != nil && looked.Context != "" && looked.Context != "default" {
 		return exit.Errorf(exit.Missing, "%w; start the engine of Docker context %q, or \"docker context use default\" for this machine's", cause, looked.Context)
 	}
-	if remote := s.getenv("DOCKER_HOST"); remote != "" {
+	if remote := run.Getenv(s.Environ, "DOCKER_HOST"); remote != "" {
 		if errors.Is(cause, engine.ErrNotInstalled) {
 			return exit.Errorf(exit.Missing, "DOCKER_HOST is %q: %w; install that command (package docker-cli or the like), then run \"mage setup\" again", remote, cause)
 		}
@@ -185,13 +185,4 @@ func (s *Setup) root(ctx context.Context, sudo []string, argv ...string) error {
 	// By env(1), since sudo drops variables.
 	args := append([]string{"DEBIAN_FRONTEND=noninteractive"}, argv...)
 	return s.Runner.Run(ctx, run.Cmd{Name: "env", Args: args, Sudo: sudo, Env: s.Environ})
-}
-
-func (s *Setup) getenv(name string) string {
-	for _, entry := range s.Environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
