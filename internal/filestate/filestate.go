@@ -75,3 +75,14 @@ func Keep(path string, text []byte) error {
 	}
 	return err
 }
+
+// RemoveOld removes the files and folders of a pattern that nobody has changed for so long: what killed runs
+// have left, or what nobody uses. Those that cannot be removed stay.
+func RemoveOld(pattern string, age time.Duration) {
+	paths, _ := filepath.Glob(pattern) // the pattern is right
+	for _, path := range paths {
+		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > age {
+			_ = os.RemoveAll(path)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 package scaffold
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -50,7 +53,7 @@ func add(path string, text []byte, s *Service) ([]byte, int, error) {
 			continue
 		}
 		_, _, at := services(n)
-		if name, _ := pair(at, s.Name); name != nil && a.kept(n) {
+		if name, _ := pair(at, s.Name); name != nil && kept(text, after, s.Name) {
 			return after, name.Line, nil
 		}
 	}
@@ -132,7 +135,7 @@ func (a adder) block() ([][]edit.Edit, error) {
 	ends := slices.Compact([]int{a.end(last.Line, indent), stop})
 	var edits [][]edit.Edit
 	for _, line := range ends {
-		text, err := a.lines(mapping(key(a.s.Name), a.s.entry(a.root, line)), indent, step)
+		text, err := a.lines(indent, step, line)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +152,7 @@ func (a adder) fill() ([][]edit.Edit, error) {
 	if len(a.root.Content) > 0 {
 		step = a.step()
 	}
-	text, err := a.lines(mapping(key(a.s.Name), a.s.entry(a.root, a.key.Line)), a.key.Column-1+step, step)
+	text, err := a.lines(a.key.Column-1+step, step, a.key.Line)
 	if err != nil {
 		return nil, err
 	}
@@ -177,10 +180,11 @@ func (a adder) fill() ([][]edit.Edit, error) {
 func (a adder) append(at, indent int) ([][]edit.Edit, error) {
 	step := a.step()
 	line := strings.Count(string(a.Text[:at]), "\n") + 1
-	text, err := a.lines(mapping(plain("services"), mapping(key(a.s.Name), a.s.entry(a.root, line))), indent, step)
+	text, err := a.lines(indent+step, step, line)
 	if err != nil {
 		return nil, err
 	}
+	text = strings.Repeat(" ", indent) + "services:" + a.Newline() + text
 	if line > 1 && !a.blank(line-1) {
 		text = a.Newline() + text
 	}
@@ -189,7 +193,11 @@ func (a adder) append(at, indent int) ([][]edit.Edit, error) {
 
 // intoBraces adds before the first entry of a mapping in braces: of the services, or of the file if it has none.
 func (a adder) intoBraces() ([][]edit.Edit, error) {
-	into, content := a.at, mapping(key(a.s.Name), a.s.entry(nil, 0))
+	content, err := a.s.section(nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	into := a.at
 	switch {
 	case a.key == nil:
 		into, content = a.root, mapping(plain("services"), content)
@@ -215,7 +223,12 @@ func (a adder) intoBraces() ([][]edit.Edit, error) {
 	return [][]edit.Edit{{{Start: start, End: start, New: text + "," + between}}}, nil
 }
 
-func (a adder) lines(n *yaml.Node, indent, step int) (string, error) {
+// lines are the service, to be inserted before a line.
+func (a adder) lines(indent, step, before int) (string, error) {
+	n, err := a.s.section(a.root, before)
+	if err != nil {
+		return "", err
+	}
 	text, err := encode(n, step)
 	if err != nil {
 		return "", err
@@ -300,57 +313,34 @@ func (a adder) line(n int) string {
 
 func (a adder) blank(n int) bool { return strings.TrimSpace(a.line(n)) == "" }
 
-// kept reports whether after means the same as this file with the service added.
-func (a adder) kept(after *composefile.File) bool {
-	root, section, at := services(after)
-	name, _ := pair(at, a.s.Name)
-	rest := without(root, section)
-	if at = without(at, name); len(at.Content) > 0 {
-		rest.Content = append(rest.Content, section, at)
-	}
-	if a.root == nil || empty(a.root) {
-		return len(rest.Content) == 0 && len(after.Docs) == max(1, len(a.Docs))
-	}
-	if len(a.Docs) != len(after.Docs) {
-		return false
-	}
-	for i, doc := range a.Docs {
-		if doc != a.root {
-			if !same(doc, after.Docs[i]) {
-				return false
+// kept reports whether a file means the same as before but for the service that was added.
+func kept(before, after []byte, service string) bool {
+	was, err := meanings(before, "")
+	is, failed := meanings(after, service)
+	return err == nil && failed == nil && reflect.DeepEqual(was, is)
+}
+
+// meanings are the values of a file's documents, without a service, and without the section of services where that
+// is empty then.
+func meanings(text []byte, but string) (all []map[string]any, err error) {
+	for documents := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var doc map[string]any
+		if err := documents.Decode(&doc); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
 			}
-			continue
+			if len(all) == 0 {
+				all = append(all, nil)
+			}
+			return all, err
 		}
-		before := without(doc, a.key)
-		if !empty(a.at) {
-			before.Content = append(before.Content, a.key, a.at)
+		services, _ := doc["services"].(map[string]any)
+		if delete(services, but); len(services) == 0 {
+			delete(doc, "services")
 		}
-		if after.Docs[i] != root || !same(before, rest) {
-			return false
+		if len(doc) == 0 {
+			doc = nil
 		}
+		all = append(all, doc)
 	}
-	return true
-}
-
-func same(x, y *yaml.Node) bool {
-	if x.Kind != y.Kind || x.Tag != y.Tag || x.Value != y.Value || x.Anchor != y.Anchor || len(x.Content) != len(y.Content) {
-		return false
-	}
-	for i := range x.Content {
-		if !same(x.Content[i], y.Content[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func without(n, key *yaml.Node) *yaml.Node {
-	c := *n
-	c.Content = nil
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i] != key {
-			c.Content = append(c.Content, n.Content[i], n.Content[i+1])
-		}
-	}
-	return &c
 }

@@ -2,6 +2,8 @@ package scaffold
 
 import (
 	"bytes"
+	_ "embed" // for template
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -9,42 +11,53 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// template is an entry for a Compose file, with words in capitals for what is different in each.
+//
+//go:embed files/entry.yaml
+var template []byte
+
 // entry is a service's value in a Compose file. It uses anchors above it that say the same.
-func (s *Service) entry(root *yaml.Node, before int) *yaml.Node {
-	var pairs []*yaml.Node
+func (s *Service) entry(root *yaml.Node, before int) (*yaml.Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(template, &doc); err != nil {
+		return nil, err
+	}
+	n := doc.Content[0]
+	fill(n, map[string]string{"UID": s.uid, "GID": s.gid, "CONTEXT": s.composePath(s.Folder), "DATA": s.composePath(s.data), "MOUNT": s.Mount})
+	if ids := anchored(root, before, passesIDs); ids != nil {
+		_, build := pair(n, "build")
+		_, args := pair(build, "args")
+		*args = *alias(ids)
+	}
 	base := anchored(root, before, hardens)
+	if _, mounts := pair(base, "volumes"); mounts != nil || s.data == "" {
+		n = only(n, func(key string) bool { return key != "volumes" })
+	}
 	if base != nil {
-		pairs = append(pairs, plain("<<"), alias(base))
+		n = only(n, func(key string) bool { return key == "build" || key == "volumes" })
+		n.Content = append([]*yaml.Node{plain("<<"), alias(base)}, n.Content...)
 	}
-	pairs = append(pairs, plain("build"), s.build(anchored(root, before, passesIDs)))
-	if base == nil {
-		pairs = append(pairs, hardening()...)
-	}
-	if _, mounts := value(base, "volumes"); s.data != "" && !mounts {
-		pairs = append(pairs, plain("volumes"), list(0, mapping(
-			plain("type"), plain("bind"),
-			plain("source"), plain(s.composePath(s.data)),
-			plain("target"), plain(s.Mount),
-			plain("bind"), flow(mapping(plain("create_host_path"), plain("false"))),
-		)))
-	}
-	return mapping(pairs...)
+	return n, nil
 }
 
-func (s *Service) build(ids *yaml.Node) *yaml.Node {
-	args := mapping(
-		plain("USER_ID"), plain(s.uid),
-		plain("GROUP_ID"), plain(s.gid),
-		plain("BASE_IMAGE"), plain("${BASE_IMAGE:-debian:trixie-slim}"),
-	)
-	if ids != nil {
-		args = alias(ids)
+func fill(n *yaml.Node, values map[string]string) {
+	if value, found := values[n.Value]; found {
+		n.Value = value
 	}
-	return mapping(
-		plain("context"), plain(s.composePath(s.Folder)),
-		plain("dockerfile"), plain("Dockerfile"),
-		plain("args"), args,
-	)
+	for _, child := range n.Content {
+		fill(child, values)
+	}
+}
+
+func only(n *yaml.Node, wanted func(key string) bool) *yaml.Node {
+	c := *n
+	c.Content = nil
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if wanted(n.Content[i].Value) {
+			c.Content = append(c.Content, n.Content[i], n.Content[i+1])
+		}
+	}
+	return &c
 }
 
 func (s *Service) composePath(path string) string {
@@ -57,24 +70,6 @@ func (s *Service) composePath(path string) string {
 		rel = "./" + rel
 	}
 	return rel
-}
-
-// hardening is what IM2's own Compose file sets for every service; a test compares them.
-func hardening() []*yaml.Node {
-	network := plain("none")
-	network.LineComment = "# until it needs a network: then remove this line"
-	return []*yaml.Node{
-		plain("restart"), plain("unless-stopped"),
-		plain("init"), plain("true"),
-		plain("read_only"), plain("true"),
-		plain("tmpfs"), list(yaml.FlowStyle, quoted("/tmp:rw,noexec,nosuid,nodev,size=64m,mode=1777")),
-		plain("cap_drop"), list(yaml.FlowStyle, plain("ALL")),
-		plain("security_opt"), list(yaml.FlowStyle, quoted("no-new-privileges:true")),
-		plain("network_mode"), network,
-		plain("pids_limit"), plain("64"),
-		plain("mem_limit"), plain("256m"),
-		plain("stop_grace_period"), plain("10s"),
-	}
 }
 
 func anchored(root *yaml.Node, before int, as func(*yaml.Node) bool) *yaml.Node {
@@ -99,8 +94,7 @@ func hardens(n *yaml.Node) bool {
 			return false
 		}
 	}
-	readOnly, _ := value(n, "read_only")
-	return readOnly == "true" && has(n, "tmpfs", "/tmp") && has(n, "cap_drop", "ALL") && has(n, "security_opt", "no-new-privileges")
+	return has(n, "read_only", "true") && has(n, "tmpfs", "/tmp") && has(n, "cap_drop", "ALL") && has(n, "security_opt", "no-new-privileges")
 }
 
 func passesIDs(n *yaml.Node) bool {
@@ -108,46 +102,23 @@ func passesIDs(n *yaml.Node) bool {
 		return false
 	}
 	for _, name := range []string{"USER_ID", "GROUP_ID", "BASE_IMAGE"} {
-		if v, ok := value(n, name); !ok || v == "" {
+		if _, v := pair(n, name); v == nil || v.Value == "" {
 			return false
 		}
 	}
 	return true
 }
 
-func value(n *yaml.Node, key string) (string, bool) {
-	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1].Value, true
-		}
-	}
-	return "", false
-}
-
+// has reports whether a value, or one of a list, is item; a flag may follow, but not "false".
 func has(n *yaml.Node, key, item string) bool {
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value != key {
-			continue
-		}
-		for _, got := range append(slices.Clone(n.Content[i+1].Content), n.Content[i+1]) {
-			name, rest, more := strings.Cut(got.Value, ":")
-			if name == item && (!more || rest != "false") {
-				return true
-			}
-		}
-	}
-	return false
+	_, v := pair(n, key)
+	return v != nil && slices.ContainsFunc(append(slices.Clone(v.Content), v), func(got *yaml.Node) bool {
+		name, rest, _ := strings.Cut(got.Value, ":")
+		return name == item && rest != "false"
+	})
 }
 
 func plain(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
-
-func quoted(text string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Style: yaml.DoubleQuotedStyle, Value: text}
-}
-
-func list(style yaml.Style, items ...*yaml.Node) *yaml.Node {
-	return &yaml.Node{Kind: yaml.SequenceNode, Style: style, Content: items}
-}
 
 func mapping(pairs ...*yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.MappingNode, Content: pairs}
@@ -157,18 +128,14 @@ func alias(n *yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.AliasNode, Value: n.Anchor, Alias: n}
 }
 
-func flow(n *yaml.Node) *yaml.Node {
-	n.Style = yaml.FlowStyle
-	return n
-}
-
-// key is a service's name as a key that every YAML reader takes for text.
+// key is a service's name as a key that every YAML reader takes for text, also those of YAML 1.1.
 func key(name string) *yaml.Node {
-	n := plain(name)
-	if n.Tag = "!!str"; slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, name) { // YAML 1.1
+	var n yaml.Node
+	n.SetString(name)
+	if slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, name) {
 		n.Style = yaml.DoubleQuotedStyle
 	}
-	return n
+	return &n
 }
 
 func inBraces(n *yaml.Node, json bool) *yaml.Node {
@@ -195,16 +162,24 @@ func encode(n *yaml.Node, indent int) (string, error) {
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(indent)
 	err := e.Encode(n)
-	if err == nil {
-		err = e.Close()
-	}
-	return b.String(), err
+	return b.String(), errors.Join(err, e.Close())
 }
 
+// paste is the service's section of a Compose file, to be added by hand.
 func (s *Service) paste() string {
-	text, err := encode(mapping(plain("services"), mapping(key(s.Name), s.entry(nil, 0))), 2)
+	n, err := s.section(nil, 0)
+	text := ""
+	if err == nil {
+		text, err = encode(mapping(plain("services"), n), defaultIndent)
+	}
 	if err != nil {
 		return err.Error()
 	}
 	return strings.TrimSuffix(text, "\n")
+}
+
+// section is the service by its name.
+func (s *Service) section(root *yaml.Node, before int) (*yaml.Node, error) {
+	n, err := s.entry(root, before)
+	return mapping(key(s.Name), n), err
 }

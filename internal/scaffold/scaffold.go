@@ -140,15 +140,7 @@ func (s *Service) place(p *project.Project) error {
 	if _, err := os.Stat(s.Template); errors.Is(err, fs.ErrNotExist) {
 		s.ownTemplate, s.Template, s.templateFrom = true, path.Join("files", templateFile), "IM2's "+templateFile
 	}
-	read := os.ReadFile
-	if s.ownTemplate {
-		read = files.ReadFile
-	}
-	text, err := read(s.Template)
-	if err == nil {
-		_, err = s.dockerfile(string(text))
-	}
-	if err != nil {
+	if _, err := s.readTemplate(); err != nil {
 		return exit.Errorf(exit.Unusable, "making service %s from the template %s: %w", s.Name, s.templateName(), err)
 	}
 	return nil

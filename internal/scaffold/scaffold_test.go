@@ -145,9 +145,11 @@ func TestHardeningIsOurs(t *testing.T) {
 	delete(ours.Service, "volumes") // the project's own
 	want, _ := yaml.Marshal(ours.Service)
 	var theirs map[string]any
-	if err := mapping(hardening()...).Decode(&theirs); err != nil {
+	if err := yaml.Unmarshal(template, &theirs); err != nil {
 		t.Fatal(err)
 	}
+	delete(theirs, "build")
+	delete(theirs, "volumes")
 	got, _ := yaml.Marshal(theirs)
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant what x-service has:\n%s", got, want)

@@ -6,17 +6,19 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/otiai10/copy"
+	"github.com/google/renameio/v2/maybe"
 
 	"github.com/im2-audio/im2/internal/compose/edit"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/filestate"
 )
 
 //go:embed files
@@ -40,40 +42,67 @@ type File struct {
 
 // Files returns the files of the service's folder, by name.
 func (s Service) Files() ([]File, error) {
-	dir, err := os.MkdirTemp("", "im2-new-")
+	var all []File
+	add := func(name, text string) {
+		all = append(all, File{Name: filepath.ToSlash(s.Rel(filepath.Join(s.Folder, name))), Text: []byte(text)})
+	}
+	dockerfile, err := s.readTemplate()
 	if err != nil {
-		return nil, fmt.Errorf("trying the files of service %s: %w", s.Name, err)
+		return nil, fmt.Errorf("making the files of service %s from %s: %w", s.Name, s.templateName(), err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := s.fill(dir); err != nil {
-		return nil, err
+	add("Dockerfile", dockerfile)
+	folder := path.Join("files", string(s.Kind))
+	entries, err := files.ReadDir(folder)
+	for _, e := range entries {
+		if e.Name() == "go.mod.tmpl" && !s.goMod {
+			continue
+		}
+		var text []byte
+		if text, err = files.ReadFile(path.Join(folder, e.Name())); err == nil {
+			add(s.rename(e.Name()), s.expand(string(text)))
+		}
 	}
-	return s.list(dir)
+	slices.SortFunc(all, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	return all, err
 }
 
-func (s Service) list(dir string) ([]File, error) {
-	entries, err := os.ReadDir(dir)
+// readTemplate returns the service's Dockerfile.
+func (s Service) readTemplate() (string, error) {
+	read := os.ReadFile
+	if s.ownTemplate {
+		read = files.ReadFile
+	}
+	text, err := read(s.Template)
 	if err != nil {
-		return nil, fmt.Errorf("listing the files of service %s: %w", s.Name, err)
+		return "", err
 	}
-	var all []File
-	for _, e := range entries {
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("listing the files of service %s: %w", s.Name, err)
-		}
-		all = append(all, File{Name: filepath.ToSlash(s.Rel(filepath.Join(s.Folder, e.Name()))), Text: text})
+	return s.dockerfile(string(text))
+}
+
+func (s Service) rename(name string) string {
+	switch name = strings.TrimSuffix(name, ".tmpl"); name {
+	case "dockerignore", "gitignore":
+		return "." + name
+	case templateName + ".sh":
+		return s.Name + ".sh"
 	}
-	return all, nil
+	return name
+}
+
+func (s Service) expand(text string) string {
+	return strings.NewReplacer(
+		"{{.Name}}", s.Name, "{{.User}}", s.User, "{{.Import}}", s.importPath, "{{.Mount}}", s.Mount,
+	).Replace(text)
 }
 
 // Write makes the service: its folder, and then its entry in the Compose file. Where one of
 // them fails, or ctx ends, neither is there afterwards.
 func (s Service) Write(ctx context.Context) (made []File, err error) {
-	parent, created, err := s.parent()
-	if err != nil {
-		return nil, fmt.Errorf("making service %s: %w", s.Name, err)
+	if made, err = s.Files(); err != nil {
+		return nil, err
 	}
+	parent := filepath.Dir(s.Folder)
+	created, err := makeAll(parent)
 	defer func() {
 		if err == nil {
 			return
@@ -82,22 +111,22 @@ func (s Service) Write(ctx context.Context) (made []File, err error) {
 			_ = os.Remove(folder)
 		}
 	}()
+	if err != nil {
+		return nil, fmt.Errorf("making service %s: %w", s.Name, err)
+	}
 	like, err := os.Stat(filepath.Dir(s.Compose))
 	if err != nil {
 		return nil, fmt.Errorf("making service %s: %w", s.Name, err)
 	}
-	sweep(parent)
+	filestate.RemoveOld(filepath.Join(parent, stagePrefix+"*"), staleAfter)
 	temporary, err := os.MkdirTemp(parent, stagePrefix)
 	if err != nil {
 		return nil, fmt.Errorf("making service %s: %w", s.Name, err)
 	}
 	defer func() { _ = os.RemoveAll(temporary) }()
 	stage := filepath.Join(temporary, s.Name) // with the mode that a new folder has
-	if err := s.fill(stage); err != nil {
-		return nil, err
-	}
-	if made, err = s.list(stage); err != nil {
-		return nil, err
+	if err := writeAll(stage, made); err != nil {
+		return nil, fmt.Errorf("making the files of service %s from %s: %w", s.Name, s.templateName(), err)
 	}
 	for _, folder := range created {
 		edit.GiveLike(folder, like)
@@ -108,24 +137,27 @@ func (s Service) Write(ctx context.Context) (made []File, err error) {
 	return made, s.publish(ctx, stage)
 }
 
-func (s Service) parent() (parent string, created []string, err error) {
-	parent = filepath.Dir(s.Folder)
-	for folder := parent; ; folder = filepath.Dir(folder) {
-		if _, err := os.Stat(folder); err == nil || filepath.Dir(folder) == folder {
-			break
-		}
-		created = append(created, folder)
+func writeAll(folder string, made []File) error {
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return err
 	}
-	return parent, created, os.MkdirAll(parent, 0o755)
+	for _, f := range made {
+		if err := maybe.WriteFile(filepath.Join(folder, path.Base(f.Name)), f.Text, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func sweep(parent string) {
-	left, _ := filepath.Glob(filepath.Join(parent, stagePrefix+"*")) // the pattern is right
-	for _, folder := range left {
-		if info, err := os.Lstat(folder); err == nil && info.IsDir() && time.Since(info.ModTime()) > staleAfter {
-			_ = os.RemoveAll(folder)
+// makeAll makes a folder and those above it, and returns those that it made, the deepest first.
+func makeAll(folder string) (created []string, err error) {
+	for at := folder; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil {
+			break
 		}
+		created = append(created, at)
 	}
+	return created, os.MkdirAll(folder, 0o755)
 }
 
 // own gives a folder and its content the owner of the project: files that root creates must not be closed to
@@ -174,83 +206,4 @@ func (s Service) publish(ctx context.Context, stage string) (err error) {
 		return fmt.Errorf("adding service %s to %s: %w; nothing was made", s.Name, s.Rel(s.Compose), err)
 	}
 	return nil
-}
-
-func (s Service) fill(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making service %s: %w", s.Name, err)
-	}
-	var from fs.FS // nil is the disk
-	if s.ownTemplate {
-		from = files
-	}
-	err := copy.Copy(s.Template, filepath.Join(dir, "Dockerfile"), copy.Options{
-		Sync:              true,
-		FS:                from,
-		PermissionControl: readable,
-		OnSymlink:         func(string) copy.SymlinkAction { return copy.Deep },
-		WrapReader:        func(r io.Reader) io.Reader { return changed(r, s.dockerfile) },
-	})
-	if err == nil {
-		err = copy.Copy("files/"+string(s.Kind), dir, copy.Options{
-			Sync:              true,
-			FS:                files,
-			PermissionControl: readable,
-			Skip: func(_ os.FileInfo, src, _ string) (bool, error) {
-				return filepath.Base(src) == "go.mod.tmpl" && !s.goMod, nil
-			},
-			RenameDestination: func(_, dest string) (string, error) { return s.rename(dest), nil },
-			WrapReader:        func(r io.Reader) io.Reader { return changed(r, s.expand) },
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("making the files of service %s from %s: %w", s.Name, s.templateName(), err)
-	}
-	return nil
-}
-
-// readable leaves the mode of a new file to the umask: the source may be readable only by root, or, in the
-// embedded files, not writable.
-func readable(info fs.FileInfo, dest string) (func(*error), error) {
-	if info.IsDir() {
-		return func(*error) {}, os.MkdirAll(dest, 0o755)
-	}
-	return func(*error) {}, nil
-}
-
-func (s Service) rename(dest string) string {
-	dir, name := filepath.Split(dest)
-	name, isTemplate := strings.CutSuffix(name, ".tmpl")
-	if !isTemplate {
-		return dest
-	}
-	switch name {
-	case "dockerignore", "gitignore":
-		name = "." + name
-	case templateName + ".sh":
-		name = s.Name + ".sh"
-	}
-	return dir + name
-}
-
-func changed(r io.Reader, by func(string) (string, error)) io.Reader {
-	text, err := io.ReadAll(r)
-	after := ""
-	if err == nil {
-		after, err = by(string(text))
-	}
-	if err != nil {
-		return failing{err}
-	}
-	return strings.NewReader(after)
-}
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-func (s Service) expand(text string) (string, error) {
-	return strings.NewReplacer(
-		"{{.Name}}", s.Name, "{{.User}}", s.User, "{{.Import}}", s.importPath, "{{.Mount}}", s.Mount,
-	).Replace(text), nil
 }

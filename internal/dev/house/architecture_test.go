@@ -62,7 +62,7 @@ func TestArrowsPointOneWay(t *testing.T) {
 func TestImportersCanBuildTheHelpers(t *testing.T) {
 	t.Parallel()
 	unwanted := []string{"testing", "testscript", "goldmark", "go-containerregistry", "testify", "go-cmp", "golang.org/x/tools", "spf13/cobra"}
-	for _, system := range []string{"linux", "darwin"} { // on Windows, github.com/otiai10/copy needs its test library
+	for _, system := range []string{"linux", "darwin", "windows"} {
 		for _, p := range deps(t, system, "./targets") {
 			if slices.ContainsFunc(unwanted, func(name string) bool { return strings.Contains(p, name) }) {
 				t.Errorf("targets imports %s on %s", p, system)

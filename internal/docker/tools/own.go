@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -104,7 +105,7 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, 
 	if err != nil {
 		return "", exit.Errorf(exit.Missing, "building %s: %w", o.Name, ExplainGo(err))
 	}
-	dropOlder(filepath.Dir(path), base)
+	filestate.RemoveOld(filepath.Join(filepath.Dir(path), base+"*"), keptFor)
 	return path, nil
 }
 
@@ -157,15 +158,3 @@ func (k Kit) key(o Own) (string, error) {
 
 // keptFor is how long the build of older source stays: a process may be using it.
 const keptFor = 24 * time.Hour
-
-func dropOlder(folder, base string) {
-	found, err := filepath.Glob(filepath.Join(folder, base+"*"))
-	if err != nil {
-		return // only a bad pattern
-	}
-	for _, path := range found {
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > keptFor {
-			_ = os.Remove(path) // another one's build may stay
-		}
-	}
-}
