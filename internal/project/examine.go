@@ -54,11 +54,11 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 	return examine(ctx, settings)
 }
 
-func examine(ctx context.Context, settings Settings) (*Project, []Problem, error) {
+func examine(ctx context.Context, settings Settings, how ...func(*loader.Options)) (*Project, []Problem, error) {
 	if err := settings.checkExtends(); err != nil {
 		return nil, nil, err
 	}
-	p, missing, err := readLeniently(ctx, settings)
+	p, missing, err := readLeniently(ctx, settings, how...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,11 +85,11 @@ func (s Settings) checkExtends() error {
 
 // readLeniently reads the Compose file with stand-ins. If that fails because variables have no value, as without
 // a personal .env, it is read again as if they had.
-func readLeniently(ctx context.Context, s Settings) (*Project, *standIns, error) {
+func readLeniently(ctx context.Context, s Settings, options ...func(*loader.Options)) (*Project, *standIns, error) {
 	var first error
 	for _, blanks := range []blankness{keepBlank, fillBlank, fillParts} {
 		missing := &standIns{blanks: blanks}
-		how := []cli.ProjectOptionsFn{cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution, cli.WithLoadOptions(missing.use)}
+		how := []cli.ProjectOptionsFn{cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution, cli.WithLoadOptions(append(options, missing.use)...)}
 		if blanks != keepBlank {
 			how = append(how, cli.WithConsistency(false)) // "${DATA}:/data" becomes a volume that is not declared
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+
+	"github.com/compose-spec/compose-go/v2/loader"
 )
 
 // FromNowhere is the source of a setting that must be set and is not.
@@ -61,7 +63,7 @@ func Explain(ctx context.Context, root string, environ []string) (Explanation, e
 		}
 	}
 	settings.overlay()
-	p, found, err := examine(ctx, settings)
+	p, found, err := examineQuickly(ctx, settings)
 	switch {
 	case ctx.Err() != nil:
 		return Explanation{}, ctx.Err()
@@ -73,6 +75,17 @@ func Explain(ctx context.Context, root string, environ []string) (Explanation, e
 	}
 	e.add(e.Values, found)
 	return e, nil
+}
+
+// examineQuickly is examine without Compose's schema: compiling it takes as long as all the rest, and it says nothing of
+// settings. Where the loader fails or panics without it, the file is read again with it, for its message.
+func examineQuickly(ctx context.Context, settings Settings) (p *Project, found []Problem, err error) {
+	defer func() {
+		if recover() != nil || err != nil {
+			p, found, err = examine(ctx, settings)
+		}
+	}()
+	return examine(ctx, settings, loader.WithSkipValidation)
 }
 
 func (e *Explanation) add(settings Settings, found []Problem) {

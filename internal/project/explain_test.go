@@ -143,3 +143,26 @@ func TestThePageHasEverySetting(t *testing.T) {
 		}
 	}
 }
+
+// Compose's schema is checked only where the file cannot be read without it: settings do not depend on it.
+func TestSettingsDoNotWaitForTheSchema(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"services: {a: {image: x, imagine: x}}": "",
+		"services: {a: {networks: 3}}":          "services.a.networks must be a",
+		"services: 3":                           "services must be a mapping",
+		"services: [":                           "did not find expected node content",
+	} {
+		root := write(t, map[string]string{"docker-compose.yml": text, ".env": "APP_USER_ID=1\nAPP_GROUP_ID=1\n"})
+		e, err := project.Explain(t.Context(), root, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(e.Compose); (want == "") != (e.Compose == nil) || !strings.Contains(got, want) && want != "" {
+			t.Errorf("%s: got %v, want %q", text, e.Compose, want)
+		}
+		if s := explained(t, e, "APP_USER_ID"); s.Value != "1" {
+			t.Errorf("%s: got %+v", text, s)
+		}
+	}
+}
