@@ -5,7 +5,6 @@ go 1.26.8
 tool github.com/magefile/mage
 
 require (
-	github.com/Masterminds/semver/v3 v3.5.0
 	github.com/agext/levenshtein v1.2.3
 	github.com/compose-spec/compose-go/v2 v2.16.2
 	github.com/containerd/continuity v0.5.0

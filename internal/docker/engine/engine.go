@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
+	"golang.org/x/mod/semver"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
@@ -270,10 +270,7 @@ func (e *Engine) WithEnv(entries ...string) *Engine {
 // "20.10.24+dfsg1" and "2.40.3-desktop.1" are what their numbers say. What is no
 // version ("" for a plugin that is not there) is never new enough.
 func AtLeast(version, least string) bool {
-	v, err := semver.NewVersion(version)
-	if err != nil {
-		return false
-	}
-	core := semver.New(v.Major(), v.Minor(), v.Patch(), "", "")
-	return core.Compare(semver.MustParse(least)) >= 0
+	version = semver.Canonical("v" + strings.TrimPrefix(version, "v")) // without what follows a "+"
+	core := strings.TrimSuffix(version, semver.Prerelease(version))
+	return semver.Compare(core, "v"+least) >= 0 // what is no version is older than any
 }
