@@ -14,7 +14,7 @@ import (
 // of which docs/targets.md says nothing.
 func TestExitCodesInScenariosAreDocumented(t *testing.T) {
 	t.Parallel()
-	targets, notes := knownTargets(t), manual.Notes()
+	targets, notes := knownTargets(t), manual.Notes
 	line := regexp.MustCompile(`(?m)^(?:\[\S*\] )*(?:expect|as \d+) ([1-9]\d*) (?:mage|\$mage|\$MAGE|\S*/bin/mage) ([^;|&<>\n]*)`)
 	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
 	if err != nil {
@@ -27,7 +27,7 @@ func TestExitCodesInScenariosAreDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range line.FindAllStringSubmatch(string(text), -1) {
-			target, ok := manual.Find(targets, strings.Fields(m[2])[0])
+			target, ok := targets.Find(strings.Fields(m[2])[0])
 			if !ok {
 				continue // wrong on purpose
 			}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/otiai10/copy"
 
-	"github.com/im2-audio/im2/internal/usage/manual"
+	"github.com/im2-audio/im2/internal/usage"
 )
 
 // otherPrograms are the documented commands of other programs than Mage, and why no test
@@ -66,15 +66,15 @@ func TestDocumentedCommands(t *testing.T) {
 // documented checks the commands of the pages.
 type documented struct {
 	h          *harness
-	targets    []manual.Target
-	scenarios  []manual.Call
+	targets    *usage.Usage
+	scenarios  []docCall
 	used       map[string]bool // of otherPrograms and inNoScenario
 	ran, found int
 }
 
-func (d *documented) check(t *testing.T, project, where string, command manual.Command) {
+func (d *documented) check(t *testing.T, project, where string, command docCommand) {
 	t.Helper()
-	programs, err := manual.Programs(command.Text)
+	programs, err := shellPrograms(command.Text)
 	if err != nil || len(programs) == 0 {
 		t.Errorf("%s: %s: %v", where, command.Text, err)
 		return
@@ -93,7 +93,7 @@ func (d *documented) check(t *testing.T, project, where string, command manual.C
 			}
 			continue
 		}
-		calls, err := manual.Calls(d.targets, words)
+		calls, err := readCalls(d.targets, words)
 		if err != nil {
 			t.Errorf("%s: %s: %v", where, command.Text, err)
 			continue
@@ -108,7 +108,7 @@ func (d *documented) check(t *testing.T, project, where string, command manual.C
 }
 
 // look looks for calls in scenarios.
-func (d *documented) look(t *testing.T, where string, calls []manual.Call) {
+func (d *documented) look(t *testing.T, where string, calls []docCall) {
 	t.Helper()
 	for _, call := range calls {
 		for _, part := range measured(call) {
@@ -125,7 +125,7 @@ func (d *documented) look(t *testing.T, where string, calls []manual.Call) {
 
 // needsMore reports whether a call needs more than a copy of the project: an engine, a
 // song, root, much time, or what this checkout has built.
-func needsMore(call manual.Call) bool {
+func needsMore(call docCall) bool {
 	switch call.Target {
 	case "":
 		return !slices.ContainsFunc(call.Arguments, func(a string) bool { return a == "-l" || a == "-h" })
@@ -141,9 +141,9 @@ func needsMore(call manual.Call) bool {
 
 // measured parts a call of bench into one for each part that it measures, and leaves out how
 // much: no scenario has twenty minutes.
-func measured(call manual.Call) []manual.Call {
+func measured(call docCall) []docCall {
 	if call.Target != "bench" {
-		return []manual.Call{call}
+		return []docCall{call}
 	}
 	only, flags := call.Flags["only"], maps.Clone(call.Flags)
 	if only == "" {
@@ -153,16 +153,16 @@ func measured(call manual.Call) []manual.Call {
 		_, err := strconv.Atoi(value)
 		return err == nil || name == "dir" || name == "only"
 	})
-	var calls []manual.Call
+	var calls []docCall
 	for part := range strings.SplitSeq(only, ",") {
-		calls = append(calls, manual.Call{Target: "bench -only=" + part, Flags: flags})
+		calls = append(calls, docCall{Target: "bench -only=" + part, Flags: flags})
 	}
 	return calls
 }
 
 // run runs a command, which must succeed, or fail where the page shows an error, and print the
 // lines that the page shows. Numbers may be others, and runs of spaces; "..." stands for anything.
-func (d *documented) run(t *testing.T, project, where string, words []string, command manual.Command) {
+func (d *documented) run(t *testing.T, project, where string, words []string, command docCommand) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(d.h.bin, "mage"), words...)
 	cmd.Dir = project
@@ -220,7 +220,7 @@ func (d *documented) copyProject(t *testing.T) string {
 
 // scenarioCalls returns what the scenarios run, also in the shell scripts that they have,
 // and the gate. What ends with exit code 2 or 3 proves nothing of a command.
-func scenarioCalls(t *testing.T, targets []manual.Target) []manual.Call {
+func scenarioCalls(t *testing.T, targets *usage.Usage) []docCall {
 	t.Helper()
 	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
 	if err != nil || len(scripts) == 0 {
@@ -228,14 +228,14 @@ func scenarioCalls(t *testing.T, targets []manual.Target) []manual.Call {
 	}
 	line := regexp.MustCompile(`(?m)^(?:\[\S*\] )*(?:(?:! )?exec |expect 1 |as \d+ [01] )?(?:sh -c ')?` +
 		`(?:mage|\$mage|\$MAGE|\S*/bin/mage|go run (?:-C \S+ )?magefile\.go) ([^;|&<>\n]*)`)
-	var calls []manual.Call
+	var calls []docCall
 	for _, script := range append(scripts, filepath.Join(".ci", "run")) {
 		text, err := os.ReadFile(script)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range line.FindAllStringSubmatch(string(text), -1) {
-			found, err := manual.Calls(targets, strings.Fields(m[1]))
+			found, err := readCalls(targets, strings.Fields(m[1]))
 			if err != nil {
 				continue // wrong on purpose
 			}

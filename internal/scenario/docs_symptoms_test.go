@@ -11,15 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 // TestSymptomsAreWhatTheCodeSays holds each message of the troubleshooting page to the texts in
 // the code, so that people who search for what they see find it.
 func TestSymptomsAreWhatTheCodeSays(t *testing.T) {
 	t.Parallel()
-	page, err := manual.Read(filepath.Join("docs", "troubleshooting.md"))
+	page, err := readPage(filepath.Join("docs", "troubleshooting.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,25 +9,25 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/internal/usage/manual"
+	"github.com/im2-audio/im2/internal/usage"
 )
 
 // pages reads the documentation: what is for people who use the project.
-func pages(t *testing.T) []manual.Text {
+func pages(t *testing.T) []docPage {
 	t.Helper()
 	return readPages(t, "README.md", filepath.Join("docs", "*.md"))
 }
 
-func readPages(t *testing.T, patterns ...string) []manual.Text {
+func readPages(t *testing.T, patterns ...string) []docPage {
 	t.Helper()
-	var all []manual.Text
+	var all []docPage
 	for _, pattern := range patterns {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: found %q, %v", pattern, files, err)
 		}
 		for _, file := range files {
-			page, err := manual.Read(file)
+			page, err := readPage(file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,11 +38,11 @@ func readPages(t *testing.T, patterns ...string) []manual.Text {
 }
 
 // knownTargets are those that magefiles/ declares.
-func knownTargets(t *testing.T) []manual.Target {
+func knownTargets(t *testing.T) *usage.Usage {
 	t.Helper()
-	targets, err := manual.Targets("magefiles")
-	if err != nil || len(targets) < 10 {
-		t.Fatalf("read %d targets: %v", len(targets), err)
+	targets, err := usage.Read(os.DirFS("magefiles"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	return targets
 }
@@ -85,13 +85,13 @@ func TestLinksLeadSomewhere(t *testing.T) {
 // TestTheIndexNamesEveryPage fails for a page that nobody would find.
 func TestTheIndexNamesEveryPage(t *testing.T) {
 	t.Parallel()
-	index, err := manual.Read(filepath.Join("docs", "README.md"))
+	index, err := readPage(filepath.Join("docs", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, page := range readPages(t, filepath.Join("docs", "*.md")) {
 		name := filepath.Base(page.Path)
-		if name != "README.md" && !slices.ContainsFunc(index.Links, func(l manual.Piece) bool { return l.Text == name }) {
+		if name != "README.md" && !slices.ContainsFunc(index.Links, func(l docPiece) bool { return l.Text == name }) {
 			t.Errorf("docs/README.md has no link to %s", name)
 		}
 	}
@@ -114,7 +114,7 @@ func TestFlagsInTheTextExist(t *testing.T) {
 	t.Parallel()
 	targets := knownTargets(t)
 	known := make(map[string]bool)
-	for _, target := range targets {
+	for _, target := range targets.Targets {
 		for _, flag := range target.Flags {
 			known["-"+flag.Name] = true
 		}
@@ -149,22 +149,22 @@ func TestFlagsInTheTextExist(t *testing.T) {
 
 // spoken checks a command within the text: the name of a target alone will do, "[...]" is
 // what may be left out, TARGET stands for any.
-func spoken(targets []manual.Target, text string) error {
+func spoken(targets *usage.Usage, text string) error {
 	if text == "mage doctor engine" {
 		return nil // docs/doctor.md tells what is wrong with it
 	}
 	text, _, _ = strings.Cut(text, ", ")
-	programs, err := manual.Programs(strings.NewReplacer("[", "", "]", "", ",...", "", "TARGET", "up").Replace(text))
+	programs, err := shellPrograms(strings.NewReplacer("[", "", "]", "", ",...", "", "TARGET", "up").Replace(text))
 	if err != nil {
 		return err
 	}
 	words := programs[0][1:]
 	if len(words) == 1 {
-		if _, ok := manual.Find(targets, words[0]); ok {
+		if _, ok := targets.Find(words[0]); ok {
 			return nil
 		}
 	}
-	_, err = manual.Calls(targets, words)
+	_, err = readCalls(targets, words)
 	return err
 }
 
@@ -172,7 +172,7 @@ func spoken(targets []manual.Target, text string) error {
 // have, and for a default that is another one by now.
 func TestEverySettingIsDocumented(t *testing.T) {
 	t.Parallel()
-	page, err := manual.Read(filepath.Join("docs", "settings.md"))
+	page, err := readPage(filepath.Join("docs", "settings.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ const rate = 44100 // samples a second, what the model was trained on
 // cmdMusic writes mix.wav and the drum track that was mixed in, drums.wav: a few seconds
 // of a beat, a bass line and chords.
 func cmdMusic(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "music DIR SECONDS")
+	checkUsage(ts, neg, args, 2, "music DIR SECONDS")
 	var seconds float64
 	_, err := fmt.Sscan(args[1], &seconds)
 	ts.Check(err)
@@ -80,7 +80,7 @@ func harmony(seconds float64) []float64 {
 
 // cmdMP3 encodes a WAV file with the ffmpeg of the script's own demucs image.
 func cmdMP3(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "mp3 IN.wav OUT.mp3")
+	checkUsage(ts, neg, args, 2, "mp3 IN.wav OUT.mp3")
 	in, err := os.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer in.Close() //nolint:errcheck // only read
@@ -95,7 +95,7 @@ func cmdMP3(ts *testscript.TestScript, neg bool, args []string) {
 // cmdStems fails unless the four stems in a folder are a real separation of the mix:
 // together they are the mix again, and the drums are nearest to the drums mixed in.
 func cmdStems(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 3, "stems DIR MIX.wav DRUMS.wav")
+	checkUsage(ts, neg, args, 3, "stems DIR MIX.wav DRUMS.wav")
 	mix, err := readWAV(ts.MkAbs(args[1]))
 	ts.Check(err)
 	drums, err := readWAV(ts.MkAbs(args[2]))
@@ -189,7 +189,7 @@ func readWAV(path string) ([]float64, error) {
 // cmdFilm makes a second of video, with or without sound, with the ffmpeg of the script's own demucs
 // image.
 func cmdFilm(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "film OUT.mp4 0|1")
+	checkUsage(ts, neg, args, 2, "film OUT.mp4 0|1")
 	script := "ffmpeg -v error -f lavfi -i testsrc=duration=1:size=64x64 SOUND -c:v mpeg4 -shortest /tmp/f.mp4; cat /tmp/f.mp4"
 	sound := map[string]string{"1": "-f lavfi -i sine=duration=1 -c:a aac"}[args[1]]
 	out, err := exec.Command("docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", "--entrypoint=sh",

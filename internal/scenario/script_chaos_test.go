@@ -20,7 +20,7 @@ import (
 // only so many different pieces of music in them, kind-0.wav and so on, each what the songs
 // whose number leaves that remainder sound like: those must come out as the same bytes.
 func cmdSongs(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 4, "songs DIR N KINDS SECONDS")
+	checkUsage(ts, neg, args, 4, "songs DIR N KINDS SECONDS")
 	n, kinds := number(ts, args[1]), number(ts, args[2])
 	seconds, err := strconv.ParseFloat(args[3], 64)
 	ts.Check(err)
@@ -66,7 +66,7 @@ func number(ts *testscript.TestScript, text string) int {
 // later, until there were that many kills. One demucs worker at a time may stay dead for longer
 // than a lease, so that another one has to take its work up.
 func cmdChaos(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 3, "chaos SONGS INPUT KILLS")
+	checkUsage(ts, neg, args, 3, "chaos SONGS INPUT KILLS")
 	songs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "song-*.wav"))
 	ts.Check(err)
 	kills := number(ts, args[2])
@@ -199,7 +199,7 @@ func (c *chaos) restartLater(id, service string) {
 // retry", as a person would. Then each must be there exactly once, with the same bytes as its kind
 // in a run that nobody disturbed, and nothing else may be left anywhere.
 func cmdFinished(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 4, "finished SONGS DATA UNDISTURBED TIMEOUT")
+	checkUsage(ts, neg, args, 4, "finished SONGS DATA UNDISTURBED TIMEOUT")
 	limit, err := time.ParseDuration(args[3])
 	ts.Check(err)
 	songs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "song-*.wav"))

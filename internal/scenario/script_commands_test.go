@@ -56,8 +56,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	}
 }
 
-// usage fails the script unless it has n arguments.
-func usage(ts *testscript.TestScript, neg bool, args []string, n int, text string) {
+// checkUsage fails the script unless it has n arguments.
+func checkUsage(ts *testscript.TestScript, neg bool, args []string, n int, text string) {
 	if neg {
 		ts.Fatalf("unsupported: ! %s", text)
 	}
@@ -69,7 +69,7 @@ func usage(ts *testscript.TestScript, neg bool, args []string, n int, text strin
 // cmdProject copies this project, without data and what was built, into a folder, with
 // $IDS in its .env.local, and removes its containers and images when the script ends.
 func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "project DIR")
+	checkUsage(ts, neg, args, 1, "project DIR")
 	home, to := ts.Getenv("CHECKOUT"), ts.MkAbs(args[0])
 	for _, name := range []string{"go.mod", "go.sum", ".env", "docker-compose.yml", "modules", "pipeline"} {
 		ts.Check(copy.Copy(filepath.Join(home, name), filepath.Join(to, name), copy.Options{
@@ -87,7 +87,7 @@ func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 // cmdCleanup removes the containers, networks and images of the script's Compose project when the
 // script ends.
 func cmdCleanup(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 0, "cleanup")
+	checkUsage(ts, neg, args, 0, "cleanup")
 	label := "label=com.docker.compose.project=" + ts.Getenv("COMPOSE_PROJECT_NAME")
 	ts.Defer(func() {
 		remove(ts, []string{"rm", "--force", "--volumes"}, "ps", "--all", "--quiet", "--filter", label)
@@ -130,7 +130,7 @@ func cmdExpect(ts *testscript.TestScript, neg bool, args []string) {
 // cmdJSON parses a file, or "stdout", and compares one value in it: a dotted path whose
 // numbers are indices.
 func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 3, "json FILE PATH WANT")
+	checkUsage(ts, neg, args, 3, "json FILE PATH WANT")
 	var value any
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &value))
 	for _, step := range strings.Split(args[1], ".") {
@@ -175,7 +175,7 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 // cmdHostile puts files into a folder whose names no archive format can hold: each is
 // text that pretends to be audio.
 func cmdHostile(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "hostile DIR")
+	checkUsage(ts, neg, args, 1, "hostile DIR")
 	for _, name := range hostileNames() {
 		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), name), []byte("no music here\n"), 0o644))
 	}
@@ -191,7 +191,7 @@ func hostileNames() []string {
 // cmdNonRoot fails when any process of the script's containers is root's, as the
 // engine's host sees it, or when there is no container at all.
 func cmdNonRoot(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "nonroot UID:GID")
+	checkUsage(ts, neg, args, 1, "nonroot UID:GID")
 	label := "label=com.docker.compose.project=" + ts.Getenv("COMPOSE_PROJECT_NAME")
 	out, err := exec.Command("docker", "ps", "--quiet", "--filter", label).Output()
 	ts.Check(err)

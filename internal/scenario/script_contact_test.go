@@ -14,7 +14,7 @@ import (
 // fails unless each exits with its code and says what its pattern matches. "-" for the code
 // leaves a target out; the pattern then says why. "$TROUBLE" in a pattern is that variable. Every target of "mage -l" must be in the table.
 func cmdTable(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "table FILE")
+	checkUsage(ts, neg, args, 1, "table FILE")
 	mage := ts.Getenv("MAGE")
 	seen := make(map[string]bool)
 	for line := range strings.Lines(ts.ReadFile(args[0])) {

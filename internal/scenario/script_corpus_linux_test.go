@@ -218,7 +218,7 @@ func encryptedZip() []byte {
 // cmdCorpus puts all bad inputs into the data folder of a project at once, and waits until each
 // has come to its end: separated, or rejected with a text that says why.
 func cmdCorpus(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 6, "corpus DATA OUTSIDE FILM SILENT-FILM KINDS TIMEOUT")
+	checkUsage(ts, neg, args, 6, "corpus DATA OUTSIDE FILM SILENT-FILM KINDS TIMEOUT")
 	data, outside := ts.MkAbs(args[0]), ts.MkAbs(args[1])
 	limit, err := time.ParseDuration(args[5])
 	ts.Check(err)
@@ -326,7 +326,7 @@ func (in badInput) ended(ts *testscript.TestScript, texts, tracks []string) bool
 // cmdState writes what of a folder must not change while the services run: names, owners, modes,
 // times of the last change and of the last look, and contents.
 func cmdState(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "state DIR FILE")
+	checkUsage(ts, neg, args, 2, "state DIR FILE")
 	var all strings.Builder
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, _ os.DirEntry, err error) error {
 		if err != nil {

@@ -26,7 +26,7 @@ type ownEngine struct {
 // again: in order; in a crash of the daemon alone; or all that belongs to it at once, as when the
 // power goes.
 func cmdEngine(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "engine start|restart|crash|power-cut")
+	checkUsage(ts, neg, args, 1, "engine start|restart|crash|power-cut")
 	if args[0] == "start" {
 		startOwnEngine(ts)
 		return

@@ -57,7 +57,7 @@ func docker(ts *testscript.TestScript, args ...string) (string, error) {
 
 // cmdAils waits until the health check of a service fails and says something that matches.
 func cmdAils(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 3, "ails SERVICE PATTERN TIMEOUT")
+	checkUsage(ts, neg, args, 3, "ails SERVICE PATTERN TIMEOUT")
 	limit, err := time.ParseDuration(args[2])
 	ts.Check(err)
 	want := regexp.MustCompile(args[1])
@@ -78,7 +78,7 @@ func cmdAils(ts *testscript.TestScript, neg bool, args []string) {
 // cmdSteady writes when each container was started, for the first time of a script, and afterwards
 // fails when one was started again.
 func cmdSteady(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "steady FILE")
+	checkUsage(ts, neg, args, 1, "steady FILE")
 	var now []string
 	for _, c := range containersOf(ts, "") {
 		if c.RestartCount > 0 {

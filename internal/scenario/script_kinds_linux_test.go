@@ -43,7 +43,7 @@ tar -C k -c .
 // cmdKinds writes a file of each kind of sound into a folder: those of the demucs image's ffmpeg,
 // and what that does not write.
 func cmdKinds(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "kinds DIR")
+	checkUsage(ts, neg, args, 1, "kinds DIR")
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
 	out, err := exec.Command("docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", "--entrypoint=sh",

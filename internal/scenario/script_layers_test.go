@@ -121,7 +121,7 @@ func cmdCompose(ts *testscript.TestScript, neg bool, args []string) {
 // cmdBundle writes this machine's certificates and one of nobody into a file, and sets
 // $MARKER to a line that only the latter has.
 func cmdBundle(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "bundle FILE")
+	checkUsage(ts, neg, args, 1, "bundle FILE")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ts.Check(err)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -147,7 +147,7 @@ func cmdBundle(ts *testscript.TestScript, neg bool, args []string) {
 // cmdRegistry serves an empty image registry as $REGISTRY until the script ends. Every
 // request is a line in LOG, so that a script can prove that there was none.
 func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "registry LOG")
+	checkUsage(ts, neg, args, 1, "registry LOG")
 	path := ts.MkAbs(args[0])
 	images := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

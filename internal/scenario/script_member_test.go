@@ -61,7 +61,7 @@ func engineGroup(ts *testscript.TestScript) (string, bool) {
 // cmdCheckout copies this checkout into a folder that every user can read, and compiles
 // the targets there, as bin/mage.
 func cmdCheckout(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "checkout DIR")
+	checkUsage(ts, neg, args, 1, "checkout DIR")
 	home, to := ts.Getenv("CHECKOUT"), ts.MkAbs(args[0])
 	for _, name := range []string{"go.mod", "go.sum", "magefile.go", "internal", "nonroot", "ownership", "pipeline", "magefiles", "targets", "tools"} {
 		ts.Check(copy.Copy(filepath.Join(home, name), filepath.Join(to, name)))
@@ -82,7 +82,7 @@ func cmdCheckout(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdTree makes a folder with N empty files in folders of a thousand each.
 func cmdTree(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "tree DIR FILES")
+	checkUsage(ts, neg, args, 2, "tree DIR FILES")
 	files, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	for i := range files {

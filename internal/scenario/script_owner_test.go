@@ -15,7 +15,7 @@ import (
 // cmdOwned fails unless everything in a folder, itself included, has the owner and the
 // modes 755 and 644.
 func cmdOwned(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "owned DIR UID:GID")
+	checkUsage(ts, neg, args, 2, "owned DIR UID:GID")
 	files := 0
 	err := filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

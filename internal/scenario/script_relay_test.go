@@ -15,7 +15,7 @@ import (
 // cmdRelay puts a relay before the engine, as DOCKER_HOST, until the script ends. When the file
 // CUT appears, it drops every connection and takes no more: to a client, the engine has died.
 func cmdRelay(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "relay CUT")
+	checkUsage(ts, neg, args, 1, "relay CUT")
 	engine := "/var/run/docker.sock"
 	if path, ok := strings.CutPrefix(ts.Getenv("DOCKER_HOST"), "unix://"); ok {
 		engine = path

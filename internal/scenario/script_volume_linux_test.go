@@ -12,7 +12,7 @@ import (
 
 // cmdVolume makes a folder a file system of its own, so large and no larger, until the script ends.
 func cmdVolume(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "volume DIR SIZE")
+	checkUsage(ts, neg, args, 2, "volume DIR SIZE")
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
 	ts.Check(unix.Mount("im2", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size="+args[1]))
@@ -22,7 +22,7 @@ func cmdVolume(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdFill takes all the room that a folder's file system has, but for so many bytes.
 func cmdFill(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 2, "fill FILE BYTES-LEFT")
+	checkUsage(ts, neg, args, 2, "fill FILE BYTES-LEFT")
 	left := int64(number(ts, args[1]))
 	path := ts.MkAbs(args[0])
 	f, err := os.Create(path)

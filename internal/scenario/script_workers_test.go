@@ -25,7 +25,7 @@ type harnessKey struct{}
 // cmdWorkers waits until the machine has memory for so many workers that separate at the same time,
 // beside those of other scripts, and keeps it until the script ends.
 func cmdWorkers(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "workers N")
+	checkUsage(ts, neg, args, 1, "workers N")
 	n, free := int64(number(ts, args[0])), ts.Value(harnessKey{}).(*harness).engines()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()

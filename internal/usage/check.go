@@ -43,7 +43,7 @@ func (t Target) take(args []string) ([]string, error) {
 			return nil, fmt.Errorf("%q needs its %s: %s", t.Name, strings.ToUpper(word), t.line())
 		}
 		name, _, _ := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		if _, known := t.flag(name); known && strings.HasPrefix(args[i], "-") {
+		if _, known := t.Flag(name); known && strings.HasPrefix(args[i], "-") {
 			return nil, fmt.Errorf("%q in %q: flags come behind the %s: %s", args[i], t.Name, strings.ToUpper(word), t.line())
 		}
 	}
@@ -60,7 +60,7 @@ func (t Target) take(args []string) ([]string, error) {
 // takes returns what is wrong with a flag of t; then is what follows on the line.
 func (t Target) takes(typed string, then []string) error {
 	name, value, valued := strings.Cut(typed[1:], "=")
-	f, known := t.flag(name)
+	f, known := t.Flag(name)
 	switch {
 	case !known:
 		return t.unknown(typed)

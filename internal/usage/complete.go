@@ -149,7 +149,7 @@ func (c *completion) flags(word string) []Candidate {
 		}
 		return all
 	}
-	f, ok := c.at.flag(name)
+	f, ok := c.at.Flag(name)
 	switch {
 	case !ok || f.Type == "int":
 		return nil

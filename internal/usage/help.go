@@ -38,11 +38,7 @@ func (u *Usage) Overview(title string, columns int) string {
 func (t Target) Explain(columns int) string {
 	var b strings.Builder
 	b.WriteString(fill(t.line(), "", indent, columns))
-	synopsis := t.Synopsis
-	if synopsis != "" {
-		synopsis = strings.ToUpper(synopsis[:1]) + synopsis[1:]
-	}
-	b.WriteString("\n" + fill(strings.TrimSpace(synopsis+" "+t.More), "", "", columns))
+	b.WriteString("\n" + fill(Capital(strings.TrimSpace(t.Synopsis+" "+t.More)), "", "", columns))
 	if len(t.Flags) == 0 {
 		return b.String()
 	}
@@ -55,6 +51,14 @@ func (t Target) Explain(columns int) string {
 		b.WriteString(entry(f.Spelling(), f.Text, widest, columns))
 	}
 	return b.String()
+}
+
+// Capital is a text with a capital letter in front.
+func Capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // brief is the synopsis up to a colon or semicolon; the rest is shown with "mage help TARGET".

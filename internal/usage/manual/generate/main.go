@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/usage"
 	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
@@ -32,8 +33,11 @@ func write(home string) error {
 		{manual.WrapperFile, func() ([]byte, error) { return manual.Wrappers(targets, magefiles) }},
 		{manual.CommandsFile, func() ([]byte, error) { return manual.Commands(targets) }},
 		{manual.Page, func() ([]byte, error) {
-			all, err := manual.Targets(filepath.Join(home, "magefiles"))
-			return []byte(manual.Markdown(all)), err
+			all, err := usage.Read(magefiles)
+			if err != nil {
+				return nil, err
+			}
+			return []byte(manual.Markdown(all)), nil
 		}},
 	} {
 		text, err := file.text()

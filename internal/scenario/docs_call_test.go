@@ -1,4 +1,4 @@
-package manual
+package scenario_test
 
 import (
 	"fmt"
@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/im2-audio/im2/internal/usage"
 )
 
-// Call is one target in a command line, with what it was given. Without a target it is
+// docCall is one target in a command line, with what it was given. Without a target it is
 // one of Mage's own (mage -l).
-type Call struct {
+type docCall struct {
 	// Target is the name; "" for Mage's own.
 	Target string
 	// Arguments are what is no flag; of Mage's own all of them.
@@ -19,19 +21,19 @@ type Call struct {
 	Flags map[string]string
 }
 
-// Program is a simple command of a shell: its words, quotes removed, variables as written.
-type Program []string
+// shellProgram is a simple command of a shell: its words, quotes removed, variables as written.
+type shellProgram []string
 
-// Programs reads shell text as the simple commands that are in it, whatever joins them.
-func Programs(text string) ([]Program, error) {
+// shellPrograms reads shell text as the simple commands that are in it, whatever joins them.
+func shellPrograms(text string) ([]shellProgram, error) {
 	file, err := syntax.NewParser().Parse(strings.NewReader(text), "")
 	if err != nil {
 		return nil, fmt.Errorf("reading shell commands: %w", err)
 	}
-	var found []Program
+	var found []shellProgram
 	syntax.Walk(file, func(node syntax.Node) bool {
 		if call, ok := node.(*syntax.CallExpr); ok && len(call.Args) > 0 {
-			var words Program
+			var words shellProgram
 			for _, word := range call.Args {
 				words = append(words, plain(word))
 			}
@@ -73,7 +75,7 @@ func mages() [][]string {
 
 // Mage returns what a program gives to Mage, and false where it is another program. What
 // comes before it to change who runs it, and with which variables, does not count.
-func (p Program) Mage() ([]string, bool) {
+func (p shellProgram) Mage() ([]string, bool) {
 	p = p.bare()
 	for _, way := range mages() {
 		if len(p) >= len(way) && slices.Equal([]string(p[:len(way)]), way) {
@@ -84,40 +86,40 @@ func (p Program) Mage() ([]string, bool) {
 }
 
 // bare is the program without sudo and env.
-func (p Program) bare() Program {
+func (p shellProgram) bare() shellProgram {
 	for len(p) > 0 && (p[0] == "sudo" || p[0] == "env" || strings.Contains(p[0], "=")) {
 		p = p[1:]
 	}
 	return p
 }
 
-// Calls reads what Mage was given. A name that is no target, an unknown flag and an
+// readCalls reads what Mage was given. A name that is no target, an unknown flag and an
 // argument too few are errors.
-func Calls(targets []Target, words []string) ([]Call, error) {
-	var calls []Call
+func readCalls(targets *usage.Usage, words []string) ([]docCall, error) {
+	var calls []docCall
 	words = withoutFolders(words)
 	if len(words) == 0 || strings.HasPrefix(words[0], "-") {
-		return []Call{{Arguments: words}}, nil
+		return []docCall{{Arguments: words}}, nil
 	}
 	for len(words) > 0 {
-		t, ok := Find(targets, words[0])
+		t, ok := targets.Find(words[0])
 		if !ok {
 			return nil, fmt.Errorf("there is no target %q", words[0])
 		}
-		call := Call{Target: t.Name, Flags: make(map[string]string)}
+		call := docCall{Target: t.Name, Flags: make(map[string]string)}
 		words = words[1:]
-		if len(words) < len(t.Arguments) {
-			return nil, fmt.Errorf("%s needs %s", t.Name, strings.Join(t.Arguments, ", "))
+		if len(words) < len(t.Words) {
+			return nil, fmt.Errorf("%s needs %s", t.Name, strings.Join(t.Words, ", "))
 		}
-		call.Arguments, words = words[:len(t.Arguments)], words[len(t.Arguments):]
+		call.Arguments, words = words[:len(t.Words)], words[len(t.Words):]
 		if t.Name == "help" && len(words) > 0 {
-			if _, ok := Find(targets, words[0]); ok { // the only argument of a target that may be left out
+			if _, ok := targets.Find(words[0]); ok { // the only argument of a target that may be left out
 				call.Arguments, words = words[:1], words[1:]
 			}
 		}
 		for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 			if words[0] == "-h" || words[0] == "--help" {
-				return []Call{{Target: "help", Arguments: []string{t.Name}}}, nil // wherever it is, nothing runs
+				return []docCall{{Target: "help", Arguments: []string{t.Name}}}, nil // wherever it is, nothing runs
 			}
 			name, value, given := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 			f, ok := t.Flag(name)
@@ -145,7 +147,7 @@ func withoutFolders(words []string) []string {
 
 // Like reports whether two calls are of the same target with the same flags; of the
 // values only those of switches count.
-func (c Call) Like(other Call) bool {
+func (c docCall) Like(other docCall) bool {
 	if c.Target != other.Target || len(c.Flags) != len(other.Flags) {
 		return false
 	}
@@ -161,7 +163,7 @@ func (c Call) Like(other Call) bool {
 func isSwitch(value string) bool { return value == "true" || value == "false" }
 
 // String is the call as a command line.
-func (c Call) String() string {
+func (c docCall) String() string {
 	words := append([]string{"mage"}, c.Target)
 	if c.Target == "" {
 		words = words[:1]

@@ -1,4 +1,4 @@
-package manual
+package scenario_test
 
 import (
 	"bytes"
@@ -14,59 +14,59 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// Text is a page in Markdown, taken apart.
-type Text struct {
+// docPage is a page in Markdown, taken apart.
+type docPage struct {
 	// Path is where it was read.
 	Path string
 	// Blocks are its fenced blocks.
-	Blocks []Block
+	Blocks []docBlock
 	// Spans are its pieces of code within lines.
-	Spans []Piece
+	Spans []docPiece
 	// Links are the addresses that it refers to.
-	Links []Piece
+	Links []docPiece
 	// Anchors are what a link can lead to in it, as the large forges name headings.
 	Anchors []string
 }
 
-// Piece is text with its line, from 1.
-type Piece struct {
+// docPiece is text with its line, from 1.
+type docPiece struct {
 	Line int
 	Text string
 }
 
-// Block is a fenced block.
-type Block struct {
+// docBlock is a fenced block.
+type docBlock struct {
 	// Language is what follows the fence.
 	Language string
 	// Lines are what is in it.
-	Lines []Piece
+	Lines []docPiece
 }
 
-// Command is a command line in a block, with what the page says it prints.
-type Command struct {
-	Piece
-	Output []Piece
+// docCommand is a command line in a block, with what the page says it prints.
+type docCommand struct {
+	docPiece
+	Output []docPiece
 }
 
 // Refused reports whether the page shows the command as one that ends with an error at once.
-func (c Command) Refused() bool {
+func (c docCommand) Refused() bool {
 	return len(c.Output) > 0 && strings.HasPrefix(c.Output[0].Text, "Error: ")
 }
 
-// Read reads a page.
-func Read(path string) (Text, error) {
+// readPage reads a page.
+func readPage(path string) (docPage, error) {
 	source, err := os.ReadFile(path) //nolint:gosec // a page that the caller names
 	if err != nil {
-		return Text{}, fmt.Errorf("reading a page: %w", err)
+		return docPage{}, fmt.Errorf("reading a page: %w", err)
 	}
-	t := Parse(source)
+	t := parsePage(source)
 	t.Path = path
 	return t, nil
 }
 
-// Parse takes a page apart.
-func Parse(source []byte) Text {
-	var page Text
+// parsePage takes a page apart.
+func parsePage(source []byte) docPage {
+	var page docPage
 	r := reader{source: source, page: &page}
 	root := goldmark.New(goldmark.WithExtensions(extension.Table)).Parser().Parse(text.NewReader(source))
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // r.node returns no error
@@ -81,7 +81,7 @@ func Parse(source []byte) Text {
 // reader fills a page.
 type reader struct {
 	source []byte
-	page   *Text
+	page   *docPage
 	at     int // where the last text was: what is in a line has no position
 }
 
@@ -97,11 +97,11 @@ func (r *reader) node(n ast.Node) {
 	case *ast.Text:
 		r.at = n.Segment.Start
 	case *ast.CodeSpan:
-		r.page.Spans = append(r.page.Spans, Piece{r.lineOf(n), strings.ReplaceAll(r.textOf(n), "\n", " ")})
+		r.page.Spans = append(r.page.Spans, docPiece{r.lineOf(n), strings.ReplaceAll(r.textOf(n), "\n", " ")})
 	case *ast.Link:
-		r.page.Links = append(r.page.Links, Piece{r.lineOf(n), string(n.Destination)})
+		r.page.Links = append(r.page.Links, docPiece{r.lineOf(n), string(n.Destination)})
 	case *ast.Image:
-		r.page.Links = append(r.page.Links, Piece{r.lineOf(n), string(n.Destination)})
+		r.page.Links = append(r.page.Links, docPiece{r.lineOf(n), string(n.Destination)})
 	}
 }
 
@@ -118,10 +118,10 @@ func (r *reader) lineOf(n ast.Node) int {
 func (r *reader) line(at int) int { return 1 + bytes.Count(r.source[:at], []byte("\n")) }
 
 func (r *reader) block(n *ast.FencedCodeBlock) {
-	b := Block{Language: string(n.Language(r.source))}
+	b := docBlock{Language: string(n.Language(r.source))}
 	for i := range n.Lines().Len() {
 		segment := n.Lines().At(i)
-		b.Lines = append(b.Lines, Piece{r.line(segment.Start), strings.TrimRight(string(segment.Value(r.source)), "\n")})
+		b.Lines = append(b.Lines, docPiece{r.line(segment.Start), strings.TrimRight(string(segment.Value(r.source)), "\n")})
 	}
 	r.page.Blocks = append(r.page.Blocks, b)
 }
@@ -164,8 +164,8 @@ func (r *reader) anchor(heading string) {
 // Commands returns the command lines of the page's shell blocks. In a block with prompts
 // ("$ ") those are the commands and the rest is what they print; in one without, every line
 // is a command, and "#" begins a remark.
-func (t Text) Commands() []Command {
-	var all []Command
+func (t docPage) Commands() []docCommand {
+	var all []docCommand
 	for _, b := range t.Blocks {
 		if b.shell() {
 			all = append(all, b.commands()...)
@@ -176,21 +176,21 @@ func (t Text) Commands() []Command {
 
 // shell reports whether the block is for a shell. One that does not say what it is counts
 // where it looks like it, so that leaving the language out hides nothing.
-func (b Block) shell() bool {
+func (b docBlock) shell() bool {
 	switch b.Language {
 	case "sh", "shell", "bash", "console":
 		return true
 	case "":
-		return slices.ContainsFunc(b.Lines, func(l Piece) bool {
+		return slices.ContainsFunc(b.Lines, func(l docPiece) bool {
 			return strings.HasPrefix(l.Text, "$ ") || strings.HasPrefix(l.Text, "mage ") || strings.HasPrefix(l.Text, "go run ")
 		})
 	}
 	return false
 }
 
-func (b Block) commands() []Command {
-	prompts := slices.ContainsFunc(b.Lines, func(l Piece) bool { return strings.HasPrefix(l.Text, "$ ") })
-	var all []Command
+func (b docBlock) commands() []docCommand {
+	prompts := slices.ContainsFunc(b.Lines, func(l docPiece) bool { return strings.HasPrefix(l.Text, "$ ") })
+	var all []docCommand
 	joined := false // the line before ended with a backslash
 	for _, line := range b.Lines {
 		command, isCommand := line.Text, !prompts
@@ -202,7 +202,7 @@ func (b Block) commands() []Command {
 		case joined:
 			all[last].Text += " " + strings.TrimSpace(strings.TrimSuffix(line.Text, "\\"))
 		case isCommand && command != "" && !strings.HasPrefix(command, "#"):
-			all = append(all, Command{Piece: Piece{line.Line, strings.TrimSuffix(command, "\\")}})
+			all = append(all, docCommand{docPiece: docPiece{line.Line, strings.TrimSuffix(command, "\\")}})
 		case !isCommand && last >= 0 && line.Text != "":
 			all[last].Output = append(all[last].Output, line)
 		}
