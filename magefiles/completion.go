@@ -8,6 +8,8 @@ import (
 	"github.com/im2-audio/im2/internal/cli"
 )
 
+// The scripts of package usage know a checkout of IM2 by the name of this file.
+
 // Completion prints a script that makes bash, zsh or fish complete targets, flags and names.
 // For bash: source <(mage completion bash), here and in .bashrc. See docs/completion.md for
 // the other shells.

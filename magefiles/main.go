@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"os"
 
@@ -38,10 +39,7 @@ var Aliases = map[string]any{ //nolint:gochecknoglobals // how Mage finds aliase
 // value returns what a flag was set to, or the zero value where it was not given.
 func value[T any](flag *T) T {
 	var zero T
-	if flag == nil {
-		return zero
-	}
-	return *flag
+	return or(flag, zero)
 }
 
 // or returns what a flag was set to, or its default.
@@ -50,4 +48,9 @@ func or[T any](flag *T, otherwise T) T {
 		return otherwise
 	}
 	return *flag
+}
+
+// Help shows the targets in groups; "mage help TARGET" explains one and its flags.
+func Help(ctx context.Context) error {
+	return cli.Run(ctx, func(_ context.Context, t cli.Target) error { return t.Help(sources) })
 }

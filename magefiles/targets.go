@@ -13,17 +13,24 @@ import (
 	"github.com/im2-audio/im2/targets"
 )
 
-// Audit checks whether any service would run as root, before anything is built or started.
-// It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
-// docs/audit.md of IM2.
-func Audit(ctx context.Context,
-	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
-	diff *bool, // only print what -fix would change
-	format *string, // text, json or sarif (default text)
-	only *string, // only these rules, such as D01,C02
-	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
+// Down stops the services and removes their containers; data and images stay.
+func Down(ctx context.Context) error {
+	return targets.Down(ctx)
+}
+
+// Logs prints the services' logs.
+func Logs(ctx context.Context,
+	service *string, // only this service's
+	follow *bool, // print new lines until interrupted
 ) error {
-	return targets.Audit(ctx, fix, diff, format, only, threshold)
+	return targets.Logs(ctx, service, follow)
+}
+
+// Restart restarts the services and waits until every one is healthy.
+func Restart(ctx context.Context,
+	service *string, // only this one
+) error {
+	return targets.Restart(ctx, service)
 }
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.
@@ -44,6 +51,52 @@ func Clean(ctx context.Context,
 	tools *bool, // also the tools that setup built (.im2/)
 ) error {
 	return targets.Clean(ctx, tools)
+}
+
+// ResetPermissions (reset-permissions) gives the data folder the app user as owner, 755 and 644.
+// It creates missing folders, follows no links, and does not write what is right already. What
+// you may not change is changed through the Docker engine, if you may use it.
+func ResetPermissions(ctx context.Context,
+	dryRun *bool, // only count what would change
+	json *bool, // print the summary as JSON
+	path *string, // only this folder in the data folder
+) error {
+	return targets.ResetPermissions(ctx, dryRun, json, path)
+}
+
+// Audit checks whether any service would run as root, before anything is built or started.
+// It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
+// docs/audit.md of IM2.
+func Audit(ctx context.Context,
+	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
+	diff *bool, // only print what -fix would change
+	format *string, // text, json or sarif (default text)
+	only *string, // only these rules, such as D01,C02
+	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
+) error {
+	return targets.Audit(ctx, fix, diff, format, only, threshold)
+}
+
+// Verify proves on the running containers that nothing runs as root and files get the right owner.
+// It checks users, capabilities and isolation, lets every service create files in the data
+// folder for the next one, and tests its own checks on a container that runs as root. See
+// docs/verify.md of IM2.
+func Verify(ctx context.Context,
+	service *string, // only this service's containers
+	json *bool, // print JSON
+) error {
+	return targets.Verify(ctx, service, json)
+}
+
+// Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
+// On Debian and Ubuntu the engine comes from the distribution (as root or with
+// passwordless sudo); elsewhere it says what to install. Compose and Buildx are built into
+// .im2/ if the machine's are missing or too old; your Docker configuration does not change.
+// If your UID and GID differ from .env, it offers to write yours to .env.local.
+func Setup(ctx context.Context,
+	ids *bool, // write your own IDs to .env.local (true) or not (false) without asking
+) error {
+	return targets.Setup(ctx, ids)
 }
 
 // Doctor checks whether this machine can do what the project needs, and says how to fix the rest.
@@ -74,57 +127,4 @@ func New(ctx context.Context, name string,
 	json *bool, // print JSON
 ) error {
 	return targets.New(ctx, name, user, dryRun, json)
-}
-
-// ResetPermissions (reset-permissions) gives the data folder the app user as owner, 755 and 644.
-// It creates missing folders, follows no links, and does not write what is right already. What
-// you may not change is changed through the Docker engine, if you may use it.
-func ResetPermissions(ctx context.Context,
-	dryRun *bool, // only count what would change
-	json *bool, // print the summary as JSON
-	path *string, // only this folder in the data folder
-) error {
-	return targets.ResetPermissions(ctx, dryRun, json, path)
-}
-
-// Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
-// On Debian and Ubuntu the engine comes from the distribution (as root or with
-// passwordless sudo); elsewhere it says what to install. Compose and Buildx are built into
-// .im2/ if the machine's are missing or too old; your Docker configuration does not change.
-// If your UID and GID differ from .env, it offers to write yours to .env.local.
-func Setup(ctx context.Context,
-	ids *bool, // write your own IDs to .env.local (true) or not (false) without asking
-) error {
-	return targets.Setup(ctx, ids)
-}
-
-// Down stops the services and removes their containers; data and images stay.
-func Down(ctx context.Context) error {
-	return targets.Down(ctx)
-}
-
-// Logs prints the services' logs.
-func Logs(ctx context.Context,
-	service *string, // only this service's
-	follow *bool, // print new lines until interrupted
-) error {
-	return targets.Logs(ctx, service, follow)
-}
-
-// Restart restarts the services and waits until every one is healthy.
-func Restart(ctx context.Context,
-	service *string, // only this one
-) error {
-	return targets.Restart(ctx, service)
-}
-
-// Verify proves on the running containers that nothing runs as root and files get the right owner.
-// It checks users, capabilities and isolation, lets every service create files in the data
-// folder for the next one, and tests its own checks on a container that runs as root. See
-// docs/verify.md of IM2.
-func Verify(ctx context.Context,
-	service *string, // only this service's containers
-	json *bool, // print JSON
-) error {
-	return targets.Verify(ctx, service, json)
 }

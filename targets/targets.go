@@ -17,6 +17,178 @@
 // was changed), 3 something outside is missing, 130 interrupted.
 package targets
 
+import (
+	"context"
+	"embed"
+	"os"
+
+	"github.com/im2-audio/im2/internal/cli"
+	"github.com/im2-audio/im2/internal/scaffold"
+)
+
+// Up builds and starts the services, then waits until every one is healthy.
+// The data folders are created first, with the app user as owner.
+func Up(ctx context.Context) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, nil) })
+}
+
+// Down stops the services and removes their containers; data and images stay.
+func Down(ctx context.Context) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Down(ctx) })
+}
+
+// Status shows each service's state, health, UID:GID and image.
+func Status(ctx context.Context,
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Status(ctx, value(json)) })
+}
+
+// Logs prints the services' logs.
+func Logs(ctx context.Context,
+	service *string, // only this service's
+	follow *bool, // print new lines until interrupted
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Logs(ctx, value(service), value(follow))
+	})
+}
+
+// Restart restarts the services and waits until every one is healthy.
+func Restart(ctx context.Context,
+	service *string, // only this one
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Restart(ctx, value(service)) })
+}
+
+// Build builds the images that are stale, all in one BuildKit run, and says why each is.
+// Go services are compiled first.
+func Build(ctx context.Context,
+	module *string, // only this one
+	force *bool, // also build what is up to date
+	pull *bool, // pull the base images again first
+	jobs *int, // build at most this many at once (default: BuildKit decides)
+	dryRun *bool, // say what is stale and why; build nothing
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Build(ctx, cli.Build{
+			Module: value(module), Force: value(force), Pull: value(pull), Jobs: value(jobs), DryRun: value(dryRun), JSON: value(json),
+		})
+	})
+}
+
+// Clean removes compiled services and built images, never data.
+func Clean(ctx context.Context,
+	tools *bool, // also the tools that setup built (.im2/)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Clean(ctx, value(tools)) })
+}
+
+// ResetPermissions gives the data folder the app user as owner, 755 and 644.
+// It creates missing folders, follows no links, and does not write what is right already. What
+// you may not change is changed through the Docker engine, if you may use it.
+func ResetPermissions(ctx context.Context,
+	dryRun *bool, // only count what would change
+	json *bool, // print the summary as JSON
+	path *string, // only this folder in the data folder
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.ResetPermissions(ctx, cli.Reset{DryRun: value(dryRun), JSON: value(json), Path: value(path)})
+	})
+}
+
+// Audit checks whether any service would run as root, before anything is built or started.
+// It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
+// docs/audit.md of IM2.
+func Audit(ctx context.Context,
+	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
+	diff *bool, // only print what -fix would change
+	format *string, // text, json or sarif (default text)
+	only *string, // only these rules, such as D01,C02
+	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Audit(ctx, cli.Audit{
+			Fix: value(fix), Diff: value(diff), Format: or(format, "text"), Only: value(only), Threshold: or(threshold, "warning"),
+		})
+	})
+}
+
+// Verify proves on the running containers that nothing runs as root and files get the right owner.
+// It checks users, capabilities and isolation, lets every service create files in the data
+// folder for the next one, and tests its own checks on a container that runs as root. See
+// docs/verify.md of IM2.
+func Verify(ctx context.Context,
+	service *string, // only this service's containers
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Verify(ctx, value(service), value(json))
+	})
+}
+
+// Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
+// On Debian and Ubuntu the engine comes from the distribution (as root or with
+// passwordless sudo); elsewhere it says what to install. Compose and Buildx are built into
+// .im2/ if the machine's are missing or too old; your Docker configuration does not change.
+// If your UID and GID differ from .env, it offers to write yours to .env.local.
+func Setup(ctx context.Context,
+	ids *bool, // write your own IDs to .env.local (true) or not (false) without asking
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Setup(ctx, ids) })
+}
+
+// Doctor checks whether this machine can do what the project needs, and says how to fix the rest.
+// It starts a container, builds an image, changes the owner of a file, and removes all of it
+// again. See docs/doctor.md of IM2.
+func Doctor(ctx context.Context,
+	check *string, // only these checks, with commas, and those that they need
+	list *bool, // list the checks; run none
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Doctor(ctx, cli.Doctor{Check: value(check), List: value(list), JSON: value(json)})
+	})
+}
+
+// Env lists every setting: its value, who set it and where, and what it is for.
+// Other variables are not shown.
+func Env(ctx context.Context,
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Env(ctx, value(json)) })
+}
+
+// New creates a service from a Dockerfile template and adds it to the Compose file.
+// The service has a small program and is healthy at once. Everything is created, or nothing.
+// Flags come after the name: mage new loudness -dryRun. See docs/adding-a-service.md of IM2.
+func New(ctx context.Context, name string,
+	user *string, // the name of the service's user (default appuser)
+	dryRun *bool, // print what would be written, as a diff; write nothing
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.New(ctx, cli.New{Name: name, User: or(user, scaffold.DefaultUser), DryRun: value(dryRun), JSON: value(json)})
+	})
+}
+
+// sources are the files of this package: help is read from them.
+//
+//go:embed *.go
+var sources embed.FS
+
+// Help shows the targets of IM2; "mage help TARGET" explains one and its flags.
+func Help(ctx context.Context) error {
+	return cli.Run(ctx, func(_ context.Context, t cli.Target) error {
+		explained, err := t.HelpImported(sources, os.Args[1:])
+		if explained {
+			os.Exit(0) //nolint:forbidigo // Mage would run the targets that were explained
+		}
+		return err
+	})
+}
+
 // value returns what a flag was set to, or the zero value where it was not given.
 func value[T any](flag *T) T {
 	var zero T

@@ -1,5 +1,5 @@
 // Package cli is what each Mage target does: it opens the project and the engine and
-// joins the packages that do the work. The files here are named as those in targets/ and magefiles/.
+// joins the packages that do the work.
 package cli
 
 import (

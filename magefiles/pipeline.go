@@ -1,0 +1,87 @@
+//go:build mage
+
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/im2-audio/im2/internal/cli"
+)
+
+// Up builds and starts the pipeline, then waits until every service is healthy.
+// The data folders and the model cache are created first, with the app user as owner.
+func Up(ctx context.Context,
+	replicas *int, // number of demucs workers (default: as memory and processors allow)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, replicas) })
+}
+
+// Status shows each service's state, health, UID:GID and image, and the unfinished jobs.
+func Status(ctx context.Context,
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Status(ctx, value(json)) })
+}
+
+// Separate puts an audio file into the pipeline, follows it and prints its stems.
+// A song that was separated before with the same options is not separated again; its stems are
+// printed. The settings DEMUCS_STEMS and so on are the defaults of the flags. An interrupt
+// leaves the job running.
+func Separate(ctx context.Context, file string,
+	stems *string, // only these stems, with commas: vocals, drums, bass, other
+	twoStems *string, // this stem and the sum of all others, as vocals.wav and no_vocals.wav
+	format *string, // wav, flac or mp3
+	bits *string, // 16, 24 or float
+	clip *string, // if a stem is too loud for the file: rescale all, clamp, or none
+	overlap *string, // how much neighbouring segments overlap (default 0.25)
+	shifts *int, // the mean of this many separations, each shifted a little (default 0)
+	model *string, // a model that "mage demucs-cache" has prepared
+	sum *string, // exact: the stems add up to the song; model: as the model makes them
+	rate *string, // 44100, or source: the song's own sample rate
+	again *bool, // separate it again
+	json *bool, // print the result as JSON
+) error {
+	asked := map[string]string{
+		"stems": value(stems), "twoStems": value(twoStems), "format": value(format), "bits": value(bits), "clip": value(clip),
+		"overlap": value(overlap), "model": value(model), "sum": value(sum), "rate": value(rate),
+	}
+	if shifts != nil {
+		asked["shifts"] = strconv.Itoa(*shifts)
+	}
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Separate(ctx, cli.Separate{File: file, Again: value(again), JSON: value(json), Options: asked})
+	})
+}
+
+// Jobs lists the jobs: stage, progress, attempts, age, error.
+// The states are incoming, pending, separating, separated, organizing, done, rejected and
+// failed.
+func Jobs(ctx context.Context,
+	state *string, // only in these states, with commas
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Jobs(ctx, cli.Jobs{State: value(state), JSON: value(json)})
+	})
+}
+
+// Retry puts a failed job back into the queue; -all in place of an ID puts back every one.
+// It has three attempts again and keeps its history. A rejected song is a file: move it from
+// rejected/ to input/.
+func Retry(ctx context.Context, id string) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Retry(ctx, id) })
+}
+
+// DemucsCache (demucs-cache) creates the model cache and prepares the Demucs weights in it.
+// The download is checked against a digest, continues after an interrupt, and is skipped if
+// the prepared model is right already. The weights are Meta's, for personal and research use
+// only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared from its ONNX file.
+func DemucsCache(ctx context.Context,
+	fetch *bool, // download and prepare the model (default true)
+	model *string, // the ONNX file of your own model, or a model's name (default DEMUCS_MODEL)
+	precision *string, // fp32 or int8 (default DEMUCS_PRECISION)
+) error {
+	o := cli.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision)}
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.DemucsCache(ctx, o) })
+}
