@@ -13,24 +13,17 @@ import (
 	"github.com/im2-audio/im2/targets"
 )
 
-// Down stops the services and removes their containers; data and images stay.
-func Down(ctx context.Context) error {
-	return targets.Down(ctx)
-}
-
-// Logs prints the services' logs.
-func Logs(ctx context.Context,
-	service *string, // only this service's
-	follow *bool, // print new lines until interrupted
+// Audit checks whether any service would run as root, before anything is built or started.
+// It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
+// docs/audit.md of IM2.
+func Audit(ctx context.Context,
+	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
+	diff *bool, // only print what -fix would change
+	format *string, // text, json or sarif (default text)
+	only *string, // only these rules, such as D01,C02
+	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
 ) error {
-	return targets.Logs(ctx, service, follow)
-}
-
-// Restart restarts the services and waits until every one is healthy.
-func Restart(ctx context.Context,
-	service *string, // only this one
-) error {
-	return targets.Restart(ctx, service)
+	return targets.Audit(ctx, fix, diff, format, only, threshold)
 }
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.
@@ -53,6 +46,49 @@ func Clean(ctx context.Context,
 	return targets.Clean(ctx, tools)
 }
 
+// Doctor checks whether this machine can do what the project needs, and says how to fix the rest.
+// It starts a container, builds an image, changes the owner of a file, and removes all of it
+// again. See docs/doctor.md of IM2.
+func Doctor(ctx context.Context,
+	check *string, // only these checks, with commas, and those that they need
+	list *bool, // list the checks; run none
+	json *bool, // print JSON
+) error {
+	return targets.Doctor(ctx, check, list, json)
+}
+
+// Down stops the services and removes their containers; data and images stay.
+func Down(ctx context.Context) error {
+	return targets.Down(ctx)
+}
+
+// Env lists every setting: its value, who set it and where, and what it is for.
+// Other variables are not shown.
+func Env(ctx context.Context,
+	json *bool, // print JSON
+) error {
+	return targets.Env(ctx, json)
+}
+
+// Logs prints the services' logs.
+func Logs(ctx context.Context,
+	service *string, // only this service's
+	follow *bool, // print new lines until interrupted
+) error {
+	return targets.Logs(ctx, service, follow)
+}
+
+// New creates a service from a Dockerfile template and adds it to the Compose file.
+// The service has a small program and is healthy at once. Everything is created, or nothing.
+// Flags come after the name: mage new loudness -dryRun. See docs/adding-a-service.md of IM2.
+func New(ctx context.Context, name string,
+	user *string, // the name of the service's user (default appuser)
+	dryRun *bool, // print what would be written, as a diff; write nothing
+	json *bool, // print JSON
+) error {
+	return targets.New(ctx, name, user, dryRun, json)
+}
+
 // ResetPermissions (reset-permissions) gives the data folder the app user as owner, 755 and 644.
 // It creates missing folders, follows no links, and does not write what is right already. What
 // you may not change is changed through the Docker engine, if you may use it.
@@ -64,28 +100,11 @@ func ResetPermissions(ctx context.Context,
 	return targets.ResetPermissions(ctx, dryRun, json, path)
 }
 
-// Audit checks whether any service would run as root, before anything is built or started.
-// It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
-// docs/audit.md of IM2.
-func Audit(ctx context.Context,
-	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
-	diff *bool, // only print what -fix would change
-	format *string, // text, json or sarif (default text)
-	only *string, // only these rules, such as D01,C02
-	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
+// Restart restarts the services and waits until every one is healthy.
+func Restart(ctx context.Context,
+	service *string, // only this one
 ) error {
-	return targets.Audit(ctx, fix, diff, format, only, threshold)
-}
-
-// Verify proves on the running containers that nothing runs as root and files get the right owner.
-// It checks users, capabilities and isolation, lets every service create files in the data
-// folder for the next one, and tests its own checks on a container that runs as root. See
-// docs/verify.md of IM2.
-func Verify(ctx context.Context,
-	service *string, // only this service's containers
-	json *bool, // print JSON
-) error {
-	return targets.Verify(ctx, service, json)
+	return targets.Restart(ctx, service)
 }
 
 // Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
@@ -99,32 +118,13 @@ func Setup(ctx context.Context,
 	return targets.Setup(ctx, ids)
 }
 
-// Doctor checks whether this machine can do what the project needs, and says how to fix the rest.
-// It starts a container, builds an image, changes the owner of a file, and removes all of it
-// again. See docs/doctor.md of IM2.
-func Doctor(ctx context.Context,
-	check *string, // only these checks, with commas, and those that they need
-	list *bool, // list the checks; run none
+// Verify proves on the running containers that nothing runs as root and files get the right owner.
+// It checks users, capabilities and isolation, lets every service create files in the data
+// folder for the next one, and tests its own checks on a container that runs as root. See
+// docs/verify.md of IM2.
+func Verify(ctx context.Context,
+	service *string, // only this service's containers
 	json *bool, // print JSON
 ) error {
-	return targets.Doctor(ctx, check, list, json)
-}
-
-// Env lists every setting: its value, who set it and where, and what it is for.
-// Other variables are not shown.
-func Env(ctx context.Context,
-	json *bool, // print JSON
-) error {
-	return targets.Env(ctx, json)
-}
-
-// New creates a service from a Dockerfile template and adds it to the Compose file.
-// The service has a small program and is healthy at once. Everything is created, or nothing.
-// Flags come after the name: mage new loudness -dryRun. See docs/adding-a-service.md of IM2.
-func New(ctx context.Context, name string,
-	user *string, // the name of the service's user (default appuser)
-	dryRun *bool, // print what would be written, as a diff; write nothing
-	json *bool, // print JSON
-) error {
-	return targets.New(ctx, name, user, dryRun, json)
+	return targets.Verify(ctx, service, json)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -16,8 +17,37 @@ import (
 
 // group is a heading of the list of commands.
 type group struct {
-	title    string
-	commands []*cobra.Command
+	title   string
+	targets []target
+}
+
+// target is a command that calls a function of package targets with the context, the words that must follow
+// the name in use, and a pointer for each flag.
+type target struct {
+	function         any
+	use, short, more string
+	flags            [][2]string // name and text
+}
+
+func (t target) command() *cobra.Command {
+	c := command(t.use, t.short, t.more)
+	function := reflect.ValueOf(t.function)
+	var flags []func() reflect.Value
+	for i, f := range t.flags {
+		flags = append(flags, flag(c, f[0], f[1], function.Type().In(function.Type().NumIn()-len(t.flags)+i)))
+	}
+	c.RunE = func(c *cobra.Command, words []string) error {
+		in := []reflect.Value{reflect.ValueOf(c.Context())}
+		for _, word := range words {
+			in = append(in, reflect.ValueOf(word))
+		}
+		for _, value := range flags {
+			in = append(in, value())
+		}
+		err, _ := function.Call(in)[0].Interface().(error)
+		return err
+	}
+	return c
 }
 
 // command returns a command without flags. use is its name, and the words that must follow it.
@@ -41,12 +71,12 @@ func command(use, short, more string) *cobra.Command {
 	}
 }
 
-// flag adds a flag to a command, and returns a function that returns its value once the line was read,
-// nil where it was not given.
-func flag[T bool | int | string](c *cobra.Command, name, text string) func() *T {
+// flag adds a flag of a pointer's type to a command, and returns a function that returns the pointer once the
+// line was read, nil where the flag was not given.
+func flag(c *cobra.Command, name, text string, pointer reflect.Type) func() reflect.Value {
 	c.DisableFlagsInUseLine = false
-	value := new(T)
-	switch v := any(value).(type) {
+	value := reflect.New(pointer.Elem())
+	switch v := value.Interface().(type) {
 	case *bool:
 		c.Flags().BoolVar(v, name, false, text)
 	case *int:
@@ -55,9 +85,9 @@ func flag[T bool | int | string](c *cobra.Command, name, text string) func() *T 
 		c.Flags().StringVar(v, name, "", text)
 		_ = c.RegisterFlagCompletionFunc(name, complete(name)) // the flag is there
 	}
-	return func() *T {
+	return func() reflect.Value {
 		if !c.Flags().Changed(name) {
-			return nil
+			return reflect.Zero(pointer)
 		}
 		return value
 	}

@@ -67,9 +67,10 @@ Exit codes: 0; 1 the work failed or a check found something; 2 wrong use or sett
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(explainFlag)
 	root.SetGlobalNormalizationFunc(normalize)
-	for _, g := range groups() {
+	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
-		for _, c := range g.commands {
+		for _, t := range g.targets {
+			c := t.command()
 			c.GroupID = g.title
 			root.AddCommand(c)
 		}
