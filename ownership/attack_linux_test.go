@@ -52,7 +52,7 @@ func TestAttackers(t *testing.T) {
 			}
 			stop()
 			t.Logf("%d attempts in %d resets, which saw %d entries, changed %d owners and %d modes, left %v, %d vanished, %d problems; outside, %d changed",
-				done.resets*attacked, done.resets, done.sum.Seen, done.sum.Owner, done.sum.Mode, done.sum.Skipped, done.sum.Vanished, done.sum.MoreProblems, done.hits)
+				done.resets*attacked, done.resets, done.sum.Seen, done.sum.OwnersChanged, done.sum.ModesChanged, done.sum.Skipped, done.sum.Vanished, done.sum.MoreProblems, done.hits)
 		})
 	}
 }
@@ -133,8 +133,8 @@ func (b *besieged) reset(t *testing.T, base string) {
 	must(t, err)
 	b.resets++
 	b.sum.Seen += sum.Seen
-	b.sum.Owner += sum.Owner
-	b.sum.Mode += sum.Mode
+	b.sum.OwnersChanged += sum.OwnersChanged
+	b.sum.ModesChanged += sum.ModesChanged
 	b.sum.Vanished += sum.Vanished
 	if b.sum.Skipped == nil {
 		b.sum.Skipped = sum.Skipped

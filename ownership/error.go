@@ -6,21 +6,21 @@ import (
 	"io/fs"
 )
 
-// The reasons for which a request is refused. A folder that cannot be opened has the system's reason
-// instead, such as [io/fs.ErrNotExist].
+// The reasons for which a request is refused. A folder that cannot be opened has the error of the operating
+// system instead, such as [io/fs.ErrNotExist].
 var (
-	// ErrNotFolder is the reason where something else is in the place of a folder. A symbolic link to a
-	// folder counts as something else: a container could have made it.
-	ErrNotFolder = errors.New("it is not a folder (a link to one does not count: a container could have made it)")
-	// ErrProtected is the reason where the folder must not be reset: the root of the file system, a folder
-	// of the system, a home folder or one above it.
+	// ErrNotFolder: the folder is not a directory. A symbolic link is not accepted, since a container could have
+	// made it; only [Request.Below] may have some.
+	ErrNotFolder = errors.New("it is not a folder (a symbolic link is not accepted)")
+	// ErrProtected: the folder must not be reset. It is the root of the file system, a system folder, a home folder
+	// or one above it.
 	ErrProtected = errors.New("protected folder")
-	// ErrOutside is the reason where a folder is not below the one that it must be in.
+	// ErrOutside: [Request.Below] is not in the Folder, or a folder of [Ensure] is not below root.
 	ErrOutside = errors.New("outside of the folder")
-	// ErrOwner is the reason where the owner cannot be used: root without [Request.AllowRoot], an ID that
-	// means nothing, or one that this user namespace does not have.
+	// ErrOwner: the owner cannot be read or used. It has UID or GID 0 without [Request.AllowRoot], an ID of
+	// 4294967295, which chown reads as "do not change", or an ID that this user namespace does not have.
 	ErrOwner = errors.New("unusable owner")
-	// ErrMode is the reason where a mode cannot be used.
+	// ErrMode: a mode has more than permission bits, or keeps a folder's owner out.
 	ErrMode = errors.New("unusable mode")
 )
 
@@ -30,7 +30,7 @@ type RefusedError struct {
 	Op string
 	// Subject is the folder, owner or mode that is refused; empty where Err names it.
 	Subject string
-	// Err is the reason. It wraps one of the errors above or one of the system.
+	// Err is the reason. It wraps one of the errors above or an error of the operating system.
 	Err error
 }
 

@@ -36,7 +36,7 @@ func ExampleReset() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%d entries, %d with another mode\n", sum.Seen, sum.Mode)
+	fmt.Printf("%d entries, %d with another mode\n", sum.Seen, sum.ModesChanged)
 	for _, p := range sum.Problems {
 		fmt.Printf("%q: %s\n", p.Path, p.Reason)
 	}
@@ -49,7 +49,7 @@ func ExampleReset_refused() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, ownership.ErrProtected))
 	// Output:
-	// resetting /usr/lib: it is a folder of the system
+	// resetting /usr/lib: it is a system folder
 	// true
 }
 

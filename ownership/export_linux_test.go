@@ -25,7 +25,7 @@ func ResetWithout(ctx context.Context, req Request, lacks ...string) (Summary, e
 	if slices.Contains(lacks, "patience") {
 		f.waits = 0
 	}
-	return resetWith(ctx, req, f)
+	return resetWith(ctx, req, req.Folder, f)
 }
 
 // Probed names what this system was found to lack.

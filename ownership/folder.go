@@ -53,9 +53,9 @@ func refuse(path string) error {
 	case !filepath.IsAbs(path) || filepath.Separator != '/':
 		return nil
 	case slices.Contains(systemTrees(), at[0]):
-		return protected(path, "it belongs to the system")
+		return protected(path, "it is a system folder")
 	case slices.Contains(systemFolders(), path):
-		return protected(path, "it is a folder of the system")
+		return protected(path, "it is a system folder")
 	case len(at) == 2 && (at[0] == "home" || at[0] == "Users"): // also another user's, as under sudo
 		return protected(path, "it is a home folder")
 	}

@@ -31,14 +31,14 @@ func TestFoldersThatAreRefused(t *testing.T) {
 		{"/", protected, "the root of the file system"},
 		{"//.//", protected, "the root of the file system"},
 		{"/proc/self/root", notFolder, "not a folder"},
-		{"/proc/self/root/etc", protected, "belongs to the system"},
-		{"/etc", protected, "belongs to the system"},
-		{"/etc/ssl", protected, "belongs to the system"},
-		{"/proc/sys", protected, "belongs to the system"},
-		{"/usr", protected, "a folder of the system"},
-		{"/tmp", protected, "a folder of the system"},
-		{"/var/lib", protected, "a folder of the system"},
-		{"/home", protected, "a folder of the system"},
+		{"/proc/self/root/etc", protected, "it is a system folder"},
+		{"/etc", protected, "it is a system folder"},
+		{"/etc/ssl", protected, "it is a system folder"},
+		{"/proc/sys", protected, "it is a system folder"},
+		{"/usr", protected, "it is a system folder"},
+		{"/tmp", protected, "it is a system folder"},
+		{"/var/lib", protected, "it is a system folder"},
+		{"/home", protected, "it is a system folder"},
 		{home, protected, "your home folder"},
 		{filepath.Dir(home), protected, "your home folder"},
 		{base, protected, "your home folder"},
@@ -85,10 +85,10 @@ func TestOwnersThatAreRefused(t *testing.T) {
 		root  bool
 		says  string
 	}{
-		{ownership.Owner{UID: math.MaxUint32, GID: 1}, true, "leave as it is"},
-		{ownership.Owner{UID: 1, GID: math.MaxUint32}, false, "leave as it is"},
-		{ownership.Owner{UID: 0, GID: 1}, false, "root must not own"},
-		{ownership.Owner{UID: 1, GID: 0}, false, "root must not own"},
+		{ownership.Owner{UID: math.MaxUint32, GID: 1}, true, "do not change"},
+		{ownership.Owner{UID: 1, GID: math.MaxUint32}, false, "do not change"},
+		{ownership.Owner{UID: 0, GID: 1}, false, "needs AllowRoot"},
+		{ownership.Owner{UID: 1, GID: 0}, false, "needs AllowRoot"},
 	}
 	for _, c := range cases {
 		before := stateOf(t, in)

@@ -132,10 +132,10 @@ func put(dir int, name string) error {
 func TestTwentyThousandLevels(t *testing.T) {
 	t.Parallel()
 	top := deepTree(t, 20_000, func(dir int) error { return put(dir, "f") })
-	if m := limits(t, top); m.Sum.Seen != 40_001 || m.Sum.Mode < 40_000 {
+	if m := limits(t, top); m.Sum.Seen != 40_001 || m.Sum.ModesChanged < 40_000 {
 		t.Errorf("%+v", m)
 	}
-	if m := limits(t, top); m.Sum.Seen != 40_001 || m.Sum.Mode != 0 {
+	if m := limits(t, top); m.Sum.Seen != 40_001 || m.Sum.ModesChanged != 0 {
 		t.Errorf("the second run: %+v", m)
 	}
 }
@@ -156,7 +156,7 @@ func TestDeepAndWide(t *testing.T) {
 	if m := limits(t, top); m.Sum.Seen != 10*levels+1 || m.Sum.Vanished != 0 {
 		t.Errorf("%+v", m)
 	}
-	if m := limits(t, top); m.Sum.Seen != 10*levels+1 || m.Sum.Mode != 0 {
+	if m := limits(t, top); m.Sum.Seen != 10*levels+1 || m.Sum.ModesChanged != 0 {
 		t.Errorf("the second run: %+v", m)
 	}
 	sum, err := ownership.ResetWithout(t.Context(), ownership.Request{Folder: top, Owner: other(), AllowRoot: true}, "openat2")
@@ -185,10 +185,10 @@ func TestManyNames(t *testing.T) {
 		must(t, put(dir, fmt.Sprintf("track-%07d.wav", i)))
 	}
 	must(t, unix.Close(dir))
-	if m := limits(t, top); m.Sum.Seen != int64(names)+1 || m.Sum.Mode < int64(names) {
+	if m := limits(t, top); m.Sum.Seen != int64(names)+1 || m.Sum.ModesChanged < int64(names) {
 		t.Errorf("%+v", m)
 	}
-	if m := limits(t, top); m.Sum.Seen != int64(names)+1 || m.Sum.Mode != 0 {
+	if m := limits(t, top); m.Sum.Seen != int64(names)+1 || m.Sum.ModesChanged != 0 {
 		t.Errorf("the second run: %+v", m)
 	}
 }

@@ -66,7 +66,7 @@ func TestTheFolderItselfMayBeAMount(t *testing.T) {
 	mount(t, "none", in, "tmpfs", 0, "mode=700")
 	touch(t, 0o600, filepath.Join(in, "file"))
 	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, Owner: other()})
-	if err != nil || sum.Owner != 2 || sum.ProblemCount() != 0 {
+	if err != nil || sum.OwnersChanged != 2 || sum.ProblemCount() != 0 {
 		t.Errorf("%+v, %v", sum, err)
 	}
 }
@@ -89,6 +89,11 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	var refusal *ownership.RefusedError
 	if !errors.Is(err, unix.EROFS) || errors.As(err, &refusal) || sum.ProblemCount() != 0 {
 		t.Errorf("something to change: %+v, %v", sum, err)
+	}
+	below := req
+	below.Below = "c"
+	if _, err := ownership.Reset(t.Context(), below); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), filepath.Join(in, "c")+":") {
+		t.Errorf("something to change below: %v", err)
 	}
 	readOnly(0)
 	_, err = ownership.Reset(t.Context(), req)
@@ -120,7 +125,7 @@ func TestOverlayDoesNotCopyUpWhatIsRight(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(in, unix.MNT_DETACH) })
 	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, Owner: owner})
-	if err != nil || sum.Owner != 1 || sum.ProblemCount() != 0 {
+	if err != nil || sum.OwnersChanged != 1 || sum.ProblemCount() != 0 {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	check(t, filepath.Join(in, "d", "wrong"), owner, 0o644)
@@ -151,7 +156,7 @@ func TestOwnerWithoutAMapping(t *testing.T) {
 	refused(t, err, ownership.ErrOwner, "UID 4711 is not mapped in this user namespace")
 	touch(t, 0o600, filepath.Join(in, "f"))
 	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, AllowRoot: true})
-	if err != nil || sum.Mode != 1 || sum.ProblemCount() != 0 {
+	if err != nil || sum.ModesChanged != 1 || sum.ProblemCount() != 0 {
 		t.Errorf("the one that is mapped: %+v, %v", sum, err)
 	}
 }

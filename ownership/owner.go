@@ -17,28 +17,27 @@ type Owner struct {
 // String is "UID:GID", as chown(1), a Dockerfile's USER and a Compose file's "user:" have it.
 func (o Owner) String() string { return fmt.Sprintf("%d:%d", o.UID, o.GID) }
 
-// ParseOwner reads "UID:GID" in decimal digits; both are needed.
+// ParseOwner reads "UID:GID", as [Owner.String] writes it: two decimal numbers without signs or leading zeros. 0 and
+// 4294967295 are read; [Reset] refuses them. The error wraps [ErrOwner].
 func ParseOwner(text string) (Owner, error) {
 	user, group, _ := strings.Cut(text, ":")
-	uid, err := strconv.ParseUint(user, 10, 32)
-	if err != nil {
-		return Owner{}, fmt.Errorf("the UID of %q: %w", text, err)
+	uid, uidErr := strconv.ParseUint(user, 10, 32)
+	gid, gidErr := strconv.ParseUint(group, 10, 32)
+	o := Owner{UID: uint32(uid), GID: uint32(gid)} //nolint:gosec // 32 bits were parsed
+	if uidErr != nil || gidErr != nil || o.String() != text {
+		return Owner{}, refused("reading owner", strconv.Quote(text), ErrOwner, "it must be UID:GID, two decimal numbers such as 1000:1000")
 	}
-	gid, err := strconv.ParseUint(group, 10, 32)
-	if err != nil {
-		return Owner{}, fmt.Errorf("the GID of %q: %w", text, err)
-	}
-	return Owner{UID: uint32(uid), GID: uint32(gid)}, nil
+	return o, nil
 }
 
 // check refuses owners that nobody can mean. 4294967295 is -1 to chown(2), which then
 // leaves the owner as it is: the reset would claim to have done what it did not.
 func (o Owner) check(root bool) error {
 	if o.UID == math.MaxUint32 || o.GID == math.MaxUint32 {
-		return refused("giving files to", o.String(), ErrOwner, "4294967295 means \"leave as it is\" to the system, not an owner")
+		return refused("giving files to", o.String(), ErrOwner, "4294967295 is no ID: chown reads it as \"do not change\"")
 	}
 	if !root && (o.UID == 0 || o.GID == 0) {
-		return refused("giving files to", o.String(), ErrOwner, "refusing UID or GID 0: root must not own service data")
+		return refused("giving files to", o.String(), ErrOwner, "UID or GID 0 needs AllowRoot")
 	}
 	return nil
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // The modes of a [Request] that names no others.
@@ -61,10 +63,10 @@ type Problem struct {
 type Summary struct {
 	// Seen is the number of entries, the folder itself included.
 	Seen int64 `json:"seen"`
-	// Owner and Mode count the entries whose owner or mode was changed, or would be in a dry run. A
-	// file with several names counts once.
-	Owner int64 `json:"changed_owner"`
-	Mode  int64 `json:"changed_mode"`
+	// OwnersChanged and ModesChanged count the entries whose owner or mode was changed, or would be in a
+	// dry run. A file with several hard links counts once on Linux.
+	OwnersChanged int64 `json:"changed_owner"`
+	ModesChanged  int64 `json:"changed_mode"`
 	// Vanished counts entries that went away after their folder was listed.
 	Vanished int64 `json:"vanished"`
 	// Skipped counts the entries that were skipped by design, by reason; never nil.
@@ -81,26 +83,30 @@ func (s Summary) ProblemCount() int64 { return int64(len(s.Problems)) + s.MorePr
 
 // Request is one reset. Folder and Owner are needed.
 type Request struct {
-	// Folder is reset with everything in it. It must not be a symbolic link; the path to it may have some.
+	// Folder is reset with everything in it. It may be relative to the working folder. It must not be a
+	// symbolic link; the path to it may have some.
 	Folder string
-	// Below is a folder in Folder, relative to it: only that one is reset. "" and "." stand for all. The
-	// path is resolved once, within Folder: a link that is put there meanwhile cannot lead out of it.
+	// Below limits the reset to this subfolder of Folder. It is relative to Folder; "" and "." mean all of
+	// Folder. Symbolic links in it are followed as long as they stay in Folder; one that leads out of it is
+	// refused with [ErrOutside].
 	Below string
-	// Owner is what everything will belong to. 4294967295 is refused, and 0 without AllowRoot.
+	// Owner is what everything will belong to. An ID of 4294967295, which chown reads as "do not change", is
+	// refused, and 0 without AllowRoot.
 	Owner Owner
 	// AllowRoot permits an Owner with UID or GID 0.
 	AllowRoot bool
-	// FolderMode and FileMode are the permission bits of folders and regular files; 0 stands for the
-	// constants of the same names. A folder's owner must be able to read, write and enter it.
+	// FolderMode and FileMode are the permission bits of folders and regular files. 0 means the constant of
+	// the same name, so mode 0 cannot be asked for. FolderMode must contain 0700.
 	FolderMode, FileMode fs.FileMode
-	// DryRun counts without changing anything. It sees what this user may see.
+	// DryRun counts without changing anything. Entries that this user cannot read are Problems, so run it as
+	// the user who will run the reset.
 	DryRun bool
-	// Progress is called with the number of entries so far, a few times a second; may be
-	// nil. The calls come one at a time, on Linux from another goroutine; the last
-	// one has returned when Reset does.
+	// Progress is called with the number of entries so far, on Linux a few times a second and elsewhere every
+	// 4,096 entries; may be nil. The calls come one at a time, on Linux from another goroutine; the last one has
+	// returned when Reset does.
 	Progress func(seen int64)
-	// Workers is how many threads read entries at once; 0 chooses by the number of
-	// processors. Linux only.
+	// Workers is how many threads read entries at once; 0 or less chooses by the number of processors. It has
+	// an effect on Linux only.
 	Workers int
 }
 
@@ -120,53 +126,98 @@ func (r Request) check() error {
 		return err
 	}
 	w := r.want()
-	switch {
-	case w.folder&^fs.ModePerm != 0 || w.file&^fs.ModePerm != 0:
-		return refused("setting mode", fmt.Sprintf("%o or %o", uint32(w.folder), uint32(w.file)), ErrMode, "only the nine permission bits can be set")
-	case w.folder&0o700 != 0o700:
-		return refused("setting mode", fmt.Sprintf("%o", uint32(w.folder)), ErrMode, "the owner of a folder must be able to read, write and enter it")
+	for _, mode := range []struct {
+		name string
+		bits fs.FileMode
+	}{{"FolderMode", w.folder}, {"FileMode", w.file}} {
+		if mode.bits&^fs.ModePerm != 0 {
+			return refused("setting "+mode.name, fmt.Sprintf("%#o", uint32(mode.bits)), ErrMode, "only the nine permission bits (0777) can be set")
+		}
+	}
+	if w.folder&0o700 != 0o700 {
+		return refused("setting FolderMode", fmt.Sprintf("%#o", uint32(w.folder)), ErrMode, "the owner of a folder must be able to read, write and enter it (0700)")
 	}
 	return nil
 }
+
+// nothing is the Summary of a reset that did not begin.
+func nothing() Summary { return Summary{Skipped: map[Skip]int64{}, Problems: []Problem{}} }
 
 // Reset sets owner and modes of a folder and everything in it. Entries that could not be set are in the
 // Summary, and are no error. The error is about the reset as a whole:
 //
 //   - a *[RefusedError] for a folder, owner or mode that cannot be used; nothing was changed;
-//   - one that wraps [syscall.EROFS] for a read-only file system with something to change;
-//   - one that wraps the error of ctx. The Summary then counts what was done until then, and the next
-//     run does the rest.
+//   - on Linux, one that wraps [syscall.EROFS] for a read-only file system with something to change; elsewhere
+//     each of its entries is a [Problem];
+//   - one that wraps the error of ctx.
+//
+// The Summary is valid beside an error, too: it counts what was done until then, and the next run does the rest.
+//
+// Concurrent resets of one folder are safe on Linux. Each counts only what it changed itself, and one may report a
+// file with several hard links that another has just changed as [SkipHardLink]. With different owners or modes,
+// either may win for each entry.
 func Reset(ctx context.Context, req Request) (Summary, error) {
-	none := Summary{Skipped: map[Skip]int64{}, Problems: []Problem{}}
 	if err := req.check(); err != nil {
-		return none, err
+		return nothing(), err
 	}
 	folder, err := checkFolder(req.Folder)
 	if err != nil {
-		return none, err
+		return nothing(), err
 	}
 	req.Folder = folder
 	if req.Below == "" || req.Below == "." {
 		return reset(ctx, req)
 	}
-	name := filepath.Join(folder, req.Below)
-	pinned, release, err := pinBelow(folder, req.Below)
+	below, err := openBelow(folder, req.Below)
 	if err != nil {
-		return none, &RefusedError{Op: "opening", Subject: name, Err: err}
+		return nothing(), err
 	}
-	defer release()
-	req.Folder = pinned
-	sum, err := reset(ctx, req)
-	if errors.Is(err, context.Canceled) { // the walk would name the descriptor
-		err = interrupted(name, context.Canceled)
-	}
-	return sum, err
+	defer below.Close() //nolint:errcheck // nothing was written through it
+	req.Folder = filepath.Join(folder, req.Below)
+	return resetIn(ctx, req, below)
 }
 
-// Ensure makes folders, parents first, with the owner and [FolderMode]; those that exist are set. What is
-// in them is not changed. root is an existing folder above all of them, and no link is followed on
-// the way from there. An owner of UID or GID 0 is allowed. The error is a *[RefusedError] for an owner or a folder
-// that cannot be used, and wraps [io/fs.ErrPermission] where this user may not make or set one.
+// openBelow opens the folder that is at below in another one, and nothing outside of that.
+func openBelow(folder, below string) (*os.Root, error) {
+	if !filepath.IsLocal(below) {
+		return nil, outside(below, folder)
+	}
+	name := filepath.Join(folder, below)
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, &RefusedError{Op: "opening", Subject: folder, Err: err}
+	}
+	defer root.Close() //nolint:errcheck // nothing was written through it
+	info, err := root.Stat(below)
+	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		return nil, &RefusedError{Op: "resetting", Subject: name, Err: ErrNotFolder}
+	}
+	var sub *os.Root
+	if err == nil {
+		sub, err = root.OpenRoot(below)
+	}
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return sub, nil
+	case !errors.As(err, &errno): // os exports no error for a path that leaves a Root
+		return nil, outside(below, folder)
+	default:
+		return nil, &RefusedError{Op: "opening", Subject: name, Err: errno}
+	}
+}
+
+func outside(below, folder string) error {
+	return refused("resetting", below, ErrOutside, "it is not in "+folder)
+}
+
+// Ensure makes folders in their order with the owner and [FolderMode]; those that exist are set. What is in them is
+// not changed. root must exist. folders are root itself or paths below it, each beginning with root (not relative to
+// it); both absolute or both relative to the working folder. A parent comes before what is in it. No symbolic link is
+// followed below root. An owner of UID or GID 0 is allowed.
+//
+// The error is a *[RefusedError] for an owner or a folder that cannot be used, and wraps [io/fs.ErrPermission] where
+// this user may not make or set one. Folders before the failed one are made by then.
 func Ensure(root string, folders []string, owner Owner) error {
 	if err := owner.check(true); err != nil {
 		return err

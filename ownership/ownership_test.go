@@ -7,9 +7,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/im2-audio/im2/ownership"
 )
@@ -81,7 +84,7 @@ func TestResetSetsEverythingBelow(t *testing.T) {
 	check(t, filepath.Join(data, "pipe"), owner, 0o600)
 
 	again, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: owner})
-	if err != nil || again.Owner != 0 || again.Mode != 0 {
+	if err != nil || again.OwnersChanged != 0 || again.ModesChanged != 0 {
 		t.Errorf("the second run changed something: %+v, %v", again, err)
 	}
 }
@@ -92,7 +95,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 	file := filepath.Join(data, "file")
 	must(t, os.Chmod(data, 0o755), os.WriteFile(file, nil, 0o600))
 	sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: self(), AllowRoot: true, DryRun: true})
-	if err != nil || sum.Mode != 1 || sum.Owner != 0 {
+	if err != nil || sum.ModesChanged != 1 || sum.OwnersChanged != 0 {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	check(t, file, self(), 0o600)
@@ -136,14 +139,19 @@ func TestOtherModes(t *testing.T) {
 	must(t, os.WriteFile(file, nil, 0o644))
 	req := ownership.Request{Folder: data, Owner: self(), AllowRoot: true, FolderMode: 0o750, FileMode: 0o640}
 	sum, err := ownership.Reset(t.Context(), req)
-	if err != nil || sum.Mode != 2 {
+	if err != nil || sum.ModesChanged != 2 {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	check(t, data, self(), 0o750)
 	check(t, file, self(), 0o640)
-	for _, wrong := range []ownership.Request{{FolderMode: 0o644}, {FolderMode: os.ModeDir | 0o755}, {FileMode: os.ModeSetuid | 0o755}} {
+	for says, wrong := range map[string]ownership.Request{
+		"setting FolderMode 0644: ":  {FolderMode: 0o644},
+		"setting FolderMode 01755: ": {FolderMode: 0o1755},
+		"setting FileMode 04755: ":   {FileMode: 0o4755},
+		"setting FileMode ":          {FileMode: os.ModeSetuid | 0o755},
+	} {
 		wrong.Folder, wrong.Owner, wrong.AllowRoot = data, self(), true
-		if _, err := ownership.Reset(t.Context(), wrong); !errors.Is(err, ownership.ErrMode) {
+		if _, err := ownership.Reset(t.Context(), wrong); !errors.Is(err, ownership.ErrMode) || !strings.HasPrefix(err.Error(), says) {
 			t.Errorf("modes %v and %v: %v", wrong.FolderMode, wrong.FileMode, err)
 		}
 	}
@@ -206,21 +214,67 @@ func TestResetBelow(t *testing.T) {
 	check(t, filepath.Join(data, "a"), self(), 0o700)
 	check(t, filepath.Join(data, "c", "file"), self(), 0o600)
 
-	for _, name := range []string{"out", "../x", "missing", filepath.Join("c", "file")} {
-		_, err := ownership.Reset(t.Context(), below(name))
+	must(t, os.Symlink("../nowhere", filepath.Join(data, "dangling")))
+	file := filepath.Join("c", "file")
+	for name, reason := range map[string]error{
+		"out": ownership.ErrOutside, "dangling": ownership.ErrOutside, "../x": ownership.ErrOutside, outside: ownership.ErrOutside,
+		"c/../../" + filepath.Base(data): ownership.ErrOutside, file: ownership.ErrNotFolder, file + "/x": ownership.ErrNotFolder,
+		"missing": os.ErrNotExist,
+	} {
+		sum, err := ownership.Reset(t.Context(), below(name))
 		var refusal *ownership.RefusedError
-		if !errors.As(err, &refusal) {
-			t.Errorf("%s: got %v", name, err)
+		if !errors.As(err, &refusal) || !errors.Is(err, reason) || sum.Skipped == nil || sum.Problems == nil {
+			t.Errorf("%s: got %+v, %v, want %v", name, sum, err, reason)
 		}
 	}
 	check(t, filepath.Join(outside, "file"), self(), 0o600)
+	must(t, os.Remove(filepath.Join(data, "dangling")))
 
 	if sum, err := ownership.Reset(t.Context(), below(".")); err != nil || sum.Seen != 7 {
 		t.Errorf("%+v, %v", sum, err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ownership.Reset(ctx, below("a")); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), filepath.Join(data, "a")) {
-		t.Errorf("got %v", err)
+	late, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	for _, ctx := range []context.Context{canceled, late} {
+		if _, err := ownership.Reset(ctx, below("a")); !errors.Is(err, ctx.Err()) || !strings.Contains(err.Error(), filepath.Join(data, "a")+":") {
+			t.Errorf("got %v", err)
+		}
 	}
+}
+
+func TestParseOwner(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]ownership.Owner{"1000:20": {UID: 1000, GID: 20}, "0:0": {}, "4294967295:1": {UID: 4294967295, GID: 1}} {
+		if got, err := ownership.ParseOwner(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "1", "1:", ":1", "01:2", "1:02", "+1:2", "1:2:3", "1: 2", "-1:2", "4294967296:1", "app:app", "1_0:1"} {
+		_, err := ownership.ParseOwner(text)
+		var refusal *ownership.RefusedError
+		want := `reading owner "` + text + `": it must be UID:GID, two decimal numbers such as 1000:1000`
+		if !errors.As(err, &refusal) || !errors.Is(err, ownership.ErrOwner) || err.Error() != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestConcurrentResets(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	for i := range 500 {
+		must(t, os.WriteFile(filepath.Join(data, strconv.Itoa(i)), nil, 0o600))
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: data, Owner: other(), AllowRoot: true}); err != nil || len(sum.Problems) != 0 {
+				t.Errorf("%d problems, %v", len(sum.Problems), err)
+			}
+		})
+	}
+	all.Wait()
+	check(t, filepath.Join(data, "0"), other(), 0o644)
 }

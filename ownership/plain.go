@@ -45,13 +45,18 @@ func ensureOne(r *os.Root, rel string, want want) error {
 func reset(ctx context.Context, req Request) (Summary, error) {
 	r, err := os.OpenRoot(req.Folder)
 	if err != nil {
-		return Summary{}, &RefusedError{Op: "opening", Subject: req.Folder, Err: err}
+		return nothing(), &RefusedError{Op: "opening", Subject: req.Folder, Err: err}
 	}
 	defer r.Close() //nolint:errcheck // nothing was written through it
+	return resetIn(ctx, req, r)
+}
+
+// resetIn is reset of a folder that is open already.
+func resetIn(ctx context.Context, req Request, r *os.Root) (Summary, error) {
 	w := &walk{req: req, want: req.want()}
 	info, err := r.Lstat(".")
 	if err != nil {
-		return Summary{}, &RefusedError{Op: "reading", Subject: req.Folder, Err: err}
+		return nothing(), &RefusedError{Op: "reading", Subject: req.Folder, Err: err}
 	}
 	w.entry(r, ".", ".", info)
 	err = w.folder(ctx, r, ".")
@@ -117,10 +122,10 @@ func (w *walk) entry(r *os.Root, at, name string, info fs.FileInfo) {
 	}
 	changed, err := set(r, name, info, w.want, w.req.DryRun)
 	if changed.owner {
-		w.sum.Owner++
+		w.sum.OwnersChanged++
 	}
 	if changed.mode {
-		w.sum.Mode++
+		w.sum.ModesChanged++
 	}
 	if err != nil {
 		w.problem(at, err)
@@ -138,10 +143,4 @@ func (w *walk) problem(at string, err error) {
 		err = path.Err // the path is said already
 	}
 	w.report.add(func() string { return at }, "", err.Error())
-}
-
-// pinBelow returns the path of the folder. Without /proc there is no name for a
-// descriptor; the walk opens it without following a link in its last part.
-func pinBelow(folder, below string) (path string, release func(), err error) {
-	return filepath.Join(folder, below), func() {}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,12 +46,23 @@ func workers(asked int) int {
 }
 
 func reset(ctx context.Context, req Request) (Summary, error) {
-	return resetWith(ctx, req, probe())
+	return resetWith(ctx, req, req.Folder, probe())
 }
 
-// resetWith is reset with only some of the newer system calls.
-func resetWith(ctx context.Context, req Request, f features) (Summary, error) {
-	sum := Summary{Skipped: map[Skip]int64{}, Problems: []Problem{}}
+// resetIn is reset of a folder that is open already.
+func resetIn(ctx context.Context, req Request, r *os.Root) (Summary, error) {
+	dir, err := r.Open(".")
+	if err != nil {
+		return nothing(), &RefusedError{Op: "opening", Subject: req.Folder, Err: err}
+	}
+	defer dir.Close() //nolint:errcheck // only read
+	// The dot, since what opens it need not follow the link that the number is.
+	return resetWith(ctx, req, fmt.Sprintf("/proc/self/fd/%d/.", dir.Fd()), probe())
+}
+
+// resetWith resets the folder at path, which messages call req.Folder, with only some of the newer system calls.
+func resetWith(ctx context.Context, req Request, path string, f features) (Summary, error) {
+	sum := nothing()
 	if err := mapped(req.Owner); err != nil {
 		return sum, err
 	}
@@ -70,7 +80,7 @@ func resetWith(ctx context.Context, req Request, f features) (Summary, error) {
 		own := *s
 		all[i] = &worker{walk: w, sys: &own}
 	}
-	if err := w.begin(all[0]); err != nil {
+	if err := w.begin(all[0], path); err != nil {
 		return sum, err
 	}
 	err := w.run(ctx, all)
@@ -80,8 +90,8 @@ func resetWith(ctx context.Context, req Request, f features) (Summary, error) {
 	w.nodes.release(s, w.top, false)
 	for _, one := range all {
 		sum.Seen += one.seen
-		sum.Owner += one.owner
-		sum.Mode += one.mode
+		sum.OwnersChanged += one.owner
+		sum.ModesChanged += one.mode
 		sum.Vanished += one.vanished
 	}
 	w.report.into(&sum)
@@ -90,14 +100,14 @@ func resetWith(ctx context.Context, req Request, f features) (Summary, error) {
 
 // begin opens and sets the folder itself, and makes listing it the first work. It stays
 // open until the end, so that whatever was closed can be reopened beneath it.
-func (w *walk) begin(first *worker) error {
+func (w *walk) begin(first *worker, path string) error {
 	top := &node{fd: -1, name: []byte{0}}
-	fd, err := unix.Open(w.req.Folder, asFolder&^unix.O_NOATIME, 0)
+	fd, err := unix.Open(path, asFolder&^unix.O_NOATIME, 0)
 	if err == unix.EACCES {
-		if pin, perr := unix.Open(w.req.Folder, asPin|unix.O_DIRECTORY, 0); perr == nil {
+		if pin, perr := unix.Open(path, asPin|unix.O_DIRECTORY, 0); perr == nil {
 			first.setFolder(top, pin)
 			first.close(pin)
-			fd, err = unix.Open(w.req.Folder, asFolder&^unix.O_NOATIME, 0)
+			fd, err = unix.Open(path, asFolder&^unix.O_NOATIME, 0)
 		}
 	}
 	if err != nil {
@@ -186,20 +196,4 @@ func (w *walk) giveSpare(buf []byte) {
 	w.buffer.Lock()
 	defer w.buffer.Unlock()
 	w.spare = append(w.spare, buf[:bigRead])
-}
-
-// pinBelow returns a path that names the folder below another one until it is released,
-// whatever is put into its place.
-func pinBelow(folder, below string) (path string, release func(), err error) {
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return "", nil, err
-	}
-	defer root.Close() //nolint:errcheck // only read
-	pinned, err := root.OpenFile(below, os.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return "", nil, err
-	}
-	// The dot, since what opens it need not follow the link that the number is.
-	return fmt.Sprintf("/proc/self/fd/%d/.", pinned.Fd()), func() { _ = pinned.Close() }, nil
 }

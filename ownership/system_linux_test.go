@@ -62,7 +62,7 @@ func TestOldSeccompProfile(t *testing.T) {
 				t.Fatalf("found to lack %v", lacks)
 			}
 			sum, err := ownership.Reset(t.Context(), ownership.Request{Folder: in, Owner: other(), AllowRoot: true})
-			if err != nil || sum.Seen != 3 || sum.Mode != 1 || sum.ProblemCount() != 0 {
+			if err != nil || sum.Seen != 3 || sum.ModesChanged != 1 || sum.ProblemCount() != 0 {
 				t.Errorf("%+v, %v", sum, err)
 			}
 			check(t, filepath.Join(in, "d", "f"), other(), 0o644)
@@ -109,11 +109,11 @@ func TestCancelEndsSoonAndTheNextRunGoesOn(t *testing.T) {
 	req.Progress = nil
 	rest, err := ownership.Reset(t.Context(), req)
 	const all = files + files/100 + 1
-	if err != nil || rest.Seen != all || sum.Mode+rest.Mode < files {
+	if err != nil || rest.Seen != all || sum.ModesChanged+rest.ModesChanged < files {
 		t.Errorf("then %+v, %v", rest, err)
 	}
 	last, err := ownership.Reset(t.Context(), req)
-	if err != nil || last.Mode+last.Owner != 0 {
+	if err != nil || last.ModesChanged+last.OwnersChanged != 0 {
 		t.Errorf("and then %+v, %v", last, err)
 	}
 }
@@ -160,9 +160,9 @@ func TestKilledInTheMiddle(t *testing.T) {
 		if err != nil || sum.ProblemCount() != 0 {
 			t.Fatalf("%+v, %v", sum, err)
 		}
-		left += sum.Mode
+		left += sum.ModesChanged
 		sum, err = ownership.Reset(t.Context(), ownership.Request{Folder: in, Owner: other(), AllowRoot: true})
-		if err != nil || sum.Mode+sum.Owner != 0 {
+		if err != nil || sum.ModesChanged+sum.OwnersChanged != 0 {
 			t.Fatalf("afterwards: %+v, %v", sum, err)
 		}
 	}

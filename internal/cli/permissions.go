@@ -99,7 +99,7 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 		verb = "would change"
 	}
 	t.UI.Result("%s: %s for %s, %s owner of %s and mode of %s, in %s", folder, english.Plural(int(sum.Seen), "entry", ""), o,
-		verb, humanize.Comma(sum.Owner), humanize.Comma(sum.Mode), took.Round(time.Millisecond))
+		verb, humanize.Comma(sum.OwnersChanged), humanize.Comma(sum.ModesChanged), took.Round(time.Millisecond))
 	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
 		t.UI.Result("left alone: %s (%s)", english.Plural(int(sum.Skipped[why]), "entry", ""), strings.ReplaceAll(string(why), "_", " "))
 	}

@@ -15,7 +15,7 @@ func TestVerdict(t *testing.T) {
 		sum  ownership.Summary
 		want string
 	}{
-		{ownership.Summary{Seen: 5, Owner: 2}, ""},
+		{ownership.Summary{Seen: 5, OwnersChanged: 2}, ""},
 		{ownership.Summary{Problems: []ownership.Problem{mount}, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 1}}, "1 entry was left alone"},
 		{ownership.Summary{Problems: []ownership.Problem{mount}, MoreProblems: 1999, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 2000}}, "2,000 entries were left alone"},
 		{ownership.Summary{Problems: []ownership.Problem{mount, {Path: "x"}}, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 1}}, "2 entries could not be set right"},
@@ -30,7 +30,7 @@ func TestVerdict(t *testing.T) {
 func TestTheSummaryInWords(t *testing.T) {
 	t.Parallel()
 	ui, out, notes := term.Test()
-	sum := ownership.Summary{Seen: 1234, Owner: 1000, Mode: 7, MoreProblems: 2000, Skipped: map[ownership.Skip]int64{ownership.SkipHardLink: 2012}}
+	sum := ownership.Summary{Seen: 1234, OwnersChanged: 1000, ModesChanged: 7, MoreProblems: 2000, Skipped: map[ownership.Skip]int64{ownership.SkipHardLink: 2012}}
 	for range 12 {
 		sum.Problems = append(sum.Problems, ownership.Problem{Path: "a\nb", Reason: "another name outside", Skip: ownership.SkipHardLink})
 	}

@@ -158,7 +158,7 @@ func isFolder(data string) error {
 		return exit.Errorf(exit.Unusable, "looking at the data folder: %w", err)
 	}
 	if !info.IsDir() {
-		return exit.Errorf(exit.Unusable, "%s is not a folder (a link to one does not count); move it away, then try again", data)
+		return exit.Errorf(exit.Unusable, "%s is not a folder (a symbolic link is not accepted); move it away, then try again", data)
 	}
 	return nil
 }
@@ -232,9 +232,9 @@ const (
 )
 
 func decide(euid int, owner ownership.Owner, found ownership.Summary) way {
-	onlyModes := found.Owner == 0 && !closed(found)
+	onlyModes := found.OwnersChanged == 0 && !closed(found)
 	switch {
-	case onlyModes && found.Mode == 0:
+	case onlyModes && found.ModesChanged == 0:
 		return nothing
 	case onlyModes && int64(euid) == int64(owner.UID): // the owner may chmod
 		return directly

@@ -31,14 +31,14 @@ func TestDecide(t *testing.T) {
 		{"everything is right", 1001, ownership.Summary{Seen: 9}, nothing},
 		{"everything is right and another's", 2000, ownership.Summary{Seen: 9}, nothing},
 		{"no numbers on this system", -1, ownership.Summary{Seen: 9}, nothing},
-		{"only modes, of one's own", 1001, ownership.Summary{Seen: 9, Mode: 2}, directly},
-		{"only modes, of another's", 2000, ownership.Summary{Seen: 9, Mode: 2}, throughEngine},
-		{"an owner", 1001, ownership.Summary{Seen: 9, Owner: 1}, throughEngine},
-		{"an owner and modes", 1001, ownership.Summary{Seen: 9, Owner: 1, Mode: 5}, throughEngine},
+		{"only modes, of one's own", 1001, ownership.Summary{Seen: 9, ModesChanged: 2}, directly},
+		{"only modes, of another's", 2000, ownership.Summary{Seen: 9, ModesChanged: 2}, throughEngine},
+		{"an owner", 1001, ownership.Summary{Seen: 9, OwnersChanged: 1}, throughEngine},
+		{"an owner and modes", 1001, ownership.Summary{Seen: 9, OwnersChanged: 1, ModesChanged: 5}, throughEngine},
 		{"a folder that this user may not see into", 1001, ownership.Summary{Seen: 9, Problems: problem}, throughEngine},
 		{"only what nobody would touch", 1001, ownership.Summary{Seen: 9, Problems: left}, nothing},
 		{"that, and more than is listed", 1001, ownership.Summary{Seen: 9, Problems: left, MoreProblems: 3}, throughEngine},
-		{"that, and an owner", 1001, ownership.Summary{Seen: 9, Owner: 1, Problems: left}, throughEngine},
+		{"that, and an owner", 1001, ownership.Summary{Seen: 9, OwnersChanged: 1, Problems: left}, throughEngine},
 	}
 	for _, c := range cases {
 		if got := decide(c.euid, owner, c.found); got != c.want {

@@ -86,7 +86,7 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 		case f.err != nil:
 			wrong = append(wrong, fmt.Sprintf("%s: %v", f.path, reason(f.err)))
 		case !f.isDir:
-			return failed("mv "+f.path+" "+f.path+".old", "%s is not a folder (a link does not count)", f.path)
+			return failed("mv "+f.path+" "+f.path+".old", "%s is not a folder (a symbolic link is not accepted)", f.path)
 		case want != nil && f.owner != nil && *f.owner != *want:
 			wrong = append(wrong, fmt.Sprintf("%s belongs to %s, not %s", f.path, *f.owner, *want))
 		case runtime.GOOS != "windows" && f.mode != ownership.FolderMode:

@@ -17,7 +17,7 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 		{Missing: 2},
 		{IDs: &message.IDMaps{UID: "0 100000 65536\n", GID: "0 0 4294967295\n"}},
 		{Summary: &ownership.Summary{Problems: []ownership.Problem{}}},
-		{Summary: &ownership.Summary{Seen: 3, Owner: 2, Mode: 1, Vanished: 1, Problems: []ownership.Problem{
+		{Summary: &ownership.Summary{Seen: 3, OwnersChanged: 2, ModesChanged: 1, Vanished: 1, Problems: []ownership.Problem{
 			{Path: "new\nline \xff \"quoted\" ü", Reason: "operation not permitted"},
 		}}},
 	}
