@@ -110,12 +110,12 @@ func fixClock() string {
 }
 
 func ownFile(f *facts) *offset {
-	dir, err := scratch(f.project)
+	own, err := newScratch(f.project)
 	if err != nil {
 		return nil
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the next run removes what stays
-	mine, err := writeOwn(dir)
+	defer own.remove()
+	mine, err := own.writeOwn()
 	if err != nil {
 		return nil
 	}

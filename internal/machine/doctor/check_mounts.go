@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/permissions/message"
-	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -28,91 +26,29 @@ type handed struct {
 	mine, theirs *offset
 }
 
-// scratchPattern names folders that are made for a mount. Services take nothing that begins
-// with a dot.
-const scratchPattern = ".im2-doctor-*"
-
-// staleAfter is when such a folder is a killed run's.
-const staleAfter = time.Hour
-
-// scratch creates an empty folder in the data folder, whose file system matters, or else in the project's.
-// Everybody may write into it: the test is who owns a file, not who may write.
-func scratch(p *project.Project) (string, error) {
-	var first error
-	for _, parent := range []string{p.Data, p.Root} {
-		if parent == "" {
-			continue
-		}
-		resolved, err := filepath.EvalSymlinks(parent)
-		if err == nil {
-			dropStale(resolved)
-			var dir string
-			if dir, err = os.MkdirTemp(resolved, scratchPattern); err == nil {
-				return dir, os.Chmod(dir, 0o777)
-			}
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return "", first
-}
-
-func dropStale(parent string) {
-	old, err := filepath.Glob(filepath.Join(parent, scratchPattern))
-	if err != nil {
-		return // only a bad pattern
-	}
-	for _, path := range old {
-		if info, err := os.Lstat(path); err == nil && info.IsDir() && time.Since(info.ModTime()) > staleAfter {
-			_ = os.RemoveAll(path) // of another user: not ours to remove
-		}
-	}
-}
-
-// ownMade is a file that this machine made.
-type ownMade struct {
-	file probe.File
-	off  *offset
-}
-
-func writeOwn(dir string) (ownMade, error) {
-	path := filepath.Join(dir, probe.FromHost)
-	before := time.Now()
-	if err := os.WriteFile(path, []byte("made by mage doctor\n"), 0o644); err != nil {
-		return ownMade{}, err
-	}
-	after := time.Now()
-	file, err := probe.Of(path)
-	if err != nil {
-		return ownMade{}, err
-	}
-	return ownMade{*file, offsetOf(file.Modified, before, after)}, nil
-}
-
 func checkMounts(ctx context.Context, d *Doctor, f *facts) answer {
-	dir, err := scratch(f.project)
+	shared, err := newScratch(f.project)
 	if err != nil {
 		return warned(fixPermissions, "not tried, no folder could be created: %s", cause(err))
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the next run removes what stays
-	h, err := d.handOver(ctx, f, dir)
+	defer shared.remove()
+	h, err := d.handOver(ctx, f, shared)
 	if err != nil {
 		if f.engine.Remote() {
 			return failed("run mage where the engine is", "the engine is on another machine and does not see this folder: %s", said(err))
 		}
 		fix := "docker info"
 		if text := said(err); strings.Contains(text, "ounts denied") || strings.Contains(text, "not shared") { // Docker Desktop
-			fix = "share " + filepath.Dir(dir) + " in Docker Desktop: Settings, Resources, File sharing"
+			fix = "share " + shared.where + " in Docker Desktop: Settings, Resources, File sharing"
 		}
 		return failed(fix, "a container cannot use a folder of the project: %s", said(err))
 	}
-	return judgeHanded(h, appUser(f), f.engine.Server, filepath.Dir(dir)).learning(func(f *facts) { f.handed = &h })
+	return judgeHanded(h, appUser(f), f.engine.Server, shared.where).learning(func(f *facts) { f.handed = &h })
 }
 
-// handOver runs a container that makes a file in dir, and keeps it until this machine has seen the file.
-func (d *Doctor) handOver(ctx context.Context, f *facts, dir string) (handed, error) {
-	own, err := writeOwn(dir)
+// handOver runs a container that makes a file in the folder, and keeps it until this machine has seen the file.
+func (d *Doctor) handOver(ctx context.Context, f *facts, shared *scratch) (handed, error) {
+	own, err := shared.writeOwn()
 	if err != nil {
 		return handed{}, err
 	}
@@ -126,10 +62,10 @@ func (d *Doctor) handOver(ctx context.Context, f *facts, dir string) (handed, er
 	before := time.Now()
 	heard := errSilent
 	line := &firstLine{hear: func(text []byte) {
-		heard = h.hear(text, dir, before)
+		heard = h.hear(text, shared, before)
 		_ = done.Close() // it may go
 	}}
-	c := f.engine.Command(d.start("mount", appUser(f).String(), "--interactive", "--mount", mountArgument(dir), d.image(), "look", "/mnt")...)
+	c := f.engine.Command(d.start("mount", appUser(f).String(), "--interactive", "--mount", mountArgument(shared.mount), d.image(), "look", shared.inside)...)
 	c.Stdin, c.Stdout = stdin, line
 	if err := f.engine.Run(ctx, c); err != nil {
 		return handed{}, err
@@ -139,12 +75,12 @@ func (d *Doctor) handOver(ctx context.Context, f *facts, dir string) (handed, er
 
 var errSilent = errors.New("the container said nothing")
 
-func (h *handed) hear(text []byte, dir string, before time.Time) error {
+func (h *handed) hear(text []byte, shared *scratch, before time.Time) error {
 	var err error
 	if h.sight, err = probe.Hear(text); err != nil || h.sight.Made == nil {
 		return err
 	}
-	made, err := probe.Of(filepath.Join(dir, probe.FromContainer))
+	made, err := shared.look(probe.FromContainer)
 	if err != nil {
 		return fmt.Errorf("what the container made is not there for this machine: %w", err)
 	}
@@ -157,7 +93,7 @@ func (h *handed) hear(text []byte, dir string, before time.Time) error {
 func mountArgument(dir string) string {
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
-	_ = w.Write([]string{"type=bind", "source=" + dir, "target=/mnt"}) // a buffer takes everything
+	_ = w.Write([]string{"type=bind", "source=" + dir, "target=" + mountedAt}) // a buffer takes everything
 	w.Flush()
 	return strings.TrimSuffix(text.String(), "\n")
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
@@ -140,12 +141,16 @@ func TestScratchGoesWhereThisUserMayWrite(t *testing.T) {
 	t.Parallel()
 	p := open(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})
 	p.Data = filepath.Join(p.Root, "data") // not there yet
-	dir, err := scratch(p)
-	if err != nil || filepath.Dir(dir) != p.Root {
-		t.Fatalf("%s, %v", dir, err)
+	made, err := newScratch(p)
+	if err != nil || made.where != p.Root || made.mount != filepath.Join(p.Root, made.name) || made.inside != mountedAt {
+		t.Fatalf("%+v, %v", made, err)
 	}
-	if info, err := os.Stat(dir); err != nil || (runtime.GOOS != "windows" && info.Mode().Perm() != 0o777) {
+	if info, err := os.Stat(made.mount); err != nil || (runtime.GOOS != "windows" && info.Mode().Perm() != 0o777) {
 		t.Errorf("%v, %v", info, err)
+	}
+	made.remove()
+	if left, err := filepath.Glob(filepath.Join(p.Root, ".im2-doctor-*")); err != nil || len(left) > 0 {
+		t.Errorf("%q stays, %v", left, err)
 	}
 	if err := os.Mkdir(p.Data, 0o700); err != nil {
 		t.Fatal(err)
@@ -156,20 +161,24 @@ func TestScratchGoesWhereThisUserMayWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(stale, probe.FromHost), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	old := time.Now().Add(-2 * staleAfter)
 	for _, path := range []string{stale, filepath.Join(p.Data, "im2-doctor-3")} {
 		if err := os.Chtimes(path, old, old); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if dir, err = scratch(p); err != nil || filepath.Dir(dir) != p.Data {
-		t.Fatalf("%s, %v", dir, err)
+	if made, err = newScratch(p); err != nil || made.where != p.Data || made.mount != p.Data || made.inside != mountedAt+"/"+made.name {
+		t.Fatalf("%+v, %v", made, err)
 	}
+	defer made.remove()
 	names, err := filepath.Glob(filepath.Join(p.Data, "*im2-doctor-[123]"))
 	if err != nil || len(names) != 2 {
 		t.Errorf("%q are there, %v", names, err)
 	}
-	own, err := writeOwn(dir)
+	own, err := made.writeOwn()
 	if err != nil || own.off.by.Abs() > time.Second {
 		t.Errorf("%+v, %v", own, err)
 	}

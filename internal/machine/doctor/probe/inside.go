@@ -76,7 +76,7 @@ func Look(folder string) (Sight, error) {
 		return sight, nil
 	}
 	var err error
-	if sight.Host, err = Of(filepath.Join(folder, FromHost)); err == nil {
+	if sight.Host, err = at(filepath.Join(folder, FromHost)); err == nil {
 		sight.Made, err = leave(filepath.Join(folder, FromContainer))
 	}
 	if err != nil {
@@ -97,17 +97,21 @@ func leave(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Of(path)
+	return at(path)
 }
 
 // Of returns what a file looks like from here; the owner is 0:0 where files have none.
-func Of(path string) (*File, error) {
+func Of(info os.FileInfo) *File {
+	owner, _ := ownership.Of(info)
+	return &File{Owner: owner, Modified: info.ModTime()}
+}
+
+func at(path string) (*File, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
 	}
-	owner, _ := ownership.Of(info)
-	return &File{Owner: owner, Modified: info.ModTime()}, nil
+	return Of(info), nil
 }
 
 // Digest is the SHA-256 of a file.

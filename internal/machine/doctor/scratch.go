@@ -1,0 +1,181 @@
+package doctor
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/machine/doctor/probe"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/ownership"
+)
+
+const (
+	// scratchPrefix begins the names of folders that are made for a mount. Services take nothing that begins
+	// with a dot.
+	scratchPrefix = ".im2-doctor-"
+	// staleAfter is when such a folder is a killed run's.
+	staleAfter = time.Hour
+	// mountedAt is where containers have what is mounted.
+	mountedAt = "/mnt"
+)
+
+// scratch is a folder that this machine and a container write into. It is in the data folder, whose file
+// system and mount matter, or else in the project's.
+//
+// Every service can write to the data folder, and exchange what is in it for links and other folders at any
+// moment; doctor may be root. So nothing in it is used by its path: the folder is opened once and proved to be
+// the new one, and its files are made and looked at relative to that. The container gets the whole data folder,
+// whose own path no service can change; a link in it that leads out ends in the container.
+type scratch struct {
+	parent, dir *os.Root
+	name        string
+	// where is the path of parent, and mount that of what a container mounts; inside is where it has the folder.
+	where, mount, inside string
+}
+
+// newScratch creates the folder. Everybody may write into it: the test is who owns a file, not who may write.
+func newScratch(p *project.Project) (*scratch, error) {
+	var first error
+	for _, parent := range []string{p.Data, p.Root} {
+		if parent == "" {
+			continue
+		}
+		s, err := openScratch(parent)
+		if err == nil {
+			s.mount, s.inside = s.where, path.Join(mountedAt, s.name)
+			if parent != p.Data { // No service writes here, and the container need not see the project.
+				s.mount, s.inside = filepath.Join(s.where, s.name), mountedAt
+			}
+			return s, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+func openScratch(parent string) (s *scratch, err error) {
+	s = &scratch{name: scratchPrefix + rand.Text()}
+	if s.where, err = filepath.EvalSymlinks(parent); err != nil {
+		return nil, err
+	}
+	if s.parent, err = os.OpenRoot(s.where); err != nil {
+		return nil, err
+	}
+	dropStale(s.parent)
+	if err = s.parent.Mkdir(s.name, 0o700); err == nil {
+		err = s.openNew()
+	}
+	if err != nil {
+		s.remove()
+		return nil, err
+	}
+	return s, nil
+}
+
+// errExchanged is returned for a folder that is not the one that was just made.
+var errExchanged = errors.New("another program exchanged the new folder")
+
+// openNew opens the folder that was just made, and lets everybody in when it is proved to be that: nobody else
+// can have made one that belongs to this user, is closed to all others and is empty.
+func (s *scratch) openNew() error {
+	dir, err := s.parent.OpenRoot(s.name)
+	if err != nil {
+		return err
+	}
+	s.dir = dir
+	opened, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer opened.Close() //nolint:errcheck // only read
+	info, err := opened.Stat()
+	if err != nil {
+		return err
+	}
+	if owner, known := ownership.Of(info); known && (int(owner.UID) != os.Geteuid() || info.Mode().Perm()&0o077 != 0) {
+		return fmt.Errorf("opening %s: %w", filepath.Join(s.where, s.name), errExchanged)
+	}
+	if _, err := opened.Readdirnames(1); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("opening %s: %w", filepath.Join(s.where, s.name), errors.Join(errExchanged, err))
+	}
+	return opened.Chmod(0o777)
+}
+
+// remove removes what the run made, and nothing else: what another program put there stays.
+func (s *scratch) remove() {
+	if s.dir != nil {
+		empty(s.dir)
+		_ = s.dir.Close()
+	}
+	_ = s.parent.Remove(s.name) // What stays is removed by a later run.
+	_ = s.parent.Close()
+}
+
+// empty removes the files that runs leave in their folder.
+func empty(dir *os.Root) {
+	for _, name := range []string{probe.FromHost, probe.FromContainer} {
+		_ = dir.Remove(name) // Most often it is not there.
+	}
+}
+
+// dropStale removes the folders of killed runs.
+func dropStale(parent *os.Root) {
+	entries, err := fs.ReadDir(parent.FS(), ".")
+	if err != nil {
+		return // Making the folder says more.
+	}
+	for _, e := range entries {
+		info, err := parent.Lstat(e.Name())
+		if !strings.HasPrefix(e.Name(), scratchPrefix) || err != nil || !info.IsDir() || time.Since(info.ModTime()) <= staleAfter {
+			continue
+		}
+		if dir, err := parent.OpenRoot(e.Name()); err == nil {
+			empty(dir)
+			_ = dir.Close()
+		}
+		_ = parent.Remove(e.Name()) // Of another user: not ours to remove.
+	}
+}
+
+// ownMade is a file that this machine made.
+type ownMade struct {
+	file probe.File
+	off  *offset
+}
+
+func (s *scratch) writeOwn() (ownMade, error) {
+	before := time.Now()
+	f, err := s.dir.OpenFile(probe.FromHost, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return ownMade{}, err
+	}
+	_, err = f.WriteString("made by mage doctor\n")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return ownMade{}, err
+	}
+	after := time.Now()
+	file, err := s.look(probe.FromHost)
+	if err != nil {
+		return ownMade{}, err
+	}
+	return ownMade{*file, offsetOf(file.Modified, before, after)}, nil
+}
+
+// look returns what a file in the folder looks like from here.
+func (s *scratch) look(name string) (*probe.File, error) {
+	info, err := s.dir.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	return probe.Of(info), nil
+}

@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// attack exchanges each scratch folder that appears in data for a link to victim, as a service that was taken
+// over can, until stop is closed. It returns how often it did.
+func attack(data, victim string, stop <-chan struct{}) (exchanged int) {
+	trap := filepath.Join(data, "trap")
+	for {
+		select {
+		case <-stop:
+			return exchanged
+		default:
+		}
+		if _, err := os.Lstat(trap); err != nil {
+			_ = os.Symlink(victim, trap)
+		}
+		entries, _ := os.ReadDir(data) // What is gone meanwhile is looked for again.
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), scratchPrefix) || !e.IsDir() {
+				continue
+			}
+			if unix.Renameat2(unix.AT_FDCWD, filepath.Join(data, e.Name()), unix.AT_FDCWD, trap, unix.RENAME_EXCHANGE) == nil {
+				exchanged++
+				_ = os.RemoveAll(trap) // It holds the folder now; the next one gets a new link.
+				_ = os.Symlink(victim, trap)
+			}
+		}
+	}
+}
+
+// TestNobodyTurnsTheScratchFolderElsewhere attacks doctor 2,000 times. With calls by path the attacker got a file
+// outside the data folder overwritten and a folder opened for everybody within the first hundred.
+func TestNobodyTurnsTheScratchFolderElsewhere(t *testing.T) {
+	t.Parallel()
+	const secret = "only for root"
+	p := open(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})
+	p.Data = t.TempDir()
+	victim := t.TempDir()
+	kept := filepath.Join(victim, "host") // as the file that doctor makes
+	if err := errors.Join(os.WriteFile(kept, []byte(secret), 0o600), os.Chmod(victim, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	var attacker sync.WaitGroup
+	var exchanged atomic.Int64
+	stop := make(chan struct{})
+	attacker.Go(func() { exchanged.Store(int64(attack(p.Data, victim, stop))) })
+	made := 0
+	for range 2000 {
+		s, err := newScratch(p)
+		if err != nil {
+			t.Fatal(err) // The project's folder is there, too.
+		}
+		if _, err := s.writeOwn(); err == nil {
+			made++
+		}
+		s.remove()
+	}
+	close(stop)
+	attacker.Wait()
+	t.Logf("2000 tries: %d files made, %d folders exchanged", made, exchanged.Load())
+	text, err := os.ReadFile(kept)
+	if err != nil || string(text) != secret {
+		t.Errorf("the file outside has %q now, %v", text, err)
+	}
+	entries, err := os.ReadDir(victim)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the folder outside has %v now, %v", entries, err)
+	}
+	if info, err := os.Stat(victim); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder outside is %v now, %v", info, err)
+	}
+	if exchanged.Load() == 0 || made == 0 {
+		t.Error("nothing was attacked, or nothing was made beside the attack")
+	}
+}
+
+// TestAScratchFolderThatIsNotNewIsRefused has each thing in its place that is not the new folder.
+func TestAScratchFolderThatIsNotNewIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, put := range map[string]func(path string) error{
+		"a link to a folder in it": func(path string) error { return os.Symlink("other", path) },
+		"a link to one outside":    func(path string) error { return os.Symlink("..", path) },
+		"one open for others":      func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o770)) }, //nolint:gosec // G302: the case
+		"one with something in it": func(path string) error { return os.MkdirAll(filepath.Join(path, "x"), 0o700) },
+		"a file":                   func(path string) error { return os.WriteFile(path, nil, 0o700) }, //nolint:gosec // G306: the case
+	} {
+		data := t.TempDir()
+		if err := errors.Join(os.Mkdir(filepath.Join(data, "other"), 0o700), os.Chmod(filepath.Join(data, "other"), 0o755), put(filepath.Join(data, "new"))); err != nil { //nolint:gosec // G302: a folder that others may enter
+			t.Fatal(err)
+		}
+		root, err := os.OpenRoot(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Close() //nolint:errcheck // only read
+		s := &scratch{parent: root, name: "new", where: data}
+		if err := s.openNew(); err == nil {
+			t.Errorf("%s is taken for the new folder", name)
+		}
+		if info, err := os.Stat(filepath.Join(data, "other")); err != nil || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s: the other folder is %v now, %v", name, info, err)
+		}
+	}
+}
