@@ -32,7 +32,7 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 		if err := ctx.Err(); err != nil {
 			return Report{}, err
 		}
-		a.judge(a.subjects[name])
+		a.check(a.subjects[name])
 	}
 	a.settings()
 	report := Report{Services: len(a.names)}

@@ -4,8 +4,8 @@
 // [Audit] takes a project as compose-go loads it, and checks what Compose would really build and run: with
 // the values that are in force, only the stages that a build needs, the user of the base image, and a
 // service's own "user:" on top. What it finds are values; package nonroot/report shows them as text, JSON
-// and SARIF. [Rules] returns what is looked for, each with its reason, its source and two examples. [Fix]
-// works out changed files for findings that have a safe fix.
+// and SARIF. [Rules] returns what is looked for, each with its reason and its source. [Fix] works out changed files
+// for findings that have a safe fix.
 //
 // No engine is needed, no process is started, and nothing is written.
 //

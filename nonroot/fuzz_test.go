@@ -17,10 +17,9 @@ const maxFuzz = 1 << 20
 // may panic or hang, and what was fixed must not need the same again.
 func FuzzDockerfile(f *testing.F) {
 	seed(f, "Dockerfile")
-	for _, r := range nonroot.Rules() {
-		if r.ID[0] == 'D' {
-			f.Add([]byte(r.Wrong))
-			f.Add([]byte(r.Right))
+	for name, text := range examples(f) {
+		if name[0] == 'D' {
+			f.Add([]byte(text))
 		}
 	}
 	root := write(f, map[string]string{
@@ -40,10 +39,9 @@ func FuzzDockerfile(f *testing.F) {
 // FuzzCompose does the same with a Compose file.
 func FuzzCompose(f *testing.F) {
 	seed(f, "Compose")
-	for _, r := range nonroot.Rules() {
-		if r.ID[0] == 'C' {
-			f.Add([]byte(own + r.Wrong))
-			f.Add([]byte(r.Right))
+	for name, text := range examples(f) {
+		if name[0] == 'C' {
+			f.Add([]byte(own + text))
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
@@ -218,9 +219,24 @@ func files(rule nonroot.Rule, example string) map[string]string {
 	return all
 }
 
+// examples are those of the rules, as "D01/wrong" and "D01/right".
+func examples(tb testing.TB) map[string]string {
+	tb.Helper()
+	archive, err := txtar.ParseFile(filepath.Join("testdata", "rules.txtar"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	all := make(map[string]string)
+	for _, f := range archive.Files {
+		all[f.Name] = string(f.Data)
+	}
+	return all
+}
+
 // TestEveryRuleHasBothExamples audits the examples that the documentation shows.
 func TestEveryRuleHasBothExamples(t *testing.T) {
 	t.Parallel()
+	examples := examples(t)
 	for _, rule := range nonroot.Rules() {
 		t.Run(rule.ID, func(t *testing.T) {
 			t.Parallel()
@@ -228,11 +244,11 @@ func TestEveryRuleHasBothExamples(t *testing.T) {
 			if rule.ID == "E02" {
 				environ = []string{"APP_USER_ID=1000"}
 			}
-			wrong := audit(t, files(rule, rule.Wrong), environ...)
+			wrong := audit(t, files(rule, examples[rule.ID+"/wrong"]), environ...)
 			if !strings.Contains(show(wrong), rule.ID+" ") {
 				t.Errorf("the wrong example has no finding of the rule:\n%s", show(wrong))
 			}
-			if right := audit(t, files(rule, rule.Right), environ...); strings.Contains(show(right), rule.ID+" ") {
+			if right := audit(t, files(rule, examples[rule.ID+"/right"]), environ...); strings.Contains(show(right), rule.ID+" ") {
 				t.Errorf("the right example has:\n%s", show(right, rule.ID))
 			}
 			if rule.Why == "" || rule.Source == "" || rule.Title == "" || rule.Own == nonroot.OK {

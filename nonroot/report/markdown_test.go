@@ -2,14 +2,27 @@ package report_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
-// markdown is the documentation of the rules, from the rules themselves.
-func markdown() string {
+// markdown is the documentation of the rules, from the rules themselves and their examples.
+func markdown(t *testing.T) string {
+	t.Helper()
+	archive, err := txtar.ParseFile(filepath.Join("..", "testdata", "rules.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := make(map[string]string)
+	for _, f := range archive.Files {
+		examples[f.Name] = string(f.Data)
+	}
 	var b strings.Builder
 	for _, r := range nonroot.Rules() {
 		fmt.Fprintf(&b, "\n### %s\n\n**%s.** %s.", r.ID, sentence(r.Title), severity(r))
@@ -20,7 +33,7 @@ func markdown() string {
 		if r.Fix != "" {
 			fmt.Fprintf(&b, " `-fix` %s.", r.Fix)
 		}
-		fmt.Fprintf(&b, " Source: %s.\n\n```diff\n%s```\n", r.Source, change(r.Wrong, r.Right))
+		fmt.Fprintf(&b, " Source: %s.\n\n```diff\n%s```\n", r.Source, change(examples[r.ID+"/wrong"], examples[r.ID+"/right"]))
 	}
 	b.WriteString(capabilities())
 	return b.String()

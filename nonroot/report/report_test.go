@@ -100,7 +100,7 @@ func TestTheDocumentationIsCurrent(t *testing.T) {
 	if !found {
 		t.Fatalf("%s has lost the line %q", path, begin)
 	}
-	if fresh := "\n" + markdown(); old != fresh {
+	if fresh := "\n" + markdown(t); old != fresh {
 		if os.Getenv("IM2_UPDATE_SCRIPTS") == "" {
 			t.Fatalf("%s is not what the rules say; IM2_UPDATE_SCRIPTS=1 updates it", path)
 		}

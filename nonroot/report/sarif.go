@@ -10,78 +10,14 @@ import (
 	"github.com/im2-audio/im2/nonroot"
 )
 
-// sarif is a log in the Static Analysis Results Interchange Format 2.1.0; only the parts
-// of the format that are used here.
-type sarif struct {
-	Schema  string `json:"$schema"`
-	Version string `json:"version"`
-	Runs    []run  `json:"runs"`
-}
-
-type run struct {
-	Tool       tool     `json:"tool"`
-	ColumnKind string   `json:"columnKind"`
-	Results    []result `json:"results"`
-}
-
-type tool struct {
-	Driver driver `json:"driver"`
-}
-
-type driver struct {
-	Name  string       `json:"name"`
-	Rules []descriptor `json:"rules"`
-}
-
-type descriptor struct {
-	ID               string        `json:"id"`
-	ShortDescription message       `json:"shortDescription"`
-	FullDescription  message       `json:"fullDescription"`
-	Help             message       `json:"help"`
-	Default          configuration `json:"defaultConfiguration"`
-}
-
-type configuration struct {
-	Level string `json:"level"`
-}
-
-type message struct {
-	Text string `json:"text"`
-}
-
-type result struct {
-	RuleID    string     `json:"ruleId"`
-	RuleIndex int        `json:"ruleIndex"`
-	Level     string     `json:"level"`
-	Message   message    `json:"message"`
-	Locations []location `json:"locations"`
-}
-
-type location struct {
-	Physical physicalLocation `json:"physicalLocation"`
-}
-
-type physicalLocation struct {
-	Artifact artifact `json:"artifactLocation"`
-	Region   *region  `json:"region,omitempty"`
-}
-
-type artifact struct {
-	URI    string `json:"uri"`
-	BaseID string `json:"uriBaseId,omitempty"`
-}
-
-type region struct {
-	StartLine   int `json:"startLine"`
-	StartColumn int `json:"startColumn"`
-	EndColumn   int `json:"endColumn"`
-}
+// object is one of the log, by the names of the format.
+type object = map[string]any
 
 // NewSARIF returns a log in the Static Analysis Results Interchange Format 2.1.0, for code scanners. The value is
 // one that encoding/json can encode. Files are relative to %SRCROOT%.
 func NewSARIF(r nonroot.Report, o Options) any {
 	index := make(map[string]int)
-	d := driver{Name: cmp.Or(o.Tool, "nonroot")}
+	var rules []object
 	for i, rule := range nonroot.Rules() {
 		index[rule.ID] = i
 		help := rule.Why + " Source: " + rule.Source + "."
@@ -92,34 +28,42 @@ func NewSARIF(r nonroot.Report, o Options) any {
 			}
 			help += " " + by + " " + rule.Fix + "."
 		}
-		d.Rules = append(d.Rules, descriptor{
-			ID: rule.ID, ShortDescription: message{rule.Title}, FullDescription: message{rule.Why}, Help: message{help},
-			Default: configuration{rule.Own.String()},
+		rules = append(rules, object{
+			"id":                   rule.ID,
+			"shortDescription":     object{"text": rule.Title},
+			"fullDescription":      object{"text": rule.Why},
+			"help":                 object{"text": help},
+			"defaultConfiguration": object{"level": rule.Own},
 		})
 	}
-	results := make([]result, 0, len(r.Findings)) // an empty list says that it was looked for
+	results := make([]object, 0, len(r.Findings)) // an empty list says that the audit ran and found nothing
 	for _, f := range r.Findings {
-		results = append(results, result{
-			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Level.String(), Message: message{f.Message + services(f)},
-			Locations: []location{{place(f)}},
+		results = append(results, object{
+			"ruleId":    f.Rule,
+			"ruleIndex": index[f.Rule],
+			"level":     f.Level,
+			"message":   object{"text": f.Message + services(f)},
+			"locations": []object{{"physicalLocation": place(f)}},
 		})
 	}
-	return sarif{
-		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-		Version: "2.1.0",
-		Runs:    []run{{Tool: tool{d}, ColumnKind: "unicodeCodePoints", Results: results}},
+	driver := object{"name": cmp.Or(o.Tool, "nonroot"), "rules": rules}
+	return object{
+		"$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+		"version": "2.1.0",
+		"runs":    []object{{"tool": object{"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}},
 	}
 }
 
-func place(f nonroot.Finding) physicalLocation {
-	p := physicalLocation{Artifact: artifact{URI: escape(f.File), BaseID: "%SRCROOT%"}}
+func place(f nonroot.Finding) object {
+	file := object{"uri": escape(f.File), "uriBaseId": "%SRCROOT%"}
 	if filepath.IsAbs(filepath.FromSlash(f.File)) {
-		p.Artifact = artifact{URI: "file://" + escape("/"+strings.TrimPrefix(f.File, "/"))}
+		file = object{"uri": "file://" + escape("/"+strings.TrimPrefix(f.File, "/"))}
 	}
-	if f.Line > 0 {
-		p.Region = &region{StartLine: f.Line, StartColumn: max(1, f.Column), EndColumn: max(f.EndColumn, f.Column+1)}
+	if f.Line == 0 {
+		return object{"artifactLocation": file}
 	}
-	return p
+	region := object{"startLine": f.Line, "startColumn": max(1, f.Column), "endColumn": max(f.EndColumn, f.Column+1)}
+	return object{"artifactLocation": file, "region": region}
 }
 
 // escape makes a path one that a URI may hold.

@@ -12,7 +12,7 @@ import (
 )
 
 // judge looks at one service.
-func (a *auditor) judge(s *subject) {
+func (a *auditor) check(s *subject) {
 	a.privileges(s)
 	a.hardening(s)
 	a.hooks(s)
