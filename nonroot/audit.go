@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,14 +15,25 @@ import (
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/edit"
 	"github.com/im2-audio/im2/nonroot/internal/subpath"
+)
+
+const (
+	// maxFile is how large a file of a project may be to be read; BuildKit's own limit for a
+	// line is far below it.
+	maxFile = 16 << 20
+	// maxSame is how many findings of one rule there are in one file.
+	maxSame = 500
+	// maxText is how many bytes of a message or line are kept.
+	maxText = 300
 )
 
 // Audit checks a project. The project must know its Compose files (ComposeFiles), as those loaded by compose-go
 // do. The error is an *[UnknownRuleError], that of reading the Compose files again for their lines, or that
 // of ctx. Dockerfiles that are missing or cannot be parsed are findings.
 func Audit(ctx context.Context, p *types.Project, o Options) (Report, error) {
-	a, err := newAuditor(p, o, overlay{files: o.Files})
+	a, err := newAuditor(p, o, nil)
 	if err != nil {
 		return Report{}, err
 	}
@@ -44,65 +57,42 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 // Images returns the names of the images whose users an audit of the project asks [Options.Image] for, so
 // that they can be looked up at once.
 func Images(p *types.Project, o Options) ([]string, error) {
-	a, err := newAuditor(p, o, overlay{files: o.Files})
+	a, err := newAuditor(p, o, nil)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for name := range a.asked {
-		if name != "" && name != dockerfile.Scratch {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
+	delete(a.asked, "")
+	delete(a.asked, dockerfile.Scratch)
+	return slices.Sorted(maps.Keys(a.asked)), nil
 }
 
-// overlay is what differs from the project on disk.
-type overlay struct {
-	files map[string][]byte // by absolute path
-	// adopted are the Dockerfiles that were given the template's user in this run: their
-	// services must pass the IDs, also in a project without conventions.
-	adopted map[string]bool
-}
-
-// auditor is one audit on its way.
+// auditor is the state of one audit.
 type auditor struct {
 	project *types.Project
 	options Options
 	root    string
 	data    string // the data folder; "" without conventions
-	overlay
-	set   *composefile.Set
-	rules map[string]Rule
-	env   map[string]string
+	env     map[string]string
+	set     *composefile.Set
+	// adopted are the Dockerfiles that were given the template's user in this run of Fix: their
+	// services must pass the IDs, also in a project without conventions.
+	adopted map[string]bool
 
 	names    []string
 	subjects map[string]*subject
 	makers   map[string]string // which service builds an image
-	visiting map[string]bool
-	done     map[string]bool
-	asked    map[string]bool
-	parsed   map[string]parsed
+	asked    map[string]bool   // which images Options.Image was asked for
 	sources  map[string]*source
 	findings []Finding
 	counts   map[[2]string]int // of findings, by rule and file
 	omitted  int
 }
 
-type parsed struct {
-	file *dockerfile.File
-	err  error
-}
-
-func newAuditor(p *types.Project, o Options, over overlay) (*auditor, error) {
+func newAuditor(p *types.Project, o Options, adopted map[string]bool) (*auditor, error) {
 	a := &auditor{
-		project: p, options: o, root: cmp.Or(o.Root, p.WorkingDir), overlay: over, rules: make(map[string]Rule), env: p.Environment,
-		subjects: make(map[string]*subject), makers: make(map[string]string), visiting: make(map[string]bool), done: make(map[string]bool),
-		asked: make(map[string]bool), parsed: make(map[string]parsed), sources: make(map[string]*source), counts: make(map[[2]string]int),
-	}
-	for _, r := range Rules() {
-		a.rules[r.ID] = r
+		project: p, options: o, root: cmp.Or(o.Root, p.WorkingDir), env: p.Environment, adopted: adopted,
+		subjects: make(map[string]*subject), makers: make(map[string]string), asked: make(map[string]bool),
+		sources: make(map[string]*source), counts: make(map[[2]string]int),
 	}
 	if o.Environ != nil {
 		a.env = types.NewMapping(o.Environ)
@@ -111,7 +101,7 @@ func newAuditor(p *types.Project, o Options, over overlay) (*auditor, error) {
 		a.data = o.Conventions.Data
 	}
 	for _, id := range o.Only {
-		if _, ok := a.rules[id]; !ok {
+		if _, ok := ruleOf(id); !ok {
 			return nil, &UnknownRuleError{ID: id}
 		}
 	}
@@ -122,122 +112,110 @@ func newAuditor(p *types.Project, o Options, over overlay) (*auditor, error) {
 	if a.set, err = composefile.Open(p.ComposeFiles, a.readFile); err != nil {
 		return nil, err
 	}
-	a.gather()
-	return a, nil
-}
-
-// gather makes the subjects: every service, also of profiles that are not in force.
-func (a *auditor) gather() {
-	for active, services := range map[bool]types.Services{true: a.project.Services, false: a.project.DisabledServices} {
-		for name, cfg := range services {
-			s := &subject{name: name, cfg: cfg, active: active}
-			s.at, _ = a.set.Service(name)
-			if s.at.File == nil {
-				s.at.File = &composefile.File{Path: a.project.ComposeFiles[0]}
-			}
-			for _, v := range cfg.Volumes {
-				s.mountsData = s.mountsData || a.data != "" && v.Type == types.VolumeTypeBind && subpath.In(a.data, v.Source)
-			}
-			a.subjects[name] = s
-			a.names = append(a.names, name)
-			if cfg.Build == nil {
-				continue
-			}
-			image := cfg.Image
-			if image == "" {
-				image = a.project.Name + "-" + name
-			}
-			a.makers[canonical(image)] = name
-		}
+	for name, cfg := range p.Services {
+		a.addSubject(name, cfg, true)
 	}
-	slices.Sort(a.names)
+	for name, cfg := range p.DisabledServices { // of profiles that are not in force
+		a.addSubject(name, cfg, false)
+	}
+	a.names = slices.Sorted(maps.Keys(a.subjects))
 	for _, name := range a.names {
 		a.complete(a.subjects[name])
 	}
+	return a, nil
 }
 
-// readFile reads a file of the project, or what stands in for it.
-func (a *auditor) readFile(path string) ([]byte, error) {
-	if text, ok := a.files[path]; ok {
-		return text, nil
+func (a *auditor) addSubject(name string, cfg types.ServiceConfig, active bool) {
+	s := &subject{name: name, cfg: cfg, active: active}
+	s.at, _ = a.set.Find(name)
+	if s.at.File == nil {
+		s.at.File = &composefile.File{Source: edit.Source{Path: a.project.ComposeFiles[0]}}
 	}
-	return readLimited(path)
+	s.mountsData = slices.ContainsFunc(cfg.Volumes, a.ofData)
+	a.subjects[name] = s
+	if cfg.Build != nil {
+		a.makers[canonical(cmp.Or(cfg.Image, a.project.Name+"-"+name))] = name
+	}
 }
 
-// source returns a file's lines.
+// ofData reports whether a mount is of the data folder, or of a part of it.
+func (a *auditor) ofData(v types.ServiceVolumeConfig) bool {
+	return a.data != "" && v.Type == types.VolumeTypeBind && subpath.In(a.data, v.Source)
+}
+
+// source is a file of the project.
+type source struct {
+	edit.Source
+	err    error // why it cannot be read
+	parsed bool  // as a Dockerfile, with this result
+	file   *dockerfile.File
+	broken error
+}
+
+// source reads a file once, and remembers that it cannot be read.
 func (a *auditor) source(path string) *source {
 	s, ok := a.sources[path]
 	if !ok {
 		text, err := a.readFile(path)
-		if err != nil {
-			text = nil
-		}
-		s = newSource(path, text)
+		s = &source{Source: edit.NewSource(path, text), err: err}
 		a.sources[path] = s
 	}
 	return s
 }
 
-// rel is a path relative to the project's folder where it is inside.
-func (a *auditor) rel(path string) string {
-	if rel, is := subpath.Rel(a.root, path); is {
-		return rel
+// readFile reads a file of the project, or what counts instead.
+func (a *auditor) readFile(path string) ([]byte, error) {
+	if text, ok := a.options.Files[path]; ok {
+		return text, nil
 	}
-	return path
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxFile>>20)
+	}
+	return text, err
 }
 
-// shown is a path as findings name it.
-func (a *auditor) shown(path string) string { return filepath.ToSlash(a.rel(path)) }
+// shown is a path as findings name it: relative to the project's folder where it is inside.
+func (a *auditor) shown(path string) string {
+	if rel, is := subpath.Rel(a.root, path); is {
+		path = rel
+	}
+	return filepath.ToSlash(path)
+}
 
 // own says that the project keeps the conventions and is held to them.
 func (a *auditor) own() bool { return a.options.Conventions != nil }
 
-// spot is where a finding is.
+// spot is where a finding is; line 0 is the whole file.
 type spot struct {
 	path      string
 	line, col int
 	end       int
 }
 
-// spot is a place in a Dockerfile, also in one that stands in a Compose file.
-func (d *dockerfileSubject) spot(line, column int) spot {
-	text := d.src.line(line)
-	s := spot{path: d.src.path, line: line, col: column, end: len([]rune(strings.TrimRight(text, " \t"))) + 1}
-	if d.inline && line > 0 {
-		if d.flat {
-			return spot{path: d.src.path, line: d.offset, col: 1, end: 1}
-		}
-		s.line, s.col, s.end = line+d.offset, column+d.indent, s.end+d.indent
-	}
-	return s
-}
-
-// whole is the Dockerfile as such.
-func (d *dockerfileSubject) whole() spot { return spot{path: d.src.path} }
-
-// here is a place in a Compose file.
-func here(p composefile.Place) spot {
-	if p.Value == nil && p.Key == nil {
+// spotOf is a place in a Compose file.
+func spotOf(p composefile.Place) spot {
+	n := p.Node()
+	if n == nil {
 		return spot{path: p.File.Path}
 	}
-	s := spot{path: p.File.Path, line: p.Line(), col: p.Column()}
-	word := p.Value
-	if p.Key != nil {
-		word = p.Key
-	}
-	s.end = s.col + max(1, len([]rune(word.Value)))
-	return s
+	return spot{path: p.File.Path, line: n.Line, col: n.Column, end: n.Column + max(1, len([]rune(n.Value)))}
 }
 
-// Limits on what is said: nobody reads more of the same.
-const (
-	// maxSame is how many findings of one rule there are in one file.
-	maxSame = 500
-	// maxText is how many characters of a message or line are kept.
-	maxText = 300
-)
+// spot is a line as a whole.
+func (s *source) spot(line int) spot {
+	return spot{path: s.Path, line: line, col: 1, end: len([]rune(s.Line(line))) + 1}
+}
 
-// short is a text that is not longer than anybody reads.
+// short cuts a text that is longer than anybody reads.
 func short(text string) string {
 	if len(text) <= maxText {
 		return text
@@ -245,30 +223,27 @@ func short(text string) string {
 	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }
 
-// level is a rule's in this project.
-func (a *auditor) level(id string) Level {
-	if a.own() {
-		return a.rules[id].Own
-	}
-	return a.rules[id].Elsewhere
-}
-
 // found notes a finding, with the rule's own level where OK is given. It returns the
 // finding for more to be said of it, and an empty one where the rule does not apply.
-func (a *auditor) found(id string, grade Level, s *subject, at spot, format string, args ...any) *Finding {
-	if grade == OK {
-		grade = a.level(id)
+func (a *auditor) found(id string, level Level, s *subject, at spot, format string, args ...any) *Finding {
+	rule, _ := ruleOf(id)
+	if level == OK {
+		level = rule.Elsewhere
+		if a.own() {
+			level = rule.Own
+		}
 	}
-	if grade == OK || len(a.options.Only) > 0 && !slices.Contains(a.options.Only, id) {
+	if level == OK || !a.wanted(id) {
 		return &Finding{}
 	}
-	if a.counts[[2]string{id, at.path}]++; a.counts[[2]string{id, at.path}] > maxSame {
+	count := [2]string{id, at.path}
+	if a.counts[count]++; a.counts[count] > maxSame {
 		a.omitted++
 		return &Finding{}
 	}
 	f := Finding{
-		Rule: id, Level: grade, Message: short(fmt.Sprintf(format, args...)), path: at.path, File: a.shown(at.path),
-		Line: at.line, Column: at.col, EndColumn: at.end, Source: short(a.source(at.path).line(at.line)), blocks: a.rules[id].Blocks,
+		Rule: id, Level: level, Message: short(fmt.Sprintf(format, args...)), path: at.path, File: a.shown(at.path),
+		Line: at.line, Column: at.col, EndColumn: at.end, Source: short(a.source(at.path).Line(at.line)), blocks: rule.Blocks,
 	}
 	if s != nil {
 		f.Services = []string{s.name}
@@ -281,8 +256,7 @@ func (a *auditor) found(id string, grade Level, s *subject, at spot, format stri
 	return &a.findings[len(a.findings)-1]
 }
 
-// isDir reports whether there is such a folder.
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
+// wanted reports whether a rule is to be checked.
+func (a *auditor) wanted(id string) bool {
+	return len(a.options.Only) == 0 || slices.Contains(a.options.Only, id)
 }

@@ -28,75 +28,68 @@ type Change struct {
 // nothing. What one fix makes visible, the next call on the changed files may fix. Errors are those of
 // [Audit].
 func Fix(ctx context.Context, p *types.Project, o Options, least Level) ([]Change, error) {
-	over := overlay{files: make(map[string][]byte), adopted: make(map[string]bool)}
-	maps.Copy(over.files, o.Files)
-	f := fixer{project: p, options: o, over: over, least: least}
-	for range maxPasses {
-		done, err := f.dockerfiles(ctx)
+	original, changed := auditor{options: o}, make(map[string][]byte)
+	o.Files = maps.Clone(o.Files)
+	if o.Files == nil {
+		o.Files = make(map[string][]byte)
+	}
+	adopted := make(map[string]bool)
+	var a *auditor
+	// First the Dockerfiles, one finding each a pass, and then everything else at once.
+	for pass, done := 0, false; !done; pass++ {
+		var err error
+		if a, err = newAuditor(p, o, adopted); err != nil {
+			return nil, err
+		}
+		report, err := a.run(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if done {
-			break
+		findings := slices.DeleteFunc(report.AtLeast(least), func(f Finding) bool { return !f.Fixable })
+		plans := make(map[string]*edit.Plan)
+		if pass < maxPasses {
+			plans = a.dockerfilePlans(findings, adopted)
 		}
+		if done = len(plans) == 0; done {
+			plans = a.otherPlans(findings)
+		}
+		for path, plan := range plans {
+			changed[path] = plan.Apply(a.source(path).Text)
+		}
+		maps.Copy(o.Files, changed)
 	}
-	if err := f.others(ctx); err != nil {
-		return nil, err
-	}
-	a := auditor{root: cmp.Or(o.Root, p.WorkingDir)}
 	var all []Change
-	for _, path := range slices.Sorted(maps.Keys(over.files)) {
-		before, ok := o.Files[path]
-		if !ok {
-			before, _ = readLimited(path) // nil where it is new
+	for _, path := range slices.Sorted(maps.Keys(changed)) {
+		before, _ := original.readFile(path) // nil where it is new
+		if !bytes.Equal(before, changed[path]) {
+			all = append(all, Change{Path: path, Name: a.shown(path), Before: before, After: changed[path]})
 		}
-		if bytes.Equal(before, over.files[path]) {
-			continue
-		}
-		all = append(all, Change{Path: path, Name: a.rel(path), Before: before, After: over.files[path]})
 	}
 	return all, nil
 }
 
-// fixer is one call of Fix.
-type fixer struct {
-	project *types.Project
-	options Options
-	over    overlay
-	least   Level
-}
-
-// dockerfiles fixes the worst finding of each Dockerfile. done says that there was none.
-func (x fixer) dockerfiles(ctx context.Context) (done bool, err error) {
-	a, findings, err := x.fixable(ctx)
-	if err != nil {
-		return false, err
-	}
-	slices.SortStableFunc(findings, func(x, y Finding) int { return cmp.Compare(y.Level, x.Level) })
-	done, touched := true, make(map[string]bool)
-	for _, f := range findings {
-		if !a.isDockerfile(f.path) || touched[f.path] {
+// dockerfilePlans fix the worst finding of each Dockerfile, and note in adopted which get the template's user.
+func (a *auditor) dockerfilePlans(findings []Finding, adopted map[string]bool) map[string]*edit.Plan {
+	plans := make(map[string]*edit.Plan)
+	worst := slices.SortedStableFunc(slices.Values(findings), func(x, y Finding) int { return cmp.Compare(y.Level, x.Level) })
+	for _, f := range worst {
+		if !a.isDockerfile(f.path) || plans[f.path] != nil {
 			continue
 		}
 		var plan edit.Plan
-		if len(f.fix) == 0 || !plan.Add(f.fix[0].edits...) || plan.Empty() {
+		if !plan.Add(f.fix[0].edits...) || plan.Empty() {
 			continue
 		}
-		x.over.files[f.path] = plan.Apply(a.source(f.path).text)
-		touched[f.path], done = true, false
+		plans[f.path] = &plan
 		if f.Rule == "D01" {
-			x.over.adopted[f.path] = true
+			adopted[f.path] = true
 		}
 	}
-	return done, nil
+	return plans
 }
 
-// others fixes everything else, as far as fixes do not overlap.
-func (x fixer) others(ctx context.Context) error {
-	a, findings, err := x.fixable(ctx)
-	if err != nil {
-		return err
-	}
+// otherPlans fix what is not in a Dockerfile, as far as fixes do not overlap.
+func (a *auditor) otherPlans(findings []Finding) map[string]*edit.Plan {
 	plans := make(map[string]*edit.Plan)
 	for _, f := range findings {
 		for _, c := range f.fix {
@@ -104,39 +97,18 @@ func (x fixer) others(ctx context.Context) error {
 				continue
 			}
 			if plans[c.path] == nil {
-				plans[c.path] = &edit.Plan{}
+				plans[c.path] = new(edit.Plan)
 			}
 			plans[c.path].Add(c.edits...)
 		}
 	}
-	for path, plan := range plans {
-		if !plan.Empty() {
-			x.over.files[path] = plan.Apply(a.source(path).text)
-		}
-	}
-	return nil
-}
-
-// fixable returns the findings to be fixed.
-func (x fixer) fixable(ctx context.Context) (*auditor, []Finding, error) {
-	a, err := newAuditor(x.project, x.options, x.over)
-	if err != nil {
-		return nil, nil, err
-	}
-	report, err := a.run(ctx)
-	var found []Finding
-	for _, f := range report.AtLeast(x.least) {
-		if f.Fixable {
-			found = append(found, f)
-		}
-	}
-	return a, found, err
+	return plans
 }
 
 // isDockerfile says that a service is built from this file.
 func (a *auditor) isDockerfile(path string) bool {
 	for _, s := range a.subjects {
-		if s.build != nil && !s.build.inline && s.build.src.path == path {
+		if s.build != nil && !s.build.inline && s.build.src.Path == path {
 			return true
 		}
 	}

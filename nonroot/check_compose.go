@@ -12,10 +12,9 @@ import (
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/nonroot/internal/capability"
-	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
-// place is where a key of a service stands, or the service itself.
+// place is where a key of a service is, or the service itself.
 func (a *auditor) place(s *subject, keys ...string) composefile.Place {
 	if p, ok := a.set.Find(s.name, keys...); ok {
 		return p
@@ -23,49 +22,53 @@ func (a *auditor) place(s *subject, keys ...string) composefile.Place {
 	return s.at
 }
 
-// appUser is who the services of a project of ours run as.
+// held says that a service must run as the app user: it shares the data folder, and the user is known.
+func (a *auditor) held(s *subject) bool {
+	return a.own() && s.mountsData && len(a.options.Problems) == 0
+}
+
+// appUser is the user of a project with conventions.
 func (a *auditor) appUser() identity {
 	user := a.options.Conventions.User
 	return identity{uid: strconv.FormatUint(uint64(user.UID), 10), gid: strconv.FormatUint(uint64(user.GID), 10)}
 }
 
-// composeUser judges "user:".
+// composeUser checks "user:".
 func (a *auditor) composeUser(s *subject) {
-	at := a.place(s, "user")
-	id := identify(s.cfg.User, a.accounts(s))
-	raw := s.cfg.User
-	if at.Value != nil && at.Key != nil {
-		raw = at.Value.Value
+	place := a.place(s, "user")
+	at, user := spotOf(place), s.cfg.User
+	id, raw := identify(user, a.accounts(s)), user
+	if place.Value != nil && place.Key != nil {
+		raw = place.Value.Value
 	}
 	empty := emptyable(raw)
 	switch {
 	case id.root() && len(empty) > 0:
-		f := a.found("C03", Error, s, here(at), "%s runs as root: user %q comes to %q%s", s.name, raw, s.cfg.User, bashHint(empty))
-		a.fixVariables(f, at, empty)
+		f := a.found("C03", Error, s, at, "%s runs as root: user %q comes to %q%s", s.name, raw, user, bashHint(empty))
+		fixVariables(f, place, empty)
 	case id.root():
-		f := a.found("C02", OK, s, here(at), "%s runs as root: user is %q", s.name, s.cfg.User)
+		f := a.found("C02", OK, s, at, "%s runs as root: user is %q", s.name, user)
 		f.Hint = "name a user that the image can run as"
-		a.fixUser(f, s, at)
+		a.fixUser(f, s, place)
 	case len(empty) > 0:
-		f := a.found("C03", OK, s, here(at), "%s is root where %s is empty%s", s.name, names(empty), bashHint(empty))
-		a.fixVariables(f, at, empty)
-	}
-	if id.root() {
-		return
+		f := a.found("C03", OK, s, at, "%s is root where %s is empty%s", s.name, names(empty), bashHint(empty))
+		fixVariables(f, place, empty)
 	}
 	switch {
+	case id.root():
+		return
 	case id.name != "":
 	case id.gid == "0" && !id.noGroup:
-		a.found("C15", OK, s, here(at), "%s names group 0, which is root's: user is %q", s.name, s.cfg.User)
+		a.found("C15", OK, s, at, "%s names group 0, which is root's: user is %q", s.name, user)
 	case id.gid == "0" || id.noGroup && !id.inPasswd:
-		a.found("C15", OK, s, here(at), "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, s.cfg.User)
+		a.found("C15", OK, s, at, "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, user)
 	}
-	if !a.own() || !s.mountsData || len(a.options.Problems) > 0 || id.uid == "" || id.gid == "" {
+	if !a.held(s) || id.uid == "" || id.gid == "" {
 		return
 	}
 	if want := a.appUser(); id.String() != want.String() {
-		f := a.found("C09", OK, s, here(at), "%s runs as %s, but the data folder is %s's", s.name, id, want)
-		a.fixUser(f, s, at)
+		f := a.found("C09", OK, s, at, "%s runs as %s, but the data folder is %s's", s.name, id, want)
+		a.fixUser(f, s, place)
 	}
 }
 
@@ -78,40 +81,38 @@ func (a *auditor) accounts(s *subject) map[string]account {
 }
 
 func bashHint(variables []variable) string {
-	for _, v := range variables {
-		if v.name == "UID" || v.name == "GID" {
-			return "; shells know UID but do not export it"
-		}
+	if slices.ContainsFunc(variables, func(v variable) bool { return v.name == "UID" || v.name == "GID" }) {
+		return "; shells know UID but do not export it"
 	}
 	return ""
 }
 
-// imageUser judges a service that only names an image.
+// imageUser checks a service that only names an image.
 func (a *auditor) imageUser(s *subject) {
 	if s.cfg.Image == "" && s.cfg.Provider != nil {
 		return // something else than a container
 	}
-	at := here(a.place(s, "image"))
+	place := a.place(s, "image")
 	if !s.known {
 		image := s.cfg.Image
-		if place, ok := a.set.Find(s.name, "image"); ok && image == "" {
+		if image == "" && place.Value != nil { // a variable that is not set
 			image = place.Value.Value
 		}
-		a.found("C14", OK, s, at, "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.name, image)
+		a.found("C14", OK, s, spotOf(place), "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.name, image)
 		return
 	}
 	if !identify(s.image.User, nil).root() {
 		return
 	}
-	grade := Warning
+	level := Warning
 	if a.own() {
-		grade = Error
+		level = Error
 	}
-	f := a.found("C14", grade, s, at, "%s starts as root: its image %s has no other user, and it has no user of its own", s.name, s.cfg.Image)
+	f := a.found("C14", level, s, spotOf(place), "%s starts as root: its image %s has no other user, and it has no user of its own", s.name, s.cfg.Image)
 	f.Hint = "add a user that the image can run as"
 }
 
-// buildArgs judges the arguments that a Dockerfile's user is made of.
+// buildArgs checks the arguments that a Dockerfile's user is made of.
 func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 	declared := make(map[string]bool)
 	for _, c := range d.commands() {
@@ -128,11 +129,11 @@ func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 		}
 	}
 	if len(missing) > 0 {
-		grade := OK
-		if a.adopted[d.src.path] {
-			grade = Warning
+		level := OK
+		if a.adopted[d.src.Path] {
+			level = Warning
 		}
-		f := a.found("C01", grade, s, here(a.place(s, "build")), "%s does not pass %s, which its Dockerfile takes", s.name, strings.Join(missing, " and "))
+		f := a.found("C01", level, s, spotOf(a.place(s, "build")), "%s does not pass %s, which its Dockerfile takes", s.name, strings.Join(missing, " and "))
 		a.fixArgs(f, s, missing)
 	}
 	if d.UserFrom == nil || s.cfg.User != "" {
@@ -140,20 +141,17 @@ func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 	}
 	for _, v := range variables(d.UserFrom.User) {
 		at, raw, ok := a.rawArg(s, v.name)
-		if empty := emptyable(raw); ok && v.canBeEmpty && len(empty) > 0 {
-			a.emptyArg(s, d, v.name, at, empty)
+		empty := emptyable(raw)
+		if !ok || !v.canBeEmpty || len(empty) == 0 {
+			continue
 		}
+		level := OK
+		if given := s.cfg.Build.Args[v.name]; (given == nil || *given == "") && identify(d.User, d.accounts).root() {
+			level = Error
+		}
+		f := a.found("C03", level, s, spotOf(at), "the argument %s of %s is empty where %s is%s", v.name, s.name, names(empty), bashHint(empty))
+		fixArg(f, d.holdsID(v.name), at, empty)
 	}
-}
-
-// emptyArg reports a build argument that can be empty, and that USER is made of.
-func (a *auditor) emptyArg(s *subject, d *dockerfileSubject, name string, at composefile.Place, empty []variable) {
-	grade := OK
-	if given := s.cfg.Build.Args[name]; (given == nil || *given == "") && identify(d.User, d.accounts).root() {
-		grade = Error
-	}
-	f := a.found("C03", grade, s, here(at), "the argument %s of %s is empty where %s is%s", name, s.name, names(empty), bashHint(empty))
-	a.fixArg(f, d.holdsID(name), at, empty)
 }
 
 // emptyArgs reports the build arguments that are empty, where that may be why a build stops.
@@ -164,18 +162,18 @@ func (a *auditor) emptyArgs(s *subject) {
 			continue
 		}
 		if empty := emptyable(raw); len(empty) > 0 {
-			f := a.found("C03", Warning, s, here(at), "the argument %s of %s is empty, since %s is%s", name, s.name, names(empty), bashHint(empty))
-			a.fixArg(f, isID(name), at, empty)
+			f := a.found("C03", Warning, s, spotOf(at), "the argument %s of %s is empty, since %s is%s", name, s.name, names(empty), bashHint(empty))
+			fixArg(f, isID(name), at, empty)
 		}
 	}
 }
 
 // fixArg gives the variables of an argument a default where it is an ID; a name's is a
 // person's choice.
-func (a *auditor) fixArg(f *Finding, isID bool, at composefile.Place, empty []variable) {
+func fixArg(f *Finding, isID bool, at composefile.Place, empty []variable) {
 	f.Hint = "set " + names(empty) + ", or write a default: ${" + empty[0].name + ":-...}"
 	if isID {
-		a.fixVariables(f, at, empty)
+		fixVariables(f, at, empty)
 	}
 }
 
@@ -194,17 +192,17 @@ func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bo
 	return composefile.Place{}, "", false
 }
 
-// privileges judges what a container is given beside its user.
+// privileges checks what a container is given beside its user.
 func (a *auditor) privileges(s *subject) {
 	report := func(key, format string, args ...any) {
-		a.found("C04", OK, s, here(a.place(s, key)), s.name+" "+format, args...)
+		a.found("C04", OK, s, spotOf(a.place(s, key)), s.name+" "+format, args...)
 	}
 	if s.cfg.Privileged {
-		grade := OK
+		level := OK
 		if !a.own() && !a.nonroot(s) {
-			grade = Error
+			level = Error
 		}
-		a.found("C04", grade, s, here(a.place(s, "privileged")), "%s is privileged: it has every device and capability, and no filter", s.name)
+		a.found("C04", level, s, spotOf(a.place(s, "privileged")), "%s is privileged: it has every device and capability, and no filter", s.name)
 	}
 	for _, namespace := range []struct{ key, value string }{
 		{"pid", s.cfg.Pid}, {"ipc", s.cfg.Ipc}, {"network_mode", s.cfg.NetworkMode}, {"userns_mode", s.cfg.UserNSMode}, {"uts", s.cfg.Uts},
@@ -227,7 +225,8 @@ func (a *auditor) privileges(s *subject) {
 		}
 	}
 	for _, option := range s.cfg.SecurityOpt {
-		if option = strings.ReplaceAll(option, "=", ":"); option == "seccomp:unconfined" || option == "apparmor:unconfined" || option == "label:disable" {
+		switch option = strings.ReplaceAll(option, "=", ":"); option {
+		case "seccomp:unconfined", "apparmor:unconfined", "label:disable":
 			report("security_opt", "has a filter switched off: %s", option)
 		}
 	}
@@ -244,13 +243,14 @@ func (a *auditor) nonroot(s *subject) bool {
 	return s.known && !identify(s.image.User, nil).root()
 }
 
-// hardening judges what keeps a process that is not root from becoming it.
+// hardening checks what keeps a process that is not root from becoming it.
 func (a *auditor) hardening(s *subject) {
 	if s.cfg.Provider != nil || !a.own() && !a.nonroot(s) {
 		return // elsewhere, first things first: what is root may well need all that
 	}
+	at := spotOf(s.at)
 	if !slices.ContainsFunc(s.cfg.CapDrop, func(c string) bool { return strings.EqualFold(c, "ALL") }) {
-		f := a.found("C05", OK, s, here(s.at), "%s keeps capabilities: no cap_drop: [ALL]", s.name)
+		f := a.found("C05", OK, s, at, "%s keeps capabilities: no cap_drop: [ALL]", s.name)
 		a.fixService(f, s, "cap_drop", "ALL")
 	}
 	if !slices.ContainsFunc(s.cfg.SecurityOpt, func(o string) bool {
@@ -258,44 +258,38 @@ func (a *auditor) hardening(s *subject) {
 		on, err := strconv.ParseBool(value)
 		return name == "no-new-privileges" && (!given || err == nil && on)
 	}) {
-		f := a.found("C06", OK, s, here(s.at), "%s may gain privileges: no security_opt no-new-privileges", s.name)
+		f := a.found("C06", OK, s, at, "%s may gain privileges: no security_opt no-new-privileges", s.name)
 		a.fixService(f, s, "security_opt", `"no-new-privileges:true"`)
 	}
 	if !s.cfg.ReadOnly {
-		a.found("C07", OK, s, here(s.at), "%s may change its image's files: no read_only: true", s.name)
+		a.found("C07", OK, s, at, "%s may change its image's files: no read_only: true", s.name)
 	}
 }
 
-// hooks judges the commands that Compose runs beside the service.
+// hooks checks the commands that Compose runs beside the service.
 func (a *auditor) hooks(s *subject) {
 	for key, hooks := range map[string][]types.ServiceHook{"post_start": s.cfg.PostStart, "pre_stop": s.cfg.PreStop} {
 		for _, hook := range hooks {
 			switch {
 			case hook.Privileged:
-				a.found("C10", OK, s, here(a.place(s, key)), "a %s command of %s is privileged", key, s.name)
+				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s is privileged", key, s.name)
 			case hook.User != "" && identify(hook.User, a.accounts(s)).root():
-				a.found("C10", OK, s, here(a.place(s, key)), "a %s command of %s runs as root", key, s.name)
+				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s runs as root", key, s.name)
 			}
 		}
 	}
 }
 
-// dataMounts judges how services of ours mount the data folder.
+// dataMounts checks how a service mounts the data folder.
 func (a *auditor) dataMounts(s *subject) {
-	if !s.mountsData {
-		return
-	}
-	list := a.place(s, "volumes")
 	for _, v := range s.cfg.Volumes {
-		if v.Type != types.VolumeTypeBind || !subpath.In(a.data, v.Source) {
+		if !a.ofData(v) || v.Bind != nil && !bool(v.Bind.CreateHostPath) {
 			continue
 		}
-		if v.Bind == nil || bool(v.Bind.CreateHostPath) {
-			item, ok := itemOf(list, v)
-			f := a.found("C08", OK, s, here(item), "the engine makes %s as root where it is missing", a.shown(v.Source))
-			if ok {
-				a.fixMount(f, item, v)
-			}
+		item, ok := itemOf(a.place(s, "volumes"), v)
+		f := a.found("C08", OK, s, spotOf(item), "the engine makes %s as root where it is missing", a.shown(v.Source))
+		if ok {
+			fixMount(f, item, v)
 		}
 	}
 }
@@ -303,11 +297,9 @@ func (a *auditor) dataMounts(s *subject) {
 // itemOf finds the entry of a volume by where it is mounted.
 func itemOf(list composefile.Place, v types.ServiceVolumeConfig) (composefile.Place, bool) {
 	for _, item := range list.Items() {
-		if target, ok := item.Below("target"); ok && target.Value.Value == v.Target {
-			return item, true
-		}
+		target, long := item.Below("target")
 		parts := strings.Split(item.Value.Value, ":")
-		if len(parts) > 1 && path.Clean(parts[1]) == v.Target {
+		if long && target.Value.Value == v.Target || len(parts) > 1 && path.Clean(parts[1]) == v.Target {
 			return item, true
 		}
 	}

@@ -3,7 +3,9 @@ package nonroot
 import (
 	"bytes"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -13,7 +15,7 @@ import (
 	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
-// ignoreFile judges what gets into a build that copies its whole context.
+// ignoreFile checks what gets into a build that copies its whole context.
 func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 	context := s.cfg.Build.Context
 	if remote(context) || !copiesAll(d) {
@@ -25,33 +27,23 @@ func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 			there = append(there, name)
 		}
 	}
-	if data := a.data; data != "" && subpath.In(context, data) {
-		if rel, err := filepath.Rel(context, data); err == nil {
-			there = append(there, filepath.ToSlash(rel))
-		}
+	if data, is := subpath.Rel(context, a.data); is && a.data != "" {
+		there = append(there, filepath.ToSlash(data))
 	}
-	path := d.src.path + ".dockerignore" // it wins over the common one
-	text, err := a.readFile(path)
-	if err != nil || d.inline {
-		path = filepath.Join(context, ".dockerignore")
-		text, err = a.readFile(path)
+	src := a.source(d.src.Path + ".dockerignore") // it wins over the common one
+	if src.err != nil || d.inline {
+		src = a.source(filepath.Join(context, ".dockerignore"))
 	}
-	exists := err == nil
-	open := notIgnored(text, there)
+	open := notIgnored(src.Text, there)
 	if len(open) == 0 {
 		return
 	}
-	at := spot{path: path}
-	if exists {
-		at.line, at.col, at.end = 1, 1, 1
+	at := spot{path: src.Path}
+	if src.err == nil {
+		at = spot{path: src.Path, line: 1, col: 1, end: 1}
 	}
 	f := a.found("R01", OK, s, at, "the build of %s copies its whole context, and with it %s", s.name, strings.Join(open, ", "))
-	src := newSource(path, text)
-	last := len(src.lines)
-	if len(text) > 0 && text[len(text)-1] != '\n' {
-		last++
-	}
-	a.fixable(f, path, src.insert(last, open...))
+	f.fixBy(src.Path, src.Insert(src.Lines()+1, open...))
 }
 
 // copiesAll says that a built stage copies the context as a whole.
@@ -67,18 +59,16 @@ func copiesAll(d *dockerfileSubject) bool {
 			case *instructions.AddCommand:
 				sources = c.SourcePaths
 			}
-			for _, from := range sources {
-				if clean := filepath.ToSlash(filepath.Clean("/" + from)); clean == "/" {
-					return true
-				}
+			if slices.ContainsFunc(sources, func(from string) bool { return path.Clean("/"+filepath.ToSlash(from)) == "/" }) {
+				return true
 			}
 		}
 	}
 	return false
 }
 
-// notIgnored returns those of the names that an ignore file lets through. One that cannot
-// be understood lets nothing be said.
+// notIgnored returns those of the names that an ignore file lets through; none for a file that cannot be
+// understood.
 func notIgnored(text []byte, names []string) []string {
 	patterns, err := ignorefile.ReadAll(bytes.NewReader(text))
 	if err != nil {

@@ -2,7 +2,6 @@ package nonroot
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,7 +9,7 @@ import (
 	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
-// settings judges the IDs and the files that they stand in.
+// settings checks the IDs and the files that set them.
 func (a *auditor) settings() {
 	for _, problem := range a.options.Problems {
 		a.problem(problem)
@@ -18,35 +17,30 @@ func (a *auditor) settings() {
 	if !a.own() {
 		return
 	}
-	for _, path := range a.options.Conventions.Files {
+	c := a.options.Conventions
+	for _, path := range c.Files {
 		a.settingsFile(path)
 	}
 	a.overridden()
-	switch gid := a.options.Conventions.User.GID; gid {
+	switch c.User.GID {
 	case 6, 15, 27, 42:
-		setting := a.options.Conventions.GID
-		a.found("E08", OK, nil, a.settingSpot(setting), "%s is %d, which is a group with rights of its own in Debian", setting.Name, gid)
+		a.found("E08", OK, nil, a.settingSpot(c.GID), "%s is %d, which is a group with rights of its own in Debian", c.GID.Name, c.User.GID)
 	}
 }
 
 // problem reports an ID that cannot be used, or a variable that must be set.
 func (a *auditor) problem(p Problem) {
-	at := a.settingSpot(p.Setting)
 	if p.Unset {
-		at = a.mention(p.Setting.Name)
-		f := a.found("E01", Note, nil, at, "Compose does not start this: %v", p.Err)
+		f := a.found("E01", Note, nil, a.mention(p.Setting.Name), "Compose does not start this: %v", p.Err)
 		f.blocks = false
 		return
 	}
+	at := a.settingSpot(p.Setting)
 	f := a.found("E01", OK, nil, at, "%v", p.Err)
 	f.Hint = p.Hint
-	if p.Setting.Line == 0 {
-		return
-	}
 	src := a.source(at.path)
-	line := src.line(p.Setting.Line)
-	if name, _, ok := strings.Cut(line, "="); ok {
-		a.fixable(f, at.path, src.replace(p.Setting.Line, p.Setting.Line, name+"=1000"))
+	if name, _, ok := strings.Cut(src.Line(p.Setting.Line), "="); ok {
+		f.fixBy(at.path, src.Replace(p.Setting.Line, p.Setting.Line, name+"="+appID))
 	}
 }
 
@@ -55,96 +49,93 @@ func (a *auditor) settingSpot(s Setting) spot {
 	if s.Line == 0 {
 		return spot{path: a.project.ComposeFiles[0]}
 	}
-	return spot{path: s.File, line: s.Line, col: 1, end: len([]rune(a.source(s.File).line(s.Line))) + 1}
+	return a.source(s.File).spot(s.Line)
 }
 
 // mention is where a Compose file first wants a variable to be set.
 func (a *auditor) mention(name string) spot {
 	for _, f := range a.set.Files() {
-		src := a.source(f.Path)
-		for i := range src.lines {
-			if line := src.line(i + 1); strings.Contains(line, "${"+name) {
-				before, _, _ := strings.Cut(line, "${"+name)
-				column := len([]rune(before)) + 1
-				return spot{path: f.Path, line: i + 1, col: column, end: column + len(name) + len("${")}
-			}
+		if i := bytes.Index(f.Text, []byte("${"+name)); i >= 0 {
+			line, column := f.At(i)
+			return spot{path: f.Path, line: line, col: column, end: column + len("${") + len(name)}
 		}
 	}
 	return spot{path: a.project.ComposeFiles[0]}
+}
+
+// assignment is a line of a settings file that sets a name.
+type assignment struct {
+	name, value string
+	at          spot // of the name
+}
+
+func assignments(src *source) []assignment {
+	var all []assignment
+	for n := range src.Lines() {
+		name, value, ok := strings.Cut(src.Line(n+1), "=")
+		name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "export "))
+		if ok && name != "" && !strings.HasPrefix(name, "#") {
+			at := spot{path: src.Path, line: n + 1, col: 1, end: len(name) + 1}
+			all = append(all, assignment{name, strings.TrimSpace(value), at})
+		}
+	}
+	return all
 }
 
 // overridden reports IDs of the environment that are others than the files'.
 func (a *auditor) overridden() {
 	c := a.options.Conventions
 	for _, inForce := range []Setting{c.UID, c.GID} {
-		if !inForce.Environment {
-			continue
+		var last assignment // the one that counts of all files
+		for _, path := range c.Files {
+			for _, set := range assignments(a.source(path)) {
+				if set.name == inForce.Name {
+					last = set
+				}
+			}
 		}
-		for _, path := range slices.Backward(c.Files) {
-			line, value := assigned(a.source(path), inForce.Name)
-			if line == 0 {
-				continue
-			}
-			if value != inForce.Value {
-				a.found("E02", OK, nil, spot{path: path, line: line, col: 1, end: len(inForce.Name) + 1}, "%s is %s here, but the environment's %s wins", inForce.Name, value, inForce.Value)
-			}
-			break
+		if inForce.Environment && last.name != "" && last.value != inForce.Value {
+			a.found("E02", OK, nil, last.at, "%s is %s here, but the environment's %s wins", inForce.Name, last.value, inForce.Value)
 		}
 	}
 }
 
-// assigned finds the last line that sets a name, and the value there.
-func assigned(src *source, name string) (line int, value string) {
-	for i := range src.lines {
-		key, rest, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(src.line(i+1)), "export "), "=")
-		if ok && strings.TrimSpace(key) == name {
-			line, value = i+1, strings.TrimSpace(rest)
-		}
-	}
-	return line, value
-}
-
-// settingsFile judges how a settings file is written.
+// settingsFile checks how a settings file is written.
 func (a *auditor) settingsFile(path string) {
 	src := a.source(path)
-	if bytes.HasPrefix(src.text, []byte("\ufeff")) {
+	if bytes.HasPrefix(src.Text, []byte("\ufeff")) {
 		f := a.found("E03", OK, nil, spot{path: path, line: 1, col: 1, end: 2}, "the file begins with a byte order mark")
-		a.fixable(f, path, edit.Edit{End: len("\ufeff")})
+		f.fixBy(path, edit.Edit{End: len("\ufeff")})
 	}
-	if i := bytes.Index(src.text, []byte("\r\n")); i >= 0 {
-		line, column := src.at(i)
+	if i := bytes.Index(src.Text, []byte("\r\n")); i >= 0 {
+		line, column := src.At(i)
 		f := a.found("E03", OK, nil, spot{path: path, line: line, col: column, end: column + 1}, "lines end in carriage returns, which some tools keep as a part of the value")
-		a.fixable(f, path, carriageReturns(src.text)...)
+		f.fixBy(path, carriageReturns(src.Text)...)
 	}
-	seen := make(map[string]int)
-	for i := range src.lines {
-		line := src.line(i + 1)
-		name, value, ok := strings.Cut(line, "=")
-		name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "export "))
-		if !ok || name == "" || strings.HasPrefix(name, "#") {
-			continue
+	before := make(map[string]spot)
+	for _, set := range assignments(src) {
+		if at, again := before[set.name]; again {
+			f := a.found("E03", OK, nil, at, "%s is set again on line %d, which counts", set.name, set.at.line)
+			f.fixBy(path, edit.Edit{Start: src.Start(at.line), End: src.Start(at.line + 1)})
 		}
-		if before := seen[name]; before > 0 {
-			f := a.found("E03", OK, nil, spot{path: path, line: before, col: 1, end: len(name) + 1}, "%s is set again on line %d, which counts", name, i+1)
-			a.fixable(f, path, edit.Edit{Start: src.start(before), End: src.start(before + 1)})
-		}
-		seen[name] = i + 1
-		a.quoted(src, i+1, name, strings.TrimSpace(value))
+		before[set.name] = set.at
+		a.quoted(src, set)
 	}
 }
 
-// quoted reports an ID in quotes; what else stands in quotes may need them.
-func (a *auditor) quoted(src *source, line int, name, value string) {
-	c := a.options.Conventions
-	if name != c.UID.Name && name != c.GID.Name || len(value) < 2 || value[0] != '"' && value[0] != '\'' {
+// quoted reports an ID in quotes; what else is in quotes may need them.
+func (a *auditor) quoted(src *source, set assignment) {
+	names, value := []string{a.options.Conventions.UID.Name, a.options.Conventions.GID.Name}, set.value
+	if !slices.Contains(names, set.name) || len(value) < 2 || value[0] != '"' && value[0] != '\'' {
 		return
 	}
 	inner := value[1 : len(value)-1]
 	if _, err := strconv.Atoi(inner); err != nil {
 		return
 	}
-	f := a.found("E03", OK, nil, spot{path: src.path, line: line, col: 1, end: len(name) + 1}, "%s stands in quotes, which some readers keep as a part of the value", name)
-	a.fixable(f, src.path, src.replace(line, line, fmt.Sprintf("%s=%s", strings.TrimSpace(strings.SplitN(src.line(line), "=", 2)[0]), inner)))
+	f := a.found("E03", OK, nil, set.at, "%s is in quotes, which some readers keep as a part of the value", set.name)
+	name, _, _ := strings.Cut(src.Line(set.at.line), "=")
+	f.fixBy(src.Path, src.Replace(set.at.line, set.at.line, strings.TrimSpace(name)+"="+inner))
 }
 
 func carriageReturns(text []byte) []edit.Edit {

@@ -2,9 +2,11 @@ package nonroot
 
 import (
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -12,9 +14,9 @@ import (
 	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
-// Limits on looking for what an image starts with.
+// Limits on the search for what an image starts with.
 const (
-	// maxStart is how many words of a start are looked at.
+	// maxStart is how many words of a start are read.
 	maxStart = 50
 	// maxCopied is how many files of a copied folder are.
 	maxCopied = 2000
@@ -75,9 +77,7 @@ func (d *dockerfileSubject) start(s *subject) (words []string, own bool) {
 	if len(s.cfg.Command) > 0 {
 		command = s.cfg.Command
 	}
-	for _, part := range append(append([]string{}, entry...), command...) {
-		words = append(words, strings.Fields(part)...)
-	}
+	words = strings.Fields(strings.Join(slices.Concat(entry, command), " "))
 	return words[:min(len(words), maxStart)], own
 }
 
@@ -89,14 +89,32 @@ var (
 
 // dropper finds a tool that becomes another user in a command line or script.
 func dropper(text string) string {
-	m := dropperPattern.FindStringSubmatch(text)
-	if m == nil {
-		m = sudoPattern.FindStringSubmatch(text)
+	for _, pattern := range []*regexp.Regexp{dropperPattern, sudoPattern} {
+		if m := pattern.FindStringSubmatch(text); m != nil {
+			return m[1]
+		}
 	}
-	if m == nil {
-		return ""
+	return ""
+}
+
+// copies are the instructions that copy files of the build context.
+func (d *dockerfileSubject) copies() []*instructions.CopyCommand {
+	var all []*instructions.CopyCommand
+	for _, c := range d.commands() {
+		if copied, ok := c.(*instructions.CopyCommand); ok && copied.From == "" {
+			all = append(all, copied)
+		}
 	}
-	return m[1]
+	return all
+}
+
+// source is where COPY finds a path; "" where that is not in a folder of this machine.
+func (d *dockerfileSubject) source(s *subject, from string) string {
+	context := s.cfg.Build.Context
+	if source := filepath.Join(context, filepath.FromSlash(d.expand(from))); !remote(context) && subpath.In(context, source) {
+		return source
+	}
+	return ""
 }
 
 // scripts are the scripts of the build that a word of the start can mean, without comments.
@@ -106,21 +124,22 @@ func (a *auditor) scripts(s *subject, d *dockerfileSubject, word string) []strin
 		return nil
 	}
 	var texts []string
-	for _, c := range d.commands() {
-		copied, ok := c.(*instructions.CopyCommand)
-		if !ok || copied.From != "" {
-			continue
+	add := func(text string) {
+		if strings.HasPrefix(text, "#!") {
+			texts = append(texts, commentPattern.ReplaceAllString(text, ""))
 		}
-		to := d.expand(copied.DestPath)
-		for _, content := range copied.SourceContents {
+	}
+	for _, c := range d.copies() {
+		to := d.expand(c.DestPath)
+		for _, content := range c.SourceContents {
 			if path.Base(content.Path) == name || path.Base(to) == name {
-				texts = appendScript(texts, []byte(content.Data))
+				add(content.Data)
 			}
 		}
-		for _, from := range copied.SourcePaths {
-			for _, file := range a.copied(s, d, from, to, word) {
+		for _, from := range c.SourcePaths {
+			for _, file := range candidates(d.source(s, from), to, word) {
 				if text, err := a.readFile(file); err == nil {
-					texts = appendScript(texts, text)
+					add(string(text))
 				}
 			}
 		}
@@ -128,55 +147,35 @@ func (a *auditor) scripts(s *subject, d *dockerfileSubject, word string) []strin
 	return texts
 }
 
-func appendScript(texts []string, text []byte) []string {
-	if !strings.HasPrefix(string(text), "#!") {
-		return texts
-	}
-	return append(texts, commentPattern.ReplaceAllString(string(text), ""))
-}
-
-// copied are the files of the build context that COPY FROM TO can put where a word says.
-func (a *auditor) copied(s *subject, d *dockerfileSubject, from, to, word string) []string {
-	context, name := s.cfg.Build.Context, path.Base(word)
-	if remote(context) {
-		return nil
-	}
-	source := filepath.Join(context, filepath.FromSlash(d.expand(from)))
-	if !subpath.In(context, source) {
-		return nil
-	}
-	var files []string
+// candidates are the files that COPY of a source to a place can put where a word says.
+func candidates(source, to, word string) []string {
+	name := path.Base(word)
+	info, err := os.Stat(source)
 	switch {
-	case isDir(source):
-		files = append(files, filepath.Join(source, name))
+	case source == "":
+		return nil
+	case err == nil && info.IsDir():
+		files := []string{filepath.Join(source, name)}
 		if rest, ok := strings.CutPrefix(path.Clean(word), strings.TrimSuffix(path.Clean(to), "/")+"/"); ok && rest != name {
 			files = append(files, filepath.Join(source, filepath.FromSlash(rest)))
 		}
+		return files
 	case filepath.Base(source) == name || path.Base(to) == name:
-		files = append(files, source)
-	default:
-		if match, err := filepath.Match(filepath.Base(source), name); err == nil && match {
-			files = append(files, filepath.Join(filepath.Dir(source), name))
-		}
+		return []string{source}
 	}
-	return files
+	if match, err := filepath.Match(filepath.Base(source), name); err == nil && match {
+		return []string{filepath.Join(filepath.Dir(source), name)}
+	}
+	return nil
 }
 
-// supervised looks into the services of an init such as s6-overlay, which are copied as a tree.
+// supervised searches the services of an init such as s6-overlay, which are copied as a tree.
 func (a *auditor) supervised(s *subject, d *dockerfileSubject) string {
-	context := s.cfg.Build.Context
-	if remote(context) {
-		return ""
-	}
 	found, seen := "", 0
-	for _, c := range d.commands() {
-		copied, ok := c.(*instructions.CopyCommand)
-		if !ok || copied.From != "" {
-			continue
-		}
-		for _, from := range copied.SourcePaths {
-			folder := filepath.Join(context, filepath.FromSlash(d.expand(from)))
-			if !subpath.In(context, folder) {
+	for _, c := range d.copies() {
+		for _, from := range c.SourcePaths {
+			folder := d.source(s, from)
+			if folder == "" {
 				continue
 			}
 			_ = filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {

@@ -62,7 +62,7 @@ type Finding struct {
 	Source string `json:"source,omitempty"`
 	// Services are the names of the services that it is about.
 	Services []string `json:"services,omitempty"`
-	// Fixable says that Fix can repair it.
+	// Fixable says that Fix can fix it.
 	Fixable bool `json:"fixable"`
 	// Hint is what a person must do where Fix cannot.
 	Hint string `json:"hint,omitempty"`
@@ -100,36 +100,18 @@ type Report struct {
 
 // Count returns how many findings have exactly this level.
 func (r Report) Count(l Level) int {
-	n := 0
-	for _, f := range r.Findings {
-		if f.Level == l {
-			n++
-		}
-	}
-	return n
+	return len(slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Level != l }))
 }
 
 // AtLeast returns the findings of a level or worse.
 func (r Report) AtLeast(l Level) []Finding {
-	var found []Finding
-	for _, f := range r.Findings {
-		if f.Level >= l {
-			found = append(found, f)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Level < l })
 }
 
 // Blocking returns the findings for which a project must not be started: errors about the user that
 // a service runs as, or about what would make it root all the same.
 func (r Report) Blocking() []Finding {
-	var found []Finding
-	for _, f := range r.Findings {
-		if f.Level == Error && f.blocks {
-			found = append(found, f)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Level < Error || !f.blocks })
 }
 
 // merge drops what was found twice, such as one Dockerfile's mistake in each service that

@@ -10,8 +10,14 @@ import (
 	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
-// fixable gives a finding edits of one file that mend it.
-func (a *auditor) fixable(f *Finding, path string, edits ...edit.Edit) {
+const (
+	blockReason = "The app user. --non-unique: the base may have the ID already; --no-log-init: UIDs can be large."
+	userReason  = "Numeric, and never empty: an empty USER would silently mean root."
+	byHand      = "the Dockerfile is inside the Compose file: fix it there by hand"
+)
+
+// fixBy gives a finding edits of one file that fix it.
+func (f *Finding) fixBy(path string, edits ...edit.Edit) {
 	if f.Rule == "" || len(edits) == 0 {
 		return
 	}
@@ -19,48 +25,39 @@ func (a *auditor) fixable(f *Finding, path string, edits ...edit.Edit) {
 	f.fix = append(f.fix, change{path: path, edits: edits})
 }
 
-// fixDockerfile is fixable for a Dockerfile, unless it stands inside of a Compose file.
+// fix is fixBy for the Dockerfile, unless it is inside a Compose file.
 func (d *dockerfileSubject) fix(f *Finding, edits ...edit.Edit) {
-	if f.Rule == "" || len(edits) == 0 {
+	if d.inline && len(edits) > 0 {
+		f.Hint = byHand
 		return
 	}
-	if d.inline {
-		f.Hint = "the Dockerfile stands in the Compose file: mend it there by hand"
-		return
-	}
-	f.Fixable, f.Hint = true, ""
-	f.fix = append(f.fix, change{path: d.src.path, edits: edits})
+	f.fixBy(d.src.Path, edits...)
 }
 
 // fixWord puts an option behind the program's name.
-func fixWord(f *Finding, d *dockerfileSubject, c call, option string) {
+func (d *dockerfileSubject) fixWord(f *Finding, c call, option string) {
 	if len(c.ends) > 0 {
 		d.fix(f, edit.Edit{Start: c.ends[0], End: c.ends[0], New: option})
 	}
 }
-
-const (
-	blockReason = "The app user. --non-unique: the base may have the ID already; --no-log-init: UIDs can be large."
-	userReason  = `Numeric, and never empty: an empty USER would silently mean root.`
-)
 
 // fixEmpty keeps the variables of USER from being empty.
 func (a *auditor) fixEmpty(f *Finding, s *subject, d *dockerfileSubject) {
 	if d.triggered() {
 		return
 	}
-	line := dockerfile.Line(d.UserFrom.Location())
-	from, to := d.src.start(line), d.src.start(lastLineOf(d.UserFrom.Location())+1)
+	line := d.userLine()
+	from, to := d.src.Start(line), d.src.Start(dockerfile.LastLine(d.UserFrom.Location())+1)
 	var edits []edit.Edit
 	for _, v := range a.emptyInUser(d) {
-		at := strings.Index(string(d.src.text[from:to]), v.text)
+		at := strings.Index(string(d.src.Text[from:to]), v.text)
 		if at < 0 {
 			return
 		}
 		end := from + at + len(v.text)
 		edits = append(edits, edit.Edit{Start: from + at, End: end, New: "${" + v.name + ":?" + v.name + " is empty}"})
-		from = end // the next one stands behind it, perhaps in the same words
-		if given, ok := s.cfg.Build.Args[v.name]; d.holdsID(v.name) && d.Env[v.name] == "" && (!ok || given == nil || *given == "") {
+		from = end // the next one is behind it, perhaps in the same words
+		if given := s.cfg.Build.Args[v.name]; d.holdsID(v.name) && d.Env[v.name] == "" && (given == nil || *given == "") {
 			edits = append(edits, d.withDefault(v.name, line))
 		}
 	}
@@ -89,9 +86,9 @@ func (d *dockerfileSubject) holdsID(name string) bool {
 	return true
 }
 
-// triggered says that USER stands in an ONBUILD, which is about other images, too.
+// triggered says that USER is in an ONBUILD, which is about other images, too.
 func (d *dockerfileSubject) triggered() bool {
-	word, _, _ := strings.Cut(strings.TrimSpace(d.src.line(dockerfile.Line(d.UserFrom.Location()))), " ")
+	word, _, _ := strings.Cut(strings.TrimSpace(d.src.Line(d.userLine())), " ")
 	return strings.EqualFold(word, "ONBUILD")
 }
 
@@ -104,18 +101,13 @@ func (d *dockerfileSubject) withDefault(name string, before int) edit.Edit {
 			continue
 		}
 		line := dockerfile.Line(arg.Location())
-		if text := d.src.line(line); strings.HasSuffix(text, name) {
-			end := d.src.start(line) + len(text)
-			if line == 1 {
-				end = strings.Index(string(d.src.text), text) + len(text)
-			}
+		if text := d.src.Line(line); strings.HasSuffix(text, name) {
+			end := d.src.Start(line) + len(text)
 			return edit.Edit{Start: end, End: end, New: "=" + appID}
 		}
 	}
-	if first := lastLineOf(d.target().Location) + 1; first < before {
-		before = first // what comes before USER may want it, too
-	}
-	return d.src.insert(before, "ARG "+name+"="+appID)
+	first := dockerfile.LastLine(d.target().Location) + 1 // what comes before USER may want it, too
+	return d.src.Insert(min(first, before), "ARG "+name+"="+appID)
 }
 
 // fixGroup adds a group to USER, unless the base image may know the user, or count on group 0.
@@ -123,66 +115,65 @@ func (a *auditor) fixGroup(f *Finding, d *dockerfileSubject) {
 	if d.triggered() || !d.baseRoot && !a.own() {
 		return
 	}
-	user := d.UserFrom.User
-	group := strings.TrimSuffix(user, ":")
+	user, group := strings.CutSuffix(d.UserFrom.User, ":")
+	text := user
 	if strings.Contains(user, userArg) && d.Env[groupArg] != "" {
-		group = "${GROUP_ID:?GROUP_ID is empty}"
+		text = "${GROUP_ID:?GROUP_ID is empty}"
 	}
-	line := dockerfile.Line(d.UserFrom.Location())
-	from := d.src.start(line)
-	at := strings.Index(string(d.src.text[from:d.src.start(line+1)]), user)
+	if !group {
+		text = ":" + text
+	}
+	line := d.userLine()
+	from := d.src.Start(line)
+	at := strings.Index(string(d.src.Text[from:d.src.Start(line+1)]), d.UserFrom.User)
 	if at < 0 || strings.ContainsAny(user, "\"' ") {
 		return
 	}
-	end := from + at + len(user)
-	d.fix(f, edit.Edit{Start: end, End: end, New: ":" + group})
-	if strings.HasSuffix(user, ":") && f.Fixable {
-		f.fix[0].edits[0].New = group
-	}
+	end := from + at + len(d.UserFrom.User)
+	d.fix(f, edit.Edit{Start: end, End: end, New: text})
 }
 
 // fixNumeric writes the template's USER where both arguments are there for it.
-func (a *auditor) fixNumeric(f *Finding, d *dockerfileSubject) {
+func (d *dockerfileSubject) fixNumeric(f *Finding) {
 	if d.UserFrom == nil || d.triggered() || d.Env[userArg] == "" || d.Env[groupArg] == "" || d.UserFrom.User == strings.TrimPrefix(userLine, "USER ") {
 		f.Hint = "take the arguments USER_ID and GROUP_ID and end with " + userLine
 		return
 	}
-	at := d.UserFrom.Location()
-	d.fix(f, d.src.replace(dockerfile.Line(at), lastLineOf(at), userLine))
+	d.fix(f, d.src.Replace(d.userLine(), dockerfile.LastLine(d.UserFrom.Location()), userLine))
 }
 
 // fixHome sets HOME to what the user was created with.
-func (a *auditor) fixHome(f *Finding, d *dockerfileSubject) {
+func (d *dockerfileSubject) fixHome(f *Finding) {
 	for _, c := range d.runs {
 		if c.program() != "useradd" && c.program() != "adduser" {
 			continue
 		}
 		home, ok := c.flag("-d", "--home-dir")
+		if !ok && c.program() == "adduser" {
+			home, ok = c.flag("-h", "--home")
+		}
 		if !ok {
-			if home, ok = c.flag("-h", "--home"); !ok || c.program() == "useradd" {
-				home = "/home/" + c.words[len(c.words)-1]
-			}
+			home = "/home/" + c.words[len(c.words)-1]
 		}
 		if strings.HasPrefix(home, "/") && !strings.ContainsAny(home, " $\"'") {
-			d.fix(f, d.src.insert(dockerfile.Line(d.UserFrom.Location()), "ENV HOME="+home))
+			d.fix(f, d.src.Insert(d.userLine(), "ENV HOME="+home))
 			return
 		}
 	}
 }
 
-// tokenOf is where a scalar's text stands, quotes included; ok is false for one that is
+// tokenOf is where a scalar's text is, quotes included; ok is false for one that is
 // not on one line.
 func tokenOf(p composefile.Place) (from, to int, ok bool) {
 	from = p.File.Offset(p.Value.Line, p.Value.Column)
-	text := string(p.File.Text[from:])
-	text, _, _ = strings.Cut(text, "\n")
+	text, _, _ := strings.Cut(string(p.File.Text[from:p.File.Start(p.Value.Line+1)]), "\n")
 	for strings.HasPrefix(text, "&") || strings.HasPrefix(text, "!") { // an anchor or tag before it
-		word, rest, found := strings.Cut(text, " ")
+		_, rest, found := strings.Cut(text, " ")
 		if !found {
 			return 0, 0, false
 		}
-		skipped := len(word) + 1 + len(rest) - len(strings.TrimLeft(rest, " "))
-		from, text = from+skipped, strings.TrimLeft(rest, " ")
+		rest = strings.TrimLeft(rest, " ")
+		from, text = from+len(text)-len(rest), rest
 	}
 	switch {
 	case strings.HasPrefix(text, `"`), strings.HasPrefix(text, `'`):

@@ -30,12 +30,12 @@ func (a *auditor) fixUser(f *Finding, s *subject, at composefile.Place) {
 	}
 	if from, to, ok := tokenOf(at); ok {
 		uid, gid := a.ids()
-		a.fixable(f, at.File.Path, edit.Edit{Start: from, End: to, New: `"` + uid + ":" + gid + `"`})
+		f.fixBy(at.File.Path, edit.Edit{Start: from, End: to, New: `"` + uid + ":" + gid + `"`})
 	}
 }
 
 // fixVariables gives variables of a value a default.
-func (a *auditor) fixVariables(f *Finding, at composefile.Place, empty []variable) {
+func fixVariables(f *Finding, at composefile.Place, empty []variable) {
 	if at.Value == nil {
 		return
 	}
@@ -52,7 +52,7 @@ func (a *auditor) fixVariables(f *Finding, at composefile.Place, empty []variabl
 		edits = append(edits, edit.Edit{Start: from + i, End: from + i + len(v.text), New: "${" + v.name + ":-" + appID + "}"})
 		from += i + len(v.text)
 	}
-	a.fixable(f, at.File.Path, edits...)
+	f.fixBy(at.File.Path, edits...)
 }
 
 // fixArgs passes the IDs to a build.
@@ -63,56 +63,43 @@ func (a *auditor) fixArgs(f *Finding, s *subject, missing []string) {
 	}
 	uid, gid := a.ids()
 	values := map[string]string{userArg: uid, groupArg: gid}
-	if build.Value.Kind == yaml.ScalarNode {
-		a.expandBuild(f, build, missing, values)
-		return
-	}
-	args, ok := a.set.Find(s.name, "build", "args")
-	if !ok {
-		var flow, block []string
-		for _, name := range missing {
-			flow = append(flow, fmt.Sprintf("%s: %q", name, values[name]))
-			block = append(block, "  "+name+": "+values[name])
-		}
-		a.insert(f, build, "args: { "+strings.Join(flow, ", ")+" }", append([]string{"args:"}, block...)...)
-		return
-	}
-	var flow, block []string
+	var flow, block []string // the arguments in braces, and as lines
 	for _, name := range missing {
-		if args.Value.Kind == yaml.SequenceNode {
-			flow, block = append(flow, fmt.Sprintf("%q", name+"="+values[name])), append(block, "- "+name+"="+values[name])
-		} else {
-			flow, block = append(flow, fmt.Sprintf("%s: %q", name, values[name])), append(block, name+": "+values[name])
-		}
+		flow, block = append(flow, fmt.Sprintf("%s: %q", name, values[name])), append(block, name+": "+values[name])
 	}
-	a.insert(f, args, strings.Join(flow, ", "), block...)
+	args, given := a.set.Find(s.name, "build", "args")
+	switch {
+	case build.Value.Kind == yaml.ScalarNode:
+		expandBuild(f, build, flow, block)
+	case !given:
+		insert(f, build, "args: { "+strings.Join(flow, ", ")+" }", "args:\n  "+strings.Join(block, "\n  "))
+	case args.Value.Kind == yaml.SequenceNode:
+		for i, name := range missing {
+			flow[i], block[i] = fmt.Sprintf("%q", name+"="+values[name]), "- "+name+"="+values[name]
+		}
+		fallthrough
+	default:
+		insert(f, args, strings.Join(flow, ", "), strings.Join(block, "\n"))
+	}
 }
 
 // expandBuild writes "build: FOLDER" in its long form.
-func (a *auditor) expandBuild(f *Finding, build composefile.Place, missing []string, values map[string]string) {
+func expandBuild(f *Finding, build composefile.Place, flow, block []string) {
 	from, to, ok := tokenOf(build)
 	if !ok || build.Key == nil {
 		return
 	}
 	context, nl := string(build.File.Text[from:to]), build.File.Newline()
 	if build.Parent.Style&yaml.FlowStyle != 0 {
-		var args []string
-		for _, name := range missing {
-			args = append(args, fmt.Sprintf("%s: %q", name, values[name]))
-		}
-		a.fixable(f, build.File.Path, edit.Edit{Start: from, End: to, New: fmt.Sprintf("{ context: %s, args: { %s } }", context, strings.Join(args, ", "))})
+		f.fixBy(build.File.Path, edit.Edit{Start: from, End: to, New: fmt.Sprintf("{ context: %s, args: { %s } }", context, strings.Join(flow, ", "))})
 		return
 	}
 	indent := nl + strings.Repeat(" ", build.Key.Column-1)
-	lines := []string{"", "  context: " + context, "  args:"}
-	for _, name := range missing {
-		lines = append(lines, "    "+name+": "+values[name])
+	text := indent + "  context: " + context + indent + "  args:" + indent + "    " + strings.Join(block, indent+"    ")
+	for from > 0 && build.File.Text[from-1] == ' ' { // back to the colon
+		from--
 	}
-	colon := from
-	for colon > 0 && build.File.Text[colon-1] == ' ' {
-		colon--
-	}
-	a.fixable(f, build.File.Path, edit.Edit{Start: colon, End: to, New: strings.Join(lines, indent)})
+	f.fixBy(build.File.Path, edit.Edit{Start: from, End: to, New: text})
 }
 
 // fixService adds an item to a list of a service, or the list. Only where the service is
@@ -123,55 +110,44 @@ func (a *auditor) fixService(f *Finding, s *subject, key, item string) {
 		return
 	}
 	if list, ok := a.set.Find(s.name, key); ok {
-		a.insert(f, list, item, "- "+item)
+		insert(f, list, item, "- "+item)
 		return
 	}
-	a.insert(f, s.at, key+": ["+item+"]", key+": ["+item+"]")
+	insert(f, s.at, key+": ["+item+"]", key+": ["+item+"]")
 }
 
 // insert adds an entry to a mapping or list: flow is its text where that is written in
 // braces, block its lines otherwise. Where no safe place is found there is no fix.
-func (a *auditor) insert(f *Finding, at composefile.Place, flow string, block ...string) {
+func insert(f *Finding, at composefile.Place, flow, block string) {
 	n := at.Value
 	if n.Kind != yaml.MappingNode && n.Kind != yaml.SequenceNode {
 		return // "key:" without a value: where its first entry goes is a person's choice
 	}
-	if len(n.Content) == 0 {
-		a.fillEmpty(f, at, flow)
+	start := at.File.Offset(n.Line, n.Column) + 1
+	switch {
+	case len(n.Content) == 0:
+		before := string(at.File.Text[:min(start, len(at.File.Text))])
+		if !strings.HasSuffix(before, "{") && !strings.HasSuffix(before, "[") {
+			return
+		}
+	case n.Style&yaml.FlowStyle != 0:
+		start, flow = at.File.Offset(n.Content[0].Line, n.Content[0].Column), flow+", "
+	default:
+		column := n.Content[0].Column
+		if n.Kind == yaml.SequenceNode { // the item's node begins behind its dash
+			column = n.Column
+		}
+		if line, ok := entryLine(at.File, n, column); ok {
+			indent := strings.Repeat(" ", column-1)
+			lines := strings.Split(indent+strings.ReplaceAll(block, "\n", "\n"+indent), "\n")
+			f.fixBy(at.File.Path, at.File.Insert(line, lines...))
+		}
 		return
 	}
-	first := n.Content[0]
-	if n.Style&yaml.FlowStyle != 0 {
-		start := at.File.Offset(first.Line, first.Column)
-		a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: flow + ", "})
-		return
-	}
-	column := first.Column
-	if n.Kind == yaml.SequenceNode { // the item's node begins behind its dash
-		column = n.Column
-	}
-	line, ok := entryLine(at.File, n, column)
-	if !ok {
-		return
-	}
-	indent, nl := strings.Repeat(" ", column-1), at.File.Newline()
-	text := indent + strings.Join(block, nl+indent) + nl
-	start := at.File.LineStart(line)
-	if start == len(at.File.Text) && start > 0 && at.File.Text[start-1] != '\n' {
-		text = nl + strings.TrimSuffix(text, nl)
-	}
-	a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: text})
+	f.fixBy(at.File.Path, edit.Edit{Start: start, End: start, New: flow})
 }
 
-// fillEmpty writes the first entry between the braces or brackets of an empty value.
-func (a *auditor) fillEmpty(f *Finding, at composefile.Place, flow string) {
-	start := at.File.Offset(at.Value.Line, at.Value.Column) + 1
-	if before := at.File.Text[:min(start, len(at.File.Text))]; strings.HasSuffix(string(before), "{") || strings.HasSuffix(string(before), "[") {
-		a.fixable(f, at.File.Path, edit.Edit{Start: start, End: start, New: flow})
-	}
-}
-
-// entryLine is the line before which a new entry of a block can stand: behind the first
+// entryLine is the line before which a new entry of a block can be: behind the first
 // entry where that is one line, otherwise before it.
 func entryLine(f *composefile.File, n *yaml.Node, column int) (int, bool) {
 	first, second := n.Content[0], (*yaml.Node)(nil)
@@ -183,7 +159,7 @@ func entryLine(f *composefile.File, n *yaml.Node, column int) (int, bool) {
 			return first.Line + 1, true
 		}
 	}
-	head := f.Text[f.LineStart(first.Line):f.Offset(first.Line, column)]
+	head := f.Text[f.Start(first.Line):f.Offset(first.Line, column)]
 	return first.Line, strings.TrimSpace(string(head)) == ""
 }
 
@@ -193,19 +169,19 @@ func oneLine(n *yaml.Node, line int) bool {
 }
 
 // fixMount keeps the engine from creating a bind mount's source.
-func (a *auditor) fixMount(f *Finding, item composefile.Place, v types.ServiceVolumeConfig) {
+func fixMount(f *Finding, item composefile.Place, v types.ServiceVolumeConfig) {
 	if item.Value.Kind == yaml.MappingNode {
 		if value, ok := item.Below("bind", "create_host_path"); ok {
 			if from, to, ok := tokenOf(value); ok {
-				a.fixable(f, value.File.Path, edit.Edit{Start: from, End: to, New: "false"})
+				f.fixBy(value.File.Path, edit.Edit{Start: from, End: to, New: "false"})
 			}
 			return
 		}
 		if bind, ok := item.Below("bind"); ok {
-			a.insert(f, bind, "create_host_path: false", "create_host_path: false")
+			insert(f, bind, "create_host_path: false", "create_host_path: false")
 			return
 		}
-		a.insert(f, item, "bind: { create_host_path: false }", "bind: { create_host_path: false }")
+		insert(f, item, "bind: { create_host_path: false }", "bind: { create_host_path: false }")
 		return
 	}
 	from, to, ok := tokenOf(item)
@@ -218,7 +194,7 @@ func (a *auditor) fixMount(f *Finding, item composefile.Place, v types.ServiceVo
 	if v.ReadOnly {
 		text += "read_only: true, "
 	}
-	a.fixable(f, item.File.Path, edit.Edit{Start: from, End: to, New: text + "bind: { create_host_path: false } }"})
+	f.fixBy(item.File.Path, edit.Edit{Start: from, End: to, New: text + "bind: { create_host_path: false } }"})
 }
 
 var plainPath = regexp.MustCompile(`^[\w./][\w./-]*$`)

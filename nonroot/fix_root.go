@@ -3,87 +3,107 @@ package nonroot
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/compose/edit"
-	"github.com/im2-audio/im2/nonroot/internal/subpath"
+)
+
+// The pieces of modules/Dockerfile.template that a fix puts into a Dockerfile; a test
+// holds the two together.
+const (
+	userArg  = "USER_ID"
+	groupArg = "GROUP_ID"
+	appHome  = "/home/appuser"
+	appID    = "1000"
+	userLine = "USER ${USER_ID:?USER_ID is empty}:${GROUP_ID:?GROUP_ID is empty}"
+	idCheck  = `RUN set -eu; \
+    for id in "${USER_ID}" "${GROUP_ID}"; do \
+        case "${id}" in ''|*[!0-9]*|0*) echo "USER_ID and GROUP_ID must be whole numbers above 0, got '${id}'" >&2; exit 1;; esac; \
+    done; \
+`
+	// shadowBlock is for bases that have useradd.
+	shadowBlock = idCheck + `    groupadd --non-unique --gid "${GROUP_ID}" appgroup; \
+    useradd --non-unique --no-log-init --uid "${USER_ID}" --gid "${GROUP_ID}" \
+        --create-home --home-dir /home/appuser --shell /usr/sbin/nologin appuser; \
+    test "$(id -u appuser):$(id -g appuser)" = "${USER_ID}:${GROUP_ID}"`
+	// anyBlock is for bases that may have no useradd, or busybox's tools, which refuse an
+	// ID that is taken: there the entries are written as they are.
+	anyBlock = idCheck + `    if command -v useradd >/dev/null; then \
+        groupadd --non-unique --gid "${GROUP_ID}" appgroup; \
+        useradd --non-unique --no-log-init --uid "${USER_ID}" --gid "${GROUP_ID}" \
+            --home-dir /home/appuser --shell /sbin/nologin appuser; \
+    else \
+        echo "appgroup:x:${GROUP_ID}:" >>/etc/group; \
+        echo "appuser:x:${USER_ID}:${GROUP_ID}::/home/appuser:/sbin/nologin" >>/etc/passwd; \
+    fi; \
+    mkdir -p /home/appuser; \
+    chown "${USER_ID}:${GROUP_ID}" /home/appuser`
 )
 
 // fixRoot makes an image end as the app user, as the template does.
 func (a *auditor) fixRoot(f *Finding, s *subject, d *dockerfileSubject) {
 	if d.inline {
-		f.Hint = "the Dockerfile stands in the Compose file: mend it there by hand"
+		f.Hint = byHand
 		return
 	}
-	r := rooted{d: d, s: s, a: a}
-	if next := r.continued(); next != "" {
+	if next := d.continued(); next != "" {
 		f.Hint = "the stage " + next + " goes on from here as root: give it a stage of its own to start from, then add USER here"
 		return
 	}
-	d.fix(f, r.edits()...)
-}
-
-// rooted is a stage that ends as root and is given a user.
-type rooted struct {
-	a *auditor
-	s *subject
-	d *dockerfileSubject
-}
-
-func (r rooted) edits() []edit.Edit {
-	d := r.d
-	first := lastLineOf(d.target().Location) + 1
-	end := r.end()
-	head := r.head()
-	tail := r.tail()
-	user, replaced := r.replaceable()
-	if len(head) < 3 || !r.startsAsRoot() { // the user can only be created where the stage is root again
+	first, end := dockerfile.LastLine(d.target().Location)+1, d.end()
+	head, tail := d.head(), a.tail(s, d)
+	user, replaced := d.replaceable()
+	if len(head) < 3 || !d.startsAsRoot() { // the user can only be created where the stage is root again
 		head, tail = nil, append(head, tail...)
 	}
 	var edits []edit.Edit
 	if len(head) > 0 {
-		edits = append(edits, d.src.insert(first, d.apart(first, head)...))
+		edits = append(edits, d.src.Insert(first, d.apart(first, head)...))
 	}
 	if replaced {
-		return append(edits, d.src.replace(user[0], user[1], append(tail, userLine)...))
+		edits = append(edits, d.src.Replace(user[0], user[1], append(tail, userLine)...))
+	} else {
+		edits = append(edits, d.src.Insert(end, d.apart(end, append(tail, "# "+userReason, userLine))...))
 	}
-	return append(edits, d.src.insert(end, d.apart(end, append(tail, "# "+userReason, userLine))...))
+	d.fix(f, edits...)
 }
 
 // apart puts an empty line before and behind lines that come before a line, unless there
 // is one already.
 func (d *dockerfileSubject) apart(before int, lines []string) []string {
-	if strings.TrimSpace(d.src.line(before-1)) != "" {
+	if strings.TrimSpace(d.src.Line(before-1)) != "" {
 		lines = append([]string{""}, lines...)
 	}
-	if before <= len(d.src.lines) && strings.TrimSpace(d.src.line(before)) != "" {
+	if before <= d.src.Lines() && strings.TrimSpace(d.src.Line(before)) != "" {
 		lines = append(lines, "")
 	}
 	return lines
 }
 
 // head is what creates the user.
-func (r rooted) head() []string {
+func (d *dockerfileSubject) head() []string {
 	var lines []string
 	for _, name := range []string{userArg, groupArg} {
-		if r.d.Env[name] == "" {
+		if d.Env[name] == "" {
 			lines = append(lines, "ARG "+name+"="+appID)
 		}
 	}
-	if r.hasUser() || !r.hasShell() {
+	if d.hasUser() || !d.hasShell() {
 		return lines
 	}
 	block := anyBlock
-	if name, tag := familiar(r.d.Base); debianLike(name, tag) {
+	if debianLike(d.Base) {
 		block = shadowBlock
 	}
 	lines = append(lines, "# "+blockReason)
 	for line := range strings.SplitSeq(block, "\n") {
 		if text, ok := strings.CutSuffix(line, `\`); ok {
-			line = text + string(r.d.file.Escape)
+			line = text + string(d.file.Escape)
 		}
 		lines = append(lines, line)
 	}
@@ -92,14 +112,14 @@ func (r rooted) head() []string {
 
 // continued names a stage that is FROM the target and runs commands before a USER of its own:
 // they would no longer be root's. "" for none, "FROM NAME" for one without a name.
-func (r rooted) continued() string {
-	target := r.d.target()
-	for _, stage := range r.d.file.Stages {
+func (d *dockerfileSubject) continued() string {
+	target := d.target()
+	for _, stage := range d.file.Stages {
 		if target.Name == "" || !strings.EqualFold(stage.BaseName, target.Name) {
 			continue
 		}
 		for _, c := range stage.Commands {
-			if _, user := c.(*instructions.UserCommand); user {
+			if isUser(c) {
 				break
 			}
 			if _, run := c.(*instructions.RunCommand); run {
@@ -111,48 +131,62 @@ func (r rooted) continued() string {
 }
 
 // hasUser says that the built stages create a user with the UID already.
-func (r rooted) hasUser() bool {
-	for _, c := range r.d.runs {
-		if uid, ok := c.flag("-u", "--uid"); ok && strings.Contains(uid, userArg) && c.program() != "usermod" {
-			return true
-		}
-	}
-	return false
+func (d *dockerfileSubject) hasUser() bool {
+	return slices.ContainsFunc(d.runs, func(c call) bool {
+		uid, _ := c.flag("-u", "--uid")
+		return strings.Contains(uid, userArg) && c.program() != "usermod"
+	})
 }
 
 // hasShell says that RUN works in the stage: it does already, or the base is known to.
-func (r rooted) hasShell() bool {
-	if noShell(r.d.Base) {
+func (d *dockerfileSubject) hasShell() bool {
+	if noShell(d.Base) {
 		return false
 	}
 	found := false
-	for _, c := range r.d.commands() {
+	for _, c := range d.commands() {
 		switch c := c.(type) {
 		case *instructions.RunCommand:
 			found = found || c.PrependShell
 		case *instructions.ShellCommand:
-			if !posixShell(c.Shell) {
+			if !slices.Contains(posixShells, path.Base(c.Shell[0])) {
 				return false
 			}
 		}
 	}
-	_, known := wellKnown(r.d.Base)
+	_, known := wellKnown(d.Base)
 	return found || known
 }
 
-// posixShell says that what SHELL names understands what the fix writes.
-func posixShell(shell []string) bool {
-	switch path.Base(shell[0]) {
-	case "sh", "bash", "ash", "dash", "ksh", "zsh", "busybox":
-		return true
-	}
-	return false
-}
+// posixShells understand what the fix writes.
+var posixShells = []string{"sh", "bash", "ash", "dash", "ksh", "zsh", "busybox"}
 
-// tail gives the service's folders their owner.
-func (r rooted) tail() []string {
-	folders := r.folders()
-	if len(folders) == 0 || !r.hasShell() {
+// tail gives an owner to the service's folders: where its data is mounted, and what the image calls volumes,
+// unless a RUN mentions them already.
+func (a *auditor) tail(s *subject, d *dockerfileSubject) []string {
+	var all, folders []string
+	for _, v := range s.cfg.Volumes {
+		if (a.ofData(v) || v.Type == types.VolumeTypeVolume) && !v.ReadOnly {
+			all = append(all, v.Target)
+		}
+	}
+	for _, c := range d.commands() {
+		if v, ok := c.(*instructions.VolumeCommand); ok {
+			for _, path := range v.Volumes {
+				all = append(all, d.expand(path))
+			}
+		}
+	}
+	for _, path := range all {
+		plain := strings.HasPrefix(path, "/") && strings.Trim(path, "/") != "" && !strings.ContainsAny(path, " \t\r\n\"'$`\\;&|<>(){}*?[]#")
+		mentioned := slices.ContainsFunc(d.runs, func(c call) bool {
+			return (c.program() == "install" || c.program() == "chown") && slices.Contains(c.words, path)
+		})
+		if plain && !mentioned && !slices.Contains(folders, path) {
+			folders = append(folders, path)
+		}
+	}
+	if len(folders) == 0 || !d.hasShell() {
 		return nil
 	}
 	return []string{
@@ -161,83 +195,39 @@ func (r rooted) tail() []string {
 	}
 }
 
-// folders are where the service's data is mounted, and what the image calls volumes,
-// unless a RUN mentions them already.
-func (r rooted) folders() []string {
-	var all []string
-	for _, v := range r.s.cfg.Volumes {
-		data := v.Type == "bind" && r.a.data != "" && subpath.In(r.a.data, v.Source)
-		if (data || v.Type == "volume") && !v.ReadOnly {
-			all = append(all, v.Target)
-		}
-	}
-	for _, c := range r.d.commands() {
-		if v, ok := c.(*instructions.VolumeCommand); ok {
-			for _, path := range v.Volumes {
-				all = append(all, r.d.expand(path))
-			}
-		}
-	}
-	var folders []string
-	for _, path := range all {
-		plain := strings.HasPrefix(path, "/") && strings.Trim(path, "/") != "" && !strings.ContainsAny(path, " \t\r\n\"'$`\\;&|<>(){}*?[]#")
-		if plain && !r.mentioned(path) && !contains(folders, path) {
-			folders = append(folders, path)
-		}
-	}
-	return folders
-}
-
-func contains(list []string, word string) bool {
-	for _, w := range list {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}
-
-func (r rooted) mentioned(path string) bool {
-	for _, c := range r.d.runs {
-		if p := c.program(); (p == "install" || p == "chown") && contains(c.words, path) {
-			return true
-		}
-	}
-	return false
-}
-
 // startsAsRoot says that the target stage is known to begin as root.
-func (r rooted) startsAsRoot() bool {
-	for _, i := range r.d.Chain[:len(r.d.Chain)-1] {
-		for _, c := range r.d.file.Stages[i].Commands {
-			if _, ok := c.(*instructions.UserCommand); ok {
-				return false
-			}
+func (d *dockerfileSubject) startsAsRoot() bool {
+	for _, i := range d.Chain[:len(d.Chain)-1] {
+		if slices.ContainsFunc(d.file.Stages[i].Commands, isUser) {
+			return false
 		}
 	}
-	return r.d.baseRoot
+	return d.baseRoot
 }
 
 // replaceable returns the lines of the stage's only USER where everything behind it needs
 // no root.
-func (r rooted) replaceable() ([2]int, bool) {
+func (d *dockerfileSubject) replaceable() ([2]int, bool) {
 	users := 0
-	for _, c := range r.d.commands() {
-		if _, ok := c.(*instructions.UserCommand); ok {
+	for _, c := range d.commands() {
+		if isUser(c) {
 			users++
 		}
 	}
-	commands := r.d.target().Commands
-	for i := len(commands) - 1; i >= 0 && users == 1; i-- {
-		if user, ok := commands[i].(*instructions.UserCommand); ok {
-			at := user.Location()
-			return [2]int{dockerfile.Line(at), lastLineOf(at)}, true
+	for _, c := range slices.Backward(d.target().Commands) {
+		if isUser(c) {
+			return [2]int{dockerfile.Line(c.Location()), dockerfile.LastLine(c.Location())}, users == 1
 		}
-		if !metadata(commands[i]) {
+		if !metadata(c) {
 			break
 		}
 	}
 	return [2]int{}, false
+}
+
+func isUser(c instructions.Command) bool {
+	_, is := c.(*instructions.UserCommand)
+	return is
 }
 
 // metadata says that an instruction only describes the image, whoever the user is.
@@ -252,23 +242,21 @@ func metadata(c instructions.Command) bool {
 
 // end is the line before which USER goes: that of the descriptions at the stage's end,
 // with the comments right above them.
-func (r rooted) end() int {
-	stage := r.d.target()
-	end := lastLineOf(stage.Location) + 1
-	commands := stage.Commands
+func (d *dockerfileSubject) end() int {
+	commands := d.target().Commands
 	i := len(commands)
 	for i > 0 && metadata(commands[i-1]) {
 		i--
 	}
-	if i == len(commands) {
-		if i > 0 {
-			end = lastLineOf(commands[i-1].Location()) + 1
+	switch {
+	case i < len(commands):
+		end := dockerfile.Line(commands[i].Location())
+		for end > 1 && strings.HasPrefix(strings.TrimSpace(d.src.Line(end-1)), "#") {
+			end--
 		}
 		return end
+	case i > 0:
+		return dockerfile.LastLine(commands[i-1].Location()) + 1
 	}
-	end = dockerfile.Line(commands[i].Location())
-	for end > 1 && strings.HasPrefix(strings.TrimSpace(r.d.src.line(end-1)), "#") {
-		end--
-	}
-	return end
+	return dockerfile.LastLine(d.target().Location) + 1
 }

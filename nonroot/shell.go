@@ -2,10 +2,13 @@ package nonroot
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
 // maxShell is how long a RUN may be to be read as shell code; the parser needs memory for
@@ -16,8 +19,8 @@ const maxShell = 32 << 10
 type call struct {
 	words []string
 	// ends are the offsets in the file behind each word; nil for a RUN in JSON form.
-	starts, ends []int
-	// line and column are where it stands.
+	ends []int
+	// line and column are where it is.
 	line, column int
 	// covered says that it is the left side of a "||", so that its failure is covered up.
 	covered bool
@@ -62,20 +65,18 @@ func (c call) program() string {
 
 // calls returns the simple commands of a RUN, of whatever nesting.
 func (d *dockerfileSubject) calls(c *instructions.RunCommand) []call {
-	at := c.Location()
-	if len(at) == 0 {
+	first, last := dockerfile.Line(c.Location()), dockerfile.LastLine(c.Location())
+	if first == 0 {
 		return nil
 	}
-	first, last := at[0].Start.Line, at[len(at)-1].End.Line
 	if !c.PrependShell {
-		line, column := first, d.column(first)
-		return []call{{words: c.CmdLine, line: line, column: column}}
+		return []call{{words: c.CmdLine, line: first, column: d.src.Indented(first)}}
 	}
 	if d.file.Escape != '\\' {
 		return nil // written for another shell
 	}
-	from := d.src.start(first)
-	text := shellText(d.src.text[from:d.src.start(last+1)], len(c.Files) > 0)
+	from := d.src.Start(first)
+	text := shellText(d.src.Text[from:d.src.Start(last+1)], len(c.Files) > 0)
 	if len(text) > maxShell {
 		return nil
 	}
@@ -83,10 +84,37 @@ func (d *dockerfileSubject) calls(c *instructions.RunCommand) []call {
 	if err != nil {
 		return nil
 	}
-	w := walker{d: d, text: text, from: from}
-	syntax.Walk(tree, w.visit)
-	return w.calls
+	var found []call
+	var ors []*syntax.BinaryCmd // a node is visited before those in it
+	syntax.Walk(tree, func(node syntax.Node) bool {
+		switch n := node.(type) {
+		case *syntax.BinaryCmd:
+			if n.Op == syntax.OrStmt {
+				ors = append(ors, n)
+			}
+		case *syntax.CallExpr:
+			if len(n.Args) == 0 {
+				break
+			}
+			var c call
+			for _, word := range n.Args {
+				start, end := int(word.Pos().Offset()), int(word.End().Offset())
+				c.words = append(c.words, unquoter.Replace(string(text[start:end])))
+				c.ends = append(c.ends, from+end)
+			}
+			c.line, c.column = d.src.At(from + int(n.Args[0].Pos().Offset()))
+			c.covered = slices.ContainsFunc(ors, func(or *syntax.BinaryCmd) bool {
+				return !or.X.Pos().After(n.Pos()) && n.Pos().Offset() < or.X.End().Offset()
+			})
+			found = append(found, c)
+		}
+		return true
+	})
+	return found
 }
+
+// unquoter drops quotes around a word and within it.
+var unquoter = strings.NewReplacer(`"`, "", `'`, "", "\\\n", "")
 
 // shellText blanks everything that is not the shell's: the instruction's name and flags,
 // and Dockerfile comments between continued lines. Offsets stay as they are.
@@ -153,48 +181,4 @@ func blankHead(text []byte, blank func(from, to int)) {
 		}
 		at = to
 	}
-}
-
-// walker collects calls from a syntax tree.
-type walker struct {
-	d     *dockerfileSubject
-	text  []byte
-	from  int
-	calls []call
-	ors   []*syntax.BinaryCmd
-}
-
-func (w *walker) visit(node syntax.Node) bool {
-	switch n := node.(type) {
-	case *syntax.BinaryCmd:
-		if n.Op == syntax.OrStmt {
-			w.ors = append(w.ors, n)
-		}
-	case *syntax.CallExpr:
-		if len(n.Args) > 0 {
-			w.calls = append(w.calls, w.call(n))
-		}
-	}
-	return true
-}
-
-func (w *walker) call(n *syntax.CallExpr) call {
-	var c call
-	for _, word := range n.Args {
-		start, end := int(word.Pos().Offset()), int(word.End().Offset())
-		c.words = append(c.words, unquote(string(w.text[start:end])))
-		c.starts, c.ends = append(c.starts, w.from+start), append(c.ends, w.from+end)
-	}
-	c.line, c.column = w.d.src.at(c.starts[0])
-	for _, or := range w.ors {
-		if !or.X.Pos().After(n.Pos()) && n.Pos().Offset() < or.X.End().Offset() {
-			c.covered = true
-		}
-	}
-	return c
-}
-
-// unquote drops quotes around a word and within it.
-func unquote(word string) string {
-	return strings.NewReplacer(`"`, "", `'`, "", "\\\n", "").Replace(word)
 }

@@ -1,33 +1,29 @@
 package nonroot
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
+	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
-// maxFile is how large a file of a project may be to be read; BuildKit's own limit for a
-// line is far below it.
-const maxFile = 16 << 20
-
-// subject is one service that is judged.
+// subject is one service that is checked.
 type subject struct {
 	name string
 	cfg  types.ServiceConfig
 	// active is false for a service of a profile that is not in force.
 	active bool
-	// at is where it is defined; ok is false where that could not be found.
+	// at is where it is defined; its Value is nil where that was not found.
 	at composefile.Place
 	// build is what its image is made from; nil for a service that only names an image.
 	build *dockerfileSubject
@@ -36,6 +32,8 @@ type subject struct {
 	known bool
 	// mountsData says that it sees the data folder.
 	mountsData bool
+
+	visiting, done bool // complete is at it, and was
 }
 
 // dockerfileSubject is a Dockerfile as one service builds it.
@@ -43,24 +41,18 @@ type dockerfileSubject struct {
 	src  *source
 	file *dockerfile.File
 	*dockerfile.Resolved
-	// inline says that it stands inside of a Compose file, src.path: its first line is line
+	// inline says that it is inside a Compose file, src.Path: its first line is line
 	// offset+1 there, indented by indent; flat, that all of it is on line offset.
 	inline, flat   bool
 	offset, indent int
-	// err is why there is no file or no Resolved; problem says how bad that is.
+	// err is why there is no file or no Resolved; missing says that there is no file.
 	err     error
 	missing bool
 	// accounts are the users that the built stages create.
 	accounts map[string]account
 	runs     []call
-	baseRoot bool   // the base image is known to be root's
+	baseRoot bool   // the base image is known to start as root
 	baseUser string // the base image's user, where that is known
-}
-
-// column is where the first word of a line begins, from 1.
-func (d *dockerfileSubject) column(line int) int {
-	text := d.src.line(line)
-	return len(text) - len(strings.TrimLeft(text, " \t")) + 1
 }
 
 // commands are the instructions of the target's own chain of stages, in order.
@@ -80,26 +72,65 @@ func (d *dockerfileSubject) target() instructions.Stage {
 // usable says that everything about it is known that a rule may want.
 func (d *dockerfileSubject) usable() bool { return d != nil && d.err == nil }
 
-// readLimited reads a file of the project.
-func readLimited(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // what the Compose file names
-	if err != nil {
-		return nil, err
+// spot is a place in the Dockerfile, also in one that is inside a Compose file.
+func (d *dockerfileSubject) spot(line, column int) spot {
+	if d.inline && d.flat && line > 0 {
+		return spot{path: d.src.Path, line: d.offset, col: 1, end: 1}
 	}
-	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", path)
+	text := strings.TrimRight(d.src.Line(line), " \t")
+	s := spot{path: d.src.Path, line: line, col: column, end: len([]rune(text)) + 1}
+	if d.inline && line > 0 {
+		s.line, s.col, s.end = line+d.offset, column+d.indent, s.end+d.indent
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is larger than %d MiB", path, maxFile>>20)
-	}
-	return text, err
+	return s
 }
+
+// spotAt is where an instruction begins.
+func (d *dockerfileSubject) spotAt(location []parser.Range) spot {
+	line := dockerfile.Line(location)
+	return d.spot(line, d.src.Indented(line))
+}
+
+// userSpot is the USER that counts, or the target's FROM where there is none.
+func (d *dockerfileSubject) userSpot() spot {
+	if d.UserFrom == nil {
+		return d.spotAt(d.target().Location)
+	}
+	return d.spotAt(d.UserFrom.Location())
+}
+
+// userLine is the line of the USER that counts.
+func (d *dockerfileSubject) userLine() int { return dockerfile.Line(d.UserFrom.Location()) }
+
+// expand expands a word with the variables at the end of the build.
+func (d *dockerfileSubject) expand(word string) string { return d.file.Expand(word, d.Env) }
 
 // remote says that a build context is not a folder of this machine.
 func remote(context string) bool {
 	return strings.Contains(context, "://") || strings.HasPrefix(context, "git@") || strings.HasPrefix(context, "github.com/")
+}
+
+// complete finds out which image a service runs.
+func (a *auditor) complete(s *subject) {
+	if s.done {
+		return
+	}
+	s.visiting = true
+	defer func() { s.visiting, s.done = false, true }()
+	if s.cfg.Build == nil {
+		// Well-known images do not count: such a service may well start something that becomes another user.
+		if s.cfg.Image != "" {
+			s.image, s.known = a.imageOf(s.cfg.Image)
+		}
+		return
+	}
+	s.build = a.dockerfileOf(s)
+	if s.build.err == nil && s.build.KnownUser {
+		s.image, s.known = dockerfile.Image{User: s.build.User}, true
+		for name, value := range s.build.Env {
+			s.image.Env = append(s.image.Env, name+"="+value)
+		}
+	}
 }
 
 // dockerfileOf reads and resolves the Dockerfile of a service.
@@ -110,35 +141,30 @@ func (a *auditor) dockerfileOf(s *subject) *dockerfileSubject {
 		a.resolve(s, d)
 		return d
 	}
-	path := b.Dockerfile
-	if path == "" {
-		path = "Dockerfile"
+	if remote(b.Context) {
+		err := errors.New("its build context is elsewhere, so its Dockerfile cannot be read")
+		return &dockerfileSubject{src: new(source), err: err, missing: true}
 	}
+	path := cmp.Or(b.Dockerfile, "Dockerfile")
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(b.Context, path)
 	}
-	d := &dockerfileSubject{src: newSource(path, nil)}
-	if remote(b.Context) {
-		d.err, d.missing = errors.New("its build context is elsewhere, so its Dockerfile cannot be read"), true
+	d := &dockerfileSubject{src: a.source(path)}
+	if d.err = d.src.err; d.err != nil {
+		d.missing = true
 		return d
 	}
-	text, err := a.readFile(path)
-	if err != nil {
-		d.err, d.missing = err, true
-		return d
-	}
-	d.src = newSource(path, text)
 	a.resolve(s, d)
 	return d
 }
 
-// inline is a Dockerfile that stands in the Compose file.
+// inline is a Dockerfile that is inside the Compose file.
 func (a *auditor) inline(s *subject, text string) *dockerfileSubject {
-	d := &dockerfileSubject{src: newSource(s.at.File.Path, []byte(text)), inline: true}
+	d := &dockerfileSubject{src: &source{Source: edit.NewSource(s.at.File.Path, []byte(text))}, inline: true}
 	if place, ok := a.set.Find(s.name, "build", "dockerfile_inline"); ok {
-		d.src.path, d.offset = place.File.Path, place.Line()
+		d.src.Path, d.offset = place.File.Path, place.Node().Line
 		d.flat = place.Value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0
-		first := newSource(place.File.Path, place.File.Text).line(place.Line() + 1)
+		first := place.File.Line(d.offset + 1)
 		d.indent = len(first) - len(strings.TrimLeft(first, " "))
 	}
 	return d
@@ -146,12 +172,20 @@ func (a *auditor) inline(s *subject, text string) *dockerfileSubject {
 
 // resolve finds out what the build of a service comes to.
 func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
-	d.file, d.err = a.parse(d)
-	if d.err != nil {
+	if !d.src.parsed { // once, however many services are built from it
+		d.src.file, d.src.broken = dockerfile.Parse(a.shown(d.src.Path), d.src.Text)
+		d.src.parsed = true
+	}
+	if d.file, d.err = d.src.file, d.src.broken; d.err != nil {
 		return
 	}
 	b := s.cfg.Build
-	build := dockerfile.Build{Target: b.Target, Args: make(map[string]string), Platform: platform(s.cfg), Image: a.lookup(b)}
+	lookup := func(name string) (dockerfile.Image, bool) { return a.lookup(b, name) }
+	build := dockerfile.Build{Target: b.Target, Args: make(map[string]string), Image: lookup, Platform: "linux/" + runtime.GOARCH}
+	if len(b.Platforms) > 0 {
+		build.Platform = b.Platforms[0]
+	}
+	build.Platform = cmp.Or(s.cfg.Platform, build.Platform)
 	for name, value := range b.Args {
 		if value != nil {
 			build.Args[name] = *value
@@ -167,8 +201,11 @@ func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
 	if d.Resolved, d.err = d.file.Resolve(build); d.err != nil {
 		return
 	}
-	base, known := a.rootBase(b, d.Base)
-	d.baseRoot, d.baseUser = known, base.User
+	if base, known := lookup(d.Base); d.Base == dockerfile.Scratch {
+		d.baseRoot = true
+	} else {
+		d.baseRoot, d.baseUser = known && identify(base.User, nil).root(), base.User
+	}
 	for _, c := range d.commands() {
 		if run, ok := c.(*instructions.RunCommand); ok {
 			d.runs = append(d.runs, d.calls(run)...)
@@ -177,58 +214,39 @@ func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
 	d.accounts = d.created()
 }
 
-// parse parses a Dockerfile once, however many services are built from it.
-func (a *auditor) parse(d *dockerfileSubject) (*dockerfile.File, error) {
-	if d.inline {
-		return dockerfile.Parse(a.shown(d.src.path), d.src.text)
-	}
-	known, ok := a.parsed[d.src.path]
-	if !ok {
-		known.file, known.err = dockerfile.Parse(a.shown(d.src.path), d.src.text)
-		a.parsed[d.src.path] = known
-	}
-	return known.file, known.err
-}
-
-// rootBase says whether what a chain of stages begins with is known to start as root.
-func (a *auditor) rootBase(b *types.BuildConfig, base string) (dockerfile.Image, bool) {
-	if base == dockerfile.Scratch {
-		return dockerfile.Image{}, true
-	}
-	image, known := a.lookup(b)(base)
-	return image, known && identify(image.User, nil).root()
-}
-
 // lookup tells what is known of an image that a build starts from: another service's of
-// this project, one that is here, or a well-known one.
-func (a *auditor) lookup(b *types.BuildConfig) func(string) (dockerfile.Image, bool) {
-	return func(name string) (dockerfile.Image, bool) {
-		if from, ok := b.AdditionalContexts[name]; ok {
-			if service, ok := strings.CutPrefix(from, "service:"); ok {
-				return a.built(service)
-			}
-			name = strings.TrimPrefix(from, "docker-image://")
+// this project, one that is available locally, or a well-known one.
+func (a *auditor) lookup(b *types.BuildConfig, name string) (dockerfile.Image, bool) {
+	if from, ok := b.AdditionalContexts[name]; ok {
+		if service, ok := strings.CutPrefix(from, "service:"); ok {
+			return a.built(service)
 		}
-		return a.imageOf(name)
+		name = strings.TrimPrefix(from, "docker-image://")
 	}
+	image, known := a.imageOf(name)
+	if _, ours := a.makers[canonical(name)]; !known && !ours {
+		return wellKnown(name)
+	}
+	return image, known
 }
 
-// imageOf is what is known of an image by its name.
+// imageOf is what is known of an image by its name: of one that this project builds, or that the caller knows.
 func (a *auditor) imageOf(name string) (dockerfile.Image, bool) {
 	if service, ok := a.makers[canonical(name)]; ok {
 		return a.built(service)
 	}
 	a.asked[name] = true
-	if image, ok := a.local(name); ok {
-		return image, true
+	if a.options.Image == nil {
+		return dockerfile.Image{}, false
 	}
-	return wellKnown(name)
+	image, ok := a.options.Image(name)
+	return dockerfile.Image(image), ok
 }
 
 // built is the image that a service of this project is built as.
 func (a *auditor) built(service string) (dockerfile.Image, bool) {
 	s, ok := a.subjects[service]
-	if !ok || a.visiting[service] {
+	if !ok || s.visiting {
 		return dockerfile.Image{}, false
 	}
 	a.complete(s)
@@ -241,98 +259,37 @@ func canonical(image string) string {
 	if name == "" {
 		return image
 	}
-	if tag == "" {
-		tag = "latest"
-	}
-	return name + ":" + tag
-}
-
-// complete finds out which image a service runs.
-func (a *auditor) complete(s *subject) {
-	if a.done[s.name] {
-		return
-	}
-	a.visiting[s.name] = true
-	defer func() { a.visiting[s.name], a.done[s.name] = false, true }()
-	if s.cfg.Build == nil {
-		if s.cfg.Image != "" {
-			s.image, s.known = a.serviceImage(s.cfg.Image)
-		}
-		return
-	}
-	s.build = a.dockerfileOf(s)
-	if s.build.err == nil && s.build.KnownUser {
-		s.image, s.known = dockerfile.Image{User: s.build.User}, true
-		for name, value := range s.build.Env {
-			s.image.Env = append(s.image.Env, name+"="+value)
-		}
-	}
-}
-
-// serviceImage is what is known of an image that a service only names. The well-known ones
-// do not count: such a service may well start something that becomes another user.
-func (a *auditor) serviceImage(name string) (dockerfile.Image, bool) {
-	if service, ok := a.makers[canonical(name)]; ok {
-		return a.built(service)
-	}
-	a.asked[name] = true
-	return a.local(name)
-}
-
-// local is an image that the caller knows.
-func (a *auditor) local(name string) (dockerfile.Image, bool) {
-	if a.options.Image == nil {
-		return dockerfile.Image{}, false
-	}
-	image, ok := a.options.Image(name)
-	return dockerfile.Image(image), ok
-}
-
-// platform is what a service is built for.
-func platform(cfg types.ServiceConfig) string {
-	switch {
-	case cfg.Platform != "":
-		return cfg.Platform
-	case len(cfg.Build.Platforms) > 0:
-		return cfg.Build.Platforms[0]
-	}
-	return "linux/" + runtime.GOARCH
+	return name + ":" + cmp.Or(tag, "latest")
 }
 
 // created are the users that the RUN instructions create.
 func (d *dockerfileSubject) created() map[string]account {
 	made := make(map[string]account)
 	for _, c := range d.runs {
+		if len(c.words) < 2 {
+			continue
+		}
+		name := d.expand(c.words[len(c.words)-1])
+		uid, given := c.flag("-u", "--uid")
 		switch c.program() {
 		case "useradd", "adduser":
-			uid, ok := c.flag("-u", "--uid")
-			name := d.expand(c.words[len(c.words)-1])
-			if name == "" || strings.HasPrefix(name, "-") || len(c.words) < 2 {
+			if name == "" || strings.HasPrefix(name, "-") {
 				continue
 			}
-			if !ok {
-				made[name] = account{}
-				continue
+			var user account
+			if given {
+				gid, _ := c.flag("-g", "--gid")
+				user.uid = d.expand(uid)
+				if gid = d.expand(gid); strings.Trim(gid, "0123456789") == "" { // the number behind a name is not known
+					user.gid = gid
+				}
 			}
-			gid, _ := c.flag("-g", "--gid")
-			made[name] = account{uid: d.expand(uid), gid: d.numeric(gid)}
+			made[name] = user
 		case "usermod":
-			if uid, ok := c.flag("-u", "--uid"); ok && len(c.words) > 2 {
-				name := d.expand(c.words[len(c.words)-1])
+			if given && len(c.words) > 2 {
 				made[name] = account{uid: d.expand(uid), gid: made[name].gid}
 			}
 		}
 	}
 	return made
-}
-
-// expand expands a word with the variables at the end of the build.
-func (d *dockerfileSubject) expand(word string) string { return d.file.Expand(word, d.Env) }
-
-// numeric expands a group where it is a number; a name's is not known.
-func (d *dockerfileSubject) numeric(group string) string {
-	if value := d.expand(group); value != "" && strings.Trim(value, "0123456789") == "" {
-		return value
-	}
-	return ""
 }

@@ -8,10 +8,7 @@ import (
 
 // suppression is one "# im2:ignore=D12 reason".
 type suppression struct {
-	path   string
-	line   int // of the comment
-	column int
-	source string
+	at     spot // of the comment
 	rules  []string
 	reason string
 	// first and last are the lines that it is about.
@@ -19,59 +16,43 @@ type suppression struct {
 	used        map[string]bool
 }
 
-// suppress takes out what comments hold back, and reports comments that hold back nothing
+// suppress takes out the findings that comments suppress, and reports comments that suppress nothing
 // or say no reason. It returns what is left and how many findings were taken out.
 func (a *auditor) suppress(findings []Finding) ([]Finding, int) {
-	byPath := a.suppressions()
-	var left []Finding
-	taken := 0
-	for _, f := range findings {
-		if held(byPath[f.path], f) {
-			taken++
-			continue
+	comments := a.suppressions()
+	left := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
+		i := slices.IndexFunc(comments[f.path], func(s *suppression) bool {
+			return slices.Contains(s.rules, f.Rule) && f.Line >= s.first && f.Line <= s.last
+		})
+		if i >= 0 {
+			comments[f.path][i].used[f.Rule] = true
 		}
-		left = append(left, f)
-	}
+		return i >= 0
+	})
 	a.findings = nil
-	for _, list := range byPath {
+	for _, list := range comments {
 		for _, s := range list {
 			a.reportSuppression(s)
 		}
 	}
-	if len(a.findings) == 0 {
-		return left, taken
-	}
-	return merge(append(left, a.findings...)), taken
-}
-
-// held looks for a comment that holds a finding back.
-func held(list []*suppression, f Finding) bool {
-	for _, s := range list {
-		if slices.Contains(s.rules, f.Rule) && f.Line >= s.first && f.Line <= s.last {
-			s.used[f.Rule] = true
-			return true
-		}
-	}
-	return false
+	return merge(append(left, a.findings...)), len(findings) - len(left)
 }
 
 func (a *auditor) reportSuppression(s *suppression) {
-	at := spot{path: s.path, line: s.line, col: s.column, end: len([]rune(s.source)) + 1}
 	if s.reason == "" {
-		a.found("S01", OK, nil, at, "im2:ignore=%s says no reason", strings.Join(s.rules, ","))
+		a.found("S01", OK, nil, s.at, "im2:ignore=%s says no reason", strings.Join(s.rules, ","))
 	}
 	for _, id := range s.rules {
-		looked := len(a.options.Only) == 0 || slices.Contains(a.options.Only, id)
-		if _, known := a.rules[id]; !known {
-			a.found("S02", OK, nil, at, "im2:ignore=%s: there is no such rule", id)
-		} else if looked && !s.used[id] && !a.fleeting(id) {
-			a.found("S02", OK, nil, at, "im2:ignore=%s holds nothing back", id)
+		if _, known := ruleOf(id); !known {
+			a.found("S02", OK, nil, s.at, "im2:ignore=%s: there is no such rule", id)
+		} else if a.wanted(id) && !s.used[id] && !a.fleeting(id) {
+			a.found("S02", OK, nil, s.at, "im2:ignore=%s suppresses nothing", id)
 		}
 	}
 }
 
 // fleeting says that a rule's findings come and go with what this machine has: a comment
-// that holds nothing back here may do so elsewhere.
+// that suppresses nothing on one may do so on another.
 func (a *auditor) fleeting(id string) bool {
 	switch id {
 	case "D18", "C14", "E02":
@@ -82,12 +63,16 @@ func (a *auditor) fleeting(id string) bool {
 	return false
 }
 
-// suppressions reads the comments of every file that was judged.
+// suppressions reads the comments of every file that was checked.
 func (a *auditor) suppressions() map[string][]*suppression {
 	all := make(map[string][]*suppression)
-	for _, name := range a.names {
-		if d := a.subjects[name].build; d != nil && d.file != nil && !d.inline && all[d.src.path] == nil {
-			all[d.src.path] = comments(d.src, d.lastLines())
+	for _, s := range a.subjects {
+		if d := s.build; d != nil && d.file != nil && !d.inline && all[d.src.Path] == nil {
+			last := make(map[int]int) // the last line of each instruction, by its first
+			for _, node := range d.file.AST.Children {
+				last[node.StartLine] = node.EndLine
+			}
+			all[d.src.Path] = comments(d.src, last)
 		}
 	}
 	for _, f := range a.set.Files() {
@@ -101,61 +86,35 @@ func (a *auditor) suppressions() map[string][]*suppression {
 	return all
 }
 
-// lastLines are the last lines of the instructions that begin on each line.
-func (d *dockerfileSubject) lastLines() map[int]int {
-	last := make(map[int]int)
-	for _, node := range d.file.AST.Children {
-		last[node.StartLine] = node.EndLine
-	}
-	return last
-}
-
 var ignorePattern = regexp.MustCompile(`(?:^|\s)(#\s*im2:ignore=([A-Za-z0-9,]*)(?:\s+(.*))?)$`)
 
-// comments finds the suppressions of a file: each is about its own line where something
-// stands before it, otherwise about the next line that is no comment, and in a Dockerfile
+// comments finds the suppressions of a file: each is about its own line where something is
+// before it, otherwise about the next line that is no comment, and in a Dockerfile
 // about the whole instruction that begins there.
 func comments(src *source, last map[int]int) []*suppression {
 	found := []*suppression{}
-	var next []int
-	for i := range src.lines {
-		line := src.line(i + 1)
-		if !strings.Contains(line, "im2:ignore") {
-			continue
+	next := src.Lines() + 1 // the next line that is neither empty nor a comment
+	for n := src.Lines(); n > 0; n-- {
+		line := src.Line(n)
+		var m []string
+		if strings.Contains(line, "im2:ignore") { // the pattern alone takes long for a large file
+			m = ignorePattern.FindStringSubmatch(line)
 		}
-		m := ignorePattern.FindStringSubmatchIndex(line)
-		if m == nil {
-			continue
-		}
-		s := &suppression{
-			path: src.path, line: i + 1, column: len([]rune(line[:m[2]])) + 1, source: line, used: make(map[string]bool),
-			rules: strings.FieldsFunc(line[m[4]:m[5]], func(r rune) bool { return r == ',' }),
-		}
-		if m[6] >= 0 {
-			s.reason = strings.TrimSpace(line[m[6]:m[7]])
-		}
-		s.first = s.line
-		if strings.TrimSpace(line[:m[2]]) == "" {
-			if next == nil {
-				next = src.nextCode()
+		if m != nil {
+			before := strings.TrimSuffix(line, m[1])
+			s := &suppression{at: src.spot(n), first: n, reason: strings.TrimSpace(m[3]), used: make(map[string]bool)}
+			s.at.col = len([]rune(before)) + 1
+			s.rules = strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' })
+			if strings.TrimSpace(before) == "" {
+				s.first = next
 			}
-			s.first = next[s.line]
+			s.last = max(s.first, last[s.first])
+			found = append(found, s)
 		}
-		s.last = max(s.first, last[s.first])
-		found = append(found, s)
+		if text := strings.TrimSpace(line); text != "" && !strings.HasPrefix(text, "#") {
+			next = n
+		}
 	}
+	slices.Reverse(found)
 	return found
-}
-
-// nextCode is, for each line, the first one behind it that is neither empty nor a comment.
-func (s *source) nextCode() []int {
-	next := make([]int, len(s.lines)+1)
-	code := len(s.lines) + 1
-	for line := len(s.lines); line > 0; line-- {
-		next[line] = code
-		if text := strings.TrimSpace(s.line(line)); text != "" && !strings.HasPrefix(text, "#") {
-			code = line
-		}
-	}
-	return next
 }

@@ -1,7 +1,9 @@
 package nonroot
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,55 +39,33 @@ func identify(spec string, accounts map[string]account) identity {
 		id.name = user
 		id.uid = accounts[user].uid
 	}
-	id.gid = groupOf(group, id, accounts)
-	for name, a := range accounts {
-		id.inPasswd = id.inPasswd || name == id.name || id.name == "" && a.uid == id.uid && a.uid != ""
-	}
-	return id
-}
-
-func groupOf(group string, id identity, accounts map[string]account) string {
-	if n, err := strconv.Atoi(group); err == nil {
-		return strconv.Itoa(n)
-	}
-	if group == "root" {
-		return "0"
-	}
-	if group != "" {
-		return ""
-	}
+	var passwd account
 	for name, a := range accounts {
 		if name == id.name || id.name == "" && a.uid == id.uid {
-			return a.gid
+			passwd, id.inPasswd = a, true
 		}
 	}
-	if id.uid == "0" {
-		return "0"
+	switch n, err := strconv.Atoi(group); {
+	case err == nil:
+		id.gid = strconv.Itoa(n)
+	case group == "root" || id.noGroup && !id.inPasswd && id.uid == "0":
+		id.gid = "0"
+	case id.noGroup:
+		id.gid = passwd.gid
 	}
-	return ""
+	return id
 }
 
 // root says that the process starts as UID 0.
 func (id identity) root() bool { return id.uid == "0" }
 
 // String is the identity for messages.
-func (id identity) String() string {
-	uid, gid := id.uid, id.gid
-	if uid == "" {
-		uid = id.name
-	}
-	if gid == "" {
-		gid = "?"
-	}
-	return uid + ":" + gid
-}
+func (id identity) String() string { return cmp.Or(id.uid, id.name) + ":" + cmp.Or(id.gid, "?") }
 
 // variable is one ${NAME...} in a word.
 type variable struct {
 	name string
-	// text is the variable as it stands there, start its offset in the word.
-	text  string
-	start int
+	text string // as it is in the word
 	// canBeEmpty says that nothing keeps it from being empty.
 	canBeEmpty bool
 }
@@ -98,7 +78,7 @@ func variables(word string) []variable {
 		if text == "$$" || strings.HasPrefix(text, `\`) {
 			continue
 		}
-		v := variable{text: text, start: m[0], canBeEmpty: true}
+		v := variable{text: text, canBeEmpty: true}
 		if m[2] >= 0 {
 			v.name = word[m[2]:m[3]]
 		} else {
@@ -112,7 +92,7 @@ func variables(word string) []variable {
 
 var variablePattern = regexp.MustCompile(`\$\$|\\\$|\$([A-Za-z_]\w*)|\$\{([A-Za-z_]\w*)([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}`)
 
-// canBeEmpty judges what stands behind the name: only ":?" and a default in ":-" that is
+// canBeEmpty reads what follows the name: only ":?" and a default in ":-" that is
 // itself something keep a variable from being empty ("-" and "?" let an empty one pass).
 func canBeEmpty(modifier string) bool {
 	if strings.HasPrefix(modifier, ":?") {
@@ -132,11 +112,5 @@ func canBeEmpty(modifier string) bool {
 
 // emptyable returns the variables of a word that can be empty.
 func emptyable(word string) []variable {
-	var found []variable
-	for _, v := range variables(word) {
-		if v.canBeEmpty {
-			found = append(found, v)
-		}
-	}
-	return found
+	return slices.DeleteFunc(variables(word), func(v variable) bool { return !v.canBeEmpty })
 }

@@ -113,7 +113,7 @@ func (a adder) edits() ([][]edit.Edit, error) {
 	case a.key == nil:
 		last := a.root.Content[len(a.root.Content)-2]
 		end := a.end(last.Line, -1)
-		return a.append(a.LineStart(end), a.root.Content[0].Column-1)
+		return a.append(a.Start(end), a.root.Content[0].Column-1)
 	case empty(a.at):
 		return a.fill()
 	case a.at.Kind != yaml.MappingNode:
@@ -142,7 +142,7 @@ func (a adder) block() ([][]edit.Edit, error) {
 		if a.apart() && !a.blank(line-1) {
 			text = a.Newline() + text
 		}
-		edits = append(edits, []edit.Edit{a.insert(a.LineStart(line), text)})
+		edits = append(edits, []edit.Edit{a.insert(a.Start(line), text)})
 	}
 	return edits, nil
 }
@@ -156,14 +156,14 @@ func (a adder) fill() ([][]edit.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	edits := []edit.Edit{a.insert(a.LineStart(a.key.Line+1), text)}
+	edits := []edit.Edit{a.insert(a.Start(a.key.Line+1), text)}
 	if a.at.Kind == yaml.ScalarNode && a.at.Value == "" { // "services:" and no more
 		return [][]edit.Edit{edits}, nil
 	}
 	from := a.Offset(a.at.Line, a.at.Column)
 	to := from + len(a.at.Value) // "null" or "~"
 	if a.at.Kind == yaml.MappingNode {
-		rest := string(a.Text[from:a.LineStart(a.at.Line+1)])
+		rest := string(a.Text[from:a.Start(a.at.Line+1)])
 		n := strings.IndexByte(rest, '}')
 		if n < 0 || strings.Trim(rest[:n], "{ ") != "" { // "{}" or "{ }"
 			return nil, errForm
@@ -217,7 +217,7 @@ func (a adder) intoBraces() ([][]edit.Edit, error) {
 	first := into.Content[0]
 	start := a.Offset(first.Line, first.Column)
 	between := " "
-	if head := string(a.Text[a.LineStart(first.Line):start]); strings.TrimSpace(head) == "" {
+	if head := string(a.Text[a.Start(first.Line):start]); strings.TrimSpace(head) == "" {
 		between = a.Newline() + head
 	}
 	return [][]edit.Edit{{{Start: start, End: start, New: text + "," + between}}}, nil
@@ -263,7 +263,7 @@ func (a adder) apart() bool {
 		return true
 	}
 	line := a.at.Content[2].Line - 1
-	for strings.HasPrefix(strings.TrimSpace(a.line(line)), "#") {
+	for strings.HasPrefix(strings.TrimSpace(a.Line(line)), "#") {
 		line--
 	}
 	return a.blank(line)
@@ -274,7 +274,7 @@ func (a adder) apart() bool {
 func (a adder) stop(line, indent int) int {
 	total := strings.Count(string(a.Text), "\n") + 1
 	for line++; line <= total; line++ {
-		text := a.line(line)
+		text := a.Line(line)
 		if mark := strings.TrimRight(text, " \t"); mark == "---" || mark == "..." || strings.HasPrefix(text, "--- ") || strings.HasPrefix(text, "... ") {
 			break
 		}
@@ -293,7 +293,7 @@ func (a adder) stop(line, indent int) int {
 func (a adder) end(line, indent int) int {
 	end := a.stop(line, indent)
 	for end-1 > line {
-		text := a.line(end - 1)
+		text := a.Line(end - 1)
 		trimmed := strings.TrimLeft(text, " ")
 		comment := strings.HasPrefix(trimmed, "#") && len(text)-len(trimmed) < indent
 		if strings.TrimSpace(text) != "" && !comment {
@@ -304,14 +304,7 @@ func (a adder) end(line, indent int) int {
 	return end
 }
 
-func (a adder) line(n int) string {
-	if n < 1 {
-		return ""
-	}
-	return strings.TrimRight(string(a.Text[a.LineStart(n):a.LineStart(n+1)]), "\r\n")
-}
-
-func (a adder) blank(n int) bool { return strings.TrimSpace(a.line(n)) == "" }
+func (a adder) blank(n int) bool { return strings.TrimSpace(a.Line(n)) == "" }
 
 // kept reports whether a file means the same as before but for the service that was added.
 func kept(before, after []byte, service string) bool {

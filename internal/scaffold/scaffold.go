@@ -213,8 +213,8 @@ func (s *Service) clash(p *project.Project, set *composefile.Set) error {
 
 func where(p *project.Project, set *composefile.Set, service types.ServiceConfig) string {
 	text := ""
-	if at, ok := set.Service(service.Name); ok {
-		text = fmt.Sprintf(", at %s:%d", p.Rel(at.File.Path), at.Line())
+	if at, ok := set.Find(service.Name); ok {
+		text = fmt.Sprintf(", at %s:%d", p.Rel(at.File.Path), at.Node().Line)
 	}
 	if len(service.Profiles) > 0 {
 		text += fmt.Sprintf(" (profile %s)", strings.Join(service.Profiles, ", "))

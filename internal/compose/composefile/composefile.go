@@ -1,6 +1,5 @@
-// Package composefile finds the places in Compose files where things stand: compose-go
-// tells what a project is, but not on which line it says so. Anchors, merges, extends and
-// include are followed to the file and the line that count.
+// Package composefile finds places in Compose files: compose-go tells what a project is, but not on which line
+// it says so. Anchors, merges, extends and include are followed to the file and the line that count.
 package composefile
 
 import (
@@ -8,13 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
 // Limits on what is read, so that a hostile file costs no more than an honest one.
@@ -23,8 +23,6 @@ const (
 	maxNodes = 500_000
 	// maxHops is how many aliases, merges, extends and includes are followed in a row.
 	maxHops = 64
-	// largeMapping is from how many nodes on a mapping's keys are kept in a map.
-	largeMapping = 64
 )
 
 // ErrTooLarge is returned for aliases of aliases that come to more than anybody writes.
@@ -32,18 +30,14 @@ var ErrTooLarge = errors.New("its aliases come to more than half a million nodes
 
 // File is one YAML file.
 type File struct {
-	// Path is where it is.
-	Path string
-	// Text is what is in it.
-	Text []byte
+	edit.Source
 	// Docs are its documents' top nodes.
 	Docs []*yaml.Node
 
-	lines   []int // the offset of each line's start
-	indices map[*yaml.Node]map[string]int
+	indices map[*yaml.Node]map[string]int // of keys in Content, by mapping
 }
 
-// Place is where something stands.
+// Place is where something is in a file.
 type Place struct {
 	// File has it.
 	File *File
@@ -51,17 +45,12 @@ type Place struct {
 	Key *yaml.Node
 	// Value is the node itself, aliases followed.
 	Value *yaml.Node
-	// Parent is the mapping or list that it stands in.
+	// Parent is the mapping or list that it is in.
 	Parent *yaml.Node
 }
 
-// Line and Column are where the key, or the value where there is none, begins, from 1.
-func (p Place) Line() int { return p.node().Line }
-
-// Column is counted in characters, as YAML does.
-func (p Place) Column() int { return p.node().Column }
-
-func (p Place) node() *yaml.Node {
+// Node is the key's node, or the value's where there is none: its Line and Column are where the place begins.
+func (p Place) Node() *yaml.Node {
 	if p.Key != nil {
 		return p.Key
 	}
@@ -107,27 +96,13 @@ func (s *Set) file(path string) (*File, error) {
 
 // Files returns every file that was read so far, by path.
 func (s *Set) Files() []*File {
-	var all []*File
-	for _, f := range s.files {
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
-	return all
+	return slices.SortedFunc(maps.Values(s.files), func(a, b *File) int { return strings.Compare(a.Path, b.Path) })
 }
 
 // Parse parses one file.
 func Parse(path string, text []byte) (*File, error) {
-	f := &File{Path: path, Text: text, lines: []int{0}}
-	for i, c := range text {
-		if c == '\n' {
-			f.lines = append(f.lines, i+1)
-		}
-	}
-	bom := []byte("\ufeff")
-	if bytes.HasPrefix(text, bom) {
-		f.lines[0] = len(bom)
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, bom)))
+	f := &File{Source: edit.NewSource(path, text), indices: make(map[*yaml.Node]map[string]int)}
+	decoder := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	for {
 		var doc yaml.Node
 		err := decoder.Decode(&doc)
@@ -159,7 +134,7 @@ func size(n *yaml.Node, memo map[*yaml.Node]int) int {
 	if known, ok := memo[n]; ok {
 		return known
 	}
-	memo[n] = maxNodes + 1 // an alias of what it stands in has no end
+	memo[n] = maxNodes + 1 // an alias of what it is in has no end
 	total := 1
 	for _, child := range n.Content {
 		if total += size(child, memo); total > maxNodes {
@@ -168,52 +143,4 @@ func size(n *yaml.Node, memo map[*yaml.Node]int) int {
 	}
 	memo[n] = total
 	return total
-}
-
-var lineNumber = regexp.MustCompile(`line (\d+)`)
-
-// ErrorLine finds the line in an error of the YAML parser; 0 where it names none.
-func ErrorLine(err error) int {
-	m := lineNumber.FindStringSubmatch(err.Error())
-	if m == nil {
-		return 0
-	}
-	line, _ := strconv.Atoi(m[1])
-	return line
-}
-
-// Offset is the byte at which a line and column stand, both from 1.
-func (f *File) Offset(line, column int) int {
-	if line < 1 || line > len(f.lines) {
-		return len(f.Text)
-	}
-	at := f.lines[line-1]
-	for ; column > 1 && at < len(f.Text) && f.Text[at] != '\n'; column-- {
-		at += len(firstRune(f.Text[at:]))
-	}
-	return at
-}
-
-// LineStart is the offset of a line, and of the text's end for one behind the last.
-func (f *File) LineStart(line int) int {
-	if line < 1 || line > len(f.lines) {
-		return len(f.Text)
-	}
-	return f.lines[line-1]
-}
-
-func firstRune(text []byte) []byte {
-	n := 1
-	for n < len(text) && text[n]&0xC0 == 0x80 {
-		n++
-	}
-	return text[:n]
-}
-
-// Newline is how the file ends its lines.
-func (f *File) Newline() string {
-	if bytes.Contains(f.Text, []byte("\r\n")) {
-		return "\r\n"
-	}
-	return "\n"
 }

@@ -2,43 +2,18 @@ package composefile
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Service returns where a service is defined: the key of its name, in the strongest file.
-func (s *Set) Service(name string) (Place, bool) {
-	for i := len(s.main) - 1; i >= 0; i-- {
-		if place, ok := s.serviceIn(s.main[i], name, make(map[string]bool)); ok {
-			return place, true
-		}
-	}
-	return Place{}, false
-}
-
-// Find returns where a key of a service stands that counts: an override before what it
-// overrides, the service's own before what it merges, that before what it extends.
+// Find returns where the key of a service is that counts, or the service without a path: an override before what
+// it overrides, the service's own before what it merges, that before what it extends.
 func (s *Set) Find(service string, path ...string) (Place, bool) {
-	for i := len(s.main) - 1; i >= 0; i-- {
-		if place, ok := s.findIn(s.main[i], service, path, maxHops); ok {
+	for _, file := range slices.Backward(s.main) {
+		if place, ok := s.findIn(file, service, path, maxHops); ok {
 			return place, true
-		}
-	}
-	return Place{}, false
-}
-
-// Top returns where a top-level key stands.
-func (s *Set) Top(path ...string) (Place, bool) {
-	for i := len(s.main) - 1; i >= 0; i-- {
-		f, err := s.file(s.main[i])
-		if err != nil {
-			continue
-		}
-		for _, doc := range f.Docs {
-			if place, ok := below(Place{File: f, Value: doc}, path); ok {
-				return place, true
-			}
 		}
 	}
 	return Place{}, false
@@ -50,8 +25,8 @@ func (s *Set) serviceIn(path, name string, seen map[string]bool) (Place, bool) {
 		return Place{}, false
 	}
 	seen[f.Path] = true
-	for i := len(f.Docs) - 1; i >= 0; i-- {
-		if place, ok := below(Place{File: f, Value: f.Docs[i]}, []string{"services", name}); ok {
+	for _, doc := range slices.Backward(f.Docs) {
+		if place, ok := below(Place{File: f, Value: doc}, []string{"services", name}); ok {
 			return place, true
 		}
 	}
@@ -120,7 +95,7 @@ func (f *File) includes() []string {
 	return paths
 }
 
-// Below returns where a key below this place stands, through aliases and merges.
+// Below returns where a key below this place is, through aliases and merges.
 func (p Place) Below(path ...string) (Place, bool) { return below(p, path) }
 
 // Items returns the places of a list's items, or of a mapping's values.
@@ -177,15 +152,8 @@ func child(at Place, key string, hops int) (Place, bool) {
 	return Place{}, false
 }
 
+// index is where a mapping has a key, by a map: files with thousands of keys must not take time.
 func (f *File) index(n *yaml.Node, key string) (int, bool) {
-	if len(n.Content) < largeMapping {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if k := n.Content[i]; k.Value == key && k.Tag != "!!merge" {
-				return i, true
-			}
-		}
-		return 0, false
-	}
 	known, ok := f.indices[n]
 	if !ok {
 		known = make(map[string]int, len(n.Content)/2)
@@ -193,9 +161,6 @@ func (f *File) index(n *yaml.Node, key string) (int, bool) {
 			if k := n.Content[i]; k.Tag != "!!merge" {
 				known[k.Value] = i
 			}
-		}
-		if f.indices == nil {
-			f.indices = make(map[*yaml.Node]map[string]int)
 		}
 		f.indices[n] = known
 	}

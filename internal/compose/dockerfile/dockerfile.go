@@ -15,6 +15,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
 // Scratch is the name in FROM that stands for no image at all.
@@ -38,10 +40,7 @@ var ErrTooLarge = errors.New("more than any engine would build")
 
 // File is a Dockerfile that could be parsed.
 type File struct {
-	// Path is where it is, for messages.
-	Path string
-	// Text is what is in it.
-	Text []byte
+	edit.Source
 	// AST is BuildKit's syntax tree.
 	AST *parser.Node
 	// Escape is the character that continues lines and escapes variables: \ or `.
@@ -50,18 +49,6 @@ type File struct {
 	Meta []instructions.ArgCommand
 	// Stages are the build stages, in order; there is at least one.
 	Stages []instructions.Stage
-	// Warnings are what BuildKit's parser and its linter noticed, in order.
-	Warnings []Warning
-}
-
-// Warning is one finding of BuildKit's own checks.
-type Warning struct {
-	// Rule is BuildKit's name of it, such as "FromAsCasing"; empty for the parser's own.
-	Rule string
-	// Text says what is wrong.
-	Text string
-	// Line is where, from 1; 0 when that is not known.
-	Line int
 }
 
 // SyntaxError is returned for text that is no Dockerfile.
@@ -88,7 +75,7 @@ func (e *SyntaxError) Unwrap() error { return e.Err }
 
 // Parse parses a Dockerfile. An error is a *SyntaxError.
 func Parse(path string, text []byte) (*File, error) {
-	f := &File{Path: path, Text: text}
+	f := &File{Source: edit.NewSource(path, text)}
 	tree, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
 		return nil, f.syntaxError(err)
@@ -97,13 +84,7 @@ func Parse(path string, text []byte) (*File, error) {
 		return nil, &SyntaxError{Path: path, Err: fmt.Errorf("%d instructions: %w", n, ErrTooLarge)}
 	}
 	f.AST, f.Escape = tree.AST, tree.EscapeToken
-	for _, w := range tree.Warnings {
-		f.Warnings = append(f.Warnings, Warning{Text: w.Short, Line: startLine(w.Location)})
-	}
-	lint := linter.New(&linter.Config{Warn: func(rule, _, _, text string, at []parser.Range) {
-		f.Warnings = append(f.Warnings, Warning{Rule: rule, Text: text, Line: Line(at)})
-	}})
-	if f.Stages, f.Meta, err = instructions.Parse(tree.AST, lint); err != nil {
+	if f.Stages, f.Meta, err = instructions.Parse(tree.AST, linter.New(&linter.Config{SkipAll: true})); err != nil {
 		return nil, f.syntaxError(err)
 	}
 	if len(f.Stages) == 0 {
@@ -120,11 +101,12 @@ func Line(at []parser.Range) int {
 	return at[0].Start.Line
 }
 
-func startLine(at *parser.Range) int {
-	if at == nil {
+// LastLine is where a location ends, from 1; 0 for none.
+func LastLine(at []parser.Range) int {
+	if len(at) == 0 {
 		return 0
 	}
-	return at.Start.Line
+	return at[len(at)-1].End.Line
 }
 
 func (f *File) syntaxError(err error) *SyntaxError {
@@ -134,20 +116,12 @@ func (f *File) syntaxError(err error) *SyntaxError {
 		e.Line = Line(located.Locations[0])
 		e.Err = located.Unwrap()
 	}
-	e.Column = f.column(e.Line)
+	e.Column = f.Indented(e.Line)
 	text := e.Err.Error()
 	if _, rest, ok := strings.Cut(text, fmt.Sprintf("parse error on line %d: ", e.Line)); ok {
 		e.Err = errors.New(rest)
 	}
 	return e
-}
-
-func (f *File) column(line int) int {
-	if lines := bytes.Split(f.Text, []byte("\n")); line > 0 && line <= len(lines) {
-		text := lines[line-1]
-		return len(text) - len(bytes.TrimLeft(text, " \t")) + 1
-	}
-	return 1
 }
 
 // Target returns the index of the stage that is built for a target name: the last one for

@@ -290,7 +290,7 @@ func distinct(texts []string) []string {
 
 func (r *resolver) at(where []parser.Range, err error) error {
 	line := Line(where)
-	return &SyntaxError{Path: r.Path, Line: line, Column: r.column(line), Err: err}
+	return &SyntaxError{Path: r.Path, Line: line, Column: r.Indented(line), Err: err}
 }
 
 // Expand expands the variables of a word outside of any instruction; a word that cannot be

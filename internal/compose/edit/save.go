@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2/maybe"
+
+	"github.com/im2-audio/im2/ownership"
 )
 
 // backups is how many files NAME.orig, NAME.orig.2 and so on one name may have.
@@ -23,44 +25,47 @@ func Save(path string, text []byte) (backup string, err error) {
 		path = target // the file, not the link that leads to it
 	}
 	before, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", write(path, text, 0o644)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = maybe.WriteFile(path, text, 0o644)
+	case err == nil:
+		if backup, err = keep(path, before); err == nil {
+			return backup, Replace(path, text)
+		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, err)
+		err = fmt.Errorf("writing %s: %w", path, err)
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, err)
-	}
-	if backup, err = keep(path, before, info); err != nil {
-		return "", err
-	}
-	return backup, Replace(path, text)
+	return "", err
 }
 
 // Replace writes a file that is there whole, with the mode and owner it had, and keeps
 // nothing of what was in it.
 func Replace(path string, text []byte) error {
 	info, err := os.Stat(path)
+	if err == nil {
+		err = maybe.WriteFile(path, text, info.Mode().Perm())
+	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	if err := write(path, text, info.Mode().Perm()); err != nil {
-		return err
 	}
 	GiveLike(path, info)
 	return nil
 }
 
-func write(path string, text []byte, mode fs.FileMode) error {
-	if err := maybe.WriteFile(path, text, mode); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+// GiveLike gives a file the owner of another where this user may: root who fixes a
+// person's project must not take the file away. Otherwise the file is this user's.
+func GiveLike(path string, info fs.FileInfo) {
+	if owner, known := ownership.Of(info); known {
+		_ = os.Lchown(path, int(owner.UID), int(owner.GID))
 	}
-	return nil
 }
 
-func keep(path string, text []byte, info fs.FileInfo) (string, error) {
+func keep(path string, text []byte) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
 	for n := 1; n <= backups; n++ {
 		backup := path + ".orig"
 		if n > 1 {
@@ -78,10 +83,10 @@ func keep(path string, text []byte, info fs.FileInfo) (string, error) {
 			err = errors.Join(err, f.Sync(), f.Close())
 		}
 		if err != nil {
-			return "", fmt.Errorf("keeping what was in %s: %w; nothing was changed", path, err)
+			return "", fmt.Errorf("keeping the old text: %w; nothing was changed", err)
 		}
 		GiveLike(backup, info)
 		return backup, nil
 	}
-	return "", fmt.Errorf("keeping what was in %s: there are %d backups already; remove some of %s.orig*", path, backups, path)
+	return "", fmt.Errorf("there are %d backups already; remove some of %s.orig*", backups, path)
 }
