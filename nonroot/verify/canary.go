@@ -14,39 +14,36 @@ import (
 	"github.com/im2-audio/im2/ownership"
 )
 
-// handOver sends a canary along every leg of the ring, and adds what became of it to the
-// findings of the container that left it.
-func (p *prover) handOver(ctx context.Context, looks []look) error {
+// handOver has canaries left and taken along the ring, and adds what became of them to the
+// services of the containers that left them.
+func (p *prover) handOver(ctx context.Context, all []observation, services []Service) error {
 	if p.data == "" {
 		p.note("the project has no data folder, so no canary was left in one")
 		return nil
 	}
-	var at []int // of the steady ones in looks
-	var mounts [][]dataMount
-	for i := range looks {
-		if looks[i].steady {
-			at, mounts = append(at, i), append(mounts, looks[i].mounts)
+	mounts := make([][]dataMount, len(all)) // those that are not steady have none
+	for i, o := range all {
+		if o.steady {
+			mounts[i] = o.mounts
 		}
 	}
 	for n, leg := range ring(mounts) {
-		leaver, taker := &looks[at[leg.leaver]], &looks[at[leg.taker]]
-		name := p.name(fmt.Sprintf("canary-%d", n))
-		found := p.fly(ctx, leaver, taker, leg, name)
+		found := p.leg(ctx, &all[leg.leaver], &all[leg.taker], leg, p.name(fmt.Sprintf("canary-%d", n)))
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		leaver.service.Checks = append(leaver.service.Checks, found...)
+		services[leg.leaver].Checks = append(services[leg.leaver].Checks, found...)
 	}
 	return nil
 }
 
-// fly has one container leave a canary, looks at it, and has another one take it.
-func (p *prover) fly(ctx context.Context, leaver, taker *look, l leg, name string) []Finding {
-	by, err := p.act(ctx, leaver, "leave", leaver.seen.serviceUmask(), path.Join(l.left, name))
+// leg has one container leave a canary, checks it, and has another one take it.
+func (p *prover) leg(ctx context.Context, leaver, taker *observation, l leg, name string) []Finding {
+	by, err := p.act(ctx, leaver, "leave", leaver.umask(), path.Join(l.left, name))
 	if err != nil {
 		return []Finding{found(Canary, nonroot.Error, by, "it cannot make files in %s: %s", l.left, said(err))}
 	}
-	canary := judgeCanary(p.owner(leaver), p.plumage(l.host, name), leaver.seen.by == ByHost)
+	canary := checkCanary(p.owner(leaver), p.canary(l.host, name), leaver.by == ByHost)
 	if by == ByStandIn {
 		canary.By = by
 	}
@@ -64,12 +61,12 @@ func (p *prover) fly(ctx context.Context, leaver, taker *look, l leg, name strin
 
 // act runs our program in a container, or in one of the same configuration where it cannot run
 // in that.
-func (p *prover) act(ctx context.Context, l *look, args ...string) (Way, error) {
-	if l.seen.sight != nil {
-		_, err := p.output(ctx, append([]string{"exec", l.seen.inspected.ID, l.seen.probe}, args...)...)
+func (p *prover) act(ctx context.Context, o *observation, args ...string) (Way, error) {
+	if o.sight != nil {
+		_, err := p.output(ctx, append([]string{"exec", o.inspected.ID, o.probe}, args...)...)
 		return ByContainer, err
 	}
-	_, err := p.output(ctx, p.standIn(l.seen.inspected, args...)...)
+	_, err := p.output(ctx, p.standIn(o.inspected, args...)...)
 	return ByStandIn, err
 }
 
@@ -77,78 +74,75 @@ func (p *prover) act(ctx context.Context, l *look, args ...string) (Way, error) 
 // options and mounts as another one, and our program instead of its own.
 func (p *prover) standIn(i inspected, args ...string) []string {
 	line := []string{"run", "--rm", "--label", p.label, "--pull", "never", "--network", "none", "--log-driver", "none", "--volumes-from", i.ID}
-	line = append(line, repeat("--user", i.Config.User)...)
-	line = append(line, repeat("--userns", i.HostConfig.UsernsMode)...)
-	line = append(line, repeat("--group-add", i.HostConfig.GroupAdd...)...)
-	line = append(line, repeat("--cap-drop", i.HostConfig.CapDrop...)...)
-	line = append(line, repeat("--cap-add", i.HostConfig.CapAdd...)...)
-	line = append(line, repeat("--security-opt", i.HostConfig.SecurityOpt...)...)
+	repeat := func(flag string, values ...string) {
+		for _, value := range values {
+			if value != "" {
+				line = append(line, flag, value)
+			}
+		}
+	}
+	repeat("--user", i.Config.User)
+	repeat("--userns", i.HostConfig.UsernsMode)
+	repeat("--group-add", i.HostConfig.GroupAdd...)
+	repeat("--cap-drop", i.HostConfig.CapDrop...)
+	repeat("--cap-add", i.HostConfig.CapAdd...)
+	repeat("--security-opt", i.HostConfig.SecurityOpt...)
 	if i.HostConfig.ReadonlyRootfs {
 		line = append(line, "--read-only")
 	}
 	return append(append(line, p.Image), args...)
 }
 
-// repeat gives a flag with each value that is not empty.
-func repeat(flag string, values ...string) []string {
-	var all []string
-	for _, value := range values {
-		if value != "" {
-			all = append(all, flag, value)
-		}
-	}
-	return all
-}
-
 // owner is the app user as this machine sees what a container makes.
-func (p *prover) owner(l *look) string {
+func (p *prover) owner(o *observation) string {
 	uid, gid := int64(p.user().UID), int64(p.user().GID)
-	if l.seen.uidMap != nil {
-		uid, gid = l.seen.uidMap.outside(uid), l.seen.gidMap.outside(gid)
+	if o.uidMap != nil {
+		uid, gid = o.uidMap.outside(uid), o.gidMap.outside(gid)
 	}
 	return fmt.Sprintf("%d:%d", uid, gid)
 }
 
-// feather is one part of a canary, as this machine sees it.
-type feather struct {
+// canaryPart is one part of a canary, as this machine sees it.
+type canaryPart struct {
 	what  string
-	owner string
+	owner string // "" where this system does not say
 	mode  fs.FileMode
 	right fs.FileMode
 	err   error
 }
 
-// plumage looks at the three parts of a canary.
-func (p *prover) plumage(host, name string) []feather {
-	parts := []feather{
-		{what: "file", right: 0o644},
-		{what: "folder", right: 0o755},
-		{what: "file in the folder", right: 0o644},
-	}
+// canary reads the three parts of a canary.
+func (p *prover) canary(host, name string) []canaryPart {
 	root, err := p.open(host)
 	if err != nil {
-		return []feather{{what: "folder", err: err}}
+		return []canaryPart{{what: "folder", err: err}}
 	}
-	defer root.Close() //nolint:errcheck // only read
-	folder := probe.FolderOf(name)
-	for i, path := range []string{name, folder, filepath.Join(folder, "file")} {
+	defer func() { _ = root.Close() }()
+	read := func(what, path string, right fs.FileMode) canaryPart {
+		part := canaryPart{what: what, right: right}
 		info, err := root.Lstat(path)
 		if err != nil {
-			parts[i].err = err
-			continue
+			part.err = err
+			return part
 		}
-		parts[i].mode = info.Mode().Perm()
+		part.mode = info.Mode().Perm()
 		if owner, known := ownership.Of(info); known {
-			parts[i].owner = owner.String()
+			part.owner = owner.String()
 		}
+		return part
 	}
-	return parts
+	folder := probe.FolderOf(name)
+	return []canaryPart{
+		read("file", name, 0o644),
+		read("folder", folder, 0o755),
+		read("file in the folder", filepath.Join(folder, "file"), 0o644),
+	}
 }
 
-// judgeCanary says whether the parts have the right owner and modes. local says that this
+// checkCanary says whether the parts have the right owner and modes. local says that this
 // machine is the engine's; another one may translate owners, or have another folder of that
 // name.
-func judgeCanary(owner string, parts []feather, local bool) Finding {
+func checkCanary(owner string, parts []canaryPart, local bool) Finding {
 	otherwise := nonroot.Error
 	if !local {
 		otherwise = nonroot.Warning
@@ -176,7 +170,7 @@ func judgeCanary(owner string, parts []feather, local bool) Finding {
 		return found(Canary, otherwise, ByHost, "%s", strings.Join(wrong, "; "))
 	}
 	if unknown {
-		return found(Canary, nonroot.Warning, ByHost, "modes 644 and 755; this system does not say whose the files are")
+		return found(Canary, nonroot.Warning, ByHost, "modes 644 and 755; this system does not say which user owns the files")
 	}
 	return found(Canary, nonroot.OK, ByHost, "files and folders belong to %s, 644 and 755", owner)
 }

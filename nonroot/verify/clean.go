@@ -16,7 +16,7 @@ import (
 // clean removes everything that was made for this project: containers by their label, files by
 // their names. It is a sweep, so it also removes what a killed run left. What cannot be
 // removed by this user is removed through the engine.
-func (p *prover) clean(ctx context.Context, looks []look) {
+func (p *prover) clean(ctx context.Context, all []observation) {
 	if ids, err := p.labelled(ctx, p.label); err == nil && len(ids) > 0 {
 		p.remove(ctx, ids...)
 	}
@@ -24,8 +24,8 @@ func (p *prover) clean(ctx context.Context, looks []look) {
 	for _, folder := range p.folders() {
 		cleared[folder] = p.clear(folder) == nil
 	}
-	for i := range looks {
-		p.cleanContainer(ctx, &looks[i], cleared)
+	for i := range all {
+		p.cleanContainer(ctx, &all[i], cleared)
 	}
 }
 
@@ -47,44 +47,38 @@ func (p *prover) folders() []string {
 }
 
 // cleanContainer removes what is in a container, and in the folders that it mounts.
-func (p *prover) cleanContainer(ctx context.Context, l *look, cleared map[string]bool) {
-	id, probe := l.seen.inspected.ID, l.seen.probe
+func (p *prover) cleanContainer(ctx context.Context, o *observation, cleared map[string]bool) {
 	var left []string
-	inMounts := false
-	for _, m := range l.mounts {
-		inMounts = inMounts || m.writable
+	for _, m := range o.mounts {
 		if !m.writable || cleared[m.host] {
 			continue
 		}
 		// On another machine than the engine's, nothing to clear means nothing.
-		if p.clear(m.host) != nil || l.seen.by != ByHost {
+		if p.clear(m.host) != nil || o.by != ByHost {
 			left = append(left, m.inside)
 			continue
 		}
 		cleared[m.host] = true
 	}
-	switch {
-	case probe != "" && !inMounts:
-		_, _ = p.output(ctx, "exec", "--user", "0", id, probe, "clear", "/") // what it made there is root's
-	case len(left) == 0:
-		return
-	default:
-		p.cleanThroughEngine(ctx, l, left)
+	if o.probe != "" && !slices.ContainsFunc(o.mounts, dataMount.canWrite) { // what it made in the root folder is root's
+		_, _ = p.output(ctx, "exec", "--user", "0", o.inspected.ID, o.probe, "clear", "/")
+	} else if len(left) > 0 {
+		p.cleanThroughEngine(ctx, o, left)
 	}
 }
 
 // cleanThroughEngine clears folders of a container that this user may not clear: as the
 // service, or as root of a container with one capability.
-func (p *prover) cleanThroughEngine(ctx context.Context, l *look, folders []string) {
-	if l.seen.sight != nil {
-		if _, err := p.act(ctx, l, append([]string{"clear"}, folders...)...); err == nil {
+func (p *prover) cleanThroughEngine(ctx context.Context, o *observation, folders []string) {
+	if o.sight != nil {
+		if _, err := p.act(ctx, o, append([]string{"clear"}, folders...)...); err == nil {
 			return
 		}
 	}
 	args := []string{
 		"run", "--rm", "--label", p.label, "--pull", "never", "--network", "none", "--log-driver", "none", "--read-only",
 		"--security-opt", "no-new-privileges", "--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--user", "0:0",
-		"--volumes-from", l.seen.inspected.ID, p.Image, "clear",
+		"--volumes-from", o.inspected.ID, p.Image, "clear",
 	}
 	if _, err := p.output(ctx, append(args, folders...)...); err != nil {
 		p.note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), probe.Prefix)
@@ -98,7 +92,7 @@ func (p *prover) open(folder string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer data.Close() //nolint:errcheck // only read
+	defer func() { _ = data.Close() }()
 	rel, err := filepath.Rel(p.data, folder)
 	if err != nil {
 		return nil, err
@@ -112,7 +106,7 @@ func (p *prover) clear(folder string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // only read
+	defer func() { _ = root.Close() }()
 	return probe.ClearIn(root)
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,11 +34,7 @@ type Command struct {
 
 // Docker implements [Docker].
 func (c Command) Docker(ctx context.Context, stdin io.Reader, stdout io.Writer, args ...string) error {
-	path := c.Path
-	if path == "" {
-		path = "docker"
-	}
-	err := run.Local{}.Run(ctx, run.Cmd{Name: path, Args: args, Env: c.Env, Stdin: stdin, Stdout: stdout})
+	err := run.Local{}.Run(ctx, run.Cmd{Name: cmp.Or(c.Path, "docker"), Args: args, Env: c.Env, Stdin: stdin, Stdout: stdout})
 	var failed *run.Error
 	if errors.As(err, &failed) {
 		return &CommandError{Args: args, Stderr: failed.Stderr, Err: failed.Err}
@@ -171,7 +168,7 @@ func (p *prover) server(ctx context.Context) error {
 		return fmt.Errorf("asking the engine what it is: %w", err)
 	}
 	if server.OSType != "" && server.OSType != "linux" {
-		return &SystemError{OSType: server.OSType}
+		return fmt.Errorf("the engine's containers are of %q, and only those of Linux can be checked", server.OSType)
 	}
 	p.options = server.SecurityOptions
 	return nil

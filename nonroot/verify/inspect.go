@@ -14,7 +14,7 @@ type inspected struct{ inspect.Container }
 // mounted is one mount of a container. Its Resolved is as far as this machine has the source.
 type mounted = inspect.Mount
 
-// sameRun reports whether two looks saw the same run of the same container.
+// sameRun reports whether two inspections are of the same run of the same container.
 func (i inspected) sameRun(other inspected) bool {
 	return i.ID == other.ID && i.State.Pid == other.State.Pid && i.State.StartedAt.Equal(other.State.StartedAt) &&
 		i.State.Running == other.State.Running
@@ -65,18 +65,16 @@ func (i inspected) hostNamespaces() []string {
 }
 
 // sockets are where engines listen: a process that can write to one is root on its machine.
-func sockets() []string {
-	return []string{
-		"/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock",
-		"/run/docker/containerd/containerd.sock",
-	}
+var sockets = []string{
+	"/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock",
+	"/run/docker/containerd/containerd.sock",
 }
 
 // engineSocket returns the mount by which an engine's socket is reached, if there is one: the
 // socket itself, by whichever folder it is in, or a folder above it. used are further places of
 // sockets: that of the engine in use. device is what a volume of that name is bound to.
 func engineSocket(mounts []mounted, used []string, device map[string]string) (mounted, bool) {
-	all := append(sockets(), used...)
+	all := slices.Concat(sockets, used)
 	for _, m := range mounts {
 		sources := []string{device[m.Name]}
 		if m.Type == "bind" {
@@ -87,8 +85,8 @@ func engineSocket(mounts []mounted, used []string, device map[string]string) (mo
 				continue
 			}
 			source = canonical(source)
-			if slices.Contains([]string{"docker.sock", "containerd.sock", "podman.sock", "crio.sock"}, path.Base(source)) ||
-				slices.ContainsFunc(all, func(s string) bool { return reaches(source, canonical(s)) }) {
+			named := slices.Contains([]string{"docker.sock", "containerd.sock", "podman.sock", "crio.sock"}, path.Base(source))
+			if named || slices.ContainsFunc(all, func(s string) bool { return reaches(source, canonical(s)) }) {
 				return m, true
 			}
 		}

@@ -88,14 +88,6 @@ func found(check Check, level nonroot.Level, by Way, format string, args ...any)
 	return Finding{Check: check, Level: level, By: by, Detail: fmt.Sprintf(format, args...)}
 }
 
-// unless returns a finding's level: OK where it is as it should be, else otherwise.
-func unless(right bool, otherwise nonroot.Level) nonroot.Level {
-	if right {
-		return nonroot.OK
-	}
-	return otherwise
-}
-
 // Service is what was found of one container of a service.
 type Service struct {
 	// Service is its name in the Compose file.
@@ -131,7 +123,6 @@ func (r *Report) count() {
 	for _, s := range r.Services {
 		all = append(all, s.Checks...)
 	}
-	r.Failures, r.Warnings, r.Result = 0, 0, nonroot.OK
 	for _, f := range all {
 		switch f.Level {
 		case nonroot.Error:

@@ -17,6 +17,8 @@ type dataMount struct {
 	writable bool
 }
 
+func (m dataMount) canWrite() bool { return m.writable }
+
 // dataMounts finds the mounts by which a container reaches the data folder: of the folder, of
 // one in it, or of one above it, as such or by way of a volume that is bound to it. devices maps the
 // names of such volumes to their folders.
@@ -34,12 +36,12 @@ func dataMounts(data string, mounts []mounted, devices map[string]string) []data
 			if !filepath.IsAbs(source) {
 				continue // such as another server's
 			}
-			if _, below := relative(data, source); below {
+			if subpath.In(data, source) {
 				all = append(all, dataMount{m.Destination, source, m.RW})
 				break
 			}
-			if rel, above := relative(source, data); above {
-				all = append(all, dataMount{path.Join(m.Destination, rel), data, m.RW})
+			if rel, above := subpath.Rel(source, data); above {
+				all = append(all, dataMount{path.Join(m.Destination, filepath.ToSlash(rel)), data, m.RW})
 				break
 			}
 		}
@@ -47,12 +49,6 @@ func dataMounts(data string, mounts []mounted, devices map[string]string) []data
 	// The whole folder before its parts.
 	slices.SortStableFunc(all, func(a, b dataMount) int { return strings.Compare(a.host, b.host) })
 	return slices.CompactFunc(all, func(a, b dataMount) bool { return a.host == b.host && a.writable == b.writable })
-}
-
-// relative returns a path relative to a folder, and whether it is that or below it.
-func relative(folder, name string) (string, bool) {
-	rel, is := subpath.Rel(folder, name)
-	return filepath.ToSlash(rel), is
 }
 
 // leg is one way of a canary: from the container that leaves it to the next one that sees the
@@ -90,8 +86,8 @@ func ring(containers [][]dataMount) []leg {
 // sees returns where a container has a folder of this machine in which it may write.
 func sees(mounts []dataMount, host string) (string, bool) {
 	for _, m := range mounts {
-		if rel, ok := relative(m.host, host); ok && m.writable {
-			return path.Join(m.inside, rel), true
+		if rel, ok := subpath.Rel(m.host, host); ok && m.writable {
+			return path.Join(m.inside, filepath.ToSlash(rel)), true
 		}
 	}
 	return "", false

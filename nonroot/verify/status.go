@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/sys/user"
+
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
@@ -28,18 +30,16 @@ type process struct {
 	umask string
 }
 
-// capSets are the capability sets of a process, as status names them and as people do.
-func capSets() [][2]string {
-	return [][2]string{
-		{"CapEff", "effective"},
-		{"CapPrm", "permitted"},
-		{"CapInh", "inheritable"},
-		{"CapBnd", "bounding"},
-		{"CapAmb", "ambient"},
-	}
+// capSets are the capability sets of a process, as its status names them and as people do.
+var capSets = [][2]string{
+	{"CapEff", "effective"},
+	{"CapPrm", "permitted"},
+	{"CapInh", "inheritable"},
+	{"CapBnd", "bounding"},
+	{"CapAmb", "ambient"},
 }
 
-// parseStatus reads the text of /proc/PID/status (proc_pid_status(5)). ids translates an ID of
+// parseStatus reads the text of /proc/PID/status (proc_pid_status(5)). uid and gid translate an ID of
 // the reader into one of the process' user namespace; nil where they are the same.
 func parseStatus(text string, uid, gid func(int64) int64) (process, error) {
 	p := process{newPrivs: -1, seccomp: -1, caps: make(map[string]capability.Set)}
@@ -54,7 +54,7 @@ func parseStatus(text string, uid, gid func(int64) int64) (process, error) {
 	if len(p.uids) != 4 || len(p.gids) != 4 {
 		return p, fmt.Errorf("the kernel's status of process %q has no IDs", p.pid)
 	}
-	for _, set := range capSets() {
+	for _, set := range capSets {
 		if bits, err := strconv.ParseUint(fields[set[0]], 16, 64); err == nil {
 			p.caps[set[1]] = capability.Set(bits)
 		}
@@ -91,48 +91,43 @@ func (p process) alike(other process) bool {
 
 // small reads a number of one digit; -1 for anything else.
 func small(text string) int {
-	if len(text) != 1 || text[0] < '0' || text[0] > '9' {
-		return -1
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 && n <= 9 {
+		return n
 	}
-	return int(text[0] - '0')
+	return -1
 }
 
 func numbers(text string, translate func(int64) int64) []int64 {
-	var all []int64
-	for _, field := range strings.Fields(text) {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return nil
-		}
+	all := numeric(strings.Fields(text))
+	for i := range all {
 		if translate != nil {
-			n = translate(n)
+			all[i] = translate(all[i])
 		}
-		all = append(all, n)
 	}
 	return all
 }
 
-// alive reports whether a status is not that of a thread that has ended: that has its IDs yet, and
-// does nothing any more.
+// alive reports whether a status is not that of a thread that has ended: that still has its IDs, and
+// does nothing.
 func alive(text string) bool { return !strings.Contains(text, "\nState:\tZ") }
 
-// idMap is a uid_map or gid_map: rows of the first ID inside, the first one outside, and how
-// many there are (user_namespaces(7)).
-type idMap [][3]int64
+// idMap is a uid_map or gid_map (user_namespaces(7)): ID is inside, ParentID outside.
+type idMap []user.IDMap
 
 func parseMap(text string) idMap {
-	var m idMap
-	for line := range strings.Lines(text) {
-		var row [3]int64
-		if n, err := fmt.Sscan(line, &row[0], &row[1], &row[2]); n == 3 && err == nil {
-			m = append(m, row)
-		}
-	}
+	m, _ := user.ParseIDMap(strings.NewReader(text)) // the kernel's; without one nothing has a translation
 	return m
 }
 
 // inside translates an ID of this machine into one of the namespace; -1 where it has none.
-func (m idMap) inside(id int64) int64 { return m.translate(id, 1, 0) }
+func (m idMap) inside(id int64) int64 {
+	for _, row := range m {
+		if at := id - row.ParentID; at >= 0 && at < row.Count {
+			return row.ID + at
+		}
+	}
+	return -1
+}
 
 // insideOf is inside, but for root of this machine: that is root, whatever a process calls it in a
 // namespace that it made itself.
@@ -144,12 +139,10 @@ func (m idMap) insideOf(id int64) int64 {
 }
 
 // outside translates an ID of the namespace into one of this machine; -1 where it has none.
-func (m idMap) outside(id int64) int64 { return m.translate(id, 0, 1) }
-
-func (m idMap) translate(id int64, from, to int) int64 {
+func (m idMap) outside(id int64) int64 {
 	for _, row := range m {
-		if at := id - row[from]; at >= 0 && at < row[2] {
-			return row[to] + at
+		if at := id - row.ID; at >= 0 && at < row.Count {
+			return row.ParentID + at
 		}
 	}
 	return -1

@@ -100,17 +100,6 @@ func (e *NotRunningError) Error() string {
 	return fmt.Sprintf("nothing of %s runs, so there is nothing to be seen", what)
 }
 
-// SystemError is returned for an engine whose containers are not of Linux.
-type SystemError struct {
-	// OSType is the system of its containers.
-	OSType string
-}
-
-// Error names the system.
-func (e *SystemError) Error() string {
-	return fmt.Sprintf("the engine's containers are of %q, and only those of Linux can be checked", e.OSType)
-}
-
 // prover verifies one project.
 type prover struct {
 	Options
@@ -124,8 +113,9 @@ type prover struct {
 }
 
 // Run checks the containers of a project, as compose-go loads it. What was found is in the Report. The error is
-// about the verification as a whole: an *[UnknownServiceError], a *[NotRunningError], a *[SystemError], a
-// *[CommandError] where the engine does not answer, or that of ctx.
+// about the verification as a whole: an *[UnknownServiceError], a *[NotRunningError], a
+// *[CommandError] where the engine does not answer, that of an engine whose containers are not of Linux, or that
+// of ctx.
 func Run(ctx context.Context, project *types.Project, o Options) (Report, error) {
 	start := time.Now()
 	p := newProver(project, o)
@@ -215,19 +205,19 @@ func (p *prover) alone(ctx context.Context) (unlock func(), err error) {
 	return func() { _ = l.Unlock() }, nil // the process' end does it, too
 }
 
-// prove looks at everything and judges it. Whatever it makes is gone when it returns.
+// prove observes all containers and checks what was seen. Whatever it makes is gone when it returns.
 func (p *prover) prove(ctx context.Context, containers []container) (Report, error) {
-	looks := make([]look, len(containers))
+	all := make([]observation, len(containers))
 	defer func() {
 		late, cancel := outlive(ctx, cleanWithin)
 		defer cancel()
-		p.clean(late, looks)
+		p.clean(late, all)
 		if ctx.Err() != nil && pause(late, again/2) == nil {
 			p.clean(late, nil) // what the engine was still making for a command that was stopped
 		}
 	}()
-	var control []Finding
-	images := newScans(p)
+	r := Report{Project: p.project.Name}
+	images := &scans{prover: p}
 	var done atomic.Int32
 	progress := func(more int32) {
 		if p.Progress != nil {
@@ -238,32 +228,28 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 	g, within := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	g.Go(func() (err error) {
-		control, err = p.control(within)
+		r.Control, err = p.control(within)
 		return err
 	})
 	for i, c := range containers {
 		g.Go(func() (err error) {
-			looks[i], err = p.look(within, c)
-			if err == nil {
-				looks[i].files, err = images.of(within, looks[i].seen.inspected.Image)
-				progress(1)
+			if all[i], err = p.observe(within, c); err != nil {
+				return err
 			}
+			all[i].files, err = images.of(within, all[i].inspected.Image)
+			progress(1)
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if err == nil {
+		for _, o := range all {
+			r.Services = append(r.Services, p.service(o, p.surroundings()))
+		}
+		err = p.handOver(ctx, all, r.Services)
+	}
+	if err != nil {
 		return Report{}, fmt.Errorf("verifying %s: %w", p.project.Name, err)
-	}
-	around := p.surroundings()
-	r := Report{Project: p.project.Name, Control: control}
-	for i := range looks {
-		looks[i].judge(p, around)
-	}
-	if err := p.handOver(ctx, looks); err != nil {
-		return Report{}, fmt.Errorf("verifying %s: %w", p.project.Name, err)
-	}
-	for _, l := range looks {
-		r.Services = append(r.Services, l.service)
 	}
 	return r, nil
 }

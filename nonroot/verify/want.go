@@ -36,36 +36,27 @@ type want struct {
 	data bool
 }
 
-// lacking is the level of hardening that is not there.
-func (w want) lacking() nonroot.Level {
-	if w.strict {
+// lacking is the level of hardening that is not there. asked says that the Compose file asks for it.
+func (w want) lacking(asked bool) nonroot.Level {
+	if w.strict || asked {
 		return nonroot.Error
 	}
 	return nonroot.Warning
 }
 
-// lackingReadOnly is the level of a root that can be written.
-func (w want) lackingReadOnly() nonroot.Level {
-	if w.readOnly {
-		return nonroot.Error
-	}
-	return w.lacking()
+// is reports whether IDs are those that were asked for, as far as both are known.
+func (w want) is(uid, gid int64) bool {
+	return w.uid <= 0 || (uid < 0 || uid == w.uid) && (w.gid < 0 || gid < 0 || gid == w.gid)
 }
 
 // buildsWithIDs reports whether a service of this project is built for the app user: the
 // project says what its own is (x-im2), and the service takes both build arguments.
 func (p *prover) buildsWithIDs(s types.ServiceConfig) bool {
-	return p.Conventions != nil && s.Build != nil && argument(s, "USER_ID") == decimal(p.user().UID) &&
-		argument(s, "GROUP_ID") == decimal(p.user().GID)
-}
-
-func decimal(id uint32) string { return strconv.FormatUint(uint64(id), 10) }
-
-func argument(s types.ServiceConfig, name string) string {
-	if value := s.Build.Args[name]; value != nil {
-		return *value
+	if p.Conventions == nil || s.Build == nil {
+		return false
 	}
-	return ""
+	uid, gid := s.Build.Args["USER_ID"], s.Build.Args["GROUP_ID"]
+	return uid != nil && gid != nil && *uid+":"+*gid == p.user().String()
 }
 
 // wants says what a service's container is held to. spec is what the engine says of the

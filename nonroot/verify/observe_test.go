@@ -76,10 +76,14 @@ func TestTheKernelsWord(t *testing.T) {
 		for pid, files := range c.processes {
 			proc(t, p.Proc, pid, files)
 		}
-		all, _, _, why := p.fromHost("abc", [][]string{{"7", "1000", "1000"}, {"8", "1000", "1000"}})
+		var o observation
+		o.inspected.ID = "abc"
+		why := p.fromHost(&o, [][]string{{"7", "1000", "1000"}, {"8", "1000", "1000"}})
 		var uids []int64
-		for _, one := range all {
-			uids = append(uids, one.uids[1])
+		for _, one := range o.processes {
+			if c.why == "" {
+				uids = append(uids, one.uids[1])
+			}
 		}
 		if !slices.Equal(uids, c.uids) || (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
 			t.Errorf("%s: %v, %q", c.name, uids, why)
@@ -181,7 +185,7 @@ func TestImagesAreRemembered(t *testing.T) {
 	p.Cache = t.TempDir()
 	look := func(want, exports int) {
 		t.Helper()
-		files, err := newScans(p).of(t.Context(), id)
+		files, err := (&scans{prover: p}).of(t.Context(), id)
 		if err != nil || len(files.Setuid) != want || e.exports != exports {
 			t.Errorf("%+v, %v, %d exports, want %d", files, err, e.exports, exports)
 		}
@@ -199,10 +203,10 @@ func TestImagesAreRemembered(t *testing.T) {
 		e.exports = 2
 		look(1, 3)
 	}
-	scans := newScans(p)
+	known := &scans{prover: p}
 	p.Cache, e.exports = "", 0
 	for range 2 {
-		if _, err := scans.of(t.Context(), id); err != nil {
+		if _, err := known.of(t.Context(), id); err != nil {
 			t.Error(err)
 		}
 	}
@@ -215,15 +219,15 @@ func TestStates(t *testing.T) {
 	t.Parallel()
 	zero := 0
 	p := &types.Project{Services: types.Services{"none": {Scale: &zero}, "one": {}}}
-	state := func(status string, code int) look {
-		l := look{container: container{service: "one"}}
-		l.seen.inspected.State.Status, l.seen.inspected.State.ExitCode = status, code
-		return l
+	state := func(status string, code int) inspected {
+		var i inspected
+		i.State.Status, i.State.ExitCode = status, code
+		return i
 	}
-	if f := judgeMissing(p, "none"); f.Level != nonroot.Note {
+	if f := checkMissing(p, "none"); f.Level != nonroot.Note {
 		t.Errorf("%+v", f)
 	}
-	if f := judgeMissing(p, "one"); f.Level != nonroot.Error {
+	if f := checkMissing(p, "one"); f.Level != nonroot.Error {
 		t.Errorf("%+v", f)
 	}
 	for _, c := range []struct {
@@ -231,7 +235,7 @@ func TestStates(t *testing.T) {
 		code   int
 		want   nonroot.Level
 	}{{"exited", 0, nonroot.Note}, {"exited", 1, nonroot.Error}, {"paused", 0, nonroot.Error}, {"dead", 0, nonroot.Error}, {"created", 0, nonroot.Error}} {
-		if f := judgeStopped(state(c.status, c.code)); f.Level != c.want {
+		if f := checkStopped(state(c.status, c.code)); f.Level != c.want {
 			t.Errorf("%s %d: %+v", c.status, c.code, f)
 		}
 	}

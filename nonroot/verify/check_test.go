@@ -48,9 +48,9 @@ const status = "Name:\tapp\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t7\nUid:\t1
 	"CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
 
 // right is all that is to be seen of a container in which everything is right.
-func right() seen {
-	return seen{
-		inspected: locked(), processes: []process{good(), good()}, by: ByHost,
+func right() observation {
+	return observation{
+		inspected: locked(), processes: []process{good(), good()}, by: ByHost, files: imageFiles{Image: "sha256:1"},
 		sight: &probe.Sight{Self: status, Writes: []probe.Write{{Folder: "/", Reason: "read-only file system"}}},
 	}
 }
@@ -59,7 +59,7 @@ func all() surroundings { return surroundings{seccomp: true} }
 
 func TestEverythingRightIsFound(t *testing.T) {
 	t.Parallel()
-	for _, f := range judge(ours(), right(), all(), imageFiles{Image: "sha256:1"}) {
+	for _, f := range check(ours(), right(), all()) {
 		if f.Level != nonroot.OK {
 			t.Errorf("%s: %s: %s", f.Check, f.Level, f.Detail)
 		}
@@ -70,12 +70,12 @@ func TestEverythingRightIsFound(t *testing.T) {
 // for others.
 func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
-	second := func(change func(*process)) func(*seen) {
-		return func(s *seen) { change(&s.processes[1]) }
+	second := func(change func(*process)) func(*observation) {
+		return func(s *observation) { change(&s.processes[1]) }
 	}
 	for _, c := range []struct {
 		name       string
-		change     func(*seen)
+		change     func(*observation)
 		check      Check
 		own, other nonroot.Level
 		detail     string
@@ -87,69 +87,69 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 		{"a UID of nobody", second(func(p *process) { p.uids = []int64{-1, -1, -1, -1} }), Users, nonroot.Error, nonroot.Error, "does not have"},
 		{"one more group", second(func(p *process) { p.groups = []int64{1000, 27} }), Users, nonroot.Error, nonroot.OK, ""},
 		{"root's group", second(func(p *process) { p.groups = []int64{1000, 0} }), Users, nonroot.Error, nonroot.Warning, "group 0"},
-		{"no process", func(s *seen) { s.processes = nil }, Users, nonroot.Error, nonroot.Error, "no process was seen"},
-		{"the engine's word", func(s *seen) { s.by, s.only = ByEngine, "far away" }, Users, nonroot.OK, nonroot.OK, "by the engine's word alone: far away"},
-		{"unmapped", func(s *seen) {
+		{"no process", func(s *observation) { s.processes = nil }, Users, nonroot.Error, nonroot.Error, "no process was seen"},
+		{"the engine's word", func(s *observation) { s.by, s.only = ByEngine, "far away" }, Users, nonroot.OK, nonroot.OK, "by the engine's word alone: far away"},
+		{"unmapped", func(s *observation) {
 			s.by = ByEngine
 			s.processes = fromEngine([][]string{{"1", "101000", "101000"}}, true)
 		}, Users, nonroot.Warning, nonroot.Warning, "userns-remapped"},
-		{"remapped, and one behind the first is root of the machine", func(s *seen) {
+		{"remapped, and one behind the first is root of the machine", func(s *observation) {
 			s.by = ByEngine
 			s.processes = []process{{pid: "7", newPrivs: -1, seccomp: -1}, {pid: "8", uids: []int64{0}, gids: []int64{0}, newPrivs: -1, seccomp: -1}}
 		}, Users, nonroot.Error, nonroot.Error, "process 8 is root"},
-		{"remapped, and root of the machine", func(s *seen) {
+		{"remapped, and root of the machine", func(s *observation) {
 			s.by = ByEngine
 			s.processes = fromEngine([][]string{{"1", "0", "0"}}, true)
 		}, Users, nonroot.Error, nonroot.Error, "is root"},
 
 		{"an effective capability", second(func(p *process) { p.caps["effective"] = 1 }), Capabilities, nonroot.Error, nonroot.Error, "effective set: CHOWN"},
 		{"a bounding capability", second(func(p *process) { p.caps["bounding"] = 1 << 21 }), Capabilities, nonroot.Error, nonroot.Error, "bounding set: SYS_ADMIN"},
-		{"nothing dropped", func(s *seen) { s.inspected.HostConfig.CapDrop = nil }, Capabilities, nonroot.Error, nonroot.Warning, ""},
-		{"added, not asked for", func(s *seen) { s.inspected.HostConfig.CapAdd = []string{"CAP_KILL"} }, Capabilities, nonroot.Error, nonroot.Error, "KILL was added"},
-		{"capabilities by the engine alone", func(s *seen) { s.by = ByEngine }, Capabilities, nonroot.OK, nonroot.OK, "could not be seen"},
+		{"nothing dropped", func(s *observation) { s.inspected.HostConfig.CapDrop = nil }, Capabilities, nonroot.Error, nonroot.Warning, ""},
+		{"added, not asked for", func(s *observation) { s.inspected.HostConfig.CapAdd = []string{"CAP_KILL"} }, Capabilities, nonroot.Error, nonroot.Error, "KILL was added"},
+		{"capabilities by the engine alone", func(s *observation) { s.by = ByEngine }, Capabilities, nonroot.OK, nonroot.OK, "could not be seen"},
 
 		{"privileges to be had, asked not to", second(func(p *process) { p.newPrivs = 0 }), NewPrivs, nonroot.Error, nonroot.Error, "a process goes without"},
-		{"privileges to be had", func(s *seen) {
+		{"privileges to be had", func(s *observation) {
 			s.inspected.HostConfig.SecurityOpt = nil
 			s.processes[0].newPrivs = 0
 		}, NewPrivs, nonroot.Error, nonroot.Warning, "not in force"},
-		{"by the engine's default", func(s *seen) { s.inspected.HostConfig.SecurityOpt = nil }, NewPrivs, nonroot.OK, nonroot.OK, "in force"},
-		{"asked not to have it", func(s *seen) {
+		{"by the engine's default", func(s *observation) { s.inspected.HostConfig.SecurityOpt = nil }, NewPrivs, nonroot.OK, nonroot.OK, "in force"},
+		{"asked not to have it", func(s *observation) {
 			s.inspected.HostConfig.SecurityOpt = []string{"no-new-privileges:false"}
 			s.processes[0].newPrivs = 0
 		}, NewPrivs, nonroot.Error, nonroot.Warning, "not in force"},
-		{"new privileges by configuration", func(s *seen) { s.by = ByEngine }, NewPrivs, nonroot.OK, nonroot.OK, "by the configuration"},
+		{"new privileges by configuration", func(s *observation) { s.by = ByEngine }, NewPrivs, nonroot.OK, nonroot.OK, "by the configuration"},
 
 		{"not filtered", second(func(p *process) { p.seccomp = 0 }), Seccomp, nonroot.Error, nonroot.Error, "nobody asked"},
-		{"unconfined", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp=unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, "as was asked for"},
-		{"unconfined, the old way", func(s *seen) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp:unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, ""},
+		{"unconfined", func(s *observation) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp=unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, "as was asked for"},
+		{"unconfined, the old way", func(s *observation) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp:unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, ""},
 		{"filter not seen", second(func(p *process) { p.seccomp = -1 }), Seccomp, nonroot.OK, nonroot.OK, "could not be seen"},
 
-		{"privileged", func(s *seen) { s.inspected.HostConfig.Privileged = true }, Privileged, nonroot.Error, nonroot.Error, ""},
-		{"host's pid", func(s *seen) { s.inspected.HostConfig.PidMode = "host" }, Namespaces, nonroot.Error, nonroot.Error, "pid"},
-		{"host's ipc and network", func(s *seen) {
+		{"privileged", func(s *observation) { s.inspected.HostConfig.Privileged = true }, Privileged, nonroot.Error, nonroot.Error, ""},
+		{"host's pid", func(s *observation) { s.inspected.HostConfig.PidMode = "host" }, Namespaces, nonroot.Error, nonroot.Error, "pid"},
+		{"host's ipc and network", func(s *observation) {
 			s.inspected.HostConfig.IpcMode, s.inspected.HostConfig.NetworkMode = "host", "host"
 		}, Namespaces, nonroot.Error, nonroot.Error, "ipc, net"},
-		{"host's uts", func(s *seen) { s.inspected.HostConfig.UTSMode = "host" }, Namespaces, nonroot.Error, nonroot.Error, "uts"},
-		{"host's userns without effect", func(s *seen) { s.inspected.HostConfig.UsernsMode = "host" }, Namespaces, nonroot.Warning, nonroot.Warning, "no effect"},
-		{"socket", func(s *seen) {
+		{"host's uts", func(s *observation) { s.inspected.HostConfig.UTSMode = "host" }, Namespaces, nonroot.Error, nonroot.Error, "uts"},
+		{"host's userns without effect", func(s *observation) { s.inspected.HostConfig.UsernsMode = "host" }, Namespaces, nonroot.Warning, nonroot.Warning, "no effect"},
+		{"socket", func(s *observation) {
 			s.inspected.Mounts = []mounted{{Type: "bind", Source: "/var/run/docker.sock", Destination: "/s"}}
 		}, EngineSocket, nonroot.Error, nonroot.Error, "/s"},
-		{"a device", func(s *seen) { s.inspected.HostConfig.DeviceCgroupRules = []string{"c 1:3 r"} }, Devices, nonroot.Error, nonroot.Warning, ""},
-		{"writable root", func(s *seen) { s.inspected.HostConfig.ReadonlyRootfs = false }, ReadOnlyRoot, nonroot.Error, nonroot.Warning, ""},
+		{"a device", func(s *observation) { s.inspected.HostConfig.DeviceCgroupRules = []string{"c 1:3 r"} }, Devices, nonroot.Error, nonroot.Warning, ""},
+		{"writable root", func(s *observation) { s.inspected.HostConfig.ReadonlyRootfs = false }, ReadOnlyRoot, nonroot.Error, nonroot.Warning, ""},
 
-		{"exec is root", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "0\t0") }, ExecUser, nonroot.Error, nonroot.Error, "root"},
-		{"exec is another", func(s *seen) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "7\t7") }, ExecUser, nonroot.Error, nonroot.Error, "7:7"},
-		{"exec by configuration", func(s *seen) { s.sight = nil }, ExecUser, nonroot.OK, nonroot.OK, "1000:1000"},
-		{"exec by the image's id", func(s *seen) { s.sight, s.imageUID = nil, "0" }, ExecUser, nonroot.Error, nonroot.Error, "root"},
+		{"exec is root", func(s *observation) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "0\t0") }, ExecUser, nonroot.Error, nonroot.Error, "root"},
+		{"exec is another", func(s *observation) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "7\t7") }, ExecUser, nonroot.Error, nonroot.Error, "7:7"},
+		{"exec by configuration", func(s *observation) { s.sight = nil }, ExecUser, nonroot.OK, nonroot.OK, "1000:1000"},
+		{"exec by the image's id", func(s *observation) { s.sight, s.imageUID = nil, "0" }, ExecUser, nonroot.Error, nonroot.Error, "root"},
 
-		{"a write", func(s *seen) { s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Made: true}) }, SystemWrites, nonroot.Error, nonroot.Error, "/etc"},
-		{"a write that a full disk prevented", func(s *seen) {
+		{"a write", func(s *observation) { s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Made: true}) }, SystemWrites, nonroot.Error, nonroot.Error, "/etc"},
+		{"a write that a full disk prevented", func(s *observation) {
 			s.sight.Writes = append(s.sight.Writes, probe.Write{Folder: "/etc", Reason: "no space left on device", Unclear: true})
 		}, SystemWrites, nonroot.Warning, nonroot.Warning, "no space left"},
-		{"no write tried, read-only", func(s *seen) { s.sight = nil }, SystemWrites, nonroot.OK, nonroot.OK, "not tried"},
-		{"no write tried", func(s *seen) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, nonroot.Warning, nonroot.Warning, "not tried"},
-		{"no write tried, mounted", func(s *seen) {
+		{"no write tried, read-only", func(s *observation) { s.sight = nil }, SystemWrites, nonroot.OK, nonroot.OK, "not tried"},
+		{"no write tried", func(s *observation) { s.sight, s.inspected.HostConfig.ReadonlyRootfs = nil, false }, SystemWrites, nonroot.Warning, nonroot.Warning, "not tried"},
+		{"no write tried, mounted", func(s *observation) {
 			s.sight = nil
 			s.inspected.Mounts = []mounted{{Type: "volume", Destination: "/etc", RW: true}}
 		}, SystemWrites, nonroot.Error, nonroot.Error, "mounted writable"},
@@ -160,7 +160,7 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 		}{{ours(), c.own}, {others(), c.other}} {
 			s := right()
 			c.change(&s)
-			f := pick(t, judge(held.to, s, all(), imageFiles{Image: "x"}), c.check)
+			f := pick(t, check(held.to, s, all()), c.check)
 			if f.Level != held.level || !strings.Contains(f.Detail, c.detail) {
 				t.Errorf("%s, strict %v: %s (%s), want %s with %q", c.name, held.to.strict, f.Level, f.Detail, held.level, c.detail)
 			}
@@ -196,7 +196,7 @@ func TestCapabilitiesThatTheComposeFileAsksFor(t *testing.T) {
 		s := right()
 		s.inspected.HostConfig.CapAdd = c.add
 		s.processes[0].caps["bounding"] = c.caps
-		if f := judgeCapabilities(c.want, s); f.Level != c.is {
+		if f := checkCapabilities(c.want, s); f.Level != c.is {
 			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
 		}
 	}
@@ -215,7 +215,7 @@ func TestTheAuditSaysTheSame(t *testing.T) {
 				for _, set := range sets {
 					s.processes[1].caps[set] = 1 << i
 				}
-				f := judgeCapabilities(want{strict: strict, known: true, capAdd: []string{c.Name}, capDrop: []string{"ALL"}}, s)
+				f := checkCapabilities(want{strict: strict, known: true, capAdd: []string{c.Name}, capDrop: []string{"ALL"}}, s)
 				if (f.Level == nonroot.Error) != refused {
 					t.Errorf("%s in %q, strict %v: verify says %s (%s), and audit refuses it: %v", c.Name, sets, strict, f.Level, f.Detail, refused)
 				}
@@ -225,7 +225,7 @@ func TestTheAuditSaysTheSame(t *testing.T) {
 		s := right()
 		s.inspected.HostConfig.CapDrop = nil
 		s.processes[0].caps["effective"] = 1 << i & capability.Asked(nil, nil, false)
-		f := judgeCapabilities(others(), s)
+		f := checkCapabilities(others(), s)
 		if holds := s.processes[0].caps["effective"].ToRoot() != 0; (f.Level == nonroot.Error) != holds {
 			t.Errorf("%s by default: %s (%s), want a failure: %v", c.Name, f.Level, f.Detail, holds)
 		}
@@ -269,9 +269,9 @@ func TestWhatTheComposeFileAsksForNow(t *testing.T) {
 		old.processes[i].newPrivs = 0
 	}
 	w := p.wants("db", old.inspected.Config.User, nil, imageFiles{})
-	for _, check := range []Check{Users, Capabilities, NewPrivs, ReadOnlyRoot, ExecUser} {
-		if f := pick(t, judge(w, old, all(), imageFiles{Image: "x"}), check); f.Level != nonroot.Error {
-			t.Errorf("%s: %s (%s); want a failure", check, f.Level, f.Detail)
+	for _, name := range []Check{Users, Capabilities, NewPrivs, ReadOnlyRoot, ExecUser} {
+		if f := pick(t, check(w, old, all()), name); f.Level != nonroot.Error {
+			t.Errorf("%s: %s (%s); want a failure", name, f.Level, f.Detail)
 		}
 	}
 }
@@ -283,7 +283,7 @@ func TestSetuidFilesAreWeighed(t *testing.T) {
 	free.processes[0].newPrivs = 0
 	for _, c := range []struct {
 		name  string
-		seen  seen
+		seen  observation
 		files imageFiles
 		is    nonroot.Level
 	}{
@@ -292,7 +292,8 @@ func TestSetuidFilesAreWeighed(t *testing.T) {
 		{"with effect", free, some, nonroot.Error},
 		{"not looked at", right(), imageFiles{Why: "gone"}, nonroot.Warning},
 	} {
-		if f := judgeSetuid(c.seen, c.files); f.Level != c.is {
+		c.seen.files = c.files
+		if f := checkSetuid(c.seen); f.Level != c.is {
 			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
 		}
 	}
@@ -303,25 +304,25 @@ func TestUmask(t *testing.T) {
 	for mask, level := range map[string]nonroot.Level{"0022": nonroot.OK, "0077": nonroot.Error, "0000": nonroot.Error, "": nonroot.Warning} {
 		s := right()
 		s.processes[0].umask, s.processes[1].umask = mask, mask
-		if f := judgeUmask(s); f.Level != level {
+		if f := checkUmask(s); f.Level != level {
 			t.Errorf("%q: %s (%s), want %s", mask, f.Level, f.Detail, level)
 		}
 	}
 	s := right() // the init program's is not the service's
 	s.processes[1].umask = "0077"
-	if f := judgeUmask(s); f.Level != nonroot.Error || s.serviceUmask() != "0077" {
+	if f := checkUmask(s); f.Level != nonroot.Error || s.umask() != "0077" {
 		t.Errorf("one of two: %s (%s)", f.Level, f.Detail)
 	}
 }
 
 func TestCanary(t *testing.T) {
 	t.Parallel()
-	part := func(owner string, mode fs.FileMode, err error) []feather {
-		return []feather{{what: "file", owner: "1000:1000", mode: 0o644, right: 0o644}, {what: "folder", owner: owner, mode: mode, right: 0o755, err: err}}
+	part := func(owner string, mode fs.FileMode, err error) []canaryPart {
+		return []canaryPart{{what: "file", owner: "1000:1000", mode: 0o644, right: 0o644}, {what: "folder", owner: owner, mode: mode, right: 0o755, err: err}}
 	}
 	for _, c := range []struct {
 		name  string
-		parts []feather
+		parts []canaryPart
 		local bool
 		is    nonroot.Level
 	}{
@@ -335,7 +336,7 @@ func TestCanary(t *testing.T) {
 		{"closed", part("", 0, errors.New("closed")), false, nonroot.Error},
 		{"a system without owners", part("", 0o755, nil), false, nonroot.Warning},
 	} {
-		if f := judgeCanary("1000:1000", c.parts, c.local); f.Level != c.is {
+		if f := checkCanary("1000:1000", c.parts, c.local); f.Level != c.is {
 			t.Errorf("%s: %s (%s), want %s", c.name, f.Level, f.Detail, c.is)
 		}
 	}

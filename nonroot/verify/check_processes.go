@@ -11,30 +11,34 @@ import (
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
-// judgeUsers holds every process to the user that was asked for.
-func judgeUsers(w want, s seen) Finding {
-	if len(s.processes) == 0 {
-		return found(Users, nonroot.Error, s.by, "no process was seen, though the container runs%s", behind(s.only))
+// checkUsers holds every process to the user that was asked for.
+func checkUsers(w want, o observation) Finding {
+	if len(o.processes) == 0 {
+		why := o.only
+		if why != "" {
+			why = ": " + why
+		}
+		return found(Users, nonroot.Error, o.by, "no process was seen, though the container runs%s", why)
 	}
-	for _, p := range s.processes {
+	for _, p := range o.processes {
 		if detail := wrongUser(w, p); detail != "" {
-			return found(Users, nonroot.Error, s.by, "process %s%s %s", p.pid, nameOf(p), detail)
+			return found(Users, nonroot.Error, o.by, "process %s %s", p, detail)
 		}
 	}
-	if slices.ContainsFunc(s.processes, func(p process) bool { return len(p.uids) == 0 }) {
-		return found(Users, nonroot.Warning, s.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", s.only)
+	if slices.ContainsFunc(o.processes, func(p process) bool { return len(p.uids) == 0 }) {
+		return found(Users, nonroot.Warning, o.by, "the engine is userns-remapped, and which of its IDs these are is not known: %s", o.only)
 	}
-	who := fmt.Sprintf("%s as %s", english.Plural(len(s.processes), "process", ""), usersOf(s.processes))
-	if s.by == ByEngine {
-		return found(Users, nonroot.OK, s.by, "%s, by the engine's word alone: %s", who, s.only)
+	who := fmt.Sprintf("%s as %s", english.Plural(len(o.processes), "process", ""), usersOf(o.processes))
+	if o.by == ByEngine {
+		return found(Users, nonroot.OK, o.by, "%s, by the engine's word alone: %s", who, o.only)
 	}
-	for _, p := range s.processes {
+	for _, p := range o.processes {
 		asked := w.uid > 0 && w.gid == 0 // such as a UID that no file of the image knows
 		if !asked && (slices.Contains(p.groups, 0) || slices.Contains(p.gids, 0)) {
-			return found(Users, w.lacking(), s.by, "process %s%s is in group 0, root's", p.pid, nameOf(p))
+			return found(Users, w.lacking(false), o.by, "process %s is in group 0, root's", p)
 		}
 	}
-	return found(Users, nonroot.OK, s.by, "%s, groups %s", who, ids(s.processes[0].groups))
+	return found(Users, nonroot.OK, o.by, "%s, groups %s", who, ids(o.processes[0].groups))
 }
 
 // usersOf names the users of processes, each once.
@@ -45,14 +49,6 @@ func usersOf(all []process) string {
 	}
 	slices.Sort(users)
 	return strings.Join(slices.Compact(users), " and ")
-}
-
-// behind puts a text behind another one.
-func behind(text string) string {
-	if text == "" {
-		return ""
-	}
-	return ": " + text
 }
 
 // wrongUser says what is wrong with a process' IDs; "" for nothing.
@@ -94,16 +90,17 @@ func ids(all []int64) string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ","), "[]")
 }
 
-func nameOf(p process) string {
+// String names a process in messages.
+func (p process) String() string {
 	if p.name == "" {
-		return ""
+		return p.pid
 	}
-	return fmt.Sprintf(" (%q)", p.name)
+	return fmt.Sprintf("%s (%q)", p.pid, p.name)
 }
 
-// judgeCapabilities holds the container to its Compose file, and every process to the container.
-func judgeCapabilities(w want, s seen) Finding {
-	host := s.inspected.HostConfig
+// checkCapabilities holds the container to its Compose file, and every process to the container.
+func checkCapabilities(w want, o observation) Finding {
+	host := o.inspected.HostConfig
 	asked := capability.Asked(host.CapAdd, host.CapDrop, host.Privileged)
 	add := capability.Names(host.CapAdd)
 	for _, name := range add {
@@ -118,29 +115,29 @@ func judgeCapabilities(w want, s seen) Finding {
 	if w.strict {
 		allowed = capability.SetOf(w.capAdd)
 	}
-	if detail := moreThan(allowed, s.processes); detail != "" {
-		return found(Capabilities, nonroot.Error, s.by, "%s", detail)
+	if detail := moreThan(allowed, o.processes); detail != "" {
+		return found(Capabilities, nonroot.Error, o.by, "%s", detail)
 	}
 	for _, name := range add {
 		if c := capability.Of(name); c.Reach != capability.Process {
 			return found(Capabilities, nonroot.Error, ByEngine, "cap_add: %s", c)
 		}
 	}
-	if detail := holdsRoot(s.processes); detail != "" {
-		return found(Capabilities, nonroot.Error, s.by, "%s", detail)
+	if detail := holdsRoot(o.processes); detail != "" {
+		return found(Capabilities, nonroot.Error, o.by, "%s", detail)
 	}
 	if w.strict && asked != capability.SetOf(w.capAdd) {
 		return found(Capabilities, nonroot.Error, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", asked)
 	}
-	return sawCapabilities(asked, s)
+	return sawCapabilities(asked, o)
 }
 
 // moreThan names the first process that has more capabilities, in any set; "" for none.
 func moreThan(allowed capability.Set, all []process) string {
 	for _, p := range all {
-		for _, set := range capSets() {
+		for _, set := range capSets {
 			if more := p.caps[set[1]] &^ allowed; more != 0 {
-				return fmt.Sprintf("process %s%s has more than was asked for in its %s set: %s", p.pid, nameOf(p), set[1], more)
+				return fmt.Sprintf("process %s has more than was asked for in its %s set: %s", p, set[1], more)
 			}
 		}
 	}
@@ -154,7 +151,7 @@ func holdsRoot(all []process) string {
 	for _, p := range all {
 		for _, set := range []string{"effective", "permitted", "ambient"} {
 			if strong := p.caps[set].ToRoot(); strong != 0 {
-				return fmt.Sprintf("process %s%s has root's power by its %s set: %s", p.pid, nameOf(p), set, strong)
+				return fmt.Sprintf("process %s has root's power by its %s set: %s", p, set, strong)
 			}
 		}
 	}
@@ -162,31 +159,31 @@ func holdsRoot(all []process) string {
 }
 
 // sawCapabilities words what is no failure.
-func sawCapabilities(asked capability.Set, s seen) Finding {
+func sawCapabilities(asked capability.Set, o observation) Finding {
 	switch {
-	case s.by == ByEngine && asked == 0:
-		return found(Capabilities, nonroot.OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", s.only)
+	case o.by == ByEngine && asked == 0:
+		return found(Capabilities, nonroot.OK, ByConfiguration, "all are dropped, by the configuration; the processes' own could not be seen: %s", o.only)
 	case asked == 0:
-		return found(Capabilities, nonroot.OK, s.by, "none in any set of %s", english.Plural(len(s.processes), "process", ""))
+		return found(Capabilities, nonroot.OK, o.by, "none in any set of %s", english.Plural(len(o.processes), "process", ""))
 	case asked == capability.All:
-		return found(Capabilities, nonroot.Warning, s.by, "it could have every one")
-	case len(s.inspected.HostConfig.CapDrop) == 0:
-		return found(Capabilities, nonroot.Warning, s.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", asked)
+		return found(Capabilities, nonroot.Warning, o.by, "it could have every one")
+	case len(o.inspected.HostConfig.CapDrop) == 0:
+		return found(Capabilities, nonroot.Warning, o.by, "nothing is dropped, so these could be had: %s; cap_drop: [ALL]", asked)
 	}
-	return found(Capabilities, nonroot.OK, s.by, "no more than was asked for: %s", asked)
+	return found(Capabilities, nonroot.OK, o.by, "no more than was asked for: %s", asked)
 }
 
 // noNewPrivs reports whether no_new_privs is in force, and how that is known.
-func (s seen) noNewPrivs() (bool, Way) {
-	if s.by == ByEngine || slices.ContainsFunc(s.processes, func(p process) bool { return p.newPrivs < 0 }) {
-		return s.inspected.asksNoNewPrivs(), ByConfiguration
+func (o observation) noNewPrivs() (bool, Way) {
+	if o.by == ByEngine || slices.ContainsFunc(o.processes, func(p process) bool { return p.newPrivs < 0 }) {
+		return o.inspected.asksNoNewPrivs(), ByConfiguration
 	}
-	return !slices.ContainsFunc(s.processes, func(p process) bool { return p.newPrivs != 1 }), s.by
+	return !slices.ContainsFunc(o.processes, func(p process) bool { return p.newPrivs != 1 }), o.by
 }
 
-func judgeNewPrivs(w want, s seen) Finding {
-	asked := w.newPrivs || s.inspected.asksNoNewPrivs()
-	inForce, by := s.noNewPrivs()
+func checkNewPrivs(w want, o observation) Finding {
+	asked := w.newPrivs || o.inspected.asksNoNewPrivs()
+	inForce, by := o.noNewPrivs()
 	switch {
 	case inForce && by == ByConfiguration:
 		return found(NewPrivs, nonroot.OK, by, "by the configuration; the processes' own bit could not be seen")
@@ -195,23 +192,23 @@ func judgeNewPrivs(w want, s seen) Finding {
 	case asked:
 		return found(NewPrivs, nonroot.Error, by, "it was asked for, and a process goes without")
 	}
-	return found(NewPrivs, w.lacking(), by, "not in force; security_opt: [\"no-new-privileges:true\"]")
+	return found(NewPrivs, w.lacking(false), by, "not in force; security_opt: [\"no-new-privileges:true\"]")
 }
 
-func judgeSeccomp(w want, s seen, around surroundings) Finding {
-	profile, _ := s.inspected.option("seccomp")
-	unconfined := profile == "unconfined" || s.inspected.HostConfig.Privileged
-	unseen := s.by == ByEngine || slices.ContainsFunc(s.processes, func(p process) bool { return p.seccomp < 0 })
-	filtered := !slices.ContainsFunc(s.processes, func(p process) bool { return p.seccomp != 2 })
+func checkSeccomp(w want, o observation, around surroundings) Finding {
+	profile, _ := o.inspected.option("seccomp")
+	unconfined := profile == "unconfined" || o.inspected.HostConfig.Privileged
+	unseen := o.by == ByEngine || slices.ContainsFunc(o.processes, func(p process) bool { return p.seccomp < 0 })
+	filtered := !slices.ContainsFunc(o.processes, func(p process) bool { return p.seccomp != 2 })
 	switch {
 	case unconfined:
-		return found(Seccomp, w.lacking(), ByConfiguration, "no system call is filtered, as was asked for")
+		return found(Seccomp, w.lacking(false), ByConfiguration, "no system call is filtered, as was asked for")
 	case !around.seccomp:
 		return found(Seccomp, nonroot.Warning, ByEngine, "this engine filters no system calls")
 	case unseen:
 		return found(Seccomp, nonroot.OK, ByConfiguration, "nobody asked to go without; the processes' own mode could not be seen")
 	case filtered:
-		return found(Seccomp, nonroot.OK, s.by, "every process' system calls are filtered")
+		return found(Seccomp, nonroot.OK, o.by, "every process' system calls are filtered")
 	}
-	return found(Seccomp, nonroot.Error, s.by, "a process' system calls are not filtered, though nobody asked for that")
+	return found(Seccomp, nonroot.Error, o.by, "a process' system calls are not filtered, though nobody asked for that")
 }
