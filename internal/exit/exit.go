@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -119,4 +120,14 @@ func Outermost(err error) error {
 		return &Error{Code: coded.Code, Err: err}
 	}
 	return &Error{Code: Failed, Err: err}
+}
+
+// Reason is the reason in an error about a file, for a message that names the file itself; any other error as it
+// is.
+func Reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }

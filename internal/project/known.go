@@ -39,9 +39,9 @@ func (s Settings) Known() []Known {
 		}
 	}
 	known = append(known, Known{CABundle, "certificates that builds and downloads trust beside the system's", false})
-	for _, name := range ProxyNames() {
+	for _, name := range ProxyNames {
 		for _, spelling := range []string{name, strings.ToLower(name)} {
-			known = append(known, Known{spelling, "the way to the network for builds and downloads", true})
+			known = append(known, Known{spelling, "a proxy for builds and downloads", true})
 		}
 	}
 	return append(known,
@@ -55,14 +55,12 @@ func (s Settings) Known() []Known {
 	)
 }
 
-// ProxyNames are the variables that name the way to the network, each also in lower case.
-func ProxyNames() []string {
-	return []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"}
-}
+// ProxyNames are the variables of proxies, each also in lower case. They are BuildKit's predefined arguments.
+var ProxyNames = []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"}
 
 // showable removes a password from the address of a proxy or an engine.
 func showable(name, value string) string {
-	if !slices.Contains(ProxyNames(), strings.ToUpper(name)) && name != "DOCKER_HOST" {
+	if !slices.Contains(ProxyNames, strings.ToUpper(name)) && name != "DOCKER_HOST" {
 		return value
 	}
 	scheme, rest, found := strings.Cut(value, "://")

@@ -15,7 +15,7 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-func (b Builder) bake(ctx context.Context, r *ready, plan *Plan, services []string) error {
+func (b Builder) bake(ctx context.Context, r ready, plan *Plan, services []string) error {
 	def, err := define(r.printed, b.once(services))
 	if err != nil {
 		return err

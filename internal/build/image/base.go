@@ -36,15 +36,35 @@ func OwnBase(image string) (name, suite string, ok bool) {
 // Base returns the image to build on: the one asked for when the engine has it or a
 // registry gives it, otherwise the stand-in when that is here. ErrNoBase otherwise.
 func Base(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (string, error) {
-	for _, step := range []func() (string, bool, error){
-		func() (string, bool, error) { has, err := e.HasImage(ctx, asked); return asked, has, err },
-		func() (string, bool, error) { return standIn(ctx, e, ui, asked) },
-	} {
-		if name, ok, err := step(); err != nil || ok {
-			return name, err
-		}
+	name, err := Local(ctx, &e.Client, asked)
+	switch {
+	case err != nil:
+		return "", err
+	case name == "":
+		return asked, pull(ctx, e, ui, asked)
+	case name != asked:
+		noteStandIn(ui, name, asked)
 	}
-	return asked, pull(ctx, e, ui, asked)
+	return name, nil
+}
+
+// Local returns the image that the engine has for a base image: that itself, or its stand-in; "" for none.
+func Local(ctx context.Context, c *engine.Client, asked string) (string, error) {
+	own, _, replaceable := OwnBase(asked)
+	if has, err := c.HasImage(ctx, asked); err != nil || has {
+		return asked, err
+	}
+	if !replaceable {
+		return "", nil
+	}
+	if has, err := c.HasImage(ctx, own); err != nil || has {
+		return own, err
+	}
+	return "", nil
+}
+
+func noteStandIn(ui *term.UI, own, asked string) {
+	ui.Note("base image: %s (made from Debian's archive; %s is not available locally)", own, asked)
 }
 
 func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error {
@@ -60,18 +80,6 @@ func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error
 		ui.Note("base image: %s (pulled)", name)
 	}
 	return err
-}
-
-func standIn(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (string, bool, error) {
-	own, _, ok := OwnBase(asked)
-	if !ok {
-		return "", false, nil
-	}
-	has, err := e.HasImage(ctx, own)
-	if has {
-		ui.Note("base image: %s (made from Debian's archive; %s is not available locally)", own, asked)
-	}
-	return own, has, err
 }
 
 // Bootstrap makes the stand-in for asked with mmdebstrap. sudo makes that run as root

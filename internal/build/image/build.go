@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
@@ -81,9 +82,9 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 }
 
 func (p Plan) force(yes bool) {
-	for _, m := range p.Modules {
-		if yes && !m.Stale {
-			p.mark(m.Name, "forced")
+	for i := range p.Modules {
+		if m := &p.Modules[i]; yes && !m.Stale {
+			m.mark("forced")
 		}
 	}
 }
@@ -100,11 +101,11 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := b.ready(services)
+	ready := sync.OnceValues(func() (ready, error) { return b.ready(ctx, services) })
 	p := b.planner()
-	p.onStale = func() { r.start(ctx) }
+	p.onStale = func() { go func() { _, _ = ready() }() } // asked again before a build
 	if o.Force {
-		r.start(ctx)
+		p.onStale()
 	}
 	plan, err := p.plan(ctx, services)
 	if err == nil && len(plan.unnoticed) > 0 {
@@ -119,11 +120,30 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	if len(plan.Stale()) == 0 {
 		return plan, nil
 	}
-	if err := b.buildStale(ctx, r, o.Jobs, &plan); err != nil {
+	r, err := ready()
+	if err == nil {
+		err = b.buildStale(ctx, r, o.Jobs, &plan)
+	}
+	if err != nil {
 		return plan, err
 	}
-	b.UI.Note("built %d of %d modules in %s", plan.built(), len(services), time.Since(start).Round(100*time.Millisecond))
+	built := len(slices.DeleteFunc(slices.Clone(plan.Modules), func(m Module) bool { return !m.Built }))
+	b.UI.Note("built %d of %d modules in %s", built, len(services), time.Since(start).Round(100*time.Millisecond))
 	return plan, nil
+}
+
+// ready is an engine with Compose and Buildx, and what Compose would build there. To find it takes a tenth of a
+// second, which passes while the files are checked, once it is clear that there is something to build.
+type ready struct {
+	engine  *engine.Engine
+	printed []byte // the bake definition of all services
+}
+
+func (b Builder) ready(ctx context.Context, services []string) (r ready, err error) {
+	if r.engine, err = b.Client.Find(ctx); err == nil {
+		r.printed, err = b.print(ctx, r.engine, services)
+	}
+	return r, err
 }
 
 // record saves missing records, for example of images from another machine, so that the next change can be

@@ -57,7 +57,7 @@ func CheckBundle(root string, s project.Settings) error {
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "giving builds the certificates of %s, set to %q in %s: %w; fix: correct it, or leave it empty if nothing inspects TLS",
-			project.CABundle, bundle.Value, bundle.Where(), reason(err))
+			project.CABundle, bundle.Value, bundle.Where(), exit.Reason(err))
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (b Builder) checkFolder(name string) error {
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "building %s in its context %s: %w; fix: create that folder, or correct \"context\" of the service in the Compose file",
-			name, folder, reason(err))
+			name, folder, exit.Reason(err))
 	}
 	return nil
 }

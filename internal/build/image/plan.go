@@ -100,18 +100,18 @@ func (b Builder) Plan(ctx context.Context, services ...string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	for _, service := range b.outdated(services, p.platform) { // what a build would compile first
-		plan.mark(service.name, service.why)
+	for _, service := range services { // what a build would compile first
+		for _, out := range b.Programs([]string{service}) {
+			if why := b.outdated(out, p.platform); why != "" {
+				plan.find(service).mark("its Go program: " + why)
+			}
+		}
 	}
 	return plan, nil
 }
 
-func (p Plan) mark(service, why string) {
-	for i := range p.Modules {
-		if m := &p.Modules[i]; m.Name == service {
-			m.Stale, m.Reasons = true, append([]string{why}, m.Reasons...)
-		}
-	}
+func (m *Module) mark(why string) {
+	m.Stale, m.Reasons = true, append([]string{why}, m.Reasons...)
 }
 
 // planner holds what one look at the project and the engine finds.

@@ -14,20 +14,13 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-func (b Builder) outdated(services []string, platform string) []struct{ name, why string } {
-	var found []struct{ name, why string }
-	for _, name := range services {
-		for _, out := range b.Programs([]string{name}) {
-			why := b.watch(out).Changed(madeBy(b.compiler(out, platform)))
-			if why == filestate.Unnoted {
-				why = b.newer(out)
-			}
-			if why != "" {
-				found = append(found, struct{ name, why string }{name, "its Go program: " + why})
-			}
-		}
+// outdated returns why a program would be compiled; "" if it would not.
+func (b Builder) outdated(out, platform string) string {
+	why := b.watch(out).Changed(madeBy(b.compiler(out, platform)))
+	if why == filestate.Unnoted {
+		why = b.newer(out)
 	}
-	return found
+	return why
 }
 
 // newer returns which Go file is newer than the program, "" for none. Nothing more is known of a program that

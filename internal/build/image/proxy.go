@@ -6,17 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
 )
-
-// proxyNames are the proxy settings that BuildKit hands to RUN steps, in both spellings,
-// without a word of them in layers, history or cache keys, and what each is called here:
-// BuildKit takes any spelling, and a Dockerfile that declares "ARG HTTP_PROXY", which would
-// write the value into the image's history, does not mean this one.
-var proxyNames = map[string]string{
-	"HTTP_PROXY": "Http_Proxy", "HTTPS_PROXY": "Https_Proxy", "FTP_PROXY": "Ftp_Proxy",
-	"NO_PROXY": "No_Proxy", "ALL_PROXY": "All_Proxy",
-}
 
 // proxies returns the proxy settings for builds, and names those that no build can reach: a step that waits for
 // one does not say so.
@@ -29,13 +21,16 @@ func (b Builder) proxies() map[string]string {
 	return proxies
 }
 
-// proxyArgs returns proxy settings as build arguments. HTTP_PROXY wins over http_proxy if both are set, as in
-// Go.
+// proxyArgs returns proxy settings as build arguments, which BuildKit hands to RUN steps in both spellings,
+// without a word of them in layers, history or cache keys. It takes any spelling, and with "Http_Proxy" a Dockerfile
+// that declares "ARG HTTP_PROXY", which would write the value into the image's history, does not get it.
+// HTTP_PROXY wins over http_proxy if both are set, as in Go.
 func proxyArgs(environ []string) map[string]string {
 	args := make(map[string]string)
-	for name, arg := range proxyNames {
+	for _, name := range project.ProxyNames {
 		if value := cmp.Or(run.Getenv(environ, name), run.Getenv(environ, strings.ToLower(name))); value != "" {
-			args[arg] = value
+			kind := strings.ToLower(strings.TrimSuffix(name, "_PROXY"))
+			args[strings.ToUpper(kind[:1])+kind[1:]+"_Proxy"] = value
 		}
 	}
 	return args

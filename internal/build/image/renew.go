@@ -3,8 +3,6 @@ package image
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"iter"
 	"maps"
 	"os"
 	"slices"
@@ -25,9 +23,10 @@ func (b Builder) renew(ctx context.Context, services []string) error {
 	if err != nil {
 		return err
 	}
-	for name, needed := range b.pullable(plan) {
+	images := b.pullable(plan)
+	for _, name := range slices.Sorted(maps.Keys(images)) {
 		err := pull(ctx, e, b.UI, name)
-		if errors.Is(err, ErrNoBase) && !needed {
+		if errors.Is(err, ErrNoBase) && !images[name] {
 			b.UI.Note("%v", err)
 			continue
 		}
@@ -39,7 +38,7 @@ func (b Builder) renew(ctx context.Context, services []string) error {
 }
 
 // pullable returns the images that a registry may have, and whether there is no stand-in for them.
-func (b Builder) pullable(plan Plan) iter.Seq2[string, bool] {
+func (b Builder) pullable(plan Plan) map[string]bool {
 	needed := make(map[string]bool)
 	for _, m := range plan.Modules {
 		for name := range m.inputs.Images {
@@ -52,13 +51,7 @@ func (b Builder) pullable(plan Plan) iter.Seq2[string, bool] {
 		}
 	}
 	maps.DeleteFunc(needed, func(name string, _ bool) bool { return b.builds(name) != "" })
-	return func(yield func(string, bool) bool) {
-		for _, name := range slices.Sorted(maps.Keys(needed)) {
-			if !yield(name, needed[name]) {
-				return
-			}
-		}
-	}
+	return needed
 }
 
 // touch sets a new mtime on files whose content changed while size and mtime did not, for example after "cp -p":
@@ -68,16 +61,8 @@ func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan,
 		b.UI.Note("touching %s: its content changed, but not its size and time, so BuildKit would not notice", b.Project.Rel(path))
 		now := time.Now()
 		if err := os.Chtimes(path, now, now); err != nil {
-			return Plan{}, exit.Errorf(exit.Failed, "making BuildKit notice that %s changed: %w; fix: touch %[1]s, or copy it", path, reason(err))
+			return Plan{}, exit.Errorf(exit.Failed, "making BuildKit notice that %s changed: %w; fix: touch %[1]s, or copy it", path, exit.Reason(err))
 		}
 	}
 	return b.planner().plan(ctx, services)
-}
-
-func reason(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -17,17 +18,14 @@ const attempts = 3
 // buildStale builds the stale modules in rounds: first those that are built on no other stale module's image,
 // then those on theirs. After each round everything is checked again. What changed while BuildKit read it is
 // built again, since its label may be wrong, and what is built on a new image has become stale.
-func (b Builder) buildStale(ctx context.Context, r *ready, jobs int, plan *Plan) error {
-	if err := r.wait(ctx); err != nil {
-		return err
-	}
+func (b Builder) buildStale(ctx context.Context, r ready, jobs int, plan *Plan) error {
 	tries := make(map[string]int)
 	for todo := plan.Stale(); len(todo) > 0; {
 		round := plan.first(todo)
 		if err := b.fetch(ctx, r.engine, plan, round); err != nil {
 			return err
 		}
-		for chunk := range slices.Chunk(round, max(1, chunkSize(jobs, len(round)))) {
+		for chunk := range slices.Chunk(round, cmp.Or(max(0, jobs), max(1, len(round)))) {
 			if err := b.bake(ctx, r, plan, chunk); err != nil {
 				return err
 			}
@@ -54,30 +52,11 @@ func (b Builder) buildStale(ctx context.Context, r *ready, jobs int, plan *Plan)
 	return nil
 }
 
-func chunkSize(jobs, all int) int {
-	if jobs > 0 {
-		return jobs
-	}
-	return all
-}
-
 func (p *Plan) find(name string) *Module {
-	for i := range p.Modules {
-		if p.Modules[i].Name == name {
-			return &p.Modules[i]
-		}
+	if i := slices.IndexFunc(p.Modules, func(m Module) bool { return m.Name == name }); i >= 0 {
+		return &p.Modules[i]
 	}
 	return nil
-}
-
-func (p *Plan) built() int {
-	n := 0
-	for _, m := range p.Modules {
-		if m.Built {
-			n++
-		}
-	}
-	return n
 }
 
 // first returns those modules that are built on no other's image. If they are built on one another in a ring, it
@@ -167,7 +146,7 @@ func (b Builder) tellBases(plan *Plan, modules []string) {
 		asked := b.Project.Compose.Services[name].Build.Args[project.BaseImage]
 		used := plan.find(name).inputs.Args[project.BaseImage]
 		if asked != nil && used != *asked && !slices.Contains(told, used) {
-			b.UI.Note("base image: %s (made from Debian's archive; %s is not available locally)", used, *asked)
+			noteStandIn(b.UI, used, *asked)
 			told = append(told, used)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,12 +47,9 @@ func (c Cache) load(key string) map[string]known {
 	if err != nil || len(text) < sha256.Size {
 		return nil
 	}
-	sum, text := text[:sha256.Size], text[sha256.Size:]
-	if want := sha256.Sum256(text); !bytes.Equal(sum, want[:]) {
-		return nil
-	}
+	sum, text := [sha256.Size]byte(text), text[sha256.Size:]
 	states, err := decode(text)
-	if err != nil {
+	if err != nil || sum != sha256.Sum256(text) {
 		return nil
 	}
 	return states
@@ -66,74 +64,53 @@ func (c Cache) store(key string, states map[string]known) error {
 	return filestate.Keep(c.path(key), append(sum[:], text...))
 }
 
+// cacheVersion is the version of the format; what another one wrote is not read.
+const cacheVersion = 2
+
 // errDamaged is returned for bytes that are no states.
 var errDamaged = errors.New("damaged")
 
 func encode(states map[string]known) []byte {
-	text := binary.AppendUvarint(nil, scheme)
+	text := binary.AppendUvarint(nil, cacheVersion)
 	for path, s := range states {
-		text = binary.AppendUvarint(text, uint64(len(path)))
-		text = append(text, path...)
-		for _, n := range []int64{s.Size, s.Modified, s.Changed} {
+		text = append(binary.AppendUvarint(text, uint64(len(path))), path...)
+		for _, n := range []int64{s.Size, s.Modified, s.Changed, int64(s.Inode), int64(s.Mode)} {
 			text = binary.AppendVarint(text, n)
 		}
-		text = binary.AppendUvarint(text, s.Inode)
-		text = binary.AppendUvarint(text, uint64(s.Mode))
 		text = append(text, s.sum[:]...)
 	}
 	return text
 }
 
 func decode(text []byte) (map[string]known, error) {
-	d := decoder{text: text}
-	if d.unsigned() != scheme {
+	r := bytes.NewReader(text)
+	if version, err := binary.ReadUvarint(r); err != nil || version != cacheVersion {
 		return nil, errDamaged
 	}
 	states := make(map[string]known)
-	for len(d.text) > 0 && !d.bad {
-		path := string(d.take(d.unsigned()))
-		s := known{State: filestate.State{Size: d.signed(), Modified: d.signed(), Changed: d.signed(), Inode: d.unsigned()}}
-		s.Mode = fs.FileMode(d.unsigned())
-		copy(s.sum[:], d.take(sha256.Size))
-		states[path] = s
-	}
-	if d.bad {
-		return nil, errDamaged
+	for r.Len() > 0 {
+		length, err := binary.ReadUvarint(r)
+		if err != nil || length > uint64(r.Len()) {
+			return nil, errDamaged
+		}
+		path := make([]byte, length)
+		_, err = io.ReadFull(r, path)
+		var numbers [5]int64
+		for i := range numbers {
+			if err == nil {
+				numbers[i], err = binary.ReadVarint(r)
+			}
+		}
+		s := known{State: filestate.State{
+			Size: numbers[0], Modified: numbers[1], Changed: numbers[2], Inode: uint64(numbers[3]), Mode: fs.FileMode(numbers[4]),
+		}}
+		if err == nil {
+			_, err = io.ReadFull(r, s.sum[:])
+		}
+		if err != nil {
+			return nil, errDamaged
+		}
+		states[string(path)] = s
 	}
 	return states, nil
-}
-
-// decoder reads numbers and texts until something does not fit.
-type decoder struct {
-	text []byte
-	bad  bool
-}
-
-func (d *decoder) unsigned() uint64 {
-	n, size := binary.Uvarint(d.text)
-	return uint64(d.skip(int64(n), size))
-}
-
-func (d *decoder) signed() int64 {
-	n, size := binary.Varint(d.text)
-	return d.skip(n, size)
-}
-
-func (d *decoder) skip(n int64, size int) int64 {
-	if size <= 0 {
-		d.bad, d.text = true, nil
-		return 0
-	}
-	d.text = d.text[size:]
-	return n
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.text)) {
-		d.bad, d.text = true, nil
-		return nil
-	}
-	taken := d.text[:n]
-	d.text = d.text[n:]
-	return taken
 }

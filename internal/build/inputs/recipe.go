@@ -1,10 +1,9 @@
 package inputs
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"github.com/containerd/platforms"
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // Recipe is what is known of a service's build before anybody has looked at its build context
@@ -42,18 +43,15 @@ type Recipe struct {
 	definition string
 }
 
-// proxies are BuildKit's predefined arguments that are not part of its cache keys.
-var proxies = []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"}
-
 // Read reads a service's build section and Dockerfile. lookup gives values to arguments
 // that have none in the Compose file. An error says what to do and wraps a
 // *dockerfile.SyntaxError, or the reason why the file could not be read.
-func Read(project string, service types.ServiceConfig, lookup func(string) (string, bool)) (*Recipe, error) {
+func Read(projectName string, service types.ServiceConfig, lookup func(string) (string, bool)) (*Recipe, error) {
 	config := *service.Build
 	r := &Recipe{
 		Service: service.Name, Context: config.Context, Remote: isRemote(config.Context),
 		Args: arguments(config.Args, lookup), Named: maps.Clone(config.AdditionalContexts),
-		project: project, config: config, platforms: platformsOf(service, lookup),
+		project: projectName, config: config, platforms: platformsOf(service, lookup),
 	}
 	definition, err := define(service)
 	if err != nil {
@@ -84,7 +82,7 @@ func isRemote(context string) bool {
 func arguments(args types.MappingWithEquals, lookup func(string) (string, bool)) map[string]string {
 	values := make(map[string]string, len(args))
 	for name, value := range args {
-		if slices.Contains(proxies, strings.ToUpper(name)) {
+		if slices.Contains(project.ProxyNames, strings.ToUpper(name)) { // no part of BuildKit's cache keys
 			continue
 		}
 		if value != nil {
@@ -120,13 +118,9 @@ func (r *Recipe) read() ([]byte, error) {
 		r.Path = "dockerfile_inline"
 		return []byte(r.config.DockerfileInline), nil
 	}
-	name := r.config.Dockerfile
-	if name == "" {
-		name = "Dockerfile"
-	}
-	r.Path = name
-	if !filepath.IsAbs(name) {
-		r.Path = filepath.Join(r.Context, name)
+	r.Path = cmp.Or(r.config.Dockerfile, "Dockerfile")
+	if !filepath.IsAbs(r.Path) {
+		r.Path = filepath.Join(r.Context, r.Path)
 	}
 	if filepath.Base(r.Path) == "Dockerfile" && !exists(r.Path) {
 		// Buildx takes the other spelling, too, and then looks for the ignore file of that name.
@@ -136,12 +130,8 @@ func (r *Recipe) read() ([]byte, error) {
 	}
 	text, err := readIn(filepath.Dir(r.Path), filepath.Base(r.Path))
 	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
-			err = at.Err
-		}
 		return nil, fmt.Errorf("building %s from its Dockerfile %s: %w; fix: create that file, or correct \"dockerfile\" of the service in the Compose file",
-			r.Service, r.Path, err)
+			r.Service, r.Path, exit.Reason(err))
 	}
 	return text, nil
 }

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tonistiigi/fsutil"
@@ -85,9 +87,9 @@ func walk(ctx context.Context, s scope, last map[string]known) (*tree, error) {
 
 func (t *tree) take(path string, info fs.FileInfo, last map[string]known, began time.Time) error {
 	f := File{Path: filepath.ToSlash(path), Mode: info.Mode()}
-	var stat types.Stat
-	if walked, ok := info.Sys().(*types.Stat); ok {
-		stat.Linkname, stat.Xattrs = walked.Linkname, walked.Xattrs
+	stat, ok := info.Sys().(*types.Stat)
+	if !ok {
+		stat = &types.Stat{}
 	}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
@@ -111,8 +113,8 @@ func (t *tree) content(path string, attributes map[string][]byte, last map[strin
 	if err != nil {
 		return known{}, err
 	}
-	if err := holdable(info.Mode()); err != nil {
-		return known{}, &fs.PathError{Op: "copy", Path: full, Err: err}
+	if kind, refused := notHoldable[info.Mode().Type()&^fs.ModeCharDevice]; refused {
+		return known{}, &fs.PathError{Op: "copy", Path: full, Err: fmt.Errorf("it is %s: %w", kind, errNotHoldable)}
 	}
 	now, old := known{State: filestate.Of(info)}, last[path]
 	t.newest = max(t.newest, cmp.Or(now.Changed, now.Modified)) // an mtime may be in the future
@@ -125,8 +127,10 @@ func (t *tree) content(path string, attributes map[string][]byte, last map[strin
 	}
 	if len(attributes) > 0 {
 		r := recorder{sha256.New()}
-		r.add(string(now.sum[:]))
-		r.addMap(stringly(attributes))
+		r.add(string(now.sum[:]), strconv.Itoa(len(attributes)))
+		for _, name := range slices.Sorted(maps.Keys(attributes)) {
+			r.add(name, string(attributes[name]))
+		}
 		now.sum = [sha256.Size]byte(r.Sum(nil))
 	}
 	t.read++
@@ -141,30 +145,12 @@ func (t *tree) content(path string, attributes map[string][]byte, last map[strin
 	return now, nil
 }
 
-func stringly(values map[string][]byte) map[string]string {
-	texts := make(map[string]string, len(values))
-	for name, value := range values {
-		texts[name] = string(value)
-	}
-	return texts
-}
-
 // errNotHoldable is what a build context has that an image cannot hold.
 var errNotHoldable = errors.New("an image cannot hold that")
 
-// holdable refuses what an image cannot contain. BuildKit would make an empty file of a socket or a device and
-// drop a pipe, without a message.
-func holdable(mode fs.FileMode) error {
-	switch {
-	case mode&fs.ModeSocket != 0:
-		return fmt.Errorf("it is a socket: %w", errNotHoldable)
-	case mode&fs.ModeNamedPipe != 0:
-		return fmt.Errorf("it is a named pipe: %w", errNotHoldable)
-	case mode&fs.ModeDevice != 0:
-		return fmt.Errorf("it is a device: %w", errNotHoldable)
-	}
-	return nil
-}
+// notHoldable are the types of files that an image cannot contain. BuildKit would make an empty file of a socket or
+// a device and drop a pipe, without a message.
+var notHoldable = map[fs.FileMode]string{fs.ModeSocket: "a socket", fs.ModeNamedPipe: "a named pipe", fs.ModeDevice: "a device"}
 
 func hashFile(path string) (sum [sha256.Size]byte, err error) {
 	f, err := os.Open(path)
