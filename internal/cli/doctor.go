@@ -69,24 +69,19 @@ func stray(args []string) error {
 func checkCandidates() []usage.Candidate {
 	var all []usage.Candidate
 	for _, c := range doctor.List() {
-		all = append(all, usage.Candidate{Value: c[1], Text: c[2]})
+		all = append(all, usage.Candidate{Value: c.Check, Text: c.About})
 	}
 	return all
 }
 
 func (t Target) listChecks(asJSON bool) error {
-	type row struct {
-		Group string `json:"group"`
-		Check string `json:"check"`
-		About string `json:"about"`
-	}
-	var rows [][]string
-	var list []row
-	for _, c := range doctor.List() {
-		rows, list = append(rows, c[:]), append(list, row{c[0], c[1], c[2]})
-	}
+	list := doctor.List()
 	if asJSON {
 		return t.UI.JSON(list)
+	}
+	var rows [][]string
+	for _, c := range list {
+		rows = append(rows, []string{c.Group, c.Check, c.About})
 	}
 	t.UI.Table([]string{"GROUP", "CHECK", "WHAT IS TRIED"}, rows)
 	return nil
@@ -100,7 +95,7 @@ func (t Target) printDoctor(r doctor.Report) {
 			group = f.Group
 			t.UI.Result("%s", group)
 		}
-		t.UI.Result("  %-6s %-13s %s", "["+string(f.Level)+"]", f.Check, safetext.Line(f.Detail))
+		t.UI.Result("  %-6s %-13s %s", "["+string(f.Result)+"]", f.Check, safetext.Line(f.Detail))
 		for _, line := range f.More {
 			t.UI.Result("         %13s   %s", "", safetext.Line(line))
 		}

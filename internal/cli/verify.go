@@ -40,7 +40,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	program, err := kit.BuildOwn(ctx, tools.Helper(), "linux", e.Server.GoArch())
+	program, err := kit.BuildOwn(ctx, tools.Helper, "linux", e.Server.GoArch())
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (v *verifyProgress) done() {
 // verifyImage is the image of the program that runs inside of containers.
 func verifyImage() tools.Image {
 	return tools.Image{
-		Own: tools.Helper(), Repository: "im2/verify", Label: verify.ImageLabel, Program: verify.ProgramPath,
+		Own: tools.Helper, Repository: "im2/verify", Label: verify.ImageLabel, Program: verify.ProgramPath,
 		Message: "checks containers for mage verify",
 	}
 }

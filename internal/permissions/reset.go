@@ -205,7 +205,7 @@ func label(req Request, dry bool) string {
 const mark = "im2.reset=1"
 
 var ownImage = tools.Image{
-	Own: tools.Helper(), Repository: "im2/reset", Label: mark, Program: "/im2-reset",
+	Own: tools.Helper, Repository: "im2/reset", Label: mark, Program: "/im2-reset",
 	Message: "resets owners and modes of a data folder",
 }
 

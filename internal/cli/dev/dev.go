@@ -78,7 +78,7 @@ func lint(ctx context.Context, t cli.Target, spent *term.Spent) error {
 	}
 	var linter string
 	err := spent.Time("build the linter, unless it is there", func() (err error) {
-		linter, err = tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter())
+		linter, err = tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}.Build(ctx, tools.Linter)
 		return err
 	})
 	if err != nil {

@@ -138,7 +138,7 @@ func (b *Bench) inTurn(c Case, ways []string, once func(way, n int) (Figures, er
 }
 
 func (b *Bench) measure(ctx context.Context, c run.Cmd) (f Figures, err error) {
-	measure, err := b.own(ctx, tools.Measure())
+	measure, err := b.own(ctx, tools.Measure)
 	if err != nil {
 		return f, err
 	}

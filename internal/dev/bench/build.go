@@ -106,7 +106,7 @@ func (b *Bench) Build(ctx context.Context, base string, modules, files int) (Bui
 // builders returns the ways that are compared. The small project of each is built, so that no
 // measured run is the first to read a program or to compile the targets.
 func (b *Bench) builders(ctx context.Context, folder, base string, modules, files int) ([]*builder, error) {
-	mage, err := b.own(ctx, tools.Mage())
+	mage, err := b.own(ctx, tools.Mage)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ var wanted, other = ownership.Owner{UID: 1001, GID: 1001}, ownership.Owner{UID: 
 // returned with it.
 func (b *Bench) Permissions(ctx context.Context, files, folders int) (Permissions, error) {
 	p := Permissions{Machine: machine(), Files: files, Folders: folders, Runs: b.Runs}
-	helper, err := b.own(ctx, tools.Helper())
+	helper, err := b.own(ctx, tools.Helper)
 	if err != nil {
 		return p, err
 	}

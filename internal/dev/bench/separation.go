@@ -134,7 +134,7 @@ func (s *separations) reference() string { return "im2-" + s.mark + "-reference"
 
 func (s *separations) prepare(ctx context.Context) (err error) {
 	kit := tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}
-	if s.measurer, err = kit.BuildOwn(ctx, tools.Measure(), "linux", s.Engine.Server.GoArch()); err != nil {
+	if s.measurer, err = kit.BuildOwn(ctx, tools.Measure, "linux", s.Engine.Server.GoArch()); err != nil {
 		return err
 	}
 	folders := []string{s.data, s.path("models"), s.path("queue")}

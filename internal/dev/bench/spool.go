@@ -38,7 +38,7 @@ type Queued struct {
 // what it made, also when ctx ends.
 func (b *Bench) Spool(ctx context.Context, jobs, workers, waiting int) (Spool, error) {
 	s := Spool{Machine: machine()}
-	program, err := b.own(ctx, tools.SpoolBench())
+	program, err := b.own(ctx, tools.SpoolBench)
 	if err != nil {
 		return s, err
 	}

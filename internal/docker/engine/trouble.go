@@ -63,12 +63,20 @@ func old(name, version, least string) error {
 	return &exit.Error{Code: exit.Missing, Err: t, Fix: fix}
 }
 
-func hangs() error {
-	fix := exit.Fix{Type: "sudo systemctl restart docker", Note: ", then this again"}
-	if runtime.GOOS != "linux" {
-		fix = exit.Fix{Note: "restart Docker Desktop, then try this again"}
+// Restart is what fixes an engine that hangs.
+var Restart = restart()
+
+func restart() exit.Fix {
+	if runtime.GOOS == "linux" {
+		return exit.Fix{Type: "sudo systemctl restart docker"}
 	}
-	return ail(ErrNotAnswering, "nothing came back within "+answerWithin.String(), fix)
+	return exit.Fix{Note: "restart Docker Desktop"}
+}
+
+func hangs() error {
+	fix := Restart
+	fix.Note += ", then try this again"
+	return ail(ErrNotAnswering, "no answer within "+answerWithin.String(), fix)
 }
 
 // start returns what fixes an engine that does not answer; if DOCKER_HOST or a context chose that engine, how to

@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
@@ -47,17 +49,21 @@ func (k Kit) Image(ctx context.Context, e *engine.Engine, i Image) (string, erro
 	if err != nil || has {
 		return name, err
 	}
-	archive, err := Pack(i.Program, text)
-	if err != nil {
-		return "", fmt.Errorf("packing the command for the engine: %w", err)
-	}
-	c := e.Command("import", "--change", `ENTRYPOINT ["`+i.Program+`"]`, "--change", "LABEL "+i.Label,
-		"--message", i.Message, "-", name)
-	c.Stdin = archive
-	if err := e.Run(ctx, c); err != nil {
+	if err := i.Import(ctx, e, name, text); err != nil {
 		return "", fmt.Errorf("giving the command to the engine: %w", err)
 	}
 	return name, i.Remove(ctx, e, name)
+}
+
+// Import makes an image of the program's text, which needs neither a registry nor a base image.
+func (i Image) Import(ctx context.Context, e *engine.Engine, name string, text []byte) error {
+	archive, err := Pack(map[string][]byte{i.Program: text})
+	if err != nil {
+		return err
+	}
+	c := e.Command("import", "--change", `ENTRYPOINT ["`+i.Program+`"]`, "--change", "LABEL "+i.Label, "--message", i.Message, "-", name)
+	c.Stdin = archive
+	return e.Run(ctx, c)
 }
 
 // Remove removes the images of the program, but the one called keep. One that a running
@@ -75,16 +81,18 @@ func (i Image) Remove(ctx context.Context, e *engine.Engine, keep string) error 
 	return ctx.Err()
 }
 
-// Pack returns an archive with one program, which everybody may run.
-func Pack(program string, text []byte) (*bytes.Buffer, error) {
+// Pack returns an archive of files by their names, which everybody may read and run.
+func Pack(files map[string][]byte) (*bytes.Buffer, error) {
 	archive := new(bytes.Buffer)
 	w := tar.NewWriter(archive)
-	err := w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(path.Clean(program), "/"), Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(text); err != nil {
-		return nil, err
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		err := w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(path.Clean(name), "/"), Mode: 0o755, Size: int64(len(files[name])), Typeflag: tar.TypeReg})
+		if err == nil {
+			_, err = w.Write(files[name])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("packing %s: %w", name, err)
+		}
 	}
 	return archive, w.Close()
 }

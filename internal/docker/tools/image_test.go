@@ -10,11 +10,11 @@ import (
 
 func TestPack(t *testing.T) {
 	t.Parallel()
-	archive, err := Pack("/im2-reset", []byte("program"))
+	archive, err := Pack(map[string][]byte{"/im2-reset": []byte("program")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, _ := Pack("/im2-reset", []byte("program"))
+	again, _ := Pack(map[string][]byte{"/im2-reset": []byte("program")})
 	if !bytes.Equal(archive.Bytes(), again.Bytes()) {
 		t.Error("the same program gives another image")
 	}

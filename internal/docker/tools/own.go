@@ -33,37 +33,28 @@ type Own struct {
 	Sources []string
 }
 
-// Helper is the program that resets, verifies and tries out things inside of containers and builds.
-func Helper() Own {
-	return Own{
+var (
+	// Helper is the program that resets, verifies and tries out things inside of containers and builds.
+	Helper = Own{
 		Name: "helper", Package: modulePath + "/internal/helper/im2-helper",
 		Sources: []string{
 			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
 			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "ownership",
 		},
 	}
-}
-
-// Measure is the command with which "mage bench" measures others.
-func Measure() Own {
-	return Own{
+	// Measure is the command with which "mage bench" measures others.
+	Measure = Own{
 		Name: "measure", Package: modulePath + "/internal/dev/bench/measure",
 		Sources: []string{"internal/dev/bench/measure", "internal/run"},
 	}
-}
-
-// SpoolBench is the command that measures how the services hand jobs on.
-func SpoolBench() Own {
-	return Own{
+	// SpoolBench is the command that measures how the services hand jobs on.
+	SpoolBench = Own{
 		Name: "spoolbench", Package: modulePath + "/pipeline/spool/spoolbench",
 		Sources: []string{"pipeline/job", "pipeline/options", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/title", "pipeline/weights"},
 	}
-}
-
-// Mage is the mage command in the version that the checkout has, as people install it.
-func Mage() Own {
-	return Own{Name: "mage", Package: "github.com/magefile/mage"}
-}
+	// Mage is the mage command in the version that the checkout has, as people install it.
+	Mage = Own{Name: "mage", Package: "github.com/magefile/mage"}
+)
 
 // keyLength is how many hexadecimal digits of a digest tell builds apart.
 const keyLength = 12

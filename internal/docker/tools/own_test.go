@@ -20,7 +20,7 @@ func TestSourcesAreAllThatTheProgramIsMadeOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, own := range []Own{Helper(), Measure(), SpoolBench(), Mage()} {
+	for _, own := range []Own{Helper, Measure, SpoolBench, Mage} {
 		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", own.Package)
 		cmd.Dir = home
 		cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")

@@ -44,29 +44,18 @@ type Tool struct {
 	VersionVar string
 }
 
-// Compose is Docker Compose.
-func Compose() Tool {
-	const module = "github.com/docker/compose/v5"
-	return Tool{
-		Name: "docker-compose", Module: module, Package: module + "/cmd", Version: "v5.6.0", VersionVar: module + "/internal.Version",
-	}
-}
+const (
+	composeModule = "github.com/docker/compose/v5"
+	buildxModule  = "github.com/docker/buildx"
+	linterModule  = "github.com/golangci/golangci-lint/v2"
+)
 
-// Buildx is Docker Buildx.
-func Buildx() Tool {
-	const module = "github.com/docker/buildx"
-	return Tool{
-		Name: "docker-buildx", Module: module, Package: module + "/cmd/buildx", Version: "v0.37.2", VersionVar: module + "/version.Version",
-	}
-}
-
-// Linter is golangci-lint.
-func Linter() Tool {
-	const module = "github.com/golangci/golangci-lint/v2"
-	return Tool{
-		Name: "golangci-lint", Module: module, Package: module + "/cmd/golangci-lint", Version: "v2.15.0", VersionVar: "main.version",
-	}
-}
+// The tools: Docker Compose, Docker Buildx and golangci-lint.
+var (
+	Compose = Tool{"docker-compose", composeModule, composeModule + "/cmd", "v5.6.0", composeModule + "/internal.Version"}
+	Buildx  = Tool{"docker-buildx", buildxModule, buildxModule + "/cmd/buildx", "v0.37.2", buildxModule + "/version.Version"}
+	Linter  = Tool{"golangci-lint", linterModule, linterModule + "/cmd/golangci-lint", "v2.15.0", "main.version"}
+)
 
 // Kit builds programs for the project in Home.
 type Kit struct {

@@ -40,9 +40,9 @@ func TestVersionsAreThoseOfToolsGoMod(t *testing.T) {
 		tool  Tool
 		least string
 	}{
-		{Compose(), engine.MinCompose},
-		{Buildx(), engine.MinBuildx},
-		{Linter(), "2.0.0"},
+		{Compose, engine.MinCompose},
+		{Buildx, engine.MinBuildx},
+		{Linter, "2.0.0"},
 	} {
 		if c.tool.Version != versions[c.tool.Module] || !engine.AtLeast(c.tool.Version, c.least) {
 			t.Errorf("%s is %s; tools/go.mod has %s, and the targets need %s", c.tool.Name, c.tool.Version, versions[c.tool.Module], c.least)

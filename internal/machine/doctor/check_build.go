@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/machine/setup"
 	"github.com/im2-audio/im2/internal/project"
@@ -40,12 +39,7 @@ const (
 
 func checkBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	start := time.Now()
-	c, err := d.build(f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", probe.Variable+"="+d.run)
-	if err != nil {
-		return failed("mage clean -tools", "%s", cause(err))
-	}
-	if out, err := f.engine.Combined(ctx, c); err != nil {
-		text := complaint(out, err)
+	if text := d.build(ctx, f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", probe.Variable+"="+d.run); text != "" {
 		return failed(fixBuild(text), "building an image of one file failed: %s", text)
 	}
 	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", appUser(f).String(), d.builtImage(), "tell", saidPlace)...))
@@ -58,31 +52,20 @@ func checkBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	return ok("built, loaded and run in %.1f s", time.Since(start).Seconds())
 }
 
-// build returns the command that builds a Dockerfile with our program as its context. The context is an archive
-// on standard input, so nothing is written on this machine.
-func (d *Doctor) build(f *facts, dockerfile string, args ...string) (run.Cmd, error) {
-	program, err := os.ReadFile(f.program)
+// build builds a Dockerfile with our program as its context, and returns what went wrong; "" if nothing did. The
+// context is an archive on standard input, so nothing is written on this machine.
+func (d *Doctor) build(ctx context.Context, f *facts, dockerfile string, args ...string) string {
+	archive, err := tools.Pack(map[string][]byte{"Dockerfile": []byte(dockerfile), probe.Name: f.program})
 	if err != nil {
-		return run.Cmd{}, fmt.Errorf("reading the program for the build: %w", err)
-	}
-	var archive bytes.Buffer
-	w := tar.NewWriter(&archive)
-	for name, text := range map[string][]byte{"Dockerfile": []byte(dockerfile), probe.Name: program} {
-		err = w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
-		if err == nil {
-			_, err = w.Write(text)
-		}
-		if err != nil {
-			return run.Cmd{}, fmt.Errorf("packing the build: %w", err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		return run.Cmd{}, fmt.Errorf("packing the build: %w", err)
+		return cause(err)
 	}
 	e := f.engine.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_GIT_INFO=false")
 	c := e.BuildxCommand(d.Root, append(append([]string{"build", "--progress", "plain"}, args...), "-")...)
-	c.Stdin = &archive
-	return c, nil
+	c.Stdin = archive
+	if out, err := e.Combined(ctx, c); err != nil {
+		return complaint(out, err)
+	}
+	return ""
 }
 
 func fixBuild(complaint string) string {
@@ -90,7 +73,7 @@ func fixBuild(complaint string) string {
 	case strings.Contains(complaint, "no space left"):
 		return "docker builder prune"
 	case strings.Contains(complaint, "network"), strings.Contains(complaint, "iptables"):
-		return hungEngine() // its bridge or its rules are gone, as after a firewall's restart
+		return hungEngine // its bridge or its rules are gone, as after a firewall's restart
 	}
 	return "docker buildx inspect --bootstrap"
 }
@@ -130,13 +113,8 @@ func checkTrust(ctx context.Context, d *Doctor, f *facts) answer {
 	if err != nil {
 		return failed(fix, "%s", cause(err))
 	}
-	c, err := d.build(f, trustFile, "--output", "type=cacheonly", "--build-arg", probe.Variable+"="+digest, "--build-arg", "IM2_DOCTOR_RUN="+d.run,
-		"--secret", `id=ca,"src=`+strings.ReplaceAll(path, `"`, `""`)+`"`)
-	if err != nil {
-		return failed("mage clean -tools", "%s", cause(err))
-	}
-	if out, err := f.engine.Combined(ctx, c); err != nil {
-		text := complaint(out, err)
+	if text := d.build(ctx, f, trustFile, "--output", "type=cacheonly", "--build-arg", probe.Variable+"="+digest, "--build-arg", "IM2_DOCTOR_RUN="+d.run,
+		"--secret", `id=ca,"src=`+strings.ReplaceAll(path, `"`, `""`)+`"`); text != "" {
 		return failed(fixBuild(text), "%s does not arrive in builds: %s", path, text)
 	}
 	return ok("%s of %s arrive in builds unchanged", english.Plural(good, "valid certificate", ""), path)
@@ -193,24 +171,19 @@ func checkBase(ctx context.Context, d *Doctor, f *facts) answer {
 }
 
 func (d *Doctor) checkForBase(ctx context.Context, f *facts, asked string) answer {
-	own, suite, replaceable := image.OwnBase(asked)
-	for _, name := range []string{asked, own} {
-		if name == "" {
-			continue
-		}
-		has, err := f.engine.HasImage(ctx, name)
-		if err != nil {
-			return failed(hungEngine(), "%s", cause(err))
-		}
-		if has {
-			return judgeBase(asked, name, f.driver)
-		}
+	has, err := image.Local(ctx, &f.engine.Client, asked)
+	if err != nil {
+		return failed(hungEngine, "%s", cause(err))
+	}
+	if has != "" {
+		return judgeBase(asked, has, f.driver)
 	}
 	if c := f.engine.BuildxCommand(d.Root, "imagetools", "inspect", asked); f.engine.Buildx.Path != "" {
 		if _, err := f.engine.Output(ctx, c); err == nil {
 			return ok("%s is not available locally, but its registry has it: the first build pulls it", asked)
 		}
 	}
+	own, suite, replaceable := image.OwnBase(asked)
 	_, noTool := run.Find("mmdebstrap")
 	if replaceable && (noTool == nil || setup.ThisHost(os.Getenv).Debian) {
 		return warned(fixSetup, "%s is not available locally and no registry has it; %s can be made from Debian's archive (%s)", asked, own, suite)

@@ -1,10 +1,10 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -20,28 +20,22 @@ const importWithin = 2 * time.Second
 // nor a base image.
 func checkProbe(ctx context.Context, d *Doctor, f *facts) answer {
 	kit := tools.Kit{Home: d.Home, Runner: d.Runner, UI: d.UI}
-	program, err := kit.BuildOwn(ctx, tools.Helper(), "linux", f.engine.Server.GoArch())
+	path, err := kit.BuildOwn(ctx, tools.Helper, "linux", f.engine.Server.GoArch())
 	if err != nil {
-		return failed("go build "+tools.Helper().Package, "%s", said(err))
+		return failed("go build "+tools.Helper.Package, "%s", said(err))
 	}
-	text, err := os.ReadFile(program)
+	program, err := os.ReadFile(path)
 	if err != nil {
 		return failed("mage clean -tools", "%s", cause(err))
 	}
-	archive, err := tools.Pack(probe.Name, text)
-	if err != nil {
-		return failed("mage clean -tools", "packing %s: %s", program, cause(err))
-	}
 	d.makes.Store(true)
-	c := f.engine.Command("import", "--change", `ENTRYPOINT ["/`+probe.Name+`"]`, "--change", "LABEL "+label+"="+d.run,
-		"--message", "used by mage doctor", "-", d.image())
-	c.Stdin = archive
 	taken, cancel := lasting(ctx, importWithin)
 	defer cancel()
-	if _, err := f.engine.Output(taken, c); err != nil {
+	own := tools.Image{Program: "/" + probe.Name, Label: label + "=" + d.run, Message: "used by mage doctor"}
+	if err := own.Import(taken, f.engine, d.image(), program); err != nil {
 		return failed("docker system df", "the engine takes no image: %s", said(err))
 	}
-	return ok("%s, for linux/%s, without a registry", size(int64(len(text))), f.engine.Server.GoArch()).
+	return ok("%s, for linux/%s, without a registry", size(int64(len(program))), f.engine.Server.GoArch()).
 		learning(func(f *facts) { f.program = program })
 }
 
@@ -91,7 +85,11 @@ const (
 )
 
 func checkClock(_ context.Context, _ *Doctor, f *facts) answer {
-	clocks := []clock{{"the engine", f.clock, fixClock()}, {"containers", f.inner, fixClock()}}
+	fixClock := hungEngine
+	if runtime.GOOS == "linux" {
+		fixClock = "sudo timedatectl set-ntp true"
+	}
+	clocks := []clock{{"the engine", f.clock, fixClock}, {"containers", f.inner, fixClock}}
 	if f.handed != nil {
 		clocks = append(clocks, clock{"files of this machine", f.handed.mine, fixFiles}, clock{"files of containers", f.handed.theirs, fixFiles})
 	} else if f.project != nil {
@@ -101,13 +99,6 @@ func checkClock(_ context.Context, _ *Doctor, f *facts) answer {
 }
 
 const fixFiles = "set the clock of the file server"
-
-func fixClock() string {
-	if hungEngine() != "restart Docker Desktop" {
-		return "sudo timedatectl set-ntp true"
-	}
-	return hungEngine()
-}
 
 func ownFile(f *facts) *offset {
 	own, err := newScratch(f.project)
@@ -131,19 +122,13 @@ type clock struct {
 
 func judgeClocks(clocks []clock) answer {
 	worst := ok("")
-	var agree, unknown bytes.Buffer
-	list := func(b *bytes.Buffer, text string) {
-		if b.Len() > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(text)
-	}
+	var agree, unknown []string
 	for _, c := range clocks {
 		switch {
 		case c.off == nil:
-			list(&unknown, c.whose)
+			unknown = append(unknown, c.whose)
 		case c.off.by.Abs() < clockOff:
-			list(&agree, c.whose)
+			agree = append(agree, c.whose)
 		case c.off.by.Abs() < clockWrong && worst.level == OK:
 			worst = warned(c.fix, "%s", c.off.text(c.whose))
 		case c.off.by.Abs() >= clockWrong && worst.level != Fail:
@@ -153,12 +138,12 @@ func judgeClocks(clocks []clock) answer {
 	if worst.level != OK {
 		return worst
 	}
-	if agree.Len() == 0 {
+	if len(agree) == 0 {
 		return ok("nothing to compare with could be asked")
 	}
-	text := fmt.Sprintf("within %s of this machine's: %s", clockOff, agree.String())
-	if unknown.Len() > 0 {
-		text += "; not asked: " + unknown.String()
+	text := fmt.Sprintf("within %s of this machine's: %s", clockOff, strings.Join(agree, ", "))
+	if len(unknown) > 0 {
+		text += "; not asked: " + strings.Join(unknown, ", ")
 	}
 	return ok("%s", text)
 }

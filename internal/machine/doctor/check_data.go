@@ -84,7 +84,7 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 		case errors.Is(f.err, fs.ErrNotExist):
 			missing = append(missing, f.path)
 		case f.err != nil:
-			wrong = append(wrong, fmt.Sprintf("%s: %v", f.path, reason(f.err)))
+			wrong = append(wrong, fmt.Sprintf("%s: %v", f.path, exit.Reason(f.err)))
 		case !f.isDir:
 			return failed("mv "+f.path+" "+f.path+".old", "%s is not a folder (a symbolic link is not accepted)", f.path)
 		case want != nil && f.owner != nil && *f.owner != *want:
@@ -106,14 +106,6 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 		return ok("%s there, mode %o", english.Plural(len(seen), "folder", ""), ownership.FolderMode)
 	}
 	return ok("%s of %s, mode %o", english.Plural(len(seen), "folder", ""), *want, ownership.FolderMode)
-}
-
-func reason(err error) error {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		return failed.Err
-	}
-	return err
 }
 
 func some(texts []string) string {

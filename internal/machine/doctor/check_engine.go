@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -16,12 +15,8 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-func hungEngine() string {
-	if runtime.GOOS == "linux" {
-		return "sudo systemctl restart docker"
-	}
-	return "restart Docker Desktop"
-}
+// hungEngine fixes an engine that does not answer.
+var hungEngine = cmp.Or(engine.Restart.Type, engine.Restart.Note)
 
 func checkEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	before := time.Now()
@@ -29,7 +24,7 @@ func checkEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	after := time.Now()
 	if err != nil {
 		_, fix := exit.Split(err)
-		return failed(cmp.Or(fix.Type, hungEngine()), "%s", cause(err))
+		return failed(cmp.Or(fix.Type, hungEngine), "%s", cause(err))
 	}
 	s := e.Server
 	about := []string{"Docker Engine " + s.Version, s.OperatingSystem, s.OSType + "/" + s.GoArch()}

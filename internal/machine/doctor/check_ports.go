@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -44,11 +46,7 @@ func published(p *project.Project) []port {
 			if err != nil {
 				continue
 			}
-			protocol := c.Protocol
-			if protocol == "" {
-				protocol = "tcp"
-			}
-			all = append(all, port{name, c.HostIP, protocol, number})
+			all = append(all, port{name, c.HostIP, cmp.Or(c.Protocol, "tcp"), number})
 		}
 	}
 	return all
@@ -75,10 +73,9 @@ func checkPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 			unknown = append(unknown, p.String())
 			continue
 		}
-		switch who, ours := holder(ctx, f, p); {
-		case ours:
+		if who, ours := holder(ctx, f, p); ours {
 			own = append(own, p.String())
-		default:
+		} else {
 			held = append(held, fmt.Sprintf("%s of %s is held by %s", p, p.service, who))
 		}
 	}
@@ -99,18 +96,16 @@ func checkPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 func tryPort(ctx context.Context, p port) (free bool, err error) {
 	address := net.JoinHostPort(p.ip, strconv.Itoa(p.number))
 	var l net.ListenConfig
+	var c io.Closer
 	if p.protocol == "udp" {
-		c, failed := l.ListenPacket(ctx, "udp", address)
-		if err = failed; err == nil {
-			return true, c.Close()
-		}
+		c, err = l.ListenPacket(ctx, "udp", address)
 	} else {
-		c, failed := l.Listen(ctx, "tcp", address)
-		if err = failed; err == nil {
-			return true, c.Close()
-		}
+		c, err = l.Listen(ctx, "tcp", address)
 	}
-	if errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case err == nil:
+		return true, c.Close()
+	case errors.Is(err, syscall.EADDRINUSE):
 		return false, nil
 	}
 	return false, err

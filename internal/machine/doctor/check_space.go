@@ -114,7 +114,7 @@ func judgeRoom(r room, least, good uint64, free string) answer {
 }
 
 func worse(a, b answer) answer {
-	rank := []Level{OK, Warn, Fail}
+	rank := []Result{OK, Warn, Fail}
 	joined := a
 	if slices.Index(rank, b.level) > slices.Index(rank, a.level) {
 		joined = b

@@ -42,7 +42,7 @@ type Doctor struct {
 // Report.
 func (d *Doctor) Run(ctx context.Context, names []string) (Report, error) {
 	start := time.Now()
-	all := checks()
+	all := checks
 	if err := known(all, names); err != nil {
 		return Report{}, err
 	}

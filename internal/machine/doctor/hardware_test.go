@@ -12,7 +12,7 @@ func TestJudgeProcessor(t *testing.T) {
 	for name, c := range map[string]struct {
 		arch     string
 		features []string
-		level    Level
+		level    Result
 		part     string
 	}{
 		"avx-512":   {"amd64", []string{"avx2", "avx512f", "fma"}, OK, "AVX-512"},
@@ -31,7 +31,7 @@ func TestJudgeGPU(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		found gpus
-		level Level
+		level Result
 		part  string
 	}{
 		"none":            {gpus{}, OK, "none on this machine; the engine has no NVIDIA runtime; separations use the processor"},

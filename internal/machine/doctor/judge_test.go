@@ -16,7 +16,7 @@ import (
 )
 
 // expect fails unless an answer has this level, its texts, and a cure where it needs one.
-func expect(t *testing.T, name string, a answer, level Level, parts ...string) {
+func expect(t *testing.T, name string, a answer, level Result, parts ...string) {
 	t.Helper()
 	text := strings.Join(append([]string{a.detail}, a.more...), " ") + " fix: " + a.fix
 	if a.level != level {
@@ -39,7 +39,7 @@ func TestJudgeMemory(t *testing.T) {
 	for _, c := range []struct {
 		total   int64
 		workers int
-		level   Level
+		level   Result
 		part    string
 	}{
 		{24 * gib, 1, OK, "room for 4"},
@@ -72,7 +72,7 @@ func TestJudgeFolders(t *testing.T) {
 	for name, c := range map[string]struct {
 		seen  []folder
 		want  *ownership.Owner
-		level Level
+		level Result
 		part  string
 	}{
 		"all right":      {[]folder{right, right}, app, OK, "2 folders of 1000:1000, mode 755"},
@@ -96,7 +96,7 @@ func TestJudgeRoom(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		room  room
-		level Level
+		level Result
 		part  string
 	}{
 		{room{"data", "ext4", 10 * gigabyte, 1e6, true}, OK, "10 GB free on ext4"},
@@ -191,7 +191,7 @@ func TestComplaint(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	for text, want := range map[string]string{"x: no space left on device": "docker builder prune", "on network bridge: y": hungEngine(), "z": "docker buildx inspect --bootstrap"} {
+	for text, want := range map[string]string{"x: no space left on device": "docker builder prune", "on network bridge: y": hungEngine, "z": "docker buildx inspect --bootstrap"} {
 		if got := fixBuild(text); got != want {
 			t.Errorf("%s: got %q, want %q", text, got, want)
 		}

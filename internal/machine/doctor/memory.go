@@ -56,7 +56,7 @@ func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, worker
 func checkMemory(ctx context.Context, _ *Doctor, f *facts) answer {
 	has, err := f.engine.Capacity(ctx)
 	if err != nil {
-		return failed(hungEngine(), "%s", cause(err))
+		return failed(hungEngine, "%s", cause(err))
 	}
 	service, need, known := heaviest(f.project)
 	if !known {

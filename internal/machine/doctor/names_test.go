@@ -67,7 +67,7 @@ func TestTheDocumentHasEveryCheck(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|.*\\| ([^|]*) \\|$").FindAllStringSubmatch(table, -1) {
 		got = append(got, row[1]+" "+row[2])
 	}
-	for _, c := range checks() {
+	for _, c := range checks {
 		limit := fmt.Sprintf("%d s", int(c.limit.Seconds()))
 		if c.limit >= time.Minute {
 			limit = fmt.Sprintf("%d min", int(c.limit.Minutes()))

@@ -9,19 +9,19 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
-// Level is what a check came to.
-type Level string
+// Result is what a check came to.
+type Result string
 
-// The levels, the best one first.
+// The results, the best one first.
 const (
 	// OK is what was tried and works.
-	OK Level = "ok"
+	OK Result = "ok"
 	// Warn is what works, or might, and is not as it should be.
-	Warn Level = "warn"
+	Warn Result = "warn"
 	// Fail is what does not work.
-	Fail Level = "fail"
+	Fail Result = "fail"
 	// Skip is what was not tried, since it needs what failed.
-	Skip Level = "skip"
+	Skip Result = "skip"
 )
 
 // Finding is the result of one check.
@@ -29,8 +29,8 @@ type Finding struct {
 	// Group is what the check is about, Check its name.
 	Group string `json:"group"`
 	Check string `json:"check"`
-	// Level is what it came to.
-	Level Level `json:"result"`
+	// Result is what it came to.
+	Result Result `json:"result"`
 	// Detail is what was seen, in one line; More are further lines.
 	Detail string   `json:"detail"`
 	More   []string `json:"more,omitempty"`
@@ -47,7 +47,7 @@ type Report struct {
 	// Root is the project's folder.
 	Root string `json:"root"`
 	// Result is Fail where any check failed, else Warn where any warned, else OK.
-	Result Level `json:"result"`
+	Result Result `json:"result"`
 	// Failures, Warnings and Skipped count checks.
 	Failures int `json:"failures"`
 	Warnings int `json:"warnings"`
@@ -61,7 +61,7 @@ type Report struct {
 func (r *Report) count() {
 	r.Failures, r.Warnings, r.Skipped, r.Result = 0, 0, 0, OK
 	for _, f := range r.Checks {
-		switch f.Level {
+		switch f.Result {
 		case Fail:
 			r.Failures++
 		case Warn:
@@ -83,7 +83,7 @@ func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 10
 
 // answer is what a check says.
 type answer struct {
-	level  Level
+	level  Result
 	detail string
 	more   []string
 	fix    string

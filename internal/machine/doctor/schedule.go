@@ -73,14 +73,14 @@ func (s *schedule) run(ctx context.Context, d *Doctor, tell func(done int64)) {
 				}
 			}
 			if because := s.missing(c); because != "" {
-				t.finding.Level, t.finding.Because = Skip, because
+				t.finding.Result, t.finding.Because = Skip, because
 				t.finding.Detail = "not tried, because of " + because
 				return
 			}
 			start := time.Now()
 			a := s.within(ctx, d, c)
 			t.finding.Seconds = seconds(time.Since(start))
-			t.finding.Level, t.finding.Detail, t.finding.More, t.finding.Fix = a.level, a.detail, a.more, a.fix
+			t.finding.Result, t.finding.Detail, t.finding.More, t.finding.Fix = a.level, a.detail, a.more, a.fix
 			if a.learn != nil {
 				a.learn(s.facts) // a field of its own, which others read when this is over
 			}
@@ -96,9 +96,9 @@ func (s *schedule) missing(c check) string {
 		t, ok := s.tasks[name]
 		switch {
 		case !ok:
-		case t.finding.Level == Skip:
+		case t.finding.Result == Skip:
 			return t.finding.Because
-		case t.finding.Level == Fail:
+		case t.finding.Result == Fail:
 			return name
 		}
 	}
@@ -145,7 +145,7 @@ func (s *schedule) findings(names []string) []Finding {
 
 func (s *schedule) clean() bool {
 	for _, t := range s.tasks {
-		if t.finding.Level == Fail || t.finding.Level == "" {
+		if t.finding.Result == Fail || t.finding.Result == "" {
 			return false
 		}
 	}

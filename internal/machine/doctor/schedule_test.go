@@ -18,7 +18,7 @@ func says(a answer) func(context.Context, *Doctor, *facts) answer {
 func levels(all []Finding) string {
 	var texts []string
 	for _, f := range all {
-		text := f.Check + " " + string(f.Level)
+		text := f.Check + " " + string(f.Result)
 		if f.Because != "" {
 			text += " " + f.Because
 		}
@@ -68,7 +68,7 @@ func TestChecksRunSideBySide(t *testing.T) {
 		{name: "later", needs: []string{"left"}, limit: time.Minute, look: func(_ context.Context, _ *Doctor, f *facts) answer { return ok("%s", f.driver) }},
 	})
 	s.run(t.Context(), &Doctor{}, func(int64) {})
-	if got := s.findings(nil); got[2].Detail != "learnt" || got[0].Level != OK {
+	if got := s.findings(nil); got[2].Detail != "learnt" || got[0].Result != OK {
 		t.Errorf("%+v", got)
 	}
 }
@@ -118,7 +118,7 @@ func TestAnInterruptEndsAllChecks(t *testing.T) {
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("took %s", took)
 	}
-	if got := s.findings(nil)[0].Detail; strings.Contains(got, "nothing came back") {
+	if got := s.findings(nil)[0].Detail; strings.Contains(got, "no answer") {
 		t.Errorf("an interrupt is taken for a hang: %s", got)
 	}
 }
@@ -138,14 +138,14 @@ func TestClosureHasAllThatComesBefore(t *testing.T) {
 func TestChecksWaitOnlyForOthersOfTheList(t *testing.T) {
 	t.Parallel()
 	names := Names()
-	for _, c := range checks() {
+	for _, c := range checks {
 		for _, before := range c.before() {
 			if !slices.Contains(names, before) || before == c.name {
 				t.Errorf("%s waits for %q", c.name, before)
 			}
 		}
 		for _, needed := range c.needs {
-			if len(closure(checks(), []string{needed})) >= len(closure(checks(), []string{c.name})) {
+			if len(closure(checks, []string{needed})) >= len(closure(checks, []string{c.name})) {
 				t.Errorf("%s and %s need each other", c.name, needed)
 			}
 		}

@@ -100,8 +100,8 @@ func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.
 		tool           tools.Tool
 		version, least string
 	}{
-		{tools.Compose(), e.Compose.Version, engine.MinCompose},
-		{tools.Buildx(), e.Buildx.Version, engine.MinBuildx},
+		{tools.Compose, e.Compose.Version, engine.MinCompose},
+		{tools.Buildx, e.Buildx.Version, engine.MinBuildx},
 	} {
 		if engine.AtLeast(plugin.version, plugin.least) {
 			continue
