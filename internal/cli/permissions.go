@@ -80,7 +80,7 @@ func verdict(sum ownership.Summary) error {
 	case os.Geteuid() == 0:
 		return exit.Errorf(exit.Failed, "%s could not be set right, for the reasons given", english.Plural(int(all), "entry", ""))
 	default:
-		return exit.Errorf(exit.Failed, "%s could not be set right; %s may", english.Plural(int(all), "entry", ""), permissions.ByRoot)
+		return exit.Fixable(exit.Failed, permissions.ByRoot, "%s could not be set right", english.Plural(int(all), "entry", ""))
 	}
 }
 

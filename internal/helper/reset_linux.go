@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/idmap"
 	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/ownership"
 )
@@ -95,15 +96,11 @@ func parseReset(args []string, stderr io.Writer) (resetOptions, error) {
 
 // maps says how the user namespace that this process is in translates IDs.
 func maps(stdout io.Writer) error {
-	uid, err := os.ReadFile("/proc/self/uid_map")
+	uid, gid, err := idmap.Self()
 	if err != nil {
-		return exit.Errorf(exit.Failed, "reading the map of UIDs: %w", err)
+		return exit.Errorf(exit.Failed, "reading which IDs of the machine those here are: %w", err)
 	}
-	gid, err := os.ReadFile("/proc/self/gid_map")
-	if err != nil {
-		return exit.Errorf(exit.Failed, "reading the map of GIDs: %w", err)
-	}
-	return message.Message{IDs: &message.IDMaps{UID: string(uid), GID: string(gid)}}.Say(stdout)
+	return message.Message{IDs: &message.IDMaps{UID: uid, GID: gid}}.Say(stdout)
 }
 
 // same refuses a folder that is another one than the caller sees under its name, as an

@@ -3,6 +3,7 @@ package idmap
 
 import (
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -38,4 +39,14 @@ func (m Map) translate(id int64, from, to int) int64 {
 		}
 	}
 	return None
+}
+
+// Self returns the texts of the tables of this process.
+func Self() (uid, gid string, err error) {
+	u, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return "", "", err
+	}
+	g, err := os.ReadFile("/proc/self/gid_map")
+	return string(u), string(g), err
 }

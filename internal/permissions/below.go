@@ -20,7 +20,7 @@ var errOutside = errors.New("it is not in the data folder")
 // data folder, also by way of a link, is refused with exit.Unusable, and so is what is no
 // folder.
 func Below(from, data, named string) (string, error) {
-	if err := isFolder(data); err != nil {
+	if _, err := isFolder(data); err != nil {
 		return "", err
 	}
 	if named == "" {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/term"
@@ -115,13 +115,14 @@ func word(data string, err error) error {
 	case errors.As(err, &coded) && coded.Code == exit.Unusable:
 		return err
 	case errors.As(err, &coded):
-		return exit.Errorf(coded.Code, "resetting %s through the engine: %w; %s needs no engine", data, err, ByRoot)
+		text, fix := byRoot(err)
+		return exit.Fixable(coded.Code, fix, "resetting %s through the engine: %s", data, text)
 	case errors.As(err, &failed):
 		code := exit.Failed
 		if failed.ExitCode() == int(exit.Unusable) {
 			code = exit.Unusable
 		}
-		return exit.Errorf(code, "resetting %s through the engine: %s; %s needs no engine", data, strings.TrimPrefix(failed.Stderr, "docker: "), ByRoot)
+		return exit.Fixable(code, ByRoot, "resetting %s through the engine: %s", data, strings.TrimPrefix(failed.Stderr, "docker: "))
 	}
 	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
 }
@@ -130,13 +131,11 @@ func word(data string, err error) error {
 // the docker command passes the signal on, and what remains is removed.
 func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(message.Message)) error {
 	if j.data != "" {
-		if err := isFolder(j.data); err != nil {
+		info, err := isFolder(j.data)
+		if err != nil {
 			return err
 		}
-		j.args = append(slices.Clone(j.args), "-folder="+j.data)
-		if n := inode(j.data); n != 0 {
-			j.args = append(j.args, "-inode="+strconv.FormatUint(n, 10))
-		}
+		j.args = append(slices.Clone(j.args), "-folder="+j.data, "-inode="+strconv.FormatUint(filestate.Of(info).Inode, 10))
 	}
 	image, err := r.image(ctx, e)
 	if err != nil {
@@ -171,24 +170,14 @@ func arguments(name, image string, j job) []string {
 	if j.userns != "" {
 		args = append(args, "--userns="+j.userns)
 	}
-	if j.data != "" {
-		args = append(args, "--mount", mount(j.data, j.readOnly))
+	if j.data != "" { // at its own path, so that paths in messages are right outside
+		var options []string
+		if j.readOnly {
+			options = []string{"readonly"}
+		}
+		args = append(args, "--mount", engine.BindMount(j.data, j.data, options...))
 	}
 	return append(append(args, image), j.args...)
-}
-
-// mount returns the value of --mount for a folder at its own path, so that paths in messages are right outside.
-// --volume would split a path at a colon, and would create what is missing.
-func mount(folder string, readOnly bool) string {
-	fields := []string{"type=bind", "source=" + folder, "target=" + folder}
-	if readOnly {
-		fields = append(fields, "readonly")
-	}
-	var text bytes.Buffer
-	w := csv.NewWriter(&text)
-	_ = w.Write(fields) // a buffer takes everything
-	w.Flush()
-	return strings.TrimSuffix(text.String(), "\n")
 }
 
 // lines hears a message in each line that is written to it.
@@ -213,4 +202,37 @@ func (l *lines) Write(p []byte) (int, error) {
 		}
 		l.hear(m)
 	}
+}
+
+// view is how a container sees owners.
+type view struct {
+	// userns is the value of docker's --userns; "" for the engine's default.
+	userns string
+	// owner is the owner in that view.
+	owner ownership.Owner
+}
+
+// view returns the view in which a container can set owner on everything. Usually, and on a rootless engine,
+// that is the view of the services. With userns-remap, files of users that the engine does not map, such as
+// whoever copied a song into the folder, would belong to nobody there, and the container could not change them.
+// There the container gets the machine's view, and the owner is the mapped one.
+func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.Owner) (view, error) {
+	if e.Server.Remapped() != engine.UsernsRemapped {
+		return view{owner: owner}, nil
+	}
+	var ids *message.IDMaps
+	err := r.contain(ctx, e, job{user: "0:0", args: []string{"-maps"}}, func(m message.Message) { ids = m.IDs })
+	if err == nil && ids == nil {
+		err = errors.New("the container did not say")
+	}
+	if err != nil {
+		return view{}, fmt.Errorf("asking which IDs the engine maps: %w", err)
+	}
+	here, known := ids.Outside(owner)
+	if !known {
+		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %s (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
+			owner, strings.Join(strings.Fields(ids.UID), " "))
+	}
+	r.note("the engine is userns-remapped: its %s is this machine's %s", owner, here)
+	return view{userns: "host", owner: here}, nil
 }

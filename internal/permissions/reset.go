@@ -26,8 +26,18 @@ import (
 	"github.com/im2-audio/im2/ownership"
 )
 
-// ByRoot is the command line that needs no engine.
-const ByRoot = `"sudo env PATH=$PATH mage reset-permissions"`
+// ByRoot is what root may do in place of the engine.
+var ByRoot = exit.Fix{Type: "sudo env PATH=$PATH mage reset-permissions", Note: "needs no engine"}
+
+// byRoot returns an error's text without its fix, and ByRoot or that fix.
+func byRoot(err error) (string, exit.Fix) {
+	text, own := exit.Split(err)
+	fix := ByRoot
+	if own != (exit.Fix{}) {
+		fix.Note += ", or " + own.String()
+	}
+	return text, fix
+}
 
 // Resetter resets the data folder of one project.
 type Resetter struct {
@@ -83,8 +93,8 @@ func (r *Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, e
 	case w == directly:
 		return r.direct(ctx, req, false)
 	case noEngine != nil:
-		return found, exit.Errorf(exit.Failed, "resetting %s: this user may not give files to %s, and the engine cannot do it: %w; %s needs no engine",
-			req.Data, req.Owner, noEngine, ByRoot)
+		text, fix := byRoot(noEngine)
+		return found, exit.Fixable(exit.Failed, fix, "resetting %s: this user may not give files to %s, and the engine cannot do it: %s", req.Data, req.Owner, text)
 	}
 	r.explain("")
 	return r.inEngine(ctx, e, req)
@@ -128,8 +138,9 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 			return exit.Fixable(exit.Failed, exit.Fix{Type: "mage setup -ids", Note: "makes your own IDs the services'"}, "%w", err)
 		}
 		if noEngine != nil {
-			return exit.Errorf(exit.Failed, "preparing %s: this user may not give its folders to %s, and the engine cannot do it: %w; %s needs no engine, or use your own IDs: \"mage setup -ids\"",
-				folders[0], owner, noEngine, ByRoot)
+			text, fix := byRoot(noEngine)
+			fix.Note += `, or use your own IDs: "mage setup -ids"`
+			return exit.Fixable(exit.Failed, fix, "preparing %s: this user may not give its folders to %s, and the engine cannot do it: %s", folders[0], owner, text)
 		}
 	}
 	data := folders[0]
@@ -143,24 +154,25 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 // makeFolder creates the data folder itself, which no container can: its parent is not mounted.
 func makeFolder(data string) error {
 	if err := os.Mkdir(data, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return exit.Errorf(exit.Failed, "making the data folder: %w; %s may", err, ByRoot)
+		return exit.Fixable(exit.Failed, ByRoot, "making the data folder: %w", err)
 	}
-	return isFolder(data)
+	_, err := isFolder(data)
+	return err
 }
 
 // isFolder refuses what is not a folder, and a link to one: a mount would follow it.
-func isFolder(data string) error {
+func isFolder(data string) (fs.FileInfo, error) {
 	info, err := os.Lstat(data)
 	if errors.Is(err, fs.ErrNotExist) { // a dry run makes none
-		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage reset-permissions", Note: `makes it, and so does "mage up"`}, "looking at the data folder: %w", err)
+		return nil, exit.Fixable(exit.Unusable, exit.Fix{Type: "mage reset-permissions", Note: `makes it, and so does "mage up"`}, "looking at the data folder: %w", err)
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "looking at the data folder: %w", err)
+		return nil, exit.Errorf(exit.Unusable, "looking at the data folder: %w", err)
 	}
 	if !info.IsDir() {
-		return exit.Errorf(exit.Unusable, "%s is not a folder (a symbolic link is not accepted); move it away, then try again", data)
+		return nil, exit.Errorf(exit.Unusable, "%s is not a folder (a symbolic link is not accepted); move it away, then try again", data)
 	}
-	return nil
+	return info, nil
 }
 
 func (r *Resetter) look(ctx context.Context) (*engine.Engine, error) {

@@ -144,8 +144,8 @@ func TestWord(t *testing.T) {
 	}{
 		{"an interrupt", fmt.Errorf("running: %w", context.Canceled), exit.Interrupted, "the next run goes on"},
 		{"a data folder that is none", exit.Errorf(exit.Unusable, "it is no folder"), exit.Unusable, "it is no folder"},
-		{"no Go to build with", exit.Errorf(exit.Missing, "building: no go"), exit.Missing, ByRoot},
-		{"the engine's refusal", &run.Error{Stderr: "docker: no such mount", Err: errors.New("exit status 125")}, exit.Failed, "engine: no such mount; " + ByRoot},
+		{"no Go to build with", exit.Errorf(exit.Missing, "building: no go"), exit.Missing, ByRoot.String()},
+		{"the engine's refusal", &run.Error{Stderr: "docker: no such mount", Err: errors.New("exit status 125")}, exit.Failed, "engine: no such mount; fix: " + ByRoot.String()},
 		{"no result", errors.New("it ended without a result"), exit.Failed, "without a result"},
 	} {
 		err := exit.Outermost(word("/data", c.err))

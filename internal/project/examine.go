@@ -16,6 +16,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // standIn is the value of a variable that must be set and is not: Compose would not start
@@ -218,13 +219,9 @@ func (m *standIns) problems() []Problem {
 	}
 	if len(m.filled) > 0 {
 		slices.Sort(m.filled)
-		names := strings.Join(m.filled[:min(3, len(m.filled))], ", ")
-		if more := len(m.filled) - 3; more > 0 {
-			names += fmt.Sprintf(" and %d more", more)
-		}
 		all = append(all, Problem{
 			Setting: Setting{Name: m.filled[0]}, Required: true, // no error, but said
-			Err: fmt.Errorf("%s is unset; auditing as if it had a value", names),
+			Err: fmt.Errorf("%s is unset; auditing as if it had a value", safetext.List(m.filled, 3, ", ")),
 		})
 	}
 	return all

@@ -27,3 +27,11 @@ func Quoted(name string) string {
 	}
 	return name
 }
+
+// List joins texts, and counts those behind the first few: "a, b and 3 more".
+func List(texts []string, most int, separator string) string {
+	if len(texts) <= most {
+		return strings.Join(texts, separator)
+	}
+	return strings.Join(texts[:most], separator) + " and " + strconv.Itoa(len(texts)-most) + " more"
+}

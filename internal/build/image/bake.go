@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 func (b Builder) bake(ctx context.Context, r ready, plan *Plan, services []string) error {
@@ -118,9 +118,4 @@ func (b Builder) named(services []string) []string {
 	})
 }
 
-func some(services []string) string {
-	if len(services) > 4 {
-		return fmt.Sprintf("%d modules", len(services))
-	}
-	return strings.Join(services, ", ")
-}
+func some(services []string) string { return safetext.List(services, 4, ", ") }

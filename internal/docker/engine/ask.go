@@ -12,6 +12,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // ask runs a docker command that the engine answers at once. If there is no answer, the error says what is wrong
@@ -75,19 +76,12 @@ func (c *Client) describe(ctx context.Context, kind string, names []string, all 
 	}
 	// The command fails when one is missing, and prints the others all the same.
 	if err != nil && !missing(err) {
-		return fmt.Errorf("asking the engine about %s: %w", several(names), err)
+		return fmt.Errorf("asking the engine about %s: %w", safetext.List(names, 1, ", "), err)
 	}
 	if err := json.Unmarshal(text, all); err != nil {
-		return c.Diagnose(ctx, exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", several(names), err))
+		return c.Diagnose(ctx, exit.Errorf(exit.Failed, "reading what the engine says of %s: %w", safetext.List(names, 1, ", "), err))
 	}
 	return nil
-}
-
-func several(names []string) string {
-	if len(names) == 1 {
-		return names[0]
-	}
-	return fmt.Sprintf("%s and %d more", names[0], len(names)-1)
 }
 
 func (c *Client) describeBySocket(ctx context.Context, kind string, names []string) ([]byte, error) {

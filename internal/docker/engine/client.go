@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"encoding/csv"
+	"strings"
 
 	"github.com/im2-audio/im2/internal/run"
 )
@@ -49,4 +51,14 @@ func (c *Client) Output(ctx context.Context, cmd run.Cmd) ([]byte, error) {
 // Combined runs a command and returns both of its outputs.
 func (c *Client) Combined(ctx context.Context, cmd run.Cmd) ([]byte, error) {
 	return run.Combined(ctx, c.runner, cmd)
+}
+
+// BindMount is the value of --mount for a folder: unlike --volume, it may have any characters, and a folder that the
+// engine does not see is an error instead of a new one.
+func BindMount(source, target string, options ...string) string {
+	var text strings.Builder
+	w := csv.NewWriter(&text)
+	_ = w.Write(append([]string{"type=bind", "source=" + source, "target=" + target}, options...)) // never fails
+	w.Flush()
+	return strings.TrimSuffix(text.String(), "\n")
 }

@@ -2,6 +2,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -69,29 +70,9 @@ func (s Stack) Containers(ctx context.Context) ([]Container, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the containers of %s: %w", s.Project.Name(), err)
 	}
-	found, err := s.inspect(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range s.Project.Services() {
-		if !slices.ContainsFunc(found, func(c Container) bool { return c.Service == name }) {
-			found = append(found, Container{Service: name, State: notCreated})
-		}
-	}
-	sortContainers(found)
-	return found, nil
-}
-
-func sortContainers(all []Container) {
-	slices.SortFunc(all, func(a, b Container) int {
-		return strings.Compare(a.Service+"\x00"+a.number, b.Service+"\x00"+b.number)
-	})
-}
-
-func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
 	all, err := s.Client.Describe(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("looking at the containers of %s: %w", s.Project.Name(), err)
+		return nil, fmt.Errorf("inspecting the containers of %s: %w", s.Project.Name(), err)
 	}
 	var found []Container
 	for _, i := range all {
@@ -99,6 +80,14 @@ func (s Stack) inspect(ctx context.Context, ids []string) ([]Container, error) {
 			found = append(found, containerOf(i))
 		}
 	}
+	for _, name := range s.Project.Services() {
+		if !slices.ContainsFunc(found, func(c Container) bool { return c.Service == name }) {
+			found = append(found, Container{Service: name, State: notCreated})
+		}
+	}
+	slices.SortFunc(found, func(a, b Container) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.number, b.number))
+	})
 	return found, nil
 }
 

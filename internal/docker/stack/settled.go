@@ -18,18 +18,19 @@ func (c Container) identity() string { return strings.Join(append([]string{c.id}
 // Settle returns the containers that are up; nil when not all are.
 func (s Stack) Settle(ctx context.Context) (Settled, error) {
 	all, err := s.Containers(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return settled(all), err
+}
+
+func settled(all []Container) Settled {
 	var ids Settled
 	for _, c := range all {
 		if !c.content() {
-			return nil, nil
+			return nil
 		}
 		ids = append(ids, c.identity())
 	}
 	slices.Sort(ids)
-	return ids, nil
+	return ids
 }
 
 func (c Container) content() bool {
@@ -43,25 +44,20 @@ func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, b
 	if err != nil {
 		return nil, false, err
 	}
-	var names []string
-	var ids Settled
-	for _, c := range all {
-		if !c.content() {
-			return nil, false, nil
-		}
-		ids, names = append(ids, c.identity()), append(names, c.Image)
-	}
-	slices.Sort(ids)
-	if len(ids) == 0 || !slices.Equal(ids, before) {
+	if ids := settled(all); len(ids) == 0 || !slices.Equal(ids, before) {
 		return nil, false, nil
 	}
-	if same, err := s.fromCurrentImages(ctx, all, names); err != nil || !same {
+	if same, err := s.fromCurrentImages(ctx, all); err != nil || !same {
 		return nil, false, err
 	}
 	return all, true, s.lookAtUsers(ctx, all)
 }
 
-func (s Stack) fromCurrentImages(ctx context.Context, all []Container, names []string) (bool, error) {
+func (s Stack) fromCurrentImages(ctx context.Context, all []Container) (bool, error) {
+	var names []string
+	for _, c := range all {
+		names = append(names, c.Image)
+	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 	images, err := s.Client.Images(ctx, names)

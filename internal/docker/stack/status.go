@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,9 +29,9 @@ func (s Stack) Print(all []Container, images map[string]string) {
 	}
 	rows := make([][]string, 0, len(all))
 	for _, c := range all {
-		row := []string{c.label(), c.stateText(), dash(c.Health), dash(c.User)}
+		row := []string{c.label(), c.stateText(), cmp.Or(c.Health, "-"), cmp.Or(c.User, "-")}
 		if images != nil {
-			row = append(row, dash(images[c.Service]))
+			row = append(row, cmp.Or(images[c.Service], "-"))
 		}
 		rows = append(rows, row)
 	}
@@ -49,13 +50,6 @@ func (c Container) stateText() string {
 		return fmt.Sprintf("%s (%d)", c.State, *c.ExitCode)
 	}
 	return c.State
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 func (s Stack) lastLines(ctx context.Context, id string) string {

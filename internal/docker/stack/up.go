@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -20,7 +21,7 @@ type UpOptions struct {
 // code, last health output and last log lines.
 func (s Stack) Up(ctx context.Context, o UpOptions) error {
 	args := []string{"up", "--detach", "--no-build", "--pull", "missing", "--remove-orphans"}
-	for _, service := range sortedKeys(o.Replicas) {
+	for _, service := range slices.Sorted(maps.Keys(o.Replicas)) {
 		args = append(args, "--scale", service+"="+strconv.Itoa(o.Replicas[service]))
 	}
 	before, err := s.Containers(ctx)
@@ -44,13 +45,4 @@ func (s Stack) compose(ctx context.Context, environ []string, args ...string) er
 	c := e.ComposeCommand(s.Project.Root, args...)
 	c.Stdout, c.Stderr = s.UI.Stderr(), s.UI.Stderr()
 	return e.Run(ctx, c)
-}
-
-func sortedKeys(m map[string]int) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

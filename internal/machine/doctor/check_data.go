@@ -13,6 +13,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/model"
 )
@@ -108,13 +109,8 @@ func judgeFolders(seen []folder, want *ownership.Owner) answer {
 	return ok("%s of %s, mode %o", english.Plural(len(seen), "folder", ""), *want, ownership.FolderMode)
 }
 
-func some(texts []string) string {
-	const shown = 2
-	if len(texts) <= shown {
-		return strings.Join(texts, "; ")
-	}
-	return fmt.Sprintf("%s; and %d more", strings.Join(texts[:shown], "; "), len(texts)-shown)
-}
+// some are the first texts of a list.
+func some(texts []string) string { return safetext.List(texts, 2, "; ") }
 
 func checkModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	p := f.project

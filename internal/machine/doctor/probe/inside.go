@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/im2-audio/im2/internal/idmap"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -61,12 +62,9 @@ type File struct {
 // Look looks around, and into a folder unless that is "".
 func Look(folder string) (Sight, error) {
 	sight := Sight{User: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}, Now: time.Now()}
-	for path, text := range map[string]*string{"/proc/self/uid_map": &sight.UIDMap, "/proc/self/gid_map": &sight.GIDMap} {
-		read, err := os.ReadFile(path)
-		if err != nil {
-			return Sight{}, fmt.Errorf("looking at this process: %w", err)
-		}
-		*text = string(read)
+	var err error
+	if sight.UIDMap, sight.GIDMap, err = idmap.Self(); err != nil {
+		return Sight{}, fmt.Errorf("reading the IDs of this process: %w", err)
 	}
 	if cpuinfo, err := os.Open("/proc/cpuinfo"); err == nil { // not everywhere, and nothing depends on it
 		sight.Features = Processor(cpuinfo)
@@ -75,7 +73,6 @@ func Look(folder string) (Sight, error) {
 	if folder == "" {
 		return sight, nil
 	}
-	var err error
 	if sight.Host, err = at(filepath.Join(folder, FromHost)); err == nil {
 		sight.Made, err = leave(filepath.Join(folder, FromContainer))
 	}
