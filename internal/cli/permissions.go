@@ -76,11 +76,11 @@ func verdict(sum ownership.Summary) error {
 	case all == 0:
 		return nil
 	case all == alone:
-		return exit.Errorf(exit.Failed, "%s left alone, for the reasons given", wasOrWere(all))
+		return exit.Errorf(exit.Failed, "%s skipped, for the reasons given", english.Plural(int(all), "entry", ""))
 	case os.Geteuid() == 0:
-		return exit.Errorf(exit.Failed, "%s could not be set right, for the reasons given", english.Plural(int(all), "entry", ""))
+		return exit.Errorf(exit.Failed, "%s could not be set, for the reasons given", english.Plural(int(all), "entry", ""))
 	default:
-		return exit.Fixable(exit.Failed, permissions.ByRoot, "%s could not be set right", english.Plural(int(all), "entry", ""))
+		return exit.Fixable(exit.Failed, permissions.ByRoot, "%s could not be set", english.Plural(int(all), "entry", ""))
 	}
 }
 
@@ -101,7 +101,7 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 	t.UI.Result("%s: %s for %s, %s owner of %s and mode of %s, in %s", folder, english.Plural(int(sum.Seen), "entry", ""), o,
 		verb, humanize.Comma(sum.OwnersChanged), humanize.Comma(sum.ModesChanged), took.Round(time.Millisecond))
 	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
-		t.UI.Result("left alone: %s (%s)", english.Plural(int(sum.Skipped[why]), "entry", ""), strings.ReplaceAll(string(why), "_", " "))
+		t.UI.Result("skipped: %s (%s)", english.Plural(int(sum.Skipped[why]), "entry", ""), strings.ReplaceAll(string(why), "_", " "))
 	}
 	for i, problem := range sum.Problems {
 		if i == problemsShown {
@@ -110,11 +110,4 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 		}
 		t.UI.Note("%q: %s", problem.Path, problem.Reason)
 	}
-}
-
-func wasOrWere(n int64) string {
-	if n == 1 {
-		return "1 entry was"
-	}
-	return humanize.Comma(n) + " entries were"
 }

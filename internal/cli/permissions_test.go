@@ -16,9 +16,9 @@ func TestVerdict(t *testing.T) {
 		want string
 	}{
 		{ownership.Summary{Seen: 5, OwnersChanged: 2}, ""},
-		{ownership.Summary{Problems: []ownership.Problem{mount}, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 1}}, "1 entry was left alone"},
-		{ownership.Summary{Problems: []ownership.Problem{mount}, MoreProblems: 1999, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 2000}}, "2,000 entries were left alone"},
-		{ownership.Summary{Problems: []ownership.Problem{mount, {Path: "x"}}, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 1}}, "2 entries could not be set right"},
+		{ownership.Summary{Problems: []ownership.Problem{mount}, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 1}}, "1 entry skipped"},
+		{ownership.Summary{Problems: []ownership.Problem{mount}, MoreProblems: 1999, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 2000}}, "2,000 entries skipped"},
+		{ownership.Summary{Problems: []ownership.Problem{mount, {Path: "x"}}, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 1}}, "2 entries could not be set"},
 	} {
 		err := verdict(c.sum)
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
@@ -35,7 +35,7 @@ func TestTheSummaryInWords(t *testing.T) {
 		sum.Problems = append(sum.Problems, ownership.Problem{Path: "a\nb", Reason: "another name outside", Skip: ownership.SkipHardLink})
 	}
 	Target{UI: ui}.tell("data", ownership.Owner{UID: 1, GID: 2}, sum, 0, true)
-	const want = "data: 1,234 entries for 1:2, would change owner of 1,000 and mode of 7, in 0s\nleft alone: 2,012 entries (hard link)\n"
+	const want = "data: 1,234 entries for 1:2, would change owner of 1,000 and mode of 7, in 0s\nskipped: 2,012 entries (hard link)\n"
 	if out.String() != want {
 		t.Errorf("got %q", out)
 	}

@@ -178,7 +178,7 @@ func Detach(c Cmd, logPath string) error {
 	if err := cmd.Start(); err != nil {
 		return &Error{Cmd: c, Err: err}
 	}
-	// Released, so that it is nobody's zombie while this process lives on.
+	// Released, so that it does not stay a zombie while this process goes on.
 	return cmd.Process.Release()
 }
 

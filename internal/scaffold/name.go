@@ -38,7 +38,7 @@ func CheckName(name string) error {
 	case name == "." || name == ".." || strings.ContainsAny(name, `/\`):
 		why = "it is a path; the folder is chosen for you"
 	case strings.HasPrefix(name, "-"):
-		why = "it begins with a hyphen, so it would be read as a flag; flags come behind the name"
+		why = "it begins with a hyphen, so it would be read as a flag; flags come after the name"
 	case !composeName.MatchString(name):
 		why = `Compose allows letters, digits, ".", "_" and "-" in the name of a service`
 	case strings.ToLower(name) != name:

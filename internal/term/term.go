@@ -1,8 +1,8 @@
-// Package term is how targets speak: results to standard output, progress and notes to
+// Package term is where targets print: results to standard output, progress and notes to
 // standard error. On a terminal long steps show a live bar; elsewhere, and with CI or
 // TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone, and nothing
 // here has any; NO_COLOR reaches the tools that are started. What is too wide for the terminal
-// is laid out anew.
+// is laid out as blocks of lines.
 package term
 
 import (

@@ -25,13 +25,13 @@ func TestCheck(t *testing.T) {
 		{"build -job", `"build" has no flag "-job"; did you mean "-jobs=NUMBER"?`},
 		{"up -zzz", `"up" has no flag "-zzz"; it has -replicas`},
 		{"down -f", `"down" takes no flags, got "-f"; "mage help down" explains it`},
-		{"build -module demucs", `"-module" of "build" needs its value behind a "=": -module=demucs`},
-		{"build -jobs", `"-jobs" of "build" needs its value behind a "=": -jobs=NUMBER`},
+		{"build -module demucs", `"-module" of "build" needs its value after a "=": -module=demucs`},
+		{"build -jobs", `"-jobs" of "build" needs its value after a "=": -jobs=NUMBER`},
 		{"build -jobs=two", `"-jobs=two" of "build": "two" is not a whole number`},
 		{"build -force=maybe", `"-force=maybe" of "build": "maybe" is not true or false`},
 		{"build -", `"build" has no flag "-"; it has -module, -force, -pull, -jobs, -dryRun, -json`},
 		{"new", `"new" needs its NAME: mage new NAME [FLAGS]`},
-		{"new -user=me loudness", `"-user=me" in "new": flags come behind the NAME: mage new NAME [FLAGS]`},
+		{"new -user=me loudness", `"-user=me" in "new": flags come after the NAME: mage new NAME [FLAGS]`},
 		{"up -replicas=2 new", `"new" needs its NAME: mage new NAME [FLAGS]`},
 	}
 	for _, c := range cases {

@@ -44,7 +44,7 @@ func (t Target) take(args []string) ([]string, error) {
 		}
 		name, _, _ := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		if _, known := t.Flag(name); known && strings.HasPrefix(args[i], "-") {
-			return nil, fmt.Errorf("%q in %q: flags come behind the %s: %s", args[i], t.Name, strings.ToUpper(word), t.line())
+			return nil, fmt.Errorf("%q in %q: flags come after the %s: %s", args[i], t.Name, strings.ToUpper(word), t.line())
 		}
 	}
 	args = args[len(t.Words):]
@@ -71,7 +71,7 @@ func (t Target) takes(typed string, then []string) error {
 		if len(then) > 0 && !strings.HasPrefix(then[0], "-") {
 			example = "-" + f.Name + "=" + then[0]
 		}
-		return fmt.Errorf("%q of %q needs its value behind a \"=\": %s", typed, t.Name, example)
+		return fmt.Errorf("%q of %q needs its value after a \"=\": %s", typed, t.Name, example)
 	}
 	var err error
 	wants := ""

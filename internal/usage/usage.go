@@ -134,7 +134,7 @@ func target(files *token.FileSet, file *ast.File, f *ast.FuncDecl) Target {
 		for _, name := range parameter.Names {
 			switch {
 			case optional:
-				t.Flags = append(t.Flags, Flag{Name: name.Name, Type: word(typ.X), Text: behind(files, file, parameter)})
+				t.Flags = append(t.Flags, Flag{Name: name.Name, Type: word(typ.X), Text: lineComment(files, file, parameter)})
 			case word(parameter.Type) != "": // not the context
 				t.Words = append(t.Words, name.Name)
 			}
@@ -151,8 +151,8 @@ func word(e ast.Expr) string {
 	return ""
 }
 
-// behind is the comment on the line where a parameter ends.
-func behind(files *token.FileSet, file *ast.File, parameter *ast.Field) string {
+// lineComment is the comment on the line where a parameter ends.
+func lineComment(files *token.FileSet, file *ast.File, parameter *ast.Field) string {
 	for _, group := range file.Comments {
 		if group.Pos() > parameter.End() && files.Position(group.Pos()).Line == files.Position(parameter.End()).Line {
 			return strings.TrimSpace(group.Text())

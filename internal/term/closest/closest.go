@@ -9,7 +9,7 @@ import (
 )
 
 // To returns the name that is nearest to what was typed, or "" where none is near enough for
-// both to be one slip of the hand. Case, hyphens and underscores count for nothing. Of names
+// a typo. Case, hyphens and underscores count for nothing. Of names
 // that are equally near it is the first.
 func To(typed string, names []string) string {
 	best, least := "", 0
@@ -20,14 +20,13 @@ func To(typed string, names []string) string {
 		}
 		distance := levenshtein.Distance(a, b, nil)
 		if swapped(a, b) {
-			distance = 1 // two letters in the wrong order are one slip, not two
+			distance = 1 // two letters in the wrong order are one typo, not two
 		}
-		// The beginning of a word is worth as much as a slip: "reset" is
-		// "reset-permissions".
+		// The beginning of a word counts as one typo: "reset" is "reset-permissions".
 		if len(a) >= 3 && strings.HasPrefix(b, a) {
 			distance = 1
 		}
-		if distance > slips(b) || (best != "" && distance >= least) {
+		if distance > typos(b) || (best != "" && distance >= least) {
 			continue
 		}
 		best, least = name, distance
@@ -43,9 +42,9 @@ func Hint(typed string, names []string) string {
 	return ""
 }
 
-// slips is how many typos there may be in a word of this length: in a short one, most words are near to most
+// typos is how many there may be in a word of this length: in a short one, most words are near to most
 // others.
-func slips(name string) int {
+func typos(name string) int {
 	switch n := len([]rune(name)); {
 	case n <= 2:
 		return 0
