@@ -61,12 +61,9 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 	if err != nil {
 		return err
 	}
-	p, err := t.project(ctx)
+	p, err := t.dataProject(ctx)
 	if err != nil {
 		return err
-	}
-	if p.Data == "" {
-		return noData(p)
 	}
 	q := queue.New(p.Data)
 	jobs, err := q.List(ctx, stages...)
@@ -203,12 +200,9 @@ func age(d time.Duration) string {
 
 // Retry brings a failed job back, or every one.
 func (t Target) Retry(ctx context.Context, id string) error {
-	p, err := t.project(ctx)
+	p, err := t.dataProject(ctx)
 	if err != nil {
 		return err
-	}
-	if p.Data == "" {
-		return noData(p)
 	}
 	q := queue.New(p.Data)
 	owner := p.Settings.AppUser

@@ -34,12 +34,9 @@ type Reset struct {
 // ResetPermissions gives the data folder and everything in it the app user as owner and
 // 755 or 644 as mode.
 func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
-	p, err := t.project(ctx)
+	p, err := t.dataProject(ctx)
 	if err != nil {
 		return err
-	}
-	if p.Data == "" {
-		return noData(p)
 	}
 	resetter := t.resetter(p)
 	if !o.DryRun {
@@ -86,11 +83,6 @@ func verdict(sum ownership.Summary) error {
 
 func (t Target) resetter(p *project.Project) *permissions.Resetter {
 	return &permissions.Resetter{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI, EUID: os.Geteuid()}
-}
-
-// noData is the error of a target that needs a data folder in a project without one.
-func noData(p *project.Project) error {
-	return exit.Errorf(exit.Unusable, "%s has no data folder: name one in its Compose file, \"x-im2: {data: ./FOLDER}\"", p.Root)
 }
 
 func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, took time.Duration, dry bool) {

@@ -34,12 +34,9 @@ func (t Target) Separate(ctx context.Context, o Separate) error {
 	if err != nil {
 		return err
 	}
-	p, err := t.project(ctx)
+	p, err := t.dataProject(ctx)
 	if err != nil {
 		return err
-	}
-	if p.Data == "" {
-		return noData(p)
 	}
 	if err := checkAsked(p, asked); err != nil {
 		return err

@@ -112,16 +112,9 @@ func (t Target) printJobs(jobs []queue.Job) {
 		return
 	}
 	var rows [][]string
-	for i, j := range jobs {
-		if i == jobsShown {
-			break
-		}
-		progress := "-"
-		if percent, known := j.Progress.Percent(); j.Progress != nil && known {
-			progress = fmt.Sprintf("%d %%", percent)
-		}
+	for _, j := range jobs[:min(jobsShown, len(jobs))] {
 		// Quoted: a name may hold what a terminal would obey.
-		rows = append(rows, []string{strconv.Quote(j.Name), string(j.Stage), progress})
+		rows = append(rows, []string{strconv.Quote(j.Name), string(j.Stage), progressText(&j)})
 	}
 	t.UI.Result("")
 	t.UI.Table([]string{"SONG", "STAGE", "PROGRESS"}, rows)

@@ -129,6 +129,15 @@ func (t Target) project(ctx context.Context) (*project.Project, error) {
 	return project.Open(ctx, t.Root, t.Environ)
 }
 
+// dataProject opens a project with a data folder.
+func (t Target) dataProject(ctx context.Context) (*project.Project, error) {
+	p, err := t.project(ctx)
+	if err == nil && p.Data == "" {
+		err = exit.Errorf(exit.Unusable, "%s has no data folder: name one in its Compose file, \"x-im2: {data: ./FOLDER}\"", p.Root)
+	}
+	return p, err
+}
+
 // docker opens the project and finds the docker command. Whether an engine answers shows when
 // it is asked something.
 func (t Target) docker(ctx context.Context) (*project.Project, *engine.Client, error) {

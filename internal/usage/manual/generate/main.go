@@ -7,21 +7,15 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/usage"
 	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 func main() {
-	os.Exit(run(filepath.Join("..", "..", ".."))) //nolint:forbidigo // a main package may
-}
-
-func run(home string) int {
-	if err := write(home); err != nil {
+	if err := write(filepath.Join("..", "..", "..")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return int(exit.Failed)
+		os.Exit(1) //nolint:forbidigo // a main package may
 	}
-	return 0
 }
 
 func write(home string) error {

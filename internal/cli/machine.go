@@ -2,13 +2,17 @@ package cli
 
 import (
 	"context"
+	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
+	"golang.org/x/term"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/machine/doctor"
+	"github.com/im2-audio/im2/internal/machine/setup"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/usage"
 )
@@ -105,4 +109,18 @@ func (t Target) printDoctor(r doctor.Report) {
 	}
 	t.UI.Result("\n%s: %s, %s, %d skipped, in %.1f s", english.Plural(len(r.Checks), "check", ""), english.Plural(r.Failures, "failure", ""),
 		english.Plural(r.Warnings, "warning", ""), r.Skipped, r.Seconds)
+}
+
+// Setup brings the machine to where the project builds and runs. ids decides whether
+// the user's own IDs go into .env.local; nil asks.
+func (t Target) Setup(ctx context.Context, ids *bool) error {
+	var stdin io.Reader
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		stdin = os.Stdin
+	}
+	s := setup.Setup{
+		Root: t.Root, Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI,
+		Stdin: stdin, IDs: ids, Host: setup.ThisHost(os.Getenv),
+	}
+	return s.Run(ctx)
 }
