@@ -191,7 +191,7 @@ func (a *auditor) shown(path string) string {
 	return filepath.ToSlash(path)
 }
 
-// own says that the project keeps the conventions and is held to them.
+// own says that the project has conventions, so that every rule applies at its full level.
 func (a *auditor) own() bool { return a.options.Conventions != nil }
 
 // spot is where a finding is; line 0 is the whole file.
@@ -256,7 +256,6 @@ func (a *auditor) found(id string, level Level, s *subject, at spot, format stri
 	return &a.findings[len(a.findings)-1]
 }
 
-// wanted reports whether a rule is to be checked.
 func (a *auditor) wanted(id string) bool {
 	return len(a.options.Only) == 0 || slices.Contains(a.options.Only, id)
 }

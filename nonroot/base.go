@@ -107,7 +107,6 @@ func debianLike(image string) bool {
 	return slices.Contains(debianImages, name) && !strings.Contains(tag, "alpine")
 }
 
-// noShell says that an image is known to have no shell.
 func noShell(image string) bool {
 	name, tag := familiar(image)
 	return image == dockerfile.Scratch || strings.Contains(name, "distroless/") && !strings.Contains(tag, "debug") ||

@@ -105,7 +105,6 @@ func (a *auditor) otherPlans(findings []Finding) map[string]*edit.Plan {
 	return plans
 }
 
-// isDockerfile says that a service is built from this file.
 func (a *auditor) isDockerfile(path string) bool {
 	for _, s := range a.subjects {
 		if s.build != nil && !s.build.inline && s.build.src.Path == path {

@@ -22,18 +22,16 @@ func (a *auditor) place(s *subject, keys ...string) composefile.Place {
 	return s.at
 }
 
-// held says that a service must run as the app user: it shares the data folder, and the user is known.
-func (a *auditor) held(s *subject) bool {
+// mustBeAppUser says that a service must run as the app user: it shares the data folder, and the user is known.
+func (a *auditor) mustBeAppUser(s *subject) bool {
 	return a.own() && s.mountsData && len(a.options.Problems) == 0
 }
 
-// appUser is the user of a project with conventions.
 func (a *auditor) appUser() identity {
 	user := a.options.Conventions.User
 	return identity{uid: strconv.FormatUint(uint64(user.UID), 10), gid: strconv.FormatUint(uint64(user.GID), 10)}
 }
 
-// composeUser checks "user:".
 func (a *auditor) composeUser(s *subject) {
 	place := a.place(s, "user")
 	at, user := spotOf(place), s.cfg.User
@@ -59,20 +57,19 @@ func (a *auditor) composeUser(s *subject) {
 		return
 	case id.name != "":
 	case id.gid == "0" && !id.noGroup:
-		a.found("C15", OK, s, at, "%s names group 0, which is root's: user is %q", s.name, user)
+		a.found("C15", OK, s, at, "%s names group 0, root's group: user is %q", s.name, user)
 	case id.gid == "0" || id.noGroup && !id.inPasswd:
 		a.found("C15", OK, s, at, "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, user)
 	}
-	if !a.held(s) || id.uid == "" || id.gid == "" {
+	if !a.mustBeAppUser(s) || id.uid == "" || id.gid == "" {
 		return
 	}
 	if want := a.appUser(); id.String() != want.String() {
-		f := a.found("C09", OK, s, at, "%s runs as %s, but the data folder is %s's", s.name, id, want)
+		f := a.found("C09", OK, s, at, "%s runs as %s, but the data folder belongs to %s", s.name, id, want)
 		a.fixUser(f, s, place)
 	}
 }
 
-// accounts are the users that a service's image is known to have.
 func (a *auditor) accounts(s *subject) map[string]account {
 	if s.build.usable() {
 		return s.build.accounts
@@ -87,7 +84,6 @@ func bashHint(variables []variable) string {
 	return ""
 }
 
-// imageUser checks a service that only names an image.
 func (a *auditor) imageUser(s *subject) {
 	if s.cfg.Image == "" && s.cfg.Provider != nil {
 		return // something else than a container
@@ -112,7 +108,6 @@ func (a *auditor) imageUser(s *subject) {
 	f.Hint = "add a user that the image can run as"
 }
 
-// buildArgs checks the arguments that a Dockerfile's user is made of.
 func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 	declared := make(map[string]bool)
 	for _, c := range d.commands() {
@@ -177,7 +172,6 @@ func fixArg(f *Finding, isID bool, at composefile.Place, empty []variable) {
 	}
 }
 
-// rawArg finds a build argument as it is written.
 func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bool) {
 	if p, ok := a.set.Find(s.name, "build", "args", name); ok {
 		return p, p.Value.Value, true
@@ -192,7 +186,6 @@ func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bo
 	return composefile.Place{}, "", false
 }
 
-// privileges checks what a container is given beside its user.
 func (a *auditor) privileges(s *subject) {
 	report := func(key, format string, args ...any) {
 		a.found("C04", OK, s, spotOf(a.place(s, key)), s.name+" "+format, args...)
@@ -243,7 +236,6 @@ func (a *auditor) nonroot(s *subject) bool {
 	return s.known && !identify(s.image.User, nil).root()
 }
 
-// hardening checks what keeps a process that is not root from becoming it.
 func (a *auditor) hardening(s *subject) {
 	if s.cfg.Provider != nil || !a.own() && !a.nonroot(s) {
 		return // elsewhere, first things first: what is root may well need all that
@@ -266,7 +258,6 @@ func (a *auditor) hardening(s *subject) {
 	}
 }
 
-// hooks checks the commands that Compose runs beside the service.
 func (a *auditor) hooks(s *subject) {
 	for key, hooks := range map[string][]types.ServiceHook{"post_start": s.cfg.PostStart, "pre_stop": s.cfg.PreStop} {
 		for _, hook := range hooks {
@@ -280,7 +271,6 @@ func (a *auditor) hooks(s *subject) {
 	}
 }
 
-// dataMounts checks how a service mounts the data folder.
 func (a *auditor) dataMounts(s *subject) {
 	for _, v := range s.cfg.Volumes {
 		if !a.ofData(v) || v.Bind != nil && !bool(v.Bind.CreateHostPath) {
@@ -294,7 +284,6 @@ func (a *auditor) dataMounts(s *subject) {
 	}
 }
 
-// itemOf finds the entry of a volume by where it is mounted.
 func itemOf(list composefile.Place, v types.ServiceVolumeConfig) (composefile.Place, bool) {
 	for _, item := range list.Items() {
 		target, long := item.Below("target")

@@ -12,7 +12,6 @@ import (
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
-// check checks one service.
 func (a *auditor) check(s *subject) {
 	a.privileges(s)
 	a.hardening(s)
@@ -39,7 +38,6 @@ func (a *auditor) check(s *subject) {
 	}
 }
 
-// unreadable reports a Dockerfile that cannot be checked.
 func (a *auditor) unreadable(s *subject, d *dockerfileSubject) {
 	if d.missing {
 		if place, ok := a.set.Find(s.name, "build"); ok {
@@ -61,7 +59,6 @@ func (a *auditor) unreadable(s *subject, d *dockerfileSubject) {
 	a.found("D00", level, s, d.spot(syntax.Line, max(1, syntax.Column)), "BuildKit would refuse it: %v", syntax.Err)
 }
 
-// dockerfileUser checks which user an image that is built here runs as.
 func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 	at, id := d.userSpot(), identify(d.User, d.accounts)
 	switch {
@@ -91,14 +88,13 @@ func (a *auditor) userWord(s *subject, d *dockerfileSubject, id identity) {
 		f := a.found("D04", OK, s, at, "USER %s is a name, not numbers", user)
 		d.fixNumeric(f)
 	case id.gid == "0" && !id.noGroup:
-		a.found("D03", OK, s, at, "USER %s names group 0, which is root's", user)
+		a.found("D03", OK, s, at, "USER %s names group 0, root's group", user)
 	case id.gid == "0" || id.noGroup && !id.inPasswd && !d.ofBase(id):
 		f := a.found("D03", OK, s, at, "USER %s has no group of its own: with UID %s the process gets group 0, unless the image's passwd file knows it", user, id.uid)
 		a.fixGroup(f, d)
 	}
 }
 
-// rootImage reports an image that starts as root.
 func (a *auditor) rootImage(s *subject, d *dockerfileSubject) {
 	at := d.userSpot()
 	if how := a.dropsRoot(s, d); how != "" {
@@ -110,7 +106,7 @@ func (a *auditor) rootImage(s *subject, d *dockerfileSubject) {
 		return
 	}
 	if d.UserFrom == nil {
-		f := a.found("D01", OK, s, at, "the image runs as root: no USER in the stages that are built, and the base %s is root's", d.Base)
+		f := a.found("D01", OK, s, at, "the image runs as root: no USER in the stages that are built, and the base %s starts as root", d.Base)
 		a.fixRoot(f, s, d)
 		return
 	}
@@ -181,12 +177,12 @@ func names(variables []variable) string {
 
 // appImage checks that the image of a service that mounts the data folder runs as the app user.
 func (a *auditor) appImage(s *subject, d *dockerfileSubject, id identity) {
-	if !a.held(s) {
+	if !a.mustBeAppUser(s) {
 		return
 	}
 	want := a.appUser()
 	if id.String() != want.String() && id.uid != "" && id.gid != "" {
-		f := a.found("D05", OK, s, d.userSpot(), "the image runs as %s, but the data folder is %s's", id, want)
+		f := a.found("D05", OK, s, d.userSpot(), "the image runs as %s, but the data folder belongs to %s", id, want)
 		d.fixNumeric(f)
 	} else if d.UserFrom != nil && len(variables(d.UserFrom.User)) == 0 && id.name == "" {
 		f := a.found("D05", Warning, s, d.userSpot(), "USER %s does not follow the build arguments", d.UserFrom.User)

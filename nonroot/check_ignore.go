@@ -15,7 +15,6 @@ import (
 	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
-// ignoreFile checks what gets into a build that copies its whole context.
 func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 	context := s.cfg.Build.Context
 	if remote(context) || !copiesAll(d) {
@@ -46,7 +45,6 @@ func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 	f.fixBy(src.Path, src.Insert(src.Lines()+1, open...))
 }
 
-// copiesAll says that a built stage copies the context as a whole.
 func copiesAll(d *dockerfileSubject) bool {
 	for _, i := range d.Stages {
 		for _, c := range d.file.Stages[i].Commands {

@@ -6,7 +6,6 @@ import (
 	"strings"
 )
 
-// runCommands checks what the RUN instructions of the built stages do.
 func (a *auditor) runCommands(s *subject, d *dockerfileSubject) {
 	guarded := slices.ContainsFunc(d.runs, call.readsAccounts)
 	for _, c := range d.runs {
@@ -42,7 +41,6 @@ func (c call) readsAccounts() bool {
 	return false
 }
 
-// creates checks one command that creates a group or user.
 func (a *auditor) creates(s *subject, d *dockerfileSubject, c call, at spot, guarded bool) {
 	program := c.program()
 	id, given := c.flag("-u", "--uid")
@@ -75,7 +73,6 @@ var (
 	forAll = regexp.MustCompile(`^0?[0-7][0-7][2367]$|(?:^|,)[ug]*[oa][ugoa]*[+=][rx]*w`)
 )
 
-// chmod checks modes that give root away, or everything to everybody.
 func (a *auditor) chmod(s *subject, c call, at spot) {
 	words := slices.DeleteFunc(slices.Clone(c.words[1:]), func(word string) bool {
 		return strings.HasPrefix(word, "--") || len(word) > 1 && word[0] == '-' && strings.Trim(word[1:], "Rcfv-") == ""

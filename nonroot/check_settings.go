@@ -9,7 +9,6 @@ import (
 	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
-// settings checks the IDs and the files that set them.
 func (a *auditor) settings() {
 	for _, problem := range a.options.Problems {
 		a.problem(problem)
@@ -52,7 +51,6 @@ func (a *auditor) settingSpot(s Setting) spot {
 	return a.source(s.File).spot(s.Line)
 }
 
-// mention is where a Compose file first wants a variable to be set.
 func (a *auditor) mention(name string) spot {
 	for _, f := range a.set.Files() {
 		if i := bytes.Index(f.Text, []byte("${"+name)); i >= 0 {
@@ -82,7 +80,6 @@ func assignments(src *source) []assignment {
 	return all
 }
 
-// overridden reports IDs of the environment that are others than the files'.
 func (a *auditor) overridden() {
 	c := a.options.Conventions
 	for _, inForce := range []Setting{c.UID, c.GID} {
@@ -100,7 +97,6 @@ func (a *auditor) overridden() {
 	}
 }
 
-// settingsFile checks how a settings file is written.
 func (a *auditor) settingsFile(path string) {
 	src := a.source(path)
 	if bytes.HasPrefix(src.Text, []byte("\ufeff")) {

@@ -87,7 +87,6 @@ var (
 	commentPattern = regexp.MustCompile(`(?m)^\s*#.*$`)
 )
 
-// dropper finds a tool that becomes another user in a command line or script.
 func dropper(text string) string {
 	for _, pattern := range []*regexp.Regexp{dropperPattern, sudoPattern} {
 		if m := pattern.FindStringSubmatch(text); m != nil {

@@ -12,7 +12,7 @@
 // # What may surprise
 //
 //   - Services of profiles that are not in force are checked, too, and are warnings at most.
-//   - A project that keeps the conventions of this module is held to more: see [Conventions]. Without them,
+//   - A project that keeps the conventions of this module is checked by more rules: see [Conventions]. Without them,
 //     rules have another, milder level ([Rule.Elsewhere]).
 //   - Users of images that are not built here are known only if [Options.Image] tells. Otherwise the finding is
 //     a note: nothing is guessed, except for a few images whose makers document their user.

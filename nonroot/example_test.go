@@ -38,7 +38,7 @@ func ExampleAudit() {
 	fmt.Print(report.Text(found, report.Options{}))
 	// Output:
 	// web/Dockerfile:1:1 error D01 [web]
-	// web/Dockerfile:1:1: error D01: the image runs as root: no USER in the stages that are built, and the base debian:trixie-slim is root's [web]
+	// web/Dockerfile:1:1: error D01: the image runs as root: no USER in the stages that are built, and the base debian:trixie-slim starts as root [web]
 	//     1 | FROM debian:trixie-slim
 	//       | ^~~~~~~~~~~~~~~~~~~~~~~
 	//       = has a safe fix

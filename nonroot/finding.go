@@ -16,7 +16,7 @@ type Level int
 const (
 	// OK is what was checked and is as it should be. For a rule it means that the rule does not apply.
 	OK Level = iota
-	// Note is worth knowing; nothing has to be done.
+	// Note is information; nothing has to be done.
 	Note
 	// Warning is a weakness that is not root today, or what could not be checked.
 	Warning

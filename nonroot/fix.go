@@ -34,7 +34,6 @@ func (d *dockerfileSubject) fix(f *Finding, edits ...edit.Edit) {
 	f.fixBy(d.src.Path, edits...)
 }
 
-// fixWord puts an option behind the program's name.
 func (d *dockerfileSubject) fixWord(f *Finding, c call, option string) {
 	if len(c.ends) > 0 {
 		d.fix(f, edit.Edit{Start: c.ends[0], End: c.ends[0], New: option})

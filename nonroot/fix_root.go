@@ -111,7 +111,7 @@ func (d *dockerfileSubject) head() []string {
 }
 
 // continued names a stage that is FROM the target and runs commands before a USER of its own:
-// they would no longer be root's. "" for none, "FROM NAME" for one without a name.
+// they would no longer run as root. "" for none, "FROM NAME" for one without a name.
 func (d *dockerfileSubject) continued() string {
 	target := d.target()
 	for _, stage := range d.file.Stages {

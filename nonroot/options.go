@@ -40,7 +40,7 @@ type Image struct {
 }
 
 // Conventions are what a project promises: its services share a data folder, and all that mount it run as
-// one user, whose IDs are settings. Such a project is held to all rules at their full level ([Rule.Own]).
+// one user, whose IDs are settings. Such a project is checked by all rules at their full level ([Rule.Own]).
 type Conventions struct {
 	// Data is the absolute path of the data folder.
 	Data string

@@ -55,7 +55,6 @@ type dockerfileSubject struct {
 	baseUser string // the base image's user, where that is known
 }
 
-// commands are the instructions of the target's own chain of stages, in order.
 func (d *dockerfileSubject) commands() []instructions.Command {
 	var all []instructions.Command
 	for _, i := range d.Chain {
@@ -64,7 +63,6 @@ func (d *dockerfileSubject) commands() []instructions.Command {
 	return all
 }
 
-// target is the stage that is built.
 func (d *dockerfileSubject) target() instructions.Stage {
 	return d.file.Stages[d.Chain[len(d.Chain)-1]]
 }

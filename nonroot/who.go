@@ -56,7 +56,6 @@ func identify(spec string, accounts map[string]account) identity {
 	return id
 }
 
-// root says that the process starts as UID 0.
 func (id identity) root() bool { return id.uid == "0" }
 
 // String is the identity for messages.
@@ -110,7 +109,6 @@ func canBeEmpty(modifier string) bool {
 	return false
 }
 
-// emptyable returns the variables of a word that can be empty.
 func emptyable(word string) []variable {
 	return slices.DeleteFunc(variables(word), func(v variable) bool { return !v.canBeEmpty })
 }

@@ -152,9 +152,9 @@ func checkCanary(owner string, parts []canaryPart, local bool) Finding {
 	for _, part := range parts {
 		switch {
 		case part.err != nil && !local && errors.Is(part.err, fs.ErrNotExist):
-			return found(Canary, nonroot.Warning, ByContainer, "written, but not to be seen here: the engine has another file system than this machine")
+			return found(Canary, nonroot.Warning, ByContainer, "written, but not visible on this machine: the engine has another file system")
 		case part.err != nil:
-			return found(Canary, nonroot.Error, ByHost, "the %s cannot be looked at: %v", part.what, part.err)
+			return found(Canary, nonroot.Error, ByHost, "the %s cannot be read: %v", part.what, part.err)
 		}
 		if part.owner == "" {
 			unknown = true // this system does not say

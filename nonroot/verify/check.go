@@ -23,7 +23,6 @@ type surroundings struct {
 	devices map[string]string
 }
 
-// check checks what was seen of a container that runs.
 func check(w want, o observation, around surroundings) []Finding {
 	all := []Finding{checkUsers(w, o), checkCapabilities(w, o), checkNewPrivs(w, o), checkSeccomp(w, o, around)}
 	all = append(all, checkConfiguration(w, o.inspected, around)...)
@@ -58,7 +57,7 @@ func checkNamespaces(i inspected, around surroundings) Finding {
 	case len(shared) == 0:
 		return found(Namespaces, nonroot.OK, ByEngine, "none is the host's")
 	case len(shared) == 1 && shared[0] == "userns" && !around.remapped:
-		return found(Namespaces, nonroot.Warning, ByEngine, "userns is to be the host's; this engine remaps no IDs, so it has no effect here")
+		return found(Namespaces, nonroot.Warning, ByEngine, "userns is set to the host's; this engine remaps no IDs, so it has no effect here")
 	}
 	return found(Namespaces, nonroot.Error, ByEngine, "the host's: %s", strings.Join(shared, ", "))
 }
@@ -191,7 +190,6 @@ func checkUmask(o observation) Finding {
 	}
 }
 
-// checkStopped reports a container that does not run.
 func checkStopped(i inspected) Finding {
 	switch s := i.State; {
 	case s.Status == "exited" && s.ExitCode == 0: // such as one that prepares something
@@ -203,7 +201,6 @@ func checkStopped(i inspected) Finding {
 	}
 }
 
-// checkMissing reports a service that has no container.
 func checkMissing(p *types.Project, service string) Finding {
 	s := p.Services[service]
 	if s.Provider != nil || s.GetScale() == 0 {

@@ -11,7 +11,6 @@ import (
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
-// checkUsers holds every process to the user that was asked for.
 func checkUsers(w want, o observation) Finding {
 	if len(o.processes) == 0 {
 		why := o.only
@@ -35,13 +34,12 @@ func checkUsers(w want, o observation) Finding {
 	for _, p := range o.processes {
 		asked := w.uid > 0 && w.gid == 0 // such as a UID that no file of the image knows
 		if !asked && (slices.Contains(p.groups, 0) || slices.Contains(p.gids, 0)) {
-			return found(Users, w.lacking(false), o.by, "process %s is in group 0, root's", p)
+			return found(Users, w.lacking(false), o.by, "process %s is in group 0, root's group", p)
 		}
 	}
 	return found(Users, nonroot.OK, o.by, "%s, groups %s", who, ids(o.processes[0].groups))
 }
 
-// usersOf names the users of processes, each once.
 func usersOf(all []process) string {
 	var users []string
 	for _, p := range all {
@@ -51,7 +49,6 @@ func usersOf(all []process) string {
 	return strings.Join(slices.Compact(users), " and ")
 }
 
-// wrongUser says what is wrong with a process' IDs; "" for nothing.
 func wrongUser(w want, p process) string {
 	for _, uid := range p.uids {
 		switch {
@@ -73,7 +70,7 @@ func wrongUser(w want, p process) string {
 	}
 	for _, group := range p.groups {
 		if group != w.gid && !slices.Contains(w.groups, group) {
-			return fmt.Sprintf("is in group %d, for which nobody asked", group)
+			return fmt.Sprintf("is in group %d, which was not asked for", group)
 		}
 	}
 	return ""
@@ -105,7 +102,7 @@ func checkCapabilities(w want, o observation) Finding {
 	add := capability.Names(host.CapAdd)
 	for _, name := range add {
 		if w.known && !slices.Contains(w.capAdd, name) && !slices.Contains(w.capAdd, "ALL") {
-			return found(Capabilities, nonroot.Error, ByEngine, "%s was added, for which the Compose file does not ask", name).remedy(Recreate)
+			return found(Capabilities, nonroot.Error, ByEngine, "%s was added, which the Compose file does not ask for", name).remedy(Recreate)
 		}
 	}
 	if more := asked &^ capability.Asked(w.capAdd, w.capDrop, w.privileged); w.known && !w.strict && more != 0 {
@@ -206,9 +203,9 @@ func checkSeccomp(w want, o observation, around surroundings) Finding {
 	case !around.seccomp:
 		return found(Seccomp, nonroot.Warning, ByEngine, "this engine filters no system calls")
 	case unseen:
-		return found(Seccomp, nonroot.OK, ByConfiguration, "nobody asked to go without; the processes' own mode could not be seen")
+		return found(Seccomp, nonroot.OK, ByConfiguration, "no option switches it off; the processes' own mode could not be seen")
 	case filtered:
 		return found(Seccomp, nonroot.OK, o.by, "every process' system calls are filtered")
 	}
-	return found(Seccomp, nonroot.Error, o.by, "a process' system calls are not filtered, though nobody asked for that")
+	return found(Seccomp, nonroot.Error, o.by, "a process' system calls are not filtered, though no option switches that off")
 }

@@ -120,7 +120,7 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 		}, NewPrivs, nonroot.Error, nonroot.Warning, "not in force"},
 		{"new privileges by configuration", func(s *observation) { s.by = ByEngine }, NewPrivs, nonroot.OK, nonroot.OK, "by the configuration"},
 
-		{"not filtered", second(func(p *process) { p.seccomp = 0 }), Seccomp, nonroot.Error, nonroot.Error, "nobody asked"},
+		{"not filtered", second(func(p *process) { p.seccomp = 0 }), Seccomp, nonroot.Error, nonroot.Error, "no option"},
 		{"unconfined", func(s *observation) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp=unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, "as was asked for"},
 		{"unconfined, the old way", func(s *observation) { s.inspected.HostConfig.SecurityOpt = []string{"seccomp:unconfined"} }, Seccomp, nonroot.Error, nonroot.Warning, ""},
 		{"filter not seen", second(func(p *process) { p.seccomp = -1 }), Seccomp, nonroot.OK, nonroot.OK, "could not be seen"},

@@ -29,7 +29,6 @@ func (p *prover) clean(ctx context.Context, all []observation) {
 	}
 }
 
-// folders are the data folder and what services mount of it.
 func (p *prover) folders() []string {
 	if p.data == "" {
 		return nil

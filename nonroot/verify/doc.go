@@ -3,7 +3,7 @@
 //
 // [Run] takes a project as compose-go loads it, finds its containers by the labels that Compose gives them, and
 // returns a [Report]. Levels are those of package nonroot, which checks the same project before it runs;
-// both judge capabilities by one table.
+// both check capabilities by one table.
 //
 // # How things are seen
 //

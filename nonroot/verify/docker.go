@@ -108,14 +108,12 @@ func (p *prover) containers(ctx context.Context) ([]container, error) {
 	return found, nil
 }
 
-// services are the enabled ones.
 func (p *prover) services() []string {
 	names := p.project.ServiceNames()
 	slices.Sort(names)
 	return names
 }
 
-// labelled returns the IDs of all containers with a label ("name=value").
 func (p *prover) labelled(ctx context.Context, label string) ([]string, error) {
 	text, err := p.output(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label)
 	return strings.Fields(text), err
@@ -174,7 +172,6 @@ func (p *prover) server(ctx context.Context) error {
 	return nil
 }
 
-// offers reports whether the engine has a security option, such as "userns".
 func (p *prover) offers(name string) bool {
 	return slices.ContainsFunc(p.options, func(option string) bool {
 		first, _, _ := strings.Cut(option, ",")

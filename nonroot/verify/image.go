@@ -183,7 +183,6 @@ func readFiles(archive io.Reader) (imageFiles, error) {
 	return files, nil
 }
 
-// gives says what a file gives to those who run it; "" for nothing.
 func gives(h *tar.Header) string {
 	switch {
 	case h.PAXRecords[capabilityRecord] != "":

@@ -14,7 +14,6 @@ type inspected struct{ inspect.Container }
 // mounted is one mount of a container. Its Resolved is as far as this machine has the source.
 type mounted = inspect.Mount
 
-// sameRun reports whether two inspections are of the same run of the same container.
 func (i inspected) sameRun(other inspected) bool {
 	return i.ID == other.ID && i.State.Pid == other.State.Pid && i.State.StartedAt.Equal(other.State.StartedAt) &&
 		i.State.Running == other.State.Running
@@ -36,7 +35,6 @@ func (i inspected) option(name string) (string, bool) {
 	return "", false
 }
 
-// asksNoNewPrivs reports whether no-new-privileges was asked for.
 func (i inspected) asksNoNewPrivs() bool {
 	value, ok := i.option("no-new-privileges")
 	return ok && value != "false"
@@ -47,7 +45,6 @@ func (i inspected) ownProcesses() bool {
 	return i.HostConfig.PidMode == "" || i.HostConfig.PidMode == "private"
 }
 
-// hostNamespaces are the namespaces that the container shares with the host.
 func (i inspected) hostNamespaces() []string {
 	var shared []string
 	for _, n := range []struct{ name, mode string }{

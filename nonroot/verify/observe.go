@@ -298,7 +298,6 @@ func (p *prover) deliver(ctx context.Context, id, folder, name string) error {
 	return p.docker.Docker(ctx, archive, nil, "cp", "-", id+":"+folder)
 }
 
-// service checks what was seen of a container of a service.
 func (p *prover) service(o observation, around surroundings) Service {
 	i := o.inspected
 	w := p.wants(o.container.service, i.Config.User, i.HostConfig.GroupAdd, o.files)

@@ -67,7 +67,7 @@ const (
 type Finding struct {
 	// Check is what was checked.
 	Check Check `json:"check"`
-	// Level is the result. Warning is hardening that nobody asked for, or what could not be checked.
+	// Level is the result. Warning is hardening that was not asked for, or what could not be checked.
 	Level nonroot.Level `json:"result"`
 	// By is how it was seen; empty where it could not be.
 	By Way `json:"by,omitempty"`
@@ -83,7 +83,6 @@ func (f Finding) remedy(r Remedy) Finding {
 	return f
 }
 
-// found makes a finding.
 func found(check Check, level nonroot.Level, by Way, format string, args ...any) Finding {
 	return Finding{Check: check, Level: level, By: by, Detail: fmt.Sprintf(format, args...)}
 }
@@ -117,7 +116,6 @@ type Report struct {
 	Control []Finding `json:"control"`
 }
 
-// count fills in the sums.
 func (r *Report) count() {
 	all := slices.Clone(r.Control)
 	for _, s := range r.Services {

@@ -83,7 +83,6 @@ func parseThreads(texts []string, uid, gid func(int64) int64) ([]process, error)
 	return all, nil
 }
 
-// alike reports whether two threads differ in their number and name at most.
 func (p process) alike(other process) bool {
 	p.pid, p.name = other.pid, other.name
 	return reflect.DeepEqual(p, other)
@@ -138,7 +137,6 @@ func (m idMap) insideOf(id int64) int64 {
 	return m.inside(id)
 }
 
-// outside translates an ID of the namespace into one of this machine; -1 where it has none.
 func (m idMap) outside(id int64) int64 {
 	for _, row := range m {
 		if at := id - row.ID; at >= 0 && at < row.Count {

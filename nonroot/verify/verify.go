@@ -34,7 +34,7 @@ type Options struct {
 	// Service is the only service to check; "" for all.
 	Service string
 	// Conventions are what the project promises; nil for a project without any. Services that are built for
-	// its user are held to everything, and canaries are left in its data folder.
+	// its user must pass every check, and canaries are left in its data folder.
 	Conventions *nonroot.Conventions
 	// Root is the folder that is locked while a verification runs; "" stands for the project's WorkingDir.
 	Root string
@@ -47,7 +47,7 @@ type Options struct {
 	// Progress is called when containers have been checked, from several goroutines; may be nil. Its first call
 	// has done 0.
 	Progress func(done, total int)
-	// Note is told what is worth knowing beside findings; may be nil.
+	// Note is called with information beside findings; may be nil.
 	Note func(text string)
 }
 
@@ -170,7 +170,6 @@ func (p *prover) note(format string, args ...any) {
 	}
 }
 
-// choose returns the containers to be checked.
 func (p *prover) choose(ctx context.Context) ([]container, error) {
 	if names := p.services(); p.Service != "" && !slices.Contains(names, p.Service) {
 		return nil, &UnknownServiceError{Project: p.project.Name, Service: p.Service, Services: names}
@@ -262,8 +261,6 @@ func (p *prover) surroundings() surroundings {
 	return around
 }
 
-// name is a name for something that this run makes.
 func (p *prover) name(what string) string { return probe.Prefix + p.run + "-" + what }
 
-// container is a name for a container that this run makes.
 func (p *prover) container(what string) string { return "im2-verify-" + p.run + "-" + what }

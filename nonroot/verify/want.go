@@ -12,7 +12,7 @@ import (
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
-// want is what a container of a service is held to.
+// want is what a container of a service must be.
 type want struct {
 	// strict asks for everything that this project's own services have. Another service fails
 	// by what is a danger, or not what its own Compose file asks for; hardening that it does
@@ -59,7 +59,7 @@ func (p *prover) buildsWithIDs(s types.ServiceConfig) bool {
 	return uid != nil && gid != nil && *uid+":"+*gid == p.user().String()
 }
 
-// wants says what a service's container is held to. spec is what the engine says of the
+// wants says what a service's container must be. spec is what the engine says of the
 // container's user, which Compose and the image asked for together; files is what is known of
 // the image's files, to tell names.
 func (p *prover) wants(service string, spec string, groupAdd []string, files imageFiles) want {

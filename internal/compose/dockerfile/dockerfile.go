@@ -29,7 +29,7 @@ const (
 	maxInstructions = 10_000
 	// maxValues is how many bytes all values of variables may come to, and any one word.
 	maxValues = 1 << 20
-	// maxNesting is how many ${...} a word may have, since they may stand in one another.
+	// maxNesting is how many ${...} a word may have, since they may be nested.
 	maxNesting = 1000
 	// maxTriggers is how many ONBUILD instructions may run, those far down counting more.
 	maxTriggers = 10_000

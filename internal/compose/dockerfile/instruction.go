@@ -15,7 +15,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// onbuild is an ONBUILD instruction: what it leaves, and the line it stands on.
+// onbuild is an ONBUILD instruction: what it leaves, and its line.
 type onbuild struct {
 	text string
 	line int
@@ -177,7 +177,7 @@ func (r *resolver) mounts(index int, c *instructions.RunCommand) error {
 	return nil
 }
 
-// add notes what ADD reads, and addresses whose content can change at any time.
+// add records what ADD reads, and addresses whose content can change at any time.
 func (r *resolver) add(index int, c *instructions.AddCommand) error {
 	s := r.states[index]
 	for _, path := range c.SourcePaths {

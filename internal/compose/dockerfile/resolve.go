@@ -24,7 +24,7 @@ type Build struct {
 	Platform string
 	// Host is the one that is built on; "" for the same.
 	Host string
-	// Contexts are the named contexts, which stand in for stages and images of their name.
+	// Contexts are the named contexts, which replace stages and images of their name.
 	Contexts []string
 	// Image tells what is known of an image that the build starts from; nil for nothing.
 	Image func(name string) (Image, bool)
@@ -57,7 +57,7 @@ type Resolved struct {
 	// Sources are the paths that the build reads of its context, cleaned and relative to it,
 	// with their wildcards, in order; "." for all of it.
 	Sources []string
-	// User is whom the result runs as, expanded: of the last USER in the chain, or of the
+	// User is the user that the result runs as, expanded: of the last USER in the chain, or of the
 	// base image. KnownUser is false when no USER is there and the base is not known.
 	User      string
 	KnownUser bool
@@ -260,7 +260,7 @@ func (r *resolver) inherit(index int, base string) error {
 		triggers = append(triggers, onbuild{text: text, line: 1})
 	}
 	err := r.trigger(index, triggers)
-	s.userFrom = nil // it stands in another file
+	s.userFrom = nil // it is in another file
 	return err
 }
 
@@ -296,16 +296,13 @@ func (r *resolver) at(where []parser.Range, err error) error {
 // Expand expands the variables of a word outside of any instruction; a word that cannot be
 // expanded comes to nothing.
 func (f *File) Expand(word string, env map[string]string) string {
-	longest := 1
+	r := resolver{File: f, lex: shell.NewLex(f.Escape), longest: 1}
 	for _, value := range env {
-		longest = max(longest, len(value))
+		r.longest = max(r.longest, len(value))
 	}
-	if strings.Count(word, "$")*longest > maxValues || strings.Count(word, "${") > maxNesting {
-		return ""
-	}
-	result, err := shell.NewLex(f.Escape).ProcessWordWithMatches(word, &scope{own: env})
+	text, err := r.expand(word, &scope{own: env})
 	if err != nil {
 		return ""
 	}
-	return result.Result
+	return text
 }

@@ -2,7 +2,7 @@
 // be root. The audit checks cap_add by it, the verification what containers and processes hold.
 //
 // A process that is not root holds nothing of what cap_add names until it runs a program with a
-// set-user-ID bit or file capabilities. It is checked as though it held all, since nobody reads
+// set-user-ID bit or file capabilities. It is checked as though it held all, since no check reads
 // every image for such programs.
 package capability
 
