@@ -31,7 +31,7 @@ func (p *prover) control(ctx context.Context) ([]Finding, error) {
 	}
 	w := want{strict: true, uid: int64(p.user().UID), gid: int64(p.user().GID), asked: "the app user", toldUID: -1, toldGID: -1}
 	o.files.Image = "none"
-	return checkControl(check(w, o, p.surroundings())), nil
+	return checkControl(check(w, o, p.around)), nil
 }
 
 // checkControl turns around what the checks said of a container of root.

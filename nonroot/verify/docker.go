@@ -168,27 +168,23 @@ func (p *prover) server(ctx context.Context) error {
 	if server.OSType != "" && server.OSType != "linux" {
 		return fmt.Errorf("the engine's containers are of %q, and only those of Linux can be checked", server.OSType)
 	}
-	p.options = server.SecurityOptions
+	has := func(option string) bool {
+		return slices.ContainsFunc(server.SecurityOptions, func(o string) bool {
+			return o == "name="+option || strings.HasPrefix(o, "name="+option+",")
+		})
+	}
+	p.around.seccomp = has("seccomp")
+	// Rootless engines give containers a user namespace as well, and their containers see nothing of it.
+	p.around.remapped = has("userns") && !has("rootless")
 	return nil
 }
-
-func (p *prover) offers(name string) bool {
-	return slices.ContainsFunc(p.options, func(option string) bool {
-		first, _, _ := strings.Cut(option, ",")
-		return first == "name="+name
-	})
-}
-
-// remapped reports whether the engine gives containers a user namespace (userns-remap). Rootless engines do
-// as well, and their containers see nothing of it.
-func (p *prover) remapped() bool { return p.offers("userns") && !p.offers("rootless") }
 
 // output runs a docker command that is done at once, and returns what it prints.
 func (p *prover) output(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	var out strings.Builder
-	err := p.docker.Docker(ctx, nil, &out, args...)
+	err := p.Docker.Docker(ctx, nil, &out, args...)
 	text := strings.TrimSpace(out.String())
 	// Engine 20.10 says on standard output why "docker exec" did not start anything.
 	var failed *CommandError

@@ -124,7 +124,7 @@ func (p *prover) readImage(ctx context.Context, id string) (imageFiles, error) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := p.docker.Docker(ctx, nil, w, "export", container)
+		err := p.Docker.Docker(ctx, nil, w, "export", container)
 		_ = w.CloseWithError(err) // nil reads as the end
 		done <- err
 	}()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/internal/docker/inspect"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // inspected is what the engine says of a container.
@@ -83,7 +84,7 @@ func engineSocket(mounts []mounted, used []string, device map[string]string) (mo
 			}
 			source = canonical(source)
 			named := slices.Contains([]string{"docker.sock", "containerd.sock", "podman.sock", "crio.sock"}, path.Base(source))
-			if named || slices.ContainsFunc(all, func(s string) bool { return reaches(source, canonical(s)) }) {
+			if named || slices.ContainsFunc(all, func(s string) bool { return subpath.In(source, canonical(s)) }) {
 				return m, true
 			}
 		}
@@ -98,9 +99,4 @@ func canonical(name string) string {
 		return "/run" + rest
 	}
 	return name
-}
-
-// reaches reports whether a path is at a folder or below it.
-func reaches(folder, name string) bool {
-	return folder == name || folder == "/" || strings.HasPrefix(name, strings.TrimSuffix(folder, "/")+"/")
 }

@@ -100,7 +100,7 @@ func (p *prover) observeOnce(ctx context.Context, id, placed string) (observatio
 	if err != nil || !there {
 		return observation{unsteady: gone}, err
 	}
-	o := observation{inspected: before, probe: placed, mounts: dataMounts(p.data, before.Mounts, p.surroundings().devices)}
+	o := observation{inspected: before, probe: placed, mounts: dataMounts(p.data, before.Mounts, p.around.devices)}
 	switch before.State.Status {
 	case "restarting":
 		o.unsteady = fmt.Sprintf("it was restarting, after exit code %d", before.State.ExitCode)
@@ -187,7 +187,7 @@ func (p *prover) readProcesses(o *observation, rows [][]string) {
 		}
 	}
 	if len(o.processes) == 0 {
-		o.by, o.only, o.processes = ByEngine, why, fromEngine(rows, p.remapped())
+		o.by, o.only, o.processes = ByEngine, why, fromEngine(rows, p.around.remapped)
 	}
 }
 
@@ -295,7 +295,7 @@ func (p *prover) deliver(ctx context.Context, id, folder, name string) error {
 	if err != nil {
 		return err
 	}
-	return p.docker.Docker(ctx, archive, nil, "cp", "-", id+":"+folder)
+	return p.Docker.Docker(ctx, archive, nil, "cp", "-", id+":"+folder)
 }
 
 func (p *prover) service(o observation, around surroundings) Service {

@@ -104,8 +104,7 @@ func (e *NotRunningError) Error() string {
 type prover struct {
 	Options
 	project *types.Project
-	docker  Docker
-	options []string // the engine's security options
+	around  surroundings
 
 	data  string // the data folder, links resolved; "" for none
 	run   string // names what this run makes
@@ -140,9 +139,13 @@ func Run(ctx context.Context, project *types.Project, o Options) (Report, error)
 
 func newProver(project *types.Project, o Options) *prover {
 	o.Root, o.Proc = cmp.Or(o.Root, project.WorkingDir), cmp.Or(o.Proc, "/proc")
-	p := &prover{Options: o, project: project, docker: o.Docker, run: strings.ToLower(rand.Text()[:12])}
-	if p.docker == nil {
-		p.docker = Command{}
+	p := &prover{Options: o, project: project, run: strings.ToLower(rand.Text()[:12])}
+	if p.Docker == nil {
+		p.Docker = Command{}
+	}
+	p.around = surroundings{sockets: o.Sockets, devices: make(map[string]string)}
+	for _, v := range project.Volumes {
+		p.around.devices[v.Name] = v.DriverOpts["device"]
 	}
 	sum := sha256.Sum256([]byte(o.Root))
 	p.label = projectLabel + "=" + hex.EncodeToString(sum[:8])
@@ -243,7 +246,7 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 	err := g.Wait()
 	if err == nil {
 		for _, o := range all {
-			r.Services = append(r.Services, p.service(o, p.surroundings()))
+			r.Services = append(r.Services, p.service(o, p.around))
 		}
 		err = p.handOver(ctx, all, r.Services)
 	}
@@ -251,14 +254,6 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 		return Report{}, fmt.Errorf("verifying %s: %w", p.project.Name, err)
 	}
 	return r, nil
-}
-
-func (p *prover) surroundings() surroundings {
-	around := surroundings{sockets: p.Sockets, remapped: p.remapped(), seccomp: p.offers("seccomp"), devices: make(map[string]string)}
-	for _, v := range p.project.Volumes {
-		around.devices[v.Name] = v.DriverOpts["device"]
-	}
-	return around
 }
 
 func (p *prover) name(what string) string { return probe.Prefix + p.run + "-" + what }
