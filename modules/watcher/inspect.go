@@ -83,7 +83,7 @@ func (w *watcher) digest(ctx context.Context, f *os.File, before fs.FileInfo, co
 		return "", fmt.Errorf("reading: %w", err)
 	}
 	hash := sha256.New()
-	source := io.TeeReader(&beatingReader{ctx: ctx, r: f, beat: w.beat}, hash)
+	source := io.TeeReader(w.beating(ctx, f), hash)
 	var err error
 	if ours(before) {
 		err = readOwn(f, source)
@@ -145,25 +145,16 @@ func copyFile(path string, source io.Reader, size int64) error {
 // beatEveryBytes is how much is read between two heartbeats: little enough for a slow disk.
 const beatEveryBytes = 8 << 20
 
-// A beatingReader ends with its context, and renews the heartbeat as long as bytes come: a
+// beating reads a file until ctx ends, and renews the heartbeat as long as bytes come: a
 // file of many gigabytes is no hanging service.
-type beatingReader struct {
-	ctx    context.Context // The reader lives for one call of digest, which has the context.
-	r      io.Reader
-	beat   func()
-	unsaid int
-}
-
-func (b *beatingReader) Read(p []byte) (int, error) {
-	if err := b.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := b.r.Read(p)
-	if b.unsaid += n; b.unsaid >= beatEveryBytes {
-		b.unsaid = 0
-		b.beat()
-	}
-	return n, err
+func (w *watcher) beating(ctx context.Context, f *os.File) io.Reader {
+	unsaid := 0
+	return place.Reader(ctx, f, func(n int) {
+		if unsaid += n; unsaid >= beatEveryBytes {
+			unsaid = 0
+			w.beat()
+		}
+	})
 }
 
 // recognize decides by a file's content, whatever its name says, what it is and whether it may be a

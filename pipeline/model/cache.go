@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,7 +32,12 @@ var errReplaced = errors.New("another program has changed it meanwhile")
 // openCache opens the cache folder, without leaving data on the way. Whatever its path leads to later,
 // this is the folder that is worked in.
 func openCache(data, dir string) (*os.Root, error) {
-	root, err := openWithin(data, dir)
+	var root *os.Root
+	data = cmp.Or(data, dir)
+	name, err := filepath.Rel(data, dir)
+	if err == nil {
+		root, err = place.OpenRoot(data, name)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit.Fixable(exit.Failed, exit.Fix{Type: "mage demucs-cache", Note: "makes it"}, `opening the model cache %q: %w`, dir, err)
 	}
@@ -40,22 +46,6 @@ func openCache(data, dir string) (*os.Root, error) {
 			`opening the model cache %q: %w; it must be a folder, and no link may lead out of the data folder`, dir, err)
 	}
 	return root, nil
-}
-
-func openWithin(data, dir string) (*os.Root, error) {
-	if data == "" {
-		return os.OpenRoot(dir)
-	}
-	rel, err := filepath.Rel(data, dir)
-	if err != nil {
-		return nil, err
-	}
-	outer, err := os.OpenRoot(data)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = outer.Close() }() // It was only read.
-	return outer.OpenRoot(rel)
 }
 
 // put prepares the model from source into a new folder, which then replaces that in the cache

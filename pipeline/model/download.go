@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,13 +20,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
-)
-
-const (
-	// connectTimeout is how long each step of making a connection may take.
-	connectTimeout = 15 * time.Second
-	// largestBundle is more than any list of certificates has.
-	largestBundle = 16 << 20
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 var (
@@ -39,11 +32,6 @@ var (
 
 	userinfo = regexp.MustCompile(`://[^/?# "]*@`)
 )
-
-// temporaryError is an error that another try may not meet.
-type temporaryError struct{ error }
-
-func (e *temporaryError) Unwrap() error { return e.error }
 
 // download is the transfer of one tarball into the part.
 type download struct {
@@ -58,9 +46,6 @@ type download struct {
 	offset int64
 	// mixed says that the part is put together from several answers.
 	mixed bool
-	// alive is called whenever something came; failed is the first error of writing it.
-	alive  func()
-	failed error
 }
 
 // fetch makes the part the whole, checked tarball. It continues what an earlier run left: the pinned digest
@@ -71,13 +56,11 @@ func (e *ensurer) fetch(ctx context.Context, part *os.File) error {
 		return fmt.Errorf("reading the kept download: %w", err)
 	}
 	d := &download{ensurer: e, part: part, offset: info.Size(), mixed: info.Size() > 0}
-	if d.offset == e.artifact.TarballSize { // Complete, but not yet unpacked.
+	if d.offset >= e.artifact.TarballSize { // Complete, but not yet unpacked.
 		if ok, err := e.intact(ctx, part); ok || err != nil {
 			return err
 		}
 		e.UI.Note("the download that was kept is damaged: starting over")
-	}
-	if d.offset >= e.artifact.TarballSize {
 		if err := d.restart(); err != nil {
 			return err
 		}
@@ -136,9 +119,9 @@ func (d *download) persist(ctx context.Context) error {
 	for {
 		d.bar = d.UI.Progress(doing, total, term.Bytes)
 		d.bar.Set(d.offset)
-		err := d.attempt(ctx)
+		temporary, err := d.attempt(ctx)
 		d.bar.Done() // A note must not fall into the bar's line.
-		if err == nil || ctx.Err() != nil || !errors.As(err, new(*temporaryError)) {
+		if err == nil || ctx.Err() != nil || !temporary {
 			return err
 		}
 		if d.offset > best {
@@ -157,16 +140,16 @@ func (d *download) persist(ctx context.Context) error {
 	}
 }
 
-// attempt asks for what is missing, and writes what comes to the part.
-func (d *download) attempt(ctx context.Context) error {
+// attempt asks for what is missing, and writes what comes to the part. temporary says that another try may
+// not meet the error.
+func (d *download) attempt(ctx context.Context) (temporary bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(d.stall, func() { cancel(errStalled) })
 	defer watchdog.Stop()
-	d.alive = func() { watchdog.Reset(d.stall) }
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.address, http.NoBody)
 	if err != nil {
-		return err
+		return false, err
 	}
 	req.Header.Set("Accept-Encoding", "identity") // What is counted must be the file's own bytes.
 	if d.offset > 0 {
@@ -174,36 +157,48 @@ func (d *download) attempt(ctx context.Context) error {
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return connectError(ctx, err)
+		return interrupted(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // It was only read.
-	if err := d.accept(resp); err != nil {
-		return err
+	if temporary, err := d.accept(resp); err != nil {
+		return temporary, err
 	}
-	_, err = io.Copy(d, &reader{ctx: ctx, r: resp.Body})
+	_, err = io.Copy(d, place.Reader(ctx, resp.Body, func(int) { watchdog.Reset(d.stall) }))
 	switch {
-	case d.failed != nil:
-		return d.failed
-	case d.offset == d.artifact.TarballSize:
-		return nil // Even if the connection ended badly.
+	case d.offset == d.artifact.TarballSize && !errors.Is(err, errOtherFile):
+		return false, nil // Even if the connection ended badly.
+	case errors.Is(err, errOtherFile), errors.As(err, new(*exit.Error)): // It could not be written.
+		return false, err
 	case context.Cause(ctx) != nil:
-		return connectError(ctx, err)
+		return interrupted(ctx, err)
 	case err != nil:
-		return &temporaryError{fmt.Errorf("%w: %w", errCut, discreet(err))}
+		return true, fmt.Errorf("%w: %w", errCut, discreet(err))
 	}
-	return &temporaryError{errCut}
+	return true, errCut
+}
+
+// interrupted explains why there is no answer, or no more of it.
+func interrupted(ctx context.Context, err error) (temporary bool, _ error) {
+	if cause := context.Cause(ctx); cause != nil {
+		return errors.Is(cause, errStalled), cause
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return false, untrusted
+	}
+	return true, discreet(err)
 }
 
 // accept decides whether the body of an answer is what is missing, and starts over where the server did.
-func (d *download) accept(resp *http.Response) error {
+func (d *download) accept(resp *http.Response) (temporary bool, err error) {
 	switch code := resp.StatusCode; {
 	case code/100 == 2 && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/"):
-		return fmt.Errorf("%w: a page to read", errOtherFile)
+		return false, fmt.Errorf("%w: a page to read", errOtherFile)
 	case code == http.StatusOK:
 		if err := d.sized(resp.ContentLength); err != nil {
-			return err
+			return false, err
 		}
-		return d.restart()
+		return false, d.restart()
 	case code == http.StatusPartialContent:
 		var first, last int64
 		var total string
@@ -216,13 +211,12 @@ func (d *download) accept(resp *http.Response) error {
 		if err != nil {
 			all = -1
 		}
-		return d.sized(all)
+		return false, d.sized(all)
 	case code == http.StatusRequestedRangeNotSatisfiable && d.offset > 0:
 		return d.startOver("the server cannot continue there")
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
-		return &temporaryError{fmt.Errorf("%w %q", errAnswer, resp.Status)}
 	default:
-		return fmt.Errorf("%w %q", errAnswer, resp.Status)
+		temporary = code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+		return temporary, fmt.Errorf("%w %q", errAnswer, resp.Status)
 	}
 }
 
@@ -235,14 +229,14 @@ func (d *download) sized(total int64) error {
 }
 
 // startOver drops what there is, for the next attempt.
-func (d *download) startOver(why string) error {
+func (d *download) startOver(why string) (temporary bool, err error) {
 	if d.offset == 0 {
-		return errors.New(why) // Another try would meet the same.
+		return false, errors.New(why) // Another try would meet the same.
 	}
 	if err := d.restart(); err != nil {
-		return err
+		return false, err
 	}
-	return &temporaryError{errors.New(why)}
+	return true, errors.New(why)
 }
 
 // restart drops what there is.
@@ -256,15 +250,12 @@ func (d *download) restart() error {
 
 // Write appends to the part.
 func (d *download) Write(data []byte) (int, error) {
-	d.alive()
 	if d.offset+int64(len(data)) > d.artifact.TarballSize {
-		d.failed = errors.Join(fmt.Errorf("%w: of more than %d bytes", errOtherFile, d.artifact.TarballSize), d.restart())
-		return 0, d.failed
+		return 0, errors.Join(fmt.Errorf("%w: of more than %d bytes", errOtherFile, d.artifact.TarballSize), d.restart())
 	}
 	n, err := d.part.WriteAt(data, d.offset)
 	if err != nil {
-		d.failed = d.storing("fetching the model "+d.Model, err, d.store, d.needed(d.offset))
-		return n, d.failed
+		return n, d.storing("fetching the model "+d.Model, err, d.store, d.needed(d.offset))
 	}
 	d.offset += int64(n)
 	d.received += int64(n)
@@ -305,15 +296,11 @@ func newClient(bundle string, environ []string) (*http.Client, error) {
 	if err != nil {
 		return nil, exit.Errorf(exit.Unusable, "reading the certificates that IM2_CA_BUNDLE names: %w; set it to a PEM file, or leave it out", err)
 	}
-	return &http.Client{Transport: &http.Transport{
-		Proxy:                 proxies(environ),
-		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connectTimeout,
-		ExpectContinueTimeout: time.Second,
-		DisableCompression:    true, // A tarball that a server calls "gzip-encoded" must stay one.
-		ForceAttemptHTTP2:     true, // A custom TLSClientConfig would end that.
-	}}, nil
+	transport := http.DefaultTransport.(*http.Transport).Clone() // What it is of the standard library.
+	transport.Proxy = proxies(environ)
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	transport.DisableCompression = true // A tarball that a server calls "gzip-encoded" must stay one.
+	return &http.Client{Transport: transport}, nil
 }
 
 // proxies does what http.ProxyFromEnvironment does, with the settings in force instead of this process's
@@ -344,12 +331,11 @@ func trusted(bundle string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > largestBundle {
-		return nil, &fs.PathError{Op: "read", Path: bundle, Err: errBundle}
-	}
-	pem, err := os.ReadFile(bundle)
-	if err != nil {
-		return nil, err
+	var pem []byte
+	if info.Mode().IsRegular() {
+		if pem, err = os.ReadFile(bundle); err != nil {
+			return nil, err
+		}
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
@@ -359,20 +345,6 @@ func trusted(bundle string) (*x509.CertPool, error) {
 		return nil, &fs.PathError{Op: "read", Path: bundle, Err: errBundle}
 	}
 	return roots, nil
-}
-
-// connectError explains why there is no answer, or no more of it.
-func connectError(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
-		return &temporaryError{errStalled}
-	} else if cause != nil {
-		return cause
-	}
-	var untrusted *tls.CertificateVerificationError
-	if errors.As(err, &untrusted) {
-		return untrusted
-	}
-	return &temporaryError{discreet(err)}
 }
 
 // discreet returns the text of err without credentials: without the address that was asked, which may hold

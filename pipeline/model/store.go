@@ -21,6 +21,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -141,10 +142,10 @@ func (e *ensurer) keep(ctx context.Context, r io.Reader) error {
 	bar := e.UI.Progress("unpacking the model "+e.Model, e.artifact.Size, term.Bytes)
 	defer bar.Done()
 	var done int64
-	counted := &reader{ctx: ctx, r: io.LimitReader(r, e.artifact.Size), read: func(n int) {
+	counted := place.Reader(ctx, io.LimitReader(r, e.artifact.Size), func(n int) {
 		done += int64(n)
 		bar.Set(done)
-	}}
+	})
 	sum, err := digest(ctx, sha256.New(), io.TeeReader(counted, temp))
 	if err != nil {
 		return err
@@ -160,7 +161,7 @@ func (e *ensurer) keep(ctx context.Context, r io.Reader) error {
 
 // intact reports whether the part is the whole tarball.
 func (e *ensurer) intact(ctx context.Context, part *os.File) (bool, error) {
-	sum, err := digest(ctx, sha512.New(), io.NewSectionReader(part, 0, e.artifact.TarballSize))
+	sum, err := digest(ctx, sha512.New(), io.NewSectionReader(part, 0, e.artifact.TarballSize+1))
 	if err != nil {
 		return false, fmt.Errorf("checking the download: %w", err)
 	}
@@ -169,26 +170,8 @@ func (e *ensurer) intact(ctx context.Context, part *os.File) (bool, error) {
 
 // digest reads r to its end.
 func digest(ctx context.Context, h hash.Hash, r io.Reader) ([]byte, error) {
-	if _, err := io.Copy(h, &reader{ctx: ctx, r: r}); err != nil {
+	if _, err := io.Copy(h, place.Reader(ctx, r, func(int) {})); err != nil {
 		return nil, err
 	}
 	return h.Sum(nil), nil
-}
-
-// reader ends with the error of its context. read is told each number of bytes; it may be nil.
-type reader struct {
-	ctx  context.Context // it lives as long as one call
-	r    io.Reader
-	read func(n int)
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.r.Read(p)
-	if r.read != nil {
-		r.read(n)
-	}
-	return n, err
 }

@@ -1,13 +1,64 @@
 package place
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 	"runtime"
+	"syscall"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // The commands on the host may run as root where containers can write. They stay inside of an os.Root
 // with these functions, and change owner and mode on open files only.
+
+// OpenRoot opens the folder name of the folder data, so that a link on the way cannot lead out of data.
+func OpenRoot(data, name string) (*os.Root, error) {
+	outer, err := os.OpenRoot(data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = outer.Close() }() // It was only read.
+	return outer.OpenRoot(name)
+}
+
+// OpenIn opens a regular file in root for reading. A link is not followed, also where it stays within
+// root, and a FIFO not waited for. What is no file is job.ErrNotFile.
+func OpenIn(root *os.Root, name string) (*os.File, error) {
+	seen, err := root.Lstat(name)
+	if err == nil && !seen.Mode().IsRegular() {
+		err = job.ErrNotFile
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if opened, err := f.Stat(); err != nil || !os.SameFile(seen, opened) {
+		return nil, errors.Join(job.ErrNotFile, f.Close())
+	}
+	return f, nil
+}
+
+// Reader reads from r until ctx ends. read is told the number of bytes after each call.
+func Reader(ctx context.Context, r io.Reader, read func(n int)) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n, err := r.Read(p)
+		read(n)
+		return n, err
+	})
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // WriteNewIn makes a new file in root with data, FileMode and this owner, and returns when it is on the disk. It leaves
 // nothing behind when it fails.

@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // rounds is how often Get goes through the stages. A job is missed in a round only if it was moved
@@ -162,17 +163,9 @@ func (q *Queue) getFrom(ctx context.Context, id string, first job.Stage, name st
 // open returns the queue's folder, or nil when there is none. It is opened from within the
 // data folder, so that a link in its place cannot lead out of that.
 func (q *Queue) open() (*os.Root, error) {
-	data, err := os.OpenRoot(q.data)
+	root, err := place.OpenRoot(q.data, job.QueueFolder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // no queue and no error is an answer: nothing was ever taken
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opening the data folder: %w", err)
-	}
-	defer func() { _ = data.Close() }() // It was only read.
-	root, err := data.OpenRoot(job.QueueFolder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // as above
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the queue of %q: %w", q.data, err)

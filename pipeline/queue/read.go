@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"syscall"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // A Job is one job as it was found.
@@ -74,12 +74,7 @@ func readProgress(root *os.Root, dir string) *job.Progress {
 }
 
 func readFile(root *os.Root, name string) ([]byte, error) {
-	if info, err := root.Lstat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, job.ErrNotFile // Opening it would follow a link.
-	}
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := place.OpenIn(root, name)
 	if err != nil {
 		return nil, err
 	}

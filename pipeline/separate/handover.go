@@ -44,9 +44,9 @@ type handed struct {
 
 // handOver puts a copy of the song into the input folder. On an error nothing is left there.
 func (s *separation) handOver(ctx context.Context, song *os.File) (handed, error) {
-	input, err := s.openInput()
+	input, err := place.OpenRoot(s.Data, job.InputFolder)
 	if err != nil {
-		return handed{}, err
+		return handed{}, exit.Fixable(exit.Failed, exit.Fix{Type: "mage up", Note: "makes it"}, `opening the pipeline's input folder: %w`, err)
 	}
 	defer func() { _ = input.Close() }() // It has nothing to lose.
 	temp := strings.Replace(job.UploadPattern, "*", rand.Text(), 1)
@@ -59,20 +59,6 @@ func (s *separation) handOver(ctx context.Context, song *os.File) (handed, error
 		return handed{}, s.copyError(song, err)
 	}
 	return h, nil
-}
-
-// openInput opens the input folder from within the data folder, so that a link in its
-// place cannot lead out of that.
-func (s *separation) openInput() (*os.Root, error) {
-	data, err := os.OpenRoot(s.Data)
-	if err == nil {
-		defer func() { _ = data.Close() }() // It was only read.
-		var input *os.Root
-		if input, err = data.OpenRoot(job.InputFolder); err == nil {
-			return input, nil
-		}
-	}
-	return nil, exit.Fixable(exit.Failed, exit.Fix{Type: "mage up", Note: "makes it"}, `opening the pipeline's input folder: %w`, err)
 }
 
 // copy writes the song to a new file, sees it onto the disk, and returns its digest.
@@ -89,7 +75,11 @@ func (s *separation) copy(ctx context.Context, input *os.Root, temp string, song
 	bar := s.UI.Progress("copying "+shown(inputName(s.File)), before.Size(), term.Bytes)
 	defer bar.Done()
 	sum := sha256.New()
-	from := &reader{ctx: ctx, r: song, read: bar.Set}
+	copied := int64(0)
+	from := place.Reader(ctx, song, func(n int) {
+		copied += int64(n)
+		bar.Set(copied)
+	})
 	if _, err := io.Copy(io.MultiWriter(f, sum), from); err != nil {
 		return "", err
 	}
@@ -97,7 +87,7 @@ func (s *separation) copy(ctx context.Context, input *os.Root, temp string, song
 	if err != nil {
 		return "", err
 	}
-	if after.Size() != from.n || !after.ModTime().Equal(before.ModTime()) {
+	if after.Size() != copied || !after.ModTime().Equal(before.ModTime()) {
 		return "", errChanged
 	}
 	uid, gid := s.owner()
@@ -203,22 +193,4 @@ func (s *separation) copyError(song *os.File, err error) error {
 	default:
 		return exit.Errorf(exit.Failed, "%s: %w", doing, err)
 	}
-}
-
-// reader counts what is read, and ends with the error of its context.
-type reader struct {
-	ctx  context.Context // it lives as long as one call
-	r    io.Reader
-	n    int64
-	read func(n int64)
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.r.Read(p)
-	r.n += int64(n)
-	r.read(r.n)
-	return n, err
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 const (
@@ -81,7 +83,7 @@ func (e *examination) open() error {
 		switch {
 		case i != mixInput && errors.Is(err, fs.ErrNotExist):
 			return &FaultError{Stem: name, Channel: -1, Frame: -1, What: "it was not made"}
-		case i != mixInput && errors.Is(err, errNotFile):
+		case i != mixInput && errors.Is(err, job.ErrNotFile):
 			return &FaultError{Stem: name, Channel: -1, Frame: -1, What: err.Error()}
 		case err != nil:
 			return fmt.Errorf("checking the stems: %w", err)

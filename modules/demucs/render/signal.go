@@ -8,10 +8,9 @@ import (
 	"io"
 	"math"
 	"os"
-)
 
-// errNotFile is returned for a raw file that is something else.
-var errNotFile = errors.New("it is not a regular file")
+	"github.com/im2-audio/im2/pipeline/place"
+)
 
 // A rawFile is a mix or a raw stem that is read block by block.
 type rawFile struct {
@@ -22,23 +21,14 @@ type rawFile struct {
 	samples []float32
 }
 
-// openRaw opens a raw file. A link is not followed, and a FIFO not waited for.
 func openRaw(work *os.Root, path string) (*rawFile, error) {
-	file, err := work.OpenFile(path, os.O_RDONLY|noWait, 0)
+	file, err := place.OpenIn(work, path)
 	if err != nil {
 		return nil, err
 	}
 	info, err := file.Stat()
-	var entry os.FileInfo
-	if err == nil {
-		entry, err = work.Lstat(path)
-	}
-	if err == nil && (!info.Mode().IsRegular() || !os.SameFile(info, entry)) {
-		err = fmt.Errorf("reading %q: %w", path, errNotFile)
-	}
 	if err != nil {
-		_ = file.Close()
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
 	return &rawFile{file: file, size: info.Size(), data: make([]byte, blockFrames*RawFrame), samples: make([]float32, blockFrames*channels)}, nil
 }
