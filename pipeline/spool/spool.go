@@ -169,3 +169,192 @@ func (s *Spool) Flush() error {
 	}
 	return errors.Join(errs...)
 }
+
+// restBetween is how long changes of a stage folder may wait after it was put on the disk, unless sync or
+// flush is called. Nothing depends on it: a power cut puts a job back into the stage that it came
+// from, complete. It bounds how many jobs that can be.
+const restBetween = 50 * time.Millisecond
+
+// A folder puts one stage folder on the disk for all who ask at the same time: what they
+// renamed before they asked is covered by the one call that begins after that.
+type folder struct {
+	disk place.Disk
+	path string
+	now  func() time.Time
+
+	mu   sync.Mutex
+	done *sync.Cond
+	// begun and ended count calls; there is one at a time.
+	begun, ended int
+	running      bool
+	// failed is the error of the last call.
+	failed error
+	// dirty means that something was renamed since the last call began, at.
+	dirty bool
+	at    time.Time
+}
+
+func newFolder(disk place.Disk, path string, now func() time.Time) *folder {
+	f := &folder{disk: disk, path: path, now: now}
+	f.done = sync.NewCond(&f.mu)
+	return f
+}
+
+func (f *folder) sync() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for mine := f.begun + 1; f.ended < mine; {
+		if f.running {
+			f.done.Wait()
+			continue
+		}
+		f.call()
+	}
+	return f.failed
+}
+
+// call syncs the folder once, without holding the mutex meanwhile.
+func (f *folder) call() {
+	f.begun++
+	f.running, f.dirty, f.at = true, false, f.now()
+	f.mu.Unlock()
+	err := f.disk.SyncFolder(f.path)
+	f.mu.Lock()
+	f.ended, f.failed, f.running = f.begun, err, false
+	f.dirty = f.dirty || err != nil
+	f.done.Broadcast()
+}
+
+func (f *folder) changed() error {
+	f.mu.Lock()
+	f.dirty = true
+	wait := f.running || (!f.at.IsZero() && f.now().Sub(f.at) < restBetween)
+	f.mu.Unlock()
+	if wait {
+		return nil
+	}
+	return f.sync()
+}
+
+func (f *folder) flush() error {
+	f.mu.Lock()
+	dirty := f.dirty
+	f.mu.Unlock()
+	if !dirty {
+		return nil
+	}
+	return f.sync()
+}
+
+// Load reads a job that this caller has already. It claims nothing. A job that is not there
+// gives fs.ErrNotExist, and one of Incoming without job.json ErrNoRecord.
+func (s *Spool) Load(stage job.Stage, id string) (*Job, error) {
+	c, err := s.find(stage, id)
+	if err != nil {
+		return nil, err
+	}
+	j, err := s.read(stage, c)
+	if err == nil && c.Token == "" {
+		j.Rewind(stage)
+	}
+	return j, err
+}
+
+// Locate reads a job, whoever has it and wherever it is. A job that is in no stage gives
+// fs.ErrNotExist.
+func (s *Spool) Locate(id string) (*Job, error) {
+	for range 2 { // A job that was given back has been passed over once.
+		for _, stage := range job.Stages {
+			c, err := s.find(stage, id)
+			if err != nil {
+				if errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+				return nil, err
+			}
+			j, err := s.read(stage, c)
+			if !errors.Is(err, fs.ErrNotExist) {
+				return j, err
+			}
+		}
+	}
+	return nil, fmt.Errorf("finding job %s: %w", id, fs.ErrNotExist)
+}
+
+func (s *Spool) find(stage job.Stage, id string) (job.Claim, error) {
+	bare := job.Claim{ID: id}
+	if there, err := s.disk.Has(s.folderOf(stage, bare)); there || stage.Entry() == "" {
+		return bare, err
+	}
+	claims, err := s.claims(stage)
+	if err != nil {
+		return job.Claim{}, err
+	}
+	for _, c := range claims {
+		if c.ID == id {
+			return c, nil
+		}
+	}
+	return job.Claim{}, fmt.Errorf("finding job %s in %s: %w", id, stage, fs.ErrNotExist)
+}
+
+func (s *Spool) read(stage job.Stage, c job.Claim) (*Job, error) {
+	j := s.job(stage, c)
+	data, err := j.readRecord()
+	if err != nil {
+		return nil, fmt.Errorf("reading job %s: %w", c.ID, err)
+	}
+	if j.Record, err = job.Parse(data, c.ID); err != nil {
+		return nil, fmt.Errorf("%w: job %s: %w", ErrDamaged, c.ID, err)
+	}
+	return j, nil
+}
+
+// readRecord reads job.json, and distinguishes a job without one from a job that is not there.
+func (j *Job) readRecord() ([]byte, error) {
+	for range 2 { // Somebody may put the job back between two looks.
+		info, err := j.disk().Lstat(j.Path(job.RecordFile))
+		if err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%w: it is not a regular file", ErrDamaged)
+		}
+		if err == nil {
+			data, err := j.disk().ReadFile(j.Path(job.RecordFile))
+			if errors.Is(err, job.ErrTooLong) {
+				err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			return data, err
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if there, hasErr := j.disk().Has(j.Dir()); hasErr != nil || !there {
+			return nil, errors.Join(err, hasErr)
+		}
+	}
+	if j.stage == job.Incoming {
+		return nil, ErrNoRecord
+	}
+	return nil, fmt.Errorf("%w: it is missing", ErrDamaged)
+}
+
+// Reload reads the record of a job in this worker's hands again. The error is ErrLost if the job was taken
+// away.
+func (j *Job) Reload() error {
+	again, err := j.spool.read(j.stage, j.claim)
+	if err != nil {
+		return j.orLost(err)
+	}
+	visit := j.Last()
+	j.Record = again.Record
+	if j.Last().Stage != j.stage {
+		j.Rewind(j.stage.Entry())
+		j.Attempt = visit.Attempt
+		j.Arrive(visit, "")
+	}
+	return nil
+}
+
+// Fresh is Load for a job of Incoming whose job.json was never written.
+func (s *Spool) Fresh(id, worker string) *Job {
+	return s.incoming(id, worker, s.now().UTC())
+}

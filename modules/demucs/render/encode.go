@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // FLAC has the MD5 of its samples, and nothing depends on its strength
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -156,4 +157,167 @@ func (r *renderer) checkFLAC(ctx context.Context, file *os.File, sum []byte) err
 		return errors.New("it does not decode to what was encoded")
 	}
 	return nil
+}
+
+// flacHeader compares the length and the MD5 that a FLAC file has of its samples (RFC 9639, section
+// 8.2) with those that were to be encoded.
+func flacHeader(file io.ReaderAt, frames int64, sum []byte) error {
+	const streamInfo, totalAt, sumAt = 8, 10, 18
+	head := make([]byte, streamInfo+sumAt+16)
+	if _, err := file.ReadAt(head, 0); err != nil || string(head[:4]) != "fLaC" || head[4]&0x7f != 0 {
+		return errors.New("it has no header of a FLAC file")
+	}
+	info := head[streamInfo:]
+	total := int64(binary.BigEndian.Uint64(info[totalAt:]) & (1<<36 - 1))
+	if total != frames && total != 0 {
+		return fmt.Errorf("it has %d frames; want %d", total, frames)
+	}
+	if !bytes.Equal(info[sumAt:], sum) {
+		return errors.New("the MD5 of its samples is not that of what was encoded")
+	}
+	return nil
+}
+
+// mp3TagCRC is how many bytes of an MP3 file the checksum of its Info tag covers.
+const mp3TagCRC = 190
+
+// finishMP3 makes sure that players see the length that was encoded: the first frame of an MP3 file, its
+// Info tag, says how many frames follow, and how many samples at the ends are none of the sound's
+// (http://gabriel.mp3-tech.org/mp3infotag.html). LAME may add more than a frame at the end, of which
+// ffmpeg writes down the last one only; then the rest is added to what the tag says. It also makes sure
+// that as many bytes are there as the tag says.
+func finishMP3(file *os.File, frames int64) error {
+	head := make([]byte, 1024)
+	n, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	head = head[:n]
+	tag := bytes.Index(head, []byte("Info"))
+	if tag < 0 {
+		tag = bytes.Index(head, []byte("Xing"))
+	}
+	const countAt, bytesAt, delayAt, crcAt, tagSize = 8, 12, 141, 154, 156
+	if tag < 4 || len(head) < max(tag+tagSize, mp3TagCRC) || head[0] != 0xff {
+		return errors.New("it does not say how long it is")
+	}
+	perFrame := int64(576)
+	if head[1]&0x18 == 0x18 { // MPEG 1
+		perFrame = 1152
+	}
+	count := int64(binary.BigEndian.Uint32(head[tag+countAt:]))
+	size := int64(binary.BigEndian.Uint32(head[tag+bytesAt:]))
+	ends := head[tag+delayAt:][:3]
+	delay, padding := int64(ends[0])<<4|int64(ends[1])>>4, int64(ends[1]&0x0f)<<8|int64(ends[2])
+	more := count*perFrame - delay - padding - frames
+	if more < 0 || more >= perFrame || padding+more >= 1<<12 {
+		return fmt.Errorf("it plays for %d frames; want %d", frames+more, frames)
+	}
+	if more > 0 {
+		padding += more
+		ends[1], ends[2] = ends[1]&0xf0|byte(padding>>8), byte(padding)
+		crc := head[tag+crcAt:][:2]
+		clear(crc) // Below 32 kHz it is among the bytes that it covers, as zeros.
+		binary.BigEndian.PutUint16(crc, crc16(head[:mp3TagCRC]))
+		if _, err := file.WriteAt(head, 0); err != nil {
+			return err
+		}
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() < size {
+		err = fmt.Errorf("it has %d bytes, and says that it has %d", info.Size(), size)
+	}
+	return err
+}
+
+func crc16(data []byte) uint16 {
+	var crc uint16
+	for _, b := range data {
+		crc ^= uint16(b)
+		for range 8 {
+			crc = crc>>1 ^ -(crc&1)&0xa001
+		}
+	}
+	return crc
+}
+
+const (
+	wavPCM   = 1
+	wavFloat = 3
+	// fmtSize and factSize are the sizes of these chunks without their names and sizes.
+	fmtSize, floatFmtSize, factSize, ds64Size = 16, 18, 4, 28
+	// unknown32 stands in an RF64 file for a size that is in its first chunk.
+	unknown32 = math.MaxUint32
+)
+
+// wavHeader is what comes before the samples of a WAV file. A file of 4 GiB or more is an RF64 file
+// (EBU Tech 3306), which has its sizes in 64 bits.
+func wavHeader(f format, rate int, frames int64) []byte {
+	frameSize := int64(channels * f.bits / 8)
+	data := frames * frameSize
+	about := appendFormat(nil, f, rate, frameSize)
+	if f.bits == 32 { // Not only PCM: the number of frames is to be told.
+		about = appendChunk(about, "fact", factSize)
+		about = binary.LittleEndian.AppendUint32(about, short(frames))
+	}
+	riff := int64(len("WAVE")+len(about)+8) + data
+	if riff < unknown32 && data < unknown32 {
+		h := append(appendChunk(nil, "RIFF", uint32(riff)), "WAVE"...)
+		return appendChunk(append(h, about...), "data", uint32(data))
+	}
+	h := append(appendChunk(nil, "RF64", unknown32), "WAVE"...)
+	h = appendChunk(h, "ds64", ds64Size)
+	for _, n := range []int64{riff + ds64Size + 8, data, frames} {
+		h = binary.LittleEndian.AppendUint64(h, uint64(n))
+	}
+	h = binary.LittleEndian.AppendUint32(h, 0) // There are no other sizes.
+	return appendChunk(append(h, about...), "data", unknown32)
+}
+
+func appendChunk(h []byte, name string, size uint32) []byte {
+	return binary.LittleEndian.AppendUint32(append(h, name...), size)
+}
+
+func appendFormat(h []byte, f format, rate int, frameSize int64) []byte {
+	kind, size := uint16(wavPCM), uint32(fmtSize)
+	if f.bits == 32 {
+		kind, size = wavFloat, floatFmtSize
+	}
+	h = appendChunk(h, "fmt ", size)
+	h = binary.LittleEndian.AppendUint16(h, kind)
+	h = binary.LittleEndian.AppendUint16(h, channels)
+	h = binary.LittleEndian.AppendUint32(h, short(int64(rate)))
+	h = binary.LittleEndian.AppendUint32(h, short(int64(rate)*frameSize))
+	h = binary.LittleEndian.AppendUint16(h, uint16(frameSize))
+	h = binary.LittleEndian.AppendUint16(h, uint16(f.bits))
+	if f.bits == 32 {
+		h = binary.LittleEndian.AppendUint16(h, 0) // Nothing more about the format.
+	}
+	return h
+}
+
+func short(n int64) uint32 {
+	return uint32(min(n, unknown32))
+}
+
+func (r *renderer) writeWAV(ctx context.Context, out output, gain float64, file *os.File) error {
+	buf := bufio.NewWriterSize(file, blockFrames*RawFrame)
+	if _, err := buf.Write(wavHeader(r.format, r.rate, r.frames)); err != nil {
+		return err
+	}
+	samples := newQuantizer(r.format, gain, buf)
+	if err := r.feed(ctx, out, samples); err != nil {
+		return err
+	}
+	if err := r.complete(samples); err != nil {
+		return err
+	}
+	return buf.Flush()
+}
+
+func (r *renderer) complete(q *quantizer) error {
+	if q.frames == r.frames && len(q.rest) == 0 {
+		return nil
+	}
+	return fmt.Errorf("ffmpeg made %d frames at %d Hz; want %d: %w", q.frames, r.rate, r.frames, io.ErrUnexpectedEOF)
 }
