@@ -208,25 +208,25 @@ func TestEngineNetwork(t *testing.T) {
 // with those of the model as it is.
 func sixStems(t *testing.T, env *onnxruntime.Environment, model []byte, input, four segment) {
 	t.Helper()
-	wider := enginetest.Edit{Tensors: func(tensor enginetest.Tensor) []enginetest.Tensor {
+	wider := edit{Tensors: func(one tensor) []tensor {
 		at := map[string]int{"decoder.3.conv_tr.weight": 1, "decoder.3.conv_tr.bias": 0, "tdecoder.3.conv_tr.weight": 1, "tdecoder.3.conv_tr.bias": 0}
-		dim, ok := at[tensor.Name]
+		dim, ok := at[one.Name]
 		if !ok {
-			return []enginetest.Tensor{tensor}
+			return []tensor{one}
 		}
 		groups := 1
 		if dim == 1 {
-			groups = int(tensor.Dims[0])
+			groups = int(one.Dims[0])
 		}
-		size := len(tensor.Raw) / groups
+		size := len(one.Raw) / groups
 		var raw strings.Builder
 		for g := range groups {
-			all := tensor.Raw[g*size : (g+1)*size]
+			all := one.Raw[g*size : (g+1)*size]
 			raw.WriteString(all + all[:size/2])
 		}
-		tensor.Raw = raw.String()
-		tensor.Dims[dim] = tensor.Dims[dim] * 6 / 4
-		return []enginetest.Tensor{tensor}
+		one.Raw = raw.String()
+		one.Dims[dim] = one.Dims[dim] * 6 / 4
+		return []tensor{one}
 	}}.Apply(t, model)
 	sources, results := prepared(t, env, wider, weights.FP32, []segment{input})
 	if !slices.Equal(sources, weights.SourcesOf(6)) {
@@ -253,36 +253,36 @@ func sixStems(t *testing.T, env *onnxruntime.Environment, model []byte, input, f
 func TestEngineRefusesOtherGraphs(t *testing.T) {
 	model := enginetest.Original(t)
 	const name = "tencoder.0.conv.bias"
-	change := func(replace func(t enginetest.Tensor) []enginetest.Tensor) []byte {
-		return enginetest.Edit{Tensors: func(tensor enginetest.Tensor) []enginetest.Tensor {
-			if tensor.Name != name {
-				return []enginetest.Tensor{tensor}
+	change := func(replace func(t tensor) []tensor) []byte {
+		return edit{Tensors: func(one tensor) []tensor {
+			if one.Name != name {
+				return []tensor{one}
 			}
-			return replace(tensor)
+			return replace(one)
 		}}.Apply(t, model)
 	}
 	for want, file := range map[string]func() []byte{
-		"it has no parameter \"" + name + "\"": func() []byte { return change(func(enginetest.Tensor) []enginetest.Tensor { return nil }) },
+		"it has no parameter \"" + name + "\"": func() []byte { return change(func(tensor) []tensor { return nil }) },
 		"it has a parameter \"extra\" that HTDemucs does not have": func() []byte {
-			return change(func(tensor enginetest.Tensor) []enginetest.Tensor {
-				extra := tensor
+			return change(func(one tensor) []tensor {
+				extra := one
 				extra.Name = "extra"
-				return []enginetest.Tensor{tensor, extra}
+				return []tensor{one, extra}
 			})
 		},
 		"has the shape [24 2], not [48]": func() []byte {
-			return change(func(tensor enginetest.Tensor) []enginetest.Tensor {
-				tensor.Dims = []uint64{24, 2}
-				return []enginetest.Tensor{tensor}
+			return change(func(one tensor) []tensor {
+				one.Dims = []uint64{24, 2}
+				return []tensor{one}
 			})
 		},
 		"the numbers of \"" + name + "\" are in another file; export the model into one": func() []byte {
-			return change(func(tensor enginetest.Tensor) []enginetest.Tensor {
-				tensor.External = true
-				return []enginetest.Tensor{tensor}
+			return change(func(one tensor) []tensor {
+				one.External = true
+				return []tensor{one}
 			})
 		},
-		"version 12 of ONNX's operators":           func() []byte { return enginetest.Edit{Opset: 12}.Apply(t, model) },
+		"version 12 of ONNX's operators":           func() []byte { return edit{Opset: 12}.Apply(t, model) },
 		"it is not an ONNX file, or it is damaged": func() []byte { return model[:len(model)-1000] },
 		"not an ONNX file":                         func() []byte { return []byte("PyTorch's own format, perhaps\n") },
 		"it has 0 stems":                           func() []byte { return enginetest.Operation("Add", []int64{3}, []int64{3}, []int64{3}) },

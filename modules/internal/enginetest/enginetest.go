@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -63,4 +65,33 @@ func leaveOut(tb testing.TB, format string, args ...any) {
 		tb.Fatalf("IM2_REQUIRE_ENGINE=1 and this cannot be tested: "+format, args...)
 	}
 	tb.Skipf("LEFT OUT: "+format, args...)
+}
+
+// Message is a protobuf message that is being written.
+type Message []byte
+
+// Bytes adds a field of text, bytes or a message.
+func (m Message) Bytes(n protowire.Number, s string) Message {
+	return protowire.AppendString(protowire.AppendTag(m, n, protowire.BytesType), s)
+}
+
+// Number adds a field with an integer.
+func (m Message) Number(n protowire.Number, v uint64) Message {
+	return protowire.AppendVarint(protowire.AppendTag(m, n, protowire.VarintType), v)
+}
+
+// Operation is an ONNX file with one operation on the inputs a and b, float32 of these shapes, that
+// makes c.
+func Operation(op string, a, b, c []int64) []byte {
+	value := func(name string, dims []int64) string {
+		var shape Message
+		for _, d := range dims {
+			shape = shape.Bytes(1, string(Message(nil).Number(1, uint64(d))))
+		}
+		tensor := Message(nil).Number(1, 1).Bytes(2, string(shape)) // float32, and the shape
+		return string(Message(nil).Bytes(1, name).Bytes(2, string(Message(nil).Bytes(1, string(tensor)))))
+	}
+	node := Message(nil).Bytes(1, "a").Bytes(1, "b").Bytes(2, "c").Bytes(4, op)
+	graph := Message(nil).Bytes(1, string(node)).Bytes(2, "g").Bytes(11, value("a", a)).Bytes(11, value("b", b)).Bytes(12, value("c", c))
+	return Message(nil).Number(1, 8).Bytes(7, string(graph)).Bytes(8, string(Message(nil).Bytes(1, "").Number(2, 17)))
 }
