@@ -131,7 +131,7 @@ func (t Target) preparedModels(ctx context.Context) []string {
 
 // ofOption returns the values of a flag of "mage separate" that has a few.
 func ofOption(flag string) []usage.Candidate {
-	for _, f := range options.Fields() {
+	for _, f := range options.Fields {
 		if f.Flag == flag {
 			return named(f.Values)
 		}

@@ -55,7 +55,7 @@ func (t Target) Separate(ctx context.Context, o Separate) error {
 // asked reads the flags.
 func (o Separate) asked() (options.Options, error) {
 	var asked options.Options
-	for _, f := range options.Fields() {
+	for _, f := range options.Fields {
 		text := o.Options[f.Flag]
 		var wrong *options.FieldError
 		if err := asked.Set(f.Name, text); errors.As(err, &wrong) {
@@ -104,7 +104,7 @@ func checkAsked(p *project.Project, asked options.Options) error {
 // than the default one, which "mage up" prepares, must be there.
 func stemsOf(p *project.Project, name string) ([]string, error) {
 	if name == options.Default().Model {
-		return options.DefaultStems(), nil
+		return options.DefaultStems, nil
 	}
 	if p.ModelCache() == "" {
 		return nil, nil

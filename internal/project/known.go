@@ -33,7 +33,7 @@ func (s Settings) Known() []Known {
 		{DemucsMemory, "normal, or low to take less memory and more time", false},
 		{DemucsThreads, "threads of each worker; \"mage up\" shares the processors where it is empty", false},
 	}
-	for _, f := range options.Fields() {
+	for _, f := range options.Fields {
 		if f.Setting != DemucsModel {
 			known = append(known, Known{f.Setting, f.About, false})
 		}

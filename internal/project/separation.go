@@ -15,7 +15,7 @@ import (
 func (s Settings) Separation() (options.Options, error) {
 	var o options.Options
 	var given []string
-	for _, f := range options.Fields() {
+	for _, f := range options.Fields {
 		setting := s.Get(f.Setting)
 		if err := separationProblem(setting, f); err != nil {
 			return options.Options{}, err
@@ -27,7 +27,7 @@ func (s Settings) Separation() (options.Options, error) {
 	}
 	all, stems := o.Over(options.Default()), []string(nil)
 	if all.Model == options.Default().Model {
-		stems = options.DefaultStems()
+		stems = options.DefaultStems
 	}
 	if err := all.Check(stems); err != nil {
 		return options.Options{}, exit.Errorf(exit.Unusable, "the settings of the separation contradict each other: %w (%s)", err, strings.Join(given, ", "))
@@ -38,7 +38,7 @@ func (s Settings) Separation() (options.Options, error) {
 // SeparationProblem says what is wrong with one of the settings of the separation by itself; nil for
 // another setting.
 func (s Settings) SeparationProblem(name string) error {
-	all := options.Fields()
+	all := options.Fields
 	i := slices.IndexFunc(all, func(f options.Field) bool { return f.Setting == name })
 	if i < 0 {
 		return nil

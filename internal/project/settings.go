@@ -142,7 +142,7 @@ func defaults(root string, environ []string) (Settings, error) {
 		return Settings{}, exit.Errorf(exit.Unusable, "resolving the project folder %s: %w", root, err)
 	}
 	values := make(map[string]Setting)
-	for _, f := range options.Fields() { // What is empty the service decides.
+	for _, f := range options.Fields { // What is empty the service decides.
 		values[f.Setting] = Setting{Name: f.Setting, Source: FromDefault}
 	}
 	for name, value := range map[string]string{

@@ -61,7 +61,7 @@ func TestTheSettingsOfAJob(t *testing.T) {
 	t.Parallel()
 	s := parsed(t, "-two-stems=vocals", "-format=flac", "-bits=24")
 	spooltest.Must(t, s.check())
-	stems := options.DefaultStems()
+	stems := options.DefaultStems
 	for want, asked := range map[string]options.Options{
 		"-twoStems=vocals -format=flac -bits=24": {},
 		"-stems=drums -format=flac -bits=24":     {Stems: []string{"drums"}},

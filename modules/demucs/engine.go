@@ -11,8 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,23 +34,17 @@ type Engine interface {
 	Separate(ctx context.Context, mix string, frames int64, outDir string, o options.Options, progress func(done, total int)) error
 }
 
-func engineNames() []string { return []string{"onnx"} }
-
 // newEngine returns the engine that the settings name. A new engine joins here, with a stage
 // of its own in the Dockerfile.
 func newEngine(s *settings) (Engine, error) {
-	switch s.engine {
-	case "onnx":
-		return &onnx{s}, nil
-	default:
-		return nil, unknown("engine", "DEMUCS_ENGINE", s.engine, engineNames())
+	if s.engine != "onnx" {
+		return nil, unknown("engine", "DEMUCS_ENGINE", s.engine, "onnx")
 	}
+	return &onnx{s}, nil
 }
 
-func unknown(what, variable, value string, known []string) error {
-	known = slices.Sorted(slices.Values(known))
-	return fmt.Errorf("unknown %s %q: known are %s; set %s in .env and run `mage up`",
-		what, value, strings.Join(known, ", "), variable)
+func unknown(what, variable, value string, known ...string) error {
+	return fmt.Errorf("unknown %s %q: known are %s; set %s in .env and run `mage up`", what, value, strings.Join(known, ", "), variable)
 }
 
 // An onnx engine runs HTDemucs on ONNX Runtime, in a separate process: what ends that ends nothing
@@ -129,16 +121,8 @@ func soundsLikeMemory(said string) bool {
 }
 
 func parseProgress(line string) (done, total int, ok bool) {
-	before, after, found := strings.Cut(strings.TrimSpace(line), "/")
-	if !found {
-		return 0, 0, false
-	}
-	done, err := strconv.Atoi(before)
-	if err != nil || done < 0 {
-		return 0, 0, false
-	}
-	total, err = strconv.Atoi(after)
-	if err != nil || total < done {
+	_, err := fmt.Sscanf(strings.TrimSpace(line), "%d/%d", &done, &total)
+	if err != nil || done < 0 || total < done {
 		return 0, 0, false
 	}
 	return done, total, true

@@ -111,7 +111,7 @@ func (s *settings) check() error {
 		return fmt.Errorf("-model %q: no model can have that name; set DEMUCS_MODEL in .env and run `mage up`", s.model)
 	}
 	if !slices.Contains(weights.Precisions(), s.precision) {
-		return unknown("precision", "DEMUCS_PRECISION", s.precision, weights.Precisions())
+		return unknown("precision", "DEMUCS_PRECISION", s.precision, weights.Precisions()...)
 	}
 	if err := s.readOptions(); err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 
 func (s *settings) addOptions(flags *flag.FlagSet) {
 	s.texts = make(map[string]*string)
-	for _, f := range options.Fields() {
+	for _, f := range options.Fields {
 		if f.Name == "model" {
 			continue
 		}
@@ -36,7 +36,7 @@ func flagOf(f options.Field) string { return strings.ReplaceAll(f.Name, "_", "-"
 // song's own options are over it.
 func (s *settings) readOptions() error {
 	s.options = options.Options{Model: s.model}
-	for _, f := range options.Fields() {
+	for _, f := range options.Fields {
 		text, ok := s.texts[f.Name]
 		if !ok {
 			continue

@@ -112,7 +112,7 @@ func TestTrackJSONTellsHowTheStemsWereMade(t *testing.T) {
 	settings := options.Options{TwoStems: "vocals", Format: options.FLAC}.Over(options.Default())
 	sum := 25.5
 	id := b.add("aux.mp3", func(r *job.Record) {
-		r.Settings, r.Files = settings, settings.Files(options.DefaultStems())
+		r.Settings, r.Files = settings, settings.Files(options.DefaultStems)
 		r.Gain, r.SumDB, r.Warnings, r.SourceRate, r.EngineVersion = 0.5, &sum, []string{"it is quiet"}, 48000, options.EngineVersion
 	}).ID
 	_, err := b.turn(t.Context())

@@ -190,9 +190,6 @@ var kinds = []Kind{
 	{Name: "FLV", Demuxers: []string{"flv"}, Times: Relative, MediaTypes: []string{"video/x-flv"}},
 }
 
-// Kinds returns the table.
-func Kinds() []Kind { return slices.Clone(kinds) }
-
 // OfDemuxer returns the kind that ffmpeg means by a demuxer's name, such as "mov,mp4,m4a".
 func OfDemuxer(name string) (Kind, bool) {
 	for one := range strings.SplitSeq(name, ",") {

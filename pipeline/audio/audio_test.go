@@ -51,7 +51,7 @@ func TestRecognize(t *testing.T) {
 func TestTheTableAgreesWithItself(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, k := range Kinds() {
+	for _, k := range kinds {
 		if k.Name == "" || len(k.Demuxers) == 0 || (len(k.Signatures) > 0) != (k.Own != "") {
 			t.Errorf("%+v", k)
 		}

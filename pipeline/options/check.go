@@ -21,14 +21,14 @@ func (o Options) Check(known []string) error {
 		f, _ := field("stems")
 		return &FieldError{f, strings.Join(o.Stems, ",")}
 	}
-	for _, f := range Fields() {
+	for _, f := range Fields {
 		var probe Options
 		if err := probe.Set(f.Name, o.Get(f.Name)); err != nil {
 			return err
 		}
 	}
 	if known == nil {
-		known = Stems()
+		known = Stems
 	}
 	for _, stem := range append(slices.Clone(o.Stems), o.TwoStems) {
 		if stem != "" && !slices.Contains(known, stem) {
@@ -65,10 +65,7 @@ func Parse(data []byte) (Options, error) {
 // read reads the object key by key: encoding/json alone takes the last of two equal keys, keys in
 // other letters, and null for anything.
 func (o *Options) read(data []byte) error {
-	into := map[string]any{
-		"stems": &o.Stems, "two_stems": &o.TwoStems, "format": &o.Format, "bits": &o.Bits, "clip": &o.Clip,
-		"overlap": &o.Overlap, "shifts": &o.Shifts, "model": &o.Model, "sum": &o.Sum, "rate": &o.Rate,
-	}
+	left := slices.Clone(Fields)
 	in := json.NewDecoder(bytes.NewReader(data))
 	if start, err := in.Token(); err != nil || start != json.Delim('{') {
 		return errors.New(`not a JSON object such as {"stems": ["vocals"]}`)
@@ -79,11 +76,16 @@ func (o *Options) read(data []byte) error {
 			return err
 		}
 		key, _ := token.(string)
-		target, ok := into[key]
-		if !ok {
-			return fmt.Errorf("%q is not an option, or is given twice; the options are %s", key, strings.Join(names(), ", "))
+		i := slices.IndexFunc(left, func(f Field) bool { return f.Name == key })
+		if i < 0 {
+			var names []string
+			for _, f := range Fields {
+				names = append(names, f.Name)
+			}
+			return fmt.Errorf("%q is not an option, or is given twice; the options are %s", key, strings.Join(names, ", "))
 		}
-		delete(into, key)
+		f := left[i]
+		left = slices.Delete(left, i, i+1)
 		var value json.RawMessage
 		if err := in.Decode(&value); err != nil {
 			return err
@@ -91,9 +93,8 @@ func (o *Options) read(data []byte) error {
 		if bytes.Equal(value, []byte("null")) {
 			return fmt.Errorf("%s is null: leave it out, or give a value", key)
 		}
-		if err := json.Unmarshal(value, target); err != nil {
-			f, _ := field(key)
-			return fmt.Errorf("%s: it must be %s, in JSON %s", key, f.Allowed, kindOf(target))
+		if err := json.Unmarshal(value, f.of(o)); err != nil {
+			return fmt.Errorf("%s: it must be %s, in JSON %s", key, f.Allowed, f.kind())
 		}
 	}
 	if _, err := in.Token(); err != nil { // The brace at the end.
@@ -105,8 +106,8 @@ func (o *Options) read(data []byte) error {
 	return nil
 }
 
-func kindOf(target any) string {
-	switch target.(type) {
+func (f Field) kind() string {
+	switch f.of(&Options{}).(type) {
 	case *[]string:
 		return "a list of strings"
 	case *string:
@@ -114,12 +115,4 @@ func kindOf(target any) string {
 	default:
 		return "a number"
 	}
-}
-
-func names() []string {
-	var all []string
-	for _, f := range Fields() {
-		all = append(all, f.Name)
-	}
-	return all
 }

@@ -26,44 +26,44 @@ type Field struct {
 	Allowed string
 	// Values are all of these where they are few; for lists, of each element.
 	Values []string
+	// of is where Options have it: a pointer to a string, a list, or a pointer to a number.
+	of func(*Options) any
 }
 
-// Fields returns all options.
-func Fields() []Field {
-	stems := strings.Join(Stems(), ", ")
-	return []Field{
-		{
-			Name: "stems", Flag: "stems", Setting: "DEMUCS_STEMS", About: "the only stems that are kept",
-			Allowed: "a list, separated by commas, of " + stems, Values: Stems(),
-		},
-		{
-			Name: "two_stems", Flag: "twoStems", Setting: "DEMUCS_TWO_STEMS", About: "one stem, and all others as one",
-			Allowed: "one of " + stems, Values: Stems(),
-		},
-		few("format", "DEMUCS_FORMAT", "the kind of the files", WAV, FLAC, MP3),
-		few("bits", "DEMUCS_BITS", "the bits of each sample", Bits16, Bits24, BitsFloat),
-		few("clip", "DEMUCS_CLIP", "what is done where stems are louder than a file can be", Rescale, Clamp, ClipNone),
-		{
-			Name: "overlap", Flag: "overlap", Setting: "DEMUCS_OVERLAP", About: "how much of each segment the next one covers",
-			Allowed: fmt.Sprintf("a number from 0 to %g", MostOverlap),
-		},
-		{
-			Name: "shifts", Flag: "shifts", Setting: "DEMUCS_SHIFTS", About: "how often each song is separated, for the mean",
-			Allowed: fmt.Sprintf("a whole number from 0 to %d", MostShifts),
-		},
-		{
-			Name: "model", Flag: "model", Setting: "DEMUCS_MODEL", About: "the model",
-			Allowed: `the name of a prepared model: up to 64 of a-z, 0-9, ".", "_" and "-"`,
-		},
-		few("sum", "DEMUCS_SUM", "whether the stems add up to the song", SumModel, SumExact),
-		few("rate", "DEMUCS_RATE", "the sample rate of the files", Rate44100, RateSource),
-	}
+// Fields are all options.
+var Fields = []Field{
+	{
+		Name: "stems", Flag: "stems", Setting: "DEMUCS_STEMS", About: "the only stems that are kept",
+		Allowed: "a list, separated by commas, of " + strings.Join(Stems, ", "), Values: Stems, of: func(o *Options) any { return &o.Stems },
+	},
+	{
+		Name: "two_stems", Flag: "twoStems", Setting: "DEMUCS_TWO_STEMS", About: "one stem, and all others as one",
+		Allowed: "one of " + strings.Join(Stems, ", "), Values: Stems, of: func(o *Options) any { return &o.TwoStems },
+	},
+	few("format", "DEMUCS_FORMAT", "the kind of the files", func(o *Options) any { return &o.Format }, WAV, FLAC, MP3),
+	few("bits", "DEMUCS_BITS", "the bits of each sample", func(o *Options) any { return &o.Bits }, Bits16, Bits24, BitsFloat),
+	few("clip", "DEMUCS_CLIP", "what is done where stems are louder than a file can be",
+		func(o *Options) any { return &o.Clip }, Rescale, Clamp, ClipNone),
+	{
+		Name: "overlap", Flag: "overlap", Setting: "DEMUCS_OVERLAP", About: "how much of each segment the next one covers",
+		Allowed: fmt.Sprintf("a number from 0 to %g", MostOverlap), of: func(o *Options) any { return &o.Overlap },
+	},
+	{
+		Name: "shifts", Flag: "shifts", Setting: "DEMUCS_SHIFTS", About: "how often each song is separated, for the mean",
+		Allowed: fmt.Sprintf("a whole number from 0 to %d", MostShifts), of: func(o *Options) any { return &o.Shifts },
+	},
+	{
+		Name: "model", Flag: "model", Setting: "DEMUCS_MODEL", About: "the model",
+		Allowed: `the name of a prepared model: up to 64 of a-z, 0-9, ".", "_" and "-"`, of: func(o *Options) any { return &o.Model },
+	},
+	few("sum", "DEMUCS_SUM", "whether the stems add up to the song", func(o *Options) any { return &o.Sum }, SumModel, SumExact),
+	few("rate", "DEMUCS_RATE", "the sample rate of the files", func(o *Options) any { return &o.Rate }, Rate44100, RateSource),
 }
 
-func few(name, setting, about string, values ...string) Field {
+func few(name, setting, about string, of func(*Options) any, values ...string) Field {
 	last := len(values) - 1
 	allowed := strings.Join(values[:last], ", ") + " or " + values[last]
-	return Field{Name: name, Flag: name, Setting: setting, About: about, Allowed: allowed, Values: values}
+	return Field{Name: name, Flag: name, Setting: setting, About: about, Allowed: allowed, Values: values, of: of}
 }
 
 // A FieldError is an option with a value that it does not take.
@@ -79,12 +79,11 @@ func (e *FieldError) Error() string {
 }
 
 func field(name string) (Field, bool) {
-	all := Fields()
-	i := slices.IndexFunc(all, func(f Field) bool { return f.Name == name })
+	i := slices.IndexFunc(Fields, func(f Field) bool { return f.Name == name })
 	if i < 0 {
 		return Field{}, false
 	}
-	return all[i], true
+	return Fields[i], true
 }
 
 // Set gives the option of that JSON name the value that a person typed; an empty text unsets it. The
@@ -94,98 +93,73 @@ func (o *Options) Set(name, text string) error {
 	if !ok {
 		return fmt.Errorf("there is no option %q", name)
 	}
-	if wrong := o.set(f, text); wrong {
+	if !f.set(o, text) {
 		return &FieldError{f, text}
 	}
 	return nil
 }
 
-func (o *Options) set(f Field, text string) (wrong bool) {
-	switch f.Name {
-	case "stems":
-		o.Stems = nil
+func (f Field) set(o *Options, text string) (ok bool) {
+	switch value := f.of(o).(type) {
+	case *[]string:
+		*value = nil
 		if text != "" {
-			o.Stems = inOrder(strings.Split(text, ","))
+			*value = inOrder(strings.Split(text, ","))
 		}
-		return !stemsOK(o.Stems)
-	case "overlap":
-		o.Overlap = nil
+		return stemsOK(*value)
+	case **float64:
+		*value = nil
 		if text == "" {
-			return false
+			return true
 		}
 		x, err := strconv.ParseFloat(text, 64)
-		o.Overlap = &x
-		return err != nil || !overlapOK(x)
-	case "shifts":
-		o.Shifts = nil
+		*value = &x
+		return err == nil && x >= 0 && x <= MostOverlap // NaN is neither.
+	case **int:
+		*value = nil
 		if text == "" {
-			return false
+			return true
 		}
 		n, err := strconv.Atoi(text)
-		o.Shifts = &n
-		return err != nil || !shiftsOK(n)
-	default:
-		*o.text(f.Name) = text
-		return text != "" && !f.takes(text)
+		*value = &n
+		return err == nil && n >= 0 && n <= MostShifts
+	case *string:
+		*value = text
 	}
-}
-
-func (o *Options) text(name string) *string {
-	switch name {
-	case "two_stems":
-		return &o.TwoStems
-	case "format":
-		return &o.Format
-	case "bits":
-		return &o.Bits
-	case "clip":
-		return &o.Clip
-	case "model":
-		return &o.Model
-	case "sum":
-		return &o.Sum
-	default:
-		return &o.Rate
-	}
-}
-
-func (f Field) takes(text string) bool {
 	if f.Name == "model" {
-		return weights.ValidName(text)
+		return text == "" || weights.ValidName(text)
 	}
-	return slices.Contains(f.Values, text)
+	return text == "" || slices.Contains(f.Values, text)
 }
 
 // Get returns the value of the option of that JSON name as Set takes it; "" where nothing was said.
 func (o Options) Get(name string) string {
-	switch name {
-	case "stems":
-		return strings.Join(inOrder(o.Stems), ",")
-	case "overlap":
-		if o.Overlap == nil {
-			return ""
-		}
-		return strconv.FormatFloat(*o.Overlap, 'g', -1, 64)
-	case "shifts":
-		if o.Shifts == nil {
-			return ""
-		}
-		return strconv.Itoa(*o.Shifts)
-	default:
-		return *o.text(name)
+	f, ok := field(name)
+	if !ok {
+		return ""
 	}
+	switch value := f.of(&o).(type) {
+	case *[]string:
+		return strings.Join(inOrder(*value), ",")
+	case **float64:
+		if *value != nil {
+			return strconv.FormatFloat(**value, 'g', -1, 64)
+		}
+	case **int:
+		if *value != nil {
+			return strconv.Itoa(**value)
+		}
+	case *string:
+		return *value
+	}
+	return ""
 }
 
 func stemsOK(stems []string) bool {
 	for i, stem := range stems {
-		if !slices.Contains(Stems(), stem) || slices.Contains(stems[:i], stem) {
+		if !slices.Contains(Stems, stem) || slices.Contains(stems[:i], stem) {
 			return false
 		}
 	}
 	return true
 }
-
-// overlapOK is false for what is no number, too.
-func overlapOK(x float64) bool { return x >= 0 && x <= MostOverlap }
-
-func shiftsOK(n int) bool { return n >= 0 && n <= MostShifts }

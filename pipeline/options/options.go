@@ -131,7 +131,7 @@ func (o Options) canonical() Options {
 // String returns the options as flags of "mage separate", or "" when there are none.
 func (o Options) String() string {
 	var flags []string
-	for _, f := range Fields() {
+	for _, f := range Fields {
 		if text := o.Get(f.Name); text != "" {
 			flags = append(flags, "-"+f.Flag+"="+text)
 		}
@@ -144,22 +144,21 @@ const restPrefix = "no_"
 
 // Stems are the stems that any known model makes, in the order in which they are named
 // everywhere. The first four are those of the default model.
-func Stems() []string { return []string{"vocals", "drums", "bass", "other", "guitar", "piano"} }
+var Stems = []string{"vocals", "drums", "bass", "other", "guitar", "piano"}
 
 // DefaultStems are those of the default model.
-func DefaultStems() []string { return Stems()[:4] }
+var DefaultStems = Stems[:4:4]
 
 // inOrder returns stems in the order of Stems, unknown ones last. It returns nil for none.
 func inOrder(stems []string) []string {
 	if len(stems) == 0 {
 		return nil
 	}
-	order := Stems()
 	rank := func(stem string) int {
-		if i := slices.Index(order, stem); i >= 0 {
+		if i := slices.Index(Stems, stem); i >= 0 {
 			return i
 		}
-		return len(order)
+		return len(Stems)
 	}
 	sorted := slices.Clone(stems)
 	slices.SortStableFunc(sorted, func(a, b string) int { return rank(a) - rank(b) })
@@ -194,13 +193,13 @@ func Recorded(files []string) []string {
 	if len(files) > 0 {
 		return files
 	}
-	return Default().Files(DefaultStems())
+	return Default().Files(DefaultStems)
 }
 
 // IsFile reports whether name is one that Files can return: who reads the name of a file in a
 // record uses it for nothing else.
 func IsFile(name string) bool {
 	stem, ext, found := strings.Cut(name, ".")
-	return found && slices.Contains(Stems(), strings.TrimPrefix(stem, restPrefix)) &&
+	return found && slices.Contains(Stems, strings.TrimPrefix(stem, restPrefix)) &&
 		slices.Contains([]string{WAV, FLAC, MP3}, ext)
 }

@@ -17,7 +17,7 @@ func TestDefaultIsWhole(t *testing.T) {
 	if err := o.Check([]string{"drums", "bass", "other", "vocals"}); err != nil {
 		t.Error(err)
 	}
-	for _, f := range Fields() {
+	for _, f := range Fields {
 		if open := f.Name == "stems" || f.Name == "two_stems"; (o.Get(f.Name) == "") != open {
 			t.Errorf("%s is %q", f.Name, o.Get(f.Name))
 		}
@@ -34,7 +34,7 @@ func TestDefaultIsWhole(t *testing.T) {
 func TestFieldsAreThoseOfTheStruct(t *testing.T) {
 	t.Parallel()
 	kind := reflect.TypeFor[Options]()
-	all := Fields()
+	all := Fields
 	if len(all) != kind.NumField() {
 		t.Fatalf("%d fields, and %d in the table", kind.NumField(), len(all))
 	}
@@ -126,7 +126,7 @@ func TestSetAndGet(t *testing.T) {
 	if want := "-stems=vocals,drums -format=flac -bits=24 -clip=none -overlap=0.1 -shifts=3 -model=mine -sum=exact -rate=source"; o.String() != want {
 		t.Errorf("String = %q, want %q", o.String(), want)
 	}
-	for _, f := range Fields() {
+	for _, f := range Fields {
 		if err := o.Set(f.Name, ""); err != nil || o.Get(f.Name) != "" {
 			t.Errorf("%s was not unset: %v, %q", f.Name, err, o.Get(f.Name))
 		}
@@ -247,7 +247,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil || !again.Equal(o) {
 			t.Fatalf("%q became %s, and that %+v, %v", data, written, again, err)
 		}
-		for _, file := range o.Over(Default()).Files(Stems()) {
+		for _, file := range o.Over(Default()).Files(Stems) {
 			if !IsFile(file) {
 				t.Fatalf("%q makes a file %q", data, file)
 			}

@@ -86,7 +86,7 @@ func TestSongComesOutAsStems(t *testing.T) {
 	}
 	base := filepath.Base(data)
 	var want strings.Builder
-	for _, stem := range options.DefaultStems() {
+	for _, stem := range options.DefaultStems {
 		want.WriteString(filepath.Join(base, "output", "the track", stem+".wav") + "\n")
 	}
 	if s.out.String() != want.String() {

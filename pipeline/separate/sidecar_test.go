@@ -145,7 +145,7 @@ func TestOtherFilesComeOut(t *testing.T) {
 	data := newData(t)
 	settings := options.Options{TwoStems: "vocals", Format: options.FLAC}.Over(options.Default())
 	(&pipeline{t: t, data: data, end: job.Done, change: func(r *job.Record, _ job.Stage) {
-		r.Settings, r.Files, r.EngineVersion = settings, settings.Files(options.DefaultStems()), options.EngineVersion
+		r.Settings, r.Files, r.EngineVersion = settings, settings.Files(options.DefaultStems), options.EngineVersion
 		r.Warnings = []string{"it is\x1b[2J quiet"}
 	}}).start()
 	s := newTry(t, data, "song.mp3")

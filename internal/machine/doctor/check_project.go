@@ -38,7 +38,7 @@ func Settings(ctx context.Context, root string, environ []string) (project.Expla
 
 func idle(p *project.Project, s project.Setting) bool {
 	demucs := slices.Contains(modelSettings, s.Name) || slices.Contains(project.ExecutionSettings, s.Name) ||
-		slices.ContainsFunc(options.Fields(), func(f options.Field) bool { return f.Setting == s.Name })
+		slices.ContainsFunc(options.Fields, func(f options.Field) bool { return f.Setting == s.Name })
 	return demucs && s.Source == project.FromDefault && p != nil && p.ModelCache() == ""
 }
 

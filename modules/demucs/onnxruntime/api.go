@@ -53,8 +53,6 @@ const (
 	fnDisablePerSessionThreads         function = 120
 	fnCreateThreadingOptions           function = 121
 	fnReleaseThreadingOptions          function = 122
-	fnGetAvailableProviders            function = 125
-	fnReleaseAvailableProviders        function = 126
 	fnAddSessionConfigEntry            function = 130
 	fnSetGlobalIntraOpNumThreads       function = 147
 	fnSetGlobalInterOpNumThreads       function = 148

@@ -33,8 +33,6 @@ func TestFunctionsAreWhereTheHeaderHasThem(t *testing.T) {
 		{fnDisablePerSessionThreads, "DisablePerSessionThreads", 120},
 		{fnCreateThreadingOptions, "CreateThreadingOptions", 121},
 		{fnReleaseThreadingOptions, "ReleaseThreadingOptions", 122},
-		{fnGetAvailableProviders, "GetAvailableProviders", 125},
-		{fnReleaseAvailableProviders, "ReleaseAvailableProviders", 126},
 		{fnAddSessionConfigEntry, "AddSessionConfigEntry", 130},
 		{fnSetGlobalIntraOpNumThreads, "SetGlobalIntraOpNumThreads", 147},
 		{fnSetGlobalInterOpNumThreads, "SetGlobalInterOpNumThreads", 148},

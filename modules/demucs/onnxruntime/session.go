@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"unsafe"
-
-	"github.com/ebitengine/purego"
 )
 
 // An Environment is a loaded library with one pool of threads for all of its sessions.
@@ -20,9 +18,6 @@ type Environment struct {
 type ThreadOptions struct {
 	// Threads is how many threads a run uses, the caller's among them; at least 1.
 	Threads int
-	// Spin makes idle threads wait in a loop. That saves microseconds where the processors are
-	// this process's alone, and takes them from others where they are not.
-	Spin bool
 }
 
 // Open loads the shared library at path and makes an environment. Numbers too small for a normal
@@ -51,17 +46,13 @@ func (e *Environment) create(opt ThreadOptions) error {
 		return err
 	}
 	defer e.lib.release(fnReleaseThreadingOptions, threads)
-	spin := uintptr(0)
-	if opt.Spin {
-		spin = 1
-	}
 	for _, set := range []struct {
 		fn   function
 		args []uintptr
 	}{
 		{fnSetGlobalIntraOpNumThreads, []uintptr{threads, uintptr(max(opt.Threads, 1))}},
 		{fnSetGlobalInterOpNumThreads, []uintptr{threads, 1}},
-		{fnSetGlobalSpinControl, []uintptr{threads, spin}},
+		{fnSetGlobalSpinControl, []uintptr{threads, 0}}, // Idle threads leave the processors to others.
 		{fnSetGlobalDenormalAsZero, []uintptr{threads}},
 	} {
 		if err := e.lib.call(doing, set.fn, set.args...); err != nil {
@@ -75,33 +66,6 @@ func (e *Environment) create(opt ThreadOptions) error {
 	}
 	const deviceAllocator, defaultMemory = 0, 0 // OrtDeviceAllocator, OrtMemTypeDefault
 	return e.lib.call(doing, fnCreateCPUMemoryInfo, deviceAllocator, defaultMemory, addressOf(&pins, &e.memory))
-}
-
-// Version is the library's own, such as "1.30.0".
-func (e *Environment) Version() string { return e.lib.version }
-
-// Providers are the execution providers that the library has: what it can compute with.
-func (e *Environment) Providers() ([]string, error) {
-	var pins runtime.Pinner
-	defer pins.Unpin()
-	var list uintptr
-	var count int32
-	const doing = "listing the execution providers"
-	if err := e.lib.call(doing, fnGetAvailableProviders, addressOf(&pins, &list), addressOf(&pins, &count)); err != nil {
-		return nil, err
-	}
-	defer func() {
-		_, _, _ = purego.SyscallN(e.lib.table[fnReleaseAvailableProviders], list, uintptr(count))
-	}()
-	const mostProviders = 64
-	if count < 0 || count > mostProviders {
-		return nil, fmt.Errorf("%s: %d of them is no sensible answer", doing, count)
-	}
-	names := make([]string, 0, count)
-	for _, name := range unsafe.Slice((*uintptr)(pointer(list)), count) {
-		names = append(names, goString(name))
-	}
-	return names, nil
 }
 
 // Close frees the environment. Its sessions must be closed before. The library stays loaded: it
