@@ -130,8 +130,8 @@ func (t Target) printList(jobs []listedJob) {
 	}
 	t.UI.Table([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows)
 	if older > 0 {
-		t.UI.Note(`made by an older engine, whose faults can be heard: %s; "mage separate FILE -again" is worthwhile, with the original from archive/`,
-			english.Plural(older, "song", ""))
+		t.UI.Note(`%s %s separated by an older engine with audible errors; run "mage separate FILE -again" with the original from archive/`,
+			english.Plural(older, "song", ""), english.PluralWord(older, "was", "were"))
 	}
 }
 

@@ -61,7 +61,7 @@ func stray(args []string) error {
 				continue
 			}
 			if name := strings.ToLower(next); slices.Contains(doctor.Names(), name) {
-				return exit.Errorf(exit.Unusable, "there is no target %q, but a check: \"mage doctor -check=%s\"", name, name)
+				return exit.Errorf(exit.Unusable, "%s is a check, not a target: run \"mage doctor -check=%[1]s\"", name)
 			}
 			break
 		}

@@ -22,9 +22,9 @@ func checkReplicas(p *project.Project, replicas *int) error {
 	case replicas == nil:
 		return nil
 	case *replicas < 1:
-		return exit.Errorf(exit.Unusable, "-replicas=%d: there cannot be fewer than one worker", *replicas)
+		return exit.Errorf(exit.Unusable, "-replicas=%d: at least 1 is needed", *replicas)
 	case !slices.Contains(p.Services(), workers):
-		return exit.Errorf(exit.Unusable, "-replicas is about the service %q, which is none of %s's: %s",
+		return exit.Errorf(exit.Unusable, "-replicas needs the service %q; project %s has: %s",
 			workers, p.Name(), strings.Join(p.Services(), ", "))
 	}
 	return nil

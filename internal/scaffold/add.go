@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	errForm = errors.New("its services are written in a way in which no safe place for one more was found")
+	errForm = errors.New("no safe place for a new service was found in the file")
 	errSame = errors.New("the name is in it already")
 )
 

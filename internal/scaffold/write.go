@@ -186,7 +186,7 @@ func (s Service) publish(ctx context.Context, stage string) (err error) {
 	defer func() {
 		if err != nil {
 			if failed := os.RemoveAll(s.Folder); failed != nil {
-				err = fmt.Errorf("%w; and %s could not be removed again: %w", err, s.Rel(s.Folder), failed)
+				err = fmt.Errorf("%w; and removing the new folder %s failed too: %w", err, s.Rel(s.Folder), failed)
 			}
 		}
 	}()

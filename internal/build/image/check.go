@@ -53,7 +53,7 @@ func CheckBundle(root string, s project.Settings) error {
 		err = errors.New("it is a folder, not a file")
 	}
 	if err == nil && info.Size() > maxSecret {
-		err = fmt.Errorf("it has %d bytes, and BuildKit takes no more than %d in a secret: keep what this network needs", info.Size(), maxSecret)
+		err = fmt.Errorf("it has %d bytes; BuildKit accepts at most %d in a secret; keep only the certificates that this network needs", info.Size(), maxSecret)
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "giving builds the certificates of %s, set to %q in %s: %w; fix: correct it, or leave it empty if nothing inspects TLS",
@@ -89,7 +89,7 @@ func (b Builder) checkTags(services []string) error {
 				continue
 			}
 			if !b.sameBuild(other, name) {
-				return exit.Errorf(exit.Unusable, "%s and %s build different images named %s; fix: give one of them another \"image\" in the Compose file, or both the same build section",
+				return exit.Errorf(exit.Unusable, "services %s and %s build different images with the same name %s; fix: give one of them another \"image\", or use the same \"build\" section for both",
 					other, name, tag)
 			}
 		}

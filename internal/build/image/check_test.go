@@ -58,12 +58,12 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 		{
 			"one name for two", "{web: {image: x, build: web}, other: {image: 'x:latest', build: other}}",
 			map[string]string{"web/Dockerfile": "FROM a\n", "other/Dockerfile": "FROM a\n"},
-			[]string{"other and web build different images named x:latest"},
+			[]string{"services other and web build different images with the same name x:latest"},
 		},
 		{
 			"an extra tag for two", "{web: {image: x, build: web}, other: {build: {context: other, tags: ['docker.io/library/x']}}}",
 			map[string]string{"web/Dockerfile": "FROM a\n", "other/Dockerfile": "FROM a\n"},
-			[]string{"named x:latest"},
+			[]string{"the same name x:latest"},
 		},
 	}
 	for _, c := range cases {
@@ -129,7 +129,7 @@ func TestWhatCanBeBuilt(t *testing.T) {
 
 func TestTheBundleMustBeThere(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]string{"nowhere.pem": "no such file or directory", ".": "it is a folder", "large.pem": "no more than 512000"} {
+	for value, want := range map[string]string{"nowhere.pem": "no such file or directory", ".": "it is a folder", "large.pem": "at most 512000"} {
 		b := made(t, map[string]string{
 			"docker-compose.yml": "services: {}", ".env": "IM2_CA_BUNDLE=" + value + "\n", "large.pem": strings.Repeat("x", maxSecret+1),
 		})
@@ -180,7 +180,7 @@ func TestOnlyWhatIsCopiedOutOfAContextCounts(t *testing.T) {
 				}
 				return
 			}
-			unusable(t, b, "building web: copying ", c.refused+": it is a socket", "dockerignore")
+			unusable(t, b, "building web: reading ", c.refused+" for the build: it is a socket", "dockerignore")
 		})
 	}
 }

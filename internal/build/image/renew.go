@@ -61,7 +61,7 @@ func (b Builder) touch(ctx context.Context, plan Plan, services []string) (Plan,
 		b.UI.Note("touching %s: its content changed, but not its size and time, so BuildKit would not notice", b.Project.Rel(path))
 		now := time.Now()
 		if err := os.Chtimes(path, now, now); err != nil {
-			return Plan{}, exit.Errorf(exit.Failed, "making BuildKit notice that %s changed: %w; fix: touch %[1]s, or copy it", path, exit.Reason(err))
+			return Plan{}, exit.Errorf(exit.Failed, "making BuildKit notice that %s changed: %w; fix: run \"touch %[1]s\"", path, exit.Reason(err))
 		}
 	}
 	return b.planner().plan(ctx, services)

@@ -47,7 +47,7 @@ func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
 		got, err = l.TryLock()
 	}
 	if engine.Unwritable(err) {
-		b.UI.Note("no lock against other builds, and nothing is remembered: %v; fix: give that folder to this user", err)
+		b.UI.Note("builds are not locked and nothing is cached: %v; fix: give that folder to this user", err)
 		return func() {}, nil
 	}
 	if err == nil && !got {

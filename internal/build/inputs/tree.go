@@ -146,7 +146,7 @@ func (t *tree) content(path string, attributes map[string][]byte, last map[strin
 }
 
 // errNotHoldable is what a build context has that an image cannot hold.
-var errNotHoldable = errors.New("an image cannot hold that")
+var errNotHoldable = errors.New("images cannot contain sockets, pipes or devices")
 
 // notHoldable are the types of files that an image cannot contain. BuildKit would make an empty file of a socket or
 // a device and drop a pipe, without a message.
@@ -168,7 +168,7 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 func (t *tree) explain(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return fmt.Errorf("copying %s: %w; fix: repair or remove it, or name it in .dockerignore", safetext.Quoted(at.Path), at.Err)
+		return fmt.Errorf("reading %s for the build: %w; fix: repair or remove it, or list it in .dockerignore", safetext.Quoted(at.Path), at.Err)
 	}
 	return fmt.Errorf("reading its context %s: %w", t.root, err)
 }

@@ -39,7 +39,7 @@ func TestWhatAnImageCannotHold(t *testing.T) {
 			if errors.Is(err, errNotHoldable) != c.refused {
 				t.Fatalf("got %v", err)
 			}
-			if c.refused && !strings.Contains(filepath.ToSlash(err.Error()), "/in/sock: it is a socket") {
+			if c.refused && !strings.Contains(filepath.ToSlash(err.Error()), "/in/sock for the build: it is a socket") {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -26,7 +26,7 @@ const (
 )
 
 // ErrTooLarge is returned for aliases of aliases that come to more than anybody writes.
-var ErrTooLarge = errors.New("its aliases come to more than half a million nodes")
+var ErrTooLarge = errors.New("its aliases expand to more than half a million nodes")
 
 // File is one YAML file.
 type File struct {

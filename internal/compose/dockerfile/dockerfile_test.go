@@ -264,7 +264,7 @@ func TestWhatBuildKitWouldRefuse(t *testing.T) {
 		{"no FROM", "# nothing\nARG X\n", "", "Dockerfile: no FROM"},
 		{"nothing", "", "", "Dockerfile: "},
 		{"an instruction before FROM", "RUN x\nFROM a\n", "", "Dockerfile:1:1: "},
-		{"a FROM that comes to nothing", "ARG BASE\nFROM ${BASE}\n", "", "Dockerfile:2:1: FROM ${BASE} comes to nothing"},
+		{"a FROM that is empty after expansion", "ARG BASE\nFROM ${BASE}\n", "", "Dockerfile:2:1: FROM ${BASE} is empty after expansion"},
 		{"a value that must be set", "FROM scratch\nUSER ${UID:?set it}\n", "", "Dockerfile:2:1: "},
 		{"an unknown target", "FROM a AS one\n", "two", `no stage "two"; there are: one`},
 	}

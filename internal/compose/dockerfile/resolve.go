@@ -162,12 +162,12 @@ func (r *resolver) expand(word string, env *scope) (string, error) {
 		return word, nil // nothing in it means anything
 	}
 	if strings.Count(word, "$")*r.longest > maxValues || strings.Count(word, "${") > maxNesting {
-		return "", fmt.Errorf("its variables come to %w", ErrTooLarge) // each doubles the one before it, say
+		return "", fmt.Errorf("its variables expand to %w", ErrTooLarge) // each doubles the one before it, say
 	}
 	result, err := r.lex.ProcessWordWithMatches(word, env)
 	r.longest = max(r.longest, len(result.Result))
 	if r.stored += len(result.Result); r.stored > 16*maxValues {
-		return "", fmt.Errorf("its variables come to %w", ErrTooLarge)
+		return "", fmt.Errorf("its variables expand to %w", ErrTooLarge)
 	}
 	return result.Result, err
 }
@@ -181,7 +181,7 @@ func (r *resolver) visit(index int) error {
 	r.states[index] = s
 	base, err := r.expand(stage.BaseName, r.global)
 	if err == nil && base == "" {
-		err = fmt.Errorf("FROM %s comes to nothing: set the argument, or give it a default", stage.BaseName)
+		err = fmt.Errorf("FROM %s is empty after expansion: set the argument, or give it a default", stage.BaseName)
 	}
 	if err != nil {
 		return r.at(stage.Location, err)

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -311,7 +313,7 @@ func complete(folder string) error {
 		delete(missing, strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())))
 	}
 	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("%s lacks %d stems", folder, len(missing))
+		err = fmt.Errorf("stems are missing in %s: %s", folder, strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (c *Client) Platform(ctx context.Context) (string, error) {
 		}
 	}
 	if server.Arch == "" {
-		return "", c.Diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine what it runs on: it does not say"))
+		return "", c.Diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine which platform it runs on: it gave no answer to that"))
 	}
 	return server.Os + "/" + server.Arch, nil
 }

@@ -30,7 +30,7 @@ func (c *Client) Capacity(ctx context.Context) (Capacity, error) {
 		}
 	}
 	if has.Memory <= 0 {
-		return Capacity{}, c.Diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine how much memory it has: it does not say"))
+		return Capacity{}, c.Diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine how much memory it has: it gave no answer to that"))
 	}
 	return has, nil
 }

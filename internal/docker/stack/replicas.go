@@ -63,7 +63,7 @@ func (n Need) Check(has engine.Capacity, replicas int) error {
 	if most < 0 || replicas <= most {
 		return nil
 	}
-	code, mend := exit.Unusable, fmt.Sprintf("\"mage up -replicas=%d\" is the most that it holds", most)
+	code, mend := exit.Unusable, fmt.Sprintf("\"mage up -replicas=%d\" is the most that fits", most)
 	if most == 0 {
 		code, mend = exit.Missing, "give the engine's machine more memory (Docker Desktop: Settings, Resources)"
 	}

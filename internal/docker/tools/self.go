@@ -39,7 +39,7 @@ func static(path string) error {
 	defer file.Close() //nolint:errcheck // only read
 	for _, part := range file.Progs {
 		if part.Type == elf.PT_INTERP {
-			return errors.New("this im2 is not static, as CGO_ENABLED=0 makes it")
+			return errors.New("this im2 is not static; build it with CGO_ENABLED=0")
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func (d *Doctor) handOver(ctx context.Context, f *facts, shared *scratch) (hande
 	return h, heard
 }
 
-var errSilent = errors.New("the container said nothing")
+var errSilent = errors.New("the container printed nothing")
 
 func (h *handed) hear(text []byte, shared *scratch, before time.Time) error {
 	var err error

@@ -72,7 +72,7 @@ func (s *Setup) offerIDs(ctx context.Context) error {
 	}
 	if !usable(s.Host.UID, s.Host.GID) {
 		if s.IDs != nil {
-			s.UI.Note("your IDs are %q:%q: root's are never used; %s stays in use", s.Host.UID, s.Host.GID, uid.Where())
+			s.UI.Note("you are root (%s:%s), whose IDs are never used; %s stays in use", s.Host.UID, s.Host.GID, uid.Where())
 		}
 		return nil
 	}
@@ -109,7 +109,7 @@ func (s *Setup) writeIDs(uidName, gidName string) error {
 	if err := maybe.WriteFile(path, []byte(changed), 0o644); err != nil {
 		return exit.Errorf(exit.Failed, "writing your IDs: %w", err)
 	}
-	s.UI.Note("wrote %s=%s and %s=%s to %s; fix: mage build uses them", uidName, s.Host.UID, gidName, s.Host.GID, path)
+	s.UI.Note("wrote %s=%s and %s=%s to %s; run \"mage build\" to use them", uidName, s.Host.UID, gidName, s.Host.GID, path)
 	s.done++
 	return nil
 }
