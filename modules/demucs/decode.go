@@ -212,7 +212,7 @@ func (w *worker) checkBefore(j *spool.Job, s source) error {
 		return w.settings.checkLength(j.Name, frames)
 	}
 	if err := place.CheckRoom(j.Dir(), size+spareRoom); err != nil {
-		return fmt.Errorf("there is no room to decode %q: %w", j.Name, err)
+		return fmt.Errorf("not enough disk space to decode %q: %w", j.Name, err)
 	}
 	return nil
 }

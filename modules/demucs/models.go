@@ -103,7 +103,7 @@ func (m *models) read(ctx context.Context, cache *os.Root, name string) (prepare
 		return p, err
 	}
 	if p.manifest.Folder() != weights.Folder(name, m.precision) {
-		return p, fmt.Errorf("its manifest is that of %s", p.manifest.Folder())
+		return p, fmt.Errorf("its manifest is for %s", p.manifest.Folder())
 	}
 	if p.state, err = weights.State(cache, p.manifest); err != nil {
 		return p, err
@@ -150,7 +150,7 @@ func (m *models) unchanged(p prepared) error {
 }
 
 // errChanged is returned for files that are not as they were.
-var errChanged = errors.New("its files are others than before")
+var errChanged = errors.New("its files were changed")
 
 func (m *models) check(cache *os.Root, p prepared) error {
 	state, err := weights.State(cache, p.manifest)
@@ -162,7 +162,7 @@ func (m *models) check(cache *os.Root, p prepared) error {
 
 func (m *models) unusable(name string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		// Not %w: this is about the model, and not about the data folder.
+		// Not %w: callers would take fs.ErrPermission for a fault of the data folder.
 		return &modelError{fmt.Errorf("the model %s cannot be read by %d:%d: %v; run `mage reset-permissions`", name, os.Getuid(), os.Getgid(), err)} //nolint:errorlint // as said
 	}
 	fix := "run `mage demucs-cache`"

@@ -53,7 +53,7 @@ func TestAWorkerWithAWrongModelClaimsNothing(t *testing.T) {
 		"without manifest":  {func(t *testing.T, _, dir string) { t.Helper(); spooltest.Must(t, os.Remove(dir+"/manifest.json")) }, "manifest is missing"},
 		"exchanged, fits":   {func(t *testing.T, _, dir string) { t.Helper(); exchange(t, dir, "htdemucs") }, "is not the one that was written"},
 		"pieces exchanged":  {swapPieces, "p00.onnx does not have the content"},
-		"another's":         {func(t *testing.T, _, dir string) { t.Helper(); exchange(t, dir, "other") }, "its manifest is that of other-fp32"},
+		"another's":         {func(t *testing.T, _, dir string) { t.Helper(); exchange(t, dir, "other") }, "its manifest is for other-fp32"},
 		"one's own, broken": {func(t *testing.T, cache, _ string) { t.Helper(); brokenOwn(t, cache) }, "mage demucs-cache -model=FILE` with its ONNX file, or remove the folder"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -257,7 +257,7 @@ func (s *source) zero(tracks []probedStream, begin float64) float64 {
 }
 
 // errTooMuch is returned when a process says more than it can have to say.
-var errTooMuch = errors.New("it says too much")
+var errTooMuch = errors.New("it printed more than was expected")
 
 // A limitedWriter fails when more is written than left.
 type limitedWriter struct {

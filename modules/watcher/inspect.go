@@ -106,7 +106,7 @@ func (w *watcher) digest(ctx context.Context, f *os.File, before fs.FileInfo, co
 func unchanged(f *os.File, before fs.FileInfo) error {
 	after, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("reading: %w", err)
+		return fmt.Errorf("reading the song: %w", err)
 	}
 	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
 		return errChanging
@@ -117,13 +117,13 @@ func unchanged(f *os.File, before fs.FileInfo) error {
 // readOwn reads the file to its end, and puts it on the disk with the mode of all files.
 func readOwn(f *os.File, source io.Reader) error {
 	if _, err := io.Copy(io.Discard, source); err != nil {
-		return fmt.Errorf("reading: %w", err)
+		return fmt.Errorf("reading the song: %w", err)
 	}
 	if err := f.Chmod(place.FileMode); err != nil {
 		return fmt.Errorf("setting the mode: %w", err)
 	}
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("reading: %w", err)
+		return fmt.Errorf("reading the song: %w", err)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestParseRefuses(t *testing.T) {
 		"":                "unexpected end",
 		"{":               "unexpected end",
 		`{"id":3}`:        "cannot unmarshal",
-		`{"id":"x"}`:      `it is that of job "x"`,
+		`{"id":"x"}`:      `it belongs to job "x"`,
 		`{"attempt":"1"}`: "cannot unmarshal",
 	} {
 		if r, err := Parse([]byte(data), id); err == nil || !strings.Contains(err.Error(), want) || r.ID != "" {

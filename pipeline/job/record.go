@@ -143,7 +143,7 @@ func Parse(data []byte, id string) (Record, error) {
 		return Record{}, err
 	}
 	if r.ID != id {
-		return Record{}, fmt.Errorf("it is that of job %q", r.ID)
+		return Record{}, fmt.Errorf("it belongs to job %q", r.ID)
 	}
 	return r, nil
 }

@@ -249,7 +249,7 @@ func (e *ensurer) denied(doing string, err error) error {
 
 // full says how much space is missing. What was downloaded is kept.
 func (e *ensurer) full(doing string, err error, dir string, needed int64) error {
-	free := "how much is free cannot be told"
+	free := "the free space is unknown"
 	if n, known := e.free(dir); known {
 		free = size(n) + " are free"
 	}

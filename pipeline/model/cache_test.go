@@ -290,7 +290,7 @@ func TestAFileThatIsNoModel(t *testing.T) {
 			t.Errorf("%q: %v", file, err)
 		}
 	}
-	if _, err := f.own(t, "empty.onnx", nil); err == nil || !strings.Contains(err.Error(), "it has 0 bytes") {
+	if _, err := f.own(t, "empty.onnx", nil); err == nil || !strings.Contains(err.Error(), "the file has 0 bytes") {
 		t.Errorf("empty: %v", err)
 	}
 	f.has(f.Dir)

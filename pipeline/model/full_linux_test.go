@@ -39,7 +39,7 @@ func TestDiskFull(t *testing.T) {
 				}
 			})
 			err := f.fails(exit.Failed)
-			for _, want := range []string{"no space left on device", "are needed and how much is free cannot be told", "make room"} {
+			for _, want := range []string{"no space left on device", "are needed and the free space is unknown", "make room"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q, want %q", err, want)
 				}

@@ -87,7 +87,7 @@ func openSource(file string) (*os.File, os.FileInfo, error) {
 	case !info.Mode().IsRegular():
 		err = errors.New("it is not a regular file")
 	case info.Size() == 0 || info.Size() > weights.MaxSource:
-		err = fmt.Errorf("it has %d bytes; 1 to %d are possible", info.Size(), weights.MaxSource)
+		err = fmt.Errorf("the file has %d bytes; it must have 1 to %d", info.Size(), weights.MaxSource)
 	}
 	if err != nil {
 		_ = f.Close()

@@ -51,7 +51,7 @@ func (e *ensurer) lock(ctx context.Context) (unlock func(), err error) {
 			return func() { _ = l.Unlock() }, nil // The end of the process does it, too.
 		}
 	}
-	return nil, exit.Errorf(exit.Failed, "keeping what is downloaded for the model %s: %w", e.Model, err)
+	return nil, exit.Errorf(exit.Failed, "opening the folder for model downloads: %w", err)
 }
 
 // raw returns the checked ONNX file of a known model, from the store, from where earlier versions

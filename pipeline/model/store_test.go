@@ -117,7 +117,7 @@ func TestStores(t *testing.T) {
 	f.has(f.Stores[1], "lock", "test.onnx")
 	g := newFixture(t)
 	g.Stores = []string{filepath.Join(file, "models")}
-	if err := g.fails(exit.Failed); !strings.Contains(err.Error(), "keeping what is downloaded for the model test") {
+	if err := g.fails(exit.Failed); !strings.Contains(err.Error(), "opening the folder for model downloads") {
 		t.Errorf("error %q", err)
 	}
 	g.Stores = nil

@@ -177,7 +177,7 @@ func TestProblems(t *testing.T) {
 		{"missing", job.Pending, "", "", "no such file"},
 		{"no JSON", job.Pending, job.RecordFile, "{", "unexpected end"},
 		{"another type", job.Incoming, job.RecordFile, `{"id":3}`, "cannot unmarshal"},
-		{"another job's", job.Done, job.RecordFile, record(testID(9)), "it is that of job"},
+		{"another job's", job.Done, job.RecordFile, record(testID(9)), "it belongs to job"},
 		{"too long", job.Done, job.RecordFile, strings.Repeat(" ", job.MostRead+1), "longer than 1 MiB"},
 	}
 	for _, c := range cases {

@@ -66,8 +66,8 @@ func (s *separation) report(j queue.Job, h handed) error {
 	}
 	missing := slices.DeleteFunc(slices.Clone(files), func(file string) bool { return s.has(path.Join(job.OutputFolder, track, file)) })
 	if len(missing) > 0 {
-		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage logs -service=organizer", Note: "says more"}, `separating %q: job %s is done, but %s is without %s`,
-			h.name, j.ID, safetext.Quoted(s.rel(job.OutputFolder, track)), strings.Join(missing, ", "))
+		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage logs -service=organizer", Note: "says more"}, `separating %q: job %s is done, but %s %s missing in %s`,
+			h.name, j.ID, strings.Join(missing, ", "), english.PluralWord(len(missing), "is", "are"), safetext.Quoted(s.rel(job.OutputFolder, track)))
 	}
 	return s.answer(j, track, files)
 }

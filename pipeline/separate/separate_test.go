@@ -153,7 +153,7 @@ func TestJobDoesNotSucceed(t *testing.T) {
 				}
 			}
 		}, []string{`given up after 1 attempt: its file was removed; "mage logs`}},
-		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "without bass.wav"}},
+		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "bass.wav is missing in"}},
 		{"a track elsewhere", func(p *pipeline) {
 			p.change = func(r *job.Record, _ job.Stage) { r.Track = "../input" }
 		}, []string{`"../input" is no name of a folder`}},

@@ -90,7 +90,7 @@ func Check(ctx context.Context, cache *os.Root, model, precision, digest string)
 	}
 	switch {
 	case m.Model != model || m.Precision != precision:
-		return Manifest{}, &ManifestError{"is that of " + m.Folder()}
+		return Manifest{}, &ManifestError{"is for " + m.Folder()}
 	case m.Builder != Builder:
 		return Manifest{}, &ManifestError{"was made by another version of IM2"}
 	case digest != "" && m.Digest() != digest:

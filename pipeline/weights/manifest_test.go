@@ -166,7 +166,7 @@ func TestCheckNotices(t *testing.T) { //nolint:funlen // a table of cases
 			t.Helper()
 			m.Model = "other"
 			write(t, filepath.Join(dir, weights.ManifestFile), m.Bytes())
-		}, "is that of other-fp32"},
+		}, "is for other-fp32"},
 		"older": {func(t *testing.T, dir string, m weights.Manifest) {
 			t.Helper()
 			m.Builder += 1000

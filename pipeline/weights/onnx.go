@@ -157,7 +157,7 @@ func (s *source) readTensor(data []byte) error {
 		return fmt.Errorf("%w: the numbers of %q are in another file; export the model into one", errFormat, name)
 	}
 	if size(t.dims) != len(t.data)/4 || len(t.data)%4 != 0 {
-		return fmt.Errorf("%w: %q has %d bytes and the shape %v", errFormat, name, len(t.data), t.dims)
+		return fmt.Errorf("%w: tensor %q has %d bytes, want %d for shape %v", errFormat, name, len(t.data), 4*size(t.dims), t.dims)
 	}
 	s.tensors[name] = t
 	return nil

@@ -50,7 +50,7 @@ func (e *GraphError) Error() string {
 // exports it, and nothing in it may be left over.
 func Prepare(ctx context.Context, source io.ReaderAt, size int64, req Request, create func(name string) (io.WriteCloser, error)) (Manifest, error) {
 	if size < 1 || size > MaxSource {
-		return Manifest{}, &GraphError{fmt.Sprintf("the file has %d bytes, and from 1 to %d are read", size, MaxSource)}
+		return Manifest{}, &GraphError{fmt.Sprintf("the file has %d bytes; it must have 1 to %d", size, MaxSource)}
 	}
 	data := make([]byte, size)
 	if _, err := io.ReadFull(&ctxReader{ctx, io.NewSectionReader(source, 0, size)}, data); err != nil {

@@ -156,7 +156,7 @@ func (r *reader) piece(p weights.Piece) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() != p.Size {
-		return nil, fmt.Errorf("it has %d bytes and must have %d", info.Size(), p.Size)
+		return nil, fmt.Errorf("the file has %d bytes, want %d", info.Size(), p.Size)
 	}
 	if int64(len(r.buf)) < p.Size {
 		r.buf = make([]byte, p.Size)

@@ -90,7 +90,7 @@ func load(path string) (*library, error) {
 	}
 	base, _, _ := purego.SyscallN(getBase)
 	if base == 0 {
-		return nil, fmt.Errorf("%w: %q offers no functions", ErrLibrary, path)
+		return nil, fmt.Errorf("%w: %q has no ORT API table", ErrLibrary, path)
 	}
 	// struct OrtApiBase has two functions: GetApi(version) and GetVersionString().
 	functions := *(*[2]uintptr)(pointer(base))

@@ -103,7 +103,7 @@ func TestEngineRefusesWrongTensors(t *testing.T) {
 		{[]onnxruntime.Tensor{b, b}, []onnxruntime.Tensor{c}, true, "dimension"},
 		{[]onnxruntime.Tensor{a, tensor([]int64{6}, 1, 2, 3, 4, 5, 6)}, []onnxruntime.Tensor{c}, true, "rank"},
 		{[]onnxruntime.Tensor{a, b}, []onnxruntime.Tensor{tensor([]int64{4}, 0, 0, 0, 0)}, true, "rank"},
-		{[]onnxruntime.Tensor{a}, []onnxruntime.Tensor{c}, false, "1 inputs and 1 outputs, and it has 2 and 1"},
+		{[]onnxruntime.Tensor{a}, []onnxruntime.Tensor{c}, false, "got 1 inputs and 1 outputs, want 2 and 1"},
 		{[]onnxruntime.Tensor{a, b}, nil, false, "0 outputs"},
 		{[]onnxruntime.Tensor{a, tensor([]int64{3, 2}, 1, 2, 3, 4, 5)}, []onnxruntime.Tensor{c}, false, "5 numbers for a tensor of the shape [3 2]"},
 		{[]onnxruntime.Tensor{a, tensor([]int64{0, 2})}, []onnxruntime.Tensor{c}, false, "0 numbers"},

@@ -205,7 +205,7 @@ func (s *Session) value(t Tensor, pins *runtime.Pinner) (uintptr, error) {
 // given to NewSession. Two goroutines may run one session at the same time, on memory of their own.
 func (s *Session) Run(inputs, outputs []Tensor) error {
 	if len(inputs) != len(s.inputs) || len(outputs) != len(s.outputs) {
-		return fmt.Errorf("running a network: %d inputs and %d outputs, and it has %d and %d",
+		return fmt.Errorf("running a network: got %d inputs and %d outputs, want %d and %d",
 			len(inputs), len(outputs), len(s.inputs), len(s.outputs))
 	}
 	var pins runtime.Pinner
