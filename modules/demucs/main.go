@@ -47,9 +47,9 @@ type settings struct {
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == separator.Subcommand {
-		os.Exit(separator.Main(os.Args[2:], os.Stdout, os.Stderr)) //nolint:forbidigo // The end of the engine's process.
+		os.Exit(separator.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
-	os.Exit(service.Main(demucsService())) //nolint:forbidigo // The only place where the process ends.
+	os.Exit(service.Main(demucsService()))
 }
 
 func demucsService() service.Service {

@@ -1,5 +1,3 @@
-// Command organizer puts finished stems into output/, one folder for each track, and the
-// originals into archive/.
 package main
 
 import (
@@ -308,20 +306,4 @@ func writeTrack(j *spool.Job, now time.Time) error {
 		return fmt.Errorf("describing track %q: %w", j.Track, err)
 	}
 	return j.Write(append(data, '\n'), job.StemsFolder, job.TrackFile)
-}
-
-const defaultPoll = 500 * time.Millisecond
-
-func main() {
-	os.Exit(service.Main(organizerService())) //nolint:forbidigo // The only place where the process ends.
-}
-
-func organizerService() service.Service {
-	return service.Service{
-		Name: "organizer",
-		Poll: defaultPoll,
-		Run: func(ctx context.Context, env *service.Env) error {
-			return env.Loop(ctx, newOrganizer(env).turn)
-		},
-	}
 }

@@ -18,7 +18,7 @@ const (
 )
 
 func main() {
-	os.Exit(service.Main(watcherService())) //nolint:forbidigo // The only place where the process ends.
+	os.Exit(service.Main(watcherService()))
 }
 
 func watcherService() service.Service {

@@ -100,7 +100,7 @@ func load(path string) (*library, error) {
 	if table == 0 {
 		return nil, fmt.Errorf("%w: %q is version %s, and version 1.%d or later is needed", ErrLibrary, path, l.version, apiVersion)
 	}
-	l.table = unsafe.Slice((*uintptr)(pointer(table)), tableSize) //nolint:gosec // version 20 has so many
+	l.table = unsafe.Slice((*uintptr)(pointer(table)), tableSize) // Version 20 has so many.
 	return l, nil
 }
 
@@ -126,7 +126,7 @@ func (l *library) release(fn function, object uintptr) {
 // pointer makes a pointer of an address that C code returned. Go's vet rightly distrusts that for
 // memory of Go's, which this never is.
 func pointer(address uintptr) unsafe.Pointer {
-	return *(*unsafe.Pointer)(unsafe.Pointer(&address)) //nolint:gosec // memory of the system's
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
 }
 
 // longestText bounds what is read of a text of the library's.
@@ -139,7 +139,7 @@ func goString(address uintptr) string {
 	}
 	for n := range longestText {
 		if *(*byte)(unsafe.Add(pointer(address), n)) == 0 {
-			return string(unsafe.Slice((*byte)(pointer(address)), n)) //nolint:gosec // up to the zero byte
+			return string(unsafe.Slice((*byte)(pointer(address)), n))
 		}
 	}
 	return ""

@@ -19,7 +19,7 @@ import (
 // TestMain makes this test's program a separation when the service's would be one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == separator.Subcommand {
-		os.Exit(separator.Main(os.Args[2:], os.Stdout, os.Stderr)) //nolint:forbidigo // as the service's main does
+		os.Exit(separator.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	m.Run()
 }
