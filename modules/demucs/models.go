@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -163,7 +164,7 @@ func (m *models) check(cache *os.Root, p prepared) error {
 func (m *models) unusable(name string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		// Not %w: callers would take fs.ErrPermission for a fault of the data folder.
-		return &modelError{fmt.Errorf("the model %s cannot be read by %d:%d: %v; run `mage reset-permissions`", name, os.Getuid(), os.Getgid(), err)} //nolint:errorlint // as said
+		return &modelError{fmt.Errorf("the model %s cannot be read by %s: %v; run `mage reset-permissions`", name, service.User(), err)} //nolint:errorlint // as said
 	}
 	fix := "run `mage demucs-cache`"
 	if _, known := m.pinned(name, m.precision); !known {

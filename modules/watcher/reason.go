@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
 )
@@ -40,8 +40,8 @@ func emptyReason(name string) string {
 }
 
 func unreadableReason(name string) string {
-	return fmt.Sprintf("%q cannot be read by the user of the pipeline (%d:%d). Run `mage reset-permissions`, "+
-		"then move the file from rejected/ back into input/.", name, os.Geteuid(), os.Getegid())
+	return fmt.Sprintf("%q cannot be read by the user of the pipeline (%s). Run `mage reset-permissions`, "+
+		"then move the file from rejected/ back into input/.", name, service.User())
 }
 
 func notAudioReason(name, kind string) string {

@@ -220,7 +220,7 @@ func (e *Env) explain(err error) error {
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%s is mounted read-only: mount it writable and run `mage restart`: %w", e.Data, err)
 	case errors.Is(err, spool.ErrNotWritable), errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s cannot be written by %d:%d: run `mage reset-permissions`: %w", e.Data, os.Getuid(), os.Getgid(), err)
+		return fmt.Errorf("%s cannot be written by %s: run `mage reset-permissions`: %w", e.Data, User(), err)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("something in %s was removed while in use; if this stays, run `mage restart`: %w", e.Data, err)
 	default:
@@ -256,3 +256,6 @@ func (l *errorLog) isNews(err error, now time.Time) bool {
 	*l = errorLog{text: err.Error(), said: now}
 	return true
 }
+
+// User is which user this process runs as: "UID:GID".
+func User() string { return fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid()) }
