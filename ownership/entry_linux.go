@@ -52,7 +52,7 @@ func hasLocalTimes(fd int) bool {
 	if unix.Fstatfs(fd, &fs) != nil {
 		return false
 	}
-	switch uint32(fs.Type) { //nolint:gosec // magic numbers of 32 bits, sign-extended on some processors
+	switch uint32(fs.Type) { // magic numbers of 32 bits, sign-extended on some processors
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.F2FS_SUPER_MAGIC,
 		unix.OVERLAYFS_SUPER_MAGIC:
 		return true

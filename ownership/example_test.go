@@ -20,7 +20,7 @@ func ExampleReset() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(data) //nolint:errcheck // the test's own
+	defer func() { _ = os.RemoveAll(data) }() // the test's own
 	if err := errors.Join(os.Chmod(data, 0o755), os.WriteFile(filepath.Join(data, "song.wav"), nil, 0o600)); err != nil {
 		fmt.Println(err)
 		return

@@ -177,7 +177,7 @@ func (w *worker) settle(id identity) bool {
 	if left <= 0 {
 		return true
 	}
-	if left > longestWait || w.waited.Add(1) > int32(w.waits) { //nolint:gosec // a small number
+	if left > longestWait || w.waited.Add(1) > int32(w.waits) { // a small number
 		return false // a time in the future is another clock's, or this one was set back
 	}
 	for ; left > 0 && !w.queue.stopped.Load(); left = id.unsettled(time.Now(), w.local) {

@@ -23,7 +23,7 @@ func ParseOwner(text string) (Owner, error) {
 	user, group, _ := strings.Cut(text, ":")
 	uid, uidErr := strconv.ParseUint(user, 10, 32)
 	gid, gidErr := strconv.ParseUint(group, 10, 32)
-	o := Owner{UID: uint32(uid), GID: uint32(gid)} //nolint:gosec // 32 bits were parsed
+	o := Owner{UID: uint32(uid), GID: uint32(gid)} // 32 bits were parsed
 	if uidErr != nil || gidErr != nil || o.String() != text {
 		return Owner{}, refused("reading owner", strconv.Quote(text), ErrOwner, "it must be UID:GID, two decimal numbers such as 1000:1000")
 	}

@@ -172,7 +172,7 @@ func Reset(ctx context.Context, req Request) (Summary, error) {
 	if err != nil {
 		return nothing(), err
 	}
-	defer below.Close() //nolint:errcheck // nothing was written through it
+	defer func() { _ = below.Close() }() // nothing was written through it
 	req.Folder = filepath.Join(folder, req.Below)
 	return resetIn(ctx, req, below)
 }
@@ -187,7 +187,7 @@ func openBelow(folder, below string) (*os.Root, error) {
 	if err != nil {
 		return nil, &RefusedError{Op: "opening", Subject: folder, Err: err}
 	}
-	defer root.Close() //nolint:errcheck // nothing was written through it
+	defer func() { _ = root.Close() }() // nothing was written through it
 	info, err := root.Stat(below)
 	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
 		return nil, &RefusedError{Op: "resetting", Subject: name, Err: ErrNotFolder}

@@ -15,7 +15,7 @@ func ensure(root string, folders []string, want want) error {
 	if err != nil {
 		return &RefusedError{Op: "opening", Subject: root, Err: err}
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer func() { _ = r.Close() }() // only read
 	for _, folder := range folders {
 		if err := ensureOne(r, folder, want); err != nil {
 			return ensureError(filepath.Join(root, folder), want.owner, err)
@@ -47,7 +47,7 @@ func reset(ctx context.Context, req Request) (Summary, error) {
 	if err != nil {
 		return nothing(), &RefusedError{Op: "opening", Subject: req.Folder, Err: err}
 	}
-	defer r.Close() //nolint:errcheck // nothing was written through it
+	defer func() { _ = r.Close() }() // nothing was written through it
 	return resetIn(ctx, req, r)
 }
 
@@ -79,7 +79,7 @@ func (w *walk) folder(ctx context.Context, r *os.Root, at string) error {
 		w.problem(at, err)
 		return nil
 	}
-	defer dir.Close() //nolint:errcheck // only read
+	defer func() { _ = dir.Close() }() // only read
 	for {
 		if err := ctx.Err(); err != nil {
 			return interrupted(w.req.Folder, err)
@@ -111,7 +111,7 @@ func (w *walk) visit(ctx context.Context, r *os.Root, at, name string) error {
 		w.problem(at, err)
 		return nil
 	}
-	defer sub.Close() //nolint:errcheck // nothing was written through it
+	defer func() { _ = sub.Close() }() // nothing was written through it
 	return w.folder(ctx, sub, at)
 }
 

@@ -80,7 +80,7 @@ func chmod(r *os.Root, name string, info fs.FileInfo, want fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written through it
+	defer func() { _ = f.Close() }() // nothing was written through it
 	opened, err := f.Stat()
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (q *queue) pop() (work, bool) {
 	defer q.mu.Unlock()
 	for len(q.stack) == 0 && !q.stopped.Load() {
 		q.waiting++
-		q.idle.Store(int32(q.waiting)) //nolint:gosec // at most the workers
+		q.idle.Store(int32(q.waiting)) // at most the workers
 		if q.waiting == q.workers {
 			q.stopped.Store(true)
 			q.more.Broadcast()
@@ -66,7 +66,7 @@ func (q *queue) pop() (work, bool) {
 		}
 		q.more.Wait()
 		q.waiting--
-		q.idle.Store(int32(q.waiting)) //nolint:gosec // at most the workers
+		q.idle.Store(int32(q.waiting)) // at most the workers
 	}
 	if q.stopped.Load() {
 		return work{}, false

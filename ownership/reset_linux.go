@@ -55,7 +55,7 @@ func resetIn(ctx context.Context, req Request, r *os.Root) (Summary, error) {
 	if err != nil {
 		return nothing(), &RefusedError{Op: "opening", Subject: req.Folder, Err: err}
 	}
-	defer dir.Close() //nolint:errcheck // only read
+	defer func() { _ = dir.Close() }() // only read
 	// The dot, since what opens it need not follow the link that the number is.
 	return resetWith(ctx, req, fmt.Sprintf("/proc/self/fd/%d/.", dir.Fd()), probe())
 }

@@ -167,13 +167,13 @@ func setFlag(t *testing.T, path string, flag int) {
 	t.Helper()
 	f, err := os.Open(path)
 	must(t, err)
-	defer f.Close() //nolint:errcheck // only read
+	defer func() { _ = f.Close() }() // only read
 	set := func(on bool) error {
 		f, err := os.Open(path)
 		if err != nil {
 			return err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer func() { _ = f.Close() }() // only read
 		flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
 		if err != nil {
 			return err

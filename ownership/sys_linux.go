@@ -90,8 +90,8 @@ func (s *sys) lookAt(dir int, name []byte, st *unix.Statx_t) unix.Errno {
 	for {
 		var errno unix.Errno
 		if s.statx {
-			_, _, errno = unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), //nolint:gosec // the name lies in the buffer that the kernel filled
-				flags, wanted, uintptr(unsafe.Pointer(st)), 0) //nolint:gosec // a type of x/sys/unix with the kernel's layout
+			_, _, errno = unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), // the name lies in the buffer that the kernel filled
+				flags, wanted, uintptr(unsafe.Pointer(st)), 0) // a type of x/sys/unix with the kernel's layout
 		} else {
 			errno = fstatat(dir, unix.ByteSliceToString(name), st, flags)
 		}
@@ -106,8 +106,8 @@ func (s *sys) look(fd int, st *unix.Statx_t) unix.Errno {
 	for {
 		var errno unix.Errno
 		if s.statx {
-			_, _, errno = unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&s.empty[0])), //nolint:gosec // one NUL byte
-				unix.AT_EMPTY_PATH, wanted, uintptr(unsafe.Pointer(st)), 0) //nolint:gosec // a type of x/sys/unix with the kernel's layout
+			_, _, errno = unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&s.empty[0])), // one NUL byte
+				unix.AT_EMPTY_PATH, wanted, uintptr(unsafe.Pointer(st)), 0) // a type of x/sys/unix with the kernel's layout
 		} else {
 			errno = fstatat(fd, "", st, unix.AT_EMPTY_PATH)
 		}
@@ -124,11 +124,11 @@ func fstatat(dir int, name string, st *unix.Statx_t, flags int) unix.Errno {
 		return number(err)
 	}
 	*st = unix.Statx_t{
-		Mask: wanted, Mode: uint16(old.Mode), Uid: old.Uid, Gid: old.Gid, Nlink: uint32(old.Nlink), Ino: old.Ino, //nolint:gosec // as the kernel itself cuts them for statx
+		Mask: wanted, Mode: uint16(old.Mode), Uid: old.Uid, Gid: old.Gid, Nlink: uint32(old.Nlink), Ino: old.Ino, // as the kernel itself cuts them for statx
 		Dev_major: unix.Major(uint64(old.Dev)), Dev_minor: unix.Minor(uint64(old.Dev)), //nolint:unconvert,nolintlint // narrower on some processors
 	}
 	sec, nsec := old.Ctim.Unix()
-	st.Ctime = unix.StatxTimestamp{Sec: sec, Nsec: uint32(nsec)} //nolint:gosec // below 1e9
+	st.Ctime = unix.StatxTimestamp{Sec: sec, Nsec: uint32(nsec)} // below 1e9
 	return 0
 }
 
@@ -156,10 +156,10 @@ func (s *sys) open(dir int, name []byte, flags uint64) (int, unix.Errno) {
 		var errno unix.Errno
 		if s.openat2 {
 			s.how = unix.OpenHow{Flags: flags, Resolve: s.resolve}
-			fd, _, errno = unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), //nolint:gosec // NUL-terminated by contract
-				uintptr(unsafe.Pointer(&s.how)), unix.SizeofOpenHow, 0, 0) //nolint:gosec // a type of x/sys/unix with the kernel's layout
+			fd, _, errno = unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), // NUL-terminated by contract
+				uintptr(unsafe.Pointer(&s.how)), unix.SizeofOpenHow, 0, 0) // a type of x/sys/unix with the kernel's layout
 		} else {
-			fd, _, errno = unix.Syscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), //nolint:gosec // NUL-terminated by contract
+			fd, _, errno = unix.Syscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), // NUL-terminated by contract
 				uintptr(flags|unix.O_LARGEFILE), 0, 0, 0)
 		}
 		switch {
@@ -177,7 +177,7 @@ func (s *sys) open(dir int, name []byte, flags uint64) (int, unix.Errno) {
 // chown gives what fd is open on, or pinned to, its owner. The kernel clears the
 // set-user-ID and set-group-ID bits and the capabilities of a file in the same call.
 func (s *sys) chown(fd int, o Owner) unix.Errno {
-	_, _, errno := unix.Syscall6(unix.SYS_FCHOWNAT, uintptr(fd), uintptr(unsafe.Pointer(&s.empty[0])), //nolint:gosec // one NUL byte
+	_, _, errno := unix.Syscall6(unix.SYS_FCHOWNAT, uintptr(fd), uintptr(unsafe.Pointer(&s.empty[0])), // one NUL byte
 		uintptr(o.UID), uintptr(o.GID), unix.AT_EMPTY_PATH, 0)
 	return errno
 }
@@ -219,7 +219,7 @@ func (s *sys) chmod(fd int, mode uint32, dir int, name []byte, st *unix.Statx_t)
 }
 
 func (s *sys) fchmodat2Empty(fd int, mode uint32) unix.Errno {
-	_, _, errno := unix.Syscall6(unix.SYS_FCHMODAT2, uintptr(fd), uintptr(unsafe.Pointer(&s.empty[0])), //nolint:gosec // one NUL byte
+	_, _, errno := unix.Syscall6(unix.SYS_FCHMODAT2, uintptr(fd), uintptr(unsafe.Pointer(&s.empty[0])), // one NUL byte
 		uintptr(mode), unix.AT_EMPTY_PATH, 0, 0)
 	return errno
 }
@@ -229,8 +229,8 @@ func (s *sys) fchmodat2Empty(fd int, mode uint32) unix.Errno {
 // gone, ENOENT, but the kernel finds out under the same lock of the folder that
 // an unlink holds until the name is really gone. False if that did not come about.
 func (s *sys) fence(dir int, name []byte) bool {
-	_, _, errno := unix.Syscall6(unix.SYS_RENAMEAT2, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), //nolint:gosec // NUL-terminated by contract
-		uintptr(dir), uintptr(unsafe.Pointer(&name[0])), unix.RENAME_NOREPLACE, 0) //nolint:gosec // the same name
+	_, _, errno := unix.Syscall6(unix.SYS_RENAMEAT2, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), // NUL-terminated by contract
+		uintptr(dir), uintptr(unsafe.Pointer(&name[0])), unix.RENAME_NOREPLACE, 0) // the same name
 	return errno == unix.EEXIST || errno == unix.ENOENT
 }
 

@@ -246,7 +246,7 @@ func (w *worker) scan(n *node, fd int, buf []byte) int64 {
 			w.fail(n, nil, unix.EIO)
 			break
 		}
-		offset = int64(binary.NativeEndian.Uint64(buf[direntOffset:])) //nolint:gosec // a cookie: any bits
+		offset = int64(binary.NativeEndian.Uint64(buf[direntOffset:])) // a cookie: any bits
 		name := buf[direntName:length]
 		switch {
 		case name[0] == '.' && (name[1] == 0 || name[1] == '.' && name[2] == 0):

@@ -44,7 +44,7 @@ func look(folder string, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	if sight.Made != nil {
-		defer os.Remove(filepath.Join(folder, probe.FromContainer)) //nolint:errcheck // the machine removes the folder
+		defer func() { _ = os.Remove(filepath.Join(folder, probe.FromContainer)) }() // the machine removes the folder
 	}
 	if err := sight.Say(stdout); err != nil || folder == "" {
 		return err

@@ -157,7 +157,7 @@ func hashFile(path string) (sum [sha256.Size]byte, err error) {
 	if err != nil {
 		return sum, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer func() { _ = f.Close() }() // nothing was written
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return sum, err

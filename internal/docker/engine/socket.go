@@ -119,7 +119,7 @@ func isScript(path string) bool {
 	if err != nil {
 		return true
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer func() { _ = f.Close() }() // only read
 	var start [2]byte
 	_, err = io.ReadFull(f, start[:])
 	return err != nil || string(start[:]) == "#!"
@@ -137,7 +137,7 @@ func (s *socket) get(ctx context.Context, path string, answer any) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
+	defer func() { _ = response.Body.Close() }() // only read
 	switch response.StatusCode {
 	case http.StatusOK:
 		return json.NewDecoder(response.Body).Decode(answer)

@@ -36,7 +36,7 @@ func static(path string) error {
 	if err != nil {
 		return fmt.Errorf("this im2 cannot be read (%w)", err)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer func() { _ = file.Close() }() // only read
 	for _, part := range file.Progs {
 		if part.Type == elf.PT_INTERP {
 			return errors.New("this im2 is not static; build it with CGO_ENABLED=0")

@@ -131,7 +131,7 @@ func makeIn(folder, name string, build func(folder, out string) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(unfinished) //nolint:errcheck // what stays is hidden and harmless
+	defer func() { _ = os.RemoveAll(unfinished) }() // what stays is hidden and harmless
 	out := filepath.Join(unfinished, name)
 	if err := build(unfinished, out); err != nil {
 		return err

@@ -80,7 +80,7 @@ func others(self int) [][]string {
 // Threads reads the statuses of all threads of the process whose folder this is, its first one
 // first. A thread that ends meanwhile is left out; a process that does is an error.
 func Threads(process string) ([]string, error) {
-	first, err := os.ReadFile(filepath.Join(process, "status")) //nolint:gosec // the kernel's
+	first, err := os.ReadFile(filepath.Join(process, "status")) // the kernel's
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func Threads(process string) ([]string, error) {
 		if filepath.Base(filepath.Dir(path)) == filepath.Base(process) {
 			continue
 		}
-		if text, err := os.ReadFile(path); err == nil { //nolint:gosec // the kernel's
+		if text, err := os.ReadFile(path); err == nil { // the kernel's
 			texts = append(texts, string(text))
 		}
 	}
@@ -100,7 +100,7 @@ func Threads(process string) ([]string, error) {
 // try makes a file in a folder and removes it again.
 func try(folder, name string) Write {
 	path := filepath.Join(folder, name)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // whether that is possible is the question
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // whether that is possible is the question
 	if err == nil {
 		err = errors.Join(f.Close(), os.Remove(path))
 		if err != nil {
@@ -134,7 +134,7 @@ func Leave(path string) error {
 	folder := FolderOf(path)
 	err := touch(path)
 	if err == nil {
-		err = os.Mkdir(folder, 0o777) //nolint:gosec // what the umask leaves of it is the question
+		err = os.Mkdir(folder, 0o777) // what the umask leaves of it is the question
 	}
 	if err == nil {
 		err = touch(filepath.Join(folder, inFolder))
@@ -143,7 +143,7 @@ func Leave(path string) error {
 }
 
 func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) //nolint:gosec // what the umask leaves of it is the question
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) // what the umask leaves of it is the question
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func Clear(folder string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // only read
+	defer func() { _ = root.Close() }() // only read
 	return ClearIn(root)
 }
 
@@ -184,7 +184,7 @@ func ClearIn(root *os.Root) error {
 	if err != nil {
 		return err
 	}
-	defer listing.Close() //nolint:errcheck // only read
+	defer func() { _ = listing.Close() }() // only read
 	names, err := listing.Readdirnames(-1)
 	for _, name := range names {
 		if strings.HasPrefix(name, Prefix) {

@@ -3,7 +3,6 @@ package doctor
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -56,8 +55,8 @@ func (d *Doctor) handOver(ctx context.Context, f *facts, shared *scratch) (hande
 	if err != nil {
 		return handed{}, err
 	}
-	defer stdin.Close() //nolint:errcheck // only read, by the container
-	defer done.Close()  //nolint:errcheck // closed before, or nobody listens any more
+	defer func() { _ = stdin.Close() }() // only read, by the container
+	defer func() { _ = done.Close() }()  // closed before, or nobody listens any more
 	h := handed{own: own.file, mine: own.off}
 	before := time.Now()
 	heard := errSilent
@@ -65,7 +64,7 @@ func (d *Doctor) handOver(ctx context.Context, f *facts, shared *scratch) (hande
 		heard = h.hear(text, shared, before)
 		_ = done.Close() // it may go
 	}}
-	c := f.engine.Command(d.start("mount", appUser(f).String(), "--interactive", "--mount", mountArgument(shared.mount), d.image(), "look", shared.inside)...)
+	c := f.engine.Command(d.start("mount", appUser(f).String(), "--interactive", "--mount", engine.BindMount(shared.mount, mountedAt), d.image(), "look", shared.inside)...)
 	c.Stdin, c.Stdout = stdin, line
 	if err := f.engine.Run(ctx, c); err != nil {
 		return handed{}, err
@@ -86,16 +85,6 @@ func (h *handed) hear(text []byte, shared *scratch, before time.Time) error {
 	}
 	h.made, h.theirs = *made, offsetOf(made.Modified, before, time.Now())
 	return nil
-}
-
-// mountArgument returns the value of --mount, which fails if the engine does not see the folder; --volume would
-// create an empty one.
-func mountArgument(dir string) string {
-	var text bytes.Buffer
-	w := csv.NewWriter(&text)
-	_ = w.Write([]string{"type=bind", "source=" + dir, "target=" + mountedAt}) // a buffer takes everything
-	w.Flush()
-	return strings.TrimSuffix(text.String(), "\n")
 }
 
 // firstLine hears the first line that is written to it.

@@ -67,7 +67,7 @@ func TestUDPIsAnotherPort(t *testing.T) {
 	if err != nil {
 		t.Skipf("skipped: no sockets here: %v", err)
 	}
-	defer l.Close() //nolint:errcheck // only listened
+	defer func() { _ = l.Close() }() // only listened
 	p := port{"web", "127.0.0.1", "udp", l.LocalAddr().(*net.UDPAddr).Port}
 	if free, err := tryPort(t.Context(), p); free || err != nil {
 		t.Errorf("%v, %v", free, err)

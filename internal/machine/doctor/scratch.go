@@ -97,7 +97,7 @@ func (s *scratch) openNew() error {
 	if err != nil {
 		return err
 	}
-	defer opened.Close() //nolint:errcheck // only read
+	defer func() { _ = opened.Close() }() // only read
 	info, err := opened.Stat()
 	if err != nil {
 		return err

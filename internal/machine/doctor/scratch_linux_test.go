@@ -91,19 +91,19 @@ func TestAScratchFolderThatIsNotNewIsRefused(t *testing.T) {
 	for name, put := range map[string]func(path string) error{
 		"a link to a folder in it": func(path string) error { return os.Symlink("other", path) },
 		"a link to one outside":    func(path string) error { return os.Symlink("..", path) },
-		"one open for others":      func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o770)) }, //nolint:gosec // G302: the case
+		"one open for others":      func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o770)) }, // the case
 		"one with something in it": func(path string) error { return os.MkdirAll(filepath.Join(path, "x"), 0o700) },
-		"a file":                   func(path string) error { return os.WriteFile(path, nil, 0o700) }, //nolint:gosec // G306: the case
+		"a file":                   func(path string) error { return os.WriteFile(path, nil, 0o700) }, // the case
 	} {
 		data := t.TempDir()
-		if err := errors.Join(os.Mkdir(filepath.Join(data, "other"), 0o700), os.Chmod(filepath.Join(data, "other"), 0o755), put(filepath.Join(data, "new"))); err != nil { //nolint:gosec // G302: a folder that others may enter
+		if err := errors.Join(os.Mkdir(filepath.Join(data, "other"), 0o700), os.Chmod(filepath.Join(data, "other"), 0o755), put(filepath.Join(data, "new"))); err != nil { // a folder that others may enter
 			t.Fatal(err)
 		}
 		root, err := os.OpenRoot(data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer root.Close() //nolint:errcheck // only read
+		defer func() { _ = root.Close() }() // only read
 		s := &scratch{parent: root, name: "new", where: data}
 		if err := s.openNew(); err == nil {
 			t.Errorf("%s is taken for the new folder", name)
