@@ -30,8 +30,8 @@ const (
 )
 
 // Audit checks a project. The project must know its Compose files (ComposeFiles), as those loaded by compose-go
-// do. The error is an *[UnknownRuleError], that of reading the Compose files again for their lines, or that
-// of ctx. Dockerfiles that are missing or cannot be parsed are findings.
+// do. The error is [ErrNoFiles], an *[UnknownRuleError], that of reading the Compose files again for their lines, or
+// that of ctx. Concurrent audits are safe as long as nobody changes the project. Dockerfiles that are missing or cannot be parsed are findings.
 func Audit(ctx context.Context, p *types.Project, o Options) (Report, error) {
 	a, err := newAuditor(p, o, nil)
 	if err != nil {
@@ -55,7 +55,7 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 }
 
 // Images returns the names of the images whose users an audit of the project asks [Options.Image] for, so
-// that they can be looked up at once.
+// that they can be looked up at once. The errors are those of [Audit], but that of ctx.
 func Images(p *types.Project, o Options) ([]string, error) {
 	a, err := newAuditor(p, o, nil)
 	if err != nil {
@@ -246,7 +246,7 @@ func (a *auditor) found(id string, level Level, s *subject, at spot, format stri
 		Line: at.line, Column: at.col, EndColumn: at.end, Source: short(a.source(at.path).Line(at.line)), blocks: rule.Blocks,
 	}
 	if s != nil {
-		f.Services = []string{s.name}
+		f.Services, f.Named = []string{s.name}, slices.Contains(args, any(s.name))
 		if !s.active { // Compose would not start it as things are
 			f.Level, f.blocks = min(f.Level, Warning), false
 			f.Message += fmt.Sprintf(" (only with the profile %s)", strings.Join(s.cfg.Profiles, " or "))

@@ -24,9 +24,9 @@ type Change struct {
 	Before, After []byte
 }
 
-// Fix works out the files in which every finding of a level or worse that has a safe fix is gone. It writes
-// nothing. What one fix makes visible, the next call on the changed files may fix. Errors are those of
-// [Audit].
+// Fix returns the changed files with every safely fixable finding of level least or higher fixed. It writes nothing.
+// A fix can reveal another finding; to fix that too, call Fix again with the new texts in [Options.Files]. Errors are
+// those of [Audit].
 func Fix(ctx context.Context, p *types.Project, o Options, least Level) ([]Change, error) {
 	original, changed := auditor{options: o}, make(map[string][]byte)
 	o.Files = maps.Clone(o.Files)

@@ -188,7 +188,7 @@ func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bo
 
 func (a *auditor) privileges(s *subject) {
 	report := func(key, format string, args ...any) {
-		a.found("C04", OK, s, spotOf(a.place(s, key)), s.name+" "+format, args...)
+		a.found("C04", OK, s, spotOf(a.place(s, key)), "%s "+format, append([]any{s.name}, args...)...)
 	}
 	if s.cfg.Privileged {
 		level := OK

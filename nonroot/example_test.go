@@ -42,7 +42,7 @@ func ExampleAudit() {
 	//     1 | FROM debian:trixie-slim
 	//       | ^~~~~~~~~~~~~~~~~~~~~~~
 	//       = has a safe fix
-	// 1 error, 0 warnings and 0 notes in 1 service; 1 has a safe fix
+	// 1 error, 0 warnings and 0 notes in 1 service; 1 error or warning has a safe fix
 }
 
 // What is known of images that are not built here makes findings more certain.

@@ -9,7 +9,7 @@ import (
 	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
-// Level is how bad a finding is, here and in package nonroot/verify.
+// Level is the severity of a finding, here and in package nonroot/verify.
 type Level int
 
 // The levels, the best one first.
@@ -24,13 +24,28 @@ const (
 	Error
 )
 
+var levelNames = [...]string{"ok", "note", "warning", "error"}
+
 // String is the level's name in messages and JSON: "ok", "note", "warning" or "error".
 func (l Level) String() string {
-	return [...]string{"ok", "note", "warning", "error"}[l]
+	if l < OK || l > Error {
+		return fmt.Sprintf("level(%d)", int(l))
+	}
+	return levelNames[l]
 }
 
 // MarshalText makes JSON show the name.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (l *Level) UnmarshalText(text []byte) error {
+	i := slices.Index(levelNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is not a level", text)
+	}
+	*l = Level(i)
+	return nil
+}
 
 // ParseLevel reads the name of a level from which on findings count: "note", "warning" or "error".
 func ParseLevel(name string) (Level, error) {
@@ -56,12 +71,14 @@ type Finding struct {
 	// is about the file as a whole, or about one that is not there.
 	Line   int `json:"line"`
 	Column int `json:"column"`
-	// EndColumn is behind the last character of the place, on the same line.
+	// EndColumn is the column after the last character of the place, on the same line.
 	EndColumn int `json:"end_column"`
 	// Source is the line.
 	Source string `json:"source,omitempty"`
 	// Services are the names of the services that it is about.
 	Services []string `json:"services,omitempty"`
+	// Named says that Message has the names in Services already.
+	Named bool `json:"-"`
 	// Fixable says that Fix can fix it.
 	Fixable bool `json:"fixable"`
 	// Hint is what a person must do where Fix cannot.
@@ -78,7 +95,7 @@ type change struct {
 	edits []edit.Edit
 }
 
-// Where is "FILE:LINE:COLUMN", as compilers write it.
+// Where is "FILE:LINE:COLUMN", as compilers write it, and FILE alone where Line is 0.
 func (f Finding) Where() string {
 	if f.Line == 0 {
 		return f.File
@@ -108,7 +125,7 @@ func (r Report) AtLeast(l Level) []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Level < l })
 }
 
-// Blocking returns the findings for which a project must not be started: errors about the user that
+// Blocking returns the findings of level [Error] for which a project must not be started: those about the user that
 // a service runs as, or about what would make it root all the same.
 func (r Report) Blocking() []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Level < Error || !f.blocks })

@@ -13,15 +13,15 @@ type Options struct {
 	// Root is the folder to which the files of findings are relative; "" stands for the project's
 	// WorkingDir.
 	Root string
-	// Environ is where build arguments without a value take one from, as "NAME=value"; nil stands for the
-	// project's Environment.
+	// Environ supplies build arguments that the Compose file lists without a value, as "NAME=value"; nil means
+	// the project's Environment.
 	Environ []string
 	// Image returns what is known of an image, such as by "docker image inspect"; false for nothing. It may
 	// be nil. See [Images].
 	Image func(name string) (Image, bool)
 	// Only are the IDs of the rules to check; none means all.
 	Only []string
-	// Files are texts that count instead of what is on disk, by absolute path.
+	// Files overrides file contents, keyed by absolute path.
 	Files map[string][]byte
 	// Conventions are what the project promises about itself; nil for a project without any.
 	Conventions *Conventions

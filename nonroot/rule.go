@@ -9,7 +9,7 @@ type Rule struct {
 	ID string
 	// Title says what is found.
 	Title string
-	// Own is its severity in a project with an x-im2 section, Elsewhere in any other one.
+	// Own is its severity in an audit with [Options.Conventions], Elsewhere in any other one.
 	Own, Elsewhere Level
 	// Varies says when a finding has another severity, in sentences without the last full stop; "" for never.
 	Varies string

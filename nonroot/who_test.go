@@ -8,6 +8,23 @@ import (
 	"github.com/moby/sys/user"
 )
 
+func TestLevelText(t *testing.T) {
+	t.Parallel()
+	for l := OK; l <= Error; l++ {
+		text, err := l.MarshalText()
+		var back Level
+		if err != nil || back.UnmarshalText(text) != nil || back != l {
+			t.Errorf("%v became %v", l, back)
+		}
+	}
+	if got := Level(9).String(); got != "level(9)" {
+		t.Errorf("got %q", got)
+	}
+	if new(Level).UnmarshalText([]byte("bad")) == nil {
+		t.Error("a level that does not exist was read")
+	}
+}
+
 // TestUsersAreReadAsTheEngineReadsThem compares identify, which may know only a part of an image's
 // users, with the engine's own parser, which has all of /etc/passwd.
 func TestUsersAreReadAsTheEngineReadsThem(t *testing.T) {

@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
@@ -61,7 +62,7 @@ func summary(r nonroot.Report, o Options) string {
 	case o.Fix != nil:
 		text += fmt.Sprintf("; %q fixes %d", o.Fix(nonroot.Warning), fixable)
 	default:
-		text += fmt.Sprintf("; %s a safe fix", english.PluralWord(fixable, "1 has", fmt.Sprintf("%d have", fixable)))
+		text += fmt.Sprintf("; %d %s a safe fix", fixable, english.PluralWord(fixable, "error or warning has", "errors and warnings have"))
 	}
 	return text
 }
@@ -80,19 +81,14 @@ func suppressed(r nonroot.Report) string {
 
 // services names them where the message does not.
 func services(f nonroot.Finding) string {
-	var others []string
-	for _, name := range f.Services {
-		if !strings.Contains(f.Message, name) {
-			others = append(others, name)
-		}
-	}
-	if len(others) == 0 {
+	if f.Named || len(f.Services) == 0 {
 		return ""
 	}
-	if len(others) > 5 {
-		others = append(others[:5], fmt.Sprintf("and %d more", len(f.Services)-5))
+	names := f.Services
+	if more := len(names) - 5; more > 0 {
+		names = append(slices.Clone(names[:5]), fmt.Sprintf("and %d more", more))
 	}
-	return safetext.Line(" [" + strings.Join(others, ", ") + "]")
+	return safetext.Line(" [" + strings.Join(names, ", ") + "]")
 }
 
 // source shows the line and what of it is meant.
@@ -110,7 +106,7 @@ const Version = 1
 
 // JSON is a report for programs.
 type JSON struct {
-	// Version is the constant of that name.
+	// Version is [Version].
 	Version int `json:"version"`
 	// Project is the Compose project's name.
 	Project string `json:"project"`

@@ -43,11 +43,35 @@ func TestText(t *testing.T) {
 	if got := report.Text(some(), mage()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := report.Text(some(), report.Options{}); strings.Contains(got, "mage audit") || !strings.Contains(got, "= has a safe fix\n") || !strings.Contains(got, "; 1 has a safe fix\n") {
+	if got := report.Text(some(), report.Options{}); strings.Contains(got, "mage audit") || !strings.Contains(got, "= has a safe fix\n") || !strings.Contains(got, "; 1 error or warning has a safe fix\n") {
 		t.Errorf("without a command: %s", got)
 	}
 	if got := report.Text(nonroot.Report{Services: 1}, mage()); got != "no finding in 1 service\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A service whose name is a word of the message is still named.
+func TestServicesAreNamed(t *testing.T) {
+	t.Parallel()
+	f := nonroot.Finding{Rule: "D01", Level: nonroot.Error, Message: "the image runs as root", File: "Dockerfile", Services: []string{"a", "image"}}
+	for want, services := range map[string][]string{
+		"root [a, image]\n":                  {"a", "image"},
+		"root [a, b, c, d, e, and 2 more]\n": {"a", "b", "c", "d", "e", "f", "g"},
+	} {
+		f.Services = services
+		r := nonroot.Report{Services: 2, Findings: []nonroot.Finding{f}}
+		if got := report.Text(r, report.Options{}); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		sarif, err := json.Marshal(report.NewSARIF(r, report.Options{}))
+		if err != nil || !strings.Contains(string(sarif), strings.TrimSuffix(want, "\n")+`"`) {
+			t.Errorf("got %s, %v, want %q", sarif, err, want)
+		}
+	}
+	f.Message, f.Services, f.Named = "a runs as root", []string{"a"}, true
+	if got := report.Text(nonroot.Report{Findings: []nonroot.Finding{f}}, report.Options{}); strings.Contains(got, "[") {
+		t.Errorf("named twice: %q", got)
 	}
 }
 

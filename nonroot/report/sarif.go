@@ -13,8 +13,8 @@ import (
 // object is one of the log, by the names of the format.
 type object = map[string]any
 
-// NewSARIF returns a log in the Static Analysis Results Interchange Format 2.1.0, for code scanners. The value is
-// one that encoding/json can encode. Files are relative to %SRCROOT%.
+// NewSARIF returns a log in the Static Analysis Results Interchange Format 2.1.0, for code scanners: pass it to
+// json.Marshal. Files are relative to %SRCROOT%.
 func NewSARIF(r nonroot.Report, o Options) any {
 	index := make(map[string]int)
 	var rules []object
