@@ -33,14 +33,16 @@ func TestServerOfAnInspectingNetwork(t *testing.T) {
 func TestBadBundle(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	empty := filepath.Join(dir, "empty.pem")
-	if err := os.WriteFile(empty, []byte("no certificate"), 0o600); err != nil {
+	empty, endless := filepath.Join(dir, "empty.pem"), filepath.Join(dir, "endless.pem")
+	err := errors.Join(os.WriteFile(empty, []byte("no certificate"), 0o600), os.WriteFile(endless, nil, 0o600), os.Truncate(endless, 1<<40))
+	if err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
 		filepath.Join(dir, "missing.pem"): "no such file",
 		dir:                               "no certificate",
 		empty:                             "no certificate",
+		endless:                           "no certificate", // and it is not read
 	} {
 		f := newFixture(t)
 		f.CABundle = path

@@ -322,6 +322,9 @@ func proxies(environ []string) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
 }
 
+// maxBundle is how many bytes of certificates are read: several times what systems bring.
+const maxBundle = 4 << 20
+
 // trusted returns the certificates to trust; nil means the system's.
 func trusted(bundle string) (*x509.CertPool, error) {
 	if bundle == "" {
@@ -332,7 +335,7 @@ func trusted(bundle string) (*x509.CertPool, error) {
 		return nil, err
 	}
 	var pem []byte
-	if info.Mode().IsRegular() {
+	if info.Mode().IsRegular() && info.Size() <= maxBundle {
 		if pem, err = os.ReadFile(bundle); err != nil {
 			return nil, err
 		}
