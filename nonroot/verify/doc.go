@@ -5,22 +5,22 @@
 // returns a [Report]. Levels are those of package nonroot, which checks the same project before it runs;
 // both check capabilities by one table.
 //
-// # How things are seen
+// # Evidence
 //
-// Nothing is claimed that was not seen, and each [Finding] names its way ([Way]). The kernel's own word counts most:
-// /proc of this machine, if the engine's processes are in it. Then comes a small static program that is copied into
-// the container and run there with "docker exec", then the engine. A container may need no shell, no id and no
-// writable root.
+// Each [Finding] names its source ([Way]): /proc of the host when it is visible; else a static program that is copied
+// into the container and run there with "docker exec"; else the engine's answer. A container may need no shell, no id
+// and no writable root.
 //
-// A container of root is put before the same checks ([Report.Control]). A check that does not fail there is
-// reported as broken: a check that passes everything proves nothing.
+// The same checks also run on a container that runs as root ([Report.Control]). They must fail there; one that passes
+// is reported as broken.
 //
-// In the data folder ([nonroot.Conventions]) each service leaves a canary, a file and a folder, and the next service
-// renames and removes it. That proves what owners and modes are for.
+// In the data folder ([nonroot.Conventions]) each service creates a test file and folder; the next service renames and
+// removes them, which shows that services can work on each other's files.
 //
 // # What it needs
 //
-// Run starts no process but the docker command ([Docker]). It needs an image and a file of the program:
+// Run starts no process but the docker command ([Docker]). It needs the program twice: as a file, to
+// copy into containers, and as an image, for the container that runs as root:
 //
 //	CGO_ENABLED=0 GOOS=linux go build -o im2-verify github.com/im2-audio/im2/internal/helper/im2-helper
 //	tar -c im2-verify | docker import --change 'ENTRYPOINT ["/im2-verify"]' - im2/verify:1

@@ -93,11 +93,11 @@ type NotRunningError struct {
 
 // Error names what does not run.
 func (e *NotRunningError) Error() string {
-	what := e.Project
+	what := "project " + e.Project
 	if e.Service != "" {
 		what = "service " + e.Service
 	}
-	return fmt.Sprintf("nothing of %s runs, so there is nothing to be seen", what)
+	return fmt.Sprintf("%s has no containers; start it first", what)
 }
 
 // prover verifies one project.
