@@ -154,7 +154,7 @@ func (w *worker) blame(ctx context.Context, fault error, model string) error {
 		return &rejection{fmt.Sprintf("no song can be separated with the model %q: %v. Prepare it again with \"mage demucs-cache -model=FILE\", "+
 			"or choose another one; then put the song into input/ again.", model, own)}
 	default:
-		return fmt.Errorf("%s; with another sound it works", fault) //nolint:errorlint // it may be a modelError, and must not be one
+		return fmt.Errorf("%s; it works with other audio", fault) //nolint:errorlint // it may be a modelError, and must not be one
 	}
 }
 

@@ -126,7 +126,7 @@ func TestAnEngineThatCannotWorkOnce(t *testing.T) {
 	id := b.add("song.mp3", "sound").ID
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(job.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "it is too old; with another sound it works") {
+	if j := b.in(job.Pending, id); j.Attempt != 1 || !strings.Contains(j.Error, "it is too old; it works with other audio") {
 		t.Errorf("record = %+v", j.Record)
 	}
 }

@@ -99,7 +99,7 @@ func (w *worker) checkRoom(j *spool.Job, finishing render.Job) error {
 		return err
 	}
 	if err := place.CheckRoom(j.Dir(), room+spareRoom); err != nil {
-		return fmt.Errorf("there is no room for the stems of %q: %w", j.Name, err)
+		return fmt.Errorf("not enough disk space for the stems of %q: %w", j.Name, err)
 	}
 	w.well()
 	return nil
@@ -135,6 +135,6 @@ func (w *worker) lacksRoom(id string) bool {
 		delete(w.lacking, id)
 		return false
 	}
-	w.noRoom = fmt.Errorf("there is no room for the stems of the next song: %w", err)
+	w.noRoom = fmt.Errorf("not enough disk space for the stems of the next song: %w", err)
 	return true
 }

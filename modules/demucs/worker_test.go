@@ -147,7 +147,7 @@ func TestAJobThatLacksRoomLetsOthersPass(t *testing.T) {
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
 	b.in(job.Separated, small)
-	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no room for the stems of the next song") {
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "not enough disk space for the stems of the next song") {
 		t.Errorf("turn = %v; want ENOSPC", err)
 	}
 	b.lacking[large], b.engine = 1, engine

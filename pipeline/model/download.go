@@ -193,7 +193,7 @@ func interrupted(ctx context.Context, err error) (temporary bool, _ error) {
 func (d *download) accept(resp *http.Response) (temporary bool, err error) {
 	switch code := resp.StatusCode; {
 	case code/100 == 2 && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/"):
-		return false, fmt.Errorf("%w: a page to read", errOtherFile)
+		return false, fmt.Errorf("%w: the server sent a web page instead of the file", errOtherFile)
 	case code == http.StatusOK:
 		if err := d.sized(resp.ContentLength); err != nil {
 			return false, err
@@ -223,7 +223,7 @@ func (d *download) accept(resp *http.Response) (temporary bool, err error) {
 // sized checks the size that an answer says, which may be negative for an unknown one.
 func (d *download) sized(total int64) error {
 	if total >= 0 && total != d.artifact.TarballSize {
-		return fmt.Errorf("%w: of %d bytes and not %d", errOtherFile, total, d.artifact.TarballSize)
+		return fmt.Errorf("%w: it has %d bytes, not %d", errOtherFile, total, d.artifact.TarballSize)
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func (d *download) restart() error {
 // Write appends to the part.
 func (d *download) Write(data []byte) (int, error) {
 	if d.offset+int64(len(data)) > d.artifact.TarballSize {
-		return 0, errors.Join(fmt.Errorf("%w: of more than %d bytes", errOtherFile, d.artifact.TarballSize), d.restart())
+		return 0, errors.Join(fmt.Errorf("%w: it is larger than %d bytes", errOtherFile, d.artifact.TarballSize), d.restart())
 	}
 	n, err := d.part.WriteAt(data, d.offset)
 	if err != nil {

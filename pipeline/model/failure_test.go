@@ -44,7 +44,7 @@ func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 				return n%2 == 0 && f.server.cutAt(150_000, w, r)
 			}
 		}, exit.Failed, "was deleted", 0, 4},
-		{"other size", func(f *fixture) { f.server.body = f.tarball[:1000] }, exit.Failed, "another file there: of 1000 bytes", 0, 1},
+		{"other size", func(f *fixture) { f.server.body = f.tarball[:1000] }, exit.Failed, "another file there: it has 1000 bytes", 0, 1},
 		{"too long without a length", func(f *fixture) {
 			f.server.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Content-Type", "application/octet-stream")
@@ -52,17 +52,17 @@ func TestDownloadFails(t *testing.T) { //nolint:funlen // a table of cases
 				_, _ = w.Write(append(slices.Clone(f.tarball), 0))
 				return true
 			}
-		}, exit.Failed, "of more than", 0, 1},
+		}, exit.Failed, "it is larger than", 0, 1},
 		{"other size, partial", func(f *fixture) {
 			f.write(f.part(), f.tarball[:100])
 			f.server.body = f.tarball[:1000]
-		}, exit.Failed, "another file there: of 1000 bytes", 100, 1},
+		}, exit.Failed, "another file there: it has 1000 bytes", 100, 1},
 		{"a page", func(f *fixture) {
 			f.server.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 				_, _ = io.WriteString(w, "<html>please log in</html>")
 				return true
 			}
-		}, exit.Failed, "a page to read; a login page", 0, 1},
+		}, exit.Failed, "a web page instead of the file; a login page", 0, 1},
 		{"always cut at once", func(f *fixture) {
 			f.server.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return f.server.cutAt(0, w, r) }
 		}, exit.Missing, "the connection was cut", 0, 3},

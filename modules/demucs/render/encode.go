@@ -173,7 +173,7 @@ func flacHeader(file io.ReaderAt, frames int64, sum []byte) error {
 		return fmt.Errorf("it has %d frames; want %d", total, frames)
 	}
 	if !bytes.Equal(info[sumAt:], sum) {
-		return errors.New("the MD5 of its samples is not that of what was encoded")
+		return errors.New("its MD5 does not match the samples")
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func finishMP3(file *os.File, frames int64) error {
 	}
 	const countAt, bytesAt, delayAt, crcAt, tagSize = 8, 12, 141, 154, 156
 	if tag < 4 || len(head) < max(tag+tagSize, mp3TagCRC) || head[0] != 0xff {
-		return errors.New("it does not say how long it is")
+		return errors.New("its header has no length")
 	}
 	perFrame := int64(576)
 	if head[1]&0x18 == 0x18 { // MPEG 1
@@ -225,7 +225,7 @@ func finishMP3(file *os.File, frames int64) error {
 	}
 	info, err := file.Stat()
 	if err == nil && info.Size() < size {
-		err = fmt.Errorf("it has %d bytes, and says that it has %d", info.Size(), size)
+		err = fmt.Errorf("it has %d bytes, its header says %d", info.Size(), size)
 	}
 	return err
 }
