@@ -16,6 +16,7 @@ import (
 type fake struct {
 	inspects []string // one after the other; the last one again and again
 	rows     string   // what "docker top" prints below its head
+	earlier  []string // the same, one after the other, before rows
 	sight    probe.Sight
 	ran      []string
 }
@@ -30,7 +31,11 @@ func (f *fake) Docker(_ context.Context, _ io.Reader, stdout io.Writer, args ...
 			f.inspects = f.inspects[1:]
 		}
 	case args[0] == "top":
-		text = "PID UID GID\n" + f.rows + "\n"
+		rows := f.rows
+		if len(f.earlier) > 0 {
+			rows, f.earlier = f.earlier[0], f.earlier[1:]
+		}
+		text = "PID UID GID COMMAND\n" + rows + "\n"
 	case args[0] == "run":
 		text = "0123456789abcdef\n"
 	case args[0] == "exec" && args[3] == "look":
@@ -74,6 +79,42 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 	}
 	if f.ran[len(f.ran)-1] != "rm" {
 		t.Errorf("the container stays: %q", f.ran)
+	}
+}
+
+// A health check that begins while verify looks is root's for a moment: it is looked at again. A process of root
+// that only has such a name is found.
+func TestProcessesThatAreBeingStarted(t *testing.T) {
+	t.Parallel()
+	const own = "7 1000 1000 server"
+	for _, c := range []struct {
+		name          string
+		earlier       []string
+		rows          string
+		process, runs int
+	}{
+		{"a health check", []string{own + "\n8 0 0 runc:[2:INIT]", own + "\n8 0 0 exe"}, own + "\n8 1000 1000 wget", 2, 3},
+		{"one that has ended", []string{own + "\n8 0 0 6"}, own, 1, 2},
+		{"of the container", nil, own, 1, 1},
+		{"root's", nil, own + "\n8 0 0 sh", 2, 1},
+		{"root's, with a name that it gave itself", nil, own + "\n8 0 0 runc:[2:INIT]", 2, 2},
+	} {
+		f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7)}, rows: c.rows, earlier: c.earlier}
+		p := proverWith(t, f)
+		p.starts = again / 10 // one pause is longer
+		if len(c.earlier) > 0 {
+			p.starts = time.Minute
+		}
+		o, err := p.observeOnce(t.Context(), "0123456789abcdef", "/probe")
+		tops := 0
+		for _, command := range f.ran {
+			if command == "top" {
+				tops++
+			}
+		}
+		if err != nil || !o.steady || len(o.processes) != c.process || tops != c.runs {
+			t.Errorf("%s: %d processes, listed %d times, %+v, %v", c.name, len(o.processes), tops, o, err)
+		}
 	}
 }
 

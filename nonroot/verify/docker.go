@@ -136,10 +136,10 @@ func (p *prover) describe(ctx context.Context, ids []string) (all []inspect.Cont
 	return all, nil
 }
 
-// processes returns ID, user and group of a container's processes, one row for each. The engine looks from
+// processes returns ID, user, group and name of a container's processes, one row for each. The engine looks from
 // outside, so the image needs no ps. It refuses a list without the process IDs (seen with 20.10).
 func (p *prover) processes(ctx context.Context, id string) ([][]string, error) {
-	text, err := p.output(ctx, "top", id, "-eo", "pid,uid,gid")
+	text, err := p.output(ctx, "top", id, "-eo", "pid,uid,gid,comm")
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,26 @@ func (p *prover) inspect(ctx context.Context, id string) (inspected, bool, error
 
 // look reads a container's processes, from outside and inside. What fails because the container is
 // gone shows in the second inspection.
+//
+// A process that the runtime is starting, such as a health check, is root's and has capabilities until it runs
+// the container's program. So it is looked at again until it does or is gone. Its name alone excuses nothing: what
+// still looks like that after p.starts is taken for what it is.
 func (p *prover) look(ctx context.Context, o *observation) error {
+	for began := time.Now(); ; {
+		if err := p.lookOnce(ctx, o); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(o.processes, process.starting) || time.Since(began) > p.starts {
+			return nil
+		}
+		o.processes, o.only, o.blind, o.sight = nil, "", "", nil
+		if err := pause(ctx, again/5); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *prover) lookOnce(ctx context.Context, o *observation) error {
 	p.probe(ctx, o)
 	if o.sight == nil {
 		if text, err := p.output(ctx, "exec", o.inspected.ID, "id", "-u"); err == nil {
@@ -247,7 +266,7 @@ func fromEngine(rows [][]string, remapped bool) []process {
 		if remapped && !slices.Contains(uid, 0) {
 			uid, gid = nil, nil
 		}
-		all = append(all, process{pid: row[0], uids: uid, gids: gid, newPrivs: -1, seccomp: -1})
+		all = append(all, process{pid: row[0], name: strings.Join(row[3:], " "), uids: uid, gids: gid, newPrivs: -1, seccomp: -1})
 	}
 	return all
 }

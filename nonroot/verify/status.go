@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,13 @@ func parseThreads(texts []string, uid, gid func(int64) int64) ([]process, error)
 	}
 	return all, nil
 }
+
+// runtimeName is what processes are called that runc, crun or youki start: the runtime's own name, the number
+// of the descriptor that it runs itself from, or the step that it is at.
+var runtimeName = regexp.MustCompile(`^(runc|crun|youki|exe|[0-9]+|(runc|crun|youki):\[.*)$`)
+
+// starting reports whether a process may be one that the runtime has not started yet.
+func (p process) starting() bool { return runtimeName.MatchString(p.name) }
 
 func (p process) alike(other process) bool {
 	p.pid, p.name = other.pid, other.name

@@ -109,6 +109,8 @@ type prover struct {
 	data  string // the data folder, links resolved; "" for none
 	run   string // names what this run makes
 	label string // of what runs for this project make in the engine
+	// starts is how long processes are waited for that the engine's runtime is starting.
+	starts time.Duration
 }
 
 // Run checks the containers of a project, as compose-go loads it. What was found is in the Report. The error is
@@ -139,7 +141,7 @@ func Run(ctx context.Context, project *types.Project, o Options) (Report, error)
 
 func newProver(project *types.Project, o Options) *prover {
 	o.Root, o.Proc = cmp.Or(o.Root, project.WorkingDir), cmp.Or(o.Proc, "/proc")
-	p := &prover{Options: o, project: project, run: strings.ToLower(rand.Text()[:12])}
+	p := &prover{Options: o, project: project, run: strings.ToLower(rand.Text()[:12]), starts: 10 * time.Second}
 	if p.Docker == nil {
 		p.Docker = Command{}
 	}
