@@ -55,7 +55,7 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 }
 
 // Images returns the names of the images whose users an audit of the project asks [Options.Image] for, so
-// that they can be looked up at once. The errors are those of [Audit], but that of ctx.
+// that they can be looked up at once. The errors are those that [Audit] returns, except that of ctx.
 func Images(p *types.Project, o Options) ([]string, error) {
 	a, err := newAuditor(p, o, nil)
 	if err != nil {

@@ -65,7 +65,7 @@ func (id identity) String() string { return cmp.Or(id.uid, id.name) + ":" + cmp.
 type variable struct {
 	name string
 	text string // as it is in the word
-	// canBeEmpty says that nothing keeps it from being empty.
+	// canBeEmpty says that it has no default and is not required (:?).
 	canBeEmpty bool
 }
 

@@ -9,7 +9,7 @@ import (
 type work struct {
 	// dir is the folder that it is in.
 	dir *node
-	// name is that of a folder in dir to visit, NUL-terminated. If it is nil, dir itself
+	// name is the name of a folder in dir to visit, NUL-terminated. If it is nil, dir itself
 	// is to be listed further, unless there is a buf.
 	name []byte
 	// buf are entries of dir that were read already.

@@ -119,7 +119,7 @@ func normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ToLower(upperCase.ReplaceAllString(name, "$1-$2")))
 }
 
-// arguments are those of a command line as the library reads them: with two hyphens before long flags,
+// arguments returns the arguments of a command line as the library reads them: with two hyphens before long flags,
 // and commands in our spelling where they are in Mage's, such as resetPermissions.
 func arguments(root *cobra.Command, args []string) []string {
 	var all []string

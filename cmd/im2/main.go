@@ -87,7 +87,7 @@ func versionCommand() *cobra.Command {
 	return c
 }
 
-// version is that of the module that im2 was built from.
+// version is the version of the module that im2 was built from.
 func version() string {
 	text := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {

@@ -24,7 +24,7 @@ type Completion struct {
 	Line *string
 }
 
-// Completion prints a shell's script, or what may stand at the end of a line. sources are the
+// Completion prints a shell's script, or the completions for the last word of a line. sources are the
 // targets' files.
 func (t Target) Completion(ctx context.Context, sources fs.FS, o Completion) error {
 	script, err := usage.Script(o.Shell)
@@ -179,7 +179,7 @@ func folders(p *project.Project) []usage.Candidate {
 	return named(slices.Compact(names))
 }
 
-// rules are those of the audit.
+// rules are the rules of the audit.
 func rules() []usage.Candidate {
 	var all []usage.Candidate
 	for _, r := range nonroot.Rules() {

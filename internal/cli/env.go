@@ -17,7 +17,7 @@ type env struct {
 	Root string `json:"root"`
 	// Settings are those that are known, with a problem where one cannot be used.
 	Settings []project.Explained `json:"settings"`
-	// Problems are those of no known setting.
+	// Problems belong to no known setting.
 	Problems []string `json:"problems"`
 }
 

@@ -21,7 +21,7 @@ const jobsShown = 10
 type status struct {
 	Project  string            `json:"project"`
 	Services []stack.Container `json:"services"`
-	// Images are those of the services that are built here; null where they could not be
+	// Images are the images of the services that are built here; null where they could not be
 	// inspected.
 	Images []image.Module `json:"images"`
 	// Jobs are those on their way, oldest first.

@@ -61,7 +61,7 @@ type Request struct {
 	Data string
 	// Below is the folder in it that is reset, as Below returns it; "." for all.
 	Below string
-	// Owner is whom everything shall belong to.
+	// Owner is the user that everything is to belong to.
 	Owner ownership.Owner
 	// DryRun counts without changing anything.
 	DryRun bool

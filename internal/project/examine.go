@@ -109,7 +109,7 @@ func readLeniently(ctx context.Context, s Settings, options ...func(*loader.Opti
 	return nil, nil, first
 }
 
-// blankness is what becomes of variables that have no value, and that need not have any.
+// blankness says how variables without a value are expanded that need not have one.
 type blankness int
 
 const (

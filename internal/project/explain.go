@@ -30,7 +30,7 @@ type Explanation struct {
 	Root string
 	// Settings are those that are known, whether they can be used or not.
 	Settings []Explained
-	// Problems are those of no known setting: settings files that cannot be read, variables
+	// Problems are the problems that belong to no known setting: settings files that cannot be read, variables
 	// that the Compose file wants and nobody sets.
 	Problems []string
 	// Compose is why the Compose file cannot be read; nil where it can.

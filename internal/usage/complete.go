@@ -175,7 +175,7 @@ func inFront(word string, values []Candidate) []Candidate {
 	return values
 }
 
-// options are those of Mage itself that people use; "mage -h" has all.
+// options are the options of Mage itself that people use; "mage -h" has all.
 func options() []Candidate {
 	return []Candidate{
 		{"-l", "list the targets by name"},

@@ -115,7 +115,7 @@ func (w *watcher) process(ctx context.Context, j *spool.Job) error {
 		if taken == "" {
 			return w.discard(j)
 		}
-		if err := w.judge(ctx, j, taken); err != nil {
+		if err := w.fill(ctx, j, taken); err != nil {
 			return err
 		}
 	}
@@ -125,9 +125,9 @@ func (w *watcher) process(ctx context.Context, j *spool.Job) error {
 	return w.publish(j, taken)
 }
 
-// judge fills the record of a job with what its song is and what is asked for with it, or with why it
+// fill fills the record of a job with what its song is and what is asked for with it, or with why it
 // is rejected. The record is saved where the job goes on, or something would get lost.
-func (w *watcher) judge(ctx context.Context, j *spool.Job, taken string) error {
+func (w *watcher) fill(ctx context.Context, j *spool.Job, taken string) error {
 	entry := filepath.Base(taken)
 	song, again := title.AskedAgain(entry)
 	j.SetName(song)

@@ -167,7 +167,7 @@ func checkSetuid(o observation) Finding {
 // rightUmask makes 644 and 755 of what programs ask for.
 const rightUmask = "0022"
 
-// umask is that of the service's processes: the first that is not the right one;
+// umask is the umask of the service's processes: the first that is not the right one;
 // "" where it could not be seen.
 func (o observation) umask() string {
 	mask := ""

@@ -2,7 +2,7 @@
 // may do, and who owns the files that they make.
 //
 // [Run] takes a project as compose-go loads it, finds its containers by the labels that Compose gives them, and
-// returns a [Report]. Levels are those of package nonroot, which checks the same project before it runs;
+// returns a [Report]. Levels mean what they mean in package nonroot, which checks the same project before it runs;
 // both check capabilities by one table.
 //
 // # Evidence

@@ -51,7 +51,7 @@ type scans struct {
 	known  map[string]func() (imageFiles, error)
 }
 
-// of returns what there is to know of an image, by its ID. The error is that of an interrupt.
+// of returns what there is to know of an image, by its ID. The error says that ctx ended.
 func (s *scans) of(ctx context.Context, id string) (imageFiles, error) {
 	if id == "" {
 		return imageFiles{Why: "there is no container"}, nil

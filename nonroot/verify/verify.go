@@ -97,7 +97,7 @@ func (e *NotRunningError) Error() string {
 	if e.Service != "" {
 		what = "service " + e.Service
 	}
-	return fmt.Sprintf("%s has no containers; start it first", what)
+	return what + " has no containers"
 }
 
 // prover verifies one project.

@@ -107,7 +107,7 @@ type Found struct {
 }
 
 // Inspect reads the prepared model and says whether it is what it must be, changing nothing. The
-// error wraps fs.ErrNotExist if there is no cache folder; exit.Unusable is that of Choose.
+// error wraps fs.ErrNotExist if there is no cache folder; exit.Unusable is returned as Choose returns it.
 func Inspect(ctx context.Context, req Request) (Found, error) {
 	if err := Choose(req.Engine, req.Model, req.Precision); err != nil {
 		return Found{}, err

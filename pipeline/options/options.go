@@ -146,7 +146,7 @@ const restPrefix = "no_"
 // everywhere. The first four are those of the default model.
 var Stems = []string{"vocals", "drums", "bass", "other", "guitar", "piano"}
 
-// DefaultStems are those of the default model.
+// DefaultStems are the stems of the default model.
 var DefaultStems = Stems[:4:4]
 
 // inOrder returns stems in the order of Stems, unknown ones last. It returns nil for none.

@@ -39,7 +39,7 @@ const (
 
 // A Service is what one service adds to what all have in common.
 type Service struct {
-	// Name is that of the binary, the module and the Compose service.
+	// Name is the name of the binary, the module and the Compose service.
 	Name string
 	// Poll is how long the service waits by default between two turns without work.
 	Poll time.Duration

@@ -155,7 +155,7 @@ type Buffer struct {
 // several times has its view move on by Step numbers each time. Views may overlap: that is how a
 // layer sees the rows around its own.
 type View struct {
-	// Name is that of the input or output in the piece's file.
+	// Name is the name of the input or output in the piece's file.
 	Name   string  `json:"name"`
 	Buffer string  `json:"buffer"`
 	Offset int64   `json:"offset"`

@@ -33,7 +33,7 @@ const (
 	MaxManifest = 1 << 20
 	// FP32 is the precision of a model with all weights as 32-bit numbers.
 	FP32 = "fp32"
-	// INT8 is that of a model whose linear layers have 8-bit integers.
+	// INT8 is the precision of a model whose linear layers have 8-bit integers.
 	INT8 = "int8"
 
 	maxPieces  = 256

@@ -1,7 +1,7 @@
 // Package image builds the project's images: Go services are compiled on the host, the
 // base image is resolved, and one BuildKit run builds every service whose image is stale. A
-// label on each image tells what it was built from (package inputs); one that agrees with what
-// is there now is left alone.
+// label on each image tells what it was built from (package inputs); an image whose label matches
+// the current inputs is not built again.
 package image
 
 import (

@@ -33,7 +33,7 @@ type Module struct {
 	Built bool `json:"built"`
 	// BuiltAt is when the image that is there was built; nil where there is none.
 	BuiltAt *time.Time `json:"built_at,omitempty"`
-	// Digest is that of the inputs, as in the image's label.
+	// Digest is the digest of the inputs, as in the image's label.
 	Digest string `json:"digest,omitempty"`
 
 	inputs   inputs.Inputs

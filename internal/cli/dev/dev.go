@@ -66,7 +66,7 @@ func (o Test) Do(ctx context.Context, t cli.Target) error {
 	if err != nil || !o.Coverage || o.Run != "" || missing != nil { // the bound is for all tests and all scenarios
 		return err
 	}
-	return covered.Judge()
+	return covered.Check()
 }
 
 // Lint runs the linter over all code, and compiles it for the systems that people have.

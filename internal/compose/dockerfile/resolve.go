@@ -40,7 +40,7 @@ type Image struct {
 	OnBuild []string
 }
 
-// Resolved is what a build of one target comes to.
+// Resolved is the result of resolving one target.
 type Resolved struct {
 	// Stages are the indices of the stages that are built, in the file's order.
 	Stages []int

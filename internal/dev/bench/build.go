@@ -16,7 +16,7 @@ import (
 // Build is the part about building images and starting what is up to date.
 type Build struct {
 	Machine Machine `json:"machine"`
-	// Versions are those of Docker's parts.
+	// Versions are the versions of Docker's parts.
 	Versions struct {
 		Engine  string `json:"engine"`
 		Compose string `json:"compose"`

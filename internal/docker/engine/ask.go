@@ -48,7 +48,7 @@ func missing(err error) bool {
 }
 
 // Platform asks what the engine's containers run on, as Go names it, such as "linux/amd64".
-// The error of an engine that does not answer is that of Find.
+// If the engine does not answer, the error is the one that Find returns.
 func (c *Client) Platform(ctx context.Context) (string, error) {
 	var server struct{ Os, Arch string }
 	if c.socket == nil || c.socket.get(ctx, "/version", &server) != nil {

@@ -17,7 +17,7 @@ type Capacity struct {
 	CPUs int `json:"NCPU"`
 }
 
-// Capacity asks the engine. The error of one that does not answer is that of Find.
+// Capacity asks the engine. If it does not answer, the error is the one that Find returns.
 func (c *Client) Capacity(ctx context.Context) (Capacity, error) {
 	var has Capacity
 	if c.socket == nil || c.socket.get(ctx, "/info", &has) != nil {

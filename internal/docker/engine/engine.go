@@ -141,7 +141,7 @@ func (s Server) Remapped() string {
 }
 
 // Find returns the engine, or an error that wraps ErrNotInstalled, ErrNotAnswering,
-// ErrDenied or ErrTooOld and names the command that mends it; its exit code is exit.Missing.
+// ErrDenied or ErrTooOld and names the command that fixes it; its exit code is exit.Missing.
 func Find(ctx context.Context, o Options) (*Engine, error) {
 	c, err := Open(o)
 	if err != nil {
@@ -150,7 +150,7 @@ func Find(ctx context.Context, o Options) (*Engine, error) {
 	return c.Find(ctx)
 }
 
-// Find is the function of that name for a docker command that was found already.
+// Find asks the engine that c speaks to, as the function Find does.
 func (c *Client) Find(ctx context.Context) (*Engine, error) {
 	e, err := c.look(ctx)
 	if err != nil {

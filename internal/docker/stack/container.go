@@ -34,7 +34,7 @@ type Container struct {
 	State string `json:"state"`
 	// Health is "healthy", "unhealthy", "starting", or empty without a health check.
 	Health string `json:"health,omitempty"`
-	// ExitCode is that of the last exit; nil while it runs.
+	// ExitCode is the code of the last exit; nil while it runs.
 	ExitCode *int `json:"exit_code,omitempty"`
 	// User is the UID:GID of its processes as the engine's host sees them, of several
 	// ones joined by a comma. While none runs it is what the image asks for, and empty

@@ -37,7 +37,7 @@ func (c Container) content() bool {
 	return c.running() && (c.Health == "" || c.Health == "healthy")
 }
 
-// StillSettled reports whether the containers are those of before, none more and none less, all
+// StillSettled reports whether the containers are the same as before, none more and none less, all
 // up and made from the images that have their names now. It returns them as Look does.
 func (s Stack) StillSettled(ctx context.Context, before Settled) ([]Container, bool, error) {
 	all, err := s.Containers(ctx)

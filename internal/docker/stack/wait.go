@@ -63,7 +63,7 @@ type watch struct {
 	runs map[string]runs
 }
 
-// trouble is what a container that looks bad now, or did so a moment ago, was seen in.
+// trouble is the bad state that a container shows now, or showed a moment ago.
 type trouble struct {
 	since time.Time // the first look that saw it
 	last  Container // as the last look that saw it: one that dies again and again may run just now

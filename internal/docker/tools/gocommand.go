@@ -8,7 +8,7 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// installGo mends that there is no Go command.
+// installGo is the fix for a missing Go command.
 const installGo = "install Go (https://go.dev/dl), or add the folder of its command to PATH"
 
 // NeedGo returns an error with the exit code Missing where there is no Go command.
@@ -19,7 +19,7 @@ func NeedGo() error {
 	return nil
 }
 
-// ExplainGo adds what mends it to the error of a Go command that lacks something outside of the
+// ExplainGo adds a fix to the error of a Go command that lacks something outside of the
 // code: the command itself, a cache, or the modules that the code needs. Such an error has the
 // exit code Missing. Every other error, such as that of code that does not compile, stays as it is.
 func ExplainGo(err error) error {

@@ -24,7 +24,7 @@ type Image struct {
 	Own Own
 	// Repository is the image's name; its tag is a digest of the program.
 	Repository string
-	// Label is that of the image, and of the containers that are made from it.
+	// Label is the label of the image, and of the containers that are made from it.
 	Label string
 	// Program is the program's path in the image.
 	Program string

@@ -24,7 +24,7 @@ const Prefix = ".im2-verify-"
 type Sight struct {
 	// Self is the text of /proc/self/status: who an exec without -u is.
 	Self string `json:"self"`
-	// Others are those of the threads of all other processes in sight (see Threads).
+	// Others are the statuses of the threads of all other processes in sight (see Threads).
 	Others [][]string `json:"others"`
 	// Writes are the attempts to write where nobody should.
 	Writes []Write `json:"writes"`

@@ -20,10 +20,10 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// saidPlace is where a build leaves what it was told, and bundlePlace where builds find the
+// resultPath is the file into which a build writes what it was told, and bundlePlace where builds find the
 // certificates: where this project's Dockerfiles mount them.
 const (
-	saidPlace   = "/said"
+	resultPath  = "/said"
 	bundlePlace = "/etc/ssl/certs/ca-certificates.crt"
 )
 
@@ -32,7 +32,7 @@ const (
 // nothing, so that no base image is needed either.
 const (
 	buildFile = "FROM scratch\nCOPY " + probe.Name + " /" + probe.Name + "\nARG " + probe.Variable + "\n" +
-		`RUN ["/` + probe.Name + `", "keep", "` + saidPlace + `"]` + "\n" + `ENTRYPOINT ["/` + probe.Name + `"]` + "\n"
+		`RUN ["/` + probe.Name + `", "keep", "` + resultPath + `"]` + "\n" + `ENTRYPOINT ["/` + probe.Name + `"]` + "\n"
 	trustFile = "FROM scratch\nCOPY " + probe.Name + " /" + probe.Name + "\nARG " + probe.Variable + "\nARG IM2_DOCTOR_RUN\n" +
 		"RUN --mount=type=secret,id=ca,target=" + bundlePlace + ` ["/` + probe.Name + `", "same", "` + bundlePlace + `"]` + "\n"
 )
@@ -42,7 +42,7 @@ func checkBuild(ctx context.Context, d *Doctor, f *facts) answer {
 	if text := d.build(ctx, f, buildFile, "--load", "--tag", d.builtImage(), "--label", label+"="+d.run, "--build-arg", probe.Variable+"="+d.run); text != "" {
 		return failed(fixBuild(text), "building an image of one file failed: %s", text)
 	}
-	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", appUser(f).String(), d.builtImage(), "tell", saidPlace)...))
+	out, err := f.engine.Output(ctx, f.engine.Command(d.start("built", appUser(f).String(), d.builtImage(), "tell", resultPath)...))
 	if err != nil {
 		return failed("docker buildx use default", "the built image is not in the engine: %s", said(err))
 	}
@@ -176,7 +176,7 @@ func (d *Doctor) checkForBase(ctx context.Context, f *facts, asked string) answe
 		return failed(hungEngine, "%s", cause(err))
 	}
 	if has != "" {
-		return judgeBase(asked, has, f.driver)
+		return assessBase(asked, has, f.driver)
 	}
 	if c := f.engine.BuildxCommand(d.Root, "imagetools", "inspect", asked); f.engine.Buildx.Path != "" {
 		if _, err := f.engine.Output(ctx, c); err == nil {
@@ -191,9 +191,9 @@ func (d *Doctor) checkForBase(ctx context.Context, f *facts, asked string) answe
 	return failed("set "+project.BaseImage+" to an image that can be reached", "%s is not available locally, no registry has it, and it cannot be made here", asked)
 }
 
-// judgeBase judges an image that the engine has. A builder in a separate container does not see it, and asks a
+// assessBase assesses an image that the engine has. A builder in a separate container does not see it, and asks a
 // registry.
-func judgeBase(asked, found, driver string) answer {
+func assessBase(asked, found, driver string) answer {
 	text := found + " is available"
 	if found != asked {
 		text += ", made from Debian's archive in place of " + asked

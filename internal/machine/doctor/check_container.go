@@ -95,7 +95,7 @@ func checkClock(_ context.Context, _ *Doctor, f *facts) answer {
 	} else if f.project != nil {
 		clocks = append(clocks, clock{"files of this machine", ownFile(f), fixFiles})
 	}
-	return judgeClocks(clocks)
+	return assessClocks(clocks)
 }
 
 const fixFiles = "set the clock of the file server"
@@ -120,7 +120,7 @@ type clock struct {
 	fix   string
 }
 
-func judgeClocks(clocks []clock) answer {
+func assessClocks(clocks []clock) answer {
 	worst := ok("")
 	var agree, unknown []string
 	for _, c := range clocks {

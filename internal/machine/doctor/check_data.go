@@ -27,7 +27,7 @@ type folder struct {
 	// err is why it could not be looked at; fs.ErrNotExist where it is missing.
 	err   error
 	isDir bool
-	// owner is whom it belongs to; nil where owners mean nothing.
+	// owner is nil where owners mean nothing.
 	owner *ownership.Owner
 	mode  fs.FileMode
 }
@@ -42,7 +42,7 @@ func checkData(_ context.Context, _ *Doctor, f *facts) answer {
 	for _, path := range p.Folders {
 		seen = append(seen, inspectFolder(p.Rel(path), path, want != nil))
 	}
-	a := judgeFolders(seen, want)
+	a := assessFolders(seen, want)
 	a.detail += note
 	return a
 }
@@ -78,7 +78,7 @@ func ownerHere(f *facts) (*ownership.Owner, string) {
 	return &mapped, fmt.Sprintf(" (%s in containers)", owner)
 }
 
-func judgeFolders(seen []folder, want *ownership.Owner) answer {
+func assessFolders(seen []folder, want *ownership.Owner) answer {
 	var missing, modes, wrong []string
 	for _, f := range seen {
 		switch {

@@ -20,10 +20,10 @@ func checkProcessor(_ context.Context, _ *Doctor, f *facts) answer {
 	if f.sight != nil {
 		features = f.sight.Features
 	}
-	return judgeProcessor(f.engine.Server.GoArch(), features)
+	return assessProcessor(f.engine.Server.GoArch(), features)
 }
 
-func judgeProcessor(arch string, features []string) answer {
+func assessProcessor(arch string, features []string) answer {
 	has := func(name string) bool { return slices.Contains(features, name) }
 	switch {
 	case features == nil:
@@ -57,7 +57,7 @@ func checkGPU(_ context.Context, _ *Doctor, f *facts) answer {
 	if runtime.GOOS == "linux" {
 		found.devices = gpuDevices("/dev")
 	}
-	return judgeGPU(found)
+	return assessGPU(found)
 }
 
 func gpuDevices(dev string) []string {
@@ -91,7 +91,7 @@ func askers(p *project.Project) []string {
 	return names
 }
 
-func judgeGPU(found gpus) answer {
+func assessGPU(found gpus) answer {
 	text := "none on this machine"
 	if len(found.devices) > 0 {
 		text = strings.Join(found.devices, ", ") + " on this machine"

@@ -16,7 +16,7 @@ import (
 	"github.com/im2-audio/im2/ownership"
 )
 
-// handed is what came of a folder that this machine and a container both wrote into.
+// handed is the result of the test in which this machine and a container write into one folder.
 type handed struct {
 	sight probe.Sight
 	// own is the file that this machine made, and made the container's, as they are seen here.
@@ -42,7 +42,7 @@ func checkMounts(ctx context.Context, d *Doctor, f *facts) answer {
 		}
 		return failed(fix, "a container cannot use a folder of the project: %s", said(err))
 	}
-	return judgeHanded(h, appUser(f), f.engine.Server, shared.where).learning(func(f *facts) { f.handed = &h })
+	return assessHanded(h, appUser(f), f.engine.Server, shared.where).learning(func(f *facts) { f.handed = &h })
 }
 
 // handOver runs a container that makes a file in the folder, and keeps it until this machine has seen the file.
@@ -106,7 +106,7 @@ func (l *firstLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func judgeHanded(h handed, asked ownership.Owner, server engine.Server, where string) answer {
+func assessHanded(h handed, asked ownership.Owner, server engine.Server, where string) answer {
 	if h.sight.Made == nil {
 		if selinux() {
 			return failed("sudo chcon -Rt container_file_t "+where, "SELinux keeps containers out of %s: %s", where, oneLine(h.sight.Denied))

@@ -92,7 +92,7 @@ func checkPorts(ctx context.Context, _ *Doctor, f *facts) answer {
 	return ok("%s, none in use by others", text)
 }
 
-// tryPort listens on a port for a moment. The error is that of a port that this user may not try.
+// tryPort listens on a port for a moment. The error says that this user may not try the port.
 func tryPort(ctx context.Context, p port) (free bool, err error) {
 	address := net.JoinHostPort(p.ip, strconv.Itoa(p.number))
 	var l net.ListenConfig

@@ -42,7 +42,7 @@ func checkSpace(ctx context.Context, _ *Doctor, f *facts) answer {
 	if err != nil {
 		return failed("df -h "+path, "asking for the free space of %s: %v", path, err)
 	}
-	a := judgeRoom(data, leastData, goodData, "make room there: du -sh "+name+"/*")
+	a := assessRoom(data, leastData, goodData, "make room there: du -sh "+name+"/*")
 	if f.engine == nil || f.engine.Remote() || runtime.GOOS != "linux" || f.engine.Server.Desktop() {
 		return a
 	}
@@ -50,7 +50,7 @@ func checkSpace(ctx context.Context, _ *Doctor, f *facts) answer {
 	if err != nil || f.engine.Server.DockerRootDir == "" {
 		return a // not for this user to see
 	}
-	return worse(a, judgeRoom(engine, leastEngine, goodEngine, "docker builder prune"))
+	return worse(a, assessRoom(engine, leastEngine, goodEngine, "docker builder prune"))
 }
 
 func existing(path string) string {
@@ -96,7 +96,7 @@ var (
 	ownerless = []string{"9p", "drvfs", "vboxsf", "cifs", "smb3", "smbfs", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "fuse.sshfs"}
 )
 
-func judgeRoom(r room, least, good uint64, free string) answer {
+func assessRoom(r room, least, good uint64, free string) answer {
 	text := fmt.Sprintf("%s: %s free on %s", r.name, humanize.Bytes(r.free), r.kind)
 	switch {
 	case r.free < least:

@@ -75,7 +75,7 @@ func (d *Doctor) options(f *facts) engine.Options {
 
 // The names of what a run makes in the engine.
 const (
-	// label is that of its containers and images; the value is the run.
+	// label is the label of doctor's containers and images; its value is the run.
 	label = "im2.doctor"
 	// repository is the image with our program, built the one that is built to see whether
 	// that works.

@@ -108,7 +108,7 @@ var checks = []check{
 	{trustCheck, "tried out", "a build gets the certificates unchanged", []string{composeFile, buildCheck}, nil, long, hungEngine, checkTrust},
 }
 
-// Names are those of all checks, in the order of the report.
+// Names are the names of all checks, in the order of the report.
 func Names() []string { return namesOf(checks) }
 
 func namesOf(all []check) []string {

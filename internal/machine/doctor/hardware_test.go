@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestJudgeProcessor(t *testing.T) {
+func TestAssessProcessor(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		arch     string
@@ -23,11 +23,11 @@ func TestJudgeProcessor(t *testing.T) {
 		"other":     {"riscv64", []string{}, Warn, "only available for amd64 and arm64"},
 		"not known": {"amd64", nil, OK, "not known"},
 	} {
-		expect(t, name, judgeProcessor(c.arch, c.features), c.level, c.part)
+		expect(t, name, assessProcessor(c.arch, c.features), c.level, c.part)
 	}
 }
 
-func TestJudgeGPU(t *testing.T) {
+func TestAssessGPU(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		found gpus
@@ -39,7 +39,7 @@ func TestJudgeGPU(t *testing.T) {
 		"asked for":       {gpus{devices: []string{"/dev/nvidia0"}, runtime: true, askers: []string{"g"}}, OK, "g reserves one (docs/gpu.md"},
 		"without runtime": {gpus{devices: []string{"/dev/dri/renderD128"}, askers: []string{"g"}}, Warn, "may refuse to start it fix: install NVIDIA's container toolkit"},
 	} {
-		expect(t, name, judgeGPU(c.found), c.level, c.part)
+		expect(t, name, assessGPU(c.found), c.level, c.part)
 	}
 }
 

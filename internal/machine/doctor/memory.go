@@ -30,9 +30,9 @@ func heaviest(p *project.Project) (types.ServiceConfig, stack.Need, bool) {
 	return service, most, most.Memory > 0
 }
 
-// judgeMemory compares what workers need with what there is. limit is what each may use at most, 0 for no limit,
+// assessMemory compares what workers need with what there is. limit is what each may use at most, 0 for no limit,
 // and peak what each does use, 0 if that is not known.
-func judgeMemory(has engine.Capacity, need stack.Need, limit, peak int64, workers int) answer {
+func assessMemory(has engine.Capacity, need stack.Need, limit, peak int64, workers int) answer {
 	most := need.Most(has)
 	text := fmt.Sprintf("%s for %s, each of which needs %s", size(has.Memory), english.Plural(workers, need.Service+" worker", ""), size(need.Memory))
 	switch {
@@ -75,7 +75,7 @@ func checkMemory(ctx context.Context, _ *Doctor, f *facts) answer {
 	if need.Service == project.Worker && f.project.ModelCache() != "" {
 		peak = execution.Memory(f.project.Settings.Get(project.DemucsMemory).Value).Need()
 	}
-	return judgeMemory(has, need, limitOf(service), peak, workers)
+	return assessMemory(has, need, limitOf(service), peak, workers)
 }
 
 func limitOf(s types.ServiceConfig) int64 {

@@ -9,18 +9,18 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
-// Result is what a check came to.
+// Result is the result of a check.
 type Result string
 
 // The results, the best one first.
 const (
-	// OK is what was tried and works.
+	// OK: it was tried and works.
 	OK Result = "ok"
-	// Warn is what works, or might, and is not as it should be.
+	// Warn: it works, or might, and is not as it should be.
 	Warn Result = "warn"
-	// Fail is what does not work.
+	// Fail: it does not work.
 	Fail Result = "fail"
-	// Skip is what was not tried, since it needs what failed.
+	// Skip: it was not tried, since it needs something that failed.
 	Skip Result = "skip"
 )
 

@@ -12,7 +12,7 @@ const peak = Segment / 2
 // triangle is the weight of a frame of a segment before normalization.
 func triangle(i int64) int64 { return min(i+1, Segment-i) }
 
-// weight is that of a frame of a segment, so that the weights of all segments at a frame of the
+// weight is the weight of one frame of a segment, so that the weights of all segments at a frame of the
 // song add up to 1. inPass counts from the start of the pass, inChunk from that of the segment.
 func weight(inPass, inChunk, stride int64) float64 {
 	return float64(triangle(inChunk)) / float64(triangles(inPass, stride))
@@ -133,7 +133,7 @@ func (s scale) undo(samples []float32) {
 	}
 }
 
-// moments are those of the frames so far, of their mono mix. Blocks are merged as in T. Chan, G.
+// moments are the moments of the mono mix of all frames so far. Blocks are merged as in T. Chan, G.
 // Golub, R. LeVeque, "Algorithms for computing the sample variance" (1983), which loses no digits
 // where the mean is large.
 type moments struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
-// align is what every buffer begins at a multiple of, in numbers: a cache line, which is also what
-// the widest instructions like best.
+// align is in float32 values. Every buffer starts at a multiple of it: one cache line, which AVX-512
+// prefers.
 const align = 16
 
 // A span is the time in which a buffer is used, in pieces: from -1, before the first one, to the

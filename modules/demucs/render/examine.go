@@ -71,7 +71,7 @@ func (r *renderer) examine(ctx context.Context) (findings, error) {
 		left -= int64(frames)
 		r.progress.add(int64(frames))
 	}
-	if err := e.judge(); err != nil {
+	if err := e.faults(); err != nil {
 		return findings{}, err
 	}
 	return findings{e.peak, e.sumDB()}, nil
@@ -186,7 +186,7 @@ func (e *examination) peaks(n int) {
 	}
 }
 
-func (e *examination) judge() error {
+func (e *examination) faults() error {
 	mix := e.levels[mixInput].rms(e.Frames)
 	if mix <= audible {
 		return nil
@@ -230,7 +230,7 @@ func (e *examination) sumDB() *float64 {
 
 // A level sums up the samples of a signal.
 type level struct {
-	// sum and square are those of each channel.
+	// sum and square are the sums of the samples and of their squares in each channel.
 	sum, square [channels]float64
 }
 
@@ -255,7 +255,7 @@ func (l *level) broken() bool {
 	return math.IsNaN(energy) || math.IsInf(energy, 0)
 }
 
-// energy is that of both channels.
+// energy is the energy of both channels.
 func (l *level) energy() float64 { return l.square[0] + l.square[1] }
 
 // rms is the root of the mean square of all samples, without what is constant: a model that makes

@@ -140,7 +140,7 @@ type renderer struct {
 	Job
 	plan   plan
 	format format
-	// rate and frames are those of the files.
+	// rate and frames are the sample rate and the length of the files.
 	rate     int
 	frames   int64
 	progress progress

@@ -54,7 +54,7 @@ type Request struct {
 	Threads int
 }
 
-// Extension is that of the files of stems.
+// Extension ends the names of the files of stems.
 const Extension = ".f32"
 
 // Args are the arguments with which the service's program does what is requested.

@@ -41,7 +41,7 @@ type Sight struct {
 	// UIDMap and GIDMap say which IDs of the machine those here are (user_namespaces(7)).
 	UIDMap string `json:"uid_map"`
 	GIDMap string `json:"gid_map"`
-	// Features are those of the processor that Processor looks for; nil where they are not known.
+	// Features are what Processor found of the processor; nil where they are not known.
 	Features []string `json:"features"`
 	// Host is the file that the machine made, as it is seen here, and Made the one that was
 	// made here; nil where no folder was to be looked at.

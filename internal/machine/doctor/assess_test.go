@@ -32,7 +32,7 @@ func expect(t *testing.T, name string, a answer, level Result, parts ...string) 
 	}
 }
 
-func TestJudgeMemory(t *testing.T) {
+func TestAssessMemory(t *testing.T) {
 	t.Parallel()
 	const gib = 1 << 30
 	need := stack.Need{Service: "demucs", Memory: 6 * gib}
@@ -50,14 +50,14 @@ func TestJudgeMemory(t *testing.T) {
 		{6 * gib, 1, Warn, "may use 8.0 GiB (mem_limit), and be killed"},
 		{6*gib - 1, 1, Fail, "give the engine's machine 6.0 GiB"},
 	} {
-		expect(t, size(c.total), judgeMemory(engine.Capacity{Memory: c.total}, need, 8*gib, 5*gib, c.workers), c.level, c.part)
+		expect(t, size(c.total), assessMemory(engine.Capacity{Memory: c.total}, need, 8*gib, 5*gib, c.workers), c.level, c.part)
 	}
-	expect(t, "no limit", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 0, 5*gib, 1), OK, "room for 1")
-	expect(t, "a limit below the peak", judgeMemory(engine.Capacity{Memory: 6 * gib}, need, 4*gib, 5*gib, 1), Fail,
+	expect(t, "no limit", assessMemory(engine.Capacity{Memory: 6 * gib}, need, 0, 5*gib, 1), OK, "room for 1")
+	expect(t, "a limit below the peak", assessMemory(engine.Capacity{Memory: 6 * gib}, need, 4*gib, 5*gib, 1), Fail,
 		"it may use 4.0 GiB (mem_limit), and a separation takes 5.0 GiB, so it takes no song fix: raise mem_limit of")
 }
 
-func TestJudgeFolders(t *testing.T) {
+func TestAssessFolders(t *testing.T) {
 	t.Parallel()
 	app := &ownership.Owner{UID: 1000, GID: 1000}
 	right := folder{path: "data", isDir: true, owner: app, mode: 0o755}
@@ -88,11 +88,11 @@ func TestJudgeFolders(t *testing.T) {
 		if runtime.GOOS == "windows" && name == "mode" {
 			continue
 		}
-		expect(t, name, judgeFolders(c.seen, c.want), c.level, c.part)
+		expect(t, name, assessFolders(c.seen, c.want), c.level, c.part)
 	}
 }
 
-func TestJudgeRoom(t *testing.T) {
+func TestAssessRoom(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		room  room
@@ -107,20 +107,20 @@ func TestJudgeRoom(t *testing.T) {
 		{room{"data", "tmpfs", 10 * gigabyte, 1e6, true}, Warn, "empty after a restart"},
 		{room{"data", "9p", 10 * gigabyte, 0, false}, Warn, "may not keep owners"},
 	} {
-		expect(t, c.room.kind, judgeRoom(c.room, gigabyte, 5*gigabyte, "make room"), c.level, c.part)
+		expect(t, c.room.kind, assessRoom(c.room, gigabyte, 5*gigabyte, "make room"), c.level, c.part)
 	}
 	expect(t, "both", worse(ok("a"), failed("fix", "b")), Fail, "a; b", "fix: fix")
 	expect(t, "the first", worse(warned("fix a", "a"), warned("fix b", "b")), Warn, "a; b", "fix: fix a")
 }
 
-func TestJudgeClocks(t *testing.T) {
+func TestAssessClocks(t *testing.T) {
 	t.Parallel()
 	off := func(d time.Duration) *offset { return &offset{d} }
-	expect(t, "agree", judgeClocks([]clock{{"a", off(time.Second), "m"}, {"b", off(-time.Second), "m"}, {"c", nil, "m"}}), OK, ": a, b; not asked: c")
-	expect(t, "off", judgeClocks([]clock{{"a", off(0), "m"}, {"b", off(-3 * time.Second), "mb"}}), Warn, "b: 3s behind", "fix: mb")
-	expect(t, "wrong", judgeClocks([]clock{{"a", off(3 * time.Second), "ma"}, {"b", off(time.Hour), "mb"}}), Fail, "b: 1h0m0s ahead", "fix: mb")
-	expect(t, "wrong first", judgeClocks([]clock{{"b", off(time.Hour), "mb"}, {"a", off(3 * time.Second), "ma"}}), Fail, "fix: mb")
-	expect(t, "none", judgeClocks([]clock{{"a", nil, "m"}}), OK, "nothing to compare")
+	expect(t, "agree", assessClocks([]clock{{"a", off(time.Second), "m"}, {"b", off(-time.Second), "m"}, {"c", nil, "m"}}), OK, ": a, b; not asked: c")
+	expect(t, "off", assessClocks([]clock{{"a", off(0), "m"}, {"b", off(-3 * time.Second), "mb"}}), Warn, "b: 3s behind", "fix: mb")
+	expect(t, "wrong", assessClocks([]clock{{"a", off(3 * time.Second), "ma"}, {"b", off(time.Hour), "mb"}}), Fail, "b: 1h0m0s ahead", "fix: mb")
+	expect(t, "wrong first", assessClocks([]clock{{"b", off(time.Hour), "mb"}, {"a", off(3 * time.Second), "ma"}}), Fail, "fix: mb")
+	expect(t, "none", assessClocks([]clock{{"a", nil, "m"}}), OK, "nothing to compare")
 }
 
 func TestOffsetIsOnlyWhatTheQuestionDoesNotExplain(t *testing.T) {
@@ -134,7 +134,7 @@ func TestOffsetIsOnlyWhatTheQuestionDoesNotExplain(t *testing.T) {
 	}
 }
 
-func TestJudgeHanded(t *testing.T) {
+func TestAssessHanded(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere every engine is in a virtual machine")
@@ -148,22 +148,22 @@ func TestJudgeHanded(t *testing.T) {
 		}
 	}
 	mapped := engine.Server{SecurityOptions: []string{"name=rootless"}}
-	expect(t, "plain", judgeHanded(give(plain, 1000, 500), asked, engine.Server{}, "/d"), OK, "a file of 1000:1000 in containers belongs to 1000:1000 here fix: ")
-	expect(t, "rootless", judgeHanded(give(rootless, 100999, 0), asked, mapped, "/d"), OK,
+	expect(t, "plain", assessHanded(give(plain, 1000, 500), asked, engine.Server{}, "/d"), OK, "a file of 1000:1000 in containers belongs to 1000:1000 here fix: ")
+	expect(t, "rootless", assessHanded(give(rootless, 100999, 0), asked, mapped, "/d"), OK,
 		"belongs to 100999:100999 here: the engine is rootless (UIDs 0-0 are 500-500, 1-65536 are 100000-165535)", "a file of 500:500 here belongs to 0:0 in containers")
-	expect(t, "rootless, otherwise", judgeHanded(give(rootless, 4, 0), asked, mapped, "/d"), Fail, "not to 100999:100999")
-	expect(t, "nobody", judgeHanded(give(plain, 65534, 500), asked, engine.Server{}, "/d"), Fail, "65534:65534 here, not to 1000:1000", "a file system with owners")
-	expect(t, "desktop", judgeHanded(give(plain, 500, 1000), asked, engine.Server{OperatingSystem: "Docker Desktop"}, "/d"), OK, "virtual machine")
+	expect(t, "rootless, otherwise", assessHanded(give(rootless, 4, 0), asked, mapped, "/d"), Fail, "not to 100999:100999")
+	expect(t, "nobody", assessHanded(give(plain, 65534, 500), asked, engine.Server{}, "/d"), Fail, "65534:65534 here, not to 1000:1000", "a file system with owners")
+	expect(t, "desktop", assessHanded(give(plain, 500, 1000), asked, engine.Server{OperatingSystem: "Docker Desktop"}, "/d"), OK, "virtual machine")
 	denied := give(plain, 0, 0)
 	denied.sight.Made, denied.sight.Denied = nil, "open /mnt/container: permission denied"
-	expect(t, "denied", judgeHanded(denied, asked, engine.Server{}, "/d"), Fail, "permission denied")
+	expect(t, "denied", assessHanded(denied, asked, engine.Server{}, "/d"), Fail, "permission denied")
 }
 
-func TestJudgeBase(t *testing.T) {
+func TestAssessBase(t *testing.T) {
 	t.Parallel()
-	expect(t, "itself", judgeBase("debian:trixie", "debian:trixie", "docker-container"), OK, "debian:trixie is available")
-	expect(t, "stand-in", judgeBase("debian:trixie", "im2/base:trixie", "docker"), OK, "in place of debian:trixie")
-	expect(t, "unseen", judgeBase("debian:trixie", "im2/base:trixie", "docker-container"), Fail, "docker buildx use default")
+	expect(t, "itself", assessBase("debian:trixie", "debian:trixie", "docker-container"), OK, "debian:trixie is available")
+	expect(t, "stand-in", assessBase("debian:trixie", "im2/base:trixie", "docker"), OK, "in place of debian:trixie")
+	expect(t, "unseen", assessBase("debian:trixie", "im2/base:trixie", "docker-container"), Fail, "docker buildx use default")
 }
 
 func TestPlugin(t *testing.T) {
