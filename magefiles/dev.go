@@ -28,9 +28,8 @@ func Lint(ctx context.Context) error {
 }
 
 // Bench measures builds, permissions and separations beside other ways, and the queue.
-// It runs every way in turn, and prints medians and how many times faster ours is. The
-// permissions part needs root, the build and engine parts Docker; with the defaults all parts
-// take about forty minutes.
+// The permissions part needs root, the build and engine parts Docker; all parts take about
+// forty minutes.
 func Bench(ctx context.Context,
 	only *string, // parts to measure, with commas: permissions, build, spool, engine (default: all)
 	runs *int, // runs of each way in each case (default 5)

@@ -25,9 +25,8 @@ func Status(ctx context.Context,
 }
 
 // Separate puts an audio file into the pipeline, follows it and prints its stems.
-// A song that was separated before with the same options is not separated again; its stems are
-// printed. The settings DEMUCS_STEMS and so on are the defaults of the flags. An interrupt
-// leaves the job running.
+// The same song with the same options is not separated again. The settings DEMUCS_STEMS and so
+// on are the defaults of the flags. An interrupt leaves the job running.
 func Separate(ctx context.Context, file string,
 	stems *string, // only these stems, with commas: vocals, drums, bass, other
 	twoStems *string, // this stem and the sum of all others, as vocals.wav and no_vocals.wav
@@ -74,9 +73,9 @@ func Retry(ctx context.Context, id string) error {
 }
 
 // DemucsCache (demucs-cache) creates the model cache and prepares the Demucs weights in it.
-// The download is checked against a digest, continues after an interrupt, and is skipped if
-// the prepared model is right already. The weights are Meta's, for personal and research use
-// only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared from its ONNX file.
+// The download is checked, and continues after an interrupt. The weights are Meta's, for
+// personal and research use only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared
+// from its ONNX file.
 func DemucsCache(ctx context.Context,
 	fetch *bool, // download and prepare the model (default true)
 	model *string, // the ONNX file of your own model, or a model's name (default DEMUCS_MODEL)

@@ -33,7 +33,7 @@ func Build(ctx context.Context,
 	force *bool, // also build what is up to date
 	pull *bool, // pull the base images again first
 	jobs *int, // build at most this many at once (default: BuildKit decides)
-	dryRun *bool, // say what is stale and why; build nothing
+	dryRun *bool, // only say what is stale, and why
 	json *bool, // print JSON
 ) error {
 	return targets.Build(ctx, module, force, pull, jobs, dryRun, json)
@@ -80,18 +80,18 @@ func Logs(ctx context.Context,
 
 // New creates a service from a Dockerfile template and adds it to the Compose file.
 // The service has a small program and is healthy at once. Everything is created, or nothing.
-// Flags come after the name: mage new loudness -dryRun. See docs/adding-a-service.md of IM2.
+// See docs/adding-a-service.md of IM2.
 func New(ctx context.Context, name string,
 	user *string, // the name of the service's user (default appuser)
-	dryRun *bool, // print what would be written, as a diff; write nothing
+	dryRun *bool, // only print what would be written, as a diff
 	json *bool, // print JSON
 ) error {
 	return targets.New(ctx, name, user, dryRun, json)
 }
 
 // ResetPermissions (reset-permissions) gives the data folder the app user as owner, 755 and 644.
-// It creates missing folders, follows no links, and does not write what is right already. What
-// you may not change is changed through the Docker engine, if you may use it.
+// It creates missing folders and follows no links. What you may not change is changed through
+// the Docker engine.
 func ResetPermissions(ctx context.Context,
 	dryRun *bool, // only count what would change
 	json *bool, // print the summary as JSON
@@ -110,7 +110,7 @@ func Restart(ctx context.Context,
 // Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
 // On Debian and Ubuntu the engine comes from the distribution (as root or with
 // passwordless sudo); elsewhere it says what to install. Compose and Buildx are built into
-// .im2/ if the machine's are missing or too old; your Docker configuration does not change.
+// .im2/ if the machine's are missing or too old.
 // If your UID and GID differ from .env, it offers to write yours to .env.local.
 func Setup(ctx context.Context,
 	ids *bool, // write your own IDs to .env.local (true) or not (false) without asking
@@ -119,9 +119,8 @@ func Setup(ctx context.Context,
 }
 
 // Verify proves on the running containers that nothing runs as root and files get the right owner.
-// It checks users, capabilities and isolation, lets every service create files in the data
-// folder for the next one, and tests its own checks on a container that runs as root. See
-// docs/verify.md of IM2.
+// It checks users, capabilities, isolation, and the files that each service creates for the
+// next one. See docs/verify.md of IM2.
 func Verify(ctx context.Context,
 	service *string, // only this service's containers
 	json *bool, // print JSON

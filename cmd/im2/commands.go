@@ -16,7 +16,7 @@ var groups = []group{
 			{"force", "also build what is up to date"},
 			{"pull", "pull the base images again first"},
 			{"jobs", "build at most this many at once (default: BuildKit decides)"},
-			{"dry-run", "say what is stale and why; build nothing"},
+			{"dry-run", "only say what is stale, and why"},
 			{"json", "print JSON"},
 		}},
 		{targets.Logs, "logs", "prints the services' logs.", ``, [][2]string{
@@ -29,8 +29,8 @@ var groups = []group{
 		{targets.Down, "down", "stops the services and removes their containers; data and images stay.", ``, nil},
 	}},
 	{"data and model", []target{
-		{targets.ResetPermissions, "reset-permissions", "gives the data folder the app user as owner, 755 and 644.", `It creates missing folders, follows no links, and does not write what is right already. What
-you may not change is changed through the Docker engine, if you may use it.`, [][2]string{
+		{targets.ResetPermissions, "reset-permissions", "gives the data folder the app user as owner, 755 and 644.", `It creates missing folders and follows no links. What you may not change is changed through
+the Docker engine.`, [][2]string{
 			{"dry-run", "only count what would change"},
 			{"json", "print the summary as JSON"},
 			{"path", "only this folder in the data folder"},
@@ -48,9 +48,8 @@ docs/audit.md of IM2.`, [][2]string{
 			{"only", "only these rules, such as D01,C02"},
 			{"threshold", "lowest severity with exit code 1: error, warning or note (default warning)"},
 		}},
-		{targets.Verify, "verify", "proves on the running containers that nothing runs as root and files get the right owner.", `It checks users, capabilities and isolation, lets every service create files in the data
-folder for the next one, and tests its own checks on a container that runs as root. See
-docs/verify.md of IM2.`, [][2]string{
+		{targets.Verify, "verify", "proves on the running containers that nothing runs as root and files get the right owner.", `It checks users, capabilities, isolation, and the files that each service creates for the
+next one. See docs/verify.md of IM2.`, [][2]string{
 			{"service", "only this service's containers"},
 			{"json", "print JSON"},
 		}},
@@ -58,7 +57,7 @@ docs/verify.md of IM2.`, [][2]string{
 	{"a new machine, a new service", []target{
 		{targets.Setup, "setup", "installs and starts what is missing: Docker, Compose, Buildx, a base image.", `On Debian and Ubuntu the engine comes from the distribution (as root or with
 passwordless sudo); elsewhere it says what to install. Compose and Buildx are built into
-.im2/ if the machine's are missing or too old; your Docker configuration does not change.
+.im2/ if the machine's are missing or too old.
 If your UID and GID differ from .env, it offers to write yours to .env.local.`, [][2]string{
 			{"ids", "write your own IDs to .env.local (true) or not (false) without asking"},
 		}},
@@ -72,9 +71,9 @@ again. See docs/doctor.md of IM2.`, [][2]string{
 			{"json", "print JSON"},
 		}},
 		{targets.New, "new NAME", "creates a service from a Dockerfile template and adds it to the Compose file.", `The service has a small program and is healthy at once. Everything is created, or nothing.
-Flags come after the name: im2 new loudness --dry-run. See docs/adding-a-service.md of IM2.`, [][2]string{
+See docs/adding-a-service.md of IM2.`, [][2]string{
 			{"user", "the name of the service's user (default appuser)"},
-			{"dry-run", "print what would be written, as a diff; write nothing"},
+			{"dry-run", "only print what would be written, as a diff"},
 			{"json", "print JSON"},
 		}},
 	}},

@@ -18,16 +18,16 @@ const Page = "docs/targets.md"
 // head is the text above the targets.
 const head = "<!-- Written from magefiles/, targets/ and internal/usage/manual/note.go: go generate ./internal/usage/manual -->\n" +
 	"# Targets\n\n" +
-	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`). `mage` alone lists the targets,\n" +
-	"`mage help TARGET` explains one. Several targets run in turn: `mage audit up`. Required arguments come first, then flags.\n" +
+	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`). Several targets run in turn:\n" +
+	"`mage audit up`. Required arguments come first, then flags.\n" +
 	"`mage -w OTHER TARGET` works on [another project](other-projects.md).\n\n" +
-	"Results go to standard output, progress and notes to standard error. Exit codes:\n\n" +
+	"Exit codes:\n\n" +
 	"- 0: success\n" +
 	"- 1: " + itFailed + ". `go run` has no other code for failures\n" +
 	"- 2: " + wrongUse + ", or " + noProject + "; nothing was changed\n" +
 	"- 3: something outside is missing. For targets that need Docker: " + noEngine + "\n" +
 	"- 130: interrupted\n\n" +
-	"Only other causes are listed below.\n"
+	"Below are only other causes.\n"
 
 // Markdown is the page of all targets, in the groups and the order of the overview.
 func Markdown(targets *usage.Usage) string {

@@ -32,7 +32,7 @@ var Notes = map[string]Note{
 		Examples: []Example{
 			{"mage up -replicas=2", "two songs at the same time"},
 		},
-		Failed:   "an image was not built, a service would run as root or did not become healthy, or the folders or the model could not be created",
+		Failed:   "an image, the folders or the model could not be created; a service would run as root or did not become healthy",
 		Unusable: noProject + "; fewer than one worker, or more than fit; something cannot be built",
 		Missing:  noEngine + "; no base image; no network for the model; not enough memory for a worker",
 		More:     "failures.md",
@@ -73,7 +73,7 @@ var Notes = map[string]Note{
 			{"mage retry 20261120T100000.000001Z-00000001", "one job, by the ID that `mage jobs` shows"},
 			{"mage retry -all", "every failed job"},
 		},
-		Failed:   "a job could not be put back, for example because its song is gone",
+		Failed:   "a job could not be put back, such as one whose song is gone",
 		Unusable: noData + "; no failed job of that ID",
 		More:     "song.md",
 	},
@@ -91,7 +91,7 @@ var Notes = map[string]Note{
 			{"mage setup -ids=false", "ask nothing"},
 		},
 		Failed: "a file could not be written", Unusable: "settings that cannot be read",
-		Missing: "Docker cannot be installed or started; the error has the command to type",
+		Missing: "Docker cannot be installed or started; the error says what to type",
 	},
 	"build": {
 		Examples: []Example{
@@ -108,7 +108,7 @@ var Notes = map[string]Note{
 			{"mage demucs-cache -fetch=false", "only the folder"},
 			{"mage demucs-cache -precision=int8", "also the smaller, less exact one"},
 		},
-		Failed:   "folder or model could not be written, the download has the wrong digest, or your file is not HTDemucs",
+		Failed:   "folder or model could not be written, wrong digest, or your file is not HTDemucs",
 		Unusable: noProject + "; no service with a model cache; no such model or precision; a file name that cannot be a model's",
 		Missing:  "no network for the weights; Docker, if the image must be built first",
 	},
