@@ -37,7 +37,7 @@ func ruleOf(id string) (rule Rule, ok bool) {
 var rules = []Rule{
 	{
 		ID: "D00", Title: "the Dockerfile cannot be checked", Own: Error, Elsewhere: Error,
-		Varies: "a warning if the file is missing, or the build stops because something is not set. With another frontend (# syntax=) BuildKit may accept it",
+		Varies: "a warning if the file is missing, or something is not set. With another frontend (# syntax=) BuildKit may accept it",
 		Why:    "It is missing, or BuildKit would refuse it.",
 		Source: "BuildKit's own parser",
 	},
@@ -75,7 +75,7 @@ var rules = []Rule{
 	},
 	{
 		ID: "D18", Title: "the image's user is not known", Own: Note, Elsewhere: Note,
-		Why:    "It has no USER, and its base image is not available locally and has no documented user.",
+		Why:    "It has no USER, and its base image is neither available locally nor documented.",
 		Source: "docs.docker.com, Dockerfile reference, USER",
 	},
 	{
@@ -143,7 +143,7 @@ var rules = []Rule{
 	{
 		ID: "C04", Title: "the container has more rights than its user", Own: Error, Elsewhere: Warning, Blocks: true,
 		Varies: "elsewhere, privileged is an error unless the service is known not to be root",
-		Why:    "Privileged mode, the engine's socket, the host's namespaces, capabilities with root's power (docs/audit.md has the table) and switched-off filters lead to root.",
+		Why:    "Privileged mode, the engine's socket, the host's namespaces, capabilities with root's power and switched-off filters lead to root.",
 		Source: "CIS Docker Benchmark 5.3, 5.5, 5.10, 5.16, 5.17, 5.22, 5.31, 5.32; OWASP Docker Security Cheat Sheet, rules 1, 3 and 6",
 	},
 	{
@@ -186,7 +186,7 @@ var rules = []Rule{
 	{
 		ID: "C14", Title: "the user of an image is not known", Own: Note, Elsewhere: Note, Blocks: true,
 		Varies: "an error (elsewhere a warning) if the image is available locally and has no user",
-		Why:    "The service has only \"image:\" and no \"user:\", and the image is not available locally.",
+		Why:    "The service has no \"user:\", and its image is not available locally.",
 		Source: "Compose specification, user",
 	},
 	{
@@ -196,7 +196,7 @@ var rules = []Rule{
 	},
 	{
 		ID: "E01", Title: "an ID cannot be used", Own: Error, Elsewhere: Warning, Blocks: true,
-		Why:    "0 and an empty ID are root, 4294967295 means \"do not change\" to chown(2), and tools read other spellings differently.",
+		Why:    "0 and an empty ID are root, 4294967295 is \"do not change\" to chown(2), and tools read other spellings differently.",
 		Source: "chown(2); github.com/moby/sys/user, GetExecUser",
 		Fix:    "writes 1000 into .env or .env.local, if the value is there",
 	},
