@@ -33,7 +33,7 @@ func markdown(t *testing.T) string {
 		if r.Fix != "" {
 			fmt.Fprintf(&b, " `-fix` %s.", r.Fix)
 		}
-		fmt.Fprintf(&b, "\n\n```diff\n%s```\n", change(examples[r.ID+"/wrong"], examples[r.ID+"/right"]))
+		fmt.Fprintf(&b, " Source: %s.\n\n```diff\n%s```\n", r.Source, change(examples[r.ID+"/wrong"], examples[r.ID+"/right"]))
 	}
 	b.WriteString(capabilities())
 	return b.String()
