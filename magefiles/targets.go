@@ -41,7 +41,7 @@ func Build(ctx context.Context,
 
 // Clean removes compiled services and built images, never data.
 func Clean(ctx context.Context,
-	tools *bool, // also the tools that setup built (.im2/)
+	tools *bool, // also .im2/ and our part of the user's cache: tools, downloaded weights, digests
 ) error {
 	return targets.Clean(ctx, tools)
 }

@@ -138,7 +138,7 @@ func (d *dockerfileSubject) hasUser() bool {
 	})
 }
 
-// hasShell says that RUN works in the stage: it does already, or the base is known to.
+// hasShell reports whether RUN works in the stage: it has a RUN already, or its base is known to have a shell.
 func (d *dockerfileSubject) hasShell() bool {
 	if noShell(d.Base) {
 		return false

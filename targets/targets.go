@@ -80,7 +80,7 @@ func Build(ctx context.Context,
 
 // Clean removes compiled services and built images, never data.
 func Clean(ctx context.Context,
-	tools *bool, // also the tools that setup built (.im2/)
+	tools *bool, // also .im2/ and our part of the user's cache: tools, downloaded weights, digests
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Clean(ctx, value(tools)) })
 }

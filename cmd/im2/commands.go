@@ -36,7 +36,7 @@ the Docker engine.`, [][2]string{
 			{"path", "only this folder in the data folder"},
 		}},
 		{targets.Clean, "clean", "removes compiled services and built images, never data.", ``, [][2]string{
-			{"tools", "also the tools that setup built (.im2/)"},
+			{"tools", "also .im2/ and our part of the user's cache: tools, downloaded weights, digests"},
 		}},
 	}},
 	{"checks and figures", []target{

@@ -254,7 +254,7 @@ func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner owne
 		return exit.Errorf(exit.Unusable, "bringing job %s back: %w", id, err)
 	case errors.Is(err, fs.ErrPermission):
 		return exit.Errorf(exit.Failed,
-			`bringing job %s back: %w; the queue belongs to the app user %s: "sudo env PATH=$PATH mage retry" does it as root`, id, err, owner)
+			`bringing job %s back: %w; the queue belongs to the app user %s: "sudo env PATH=$PATH mage retry %s" does it as root`, id, err, owner, id)
 	default:
 		return exit.Errorf(exit.Failed, "bringing job %s back: %w", id, err)
 	}

@@ -20,7 +20,7 @@ import (
 
 // Usage is what can be typed. It is not changed after Read, but for Under.
 type Usage struct {
-	// Targets are all of them, in the order of their names.
+	// Targets has every target, sorted by name.
 	Targets []Target
 	// Prefix begins all names where the targets were imported under a name: "im2:".
 	Prefix string

@@ -99,7 +99,7 @@ func thisProgram() string {
 
 func (s *settings) check() error {
 	if s.longest < 0 || s.longest > longestTrack {
-		return fmt.Errorf("-max-duration %s: it must be at most %s, or 0 for that", s.longest, longestTrack)
+		return fmt.Errorf("-max-duration %s: it must be from 0 to %s; 0 is the same as that", s.longest, longestTrack)
 	}
 	if s.stall <= 0 {
 		return fmt.Errorf("-stall %s: it must be more than zero", s.stall)

@@ -34,7 +34,7 @@ func TestSettings(t *testing.T) {
 		{"-engine=torch -model=htdemucs", `unknown engine "torch": known are onnx; set DEMUCS_ENGINE in .env`},
 		{"-engine=onnx -model=../mdx", `-model "../mdx": no model can have that name; set DEMUCS_MODEL in .env`},
 		{"-engine=onnx -model=mine -precision=fp16", `unknown precision "fp16": known are fp32, int8; set DEMUCS_PRECISION in .env`},
-		{"-engine=onnx -model=htdemucs -max-duration=-1s", "-max-duration -1s: it must be at most 24h0m0s, or 0 for that"},
+		{"-engine=onnx -model=htdemucs -max-duration=-1s", "-max-duration -1s: it must be from 0 to 24h0m0s; 0 is the same as that"},
 		{"-engine=onnx -model=htdemucs -max-duration=0", ""},
 		{"-engine=onnx -model=htdemucs -max-duration=25h", "at most 24h0m0s"},
 	}

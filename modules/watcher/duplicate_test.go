@@ -51,7 +51,7 @@ func TestTheSameSongIsDoneOnceAndSaysSo(t *testing.T) {
 		{"it waits", func(*bench) {}, "that is under way as job "},
 		{"it is being separated", func(b *bench) { _, _ = b.spool.Claim(b.t.Context(), job.Pending, job.Separating, "w") }, "that is under way as job "},
 		{"it is done", func(b *bench) { b.finished() }, `whose stems are in output/the track. It was not separated a second time. ` +
-			`If it should be, move it back into input/ as "copy.again.wav", or run ` + "`mage separate -again`"},
+			`If it should be, move it back into input/ as "copy.again.wav", or run ` + "`mage separate FILE -again`"},
 	}
 	for _, tt := range tests {
 		for _, restarted := range []bool{false, true} {

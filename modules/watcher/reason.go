@@ -74,6 +74,6 @@ func sameReason(j, other *spool.Job) string {
 		with = " and asked for with the same options"
 	}
 	return fmt.Sprintf("%q is, byte for byte, the same song as %s%s, %s. It was not separated a second time. "+
-		"If it should be, move it back into input/ as %q, or run `mage separate -again`.",
+		"If it should be, move it back into input/ as %q, or run `mage separate FILE -again`.",
 		j.Name, song, with, where, title.AskAgain(j.Name, title.Limit))
 }

@@ -26,7 +26,7 @@ type Build struct {
 	// them is made of beside its Dockerfile.
 	Modules     int `json:"modules"`
 	ModuleFiles int `json:"module_files"`
-	// Services is how many containers run in the case that starts them.
+	// Services is the number of containers in the case "up".
 	Services int `json:"services"`
 	// Runs is how often each way ran in each case.
 	Runs int `json:"runs"`
@@ -35,7 +35,7 @@ type Build struct {
 }
 
 const (
-	// services is how many containers run in the case that starts them.
+	// services is the number of containers in the case "up".
 	services = 3
 	// startWithin is how long containers that do nothing may take to run.
 	startWithin = 30 * time.Second

@@ -75,8 +75,8 @@ type runs struct {
 	since   time.Time // by ours: the first look that saw this run
 }
 
-// lasting returns the runs of containers that have run for long. Ten seconds more than needed allow for clocks
-// that differ.
+// lasting returns the runs of containers that have run for longer than steady, by ten seconds or more: the engine's
+// clock may differ.
 func lasting(before []Container, now time.Time) map[string]runs {
 	found := make(map[string]runs)
 	for _, c := range before {

@@ -287,7 +287,7 @@ const (
 	shortHole = MixRate / 100
 	// longHole is how many of those are too many for both channels at once: one second.
 	longHole = 100
-	// mixSounds is the least sample of a mix that sounds.
+	// mixSounds is the smallest sample of a mix that counts as sound.
 	mixSounds = 1e-6
 )
 
