@@ -36,7 +36,7 @@ func TestSettings(t *testing.T) {
 		{"-engine=onnx -model=mine -precision=fp16", `unknown precision "fp16": known are fp32, int8; set DEMUCS_PRECISION in .env`},
 		{"-engine=onnx -model=htdemucs -max-duration=-1s", "-max-duration -1s: it must be from 0 to 24h0m0s; 0 is the same as that"},
 		{"-engine=onnx -model=htdemucs -max-duration=0", ""},
-		{"-engine=onnx -model=htdemucs -max-duration=25h", "at most 24h0m0s"},
+		{"-engine=onnx -model=htdemucs -max-duration=25h", "from 0 to 24h0m0s"},
 	}
 	for _, tt := range tests {
 		err := parse(t, strings.Fields(tt.args)...).check()
