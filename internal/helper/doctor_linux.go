@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
@@ -39,12 +38,12 @@ func doctor(args []string, stdin io.Reader, stdout, _ io.Writer) error {
 // look says what there is to be seen. A file that it makes stays until standard input ends:
 // until then the machine looks at it.
 func look(folder string, stdin io.Reader, stdout io.Writer) error {
-	sight, err := probe.Look(folder)
+	sight, made, err := probe.Look(folder)
 	if err != nil {
 		return err
 	}
-	if sight.Made != nil {
-		defer func() { _ = os.Remove(filepath.Join(folder, probe.FromContainer)) }() // the machine removes the folder
+	if made != nil {
+		defer probe.Remove(made)
 	}
 	if err := sight.Say(stdout); err != nil || folder == "" {
 		return err

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/im2-audio/im2/internal/idmap"
@@ -59,31 +58,46 @@ type File struct {
 	Modified time.Time `json:"modified"`
 }
 
-// Look looks around, and into a folder unless that is "".
-func Look(folder string) (Sight, error) {
+// Look looks around, and into a folder unless that is "". The folder is opened once, and what is in it is reached
+// from there, since others may exchange it meanwhile. It is returned for Remove where a file was made in it;
+// otherwise nil.
+func Look(folder string) (Sight, *os.Root, error) {
 	sight := Sight{User: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}, Now: time.Now()}
 	var err error
 	if sight.UIDMap, sight.GIDMap, err = idmap.Self(); err != nil {
-		return Sight{}, fmt.Errorf("reading the IDs of this process: %w", err)
+		return Sight{}, nil, fmt.Errorf("reading the IDs of this process: %w", err)
 	}
 	if cpuinfo, err := os.Open("/proc/cpuinfo"); err == nil { // not everywhere, and nothing depends on it
 		sight.Features = Processor(cpuinfo)
 		_ = cpuinfo.Close() // only read
 	}
 	if folder == "" {
-		return sight, nil
+		return sight, nil, nil
 	}
-	if sight.Host, err = at(filepath.Join(folder, FromHost)); err == nil {
-		sight.Made, err = leave(filepath.Join(folder, FromContainer))
+	root, err := os.OpenRoot(folder)
+	if err == nil {
+		if sight.Host, err = at(root, FromHost); err == nil {
+			sight.Made, err = leave(root)
+		}
 	}
 	if err != nil {
 		sight.Denied = err.Error()
 	}
-	return sight, nil
+	if root != nil && sight.Made == nil {
+		_ = root.Close() // only read
+		root = nil
+	}
+	return sight, root, nil
 }
 
-func leave(path string) (*File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+// Remove removes the file that Look made, and closes its folder.
+func Remove(root *os.Root) {
+	_ = root.Remove(FromContainer) // the machine removes what stays
+	_ = root.Close()
+}
+
+func leave(root *os.Root) (*File, error) {
+	f, err := root.OpenFile(FromContainer, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +108,7 @@ func leave(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return at(path)
+	return at(root, FromContainer)
 }
 
 // Of returns what a file looks like from here; the owner is 0:0 where files have none.
@@ -103,8 +117,8 @@ func Of(info os.FileInfo) *File {
 	return &File{Owner: owner, Modified: info.ModTime()}
 }
 
-func at(path string) (*File, error) {
-	info, err := os.Lstat(path)
+func at(root *os.Root, name string) (*File, error) {
+	info, err := root.Lstat(name)
 	if err != nil {
 		return nil, err
 	}

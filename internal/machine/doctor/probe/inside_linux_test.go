@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +18,8 @@ func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, probe.FromHost), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sight, err := probe.Look(dir)
-	if err != nil {
+	sight, made, err := probe.Look(dir)
+	if err != nil || made == nil {
 		t.Fatal(err)
 	}
 	var wire bytes.Buffer
@@ -36,11 +37,23 @@ func TestLookSeesWhoItIsAndLeavesAFile(t *testing.T) {
 	if len(strings.Fields(heard.UIDMap)) < 3 || time.Since(heard.Now).Abs() > time.Minute || time.Since(heard.Made.Modified).Abs() > time.Minute {
 		t.Errorf("%+v", heard)
 	}
-	again, err := probe.Look(dir) // a file that is there already is never taken for one of ours
+	again, _, err := probe.Look(dir) // a file that is there already is never taken for one of ours
 	if err != nil || again.Made != nil || !strings.Contains(again.Denied, "exists") {
 		t.Errorf("%+v, %v", again, err)
 	}
-	none, err := probe.Look(filepath.Join(dir, "none"))
+	// What is removed is in the folder that was opened, also if another one has its name by then.
+	moved := dir + ".moved"
+	if err := errors.Join(os.Rename(dir, moved), os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, probe.FromContainer), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	probe.Remove(made)
+	if _, err := os.Lstat(filepath.Join(moved, probe.FromContainer)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file stays: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, probe.FromContainer)); err != nil {
+		t.Errorf("another one was removed: %v", err)
+	}
+	none, _, err := probe.Look(filepath.Join(dir, "none"))
 	if err != nil || none.Denied == "" {
 		t.Errorf("%+v, %v", none, err)
 	}
