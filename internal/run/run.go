@@ -222,7 +222,7 @@ func Lookup(environ []string, name string) (string, bool) {
 	return "", false
 }
 
-// Getenv is Lookup for those to whom a variable that is not set is empty.
+// Getenv returns the value of a variable as Lookup does, and "" if it is not set.
 func Getenv(environ []string, name string) string {
 	value, _ := Lookup(environ, name)
 	return value

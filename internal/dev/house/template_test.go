@@ -9,7 +9,7 @@ import (
 )
 
 // TestDockerfilesFollowTheTemplate holds the user block of every service to the one of
-// modules/Dockerfile.template: a mistake mended in one of them would stay in the others.
+// modules/Dockerfile.template: a mistake fixed in one of them would stay in the others.
 func TestDockerfilesFollowTheTemplate(t *testing.T) {
 	t.Parallel()
 	want := userBlock(t, filepath.Join("modules", "Dockerfile.template"))

@@ -63,12 +63,12 @@ func (n Need) Check(has engine.Capacity, replicas int) error {
 	if most < 0 || replicas <= most {
 		return nil
 	}
-	code, mend := exit.Unusable, fmt.Sprintf("\"mage up -replicas=%d\" is the most that fits", most)
+	code, fix := exit.Unusable, fmt.Sprintf("\"mage up -replicas=%d\" is the most that fits", most)
 	if most == 0 {
-		code, mend = exit.Missing, "give the engine's machine more memory (Docker Desktop: Settings, Resources)"
+		code, fix = exit.Missing, "give the engine's machine more memory (Docker Desktop: Settings, Resources)"
 	}
 	return exit.Errorf(code, "starting %d of %s: each needs %s of memory, and the engine's machine has %s in all; %s",
-		replicas, n.Service, gibibytes(n.Memory), gibibytes(has.Memory), mend)
+		replicas, n.Service, gibibytes(n.Memory), gibibytes(has.Memory), fix)
 }
 
 func gibibytes(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }

@@ -35,7 +35,7 @@ func TestHowManyContainersThereShouldBe(t *testing.T) {
 		most    int
 		fitting int
 		tooMany int // the least number that is refused; 0 for none
-		mend    string
+		fix     string
 	}{
 		{"memory decides", reserved, engine.Capacity{Memory: 23 * gib, CPUs: 8}, 3, 3, 4, "-replicas=3"},
 		{"just so much", reserved, engine.Capacity{Memory: 12 * gib, CPUs: 8}, 2, 2, 3, "-replicas=2"},
@@ -69,8 +69,8 @@ func TestHowManyContainersThereShouldBe(t *testing.T) {
 				t.Errorf("refused: %v", err)
 			}
 			err := need.Check(c.has, c.tooMany)
-			if err == nil || !strings.Contains(err.Error(), c.mend) {
-				t.Errorf("%d of them: %v, want a refusal that says %q", c.tooMany, err, c.mend)
+			if err == nil || !strings.Contains(err.Error(), c.fix) {
+				t.Errorf("%d of them: %v, want a refusal that says %q", c.tooMany, err, c.fix)
 			}
 		})
 	}
