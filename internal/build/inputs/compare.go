@@ -44,19 +44,20 @@ func compareArgs(old, now map[string]string) []string {
 			why = append(why, "argument "+name+" added")
 		case !has:
 			why = append(why, "argument "+name+" removed")
-		case secretive(name):
-			why = append(why, "argument "+name+" changed")
-		default:
+		case public(name):
 			why = append(why, fmt.Sprintf("%s %s -> %s", name, shown(before), shown(after)))
+		default:
+			why = append(why, "argument "+name+" changed")
 		}
 	}
 	return why
 }
 
-// secretive reports whether a name sounds like a secret's. Build arguments stay in the image's history, but
-// people put secrets there.
-func secretive(name string) bool {
-	return regexp.MustCompile(`(?i)pass|secret|token|key|credential|auth|private`).MatchString(name)
+// public reports whether an argument's value may be shown and written down: by its name it is an ID, an image or
+// a version. Any other can have a secret in it, as the password in a database's address. Build arguments are no
+// place for one, since the image's history has them, but people put them there.
+func public(name string) bool {
+	return regexp.MustCompile(`(?i)(^|_)(UID|GID|USER_ID|GROUP_ID|IMAGE|VERSION)$`).MatchString(name)
 }
 
 func shown(value string) string {

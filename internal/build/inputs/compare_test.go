@@ -77,14 +77,15 @@ func TestArgumentsThatChanged(t *testing.T) {
 		old, now map[string]string
 		want     string
 	}{
-		{map[string]string{"A": "1"}, map[string]string{"A": "2"}, "A 1 -> 2"},
+		{map[string]string{"GO_VERSION": "1"}, map[string]string{"GO_VERSION": "2"}, "GO_VERSION 1 -> 2"},
 		{none, map[string]string{"A": ""}, "argument A added"},
 		{map[string]string{"A": ""}, none, "argument A removed"},
-		{map[string]string{"A": "", "B": "1"}, map[string]string{"A": "x y", "B": "2"}, `A "" -> "x y", B 1 -> 2`},
-		{map[string]string{"A": "1"}, map[string]string{"A": "\x1b[2J"}, `A 1 -> "\x1b[2J"`},
-		{map[string]string{"A": "1"}, map[string]string{"A": strings.Repeat("x", 61)}, `A 1 -> "` + strings.Repeat("x", 60) + `"`},
+		{map[string]string{"IMAGE": "", "USER_ID": "1"}, map[string]string{"IMAGE": "x y", "USER_ID": "2"}, `IMAGE "" -> "x y", USER_ID 1 -> 2`},
+		{map[string]string{"gid": "1"}, map[string]string{"gid": "\x1b[2J"}, `gid 1 -> "\x1b[2J"`},
+		{map[string]string{"IMAGE": "1"}, map[string]string{"IMAGE": strings.Repeat("x", 61)}, `IMAGE 1 -> "` + strings.Repeat("x", 60) + `"`},
 		{map[string]string{"API_TOKEN": "s"}, map[string]string{"API_TOKEN": "t"}, "argument API_TOKEN changed"},
 		{map[string]string{"dbPassword": "s"}, map[string]string{"dbPassword": "t"}, "argument dbPassword changed"},
+		{map[string]string{"DB_URL": "postgres://u:p@a"}, map[string]string{"DB_URL": "postgres://u:q@a"}, "argument DB_URL changed"},
 		{none, map[string]string{"SSH_PRIVATE": "s"}, "argument SSH_PRIVATE added"},
 	}
 	for _, c := range cases {

@@ -17,8 +17,12 @@ type Records struct {
 	Folder string
 }
 
-// record is a file's content. Arguments that sound like secrets are digests in it.
+// recordFormat is the format of a record; what has another one is not read.
+const recordFormat = 2
+
+// record is a file's content. Arguments are digests in it where their values may be secrets.
 type record struct {
+	Format int       `json:"format"`
 	Digest string    `json:"digest"`
 	Built  time.Time `json:"built"`
 	Inputs Inputs    `json:"inputs"`
@@ -33,7 +37,7 @@ func (r Records) Save(in Inputs, at time.Time) error {
 	}
 	digest := in.Digest()
 	in.Args = masked(in.Args)
-	text, err := json.Marshal(record{digest, at, in})
+	text, err := json.Marshal(record{recordFormat, digest, at, in})
 	if err != nil {
 		return fmt.Errorf("recording what %s was built from: %w", in.Service, err)
 	}
@@ -51,7 +55,7 @@ func (r Records) load(service, digest string) (old record, ok bool) {
 	if err != nil || json.Unmarshal(text, &old) != nil {
 		return old, false
 	}
-	return old, old.Digest == digest
+	return old, old.Digest == digest && old.Format == recordFormat
 }
 
 // Built returns when the image was built here; ok is false where that is not known. The image
@@ -76,7 +80,7 @@ func (r Records) Why(digest string, now Inputs) []string {
 func masked(args map[string]string) map[string]string {
 	out := make(map[string]string, len(args))
 	for name, value := range args {
-		if secretive(name) {
+		if !public(name) {
 			value = digestOf([]byte(value))
 		}
 		out[name] = value

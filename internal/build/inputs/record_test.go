@@ -12,7 +12,7 @@ func TestARecordSaysWhatChanged(t *testing.T) {
 	t.Parallel()
 	r := Records{Folder: t.TempDir() + "/new"}
 	old, at := full(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	old.Args = map[string]string{"A": "1", "API_TOKEN": "s3cret"}
+	old.Args = map[string]string{"UID": "1", "DB_URL": "s3cret"}
 	if err := r.Save(old, at); err != nil {
 		t.Fatal(err)
 	}
@@ -20,16 +20,16 @@ func TestARecordSaysWhatChanged(t *testing.T) {
 		t.Errorf("built at %v, %v", got, ok)
 	}
 	now := full()
-	now.Args = map[string]string{"A": "2", "API_TOKEN": "s3cret"}
-	if got := r.Why(old.Digest(), now); strings.Join(got, ", ") != "A 1 -> 2" {
+	now.Args = map[string]string{"UID": "2", "DB_URL": "s3cret"}
+	if got := r.Why(old.Digest(), now); strings.Join(got, ", ") != "UID 1 -> 2" {
 		t.Errorf("got %q", got)
 	}
-	now.Args["API_TOKEN"] = "an0ther"
-	if got := r.Why(old.Digest(), now); strings.Join(got, ", ") != "A 1 -> 2, argument API_TOKEN changed" {
+	now.Args["DB_URL"] = "an0ther"
+	if got := r.Why(old.Digest(), now); strings.Join(got, ", ") != "argument DB_URL changed, UID 1 -> 2" {
 		t.Errorf("got %q", got)
 	}
 	text, err := os.ReadFile(r.path("web"))
-	if err != nil || bytes.Contains(text, []byte("s3cret")) || old.Args["API_TOKEN"] != "s3cret" {
+	if err != nil || bytes.Contains(text, []byte("s3cret")) || old.Args["DB_URL"] != "s3cret" {
 		t.Errorf("a secret is in %s, %v, or was taken from the inputs", text, err)
 	}
 }
