@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // Code is a process exit code.
@@ -117,12 +119,20 @@ func Outermost(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return &Error{Code: Interrupted, Err: fmt.Errorf("interrupted: %w", err)}
 	}
+	code := Failed
 	var coded *Error
 	if errors.As(err, &coded) {
-		return &Error{Code: coded.Code, Err: err}
+		code = coded.Code
 	}
-	return &Error{Code: Failed, Err: err}
+	return &Error{Code: code, Err: printable{err}}
 }
+
+// printable is an error whose text has nothing that a terminal would obey: Mage prints it as it is, and it may have
+// log lines and names of others.
+type printable struct{ error }
+
+func (p printable) Error() string { return safetext.Lines(p.error.Error()) }
+func (p printable) Unwrap() error { return p.error }
 
 // Reason is the reason in an error about a file, for a message that names the file itself; any other error as it
 // is.

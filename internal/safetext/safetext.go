@@ -2,21 +2,44 @@
 package safetext
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // Line makes text safe to print: it is one line, and has
 // nothing that a terminal would obey.
-func Line(text string) string {
+func Line(text string) string { return printable(text, "") }
+
+// Lines is Line for several lines: line feeds and tabs stay.
+func Lines(text string) string { return printable(text, "\n\t") }
+
+func printable(text, but string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || strings.ContainsRune(but, r) {
 			return r
 		}
 		return ' '
 	}, strings.ToValidUTF8(text, "?"))
+}
+
+// JSON escapes what a terminal would obey in a JSON text, whose meaning stays the same. Package
+// encoding/json does so for ASCII alone.
+func JSON(text []byte) []byte {
+	safe := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if r == '\n' || unicode.IsPrint(r) {
+			safe = utf8.AppendRune(safe, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			safe = fmt.Appendf(safe, `\u%04x`, unit)
+		}
+	}
+	return safe
 }
 
 // Quoted is a name or path, in quotes where it has what Line would replace, so that it can be told

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
+
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // Table writes rows below a header to standard output, columns aligned. On a terminal that is
@@ -37,7 +39,11 @@ func aligned(rows [][]string) []byte {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	for _, row := range rows {
-		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = safetext.Line(cell)
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush() // a buffer takes everything
 	return b.Bytes()
@@ -57,6 +63,7 @@ func blocks(header []string, rows [][]string) []byte {
 	var b bytes.Buffer
 	for _, row := range rows {
 		for i, cell := range row {
+			cell = safetext.Line(cell)
 			switch {
 			case i == 0:
 				fmt.Fprintln(&b, cell)

@@ -2,7 +2,7 @@
 // standard error. On a terminal long steps show a live bar; elsewhere, and with CI or
 // TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone, and nothing
 // here has any; NO_COLOR reaches the tools that are started. What is too wide for the terminal
-// is laid out as blocks of lines.
+// is laid out as blocks of lines. Whatever text of others is in it, a terminal finds nothing there to obey.
 package term
 
 import (
@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // plainEvery is the time between two progress lines where there is no terminal.
@@ -94,7 +95,7 @@ func (u *UI) Result(format string, args ...any) {
 }
 
 func (u *UI) line(format string, args []any) string {
-	line := fmt.Sprintf(format+"\n", args...)
+	line := safetext.Lines(fmt.Sprintf(format+"\n", args...))
 	if u.im2 {
 		return exit.ForIM2(line)
 	}
@@ -131,12 +132,14 @@ func (u *UI) above(bar io.Writer) {
 func (u *UI) JSON(v any) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	enc := json.NewEncoder(u.out)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("writing the answer as JSON: %w", err)
 	}
+	_, _ = u.out.Write(safetext.JSON(text.Bytes()))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package stack
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,8 +113,9 @@ func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
 		return err
 	}
 	c := e.ComposeCommand(s.Project.Root, args...)
-	c.Stdout, c.Stderr = s.UI.Stdout(), s.UI.Stderr()
-	err = e.Run(ctx, c)
+	lines := s.UI.Others() // what a service writes is not ours
+	c.Stdout, c.Stderr = lines, s.UI.Stderr()
+	err = errors.Join(e.Run(ctx, c), lines.Close())
 	if err == nil || follow && ctx.Err() != nil {
 		return nil //nolint:nilerr // an interrupt is how following ends
 	}
