@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/im2-audio/im2/internal/cli"
 )
@@ -13,8 +14,9 @@ import (
 // The data folders and the model cache are created first, with the app user as owner.
 func Up(ctx context.Context,
 	replicas *int, // number of demucs workers (default: as memory and processors allow)
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, replicas) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, replicas, wait) })
 }
 
 // Status shows each service's state, health, UID:GID and image, and the unfinished jobs.
@@ -80,7 +82,8 @@ func DemucsCache(ctx context.Context,
 	fetch *bool, // download and prepare the model (default true)
 	model *string, // the ONNX file of your own model, or a model's name (default DEMUCS_MODEL)
 	precision *string, // fp32 or int8 (default DEMUCS_PRECISION)
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	o := cli.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision)}
+	o := cli.DemucsCache{Fetch: or(fetch, true), Model: value(model), Precision: value(precision), Wait: wait}
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.DemucsCache(ctx, o) })
 }

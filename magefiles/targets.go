@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/im2-audio/im2/targets"
 )
@@ -35,15 +36,17 @@ func Build(ctx context.Context,
 	jobs *int, // build at most this many at once (default: BuildKit decides)
 	dryRun *bool, // only say what is stale, and why
 	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Build(ctx, module, force, pull, jobs, dryRun, json)
+	return targets.Build(ctx, module, force, pull, jobs, dryRun, json, wait)
 }
 
 // Clean removes compiled services and built images, never data.
 func Clean(ctx context.Context,
 	tools *bool, // also .im2/ and our part of the user's cache: tools, downloaded weights, digests
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Clean(ctx, tools)
+	return targets.Clean(ctx, tools, wait)
 }
 
 // Doctor checks whether this machine can do what the project needs, and says how to fix the rest.
@@ -58,8 +61,10 @@ func Doctor(ctx context.Context,
 }
 
 // Down stops the services and removes their containers; data and images stay.
-func Down(ctx context.Context) error {
-	return targets.Down(ctx)
+func Down(ctx context.Context,
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
+) error {
+	return targets.Down(ctx, wait)
 }
 
 // Env lists every setting: its value, who set it and where, and what it is for.
@@ -85,8 +90,9 @@ func New(ctx context.Context, name string,
 	user *string, // the name of the service's user (default appuser)
 	dryRun *bool, // only print what would be written, as a diff
 	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.New(ctx, name, user, dryRun, json)
+	return targets.New(ctx, name, user, dryRun, json, wait)
 }
 
 // ResetPermissions (reset-permissions) gives the data folder the app user as owner, 755 and 644.
@@ -103,8 +109,9 @@ func ResetPermissions(ctx context.Context,
 // Restart restarts the services and waits until every one is healthy.
 func Restart(ctx context.Context,
 	service *string, // only this one
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Restart(ctx, service)
+	return targets.Restart(ctx, service, wait)
 }
 
 // Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
@@ -124,6 +131,7 @@ func Setup(ctx context.Context,
 func Verify(ctx context.Context,
 	service *string, // only this service's containers
 	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Verify(ctx, service, json)
+	return targets.Verify(ctx, service, json, wait)
 }

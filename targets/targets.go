@@ -21,6 +21,7 @@ import (
 	"context"
 	"embed"
 	"os"
+	"time"
 
 	"github.com/im2-audio/im2/internal/cli"
 	"github.com/im2-audio/im2/internal/scaffold"
@@ -28,13 +29,17 @@ import (
 
 // Up builds and starts the services, then waits until every one is healthy.
 // The data folders are created first, with the app user as owner.
-func Up(ctx context.Context) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, nil) })
+func Up(ctx context.Context,
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, nil, wait) })
 }
 
 // Down stops the services and removes their containers; data and images stay.
-func Down(ctx context.Context) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Down(ctx) })
+func Down(ctx context.Context,
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Down(ctx, wait) })
 }
 
 // Status shows each service's state, health, UID:GID and image.
@@ -57,8 +62,9 @@ func Logs(ctx context.Context,
 // Restart restarts the services and waits until every one is healthy.
 func Restart(ctx context.Context,
 	service *string, // only this one
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Restart(ctx, value(service)) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Restart(ctx, value(service), wait) })
 }
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.
@@ -70,10 +76,12 @@ func Build(ctx context.Context,
 	jobs *int, // build at most this many at once (default: BuildKit decides)
 	dryRun *bool, // only say what is stale, and why
 	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Build(ctx, cli.Build{
 			Module: value(module), Force: value(force), Pull: value(pull), Jobs: value(jobs), DryRun: value(dryRun), JSON: value(json),
+			Wait: wait,
 		})
 	})
 }
@@ -81,8 +89,9 @@ func Build(ctx context.Context,
 // Clean removes compiled services and built images, never data.
 func Clean(ctx context.Context,
 	tools *bool, // also .im2/ and our part of the user's cache: tools, downloaded weights, digests
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Clean(ctx, value(tools)) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Clean(ctx, value(tools), wait) })
 }
 
 // ResetPermissions gives the data folder the app user as owner, 755 and 644.
@@ -121,9 +130,10 @@ func Audit(ctx context.Context,
 func Verify(ctx context.Context,
 	service *string, // only this service's containers
 	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.Verify(ctx, value(service), value(json))
+		return t.Verify(ctx, value(service), value(json), wait)
 	})
 }
 
@@ -166,9 +176,12 @@ func New(ctx context.Context, name string,
 	user *string, // the name of the service's user (default appuser)
 	dryRun *bool, // only print what would be written, as a diff
 	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.New(ctx, cli.New{Name: name, User: or(user, scaffold.DefaultUser), DryRun: value(dryRun), JSON: value(json)})
+		return t.New(ctx, cli.New{
+			Name: name, User: or(user, scaffold.DefaultUser), DryRun: value(dryRun), JSON: value(json), Wait: wait,
+		})
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -81,6 +82,8 @@ func flag(c *cobra.Command, name, text string, pointer reflect.Type) func() refl
 		c.Flags().BoolVar(v, name, false, text)
 	case *int:
 		c.Flags().IntVar(v, name, 0, text)
+	case *time.Duration:
+		c.Flags().DurationVar(v, name, 0, text)
 	case *string:
 		c.Flags().StringVar(v, name, "", text)
 		_ = c.RegisterFlagCompletionFunc(name, complete(name)) // the flag is there
@@ -158,7 +161,7 @@ func spelled(root *cobra.Command, typed string) string {
 func explainFlag(c *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
-		wanted := map[string]string{"int": "a whole number", "bool": "true or false"}[invalid.GetFlag().Value.Type()]
+		wanted := map[string]string{"int": "a whole number", "bool": "true or false", "duration": "a time such as 30s or 10m"}[invalid.GetFlag().Value.Type()]
 		return fmt.Errorf("--%s: %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), wanted)
 	}
 	help := strings.Replace(c.CommandPath(), "im2", "im2 help", 1)

@@ -7,7 +7,9 @@ import "github.com/im2-audio/im2/targets"
 // groups are the commands below their headings.
 var groups = []group{
 	{"every day", []target{
-		{targets.Up, "up", "builds and starts the services, then waits until every one is healthy.", `The data folders are created first, with the app user as owner.`, nil},
+		{targets.Up, "up", "builds and starts the services, then waits until every one is healthy.", `The data folders are created first, with the app user as owner.`, [][2]string{
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}},
 		{targets.Status, "status", "shows each service's state, health, UID:GID and image.", ``, [][2]string{
 			{"json", "print JSON"},
 		}},
@@ -18,6 +20,7 @@ var groups = []group{
 			{"jobs", "build at most this many at once (default: BuildKit decides)"},
 			{"dry-run", "only say what is stale, and why"},
 			{"json", "print JSON"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},
 		{targets.Logs, "logs", "prints the services' logs.", ``, [][2]string{
 			{"service", "only this service's"},
@@ -25,8 +28,11 @@ var groups = []group{
 		}},
 		{targets.Restart, "restart", "restarts the services and waits until every one is healthy.", ``, [][2]string{
 			{"service", "only this one"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},
-		{targets.Down, "down", "stops the services and removes their containers; data and images stay.", ``, nil},
+		{targets.Down, "down", "stops the services and removes their containers; data and images stay.", ``, [][2]string{
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}},
 	}},
 	{"data and model", []target{
 		{targets.ResetPermissions, "reset-permissions", "gives the data folder the app user as owner, 755 and 644.", `It creates missing folders and follows no links. What you may not change is changed through
@@ -37,6 +43,7 @@ the Docker engine.`, [][2]string{
 		}},
 		{targets.Clean, "clean", "removes compiled services and built images, never data.", ``, [][2]string{
 			{"tools", "also .im2/ and our part of the user's cache: tools, downloaded weights, digests"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},
 	}},
 	{"checks and figures", []target{
@@ -52,6 +59,7 @@ docs/audit.md of IM2.`, [][2]string{
 next one. See docs/verify.md of IM2.`, [][2]string{
 			{"service", "only this service's containers"},
 			{"json", "print JSON"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},
 	}},
 	{"a new machine, a new service", []target{
@@ -75,6 +83,7 @@ See docs/adding-a-service.md of IM2.`, [][2]string{
 			{"user", "the name of the service's user (default appuser)"},
 			{"dry-run", "only print what would be written, as a diff"},
 			{"json", "print JSON"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},
 	}},
 }

@@ -220,8 +220,7 @@ func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Projec
 	if err != nil {
 		return bench.Song{}, err
 	}
-	builder := t.builder(p, &b.Engine.Client)
-	if _, err := builder.Build(ctx, image.Options{Modules: []string{workers}}, t.notePlan); err != nil {
+	if err := t.buildAlone(ctx, p, &b.Engine.Client, workers); err != nil {
 		return bench.Song{}, err
 	}
 	service := p.Compose.Services[workers]
@@ -241,7 +240,7 @@ func (t Target) benchSong(ctx context.Context, b *bench.Bench, p *project.Projec
 			return model.Original(ctx, t.benchModel(p, folder))
 		},
 		BuildReference: func(ctx context.Context, name string, labels map[string]string) error {
-			return builder.Stage(ctx, b.Engine, workers, "reference", base, name, labels)
+			return t.builder(p, &b.Engine.Client).Stage(ctx, b.Engine, workers, "reference", base, name, labels)
 		},
 	}
 	for _, v := range service.Volumes {
@@ -257,4 +256,14 @@ func (t Target) benchModel(p *project.Project, folder string) model.Request {
 	req := t.modelRequest(p)
 	req.Data, req.Dir, req.Model = "", folder, bench.Model
 	return req
+}
+
+func (t Target) buildAlone(ctx context.Context, p *project.Project, c *engine.Client, service string) error {
+	release, err := t.alone(ctx, p.Root, nil)
+	if err != nil {
+		return err
+	}
+	defer release()
+	_, err = t.builder(p, c).Build(ctx, image.Options{Modules: []string{service}}, t.notePlan)
+	return err
 }

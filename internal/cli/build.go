@@ -20,6 +20,8 @@ type Build struct {
 	DryRun      bool
 	// JSON prints the answer as JSON.
 	JSON bool
+	// Wait is how long to wait for other commands on the project; nil is as long as it takes.
+	Wait *time.Duration
 }
 
 // built is the answer of "mage build -json".
@@ -51,6 +53,13 @@ func (t Target) Build(ctx context.Context, o Build) error {
 	tell := t.printPlan
 	if o.JSON {
 		tell = func(image.Plan) {}
+	}
+	if !o.DryRun {
+		release, err := t.alone(ctx, p.Root, o.Wait)
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
 	plan, err := t.builder(p, c).Build(ctx, options, tell)
 	if err != nil || !o.JSON {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/engine"
@@ -16,11 +17,16 @@ import (
 
 // Clean removes what was built: the compiled services and the project's images, and with
 // withTools the tools that setup built. Never data.
-func (t Target) Clean(ctx context.Context, withTools bool) error {
+func (t Target) Clean(ctx context.Context, withTools bool, wait *time.Duration) error {
 	p, err := t.project(ctx)
 	if err != nil {
 		return err
 	}
+	release, err := t.alone(ctx, p.Root, wait)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := t.cleanImages(ctx, p, withTools); err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ type DemucsCache struct {
 	Model string
 	// Precision is what it is prepared in; "" for what the settings say.
 	Precision string
+	// Wait is how long to wait for other commands on the project; nil is as long as it takes.
+	Wait *time.Duration
 }
 
 // DemucsCache makes the model cache with the app user as owner and prepares a model there.
@@ -55,6 +57,11 @@ func (t Target) DemucsCache(ctx context.Context, o DemucsCache) error {
 			return err
 		}
 	}
+	release, err := t.alone(ctx, p.Root, o.Wait)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}

@@ -2,23 +2,15 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/diff"
 
-	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/scaffold"
 )
-
-// newAgain is how often a lock that another "mage new" holds is tried.
-const newAgain = 50 * time.Millisecond
 
 // New are the flags of the target of that name.
 type New struct {
@@ -26,6 +18,8 @@ type New struct {
 	Name, User string
 	// DryRun only shows what would be written, JSON prints the answer as JSON.
 	DryRun, JSON bool
+	// Wait is how long to wait for other commands on the project; nil is as long as it takes.
+	Wait *time.Duration
 }
 
 // made is the answer of "mage new -json".
@@ -50,11 +44,15 @@ func (t Target) New(ctx context.Context, o New) error {
 		}
 	}
 	if !o.DryRun {
-		unlock, err := t.lockNew(ctx)
+		root, err := filepath.EvalSymlinks(t.Root) // as where the project is opened
+		if err != nil {
+			return exit.Errorf(exit.Unusable, "finding the project's folder: %w", err)
+		}
+		release, err := t.alone(ctx, root, o.Wait)
 		if err != nil {
 			return err
 		}
-		defer unlock()
+		defer release()
 	}
 	s, err := scaffold.Prepare(ctx, scaffold.Request{Root: t.Root, Environ: t.Environ, Name: o.Name, User: o.User})
 	if err != nil {
@@ -100,25 +98,4 @@ func (t Target) showNew(s scaffold.Service, files []scaffold.File, o New) error 
 
 func (t Target) diff(from string, before []byte, to string, after []byte) {
 	t.UI.Result("%s", strings.TrimSuffix(string(diff.Diff(from, before, to, after)), "\n"))
-}
-
-// lockNew waits until no other "mage new" of this project runs: both would write the Compose
-// file. It is the user's own; what another user changes meanwhile is seen before writing.
-func (t Target) lockNew(ctx context.Context) (unlock func(), err error) {
-	root, err := filepath.EvalSymlinks(t.Root)
-	if err != nil {
-		return nil, exit.Errorf(exit.Unusable, "finding the project's folder: %w", err)
-	}
-	path := image.Builder{Project: &project.Project{Root: root}, Cache: t.cache(t.Environ)}.Remembered("new.lock")
-	if path == "" {
-		return func() {}, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("keeping another \"mage new\" away: %w", err)
-	}
-	l := flock.New(path)
-	if _, err := l.TryLockContext(ctx, newAgain); err != nil {
-		return nil, fmt.Errorf("waiting for another \"mage new\": %w", err)
-	}
-	return func() { _ = l.Unlock() }, nil // the process' end does it, too
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/stack"
@@ -10,8 +11,8 @@ import (
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.
 // replicas is the number of demucs workers; for nil it is as many as the engine's machine holds,
-// unless the Compose file says how many.
-func (t Target) Up(ctx context.Context, replicas *int) error {
+// unless the Compose file says how many. wait is how long to wait for other commands on the project.
+func (t Target) Up(ctx context.Context, replicas *int, wait *time.Duration) error {
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
@@ -31,6 +32,11 @@ func (t Target) Up(ctx context.Context, replicas *int) error {
 	if t.stillUp(ctx, p, c, replicas) {
 		return nil
 	}
+	release, err := t.alone(ctx, p.Root, wait)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := refuseRoot(ctx, p); err != nil {
 		return err
 	}
@@ -65,11 +71,16 @@ func (t Target) prepare(ctx context.Context, p *project.Project) error {
 }
 
 // Down stops and removes the services' containers.
-func (t Target) Down(ctx context.Context) error {
+func (t Target) Down(ctx context.Context, wait *time.Duration) error {
 	s, err := t.stack(ctx)
 	if err != nil {
 		return err
 	}
+	release, err := t.alone(ctx, s.Project.Root, wait)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return s.Down(ctx)
 }
 
@@ -83,10 +94,15 @@ func (t Target) Logs(ctx context.Context, service string, follow bool) error {
 }
 
 // Restart restarts one service, or all for "".
-func (t Target) Restart(ctx context.Context, service string) error {
+func (t Target) Restart(ctx context.Context, service string, wait *time.Duration) error {
 	s, err := t.stack(ctx)
 	if err != nil {
 		return err
 	}
+	release, err := t.alone(ctx, s.Project.Root, wait)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return s.Restart(ctx, service)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize/english"
 
@@ -22,7 +23,8 @@ import (
 
 // Verify proves on the running containers that nothing is root and that files come out right.
 // service is the only one to check, "" for all.
-func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
+// wait is how long to wait for other commands on the project, nil as long as it takes.
+func (t Target) Verify(ctx context.Context, service string, asJSON bool, wait *time.Duration) error {
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
@@ -35,6 +37,11 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	if e.Server.OSType != "linux" {
 		return exit.Errorf(exit.Missing, "verifying %s: the engine runs containers of %q, and only those of Linux can be checked", p.Name(), e.Server.OSType)
 	}
+	release, err := t.alone(ctx, p.Root, wait)
+	if err != nil {
+		return err
+	}
+	defer release()
 	kit := tools.Kit{Home: t.Home, Runner: t.Runner, UI: t.UI}
 	image, err := kit.Image(ctx, e, verifyImage())
 	if err != nil {
@@ -47,7 +54,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool) error {
 	command, progress := c.Command(), &verifyProgress{ui: t.UI}
 	report, err := verify.Run(ctx, p.Compose, verify.Options{
 		Docker: verify.Command{Path: command.Name, Env: command.Env}, Image: image, Program: program, Service: service,
-		Conventions: policy.Conventions(p), Root: p.Root, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"),
+		Conventions: policy.Conventions(p), Root: p.Root, Alone: true, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"),
 		Progress: progress.set, Note: func(text string) { t.UI.Note("%s", text) },
 	})
 	progress.done()

@@ -9,11 +9,11 @@ import (
 func TestForIM2(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`no engine; "mage setup" starts it`:                 `no engine; "im2 setup" starts it`,
-		`"sudo env PATH=$PATH mage reset-permissions" may`:  `"sudo env PATH=$PATH im2 reset-permissions" may`,
-		`"mage audit -fix" and "mage verify"`:               `"im2 audit -fix" and "im2 verify"`,
-		`no model; "mage demucs-cache" makes it`:            `no model; "mage demucs-cache" makes it`,
-		`another mage build of /x is running, image upload`: `another im2 build of /x is running, image upload`,
+		`no engine; "mage setup" starts it`:                                     `no engine; "im2 setup" starts it`,
+		`"sudo env PATH=$PATH mage reset-permissions" may`:                      `"sudo env PATH=$PATH im2 reset-permissions" may`,
+		`"mage audit -fix" and "mage verify"`:                                   `"im2 audit -fix" and "im2 verify"`,
+		`no model; "mage demucs-cache" makes it`:                                `no model; "mage demucs-cache" makes it`,
+		`waiting until another command on /x is done: mage build, image upload`: `waiting until another command on /x is done: im2 build, image upload`,
 	} {
 		if got := exit.ForIM2(text); got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/im2-audio/im2/internal/term/closest"
 )
@@ -79,6 +80,9 @@ func (t Target) takes(typed string, then []string) error {
 	case "int":
 		_, err = strconv.Atoi(value)
 		wants = "a whole number"
+	case Duration:
+		_, err = time.ParseDuration(value)
+		wants = "a time such as 30s or 10m"
 	case "bool":
 		_, err = strconv.ParseBool(value)
 		wants = "true or false"

@@ -155,7 +155,7 @@ func (c *completion) flags(word string) []Candidate {
 	}
 	f, ok := c.at.Flag(name)
 	switch {
-	case !ok || f.Type == "int":
+	case !ok || f.Type == "int", f.Type == Duration:
 		return nil
 	case f.Type == "bool":
 		return inFront(word, []Candidate{{Value: "true"}, {Value: "false"}})

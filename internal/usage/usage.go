@@ -42,11 +42,14 @@ type Target struct {
 	Flags []Flag
 }
 
+// Duration is the type of flags that are a time.
+const Duration = "time.Duration"
+
 // Flag is an optional argument, "-name=value".
 type Flag struct {
 	// Name is without the hyphen.
 	Name string
-	// Type is Go's: string, int or bool.
+	// Type is Go's: string, int, bool or Duration.
 	Type string
 	// Text says what it does.
 	Text string
@@ -143,10 +146,15 @@ func target(files *token.FileSet, file *ast.File, f *ast.FuncDecl) Target {
 	return t
 }
 
-// word is an expression that is one word, such as a type's name; "" for others.
+// word is the name of a type that a target can take; "" for others.
 func word(e ast.Expr) string {
-	if name, ok := e.(*ast.Ident); ok {
+	switch name := e.(type) {
+	case *ast.Ident:
 		return name.Name
+	case *ast.SelectorExpr:
+		if name.Sel.Name == "Duration" {
+			return Duration
+		}
 	}
 	return ""
 }
@@ -223,6 +231,8 @@ func (f Flag) Spelling() string {
 		return "-" + f.Name
 	case "int":
 		return "-" + f.Name + "=NUMBER"
+	case Duration:
+		return "-" + f.Name + "=TIME"
 	default:
 		return "-" + f.Name + "=" + strings.ToUpper(f.Name)
 	}

@@ -36,8 +36,12 @@ type Options struct {
 	// Conventions are what the project promises; nil for a project without any. Services that are built for
 	// its user must pass every check, and canaries are left in its data folder.
 	Conventions *nonroot.Conventions
-	// Root is the folder that is locked while a verification runs; "" stands for the project's WorkingDir.
+	// Root is the project's folder, by which what a killed verification left is found again; "" stands for the
+	// project's WorkingDir.
 	Root string
+	// Alone says that the caller keeps other verifications of the project away: each removes what it takes for
+	// another's leavings. Otherwise one waits for the other with a lock on Root.
+	Alone bool
 	// Sockets are places of the engine's socket beside the usual ones.
 	Sockets []string
 	// Cache is a folder for what is remembered of images; "" for none.
@@ -191,9 +195,11 @@ func (p *prover) choose(ctx context.Context) ([]container, error) {
 }
 
 // alone waits until no other verification of this project runs: each removes what it takes for
-// another's leavings. The lock is on the project's folder, so it is every user's, leaves no
-// file, and goes with the process.
+// another's leavings. The lock leaves no file, and goes with the process.
 func (p *prover) alone(ctx context.Context) (unlock func(), err error) {
+	if p.Alone {
+		return func() {}, nil
+	}
 	l := flock.New(p.Root, flock.SetFlag(os.O_RDONLY))
 	got, err := l.TryLock()
 	if err == nil && !got {

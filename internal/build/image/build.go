@@ -51,7 +51,8 @@ type Options struct {
 }
 
 // Build builds what is stale and returns what there was to say about each module, told before
-// it begins to build.
+// it begins to build. The caller keeps other builds of the project away: two at once would compile into
+// the same files.
 func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, error) {
 	services, err := b.choose(o.Modules)
 	if err != nil {
@@ -73,11 +74,6 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 		b.UI.Note("no service of %s has a build section: nothing to build", b.Project.Name())
 		return Plan{}, nil
 	}
-	unlock, err := b.lock(ctx)
-	if err != nil {
-		return Plan{}, err
-	}
-	defer unlock()
 	return b.build(ctx, o, services, tell)
 }
 

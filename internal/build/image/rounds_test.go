@@ -1,8 +1,6 @@
 package image
 
 import (
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +9,6 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/term"
 )
 
 func TestALookAfterARound(t *testing.T) {
@@ -68,59 +65,6 @@ func rewrite(t *testing.T, b Builder, text string) {
 	if err := os.WriteFile(filepath.Join(b.Project.Root, "web", "a"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestASecondBuildWaitsAndSaysForWhom(t *testing.T) {
-	b, _ := planned(t, nil)
-	unlock, err := b.lock(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := make(chan error, 1)
-	go func() {
-		second, err := b.lock(t.Context())
-		if err == nil {
-			second()
-		}
-		got <- err
-	}()
-	select {
-	case err := <-got:
-		t.Fatalf("the second did not wait: %v", err)
-	case <-time.After(2 * lockAgain):
-	}
-	if text := holder(b.Remembered("lock")); !strings.Contains(text, "process ") || !strings.Contains(text, ", since ") {
-		t.Errorf("the holder is %q", text)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), lockAgain)
-	defer cancel()
-	if _, err := b.lock(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("an end while it waits: %v", err)
-	}
-	unlock()
-	if err := <-got; err != nil {
-		t.Error(err)
-	}
-	if text := holder(b.Remembered("lock")); text != "its process is unknown" {
-		t.Errorf("nobody holds it, and yet: %s", text)
-	}
-}
-
-func TestUnprivilegedAFolderThatIsSomebodyElsesIsNoLock(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("LEFT OUT: a folder that cannot be written, because this is root; run the tests as another user")
-	}
-	b := made(t, map[string]string{"docker-compose.yml": "services: {}"})
-	b.UI, _, _ = term.Test()
-	b.Cache = t.TempDir()
-	if err := os.Chmod(b.Cache, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	unlock, err := b.lock(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	unlock()
 }
 
 func TestWhatAProgramIsMadeBy(t *testing.T) {

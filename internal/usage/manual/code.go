@@ -30,6 +30,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/im2-audio/im2/targets"
 )
