@@ -100,7 +100,7 @@ func (l Lock) holder() string {
 	if err != nil {
 		return unknownHolder
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	text := make([]byte, holderLimit)
 	n, _ := file.Read(text)
 	if n == 0 {

@@ -85,7 +85,7 @@ func TestArgumentsThatChanged(t *testing.T) {
 		{map[string]string{"IMAGE": "1"}, map[string]string{"IMAGE": strings.Repeat("x", 61)}, `IMAGE 1 -> "` + strings.Repeat("x", 60) + `"`},
 		{map[string]string{"API_TOKEN": "s"}, map[string]string{"API_TOKEN": "t"}, "argument API_TOKEN changed"},
 		{map[string]string{"dbPassword": "s"}, map[string]string{"dbPassword": "t"}, "argument dbPassword changed"},
-		{map[string]string{"DB_URL": "postgres://u:p@a"}, map[string]string{"DB_URL": "postgres://u:q@a"}, "argument DB_URL changed"},
+		{map[string]string{"DB_URL": "postgres://a?user=u&pass=p"}, map[string]string{"DB_URL": "postgres://a?user=u&pass=q"}, "argument DB_URL changed"},
 		{none, map[string]string{"SSH_PRIVATE": "s"}, "argument SSH_PRIVATE added"},
 	}
 	for _, c := range cases {
