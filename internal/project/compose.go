@@ -137,6 +137,34 @@ func (p *Project) mountsBelow(folder string) []string {
 	return sources
 }
 
+// Covered returns what is mounted in place of a folder of the data folder: in which service, and where. Neither the host nor
+// the other services see what is put there. Both are "" where nothing is.
+func (p *Project) Covered() (service, target string) {
+	for _, name := range p.Services() {
+		service := p.Compose.Services[name]
+		volumes := service.Volumes
+		i := slices.IndexFunc(volumes, func(v types.ServiceVolumeConfig) bool { return v.Type == types.VolumeTypeBind && v.Source == p.Data })
+		if i < 0 || p.Data == "" {
+			continue
+		}
+		var targets []string
+		for _, v := range volumes {
+			targets = append(targets, v.Target)
+		}
+		for _, mount := range service.Tmpfs {
+			target, _, _ := strings.Cut(mount, ":")
+			targets = append(targets, target)
+		}
+		for _, target := range targets {
+			rel, err := filepath.Rel(volumes[i].Target, target)
+			if err == nil && rel != "." && slices.Contains(p.Folders, filepath.Join(p.Data, rel)) {
+				return name, target
+			}
+		}
+	}
+	return "", ""
+}
+
 // withParents adds the folders between root and each path, parents first, without repeats.
 func withParents(root string, paths []string) []string {
 	var all []string

@@ -19,6 +19,15 @@ const (
 	QueueFolder    = "queue"
 )
 
+// Folders returns all of them, and those of the stages in the queue, relative to the data folder.
+func Folders() []string {
+	all := []string{InputFolder, OutputFolder, ArchiveFolder, RejectedFolder, QueueFolder}
+	for _, stage := range Stages {
+		all = append(all, filepath.Join(QueueFolder, string(stage)))
+	}
+	return all
+}
+
 // What a job's folder can hold.
 const (
 	RecordFile   = "job.json"

@@ -3,6 +3,7 @@ package place
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,31 @@ func SetUmask() { unix.Umask(0o022) }
 // Writable returns an error where this user may not write to the folder dir. It asks the kernel rather than comparing owner and mode: only the kernel knows about
 // access lists, read-only mounts and what a file server allows.
 func Writable(dir string) error { return unix.Access(dir, unix.W_OK|unix.X_OK) }
+
+// MountIn returns the first of the names in root that is a mount of its own, or lies in one; "" where none is. Files
+// cannot be renamed from one mount to another, though they may be on one file system.
+func MountIn(root string, names ...string) string {
+	id, ok := mountOf(root)
+	for _, name := range names {
+		if other, there := mountOf(filepath.Join(root, name)); ok && there && other != id {
+			return name
+		}
+	}
+	return ""
+}
+
+// mountOf is the number of the mount that path is in. Kernels before 5.8 know none: there the number of the file system
+// stands for it.
+func mountOf(path string) (id uint64, ok bool) {
+	var st unix.Statx_t
+	_, err := ignoringEINTR(func() (int, error) {
+		return 0, unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_MNT_ID, &st)
+	})
+	if st.Mask&unix.STATX_MNT_ID == 0 {
+		return unix.Mkdev(st.Dev_major, st.Dev_minor), err == nil
+	}
+	return st.Mnt_id, err == nil
+}
 
 // syncFolder does without the os package, which makes five more system calls for a folder that is opened
 // for one: this is most of what the spool does.

@@ -18,6 +18,9 @@ func SetUmask() {}
 // Writable is not asked where no service runs; writing itself reports what is wrong.
 func Writable(string) error { return nil }
 
+// MountIn is for Linux.
+func MountIn(string, ...string) string { return "" }
+
 func syncFolder(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -186,7 +187,10 @@ type Turn func(ctx context.Context) (busy bool, err error)
 func (e *Env) Loop(ctx context.Context, turn Turn) error {
 	var errs errorLog
 	for wait := e.Poll; ctx.Err() == nil; {
-		busy, err := turn(ctx)
+		busy, err := false, e.checkMounts()
+		if err == nil {
+			busy, err = turn(ctx)
+		}
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			err = nil
 		}
@@ -208,6 +212,17 @@ func (e *Env) Loop(ctx context.Context, turn Turn) error {
 		}
 	}
 	return nil
+}
+
+// checkMounts returns an error where a folder of the pipeline is another mount: songs move from one to the next by rename,
+// and who puts songs into the data folder on the host does not see them there.
+func (e *Env) checkMounts() error {
+	name := place.MountIn(e.Data, job.Folders()...)
+	if name == "" {
+		return nil
+	}
+	path := filepath.Join(e.Data, name)
+	return fmt.Errorf("%s is a mount of its own, and songs cannot be moved between mounts: mount %s alone, and run `mage up`", path, e.Data)
 }
 
 // explain adds to an error of the data folder what a person can do about it.
