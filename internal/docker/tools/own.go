@@ -39,7 +39,7 @@ var (
 		Name: "helper", Package: modulePath + "/internal/helper/im2-helper",
 		Sources: []string{
 			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
-			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "ownership",
+			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "internal/safetext", "ownership",
 		},
 	}
 	// Measure is the command with which "mage bench" measures others.
