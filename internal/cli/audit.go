@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,7 +132,7 @@ func (t Target) examine(ctx context.Context, o Audit) (audited, error) {
 func (t Target) images(ctx context.Context, p *project.Project, names []string) func(string) (nonroot.Image, bool) {
 	ctx, cancel := context.WithTimeout(ctx, imagesWithin)
 	defer cancel()
-	var stdout bytes.Buffer
+	var stdout run.Buffer
 	// The exit code says only that the engine has not all of the images.
 	_ = t.Runner.Run(ctx, run.Cmd{
 		Name: "docker", Args: append([]string{"image", "inspect", "--"}, names...), Env: p.Settings.Environ(), Stdout: &stdout,

@@ -191,6 +191,9 @@ func (l *lines) Write(p []byte) (int, error) {
 	l.rest = append(l.rest, p...)
 	for {
 		line, rest, ok := bytes.Cut(l.rest, []byte("\n"))
+		if !ok && len(l.rest) > run.MaxOutput {
+			return 0, &run.TooMuchError{Limit: run.MaxOutput}
+		}
 		if !ok {
 			return len(p), nil
 		}

@@ -6,7 +6,6 @@
 package run
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -107,25 +105,33 @@ func (Local) Run(ctx context.Context, c Cmd) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("running %q: %w", c.Name, err)
 	}
+	// A command whose output is no longer taken is stopped: it might write, or wait, for ever.
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	argv := c.argv()
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd := exec.CommandContext(running, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.Env, c.Stdin
 	tail := &tailBuffer{limit: stderrKept}
-	cmd.Stdout = c.Stdout
+	cmd.Stdout = stopping(c.Stdout, stop)
 	switch stderr := c.Stderr.(type) {
 	case nil:
 		cmd.Stderr = tail
 	case *os.File:
 		cmd.Stderr = stderr
 	default:
-		cmd.Stderr = io.MultiWriter(stderr, tail)
+		cmd.Stderr = io.MultiWriter(stopping(stderr, stop), tail)
 	}
 	ownGroup(cmd, c.Sudo)
 	cmd.WaitDelay = grace
 	err := cmd.Run()
-	if ctx.Err() != nil {
+	if running.Err() != nil {
 		killGroup(cmd, c.Sudo)
+	}
+	if ctx.Err() != nil {
 		return fmt.Errorf("running %q: %w", c.Name, ctx.Err())
+	}
+	if running.Err() != nil {
+		err = context.Cause(running)
 	}
 	if err != nil {
 		return &Error{Cmd: c, Stderr: tail.String(), Err: err}
@@ -133,33 +139,20 @@ func (Local) Run(ctx context.Context, c Cmd) error {
 	return nil
 }
 
-// Output runs the command and returns its standard output.
+// Output runs the command and returns its standard output, of at most MaxOutput bytes.
 func Output(ctx context.Context, r Runner, c Cmd) ([]byte, error) {
-	var out bytes.Buffer
+	var out Buffer
 	c.Stdout = &out
 	err := r.Run(ctx, c)
 	return out.Bytes(), err
 }
 
-// Combined runs the command and returns both outputs in the order they came.
+// Combined runs the command and returns both outputs in the order they came, of at most MaxOutput bytes.
 func Combined(ctx context.Context, r Runner, c Cmd) ([]byte, error) {
-	var out syncBuffer
+	var out Buffer
 	c.Stdout, c.Stderr = &out, &out
 	err := r.Run(ctx, c)
-	return out.buf.Bytes(), err
-}
-
-// syncBuffer takes two outputs at once. A bytes.Buffer would not do, even behind a lock
-// of its callers: io.Copy uses its ReadFrom, which drops what others wrote meanwhile.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.buf.Write(p)
+	return out.Bytes(), err
 }
 
 // Detach starts a command that goes on after this process has ended: in a session of

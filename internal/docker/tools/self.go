@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"bytes"
 	"context"
 	"debug/elf"
 	"encoding/json"
@@ -55,7 +54,7 @@ func (k Kit) fromModule(ctx context.Context) (Kit, error) {
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return k, errors.New("this im2 does not know its version")
 	}
-	var stdout bytes.Buffer
+	var stdout run.Buffer
 	err := k.Runner.Run(ctx, run.Cmd{
 		Name: "go", Args: []string{"mod", "download", "-json", modulePath + "@" + info.Main.Version},
 		Dir: os.TempDir(), Env: append(os.Environ(), "GOFLAGS=", "GOWORK=off"), Stdout: &stdout,

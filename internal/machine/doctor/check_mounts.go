@@ -13,6 +13,7 @@ import (
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/permissions/message"
+	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -97,6 +98,9 @@ type firstLine struct {
 func (l *firstLine) Write(p []byte) (int, error) {
 	if l.over {
 		return len(p), nil
+	}
+	if len(l.text)+len(p) > run.MaxOutput {
+		return 0, &run.TooMuchError{Limit: run.MaxOutput}
 	}
 	l.text = append(l.text, p...)
 	if i := bytes.IndexByte(l.text, '\n'); i >= 0 {
