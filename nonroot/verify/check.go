@@ -100,7 +100,9 @@ func checkExecUser(w want, o observation) Finding {
 	}
 	switch {
 	case uid == 0 || w.toldUID == 0:
-		return found(ExecUser, nonroot.Error, by, "root: \"docker exec\" and health checks run as UID 0; end the Dockerfile with USER, or set user:")
+		f := found(ExecUser, nonroot.Error, by, "root: \"docker exec\" and health checks run as UID 0; end the Dockerfile with USER, or set user:")
+		f.root = uid == 0
+		return f
 	case !w.is(uid, gid):
 		return found(ExecUser, nonroot.Error, by, "%s, asked for was %s", pair, w.asked)
 	case !w.is(w.toldUID, w.toldGID):
@@ -130,7 +132,7 @@ func checkWrites(o observation) Finding {
 	unclear := false
 	for _, write := range o.sight.Writes {
 		if write.Made {
-			return found(SystemWrites, nonroot.Error, ByContainer, "a file could be made in %s", write.Folder)
+			return found(SystemWrites, nonroot.Error, ByContainer, "a file could be made in %s", write.Folder).ofRoot()
 		}
 		refused = append(refused, write.Folder+": "+write.Reason)
 		unclear = unclear || write.Unclear

@@ -21,7 +21,9 @@ func checkUsers(w want, o observation) Finding {
 	}
 	for _, p := range o.processes {
 		if detail := wrongUser(w, p); detail != "" {
-			return found(Users, nonroot.Error, o.by, "process %s %s", p, detail)
+			f := found(Users, nonroot.Error, o.by, "process %s %s", p, detail)
+			f.root = slices.Contains(p.uids, 0)
+			return f
 		}
 	}
 	if slices.ContainsFunc(o.processes, func(p process) bool { return len(p.uids) == 0 }) {
@@ -113,7 +115,9 @@ func checkCapabilities(w want, o observation) Finding {
 		allowed = capability.SetOf(w.capAdd)
 	}
 	if detail := moreThan(allowed, o.processes); detail != "" {
-		return found(Capabilities, nonroot.Error, o.by, "%s", detail)
+		f := found(Capabilities, nonroot.Error, o.by, "%s", detail)
+		f.root = holdsRoot(o.processes) != ""
+		return f
 	}
 	for _, name := range add {
 		if c := capability.Of(name); c.Reach != capability.Process {
@@ -121,7 +125,7 @@ func checkCapabilities(w want, o observation) Finding {
 		}
 	}
 	if detail := holdsRoot(o.processes); detail != "" {
-		return found(Capabilities, nonroot.Error, o.by, "%s", detail)
+		return found(Capabilities, nonroot.Error, o.by, "%s", detail).ofRoot()
 	}
 	if w.strict && asked != capability.SetOf(w.capAdd) {
 		return found(Capabilities, nonroot.Error, ByEngine, "cap_drop: [ALL] is not in force, so these can be had: %s", asked)

@@ -2,8 +2,10 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,22 @@ type fake struct {
 	rows     string   // what "docker top" prints below its head
 	earlier  []string // the same, one after the other, before rows
 	sight    probe.Sight
+	unlisted bool // the engine lists no processes
+	endless  bool // our program says zeros without end
+	took     int  // how much was taken of that
 	ran      []string
+}
+
+// zeros writes until nobody takes it any more.
+func (f *fake) zeros(stdout io.Writer) error {
+	for text := make([]byte, 1<<16); ; f.took += len(text) {
+		if _, err := stdout.Write(text); err != nil {
+			return &CommandError{Args: []string{"exec"}, Err: err}
+		}
+		if f.took > 1<<30 {
+			return errors.New("all was taken")
+		}
+	}
 }
 
 func (f *fake) Docker(_ context.Context, _ io.Reader, stdout io.Writer, args ...string) error {
@@ -30,6 +47,10 @@ func (f *fake) Docker(_ context.Context, _ io.Reader, stdout io.Writer, args ...
 		if len(f.inspects) > 1 {
 			f.inspects = f.inspects[1:]
 		}
+	case args[0] == "top" && f.unlisted:
+		return &CommandError{Args: args, Stderr: "Error response from daemon: no cgroup", Err: errors.New("exit status 1")}
+	case args[0] == "exec" && f.endless:
+		return f.zeros(stdout)
 	case args[0] == "top":
 		rows := f.rows
 		if len(f.earlier) > 0 {
@@ -82,6 +103,49 @@ func TestAControlThatPassesIsReported(t *testing.T) {
 	}
 }
 
+const rootStatus = "Name:\tim2-verify\nState:\tS (sleeping)\nPid:\t1\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nCapEff:\t00000000a80425fb\nCapPrm:\t00000000a80425fb\n"
+
+// A failure proves a check only if it is about root. On an engine that cannot list processes, "no process was seen"
+// passed for it; there our program in the container sees them.
+func TestTheControlFailsForRoot(t *testing.T) {
+	t.Parallel()
+	root := probe.Sight{Self: rootStatus, Others: [][]string{{rootStatus}}, Writes: []probe.Write{{Folder: "/", Made: true}}}
+	for _, c := range []struct {
+		name   string
+		engine fake
+		proven []Check
+	}{
+		{"seen inside", fake{unlisted: true, sight: root}, []Check{Users, Capabilities, ExecUser, SystemWrites}},
+		{"listed by the engine alone", fake{rows: "7 0 0 hold", endless: true}, []Check{Users}},
+		{"not seen at all", fake{unlisted: true, endless: true}, nil},
+		{"another user's process", fake{rows: "7 1001 1001 hold", endless: true}, nil},
+	} {
+		c.engine.inspects = []string{strings.NewReplacer("1000:1000", "0:0", `"CapDrop": ["ALL"], `, "", `"ReadonlyRootfs": true`, `"ReadonlyRootfs": false`).Replace(fmt.Sprintf(plainContainer, 7))}
+		all, err := proverWith(t, &c.engine).control(t.Context())
+		if err != nil || len(all) != 4 {
+			t.Fatalf("%s: %v, %v", c.name, all, err)
+		}
+		for _, f := range all {
+			if (f.Level == nonroot.OK) != slices.Contains(c.proven, f.Check) {
+				t.Errorf("%s: %+v", c.name, f)
+			}
+		}
+	}
+}
+
+// A service can exchange our program in its data folder, and "mage verify" took 1.7 GB of its answer.
+func TestAnAnswerWithoutEnd(t *testing.T) {
+	t.Parallel()
+	f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7)}, rows: "7 1000 1000", endless: true}
+	o, err := proverWith(t, f).observeOnce(t.Context(), "0123456789abcdef", "/data/probe")
+	if err != nil || !o.steady || o.sight != nil || !strings.Contains(o.blind, "wrote more than 1.0 MiB") {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if f.took > 4*answerSize { // each command's
+		t.Errorf("%d bytes were taken", f.took)
+	}
+}
+
 // A health check that begins while verify looks is root's for a moment: it is looked at again. A process of root
 // that only has such a name is found.
 func TestProcessesThatAreBeingStarted(t *testing.T) {
@@ -120,7 +184,7 @@ func TestProcessesThatAreBeingStarted(t *testing.T) {
 
 func TestJudgeControl(t *testing.T) {
 	t.Parallel()
-	for _, f := range checkControl([]Finding{{Check: Users, Level: nonroot.Error}, {Check: ExecUser, Level: nonroot.Warning}}) {
+	for _, f := range checkControl([]Finding{{Check: Users, Level: nonroot.Error, root: true}, {Check: Capabilities, Level: nonroot.Error}, {Check: ExecUser, Level: nonroot.Warning}}) {
 		if (f.Level == nonroot.OK) != (f.Check == Users) {
 			t.Errorf("%+v", f)
 		}

@@ -179,16 +179,21 @@ func (p *prover) server(ctx context.Context) error {
 	return nil
 }
 
-// output runs a docker command that is done at once, and returns what it prints.
+// output runs a docker command that is done at once, and returns what it prints. What a container says is taken up
+// to answerSize: a service can exchange our program in its data folder, or have more processes than anybody reads.
 func (p *prover) output(ctx context.Context, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	var out strings.Builder
+	var out run.Buffer
+	if args[0] == "exec" || args[0] == "run" || args[0] == "top" {
+		out.Limit = answerSize
+	}
 	err := p.Docker.Docker(ctx, nil, &out, args...)
-	text := strings.TrimSpace(out.String())
+	text := string(bytes.TrimSpace(out.Bytes()))
 	// Engine 20.10 says on standard output why "docker exec" did not start anything.
 	var failed *CommandError
-	if errors.As(err, &failed) && failed.Stderr == "" {
+	var much *run.TooMuchError
+	if errors.As(err, &failed) && failed.Stderr == "" && !errors.As(err, &much) {
 		failed.Stderr = text
 	}
 	return text, err
@@ -196,6 +201,10 @@ func (p *prover) output(ctx context.Context, args ...string) (string, error) {
 
 // said is what a command that failed wrote last, without what it is called.
 func said(err error) string {
+	var much *run.TooMuchError
+	if errors.As(err, &much) {
+		return much.Error()
+	}
 	var failed *CommandError
 	if !errors.As(err, &failed) || failed.Stderr == "" {
 		return err.Error()

@@ -27,6 +27,8 @@ const (
 	capabilityRecord = "SCHILY.xattr.security.capability"
 	// accountsRead is how much of /etc/passwd and /etc/group is read.
 	accountsRead = 1 << 20
+	// setuidRead is how many files are kept that give something: one is a finding.
+	setuidRead = 1000
 )
 
 // imageFiles is what is read of an image's file system.
@@ -121,6 +123,8 @@ func (p *prover) readImage(ctx context.Context, id string) (imageFiles, error) {
 		return imageFiles{}, err
 	}
 	defer p.remove(ctx, container)
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -143,7 +147,6 @@ func (p *prover) readImage(ctx context.Context, id string) (imageFiles, error) {
 // is written anywhere, and nothing of it is run.
 func readFiles(archive io.Reader) (imageFiles, error) {
 	files := imageFiles{Setuid: []string{}}
-	links := make(map[string][]string) // hard links, by what they lead to
 	special := make(map[string]string) // what files give to those who run them
 	accounts := map[string]*string{"/etc/passwd": &files.Users, "/etc/group": &files.Groups}
 	absolute := func(name string) string { return "/" + strings.TrimPrefix(strings.TrimPrefix(name, "./"), "/") }
@@ -156,15 +159,12 @@ func readFiles(archive io.Reader) (imageFiles, error) {
 		if err != nil {
 			return imageFiles{}, fmt.Errorf("reading the image's files: %w", err)
 		}
-		name := absolute(h.Name)
+		name, what := absolute(h.Name), ""
 		switch h.Typeflag {
-		case tar.TypeLink:
-			to := absolute(h.Linkname)
-			links[to] = append(links[to], name)
+		case tar.TypeLink: // what it leads to is before it in every archive
+			what = special[absolute(h.Linkname)]
 		case tar.TypeReg:
-			if what := gives(h); what != "" {
-				special[name] = what
-			}
+			what = gives(h)
 			if into := accounts[name]; into != nil {
 				text, err := io.ReadAll(io.LimitReader(r, accountsRead))
 				if err != nil {
@@ -173,11 +173,12 @@ func readFiles(archive io.Reader) (imageFiles, error) {
 				*into = string(text)
 			}
 		}
+		if what != "" && len(special) < setuidRead {
+			special[name] = what
+		}
 	}
 	for name, what := range special {
-		for _, n := range append([]string{name}, links[name]...) {
-			files.Setuid = append(files.Setuid, n+" ("+what+")")
-		}
+		files.Setuid = append(files.Setuid, name+" ("+what+")")
 	}
 	slices.Sort(files.Setuid)
 	return files, nil

@@ -178,21 +178,23 @@ func (p *prover) lookOnce(ctx context.Context, o *observation) error {
 		return err
 	}
 	rows, err := p.processes(ctx, o.inspected.ID)
+	var why string
 	var failed *CommandError
 	switch {
-	case errors.As(err, &failed):
-		o.by, o.only = ByEngine, said(err) // usually the container's end
+	case errors.As(err, &failed): // usually the container's end; or the engine cannot, as a rootless one without cgroups
+		why = "the engine cannot list them: " + said(err)
 	case err != nil:
 		return err
 	default:
-		p.readProcesses(o, rows)
+		why = p.fromHost(o, rows)
 	}
+	p.readProcesses(o, rows, why)
 	return ctx.Err()
 }
 
-// readProcesses finds out what can be known of the processes that the engine lists.
-func (p *prover) readProcesses(o *observation, rows [][]string) {
-	why := p.fromHost(o, rows)
+// readProcesses finds out what can be known of the processes, also where the engine does not list them. why says
+// why this machine's kernel does not tell; "" if it did.
+func (p *prover) readProcesses(o *observation, rows [][]string, why string) {
 	if o.by = ByHost; why == "" {
 		return
 	}
@@ -306,6 +308,8 @@ func (p *prover) probe(ctx context.Context, o *observation) {
 // deliver puts our program into a container. The engine does it, so that this user need not be
 // allowed to write there, and it works where the engine is on another machine.
 func (p *prover) deliver(ctx context.Context, id, folder, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	text, err := os.ReadFile(p.Program)
 	if err != nil {
 		return err

@@ -76,6 +76,15 @@ type Finding struct {
 	Detail string `json:"detail"`
 	// Remedy is what fixes it; empty where Detail says.
 	Remedy Remedy `json:"remedy,omitempty"`
+
+	// root says that what was found is root itself: one of its processes, or what only root can do.
+	root bool
+}
+
+// ofRoot marks a finding that the control must lead to.
+func (f Finding) ofRoot() Finding {
+	f.root = true
+	return f
 }
 
 func (f Finding) remedy(r Remedy) Finding {

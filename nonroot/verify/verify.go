@@ -71,6 +71,10 @@ const (
 	// answerWithin is how long one command may take: a container whose data folder hangs
 	// must not hold up the others.
 	answerWithin = 30 * time.Second
+	// answerSize is how many bytes a container's answer may have: those of some thousand processes.
+	answerSize = 1 << 20
+	// readWithin is how long reading an image's files may take.
+	readWithin = 5 * time.Minute
 	// cleanWithin is how long removing everything may take after an interrupt: Mage ends a
 	// target after 5 seconds.
 	cleanWithin = 4 * time.Second

@@ -51,11 +51,11 @@ func Say(w io.Writer, answer any) error {
 
 // Look looks around, and tries to write into the folders under a name of its own.
 func Look(name string, folders []string) (Sight, error) {
-	self, err := os.ReadFile("/proc/self/status")
+	self, _, err := status("/proc/self/status")
 	if err != nil {
 		return Sight{}, fmt.Errorf("looking at this process: %w", err)
 	}
-	sight := Sight{Self: string(self), Others: others(os.Getpid())}
+	sight := Sight{Self: self, Others: others(os.Getpid())}
 	for _, folder := range folders {
 		sight.Writes = append(sight.Writes, try(folder, name))
 	}
@@ -78,23 +78,50 @@ func others(self int) [][]string {
 }
 
 // Threads reads the statuses of all threads of the process whose folder this is, its first one
-// first. A thread that ends meanwhile is left out; a process that does is an error.
+// first. A thread that ends meanwhile is left out; a process that does is an error. Of a status, only the lines
+// are there that say who a thread is and what it may do; and of further threads, only those that differ from those
+// before. A process has as many threads as it likes.
 func Threads(process string) ([]string, error) {
-	first, err := os.ReadFile(filepath.Join(process, "status")) // the kernel's
+	first, _, err := status(filepath.Join(process, "status"))
 	if err != nil {
 		return nil, err
 	}
-	texts := []string{string(first)}
-	found, _ := filepath.Glob(filepath.Join(process, "task", "[0-9]*", "status")) // as above
+	texts, seen := []string{first}, make(map[string]bool)
+	found, _ := filepath.Glob(filepath.Join(process, "task", "[0-9]*", "status")) // only a bad pattern fails
 	for _, path := range found {
 		if filepath.Base(filepath.Dir(path)) == filepath.Base(process) {
 			continue
 		}
-		if text, err := os.ReadFile(path); err == nil { // the kernel's
-			texts = append(texts, string(text))
+		if text, who, err := status(path); err == nil && !seen[who] {
+			seen[who] = true
+			texts = append(texts, text)
 		}
 	}
 	return texts, nil
+}
+
+// status reads the lines of a thread's status (proc_pid_status(5)) that matter. who are those by which threads can
+// differ: not its ID, and of its state only whether it has ended.
+func status(path string) (text, who string, err error) {
+	whole, err := os.ReadFile(path) // the kernel's
+	if err != nil {
+		return "", "", err
+	}
+	var all, differ strings.Builder
+	for line := range strings.Lines(string(whole)) {
+		name, value, _ := strings.Cut(line, ":")
+		switch name {
+		case "State":
+			differ.WriteString(strconv.FormatBool(strings.HasPrefix(value, "\tZ")))
+		case "Name", "Umask", "Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp":
+			differ.WriteString(line)
+		case "Pid":
+		default:
+			continue
+		}
+		all.WriteString(line)
+	}
+	return all.String(), differ.String(), nil
 }
 
 // try makes a file in a folder and removes it again.

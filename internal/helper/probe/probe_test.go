@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,5 +88,28 @@ func TestWriting(t *testing.T) {
 	}
 	if got := names(t, folder); len(got) != 0 {
 		t.Errorf("%q stays", got)
+	}
+}
+
+// A process has as many threads as it likes: those that are alike are said once, and without what is not asked.
+func TestThreadsThatAreAlike(t *testing.T) {
+	t.Parallel()
+	process := filepath.Join(t.TempDir(), "7")
+	text := func(pid, state, uid string) string {
+		return "Name:\tx\nState:\t" + state + "\nPid:\t" + pid + "\nUid:\t" + uid + "\nVmPeak:\t1" + pid + " kB\n"
+	}
+	for path, text := range map[string]string{
+		"status": text("7", "S (sleeping)", "1"), "task/7/status": text("7", "S (sleeping)", "1"),
+		"task/8/status": text("8", "S (sleeping)", "1"), "task/9/status": text("9", "R (running)", "1"),
+		"task/10/status": text("10", "S (sleeping)", "0"), "task/11/status": text("11", "Z (zombie)", "1"),
+	} {
+		path = filepath.Join(process, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts, err := Threads(process)
+	if err != nil || len(texts) != 4 || strings.Contains(strings.Join(texts, ""), "Vm") || !strings.Contains(strings.Join(texts, ""), "Uid:\t0\n") {
+		t.Errorf("%q, %v", texts, err)
 	}
 }
