@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -168,7 +169,7 @@ func (a *auditor) readFile(path string) ([]byte, error) {
 	if text, ok := a.options.Files[path]; ok {
 		return text, nil
 	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO opens at once
 	if err != nil {
 		return nil, err
 	}

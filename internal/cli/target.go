@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -49,6 +50,7 @@ func Run(ctx context.Context, do func(context.Context, Target) error) error {
 		defer lost()
 		go watchParent(ctx, os.Getppid(), lost)
 	}
+	defer context.AfterFunc(ctx, endSoon)()
 	from, err := os.Getwd()
 	if err != nil {
 		return exit.Outermost(exit.Errorf(exit.Unusable, "finding the project's folder: %w", err))
@@ -64,6 +66,16 @@ func Run(ctx context.Context, do func(context.Context, Target) error) error {
 	}
 	t.Environ = os.Environ()
 	return exit.Outermost(do(ctx, t))
+}
+
+// patience is how long a target may take to end after an interrupt.
+const patience = 9 * time.Second
+
+// endSoon ends the process where a target does not end itself: reading a FIFO or a server that hangs cannot be interrupted.
+func endSoon() {
+	time.Sleep(patience)
+	fmt.Fprintf(os.Stderr, "Error: interrupted, but not done within %s; ended\n", patience)
+	os.Exit(int(exit.Interrupted)) //nolint:forbidigo // nothing else ends it
 }
 
 // enterProject makes the project's folder the working folder, as Mage does before it starts targets.

@@ -75,6 +75,9 @@ func (s Settings) checkExtends() error {
 		return nil //nolint:nilerr // reading the project says the same with more around it
 	}
 	for _, path := range files {
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			continue // such as the pipe of a shell's <(command), which can be read once
+		}
 		text, err := os.ReadFile(path)
 		if n := bytes.Count(text, []byte("extends")); err == nil && n > maxExtends {
 			return exit.Errorf(exit.Unusable, "reading %s: it says \"extends\" %d times, more than the %d that are read; write out what the services share with an anchor (\"<<: *name\"), or part the file",

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/tonistiigi/fsutil"
@@ -153,7 +154,7 @@ var errNotHoldable = errors.New("images cannot contain sockets, pipes or devices
 var notHoldable = map[fs.FileMode]string{fs.ModeSocket: "a socket", fs.ModeNamedPipe: "a named pipe", fs.ModeDevice: "a device"}
 
 func hashFile(path string) (sum [sha256.Size]byte, err error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a FIFO
 	if err != nil {
 		return sum, err
 	}
