@@ -213,11 +213,15 @@ func label(req Request, dry bool) string {
 	return doing + filepath.Join(filepath.Base(req.Data), req.Below)
 }
 
-// mark is the label of the images and containers.
-const mark = "im2.reset=1"
+const (
+	// Repository is the name of the image that resets through the engine.
+	Repository = "im2/reset"
+	// mark is the label of the images and containers.
+	mark = "im2.reset=1"
+)
 
 var ownImage = tools.Image{
-	Own: tools.Helper, Repository: "im2/reset", Label: mark, Program: "/im2-reset",
+	Own: tools.Helper, Repository: Repository, Label: mark, Program: "/im2-reset",
 	Message: "resets owners and modes of a data folder",
 }
 

@@ -21,9 +21,9 @@ func (p *prover) handOver(ctx context.Context, all []observation, services []Ser
 		p.note("the project has no data folder, so no canary was left in one")
 		return nil
 	}
-	mounts := make([][]dataMount, len(all)) // those that are not steady have none
+	mounts := make([][]dataMount, len(all)) // those that are not steady have none, and what may end at any moment
 	for i, o := range all {
-		if o.steady {
+		if o.steady && !o.container.guest() {
 			mounts[i] = o.mounts
 		}
 	}

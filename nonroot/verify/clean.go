@@ -25,6 +25,9 @@ func (p *prover) clean(ctx context.Context, all []observation) {
 		cleared[folder] = p.clear(folder) == nil
 	}
 	for i := range all {
+		if all[i].container.foreign {
+			continue
+		}
 		p.cleanContainer(ctx, &all[i], cleared)
 	}
 }

@@ -22,7 +22,7 @@ func (p *prover) control(ctx context.Context) ([]Finding, error) {
 		return []Finding{found(State, nonroot.Error, ByEngine, "the container of root did not start, so the checks are not proven: %s", said(err))}, nil
 	}
 	defer p.remove(ctx, id)
-	o, err := p.observeOnce(ctx, id, ProgramPath)
+	o, err := p.observeOnce(ctx, container{id: id}, ProgramPath)
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func TestTheControlFailsForRoot(t *testing.T) {
 func TestAnAnswerWithoutEnd(t *testing.T) {
 	t.Parallel()
 	f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7)}, rows: "7 1000 1000", endless: true}
-	o, err := proverWith(t, f).observeOnce(t.Context(), "0123456789abcdef", "/data/probe")
+	o, err := proverWith(t, f).observeOnce(t.Context(), container{id: "0123456789abcdef"}, "/data/probe")
 	if err != nil || !o.steady || o.sight != nil || !strings.Contains(o.blind, "wrote more than 1.0 MiB") {
 		t.Errorf("%+v, %v", o, err)
 	}
@@ -169,7 +169,7 @@ func TestProcessesThatAreBeingStarted(t *testing.T) {
 		if len(c.earlier) > 0 {
 			p.starts = time.Minute
 		}
-		o, err := p.observeOnce(t.Context(), "0123456789abcdef", "/probe")
+		o, err := p.observeOnce(t.Context(), container{id: "0123456789abcdef"}, "/probe")
 		tops := 0
 		for _, command := range f.ran {
 			if command == "top" {
@@ -213,13 +213,13 @@ func TestARestartIsSeen(t *testing.T) {
 	} {
 		f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7), c.after}, rows: "7 1000 1000"}
 		p := proverWith(t, f)
-		l, err := p.observeOnce(t.Context(), "x", ProgramPath)
+		l, err := p.observeOnce(t.Context(), container{id: "x"}, ProgramPath)
 		if err != nil || l.steady != c.steady || !strings.Contains(l.unsteady, c.want) {
 			t.Errorf("%s: %+v, %v", c.name, l.unsteady, err)
 		}
 	}
 	f := &fake{inspects: []string{strings.Replace(fmt.Sprintf(plainContainer, 7), `"running"`, `"restarting"`, 1)}}
-	if l, err := proverWith(t, f).observeOnce(t.Context(), "x", ProgramPath); err != nil || !strings.Contains(l.unsteady, "it was restarting") {
+	if l, err := proverWith(t, f).observeOnce(t.Context(), container{id: "x"}, ProgramPath); err != nil || !strings.Contains(l.unsteady, "it was restarting") {
 		t.Errorf("restarting: %q, %v", l.unsteady, err)
 	}
 	l := observation{unsteady: "it restarted", container: container{service: "a"}}
@@ -245,7 +245,7 @@ func TestProcessesOfAnotherMachine(t *testing.T) {
 	f := &fake{inspects: []string{fmt.Sprintf(plainContainer, 7)}, rows: "1 1000 1000"}
 	p := proverWith(t, f)
 	p.Proc = "/proc" // where 1 is another process
-	l, err := p.observeOnce(t.Context(), "x", "")
+	l, err := p.observeOnce(t.Context(), container{id: "x"}, "")
 	if err != nil || l.by != ByEngine || l.only == "" || l.blind == "" {
 		t.Errorf("seen %s, %q, %q, %v", l.by, l.only, l.blind, err)
 	}

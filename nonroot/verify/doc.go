@@ -1,8 +1,8 @@
 // Package verify checks the containers of a Compose project that run: which users their processes are, what those
 // may do, and who owns the files that they make.
 //
-// [Run] takes a project as compose-go loads it, finds its containers by the labels that Compose gives them, and
-// returns a [Report]. Levels mean what they mean in package nonroot, which checks the same project before it runs;
+// [Run] takes a project as compose-go loads it, finds its containers by the labels that Compose gives them and other
+// containers by their mounts of the data folder, and returns a [Report]. Levels mean what they mean in package nonroot, which checks the same project before it runs;
 // both check capabilities by one table.
 //
 // # Evidence

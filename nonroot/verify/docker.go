@@ -72,16 +72,21 @@ const (
 	labelOneOff  = "com.docker.compose.oneoff"
 )
 
-// container is one container of a service.
+// container is one container of a service, or a foreign one.
 type container struct {
-	service string // in the Compose file
+	service string // in the Compose file; "" for a foreign one
 	name    string // "" where there is none
 	id      string // "" where there is none
 	number  string
+	oneOff  bool // "docker compose run" made it
+	foreign bool // it is not the project's, and mounts the data folder
 }
 
-// containers returns the containers of all enabled services, by service and number; a service without
-// one is there, too.
+// guest reports whether the project does not count on the container: it may end at any moment.
+func (c container) guest() bool { return c.oneOff || c.foreign }
+
+// containers returns the containers of all enabled services, by service and number, with those of "docker compose run"
+// that run and those of services that are no longer in the file; a service without one is there, too.
 func (p *prover) containers(ctx context.Context) ([]container, error) {
 	ids, err := p.labelled(ctx, labelProject+"="+p.project.Name)
 	if err != nil {
@@ -93,12 +98,14 @@ func (p *prover) containers(ctx context.Context) ([]container, error) {
 	}
 	var found []container
 	for _, i := range all {
-		if labels := i.Config.Labels; labels[labelOneOff] != "True" {
-			found = append(found, container{service: labels[labelService], name: strings.TrimPrefix(i.Name, "/"), id: i.ID, number: labels[labelNumber]})
+		labels := i.Config.Labels
+		c := container{service: labels[labelService], name: strings.TrimPrefix(i.Name, "/"), id: i.ID, number: labels[labelNumber], oneOff: labels[labelOneOff] == "True"}
+		if !c.oneOff || i.State.Running {
+			found = append(found, c)
 		}
 	}
 	for _, name := range p.services() {
-		if !slices.ContainsFunc(found, func(c container) bool { return c.service == name }) {
+		if !slices.ContainsFunc(found, func(c container) bool { return c.service == name && !c.oneOff }) {
 			found = append(found, container{service: name})
 		}
 	}
@@ -125,15 +132,25 @@ func (p *prover) describe(ctx context.Context, ids []string) (all []inspect.Cont
 		return nil, nil
 	}
 	text, err := p.output(ctx, append([]string{"container", "inspect"}, ids...)...)
-	var failed *CommandError
-	// The command fails when one does not exist, and prints the others all the same.
-	if err != nil && (!errors.As(err, &failed) || !strings.Contains(strings.ToLower(failed.Stderr), "no such")) {
+	if err != nil && !notThere(err) {
 		return nil, err
 	}
 	if err := json.Unmarshal([]byte(text), &all); err != nil {
 		return nil, fmt.Errorf("reading what the engine says of a container: %w", err)
 	}
+	for _, c := range all {
+		for i := range c.Mounts {
+			c.Mounts[i].Resolved = p.place(c.Mounts[i].Source)
+		}
+	}
 	return all, nil
+}
+
+// notThere reports whether a command failed because something that it was asked about does not exist. It prints what
+// the others are all the same.
+func notThere(err error) bool {
+	var failed *CommandError
+	return errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such")
 }
 
 // processes returns ID, user, group and name of a container's processes, one row for each. The engine looks from

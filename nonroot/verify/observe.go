@@ -58,8 +58,7 @@ func (p *prover) observe(ctx context.Context, c container) (observation, error) 
 		if c.id == "" {
 			return observation{container: c}, nil
 		}
-		o, err := p.observeOnce(ctx, c.id, "")
-		o.container = c
+		o, err := p.observeOnce(ctx, c, "")
 		if err != nil || o.unsteady == "" {
 			return o, err
 		}
@@ -70,16 +69,24 @@ func (p *prover) observe(ctx context.Context, c container) (observation, error) 
 		if err := pause(ctx, again); err != nil {
 			return o, err
 		}
+		if c.guest() {
+			continue
+		}
 		all, err := p.containers(ctx)
 		if err != nil {
 			return o, err
 		}
 		if i := slices.IndexFunc(all, func(other container) bool {
-			return other.service == c.service && other.number == c.number
+			return other.service == c.service && other.number == c.number && !other.oneOff
 		}); i >= 0 {
 			c = all[i]
 		}
 	}
+}
+
+// over reports whether a container has ended on which the project does not count.
+func (o observation) over() bool {
+	return o.container.guest() && slices.Contains([]string{"", "created", "exited", "dead", "removing"}, o.inspected.State.Status)
 }
 
 func pause(ctx context.Context, long time.Duration) error {
@@ -94,13 +101,13 @@ func pause(ctx context.Context, long time.Duration) error {
 // observeOnce observes a container from its inspection to a second one, which tells whether all
 // that was seen in between was of one run. placed is our program's path where it is in the
 // container already.
-func (p *prover) observeOnce(ctx context.Context, id, placed string) (observation, error) {
+func (p *prover) observeOnce(ctx context.Context, c container, placed string) (observation, error) {
 	const gone = "it went away while it was looked at"
-	before, there, err := p.inspect(ctx, id)
+	before, there, err := p.inspect(ctx, c.id)
 	if err != nil || !there {
-		return observation{unsteady: gone}, err
+		return observation{container: c, unsteady: gone}, err
 	}
-	o := observation{inspected: before, probe: placed, mounts: dataMounts(p.data, before.Mounts, p.around.devices)}
+	o := observation{container: c, inspected: before, probe: placed, mounts: dataMounts(p.data, before.Mounts, p.around.devices)}
 	switch before.State.Status {
 	case "restarting":
 		o.unsteady = fmt.Sprintf("it was restarting, after exit code %d", before.State.ExitCode)
@@ -118,12 +125,13 @@ func (p *prover) observeOnce(ctx context.Context, id, placed string) (observatio
 			return o, err
 		}
 	}
-	after, there, err := p.inspect(ctx, id)
+	after, there, err := p.inspect(ctx, c.id)
 	switch {
 	case err != nil:
 	case !there:
-		o.unsteady = gone
+		o.unsteady, o.inspected.State = gone, after.State
 	case after.State.Status != "running":
+		o.inspected.State = after.State
 		o.unsteady = fmt.Sprintf("it ended with exit code %d while it was looked at", after.State.ExitCode)
 	case !before.sameRun(after):
 		o.unsteady = "it restarted while it was looked at"
@@ -137,11 +145,6 @@ func (p *prover) inspect(ctx context.Context, id string) (inspected, bool, error
 	all, err := p.describe(ctx, []string{id})
 	if err != nil || len(all) == 0 {
 		return inspected{}, false, err
-	}
-	for i, m := range all[0].Mounts {
-		if resolved, err := filepath.EvalSymlinks(m.Source); err == nil { // as the engine follows them
-			all[0].Mounts[i].Resolved = resolved
-		}
 	}
 	return inspected{all[0]}, true, nil
 }
@@ -168,8 +171,10 @@ func (p *prover) look(ctx context.Context, o *observation) error {
 }
 
 func (p *prover) lookOnce(ctx context.Context, o *observation) error {
-	p.probe(ctx, o)
-	if o.sight == nil {
+	if !o.container.foreign { // Nothing is put into those.
+		p.probe(ctx, o)
+	}
+	if o.sight == nil && !o.container.foreign {
 		if text, err := p.output(ctx, "exec", o.inspected.ID, "id", "-u"); err == nil {
 			o.imageUID = text
 		}
@@ -188,20 +193,23 @@ func (p *prover) lookOnce(ctx context.Context, o *observation) error {
 	default:
 		why = p.fromHost(o, rows)
 	}
-	p.readProcesses(o, rows, why)
+	p.readProcesses(ctx, o, rows, why)
 	return ctx.Err()
 }
 
 // readProcesses finds out what can be known of the processes, also where the engine does not list them. why says
 // why this machine's kernel does not tell; "" if it did.
-func (p *prover) readProcesses(o *observation, rows [][]string, why string) {
+func (p *prover) readProcesses(ctx context.Context, o *observation, rows [][]string, why string) {
 	if o.by = ByHost; why == "" {
 		return
 	}
 	o.by, o.processes, o.uidMap, o.gidMap = ByContainer, nil, nil, nil
-	if o.sight != nil && o.inspected.ownProcesses() {
+	if sight := o.sight; o.inspected.ownProcesses() {
+		if sight == nil {
+			sight = p.beside(ctx, o.inspected.ID)
+		}
 		// In the container's own IDs. Our program is one process, so it does not see a helper of its own.
-		for _, threads := range o.sight.Others {
+		for _, threads := range sight.Others {
 			if one, err := parseThreads(threads, nil, nil); err == nil {
 				o.processes = append(o.processes, one...)
 			}
@@ -305,6 +313,19 @@ func (p *prover) probe(ctx context.Context, o *observation) {
 	o.sight = &sight
 }
 
+// beside runs our program in a container that shares the process IDs of another one, where it cannot run in that. It
+// sees the processes, and nothing where the engine refuses that.
+func (p *prover) beside(ctx context.Context, id string) *probe.Sight {
+	sight := new(probe.Sight)
+	text, err := p.output(ctx, "run", "--rm", "--label", p.label, "--pull", "never", "--network", "none", "--log-driver", "none",
+		"--read-only", "--security-opt", "no-new-privileges", "--cap-drop", "ALL", "--user", "65534:65534", "--pid", "container:"+id,
+		p.Image, "look", p.name("write"))
+	if err != nil || json.Unmarshal([]byte(text), sight) != nil {
+		return new(probe.Sight)
+	}
+	return sight
+}
+
 // deliver puts our program into a container. The engine does it, so that this user need not be
 // allowed to write there, and it works where the engine is on another machine.
 func (p *prover) deliver(ctx context.Context, id, folder, name string) error {
@@ -322,6 +343,9 @@ func (p *prover) deliver(ctx context.Context, id, folder, name string) error {
 }
 
 func (p *prover) service(o observation, around surroundings) Service {
+	if o.container.foreign {
+		return p.guest(o)
+	}
 	i := o.inspected
 	w := p.wants(o.container.service, i.Config.User, i.HostConfig.GroupAdd, o.files)
 	w.data = slices.ContainsFunc(o.mounts, dataMount.canWrite)
@@ -329,7 +353,11 @@ func (p *prover) service(o observation, around surroundings) Service {
 	switch {
 	case o.steady:
 		s.Asked = w.asked
-		s.Checks = append(s.Checks, found(State, nonroot.OK, ByEngine, "runs, and did all the time"))
+		state := found(State, nonroot.OK, ByEngine, "runs, and did all the time")
+		if o.container.oneOff {
+			state = found(State, nonroot.Note, ByEngine, "\"docker compose run\" made it beside the service's own containers")
+		}
+		s.Checks = append(s.Checks, state)
 		s.Checks = append(s.Checks, check(w, o, around)...)
 	case o.container.id == "":
 		s.Checks = append(s.Checks, checkMissing(p.project, o.container.service))

@@ -16,7 +16,7 @@ const (
 	ByHost Way = "host"
 	// ByEngine is what the engine says: inspect, top.
 	ByEngine Way = "engine"
-	// ByContainer is our own program, run in the container by "docker exec".
+	// ByContainer is our own program, run in the container by "docker exec", or with its process IDs alone.
 	ByContainer Way = "container"
 	// ByImageTool is a program of the image, run in the container.
 	ByImageTool Way = "image tool"
@@ -96,9 +96,9 @@ func found(check Check, level nonroot.Level, by Way, format string, args ...any)
 	return Finding{Check: check, Level: level, By: by, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Service is what was found of one container of a service.
+// Service is what was found of one container of a service, or of a foreign one that mounts the data folder.
 type Service struct {
-	// Service is its name in the Compose file.
+	// Service is its name in the Compose file; empty for a foreign container.
 	Service string `json:"service"`
 	// Container is the container's name; empty where there is none.
 	Container string `json:"container,omitempty"`
@@ -119,7 +119,7 @@ type Report struct {
 	Warnings int `json:"warnings"`
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
-	// Services are the containers, by service and number.
+	// Services are the containers, by service and number, and the foreign ones behind them.
 	Services []Service `json:"services"`
 	// Control is what the same checks said of a container of root: OK where they found it out.
 	Control []Finding `json:"control"`

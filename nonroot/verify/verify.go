@@ -31,6 +31,9 @@ type Options struct {
 	Image string
 	// Program is the path of the program on this machine, for Linux on the engine's processor.
 	Program string
+	// Helpers are names of images, without tags, whose containers are the caller's own programs and are not checked
+	// where they mount the data folder; beside Image.
+	Helpers []string
 	// Service is the only service to check; "" for all.
 	Service string
 	// Conventions are what the project promises; nil for a project without any. Services that are built for
@@ -195,7 +198,11 @@ func (p *prover) choose(ctx context.Context) ([]container, error) {
 	if !slices.ContainsFunc(all, func(c container) bool { return c.id != "" }) {
 		return nil, &NotRunningError{Project: p.project.Name, Service: p.Service}
 	}
-	return all, nil
+	others, err := p.foreign(ctx, all)
+	if err != nil {
+		return nil, fmt.Errorf("looking for containers that mount %s: %w", p.data, err)
+	}
+	return append(all, others...), nil
 }
 
 // alone waits until no other verification of this project runs: each removes what it takes for
@@ -247,7 +254,8 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 	})
 	for i, c := range containers {
 		g.Go(func() (err error) {
-			if all[i], err = p.observe(within, c); err != nil {
+			if all[i], err = p.observe(within, c); err != nil || c.foreign {
+				progress(1)
 				return err
 			}
 			all[i].files, err = images.of(within, all[i].inspected.Image)
@@ -256,6 +264,7 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 		})
 	}
 	err := g.Wait()
+	all = slices.DeleteFunc(all, observation.over)
 	if err == nil {
 		for _, o := range all {
 			r.Services = append(r.Services, p.service(o, p.around))

@@ -77,12 +77,12 @@ func (d *Doctor) options(f *facts) engine.Options {
 const (
 	// label is the label of doctor's containers and images; its value is the run.
 	label = "im2.doctor"
-	// repository is the image with our program, built the one that is built to see whether
+	// Repository is the image with our program, built the one that is built to see whether
 	// that works.
-	repository = "im2/doctor"
+	Repository = "im2/doctor"
 	built      = "im2/doctor-build"
 )
 
-func (d *Doctor) image() string                { return repository + ":" + d.run }
+func (d *Doctor) image() string                { return Repository + ":" + d.run }
 func (d *Doctor) builtImage() string           { return built + ":" + d.run }
 func (d *Doctor) container(what string) string { return "im2-doctor-" + d.run + "-" + what }
