@@ -44,6 +44,9 @@ type Image struct {
 type Conventions struct {
 	// Data is the absolute path of the data folder.
 	Data string
+	// Folders are the absolute paths of folders below it in which services work beside those that they mount; may be
+	// empty.
+	Folders []string
 	// User is the user that owns it. IDs that cannot be used are 0 and in [Options.Problems].
 	User ownership.Owner
 	// UID and GID are the settings that hold the IDs.

@@ -1,7 +1,6 @@
 package helper
 
 import (
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -16,7 +15,7 @@ import (
 // verify inspects the container that it runs in, and says on standard output what it saw, as JSON.
 func verify(args []string, _ io.Reader, stdout, _ io.Writer) error {
 	if len(args) < 2 {
-		return exit.Errorf(exit.Unusable, "usage: look NAME FOLDER... | leave UMASK PATH | take PATH | clear FOLDER... | hold DURATION")
+		return exit.Errorf(exit.Unusable, "usage: look NAME FOLDER... | leave UMASK NAME MOUNT PART... | take NAME MOUNT PART... | clear MOUNT PART... | hold DURATION")
 	}
 	switch args[0] {
 	case "look":
@@ -26,25 +25,28 @@ func verify(args []string, _ io.Reader, stdout, _ io.Writer) error {
 		}
 		return probe.Say(stdout, sight)
 	case "leave":
-		return leave(args[1:])
+		return leave(args[1:], stdout)
 	case "take":
-		return probe.Take(args[1])
-	case "clear":
-		var all error
-		for _, folder := range args[1:] {
-			all = errors.Join(all, probe.Clear(folder))
+		if len(args) < 4 {
+			break
 		}
-		return all
+		results, err := probe.Take(args[2], args[1], args[3:])
+		if err != nil {
+			return err
+		}
+		return probe.Say(stdout, results)
+	case "clear":
+		return probe.Clear(args[1], args[2:])
 	case "hold":
 		return hold(args[1])
 	}
-	return exit.Errorf(exit.Unusable, "unknown: %q", args[0])
+	return exit.Errorf(exit.Unusable, "wrong use: %q", args)
 }
 
-// leave makes a canary, with the umask of the service in whose name it does so.
-func leave(args []string) error {
-	if len(args) != 2 {
-		return exit.Errorf(exit.Unusable, "usage: leave UMASK PATH")
+// leave makes canaries, with the umask of the service in whose name it does so.
+func leave(args []string, stdout io.Writer) error {
+	if len(args) < 4 {
+		return exit.Errorf(exit.Unusable, "usage: leave UMASK NAME MOUNT PART...")
 	}
 	if args[0] != "" {
 		mask, err := strconv.ParseUint(args[0], 8, 9)
@@ -53,7 +55,11 @@ func leave(args []string) error {
 		}
 		syscall.Umask(int(mask))
 	}
-	return probe.Leave(args[1])
+	results, err := probe.Leave(args[2], args[1], args[3:])
+	if err != nil {
+		return err
+	}
+	return probe.Say(stdout, results)
 }
 
 // hold waits, so that there is a process to be looked at.

@@ -27,7 +27,7 @@ func Conventions(p *project.Project) *nonroot.Conventions {
 	}
 	s := p.Settings
 	return &nonroot.Conventions{
-		Data: p.Data, User: s.AppUser, UID: named(p, s.UIDName), GID: named(p, s.GIDName),
+		Data: p.Data, Folders: p.Folders, User: s.AppUser, UID: named(p, s.UIDName), GID: named(p, s.GIDName),
 		Files: []string{filepath.Join(p.Root, project.TeamFile), filepath.Join(p.Root, project.LocalFile)},
 	}
 }

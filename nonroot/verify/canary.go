@@ -2,15 +2,19 @@ package verify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/helper/probe"
 	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -27,47 +31,122 @@ func (p *prover) handOver(ctx context.Context, all []observation, services []Ser
 			mounts[i] = o.mounts
 		}
 	}
-	for n, leg := range ring(mounts) {
-		found := p.leg(ctx, &all[leg.leaver], &all[leg.taker], leg, p.name(fmt.Sprintf("canary-%d", n)))
+	legs := ring(mounts, p.parts())
+	for n := 0; len(legs) > 0; n++ {
+		same := func(l leg) bool {
+			return l.leaver == legs[0].leaver && l.taker == legs[0].taker && l.left.mount == legs[0].left.mount && l.there.mount == legs[0].there.mount
+		}
+		end := slices.IndexFunc(legs, func(l leg) bool { return !same(l) })
+		if end < 0 {
+			end = len(legs)
+		}
+		found := p.walk(ctx, all, legs[:end], p.name(fmt.Sprintf("canary-%d", n)))
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		services[leg.leaver].Checks = append(services[leg.leaver].Checks, found...)
+		to := &services[legs[0].leaver]
+		to.Checks, legs = append(to.Checks, found...), legs[end:]
 	}
 	return nil
 }
 
-// leg has one container leave a canary, checks it, and has another one take it.
-func (p *prover) leg(ctx context.Context, leaver, taker *observation, l leg, name string) []Finding {
-	by, err := p.act(ctx, leaver, "leave", leaver.umask(), path.Join(l.left, name))
-	if err != nil {
-		return []Finding{found(Canary, nonroot.Error, by, "it cannot make files in %s: %s", l.left, said(err))}
+// parts are the folders of the data folder in which services work, as p.data has them.
+func (p *prover) parts() []string {
+	var all []string
+	for _, folder := range p.Conventions.Folders {
+		if rel, in := subpath.Rel(p.Conventions.Data, folder); in {
+			all = append(all, filepath.Join(p.data, rel))
+		}
 	}
-	canary := checkCanary(p.owner(leaver), p.canary(l.host, name), leaver.by == ByHost)
-	if by == ByStandIn {
-		canary.By = by
+	return all
+}
+
+// walk has one container leave canaries in all folders of one mount, checks them, and has another one take them. The
+// legs differ by the folder alone. Folders that are right are in the finding of the first.
+func (p *prover) walk(ctx context.Context, all []observation, legs []leg, name string) []Finding {
+	leaver, taker := &all[legs[0].leaver], &all[legs[0].taker]
+	var left, there []string
+	for _, l := range legs {
+		left, there = append(left, l.left.part), append(there, l.there.part)
 	}
-	canary.Detail = l.left + ": " + canary.Detail
-	by, err = p.act(ctx, taker, "take", path.Join(l.there, name))
+	made, by := p.act(ctx, leaver, left, "leave", leaver.umask(), name, legs[0].left.mount)
+	var canaries, handed []Finding
+	for i, l := range legs {
+		if made[i].Failed != "" {
+			canaries = append(canaries, found(Canary, missing(made[i]), by, "it cannot make files in %s: %s", l.left, made[i].Failed))
+			continue
+		}
+		f := checkCanary(p.owner(leaver), p.canary(l.host, name), leaver.by == ByHost)
+		if by == ByStandIn {
+			f.By = by
+		}
+		f.Detail = l.left.String() + ": " + f.Detail
+		canaries = append(canaries, f)
+	}
+	taken, by := p.act(ctx, taker, there, "take", name, legs[0].there.mount)
 	who := taker.container.name
 	if taker == leaver {
 		who = "it alone writes there, and"
 	}
-	if err != nil {
-		return []Finding{canary, found(HandOver, nonroot.Error, by, "%s: %s cannot rename and remove it: %s", l.left, who, said(err))}
+	for i, l := range legs {
+		switch {
+		case made[i].Failed != "":
+		case taken[i].Failed != "":
+			handed = append(handed, found(HandOver, nonroot.Error, by, "%s: %s cannot rename and remove it: %s", l.left, who, taken[i].Failed))
+		default:
+			handed = append(handed, found(HandOver, nonroot.OK, by, "%s: %s renamed and removed it", l.left, who))
+		}
 	}
-	return []Finding{canary, found(HandOver, nonroot.OK, by, "%s: %s renamed and removed it", l.left, who)}
+	return append(gather(canaries), gather(handed)...)
+}
+
+// missing is the level of a canary that could not be made.
+func missing(r probe.Result) nonroot.Level {
+	if r.Missing {
+		return nonroot.Warning
+	}
+	return nonroot.Error
+}
+
+// gather says of findings of folders that are right how many there are, behind the first one.
+func gather(all []Finding) []Finding {
+	var kept []Finding
+	first, more := -1, 0
+	for _, f := range all {
+		switch {
+		case f.Level != nonroot.OK:
+			kept = append(kept, f)
+		case first < 0:
+			first, kept = len(kept), append(kept, f)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		kept[first].Detail += "; and in " + english.Plural(more, "more folder", "")
+	}
+	return kept
 }
 
 // act runs our program in a container, or in one of the same configuration where it cannot run
-// in that.
-func (p *prover) act(ctx context.Context, o *observation, args ...string) (Way, error) {
+// in that, on folders of one mount. There is a result for each.
+func (p *prover) act(ctx context.Context, o *observation, parts []string, args ...string) ([]probe.Result, Way) {
+	line, by := p.standIn(o.inspected, append(args, parts...)...), ByStandIn
 	if o.sight != nil {
-		_, err := p.output(ctx, append([]string{"exec", o.inspected.ID, o.probe}, args...)...)
-		return ByContainer, err
+		line, by = slices.Concat([]string{"exec", o.inspected.ID, o.probe}, args, parts), ByContainer
 	}
-	_, err := p.output(ctx, p.standIn(o.inspected, args...)...)
-	return ByStandIn, err
+	text, err := p.output(ctx, line...)
+	var results []probe.Result
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &results)
+	}
+	if err == nil && len(results) != len(parts) {
+		err = errors.New("our program's answer is not about all folders")
+	}
+	if err != nil {
+		results = slices.Repeat([]probe.Result{{Failed: said(err)}}, len(parts))
+	}
+	return results, by
 }
 
 // standIn are the arguments of a container that has the same user, groups, capabilities,
@@ -119,8 +198,11 @@ func (p *prover) canary(host, name string) []canaryPart {
 	}
 	defer func() { _ = root.Close() }()
 	read := func(what, path string, right fs.FileMode) canaryPart {
-		part := canaryPart{what: what, right: right}
+		part := canaryPart{what: what, right: right & fs.ModePerm}
 		info, err := root.Lstat(path)
+		if err == nil && info.Mode().Type() != right.Type() {
+			err = fmt.Errorf("something else is in its place: %s", info.Mode())
+		}
 		if err != nil {
 			part.err = err
 			return part
@@ -134,7 +216,7 @@ func (p *prover) canary(host, name string) []canaryPart {
 	folder := probe.FolderOf(name)
 	return []canaryPart{
 		read("file", name, 0o644),
-		read("folder", folder, 0o755),
+		read("folder", folder, 0o755|fs.ModeDir),
 		read("file in the folder", filepath.Join(folder, "file"), 0o644),
 	}
 }

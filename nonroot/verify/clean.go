@@ -36,7 +36,7 @@ func (p *prover) folders() []string {
 	if p.data == "" {
 		return nil
 	}
-	all := []string{p.data}
+	all := append([]string{p.data}, p.parts()...)
 	for _, s := range p.project.Services {
 		for _, v := range s.Volumes {
 			if rel, in := subpath.Rel(p.Conventions.Data, v.Source); in && v.Type == types.VolumeTypeBind {
@@ -50,39 +50,44 @@ func (p *prover) folders() []string {
 
 // cleanContainer removes what is in a container, and in the folders that it mounts.
 func (p *prover) cleanContainer(ctx context.Context, o *observation, cleared map[string]bool) {
-	var left []string
+	left := make(map[string][]string) // parts, by their mounts
 	for _, m := range o.mounts {
-		if !m.writable || cleared[m.host] {
-			continue
+		for _, host := range append([]string{m.host}, p.parts()...) {
+			rel, in := subpath.Rel(m.host, host)
+			if !in || !m.writable || cleared[host] {
+				continue
+			}
+			// On another machine than the engine's, nothing to clear means nothing.
+			if p.clear(host) != nil || o.by != ByHost {
+				left[m.inside] = append(left[m.inside], filepath.ToSlash(rel))
+				continue
+			}
+			cleared[host] = true
 		}
-		// On another machine than the engine's, nothing to clear means nothing.
-		if p.clear(m.host) != nil || o.by != ByHost {
-			left = append(left, m.inside)
-			continue
-		}
-		cleared[m.host] = true
 	}
 	if o.probe != "" && !slices.ContainsFunc(o.mounts, dataMount.canWrite) { // what it made in the root folder is root's
-		_, _ = p.output(ctx, "exec", "--user", "0", o.inspected.ID, o.probe, "clear", "/")
-	} else if len(left) > 0 {
-		p.cleanThroughEngine(ctx, o, left)
+		_, _ = p.output(ctx, "exec", "--user", "0", o.inspected.ID, o.probe, "clear", "/", ".")
+		return
+	}
+	for mount, parts := range left {
+		p.cleanThroughEngine(ctx, o, append([]string{"clear", mount}, parts...))
 	}
 }
 
 // cleanThroughEngine clears folders of a container that this user may not clear: as the
 // service, or as root of a container with one capability.
-func (p *prover) cleanThroughEngine(ctx context.Context, o *observation, folders []string) {
+func (p *prover) cleanThroughEngine(ctx context.Context, o *observation, command []string) {
 	if o.sight != nil {
-		if _, err := p.act(ctx, o, append([]string{"clear"}, folders...)...); err == nil {
+		if _, err := p.output(ctx, append([]string{"exec", o.inspected.ID, o.probe}, command...)...); err == nil {
 			return
 		}
 	}
 	args := []string{
 		"run", "--rm", "--label", p.label, "--pull", "never", "--network", "none", "--log-driver", "none", "--read-only",
 		"--security-opt", "no-new-privileges", "--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--user", "0:0",
-		"--volumes-from", o.inspected.ID, p.Image, "clear",
+		"--volumes-from", o.inspected.ID, p.Image,
 	}
-	if _, err := p.output(ctx, append(args, folders...)...); err != nil {
+	if _, err := p.output(ctx, append(args, command...)...); err != nil {
 		p.note("some of what was made in the data folder could not be removed: %s; its names begin with %s", said(err), probe.Prefix)
 	}
 }

@@ -157,25 +157,34 @@ func TestRing(t *testing.T) {
 	whole := dataMount{"/data", "/p/data", true}
 	part := dataMount{"/cache", "/p/data/models", true}
 	reader := dataMount{"/data", "/p/data", false}
+	hidden := dataMount{"/data/models", "/p/data/models", false}
 	for _, c := range []struct {
 		name string
 		all  [][]dataMount
 		want []leg
 	}{
 		{"nobody", nil, nil},
-		{"one alone", [][]dataMount{{whole}}, []leg{{0, 0, "/data", "/p/data", "/data"}}},
-		{"two", [][]dataMount{{whole}, {whole}}, []leg{{0, 1, "/data", "/p/data", "/data"}, {1, 0, "/data", "/p/data", "/data"}}},
+		{"one alone", [][]dataMount{{whole}}, []leg{{0, 0, place{"/data", "."}, "/p/data", place{"/data", "."}}}},
+		{"two", [][]dataMount{{whole}, {whole}}, []leg{{0, 1, place{"/data", "."}, "/p/data", place{"/data", "."}}, {1, 0, place{"/data", "."}, "/p/data", place{"/data", "."}}}},
 		{"a part too", [][]dataMount{{whole, part}, {whole}}, []leg{
-			{0, 1, "/data", "/p/data", "/data"},
-			{0, 1, "/cache", "/p/data/models", "/data/models"},
-			{1, 0, "/data", "/p/data", "/data"},
+			{0, 1, place{"/data", "."}, "/p/data", place{"/data", "."}},
+			{0, 1, place{"/cache", "."}, "/p/data/models", place{"/data", "models"}},
+			{1, 0, place{"/data", "."}, "/p/data", place{"/data", "."}},
 		}},
-		{"past one who only reads", [][]dataMount{{whole}, {reader}, {whole}}, []leg{{0, 2, "/data", "/p/data", "/data"}, {2, 0, "/data", "/p/data", "/data"}}},
-		{"none sees it", [][]dataMount{{part}, {}}, []leg{{0, 0, "/cache", "/p/data/models", "/cache"}}},
+		{"past one who only reads", [][]dataMount{{whole}, {reader}, {whole}}, []leg{{0, 2, place{"/data", "."}, "/p/data", place{"/data", "."}}, {2, 0, place{"/data", "."}, "/p/data", place{"/data", "."}}}},
+		{"none sees it", [][]dataMount{{part}, {}}, []leg{{0, 0, place{"/cache", "."}, "/p/data/models", place{"/cache", "."}}}},
 	} {
-		if got := ring(c.all); !slices.Equal(got, c.want) {
+		if got := ring(c.all, nil); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+	}
+	// Folders of the data folder, too, where no other mount is in the way.
+	want := []leg{
+		{0, 0, place{"/data", "."}, "/p/data", place{"/data", "."}},
+		{0, 0, place{"/data", "queue"}, "/p/data/queue", place{"/data", "queue"}},
+	}
+	if got := ring([][]dataMount{{whole, hidden}}, []string{"/p/data/queue", "/p/data/models", "/p/other"}); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

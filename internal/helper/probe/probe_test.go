@@ -21,59 +21,6 @@ func names(t *testing.T, folder string) []string {
 	return all
 }
 
-func TestACanaryIsLeftAndTaken(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	path := filepath.Join(folder, Prefix+"x")
-	if err := Leave(path); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, folder); len(got) != 2 {
-		t.Errorf("left %q", got)
-	}
-	if err := Leave(path); err == nil {
-		t.Error("what was there was written over")
-	}
-	if err := Take(path); err != nil {
-		t.Error(err)
-	}
-	if got := names(t, folder); len(got) != 0 {
-		t.Errorf("%q stays", got)
-	}
-	if err := Take(path); err == nil {
-		t.Error("what is not there was taken")
-	}
-}
-
-// Only what has our name goes, and no link is followed.
-func TestClear(t *testing.T) {
-	t.Parallel()
-	folder, outside := t.TempDir(), t.TempDir()
-	for _, path := range []string{filepath.Join(folder, "song"), filepath.Join(folder, ".hidden"), filepath.Join(outside, Prefix+"kept")} {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := Leave(filepath.Join(folder, Prefix+"x")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(outside, filepath.Join(folder, Prefix+"link")); err != nil {
-		t.Skipf("LEFT OUT: what becomes of a link, because none can be made here: %v", err)
-	}
-	if err := Clear(folder); err != nil {
-		t.Error(err)
-	}
-	if got := names(t, folder); len(got) != 2 {
-		t.Errorf("%q stays", got)
-	}
-	if got := names(t, outside); len(got) != 1 {
-		t.Error("a link was followed")
-	}
-	if err := Clear(filepath.Join(folder, "none")); err == nil {
-		t.Error("a folder that is not there was cleared")
-	}
-}
-
 func TestWriting(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
