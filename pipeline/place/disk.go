@@ -44,7 +44,8 @@ type Disk interface {
 	Touch(path string) error
 }
 
-// An osDisk is the file system of this machine.
+// An osDisk is the file system of this machine. No operation follows a link in a path: services do not trust each other, and
+// one that exchanges a folder for a link does not lead another one elsewhere.
 type osDisk struct{}
 
 func (osDisk) ReadFile(path string) ([]byte, error) {
@@ -61,10 +62,15 @@ func (osDisk) ReadFile(path string) ([]byte, error) {
 }
 
 func (osDisk) Temp(dir string, data []byte, sync bool) (path string, err error) {
-	f, err := os.CreateTemp(dir, TempPrefix+"*")
+	var f *os.File
+	err = in(dir, func(dir string) (err error) {
+		f, err = os.CreateTemp(dir, TempPrefix+"*")
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
+	path = filepath.Join(dir, filepath.Base(f.Name()))
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Chmod(FileMode)
@@ -73,28 +79,62 @@ func (osDisk) Temp(dir string, data []byte, sync bool) (path string, err error) 
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(f.Name())
+		_ = Local.Remove(path)
 		return "", err
 	}
-	return f.Name(), nil
+	return path, nil
 }
 
 func (osDisk) Touch(path string) error {
-	now := time.Now()
-	return os.Chtimes(path, now, now)
+	return at(path, func(path string) error { return touch(path, time.Now()) })
 }
 
-func (osDisk) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
-func (osDisk) Lstat(path string) (fs.FileInfo, error)     { return os.Lstat(path) }
-func (osDisk) Mkdir(path string) error                    { return os.Mkdir(path, FolderMode) }
-func (osDisk) Rename(oldPath, newPath string) error       { return os.Rename(oldPath, newPath) }
-func (osDisk) RenameNew(oldPath, newPath string) error {
-	return rename(oldPath, newPath, renameExclusive)
+func (osDisk) ReadDir(path string) (entries []fs.DirEntry, err error) {
+	err = in(path, func(path string) (err error) {
+		entries, err = os.ReadDir(path)
+		return err
+	})
+	for i, e := range entries {
+		entries[i] = entry{e, filepath.Join(path, e.Name())}
+	}
+	return entries, err
 }
-func (osDisk) Remove(path string) error                  { return os.Remove(path) }
-func (osDisk) RemoveAll(path string) error               { return os.RemoveAll(path) }
-func (osDisk) Chmod(path string, mode fs.FileMode) error { return os.Chmod(path, mode) }
-func (osDisk) SyncFolder(dir string) error               { return SyncFolder(dir) }
+
+// An entry is one that is looked at by its own path: that under which it was listed is gone.
+type entry struct {
+	fs.DirEntry
+	path string
+}
+
+func (e entry) Info() (fs.FileInfo, error) { return Local.Lstat(e.path) }
+
+func (osDisk) Lstat(path string) (info fs.FileInfo, err error) {
+	err = at(path, func(path string) (err error) {
+		info, err = os.Lstat(path)
+		return err
+	})
+	return info, err
+}
+
+func (osDisk) Mkdir(path string) error {
+	return at(path, func(path string) error { return os.Mkdir(path, FolderMode) })
+}
+
+func (osDisk) Rename(oldPath, newPath string) error { return between(oldPath, newPath, os.Rename) }
+
+func (osDisk) RenameNew(oldPath, newPath string) error {
+	return between(oldPath, newPath, func(oldPath, newPath string) error { return rename(oldPath, newPath, renameExclusive) })
+}
+
+func (osDisk) Remove(path string) error { return at(path, os.Remove) }
+
+func (osDisk) RemoveAll(path string) error { return at(path, os.RemoveAll) }
+
+func (osDisk) Chmod(path string, mode fs.FileMode) error {
+	return at(path, func(path string) error { return chmod(path, mode) })
+}
+
+func (osDisk) SyncFolder(dir string) error { return SyncFolder(dir) }
 
 // A Placer does what this package is for on a Disk.
 type Placer struct{ Disk }

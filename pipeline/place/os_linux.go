@@ -10,7 +10,7 @@ import (
 )
 
 // readFlags open what should be a regular file: a link in its place is an error, and a FIFO opens at once.
-const readFlags = os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+const readFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 // SetUmask makes new files 644 and folders 755, also those of child processes.
 func SetUmask() { unix.Umask(0o022) }

@@ -10,7 +10,7 @@ import (
 
 // The services run on Linux; other systems compile this package for its names and rules, and for tests.
 
-const readFlags = os.O_RDONLY | syscall.O_NONBLOCK
+const readFlags = syscall.O_NONBLOCK
 
 // SetUmask is for Linux.
 func SetUmask() {}

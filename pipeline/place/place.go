@@ -49,7 +49,7 @@ func plain(err error) error {
 
 // SyncFile puts the content of the file at path on the disk and gives it FileMode.
 func SyncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := openFile(path, os.O_RDWR|readFlags, 0)
 	if err != nil {
 		return fmt.Errorf("syncing: %w", err)
 	}
@@ -84,13 +84,13 @@ func Has(path string) (bool, error) { return Local.Has(path) }
 
 // Exists reports whether there is an entry of any kind at path. Links are not followed.
 func Exists(path string) bool {
-	_, err := os.Lstat(path)
+	_, err := Local.Lstat(path)
 	return err == nil
 }
 
 // Open opens a regular file for reading. A link is not followed, and a FIFO not waited for.
 func Open(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, readFlags, 0)
+	f, err := openFile(path, os.O_RDONLY|readFlags, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +103,38 @@ func Open(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Create makes a new file with FileMode for writing. What is there already is fs.ErrExist.
+func Create(path string) (*os.File, error) {
+	return openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, FileMode)
+}
+
+// MakeFolder makes a folder, and those above it, where there is none.
+func MakeFolder(path string) error {
+	err := Local.Mkdir(path)
+	if parent := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) && parent != path {
+		if err = MakeFolder(parent); err == nil {
+			err = Local.Mkdir(path)
+		}
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := Local.Lstat(path)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	return err
+}
+
+// OpenFolder opens a folder, for what is done to files in it.
+func OpenFolder(path string) (root *os.Root, err error) {
+	err = in(path, func(path string) (err error) {
+		root, err = os.OpenRoot(path)
+		return err
+	})
+	return root, err
 }
 
 // leftoverAge is how old something must be to be taken for what a crash left: no write, no
@@ -124,7 +156,7 @@ func Sweep(dir string, patterns ...string) {
 // touched for a day. Folders are removed only when they are empty. It does what it can: leftovers do
 // no harm but to take room.
 func SweepIf(dir string, leftover func(name string) bool) {
-	entries, err := os.ReadDir(dir)
+	entries, err := Local.ReadDir(dir)
 	if err != nil {
 		return
 	}
@@ -134,7 +166,7 @@ func SweepIf(dir string, leftover func(name string) bool) {
 		}
 		info, err := entry.Info()
 		if err == nil && time.Since(info.ModTime()) > leftoverAge {
-			_ = os.Remove(filepath.Join(dir, entry.Name()))
+			_ = Local.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}
 }

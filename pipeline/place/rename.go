@@ -40,7 +40,7 @@ func rename(oldPath, newPath string, exclusive func(string, string) error) error
 func renameFolder(oldPath, newPath string) error {
 	err := os.Rename(oldPath, newPath)
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTDIR) { // ErrExist is ENOTEMPTY, too.
-		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, fs.ErrExist)
+		return fmt.Errorf("renaming %q to %q: %w", filepath.Base(oldPath), filepath.Base(newPath), fs.ErrExist)
 	}
 	return err
 }
@@ -51,15 +51,15 @@ func renameFolder(oldPath, newPath string) error {
 func renameReserved(oldPath, newPath string) error {
 	claim := claimPath(newPath)
 	if err := os.Mkdir(claim, FolderMode); err != nil {
-		return fmt.Errorf("reserving the name %q: %w", newPath, err)
+		return fmt.Errorf("reserving the name %q: %w", filepath.Base(newPath), err)
 	}
 	defer func() { _ = os.Remove(claim) }()
-	taken, err := Has(newPath)
-	if err != nil {
-		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, err)
+	_, err := os.Lstat(newPath)
+	if err == nil {
+		err = fs.ErrExist
 	}
-	if taken {
-		return fmt.Errorf("renaming %q to %q: %w", oldPath, newPath, fs.ErrExist)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("renaming %q to %q: %w", filepath.Base(oldPath), filepath.Base(newPath), err)
 	}
 	return os.Rename(oldPath, newPath)
 }
