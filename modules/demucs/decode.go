@@ -81,7 +81,7 @@ func (w *worker) decode(ctx context.Context, j *spool.Job, path string) (decoded
 	if err := w.checkBefore(j, s); err != nil {
 		return decoded{frames: s.mixSize(j.Size) / mixFrameSize}, err
 	}
-	mix, err := createMix(path, framesOf(w.settings.limit()))
+	mix, err := createMix(w.createFile, path, framesOf(w.settings.limit()))
 	if err != nil {
 		return decoded{}, err
 	}

@@ -63,7 +63,7 @@ func (o *onnx) Ready() error {
 
 // Separate runs the process.
 func (o *onnx) Separate(ctx context.Context, mix string, _ int64, outDir string, opt options.Options, progress func(done, total int)) error {
-	if err := os.Mkdir(outDir, place.FolderMode); err != nil {
+	if err := place.Local.Mkdir(outDir); err != nil {
 		return fmt.Errorf("separating: %w", err)
 	}
 	s := o.settings

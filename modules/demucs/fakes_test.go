@@ -48,11 +48,6 @@ func fake(behavior string, args []string) int { //nolint:funlen // a table of pr
 	switch behavior {
 	case "ffprobe":
 		_, _ = fmt.Fprintln(os.Stdout, `{"streams": [{"index": 0, "codec_type": "audio"}], "format": {"format_name": "wav"}}`)
-	case "ffprobe-on-a-full-disk": // It works in the folder of the job.
-		if err := os.Symlink("/dev/full", filepath.Join("work", mixName)); err != nil {
-			return say(err.Error(), 1)
-		}
-		return fake("ffprobe", args)
 	case "ffprobe-full": // The words of a file.
 		return say("[matroska,webm @ 0x55d0b0] EBML header using unsupported features: matroska ENOSPC: No space left on device", 1)
 	case "ffprobe-endless":

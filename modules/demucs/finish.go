@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/pipeline/job"
@@ -43,7 +42,7 @@ func (w *worker) finish(ctx context.Context, j *spool.Job, finishing render.Job)
 	if err := j.SetProgress(job.Finishing, 0, 0); err != nil {
 		return made, err
 	}
-	work, err := os.OpenRoot(j.Path(job.WorkFolder))
+	work, err := place.OpenFolder(j.Path(job.WorkFolder))
 	if err != nil {
 		return made, fmt.Errorf("finishing the stems: %w", err)
 	}
@@ -80,11 +79,11 @@ func keepStems(ctx context.Context, j *spool.Job) error {
 		}
 	}
 	stems := j.Path(job.StemsFolder)
-	if err := os.Mkdir(stems, place.FolderMode); err != nil {
+	if err := place.Local.Mkdir(stems); err != nil {
 		return fmt.Errorf("keeping the stems: %w", err)
 	}
 	for _, file := range j.Files {
-		if err := os.Rename(j.Path(job.WorkFolder, job.StemsFolder, file), j.Path(job.StemsFolder, file)); err != nil {
+		if err := place.Local.Rename(j.Path(job.WorkFolder, job.StemsFolder, file), j.Path(job.StemsFolder, file)); err != nil {
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
 	}

@@ -41,8 +41,8 @@ type mixFile struct {
 	err error
 }
 
-func createMix(path string, most int64) (*mixFile, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, place.FileMode)
+func createMix(create func(path string) (*os.File, error), path string, most int64) (*mixFile, error) {
+	f, err := create(path)
 	if err != nil {
 		return nil, fmt.Errorf("writing the mix: %w", err)
 	}

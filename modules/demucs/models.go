@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
@@ -57,7 +58,7 @@ func newModels(s *settings) *models {
 // ready checks all models that are new or have changed. While one is wrong no job is claimed, since it may
 // need that one.
 func (m *models) ready(ctx context.Context) error {
-	cache, err := os.OpenRoot(m.dir)
+	cache, err := place.OpenFolder(m.dir)
 	if err != nil {
 		return &modelError{fmt.Errorf("opening the model cache: %w", err)}
 	}
@@ -139,7 +140,7 @@ func (m *models) find(name string) (prepared, error) {
 }
 
 func (m *models) unchanged(p prepared) error {
-	cache, err := os.OpenRoot(m.dir)
+	cache, err := place.OpenFolder(m.dir)
 	if err != nil {
 		return &modelError{fmt.Errorf("opening the model cache: %w", err)}
 	}

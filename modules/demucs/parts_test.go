@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -133,7 +134,11 @@ func TestPlainLine(t *testing.T) {
 func TestMixFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), mixName)
-	m, err := createMix(path, 100)
+	create := func(path string) (*os.File, error) {
+		_ = os.Remove(path)
+		return place.Create(path)
+	}
+	m, err := createMix(create, path, 100)
 	spooltest.Must(t, err)
 	size := func() int64 {
 		info, err := os.Stat(path)
@@ -147,7 +152,7 @@ func TestMixFile(t *testing.T) {
 		t.Errorf("%d bytes, %d frames", size(), m.frames())
 	}
 	// What is beyond the longest track is counted, and takes no room.
-	m, err = createMix(path, 100)
+	m, err = createMix(create, path, 100)
 	spooltest.Must(t, err)
 	for range 3 {
 		if n, err := m.Write(make([]byte, 70*mixFrameSize)); n != 70*mixFrameSize || err != nil {
@@ -158,7 +163,7 @@ func TestMixFile(t *testing.T) {
 	if size() != 100*mixFrameSize || m.frames() != 210 {
 		t.Errorf("%d bytes, %d frames", size(), m.frames())
 	}
-	m, err = createMix(path, 100)
+	m, err = createMix(create, path, 100)
 	spooltest.Must(t, err)
 	_, err = m.Write(make([]byte, 70*mixFrameSize))
 	spooltest.Must(t, err)
@@ -168,7 +173,7 @@ func TestMixFile(t *testing.T) {
 	if size() != 60*mixFrameSize || m.frames() != 60 {
 		t.Errorf("%d bytes, %d frames", size(), m.frames())
 	}
-	if _, err := createMix(filepath.Join(path, "x"), 1); err == nil {
+	if _, err := createMix(create, filepath.Join(path, "x"), 1); err == nil {
 		t.Error("a mix was made below a file")
 	}
 }

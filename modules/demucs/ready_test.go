@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestHealthDoesNotFlickerOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, "ffmpeg", "engine")
-	b.settings.ffprobe = program(t, "ffprobe-on-a-full-disk")
+	b.createFile = fullDisk
 	b.add("song.mp3", "sound")
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, b.env.Health.Set(err)) // As the loop does.
@@ -46,7 +47,7 @@ func TestHealthDoesNotFlickerOnAFullDisk(t *testing.T) {
 	if told := <-seen; told != "" {
 		t.Error("health said ok while the disk was full")
 	}
-	b.settings.ffprobe = program(t, "ffprobe")
+	b.createFile = place.Create
 	_, _ = b.turn(t.Context())
 	if data, err := os.ReadFile(b.health); err != nil || string(data) != "ok\n" {
 		t.Errorf("health = %q, %v; want ok once there was room", data, err)

@@ -47,10 +47,14 @@ type worker struct {
 	tried time.Time
 	// full means that the last job met a full disk, so that all is not well until one did not.
 	full bool
+	// createFile makes the file of the mix: place.Create, unless a test has a full disk.
+	createFile func(path string) (*os.File, error)
 }
 
 func newWorker(env *service.Env, s *settings, engine Engine) *worker {
-	return &worker{env: env, settings: s, engine: engine, models: newModels(s), leftovers: true, lacking: make(map[string]int64)}
+	return &worker{
+		env: env, settings: s, engine: engine, models: newModels(s), leftovers: true, lacking: make(map[string]int64), createFile: place.Create,
+	}
 }
 
 func (w *worker) turn(ctx context.Context) (busy bool, err error) {
@@ -226,7 +230,7 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	if err := j.Clear(job.StemsFolder); err != nil {
 		return err
 	}
-	if err := os.Mkdir(j.Path(job.WorkFolder), place.FolderMode); err != nil {
+	if err := place.Local.Mkdir(j.Path(job.WorkFolder)); err != nil {
 		return fmt.Errorf("preparing: %w", err)
 	}
 	if err := j.SetProgress(job.Decoding, 0, 0); err != nil {
@@ -270,7 +274,7 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 // checkSource makes sure that there is a file to decode: ffmpeg would say of a removed one
 // only that it cannot be read, as of a damaged one.
 func checkSource(j *spool.Job) error {
-	info, err := os.Lstat(j.Path(job.SourceFile))
+	info, err := place.Local.Lstat(j.Path(job.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNoSource
 	}

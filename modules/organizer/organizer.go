@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -221,18 +220,13 @@ func (o *organizer) putOut(j *spool.Job) error {
 // capital from small letters takes for one that is there: output/ is shared with such. Whether a name
 // is free on this one is seen when it is taken.
 func freeNames(dir, name string) (place.Naming, error) {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = folder.Close() }()
-	there, err := folder.Readdirnames(-1)
+	there, err := place.Local.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	taken := make(map[string]bool, len(there))
 	for _, other := range there {
-		taken[title.Fold(other)] = true
+		taken[title.Fold(other.Name())] = true
 	}
 	numbered := place.FolderNames(name, title.LongestFolder)
 	return func(n int) string {

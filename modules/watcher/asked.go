@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
 
@@ -104,7 +103,7 @@ func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
 // dropSidecar removes a sidecar whose song was taken. One that stays would be taken for that of the
 // next song of this name, so that is logged.
 func (w *watcher) dropSidecar(entry string) {
-	err := os.Remove(filepath.Join(w.spool.Input(), job.Sidecar(entry)))
+	err := place.Local.Remove(filepath.Join(w.spool.Input(), job.Sidecar(entry)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.log.Warn("the sidecar of a song could not be removed", "name", job.Sidecar(entry), "error", err)
 	}
@@ -125,7 +124,7 @@ func (w *watcher) sweepSidecars() {
 
 // discard removes a job that got no file, with what was kept for it.
 func discard(j *spool.Job) error {
-	if err := os.Remove(j.Path(job.TakenFolder)); err == nil || errors.Is(err, fs.ErrNotExist) {
+	if err := place.Local.Remove(j.Path(job.TakenFolder)); err == nil || errors.Is(err, fs.ErrNotExist) {
 		if err := j.Drop(job.AskedFile); err != nil { // The sidecar is still in input/.
 			return err
 		}

@@ -2,12 +2,7 @@
 
 package main
 
-import (
-	"io/fs"
-	"os"
-)
-
-const openFlags = os.O_RDONLY
+import "io/fs"
 
 func inode(fs.FileInfo) uint64 { return 0 }
 

@@ -8,10 +8,6 @@ import (
 	"syscall"
 )
 
-// openFlags open what was a regular file a moment ago: should it have become a link or a FIFO
-// meanwhile, opening fails or returns at once instead of leading elsewhere or waiting.
-const openFlags = os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
-
 func inode(info fs.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return stat.Ino

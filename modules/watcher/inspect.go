@@ -29,17 +29,17 @@ var errChanging = errors.New("the file still changes")
 // job's record, or returns the reason why the file is rejected. Afterwards the file is ours
 // alone with mode 0644: as it is, or as a copy at copyPath.
 func (w *watcher) inspect(ctx context.Context, j *spool.Job, path, copyPath string) (reason string, err error) {
-	if err := os.RemoveAll(copyPath); err != nil { // Half of a copy that a crash left.
+	if err := place.Local.RemoveAll(copyPath); err != nil { // Half of a copy that a crash left.
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
-	info, err := os.Lstat(path)
+	info, err := place.Local.Lstat(path)
 	if err != nil {
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
 	if !info.Mode().IsRegular() {
 		return notRegularReason(j.Name, info.Mode()), nil
 	}
-	f, err := os.OpenFile(path, openFlags, 0)
+	f, err := place.Open(path)
 	if errors.Is(err, fs.ErrPermission) {
 		return unreadableReason(j.Name), nil
 	}
@@ -98,7 +98,7 @@ func (w *watcher) digest(ctx context.Context, f *os.File, before fs.FileInfo, co
 	}
 	if err != nil {
 		// Half a copy would take room on a disk that is full already, or be taken for a whole one.
-		return "", errors.Join(err, os.RemoveAll(copyPath))
+		return "", errors.Join(err, place.Local.RemoveAll(copyPath))
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
@@ -134,7 +134,7 @@ func copyFile(path string, source io.Reader, size int64) error {
 	if err := place.CheckRoom(filepath.Dir(path), size); err != nil {
 		return fmt.Errorf("copying a file that belongs to someone else: %w", err)
 	}
-	f, err := os.Create(path)
+	f, err := place.Create(path)
 	if err != nil {
 		return fmt.Errorf("copying: %w", err)
 	}

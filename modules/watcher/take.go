@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -35,7 +34,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 	if err != nil {
 		return false, err
 	}
-	err = os.Mkdir(j.Path(job.TakenFolder), place.FolderMode)
+	err = place.Local.Mkdir(j.Path(job.TakenFolder))
 	wanted := false
 	if err == nil {
 		wanted, err = w.keepAsked(j, name)
@@ -76,7 +75,7 @@ func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ e
 }
 
 func looks(path string, f facts) bool {
-	info, err := os.Lstat(path)
+	info, err := place.Local.Lstat(path)
 	return err == nil && factsOf(info) == f
 }
 
@@ -165,7 +164,7 @@ func (w *watcher) record(j *spool.Job) error {
 }
 
 func (w *watcher) reject(j *spool.Job, taken string) error {
-	if err := os.RemoveAll(j.Path(job.CopyFile)); err != nil { // What it was made of is what people get back.
+	if err := place.Local.RemoveAll(j.Path(job.CopyFile)); err != nil { // What it was made of is what people get back.
 		return fmt.Errorf("removing the copy: %w", err)
 	}
 	if err := j.Drop(job.AskedFile); err != nil { // It is in the record by now.
@@ -174,7 +173,7 @@ func (w *watcher) reject(j *spool.Job, taken string) error {
 	if err := j.Reject(taken, j.Error); err != nil {
 		return err
 	}
-	_ = os.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
+	_ = place.Local.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
 	w.log.Warn("rejected", "job", j.ID, "name", j.Name, "reason", j.Error)
 	return nil
 }
@@ -211,11 +210,11 @@ func (w *watcher) discard(j *spool.Job) error {
 
 func clearTaken(j *spool.Job, taken string) error {
 	if song, _ := title.AskedAgain(filepath.Base(taken)); taken != "" && song == j.RawName() {
-		if err := os.Remove(taken); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := place.Local.Remove(taken); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing what was copied: %w", err)
 		}
 	}
-	_ = os.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
+	_ = place.Local.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
 	return j.Clear()
 }
 
@@ -228,7 +227,7 @@ func makeSource(j *spool.Job, taken string) error {
 		return fmt.Errorf("keeping the copy: %w", err)
 	}
 	if haveCopy {
-		if err := os.Rename(copied, source); err != nil {
+		if err := place.Local.Rename(copied, source); err != nil {
 			return fmt.Errorf("keeping the copy: %w", err)
 		}
 		return place.SyncFolder(j.Dir())
@@ -239,7 +238,7 @@ func makeSource(j *spool.Job, taken string) error {
 	if taken == "" {
 		return errNoFile
 	}
-	if err := os.Rename(taken, source); err != nil {
+	if err := place.Local.Rename(taken, source); err != nil {
 		return fmt.Errorf("keeping the file: %w", err)
 	}
 	return nil
@@ -264,7 +263,7 @@ func (w *watcher) load(id string) (*spool.Job, error) {
 // takenFile returns the path of the file in the job's taken folder, or "" when there is none.
 // Hidden files are passed over: none is ever taken, and file managers leave theirs everywhere.
 func takenFile(j *spool.Job) (string, error) {
-	entries, err := os.ReadDir(j.Path(job.TakenFolder))
+	entries, err := place.Local.ReadDir(j.Path(job.TakenFolder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("reading the folder of the taken file: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,7 +27,7 @@ type watcher struct {
 	log    *slog.Logger
 	beat   func()
 	now    func() time.Time
-	// rename is os.Rename.
+	// rename is that of place.Local.
 	rename func(oldPath, newPath string) error
 
 	// spool is nil until the data folder could be opened.
@@ -58,7 +57,7 @@ func newWatcher(env *service.Env, settle time.Duration) *watcher {
 		log:    env.Log,
 		beat:   func() { _ = env.Health.Beat() }, // The loop reports a heartbeat that cannot be written.
 		now:    time.Now,
-		rename: os.Rename,
+		rename: place.Local.Rename,
 		settle: newSettler(settle),
 		told:   map[string]bool{},
 	}
@@ -161,7 +160,7 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 }
 
 func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
-	entries, err := os.ReadDir(w.spool.Input())
+	entries, err := place.Local.ReadDir(w.spool.Input())
 	if err != nil {
 		return false, fmt.Errorf("reading input/: %w", err)
 	}
@@ -263,7 +262,7 @@ func (w *watcher) rests(j *spool.Job) bool {
 	if err != nil || path == "" {
 		return true // finish says what is wrong.
 	}
-	info, err := os.Lstat(path)
+	info, err := place.Local.Lstat(path)
 	if err != nil {
 		return true
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -71,7 +70,7 @@ func (s *Spool) StageFolder(stage job.Stage) string {
 // when this user may not write to one. It is cheap enough to be asked on each turn of a loop,
 // so that a folder that someone removed comes back and a wrong owner is noticed at once.
 func (s *Spool) Ready() error {
-	if _, err := os.Stat(s.data); err != nil {
+	if _, err := place.Local.Lstat(s.data); err != nil {
 		return fmt.Errorf("opening the data folder: %w", err)
 	}
 	for _, folder := range s.folders() {
@@ -94,7 +93,7 @@ func (s *Spool) folders() []string {
 }
 
 func makeFolder(path string) error {
-	err := os.MkdirAll(path, place.FolderMode)
+	err := place.MakeFolder(path)
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: %w", ErrNotWritable, err)
 	}

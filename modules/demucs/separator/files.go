@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // frameSize is how many bytes a frame takes: two 32-bit samples.
@@ -25,7 +27,7 @@ type mix struct {
 }
 
 func openMix(path string) (*mix, error) {
-	f, err := os.Open(path)
+	f, err := place.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the mix: %w", err)
 	}
@@ -74,7 +76,7 @@ type stems struct {
 func createStems(folder string, names []string) (*stems, error) {
 	s := &stems{}
 	for _, name := range names {
-		f, err := os.OpenFile(filepath.Join(folder, name+Extension), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		f, err := place.Create(filepath.Join(folder, name+Extension))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("writing the stems: %w", err), s.close())
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/im2-audio/im2/modules/demucs/htdemucs"
 	"github.com/im2-audio/im2/modules/demucs/network"
 	"github.com/im2-audio/im2/modules/demucs/onnxruntime"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -167,7 +168,7 @@ func (r Request) run(ctx context.Context, progress func(done, total int)) (err e
 }
 
 func (r Request) load(ctx context.Context, env *onnxruntime.Environment) (*network.Network, error) {
-	folder, err := os.OpenRoot(r.Model)
+	folder, err := place.OpenFolder(r.Model)
 	if err != nil {
 		return nil, fmt.Errorf("opening the model: %w", err)
 	}
