@@ -1,6 +1,7 @@
 package ownership
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -17,12 +18,20 @@ func ensure(root string, folders []string, w want) error {
 		return &RefusedError{Op: "opening", Subject: root, Err: err}
 	}
 	defer s.close(top)
+	var closed []error
 	for _, folder := range folders {
-		if err := s.ensureOne(top, folder, w); err != nil {
-			return ensureError(filepath.Join(root, folder), w.owner, err)
+		err := s.ensureOne(top, folder, w)
+		if err != nil {
+			err = ensureError(filepath.Join(root, folder), w.owner, err)
+		}
+		switch {
+		case errors.Is(err, unix.EROFS): // such as a mount of its own; the others are made all the same
+			closed = append(closed, err)
+		case err != nil:
+			return err
 		}
 	}
-	return nil
+	return errors.Join(closed...)
 }
 
 // ensureOne makes and sets the folder rel below top. It goes there name by name: a link
@@ -68,7 +77,7 @@ func (s *sys) setOne(fd int, w want, dir int, name []byte) error {
 	if errno := s.look(fd, &st); errno != 0 {
 		return errno
 	}
-	if _, errno := s.give(fd, w, dir, name, &st); errno != 0 {
+	if _, errno := s.give(fd, w, s.needsOf(fd, w, &st), dir, name, &st); errno != 0 {
 		return errno
 	}
 	return nil

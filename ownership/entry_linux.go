@@ -62,7 +62,10 @@ func hasLocalTimes(fd int) bool {
 }
 
 // need is what an entry must be given.
-type need struct{ owner, mode bool }
+type need struct {
+	owner, mode bool
+	rights      rights // to be removed
+}
 
 func (n need) nothing() bool { return n == need{} }
 

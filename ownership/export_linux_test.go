@@ -22,9 +22,11 @@ func ResetWithout(ctx context.Context, req Request, lacks ...string) (Summary, e
 			*there = false
 		}
 	}
+	// Without "effect", a change of owner is taken and does nothing.
 	if slices.Contains(lacks, "patience") {
 		f.waits = 0
 	}
+	f.deaf = slices.Contains(lacks, "effect")
 	return resetWith(ctx, req, req.Folder, f)
 }
 

@@ -1,6 +1,7 @@
 package ownership
 
 import (
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,10 +36,26 @@ func (w *worker) entry(n *node, dir int, name []byte) {
 		w.mount(n, name)
 		return
 	}
-	if w.want.needs(&w.st).nothing() {
+	if w.needsAt(dir, name, &w.st).nothing() {
 		return
 	}
 	w.wrong(n, dir, name)
+}
+
+// needsAt is what name in dir needs, seen as st.
+func (w *worker) needsAt(dir int, name []byte, st *unix.Statx_t) need {
+	needs := w.want.needs(st)
+	if hasRights(st) {
+		needs.rights = w.rightsAt(dir, name)
+	}
+	return needs
+}
+
+// needsOf is what fd needs that is open on, or pinned to, what was seen as st.
+func (s *sys) needsOf(fd int, want want, st *unix.Statx_t) need {
+	needs := want.needs(st)
+	needs.rights = s.rightsOf(fd, st)
+	return needs
 }
 
 // wrong deals with an entry that w.st shows to be wrong: now, if that needs no change,
@@ -50,10 +67,14 @@ func (w *worker) wrong(n *node, dir int, name []byte) {
 	}
 	id := identify(&w.st)
 	if w.req.DryRun {
-		if id.nlink > 1 {
-			w.sighted(n, name, id, &w.st)
-		} else {
-			w.changed(w.want.needs(&w.st))
+		needs := w.needsAt(dir, name, &w.st)
+		switch {
+		case w.closedTo(dir):
+			w.refused(n, name, unix.EROFS, &w.st)
+		case id.nlink > 1:
+			w.sighted(n, name, id, needs)
+		default:
+			w.changed(needs)
 		}
 		return
 	}
@@ -102,7 +123,7 @@ func (w *worker) fix(n *node, dir int, s suspect, fenced bool) {
 			w.fail(n, s.name, errno)
 			return
 		}
-		if !isFolder(&w.st) && w.want.needs(&w.st).nothing() {
+		if !isFolder(&w.st) && w.needsAt(dir, s.name, &w.st).nothing() {
 			return
 		}
 		s.id = identify(&w.st)
@@ -132,7 +153,7 @@ func (w *worker) attempt(n *node, dir int, s suspect, fenced bool) bool {
 	case !w.openat2 && isMount(p, n.inode.dev):
 		w.mount(n, s.name)
 		return false
-	case w.want.needs(p).nothing():
+	case w.needsOf(fd, w.want, p).nothing():
 		return false
 	}
 	if skip, why := skipped(p); skip != "" {
@@ -153,7 +174,7 @@ func (w *worker) attempt(n *node, dir int, s suspect, fenced bool) bool {
 		return true
 	}
 	if p.Nlink > 1 {
-		w.sighted(n, s.name, s.id, p)
+		w.sighted(n, s.name, s.id, w.needsOf(fd, w.want, p))
 		return false
 	}
 	w.change(n, s.name, fd, dir, p)
@@ -195,7 +216,7 @@ const maxWaits = 20
 // so that no moment exists in which such a file belongs to its new owner. False if that
 // failed; it is reported then.
 func (w *worker) change(n *node, name []byte, fd, dir int, st *unix.Statx_t) bool {
-	need := w.want.needs(st)
+	need := w.needsOf(fd, w.want, st)
 	if need.nothing() {
 		return true
 	}
@@ -204,16 +225,58 @@ func (w *worker) change(n *node, name []byte, fd, dir int, st *unix.Statx_t) boo
 		return false
 	}
 	if w.req.DryRun {
+		if isFolder(st) && w.closedTo(fd) {
+			w.refused(n, name, unix.EROFS, st)
+			return false
+		}
 		w.changed(need)
 		return true
 	}
-	done, errno := w.give(fd, w.want, dir, name, st)
+	done, errno := w.give(fd, w.want, need, dir, name, st)
+	if errno == 0 && !w.took(fd, &done, st) {
+		w.changed(done)
+		w.skip(n, name, "", noEffect)
+		return false
+	}
 	w.changed(done)
 	if errno != 0 {
 		w.refused(n, name, errno, st)
 		return false
 	}
 	return true
+}
+
+const noEffect = "its file system took the change, and it has no effect here (see its mount options, such as uid= and umask=)"
+
+// took reports whether what was done to fd, seen as st before, had an effect, and takes from done what had none. Some
+// file systems that know no owners say that they changed one. What is wrong in another way now was changed by others.
+func (w *worker) took(fd int, done *need, st *unix.Statx_t) bool {
+	now := &w.after
+	if w.look(fd, now) != 0 {
+		return true
+	}
+	left := w.needsOf(fd, w.want, now)
+	deaf := need{
+		owner:  done.owner && left.owner && now.Uid == st.Uid && now.Gid == st.Gid,
+		mode:   done.mode && left.mode && now.Mode == st.Mode,
+		rights: rights{},
+	}
+	if left.rights.any() && left.rights == done.rights {
+		deaf.rights, done.rights = left.rights, rights{}
+	}
+	done.owner, done.mode = done.owner && !deaf.owner, done.mode && !deaf.mode
+	return deaf.nothing()
+}
+
+// closedTo reports whether nothing can be changed in the folder that fd is open on, or pinned to: a read-only mount, or
+// a read-only snapshot in a file system that is not.
+func (w *worker) closedTo(fd int) bool {
+	return w.closed || w.proc && unix.Faccessat(w.self, strconv.Itoa(fd), unix.W_OK, 0) == unix.EROFS
+}
+
+func readOnly(fd int) bool {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(fd, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0
 }
 
 func (w *worker) changed(what need) {
@@ -223,12 +286,14 @@ func (w *worker) changed(what need) {
 	if what.mode {
 		w.mode++
 	}
+	if what.rights.any() {
+		w.rights++
+	}
 }
 
-// give sets owner and mode where they are wrong, and returns what it did.
-func (s *sys) give(fd int, w want, dir int, name []byte, st *unix.Statx_t) (need, unix.Errno) {
+// give sets owner and mode where they are wrong, removes rights, and returns what it did.
+func (s *sys) give(fd int, w want, todo need, dir int, name []byte, st *unix.Statx_t) (need, unix.Errno) {
 	var done need
-	todo := w.needs(st)
 	if todo.owner {
 		if errno := s.chown(fd, w.owner); errno != 0 {
 			return done, errno
@@ -241,6 +306,12 @@ func (s *sys) give(fd int, w want, dir int, name []byte, st *unix.Statx_t) (need
 			return done, errno
 		}
 		done.mode = true
+	}
+	if todo.rights.any() {
+		if errno := s.removeRights(fd, todo.rights, w.owner); errno != 0 {
+			return done, errno
+		}
+		done.rights = todo.rights
 	}
 	return done, 0
 }

@@ -90,9 +90,9 @@ func (l *links) hash(file, folder inode, name []byte) uint64 {
 }
 
 // sighted notes a wrong file with several names.
-func (w *worker) sighted(n *node, name []byte, id identity, st *unix.Statx_t) {
+func (w *worker) sighted(n *node, name []byte, id identity, what need) {
 	name = append([]byte(unix.ByteSliceToString(name)), 0)
-	if !w.links.add(n, name, id, w.want.needs(st)) {
+	if !w.links.add(n, name, id, what) {
 		w.skip(n, name, SkipHardLink, "it has other names, as have too many other wrong files; run this again")
 	}
 }

@@ -35,6 +35,8 @@ const (
 	SkipAppendOnly Skip = "append_only"
 	// SkipDeep is a folder more than 65,536 folders deep.
 	SkipDeep Skip = "too_deep"
+	// SkipReadOnly is a wrong entry of a read-only mount or snapshot in a folder that is not read-only.
+	SkipReadOnly Skip = "read_only"
 	// SkipBusy is an entry that others kept replacing.
 	SkipBusy Skip = "busy"
 )
@@ -67,6 +69,9 @@ type Summary struct {
 	// dry run. A file with several hard links counts once on Linux.
 	OwnersChanged int64 `json:"changed_owner"`
 	ModesChanged  int64 `json:"changed_mode"`
+	// RightsRemoved counts the files and folders from which file capabilities or access control lists were removed,
+	// or would be in a dry run. It has an effect on Linux only, where /proc is mounted.
+	RightsRemoved int64 `json:"removed_rights"`
 	// Vanished counts entries that went away after their folder was listed.
 	Vanished int64 `json:"vanished"`
 	// Skipped counts the entries that were skipped by design, by reason; never nil.
@@ -143,12 +148,13 @@ func (r Request) check() error {
 // nothing is the Summary of a reset that did not begin.
 func nothing() Summary { return Summary{Skipped: map[Skip]int64{}, Problems: []Problem{}} }
 
-// Reset sets owner and modes of a folder and everything in it. Entries that could not be set are in the
+// Reset sets owner and modes of a folder and everything in it, and on Linux removes what gives more rights than they do:
+// file capabilities, and access control lists, also those for what is made in a folder. Entries that could not be set are in the
 // Summary, and are no error. The error is about the reset as a whole:
 //
 //   - a *[RefusedError] for a folder, owner or mode that cannot be used; nothing was changed;
-//   - on Linux, one that wraps [syscall.EROFS] for a read-only file system with something to change; elsewhere
-//     each of its entries is a [Problem];
+//   - on Linux, one that wraps [syscall.EROFS] for a folder on a read-only file system with something to change,
+//     also in a dry run; elsewhere, and for what is read-only below the folder, each entry is a [Problem];
 //   - one that wraps the error of ctx.
 //
 // The Summary is valid beside an error, too: it counts what was done until then, and the next run does the rest.
@@ -217,7 +223,8 @@ func outside(below, folder string) error {
 // followed below root. An owner of UID or GID 0 is allowed.
 //
 // The error is a *[RefusedError] for an owner or a folder that cannot be used, and wraps [io/fs.ErrPermission] where
-// this user may not make or set one. Folders before the failed one are made by then.
+// this user may not make or set one. Folders before the failed one are made by then. On Linux, one that wraps
+// [syscall.EROFS] is about folders on read-only mounts; all others are made by then.
 func Ensure(root string, folders []string, owner Owner) error {
 	if err := owner.check(true); err != nil {
 		return err

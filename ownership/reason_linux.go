@@ -53,6 +53,10 @@ const busyReason = "it was replaced or changed again and again while it was look
 func (w *worker) refused(n *node, name []byte, errno unix.Errno, st *unix.Statx_t) {
 	switch errno {
 	case unix.EROFS:
+		if !w.closed {
+			w.skip(n, name, SkipReadOnly, "it is on a read-only mount or snapshot, and not right")
+			return
+		}
 		w.end(fmt.Errorf("resetting %s: %w, and %q is not right", w.req.Folder, errno, n.path(name)))
 	case unix.EBUSY:
 		w.skip(n, name, SkipBusy, busyReason)

@@ -26,6 +26,7 @@ type walk struct {
 	links  links
 	top    *node
 	local  bool         // see hasLocalTimes
+	closed bool         // the folder's own file system, or its mount, is read-only
 	seen   atomic.Int64 // what Request.Progress is told
 	waited atomic.Int32 // see worker.settle
 	buffer sync.Mutex
@@ -77,7 +78,7 @@ func resetWith(ctx context.Context, req Request, path string, f features) (Summa
 	defer w.nodes.shed(s)
 	all := make([]*worker, req.Workers)
 	for i := range all {
-		own := *s
+		own := *s // without buffers so far
 		all[i] = &worker{walk: w, sys: &own}
 	}
 	if err := w.begin(all[0], path); err != nil {
@@ -92,6 +93,7 @@ func resetWith(ctx context.Context, req Request, path string, f features) (Summa
 		sum.Seen += one.seen
 		sum.OwnersChanged += one.owner
 		sum.ModesChanged += one.mode
+		sum.RightsRemoved += one.rights
 		sum.Vanished += one.vanished
 	}
 	w.report.into(&sum)
@@ -114,7 +116,7 @@ func (w *walk) begin(first *worker, path string) error {
 		return &RefusedError{Op: "opening", Subject: w.req.Folder, Err: err}
 	}
 	top.fd = fd
-	w.top, w.local = top, hasLocalTimes(fd)
+	w.top, w.local, w.closed = top, hasLocalTimes(fd), readOnly(fd)
 	w.nodes.add(top)
 	first.setFolder(top, fd)
 	first.seen++

@@ -13,10 +13,11 @@ type worker struct {
 	buf      []byte
 	st       unix.Statx_t
 	pinned   unix.Statx_t
+	after    unix.Statx_t
 	suspects []suspect
 	found    []work
 
-	seen, told, owner, mode, vanished int64
+	seen, told, owner, mode, rights, vanished int64
 }
 
 // work takes work until there is none.

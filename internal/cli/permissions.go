@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -39,9 +41,10 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 		return err
 	}
 	resetter := t.resetter(p)
+	var closed error // read-only folders, which do not keep the others from being reset
 	if !o.DryRun {
-		if err := resetter.Ensure(ctx, p.Root, p.Folders, p.Settings.AppUser); err != nil {
-			return err
+		if closed = resetter.Ensure(ctx, p.Root, p.Folders, p.Settings.AppUser); closed != nil && !errors.Is(closed, syscall.EROFS) {
+			return closed
 		}
 	}
 	below, err := permissions.Below(t.From, p.Data, o.Path)
@@ -59,6 +62,9 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 		}
 	} else {
 		t.tell(p.Rel(filepath.Join(p.Data, below)), p.Settings.AppUser, sum, time.Since(start), o.DryRun)
+	}
+	if closed != nil {
+		return exit.With(exit.Failed, closed)
 	}
 	return verdict(sum)
 }
@@ -92,6 +98,9 @@ func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, to
 	}
 	t.UI.Result("%s: %s for %s, %s owner of %s and mode of %s, in %s", folder, english.Plural(int(sum.Seen), "entry", ""), o,
 		verb, humanize.Comma(sum.OwnersChanged), humanize.Comma(sum.ModesChanged), took.Round(time.Millisecond))
+	if sum.RightsRemoved > 0 {
+		t.UI.Result("%s file capabilities or access control lists (ACLs) from %s", strings.Replace(verb, "change", "remove", 1), english.Plural(int(sum.RightsRemoved), "entry", ""))
+	}
 	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
 		t.UI.Result("skipped: %s (%s)", english.Plural(int(sum.Skipped[why]), "entry", ""), strings.ReplaceAll(string(why), "_", " "))
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
@@ -36,8 +37,9 @@ type job struct {
 	user string
 	// userns is docker's --userns; "" for the engine's default.
 	userns string
-	// readOnly mounts the folder so that nothing in it can be changed.
-	readOnly bool
+	// dry leaves out the capabilities with which something could be changed. A read-only mount would hide whether the
+	// folder itself is one.
+	dry bool
 	// args are the resetter's, beside -folder and -inode.
 	args []string
 }
@@ -53,7 +55,7 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 		return ownership.Summary{}, err
 	}
 	j := job{
-		data: req.Data, user: rootIn(v.owner.GID), userns: v.userns, readOnly: req.DryRun,
+		data: req.Data, user: rootIn(v.owner.GID), userns: v.userns, dry: req.DryRun,
 		args: []string{"-owner=" + v.owner.String(), "-progress=" + tellEvery.String(), "-below=" + req.Below},
 	}
 	if req.DryRun {
@@ -122,7 +124,11 @@ func word(data string, err error) error {
 		if failed.ExitCode() == int(exit.Unusable) {
 			code = exit.Unusable
 		}
-		return exit.Fixable(code, ByRoot, "resetting %s through the engine: %s", data, strings.TrimPrefix(failed.Stderr, "docker: "))
+		text := strings.TrimPrefix(failed.Stderr, "docker: ")
+		if said, closed := strings.CutSuffix(text, syscall.EROFS.Error()); closed {
+			return exit.Errorf(exit.Failed, "resetting %s through the engine: %s%w", data, said, syscall.EROFS)
+		}
+		return exit.Fixable(code, ByRoot, "resetting %s through the engine: %s", data, text)
 	}
 	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
 }
@@ -165,17 +171,16 @@ func arguments(name, image string, j job) []string {
 	}
 	if strings.HasPrefix(j.user, "0:") {
 		// To change owners and modes of what is not one's own, and to see all of it.
-		args = append(args, "--cap-add=CHOWN", "--cap-add=FOWNER", "--cap-add=DAC_READ_SEARCH")
+		args = append(args, "--cap-add=DAC_READ_SEARCH")
+		if !j.dry {
+			args = append(args, "--cap-add=CHOWN", "--cap-add=FOWNER")
+		}
 	}
 	if j.userns != "" {
 		args = append(args, "--userns="+j.userns)
 	}
 	if j.data != "" { // at its own path, so that paths in messages are right outside
-		var options []string
-		if j.readOnly {
-			options = []string{"readonly"}
-		}
-		args = append(args, "--mount", engine.BindMount(j.data, j.data, options...))
+		args = append(args, "--mount", engine.BindMount(j.data, j.data))
 	}
 	return append(append(args, image), j.args...)
 }

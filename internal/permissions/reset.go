@@ -250,7 +250,7 @@ const (
 func decide(euid int, owner ownership.Owner, found ownership.Summary) way {
 	onlyModes := found.OwnersChanged == 0 && !closed(found)
 	switch {
-	case onlyModes && found.ModesChanged == 0:
+	case onlyModes && found.ModesChanged == 0 && found.RightsRemoved == 0:
 		return nothing
 	case onlyModes && int64(euid) == int64(owner.UID): // the owner may chmod
 		return directly

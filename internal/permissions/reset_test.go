@@ -92,7 +92,7 @@ func TestBelow(t *testing.T) {
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	folder := `/srv/a,b "c":d/data`
-	root := arguments("n", "image", job{data: folder, user: "0:0", readOnly: true, args: []string{"-uid=1"}})
+	root := arguments("n", "image", job{data: folder, user: "0:0", args: []string{"-uid=1"}})
 	for _, want := range []string{
 		"--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges",
 		"--cap-add=CHOWN", "--cap-add=FOWNER", "--cap-add=DAC_READ_SEARCH", "--pids-limit=64",
@@ -105,8 +105,12 @@ func TestArguments(t *testing.T) {
 		t.Errorf("the command gets %q", root)
 	}
 	fields, err := csv.NewReader(strings.NewReader(root[slices.Index(root, "--mount")+1])).Read()
-	if err != nil || !slices.Equal(fields, []string{"type=bind", "source=" + folder, "target=" + folder, "readonly"}) {
+	if err != nil || !slices.Equal(fields, []string{"type=bind", "source=" + folder, "target=" + folder}) {
 		t.Errorf("the mount is %q, %v", fields, err)
+	}
+	dry := strings.Join(arguments("n", "image", job{data: folder, user: "0:0", dry: true}), " ")
+	if strings.Contains(dry, "CHOWN") || strings.Contains(dry, "FOWNER") || !strings.Contains(dry, "--cap-add=DAC_READ_SEARCH") {
+		t.Errorf("a dry run gets %q", dry)
 	}
 	if maps := arguments("n", "image", job{user: "0:0", userns: "host"}); slices.Contains(maps, "--mount") || !slices.Contains(maps, "--userns=host") {
 		t.Errorf("without a folder: %q", maps)

@@ -148,7 +148,7 @@ func (t tree) spoil(ctx context.Context, step int) error {
 
 func (t tree) check(ctx context.Context) error {
 	left, err := ownership.Reset(ctx, ownership.Request{Folder: t.root, Owner: wanted, DryRun: true})
-	if err == nil && (left.Seen != t.entries() || left.OwnersChanged+left.ModesChanged > 0 || left.ProblemCount() > 0) {
+	if err == nil && (left.Seen != t.entries() || left.OwnersChanged+left.ModesChanged+left.RightsRemoved > 0 || left.ProblemCount() > 0) {
 		err = fmt.Errorf("afterwards %d owners and %d modes of %d entries are wrong", left.OwnersChanged, left.ModesChanged, left.Seen)
 	}
 	return err
