@@ -136,6 +136,7 @@ func (t Target) printReport(r verifyReport) {
 		}
 		add(strings.TrimPrefix(name, r.Project+"-"), s.Checks)
 	}
+	add("(data)", r.Data)
 	add("(control)", r.Control)
 	t.UI.Table([]string{"SERVICE", "CHECK", "RESULT", "DETAIL"}, rows)
 	t.UI.Result("\n%s, %s, in %.1f s", english.Plural(r.Failures, "failure", ""), english.Plural(r.Warnings, "warning", ""), r.Seconds)
@@ -165,6 +166,7 @@ type (
 		Warnings int             `json:"warnings"`
 		Seconds  float64         `json:"seconds"`
 		Services []verifyService `json:"services"`
+		Data     []verifyFinding `json:"data,omitempty"`
 		Control  []verifyFinding `json:"control"`
 	}
 	verifyService struct {
@@ -184,7 +186,7 @@ type (
 func shownReport(r verify.Report) verifyReport {
 	shown := verifyReport{
 		Project: r.Project, Result: levelWord(r.Result), Failures: r.Failures, Warnings: r.Warnings, Seconds: r.Seconds,
-		Control: shownFindings(r.Control, ""),
+		Data: shownFindings(r.Data, ""), Control: shownFindings(r.Control, ""),
 	}
 	for _, s := range r.Services {
 		shown.Services = append(shown.Services, verifyService{s.Service, s.Container, s.Asked, shownFindings(s.Checks, s.Service)})
@@ -201,6 +203,8 @@ func shownFindings(all []verify.Finding, service string) []verifyFinding {
 			detail += `; "mage up" makes it`
 		case verify.Recreate:
 			detail += `; "mage up" creates the container again`
+		case verify.ResetRights:
+			detail += `; "mage reset-permissions" removes them`
 		case verify.ReadLogs:
 			detail += fmt.Sprintf(`; "mage logs -service=%s" may say why`, service)
 		}

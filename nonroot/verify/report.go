@@ -48,6 +48,7 @@ const (
 	Umask        Check = "umask"             // the mode of new files
 	Canary       Check = "canary"            // owner and modes of a file that the service makes
 	HandOver     Check = "hand-over"         // whether the next service can rename and remove it
+	DataRights   Check = "data-rights"       // file capabilities and access control lists in the data folder
 )
 
 // Remedy is what fixes a finding, where its Detail does not say.
@@ -61,6 +62,8 @@ const (
 	Recreate Remedy = "recreate the container"
 	// ReadLogs is to read why the container ended.
 	ReadLogs Remedy = "read the container's logs"
+	// ResetRights is to reset the data folder (package ownership).
+	ResetRights Remedy = "reset the data folder"
 )
 
 // Finding is the result of one check.
@@ -121,12 +124,14 @@ type Report struct {
 	Seconds float64 `json:"seconds"`
 	// Services are the containers, by service and number, and the foreign ones behind them.
 	Services []Service `json:"services"`
+	// Data is what was found in the data folder; nil for a project without one, and with [Options.Service].
+	Data []Finding `json:"data,omitempty"`
 	// Control is what the same checks said of a container of root: OK where they found it out.
 	Control []Finding `json:"control"`
 }
 
 func (r *Report) count() {
-	all := slices.Clone(r.Control)
+	all := slices.Concat(r.Control, r.Data)
 	for _, s := range r.Services {
 		all = append(all, s.Checks...)
 	}

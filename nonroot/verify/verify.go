@@ -270,6 +270,7 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 			r.Services = append(r.Services, p.service(o, p.around))
 		}
 		err = p.handOver(ctx, all, r.Services)
+		r.Data = p.checkData(ctx)
 	}
 	if err != nil {
 		return Report{}, fmt.Errorf("verifying %s: %w", p.project.Name, err)
