@@ -13,7 +13,7 @@ import (
 
 // dataFolder are the folders of packages that handle what is below the data folder.
 var dataFolder = []string{
-	"internal/machine/doctor", "internal/permissions", "modules/demucs", "modules/organizer", "modules/watcher", "nonroot/verify",
+	"internal/helper/probe", "internal/machine/doctor", "internal/permissions", "modules/demucs", "modules/organizer", "modules/watcher", "nonroot/verify",
 	"pipeline/model", "pipeline/queue", "pipeline/separate", "pipeline/service", "pipeline/spool",
 }
 
@@ -24,6 +24,11 @@ var byPath = strings.Fields(`os.Chmod os.Chown os.Chtimes os.Create os.CreateTem
 
 // elsewhere are the calls by path in these packages that stay outside of the data folder, or stop at its edge, and where.
 var elsewhere = map[string]string{
+	"internal/helper/probe/canary.go os.OpenRoot":             "the folder that is mounted, in which all else is done by descriptor",
+	"internal/helper/probe/probe.go filepath.Glob":            "/proc",
+	"internal/helper/probe/probe.go os.OpenFile":              "tries whether a system's folder can be written, with a random name",
+	"internal/helper/probe/probe.go os.ReadFile":              "/proc",
+	"internal/helper/probe/probe.go os.Remove":                "what it made in a system's folder",
 	"internal/machine/doctor/check_build.go os.ReadFile":      "the certificates of this machine",
 	"internal/machine/doctor/check_container.go os.ReadFile":  "our own program",
 	"internal/machine/doctor/check_data.go os.Lstat":          "looks at folders, and changes nothing",
@@ -42,6 +47,7 @@ var elsewhere = map[string]string{
 	"modules/demucs/engine.go os.WriteFile":                   "/tmp of the worker's container",
 	"modules/demucs/main.go os.DirFS":                         "/sys and /proc",
 	"nonroot/verify/clean.go os.OpenRoot":                     "the data folder itself, in which all else is done by descriptor",
+	"nonroot/verify/foreign.go os.Stat":                       "compares folders by their numbers, and changes nothing",
 	"nonroot/verify/image.go filepath.Glob":                   "the user's cache",
 	"nonroot/verify/image.go os.Chtimes":                      "the user's cache",
 	"nonroot/verify/image.go os.MkdirAll":                     "the user's cache",
