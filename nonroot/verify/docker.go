@@ -227,7 +227,10 @@ func said(err error) string {
 		return err.Error()
 	}
 	lines := strings.Split(failed.Stderr, "\n")
-	text := strings.TrimPrefix(lines[len(lines)-1], "Error response from daemon: ")
+	for len(lines) > 1 && (strings.HasPrefix(lines[len(lines)-1], "Run 'docker ") || strings.TrimSpace(lines[len(lines)-1]) == "") {
+		lines = lines[:len(lines)-1] // what the docker command says of itself
+	}
+	text := strings.TrimPrefix(strings.TrimPrefix(lines[len(lines)-1], "docker: "), "Error response from daemon: ")
 	if _, why, ok := strings.Cut(text, "unable to start container process: "); ok {
 		text = why
 	}

@@ -246,6 +246,7 @@ func TestSaid(t *testing.T) {
 	for text, want := range map[string]string{
 		"Error response from daemon: container rootfs is marked read-only":                                                      "container rootfs is marked read-only",
 		"warning\nOCI runtime exec failed: exec failed: unable to start container process: exec /x: permission denied: unknown": "exec /x: permission denied: unknown",
+		"docker: Error response from daemon: No such image: im2/verify:1\n\nRun 'docker run --help' for more information":       "No such image: im2/verify:1",
 		"": "running",
 	} {
 		if got := said(&CommandError{Stderr: text, Err: errors.New("exit status 1")}); !strings.HasPrefix(got, want) {
