@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/job"
@@ -15,6 +16,8 @@ import (
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 )
+
+var digest = strings.Repeat("ab", 32)
 
 // A bench is an organizer with a data folder.
 type bench struct {
@@ -46,7 +49,7 @@ func (b *bench) add(name string, changes ...func(r *job.Record)) *spool.Job {
 	j, err := b.spool.Create("watcher")
 	spooltest.Must(b.t, err)
 	j.SetName(name)
-	j.SHA256, j.DurationSeconds, j.Engine, j.Model = "abc", 1.5, "onnx", "htdemucs"
+	j.SHA256, j.DurationSeconds, j.Engine, j.Model = digest, 1.5, "onnx", "htdemucs"
 	for _, change := range changes {
 		change(&j.Record)
 	}

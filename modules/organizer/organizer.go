@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,8 +19,15 @@ import (
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
-// errNoStems is returned when a job has lost the stems that it came with.
-var errNoStems = errors.New("its stems were removed from the queue")
+var (
+	// errNoStems is returned when a job has lost the stems that it came with.
+	errNoStems = errors.New("its stems were removed from the queue")
+	// errReplaced is returned when something else is in the place of what the job came with.
+	errReplaced = errors.New("something that is not a file is in its place in the queue")
+)
+
+// restFor is how long a job waits whose attempt failed: what was wrong may be over by then.
+const restFor = 5 * time.Second
 
 // An organizer puts the results of one job after the other where people find them.
 type organizer struct {
@@ -30,12 +39,14 @@ type organizer struct {
 	recovery *spool.Recovery
 	// leftovers means that an earlier run may have left jobs in this organizer's name.
 	leftovers bool
-	// held are jobs in this organizer's hands that could not be finished at the last try.
+	// held are jobs in this organizer's hands that could not be finished at the last try, for a reason that is not theirs.
 	held []*spool.Job
+	// resting has when jobs may be tried again whose attempts failed.
+	resting map[string]time.Time
 }
 
 func newOrganizer(env *service.Env) *organizer {
-	return &organizer{env: env, now: time.Now, leftovers: true}
+	return &organizer{env: env, now: time.Now, leftovers: true, resting: map[string]time.Time{}}
 }
 
 func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
@@ -46,14 +57,28 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	if spool.StopsAll(held) {
 		return false, held
 	}
-	j, err := o.spool.Claim(ctx, job.Separated, job.Organizing, o.env.Worker)
-	if errors.Is(err, spool.ErrNone) {
-		return false, held
-	}
-	if err != nil {
+	j, err := o.spool.ClaimBut(ctx, job.Separated, job.Organizing, o.env.Worker, o.rests)
+	switch {
+	case errors.Is(err, spool.ErrNone):
+		return false, service.Beside(nil, held)
+	case errors.Is(err, spool.ErrSetAside):
+		o.env.Log.Error("given up", "error", err)
+		return true, service.Beside(nil, held)
+	case spool.StopsAll(err):
 		return false, errors.Join(held, err)
+	case err != nil:
+		return false, service.Beside(nil, errors.Join(held, err))
 	}
-	return true, errors.Join(held, o.finish(ctx, j))
+	return true, service.Beside(o.finish(ctx, j), held)
+}
+
+func (o *organizer) rests(id string) bool {
+	until, rests := o.resting[id]
+	if rests && !o.now().Before(until) {
+		delete(o.resting, id)
+		return false
+	}
+	return rests
 }
 
 // takeBackLost puts the jobs that an earlier run of this organizer left back among those that wait,
@@ -131,9 +156,16 @@ func (o *organizer) finishOne(ctx context.Context, j *spool.Job) error {
 // finish organizes a job in Organizing. When that cannot be done now, the job is held.
 func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 	err := o.organize(ctx, j)
-	if errors.Is(err, errNoStems) || errors.Is(err, job.ErrBadFiles) {
+	switch {
+	case err == nil, errors.Is(err, spool.ErrLost):
+	case spool.Environment(err), errors.Is(err, fs.ErrNotExist), o.spool.Ready() != nil: // Somebody removed a folder, for example.
+	case errors.Is(err, errNoStems), errors.Is(err, errReplaced):
 		o.env.Log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
 		err = j.Fail(err)
+	default:
+		o.env.Log.Error("failed", "job", j.ID, "name", j.Name, "error", err)
+		o.resting[j.ID] = o.now().Add(restFor)
+		err = j.Requeue(err.Error())
 	}
 	if errors.Is(err, spool.ErrLost) {
 		o.env.Log.Warn("dropped: another worker has the job", "job", j.ID, "name", j.Name)
@@ -162,7 +194,7 @@ func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
 	if !haveStems && j.Track == "" {
 		return fmt.Errorf("organizing job %s: %w", j.ID, errNoStems)
 	}
-	if _, err := j.AudioFiles(); err != nil { // Programs on the host open what they find there.
+	if err := checkFiles(j, haveStems); err != nil {
 		return fmt.Errorf("organizing job %s: %w", j.ID, err)
 	}
 	_, release := j.Hold(ctx, func() { _ = o.env.Health.Beat() }) // The loop reports a heartbeat that cannot be written.
@@ -175,6 +207,37 @@ func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
 		return err
 	}
 	o.env.Log.Info("done", "job", j.ID, "name", j.Name, "track", j.Track)
+	return nil
+}
+
+// checkFiles makes sure that what people find in output/ and archive/ are files: a link leads elsewhere, and a program
+// that opens a FIFO waits for ever.
+func checkFiles(j *spool.Job, haveStems bool) error {
+	files := []string{job.SourceFile}
+	if haveStems {
+		stems, err := place.Local.Lstat(j.Path(job.StemsFolder))
+		if err != nil {
+			return err
+		}
+		if !stems.IsDir() {
+			return fmt.Errorf("%s: %w", job.StemsFolder, errReplaced)
+		}
+		for _, file := range options.Recorded(j.Files) {
+			files = append(files, filepath.Join(job.StemsFolder, file))
+		}
+	}
+	for _, file := range files {
+		info, err := place.Local.Lstat(j.Path(file))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && file == job.SourceFile: // It is in archive/.
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s: %w", file, errNoStems)
+		case err != nil:
+			return err
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s: %w", file, errReplaced)
+		}
+	}
 	return nil
 }
 

@@ -38,7 +38,7 @@ func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
 	var got map[string]any
 	spooltest.Must(t, json.Unmarshal(data, &got))
 	for key, want := range map[string]any{
-		"job": id, "track": "My Song", "source": "My Song.mp3", "sha256": "abc",
+		"job": id, "track": "My Song", "source": "My Song.mp3", "sha256": digest,
 		"duration_seconds": 1.5, "engine": "onnx", "model": "htdemucs",
 	} {
 		if got[key] != want {
@@ -143,10 +143,10 @@ func TestARecordThatNamesOtherFilesIsGivenUp(t *testing.T) {
 		_, err := b.turn(t.Context())
 		spooltest.Must(t, err)
 		failed := jobtest.In(t, b.spool, job.Failed, id)
-		if !strings.Contains(failed.Error, "a file that is not a stem") {
-			t.Errorf("error = %q", failed.Error)
+		if !strings.Contains(failed.Error, "it is not a stem") || failed.Name != "song.mp3" {
+			t.Errorf("%q: error = %q", failed.Name, failed.Error)
 		}
-		spooltest.WantNames(t, failed.Dir(), "job.json", "source") // The stems can be made again.
+		spooltest.WantNames(t, failed.Dir(), "job.json", job.DamagedFile, "source", "stems")
 		spooltest.WantNames(t, b.spool.Output())
 	}
 }

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,23 +129,70 @@ func TestJobsThatLackSomethingStopNobody(t *testing.T) {
 	}
 }
 
-// A job that trips this organizer each time keeps it from no other.
-func TestOneJobThatCannotBeFinishedDoesNotStopTheOthers(t *testing.T) {
+// A job that was forged so that it cannot be finished is given up with the reason, and delays no other.
+func TestForgedJobsDelayNobody(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	bad := b.add("bad.mp3")
-	stems := filepath.Join(b.spool.StageFolder(job.Separated), bad.ID, job.StemsFolder)
-	spooltest.Must(t, os.RemoveAll(stems))
-	spooltest.Put(t, stems, "no folder")
-	good := b.add("good.mp3")
-	if busy, err := b.turn(t.Context()); !busy || err == nil {
-		t.Errorf("turn = %v, %v; want the error of the bad job", busy, err)
+	now := time.Now()
+	b.now = func() time.Time { return now }
+	outside := t.TempDir()
+	record := func(old, text string) func(j *spool.Job) error {
+		return func(j *spool.Job) error {
+			data, err := os.ReadFile(j.Path(job.RecordFile))
+			spooltest.Must(t, err)
+			return os.WriteFile(j.Path(job.RecordFile), bytes.Replace(data, []byte(old), []byte(text), 1), 0o644)
+		}
 	}
-	if busy, err := b.turn(t.Context()); !busy || err == nil {
-		t.Errorf("turn = %v, %v; want the good job done and the error of the bad one", busy, err)
+	instead := func(file string, put func(path string) error) func(j *spool.Job) error {
+		return func(j *spool.Job) error { return errors.Join(os.RemoveAll(j.Path(file)), put(j.Path(file))) }
+	}
+	link := func(path string) error { return os.Symlink(outside, path) }
+	fifo := func(path string) error { return syscall.Mkfifo(path, 0o644) }
+	folder := func(path string) error { return os.Mkdir(path, 0o755) }
+	file := func(path string) error { return os.WriteFile(path, nil, 0o644) }
+	bad := map[string]string{} // The reasons, by the IDs.
+	for _, forged := range []struct {
+		reason string
+		do     func(j *spool.Job) error
+	}{
+		{"stems: something that is not a file", instead("stems", file)},
+		{"stems: something that is not a file", instead("stems", link)},
+		{"stems/bass.wav: something that is not a file", instead("stems/bass.wav", fifo)},
+		{"stems/bass.wav: something that is not a file", instead("stems/bass.wav", link)},
+		{"stems/bass.wav: something that is not a file", instead("stems/bass.wav", folder)},
+		{"stems/bass.wav: its stems were removed", func(j *spool.Job) error { return os.Remove(j.Path("stems/bass.wav")) }},
+		{"source: something that is not a file", instead("source", fifo)},
+		{"writing stems/track.json", instead("stems/track.json", folder)},
+		{"it is not a regular file", instead("job.json", fifo)},
+		{"it is not the name of a file", record(`"name": "bad.mp3"`, `"name": "a\u0000b"`)},
+		{"attempt -9", record(`"attempt": 0`, `"attempt": -9`)},
+		{"no model can have this name", record(`"model": "htdemucs"`, `"model": "../models/demucs/evil.onnx"`)},
+	} {
+		j := b.add("bad.mp3")
+		spooltest.Must(t, forged.do(j))
+		bad[j.ID] = forged.reason
+	}
+	good := b.add("good.mp3")
+	for range bad {
+		_, _ = b.turn(t.Context())
+	}
+	if _, err := b.turn(t.Context()); err != nil {
+		t.Errorf("turn = %v", err)
 	}
 	b.wantDone(good.ID)
-	spooltest.WantText(t, filepath.Join(jobtest.Folder(t, b.spool, job.Organizing, bad.ID), job.StemsFolder), "no folder")
+	for range 2 * spool.MaxAttempts {
+		now = now.Add(restFor)
+		_, err := b.turn(t.Context())
+		spooltest.Must(t, err)
+	}
+	for id, reason := range bad {
+		j := jobtest.In(t, b.spool, job.Failed, id)
+		if !strings.Contains(j.Error, reason) {
+			t.Errorf("%q; want %q", j.Error, reason)
+		}
+	}
+	spooltest.WantNames(t, b.spool.Output(), "good")
+	spooltest.WantNames(t, outside)
 }
 
 // An organizer in a container that was made anew has another name, and takes up what the one

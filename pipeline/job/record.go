@@ -1,11 +1,6 @@
 package job
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -65,25 +60,8 @@ type Record struct {
 	EngineVersion int `json:"engine_version,omitempty"`
 	// Attempt counts how often separating was begun. It does not count a worker that was stopped
 	// and handed the job back.
-	Attempt int `json:"attempt"`
-	// History has one visit for each stage the job has been in, oldest first.
-	History []Visit `json:"history,omitempty"`
-}
-
-// A Visit is one stay of a job in one stage.
-type Visit struct {
-	Stage Stage     `json:"stage"`
-	Start time.Time `json:"start"`
-	// End is zero while the job is in the stage.
-	End time.Time `json:"end,omitzero"`
-	// Worker is who had the job; empty in stages where it waits or rests.
-	Worker string `json:"worker,omitempty"`
-	// Claim is the token of the claim; empty where jobs are not claimed.
-	Claim string `json:"claim,omitempty"`
-	// Attempt is the Record's Attempt at that time.
-	Attempt int `json:"attempt"`
-	// Error says why the visit ended without success.
-	Error string `json:"error,omitempty"`
+	Attempt int     `json:"attempt"`
+	History History `json:"history,omitempty"`
 }
 
 // Progress is what progress.json holds: how far the job is, and the lease of the worker that has it.
@@ -107,53 +85,6 @@ func (p *Progress) Percent() (int, bool) {
 	return int(int64(min(max(p.Done, 0), p.Total)) * 100 / int64(p.Total)), true
 }
 
-// MostRead is the most that is read of one file of a job: many times what a record has.
-const MostRead = 1 << 20
-
-var (
-	// ErrNotFile is returned for what is not a regular file.
-	ErrNotFile = errors.New("it is not a regular file")
-	// ErrTooLong is returned for a file of more than MostRead bytes.
-	ErrTooLong = errors.New("it is longer than 1 MiB")
-	// ErrBadFiles is returned for a record that names files that no separation makes.
-	ErrBadFiles = errors.New("the record names a file that is not a stem")
-)
-
-// Read reads an open file whole if it is a regular one of at most MostRead bytes. Open it without waiting (O_NONBLOCK):
-// there may be a FIFO in its place.
-func Read(f *os.File) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, ErrNotFile
-	}
-	data, err := io.ReadAll(io.LimitReader(f, MostRead+1))
-	if err == nil && len(data) > MostRead {
-		return nil, ErrTooLong
-	}
-	return data, err
-}
-
-// Parse reads the job.json of the job id.
-func Parse(data []byte, id string) (Record, error) {
-	var r Record
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Record{}, err
-	}
-	if r.ID != id {
-		return Record{}, fmt.Errorf("it belongs to job %q", r.ID)
-	}
-	return r, nil
-}
-
-// Bytes returns the content of job.json.
-func (r *Record) Bytes() ([]byte, error) {
-	data, err := json.MarshalIndent(r, "", "  ")
-	return append(data, '\n'), err
-}
-
 // Made is when the job was made: by its record, or else by its ID.
 func (r *Record) Made() time.Time {
 	if !r.Created.IsZero() {
@@ -164,18 +95,6 @@ func (r *Record) Made() time.Time {
 		return time.Time{}
 	}
 	return made
-}
-
-// AudioFiles returns the names of the stems in the job's folder in output/. The error wraps ErrBadFiles
-// if one of them is no name that a stem can have.
-func (r *Record) AudioFiles() ([]string, error) {
-	files := options.Recorded(r.Files)
-	for _, name := range files {
-		if !options.IsFile(name) {
-			return nil, fmt.Errorf("%w: %.80q", ErrBadFiles, name)
-		}
-	}
-	return files, nil
 }
 
 // RawName returns the song's original file name, byte for byte.
@@ -209,101 +128,6 @@ func displayed(raw string) (text string, raws []byte) {
 		return raw, nil
 	}
 	return strings.ToValidUTF8(raw, string(utf8.RuneError)), []byte(raw)
-}
-
-// Last returns the last visit, or an empty one if there is none.
-func (r *Record) Last() Visit {
-	if len(r.History) == 0 {
-		return Visit{}
-	}
-	return r.History[len(r.History)-1]
-}
-
-// Arrive ends the last visit, with the failure if there was one, and begins another.
-func (r *Record) Arrive(v Visit, failure string) {
-	if n := len(r.History); n > 0 && r.History[n-1].End.IsZero() {
-		r.History[n-1].End = v.Start
-		r.History[n-1].Error = failure
-	}
-	v.Attempt = r.Attempt
-	r.History = append(r.History, v)
-}
-
-// Begin records that worker has claimed the job into a working stage. A claim itself writes nothing: the
-// worker records it with the next change, and readers add it to what they have read.
-func (r *Record) Begin(stage Stage, worker, token string, start time.Time) {
-	r.Rewind(stage.Entry())
-	if stage == Separating {
-		r.Attempt++
-	}
-	r.Arrive(Visit{Stage: stage, Start: start, Worker: worker, Claim: token}, "")
-}
-
-// Unarrive undoes the last Arrive: the visit before it goes on.
-func (r *Record) Unarrive() {
-	n := len(r.History)
-	if n < 2 {
-		return
-	}
-	r.History = r.History[:n-1]
-	r.History[n-2].End = time.Time{}
-	r.History[n-2].Error = ""
-}
-
-// Rewind makes the history agree with the stage where the job was found: after a power cut the folder
-// may be back in a stage that it had left. The last visit to that stage goes on, and later ones are
-// removed. A history without such a visit stays as it is.
-func (r *Record) Rewind(stage Stage) {
-	last := len(r.History) - 1
-	for last >= 0 && r.History[last].Stage != stage {
-		last--
-	}
-	for last >= 0 && len(r.History)-1 > last {
-		r.Unarrive()
-	}
-}
-
-// Announced reports whether the record of a job found in stage, under claim c, says that the job moves on
-// from there. The claim is compared because the job may have been in this stage before.
-func (r *Record) Announced(stage Stage, c Claim) bool {
-	n := len(r.History)
-	if n < 2 || r.History[n-1].Stage == stage || r.History[n-2].Stage != stage {
-		return false
-	}
-	of := r.History[n-2].Claim
-	return of == c.Token || (of == "" && c.Token == noToken)
-}
-
-// Failures are the errors of the attempts in a working stage, oldest first, since the job was last
-// brought back from Failed. An attempt that did not count has none: its number was used again.
-func (r *Record) Failures(stage Stage) []string {
-	var failures []string
-	for i, v := range r.History {
-		if i > 0 && r.History[i-1].Stage == Failed {
-			failures = nil
-		}
-		switch {
-		case v.Stage != stage || v.Error == "":
-		case stage == Separating && v.Attempt >= 1 && v.Attempt <= len(failures):
-			failures = append(failures[:v.Attempt-1], v.Error)
-		default:
-			failures = append(failures, v.Error)
-		}
-	}
-	return failures
-}
-
-// Timings sums up how many seconds the job spent in each stage. A visit that has not ended counts until now.
-func (r *Record) Timings(now time.Time) map[Stage]float64 {
-	sums := map[Stage]float64{}
-	for _, v := range r.History {
-		end := v.End
-		if end.IsZero() {
-			end = now
-		}
-		sums[v.Stage] += end.Sub(v.Start).Seconds()
-	}
-	return sums
 }
 
 // A Stage is where a job is, and the name of its folder in queue/.

@@ -20,7 +20,7 @@ import (
 // here needs locks, file notification or O_EXCL.
 type Disk interface {
 	// ReadFile reads a small file whole. What is no file is job.ErrNotFile or another error, and what
-	// is too long job.ErrTooLong.
+	// is too long job.ErrTooLong, with its beginning.
 	ReadFile(path string) ([]byte, error)
 	// ReadDir lists a folder, sorted by name.
 	ReadDir(path string) ([]fs.DirEntry, error)
@@ -56,7 +56,7 @@ func (osDisk) ReadFile(path string) ([]byte, error) {
 	defer func() { _ = f.Close() }() // It was only read.
 	data, err := job.Read(f)
 	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", path, err)
+		return data, fmt.Errorf("reading %q: %w", path, err)
 	}
 	return data, nil
 }

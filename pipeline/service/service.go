@@ -182,8 +182,20 @@ const (
 // once.
 type Turn func(ctx context.Context) (busy bool, err error)
 
+// Beside returns the error of a turn's work with the errors of what the turn did beside it. Those alone delay no work.
+func Beside(err, beside error) error {
+	if err == nil && beside != nil {
+		return &besideError{beside}
+	}
+	return errors.Join(err, beside)
+}
+
+type besideError struct{ error }
+
+func (e *besideError) Unwrap() error { return e.error }
+
 // Loop takes turns until ctx ends. An error of a turn is logged, passed to the health check
-// with the command that fixes it, and followed by a wait that grows from error to error.
+// with the command that fixes it, and followed by a wait that grows from error to error, unless it is from Beside.
 func (e *Env) Loop(ctx context.Context, turn Turn) error {
 	var errs errorLog
 	for wait := e.Poll; ctx.Err() == nil; {
@@ -194,6 +206,7 @@ func (e *Env) Loop(ctx context.Context, turn Turn) error {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			err = nil
 		}
+		_, isBeside := err.(*besideError) //nolint:errorlint // What wraps one is more than that.
 		err = e.explain(err)
 		if healthErr := e.Health.Set(err); healthErr != nil {
 			e.Log.Error("health", "error", healthErr)
@@ -201,13 +214,14 @@ func (e *Env) Loop(ctx context.Context, turn Turn) error {
 		if errs.isNews(err, time.Now()) {
 			e.Log.Error("cannot work", "error", err)
 		}
-		if err == nil {
+		works := err == nil || isBeside
+		if works {
 			wait = e.Poll
 		}
-		if err != nil || !busy {
+		if !works || !busy {
 			sleep(ctx, wait)
 		}
-		if err != nil {
+		if !works {
 			wait = min(2*wait, max(longestWait, e.Poll))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"syscall"
 	"time"
@@ -17,8 +18,10 @@ var (
 	// ErrNone is returned when no job waits.
 	ErrNone = errors.New("no job waits")
 	// ErrDamaged is returned when the job.json of a job is missing or cannot be understood.
-	// Claim moves such a job to Failed, with everything it has.
+	// Claim moves such a job to Failed, with everything it has, and returns ErrSetAside as well.
 	ErrDamaged = errors.New("job.json is damaged")
+	// ErrSetAside is returned for a job that was moved to Failed because of ErrDamaged: there is nothing left to do.
+	ErrSetAside = errors.New("the job was moved to queue/failed")
 	// ErrNoRecord is returned for a job in Incoming that has no job.json.
 	ErrNoRecord = errors.New("job.json was not written yet")
 
@@ -37,6 +40,19 @@ func StopsAll(err error) bool {
 		errors.Is(err, syscall.EROFS) || errors.Is(err, context.Canceled)
 }
 
+// Environment reports whether an error says nothing about the job that met it: the next one may meet it as well, and this
+// one not the next time.
+func Environment(err error) bool {
+	for _, number := range []error{
+		syscall.EIO, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ESTALE, syscall.ETIMEDOUT, syscall.EXDEV,
+	} {
+		if errors.Is(err, number) {
+			return true
+		}
+	}
+	return StopsAll(err) || errors.Is(err, ErrNotWritable)
+}
+
 // Claim takes a job that waits in stage from, and moves it to the working stage to, in the hands
 // of worker. Jobs are taken in the order of a listing, the oldest first. When no job waits, the
 // error is ErrNone.
@@ -44,27 +60,24 @@ func StopsAll(err error) bool {
 // A claim is one rename and writes nothing: a power cut may undo it, and then the job waits
 // again.
 //
-// A job that cannot be claimed does not block the others: Claim returns its error once no other is left.
+// A job that cannot be claimed does not block the others: it is passed over for refusedFor, and Claim returns its error
+// where no other is left.
 func (s *Spool) Claim(ctx context.Context, from, to job.Stage, worker string) (*Job, error) {
 	return s.ClaimBut(ctx, from, to, worker, nil)
 }
 
 // ClaimBut is Claim without the jobs for whose ID skip is true, which stay where they are.
 func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string, skip func(id string) bool) (*Job, error) {
-	var errs []error
 	for listed := false; ; {
 		id, ok := s.candidate(from)
 		if !ok {
 			if listed {
-				if len(errs) == 0 {
-					errs = []error{ErrNone}
-				}
-				return nil, errors.Join(append(errs, s.Flush())...)
+				return nil, errors.Join(s.none(from), s.Flush())
 			}
 			if err := s.refill(from); err != nil {
 				return nil, err
 			}
-			listed, errs = true, nil // What failed above is tried once more.
+			listed = true
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -77,10 +90,10 @@ func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string,
 		switch {
 		case err == nil:
 			return j, nil
-		case errors.Is(err, ErrDamaged) || StopsAll(err):
+		case errors.Is(err, ErrSetAside) || StopsAll(err):
 			return nil, err
 		case !errors.Is(err, errTaken):
-			errs = append(errs, err)
+			s.refuse(from, id, err)
 		}
 	}
 }
@@ -100,7 +113,10 @@ func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {
 	}
 	j, err := s.read(to, c)
 	if errors.Is(err, ErrDamaged) {
-		return nil, errors.Join(err, s.setAside(to, c, err))
+		if aside := s.setAside(to, c, err); aside != nil {
+			return nil, errors.Join(err, aside)
+		}
+		return nil, fmt.Errorf("%w: %w", ErrSetAside, err)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.disk.Rename(s.folderOf(to, c), s.jobFolder(from, id)))
@@ -113,14 +129,24 @@ func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {
 // tried to claim: a long queue is listed now and then, and not for each job.
 type backlog struct {
 	ids []string
+	// refused are jobs that could not be claimed, by their IDs.
+	refused map[string]refusal
 	// from and until are when the listing began and how long it may be used.
 	from  time.Time
 	valid time.Duration
 }
 
+type refusal struct {
+	err error
+	// until is when the job may be tried again.
+	until time.Time
+}
+
 const (
 	// freshList is how long a listing is used at least.
 	freshList = time.Second
+	// refusedFor is how long a job that could not be claimed is passed over, so that it delays no other.
+	refusedFor = 5 * time.Second
 	// listShare bounds the part of the time that listing takes: a listing is used for so many
 	// times longer than it took.
 	listShare = 50
@@ -141,6 +167,26 @@ func (s *Spool) candidate(stage job.Stage) (string, bool) {
 	return id, true
 }
 
+func (s *Spool) refuse(stage job.Stage, id string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.backlog[stage].refused[id] = refusal{err, s.now().Add(refusedFor)}
+}
+
+// none returns why no job was claimed: ErrNone, or the error of the first that could not be.
+func (s *Spool) none(stage job.Stage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refused := s.backlog[stage].refused
+	for _, id := range slices.Sorted(maps.Keys(refused)) {
+		if len(refused) > 1 {
+			return fmt.Errorf("%w (and %d more)", refused[id].err, len(refused)-1)
+		}
+		return refused[id].err
+	}
+	return ErrNone
+}
+
 func (s *Spool) refill(stage job.Stage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,6 +196,13 @@ func (s *Spool) refill(stage job.Stage) error {
 	}
 	b.from = s.now()
 	ids, err := s.List(stage)
+	now := s.now()
+	for id, r := range b.refused {
+		if !now.Before(r.until) || !slices.Contains(ids, id) {
+			delete(b.refused, id)
+		}
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return b.refused[id].err != nil })
 	b.ids, b.valid = slices.Clip(ids), max(freshList, listShare*s.now().Sub(b.from))
 	return err
 }

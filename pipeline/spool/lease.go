@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -230,7 +231,7 @@ func (s *Spool) lease(stage job.Stage, c job.Claim) (text string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	return fmt.Sprintf("%s %d", data, info.ModTime().UnixNano()), true
+	return fmt.Sprintf("%x %d", sha256.Sum256(data), info.ModTime().UnixNano()), true
 }
 
 // takeBack takes a job from the worker that has it and puts it where it belongs: to where its
@@ -272,9 +273,10 @@ func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, e
 func (j *Job) putBack(why string) error {
 	if j.Last().Stage != j.stage {
 		start := j.spool.now().UTC()
-		var p job.Progress
-		if data, err := j.disk().ReadFile(j.Path(job.ProgressFile)); err == nil && json.Unmarshal(data, &p) == nil && p.Started.After(j.Last().Start) {
-			start = p.Started
+		if data, err := j.disk().ReadFile(j.Path(job.ProgressFile)); err == nil {
+			if p, err := job.ParseProgress(data); err == nil && p.Started.After(j.Last().Start) {
+				start = p.Started
+			}
 		}
 		j.Begin(j.stage, j.claim.Worker, j.claim.Token, start)
 	}

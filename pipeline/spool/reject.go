@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"bytes"
 	"errors"
 	"fmt"
@@ -147,7 +148,8 @@ func (s *Spool) SetAside(stage job.Stage, id string, cause error) error {
 func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 	now := s.now().UTC()
 	j := s.job(stage, c)
-	j.Name, j.Created = c.ID, now
+	j.SetName(cmp.Or(j.nameIn(job.RecordFile), j.nameIn(job.DamagedFile), c.ID))
+	j.Created = now
 	j.Arrive(job.Visit{Stage: stage, Start: now, Claim: c.Token}, "")
 	j.Error = fmt.Sprintf("%v; what is left of the job is in queue/%s/%s", cause, job.Failed, c.ID)
 	err := j.Clear()
@@ -161,6 +163,12 @@ func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 		return fmt.Errorf("setting aside a damaged job: %w", err)
 	}
 	return nil
+}
+
+// nameIn returns the song's name in a damaged record. Of one that is too long, it reads the beginning, where the name is.
+func (j *Job) nameIn(file string) string {
+	data, _ := j.disk().ReadFile(j.Path(file))
+	return job.NameIn(data)
 }
 
 func (j *Job) keepDamaged() error {

@@ -44,7 +44,7 @@ func on(disk place.Disk, data string, now func() time.Time, token func() string)
 	}
 	for _, stage := range job.Stages {
 		s.stages[stage] = newFolder(disk, s.StageFolder(stage), func() time.Time { return s.now() })
-		s.backlog[stage] = &backlog{}
+		s.backlog[stage] = &backlog{refused: map[string]refusal{}}
 	}
 	return s
 }
