@@ -8,7 +8,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -215,7 +214,7 @@ type Job struct {
 	Stage job.Stage `json:"stage"`
 	// Progress is nil where there is none, or none that can be read.
 	Progress *job.Progress `json:"progress,omitempty"`
-	// Problem says why the record could not be read; then the Record has nothing but the ID.
+	// Problem says why the record could not be read; then the Record has nothing but the ID, and the name where that can be told.
 	// A job in Incoming without a record has no problem.
 	Problem string `json:"problem,omitempty"`
 }
@@ -224,16 +223,17 @@ type Job struct {
 // cannot be read, the job has a Problem.
 func readJob(root *os.Root, stage job.Stage, id, name string) (Job, bool) {
 	dir := path.Join(string(stage), name)
-	record, err := readRecord(root, dir, id)
+	record, song, err := readRecord(root, dir, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		if info, statErr := root.Lstat(dir); statErr != nil || !info.IsDir() {
 			return Job{}, false
 		}
-		record, err = readRecord(root, dir, id) // It may have come since the first try.
+		record, song, err = readRecord(root, dir, id) // It may have come since the first try.
 	}
 	j := Job{Record: record, Stage: stage, Progress: readProgress(root, dir)}
 	if err != nil {
 		j.Record = job.Record{ID: id}
+		j.SetName(song)
 		if stage != job.Incoming || !errors.Is(err, fs.ErrNotExist) {
 			j.Problem = fmt.Sprintf("reading %s: %v", job.RecordFile, err)
 		}
@@ -250,22 +250,29 @@ func readJob(root *os.Root, stage job.Stage, id, name string) (Job, bool) {
 	return j, true
 }
 
-func readRecord(root *os.Root, dir, id string) (job.Record, error) {
+// readRecord returns with an error the song's name, where the record has one.
+func readRecord(root *os.Root, dir, id string) (record job.Record, song string, err error) {
 	data, err := readFile(root, path.Join(dir, job.RecordFile))
-	if err != nil {
-		return job.Record{}, err
+	if err == nil {
+		record, err = job.Parse(data, id)
 	}
-	return job.Parse(data, id)
+	if err != nil {
+		song = job.NameIn(data)
+	}
+	return record, song, err
 }
 
 // readProgress returns nil for a progress that cannot be read: it is only for display.
 func readProgress(root *os.Root, dir string) *job.Progress {
 	data, err := readFile(root, path.Join(dir, job.ProgressFile))
-	p := new(job.Progress)
-	if err != nil || json.Unmarshal(data, p) != nil {
+	if err != nil {
 		return nil
 	}
-	return p
+	p, err := job.ParseProgress(data)
+	if err != nil {
+		return nil
+	}
+	return &p
 }
 
 func readFile(root *os.Root, name string) ([]byte, error) {

@@ -123,7 +123,7 @@ func TestRecordIsReadWhole(t *testing.T) {
 	t.Parallel()
 	data, id := t.TempDir(), testID(1)
 	put(t, data, job.Separating, id, job.RecordFile, `{"id":"`+id+`","name":"s\ufffdng.mp3","name_bytes":"c/9uZy5tcDM=",
-		"size":123,"sha256":"ab","mime":"audio/mpeg","created":"2026-11-23T11:30:47.000001Z","track":"song","archived":"a.mp3",
+		"size":123,"sha256":"`+strings.Repeat("ab", 32)+`","mime":"audio/mpeg","created":"2026-11-23T11:30:47.000001Z","track":"song","archived":"a.mp3",
 		"rejected":"r.mp3","error":"why","duration_seconds":1.5,"engine":"onnx","model":"htdemucs","attempt":2,"later":"unknown",
 		"history":[{"stage":"separating","start":"2026-11-23T11:30:48Z","worker":"w","attempt":2}]}`)
 	put(t, data, job.Separating, id, job.ProgressFile, `{"phase":"separating","done":3,"total":12,"updated":"2026-11-23T11:30:49Z"}`)
@@ -172,13 +172,14 @@ func TestProblems(t *testing.T) {
 		file  string
 		text  string
 		want  string
+		song  string
 	}{
-		{"not yet written", job.Incoming, "", "", ""},
-		{"missing", job.Pending, "", "", "no such file"},
-		{"no JSON", job.Pending, job.RecordFile, "{", "unexpected end"},
-		{"another type", job.Incoming, job.RecordFile, `{"id":3}`, "cannot unmarshal"},
-		{"another job's", job.Done, job.RecordFile, record(testID(9)), "it belongs to job"},
-		{"too long", job.Done, job.RecordFile, strings.Repeat(" ", job.MostRead+1), "longer than 1 MiB"},
+		{"not yet written", job.Incoming, "", "", "", ""},
+		{"missing", job.Pending, "", "", "no such file", ""},
+		{"no JSON", job.Pending, job.RecordFile, "{", "unexpected end", ""},
+		{"another type", job.Incoming, job.RecordFile, `{"id":3}`, "cannot unmarshal", ""},
+		{"another job's", job.Done, job.RecordFile, record(testID(9)), "it belongs to job", "song.mp3"},
+		{"too long", job.Done, job.RecordFile, strings.Repeat(" ", job.MostRead+1), "longer than 1 MiB", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -191,7 +192,7 @@ func TestProblems(t *testing.T) {
 				t.Fatalf("%+v, %v", jobs, err)
 			}
 			j := jobs[0]
-			if j.ID != testID(1) || j.Stage != c.stage || j.Progress != nil || j.Name != "" {
+			if j.ID != testID(1) || j.Stage != c.stage || j.Progress != nil || j.Name != c.song {
 				t.Errorf("%+v", j)
 			}
 			if (c.want == "") != (j.Problem == "") || !strings.Contains(j.Problem, c.want) {

@@ -31,7 +31,7 @@ func TestOtherJobsAreNotMistaken(t *testing.T) {
 	// Those that come while ours is looked for.
 	p.change = func(_ *job.Record, stage job.Stage) {
 		if stage == job.Incoming {
-			put(job.Failed, "20250101T000000.000000Z-00000002", `{"id":"20250101T000000.000000Z-00000002","name":"song.mp3","sha256":"00"}`)
+			put(job.Failed, "20250101T000000.000000Z-00000002", `{"id":"20250101T000000.000000Z-00000002","name":"song.mp3","sha256":"`+strings.Repeat("00", 32)+`"}`)
 			put(job.Failed, "20250101T000000.000000Z-00000003", `{"id":"20250101T000000.000000Z-00000003","name":"other.mp3"}`)
 			put(job.Failed, "20250101T000000.000000Z-00000004", `junk`)
 		}

@@ -47,11 +47,13 @@ type answer struct {
 }
 
 func (s *separation) report(j queue.Job, h handed) error {
-	switch j.Stage {
-	case job.Rejected:
+	switch {
+	case j.Problem != "":
+		return exit.Errorf(exit.Failed, "separating %q: job %s is %s, but %s", h.name, j.ID, j.Stage, plain(j.Problem))
+	case j.Stage == job.Rejected:
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
 			h.name, plain(j.Error), safetext.Quoted(s.rel(job.RejectedFolder, job.OneName(j.RawRejected()))))
-	case job.Failed:
+	case j.Stage == job.Failed:
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
 			h.name, english.Plural(j.Attempt, "attempt", ""), plain(j.Error), s.kept(j))
 	}
