@@ -143,7 +143,7 @@ func cut(text string, limit int) string {
 	return title.Shorten(strings.ToValidUTF8(text, string(utf8.RuneError)), limit)
 }
 
-func bounded(x, most float64) float64 { return max(-most, min(x, most)) }
+func bounded(seconds float64) float64 { return max(-mostSeconds, min(seconds, mostSeconds)) }
 
 // check returns what is wrong with the first field that has a value which no service writes.
 func (r *Record) check() error {
@@ -213,7 +213,7 @@ func (r *Record) checkNumbers() error {
 			return wrong("worker", v.Worker, notWord)
 		case v.Claim != "" && !isToken(v.Claim):
 			return wrong("claim", v.Claim, "it is not the token of a claim")
-		case min(v.Attempt, v.Count) < 0 || max(v.Attempt, v.Count) > mostCount || bounded(v.Seconds, mostSeconds) != v.Seconds:
+		case min(v.Attempt, v.Count) < 0 || max(v.Attempt, v.Count) > mostCount || bounded(v.Seconds) != v.Seconds:
 			return fmt.Errorf("history: attempt %d, count %d, seconds %g: one of them is not possible", v.Attempt, v.Count, v.Seconds)
 		}
 	}

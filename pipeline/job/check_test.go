@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func TestNoRecordIsTooLong(t *testing.T) {
 	at := time.Date(2026, 11, 23, 0, 0, 0, 1, time.UTC)
 	for i := range 10_000 {
 		at = at.Add(time.Second)
-		r.Arrive(Visit{Stage: Stages[i%len(Stages)], Start: at, Worker: strings.Repeat("w", 255), Claim: "00c0ffee"}, long+fmt.Sprint(i))
+		r.Arrive(Visit{Stage: Stages[i%len(Stages)], Start: at, Worker: strings.Repeat("w", 255), Claim: "00c0ffee"}, long+strconv.Itoa(i))
 	}
 	data, err := r.Bytes()
 	if err != nil || len(data) > MostRecord {
@@ -195,6 +196,7 @@ func FuzzRecord(f *testing.F) {
 }
 
 func seeds(f *testing.F) {
+	f.Helper()
 	files, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(files) == 0 {
 		f.Fatal(files, err)

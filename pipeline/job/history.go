@@ -73,7 +73,8 @@ func (h *History) compact() {
 		}
 		i++
 	}
-	for len(*h) > mostVisits && h.mergeOldest() {
+	for merged := true; merged && len(*h) > mostVisits; {
+		merged = h.mergeOldest()
 	}
 }
 
@@ -96,8 +97,8 @@ func (v *Visit) equal(other *Visit) bool {
 
 // add merges a later visit to the same stage into v.
 func (v *Visit) add(later *Visit) {
-	v.Seconds = bounded(v.seconds(later.Start), mostSeconds) + bounded(later.seconds(later.Start), mostSeconds)
-	v.Seconds = bounded(v.Seconds, mostSeconds)
+	v.Seconds = bounded(v.seconds(later.Start)) + bounded(later.seconds(later.Start))
+	v.Seconds = bounded(v.Seconds)
 	v.Count = min(max(1, v.Count)+max(1, min(later.Count, mostCount)), mostCount)
 	v.End, v.Attempt, v.Worker, v.Claim = later.End, later.Attempt, later.Worker, later.Claim
 	if later.Error != "" {

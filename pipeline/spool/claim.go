@@ -178,13 +178,14 @@ func (s *Spool) none(stage job.Stage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	refused := s.backlog[stage].refused
-	for _, id := range slices.Sorted(maps.Keys(refused)) {
-		if len(refused) > 1 {
-			return fmt.Errorf("%w (and %d more)", refused[id].err, len(refused)-1)
-		}
-		return refused[id].err
+	if len(refused) == 0 {
+		return ErrNone
 	}
-	return ErrNone
+	first := refused[slices.Min(slices.Collect(maps.Keys(refused)))].err
+	if len(refused) > 1 {
+		return fmt.Errorf("%w (and %d more)", first, len(refused)-1)
+	}
+	return first
 }
 
 func (s *Spool) refill(stage job.Stage) error {
