@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -186,14 +187,49 @@ func readWAV(path string) ([]float64, error) {
 	return samples, nil
 }
 
-// cmdFilm makes a second of video, with or without sound, with the ffmpeg of the script's own demucs
-// image.
+// fullFFmpeg returns the name of an image with Debian's whole ffmpeg, on top of the script's own demucs image: its own makes
+// no videos, and only the kinds of sound that the worker writes.
+func fullFFmpeg(ts *testscript.TestScript) string {
+	const name = "im2-test-ffmpeg"
+	fullFFmpegOnce.Do(func() {
+		cmd := exec.Command("docker", "build", "--tag", name, "-")
+		cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // needs no plugin
+		cmd.Stdin = strings.NewReader("FROM " + ts.Getenv("COMPOSE_PROJECT_NAME") + "-demucs\nUSER root\nRUN apt-get update && apt-get install -y --no-install-recommends ffmpeg\nENTRYPOINT []\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			errFullFFmpeg = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	ts.Check(errFullFFmpeg)
+	return name
+}
+
+var (
+	fullFFmpegOnce sync.Once
+	errFullFFmpeg  error
+)
+
+// cmdFullFFmpeg puts Debian's ffmpeg, its libraries, and a program "ffmpeg" that runs it with them, into a folder that a
+// container on the same base can mount at /full.
+func cmdFullFFmpeg(ts *testscript.TestScript, neg bool, args []string) {
+	checkUsage(ts, neg, args, 1, "full-ffmpeg DIR")
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	const script = `cp -L /usr/bin/ffmpeg /full/real; cp -L $(ldd /usr/bin/ffmpeg | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p') /full/
+printf '#!/bin/sh\nLD_LIBRARY_PATH=/full exec /full/real "$@"\n' > /full/ffmpeg; chmod 755 /full/*`
+	out, err := exec.Command("docker", "run", "--rm", "--network=none", "--mount=type=bind,source="+dir+",target=/full", "--entrypoint=sh",
+		fullFFmpeg(ts), "-ec", script).CombinedOutput()
+	if err != nil {
+		ts.Fatalf("%v: %s", err, out)
+	}
+}
+
+// cmdFilm makes a second of video, with or without sound.
 func cmdFilm(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, args, 2, "film OUT.mp4 0|1")
 	script := "ffmpeg -v error -f lavfi -i testsrc=duration=1:size=64x64 SOUND -c:v mpeg4 -shortest /tmp/f.mp4; cat /tmp/f.mp4"
 	sound := map[string]string{"1": "-f lavfi -i sine=duration=1 -c:a aac"}[args[1]]
 	out, err := exec.Command("docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", "--entrypoint=sh",
-		ts.Getenv("COMPOSE_PROJECT_NAME")+"-demucs", "-ec", strings.Replace(script, "SOUND", sound, 1)).Output()
+		fullFFmpeg(ts), "-ec", strings.Replace(script, "SOUND", sound, 1)).Output()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out, 0o644))
 }

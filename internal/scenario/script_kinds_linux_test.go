@@ -15,8 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// makeKinds makes a second of sound of every kind that ffmpeg can write, in the shell of the demucs
-// image. A tone of another height in each makes them different songs.
+// makeKinds makes a second of sound of every kind that ffmpeg can write. A tone of another height in each makes them different songs.
 const makeKinds = `
 cd /tmp; mkdir k; h=200
 make() { h=$((h + 10)); out="$1"; shift; ffmpeg -nostdin -v error -f lavfi -i "sine=$h:duration=1:sample_rate=48000" "$@" "k/$out"; }
@@ -40,14 +39,14 @@ make frames.mp3 -c:a libmp3lame -write_xing 0 -id3v2_version 0
 tar -C k -c .
 `
 
-// cmdKinds writes a file of each kind of sound into a folder: those of the demucs image's ffmpeg,
+// cmdKinds writes a file of each kind of sound into a folder: those of Debian's ffmpeg,
 // and what that does not write.
 func cmdKinds(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, args, 1, "kinds DIR")
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
 	out, err := exec.Command("docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", "--entrypoint=sh",
-		ts.Getenv("COMPOSE_PROJECT_NAME")+"-demucs", "-ec", makeKinds).Output()
+		fullFFmpeg(ts), "-ec", makeKinds).Output()
 	ts.Check(err)
 	files := map[string][]byte{"one bit.dsf": dsdFile()}
 	for all := tar.NewReader(bytes.NewReader(out)); ; {

@@ -44,7 +44,7 @@ func TestFfmpegKeepsTheTime(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	picture := []string{"-f", "lavfi", "-i", "color=size=64x64:rate=25:duration=2"}
-	cover := sound(t, ffmpeg, "cover.png", "-f", "lavfi", "-i", "color=size=64x64", "-frames:v", "1")
+	cover := sound(t, "cover.png", "-f", "lavfi", "-i", "color=size=64x64", "-frames:v", "1")
 	late := func(codec ...string) []string {
 		return slices.Concat(picture, []string{"-itsoffset", "0.5", "-i", "TRACK", "-map", "0:v", "-map", "1:a"}, codec)
 	}
@@ -81,7 +81,7 @@ func TestFfmpegKeepsTheTime(t *testing.T) {
 			track := writeTemp(t, "track.wav", floatWAV(tt.rate, 2, 3, clickTrack(tt.rate)))
 			args := slices.Clone(tt.args)
 			args[slices.Index(args, "TRACK")] = track
-			mix, d, err := decodeReal(t, ffmpeg, sound(t, ffmpeg, tt.name, args...))
+			mix, d, err := decodeReal(t, ffmpeg, sound(t, tt.name, args...))
 			spooltest.Must(t, err)
 			left, _ := readMix(t, mix)
 			if at := middle(left); math.Abs(at-tt.at*mixRate) > tt.off {
@@ -110,7 +110,7 @@ func TestFfmpegTakesOffWhatAnEncoderAdded(t *testing.T) {
 		{"a.mp3", []string{"-c:a", "libmp3lame"}},
 		{"a.opus", []string{"-c:a", "libopus"}},
 	} {
-		_, d, err := decodeReal(t, ffmpeg, sound(t, ffmpeg, tt.name, append([]string{"-i", known}, tt.args...)...))
+		_, d, err := decodeReal(t, ffmpeg, sound(t, tt.name, append([]string{"-i", known}, tt.args...)...))
 		if err != nil || d.frames != 176_400 || len(d.warnings) > 0 {
 			t.Errorf("%s: %+v, %v; want 176400 frames", tt.name, d, err)
 		}
@@ -148,7 +148,7 @@ func TestFfmpegTellsWhatIsMissing(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			path := sound(t, ffmpeg, tt.name, append([]string{"-i", known}, tt.args...)...)
+			path := sound(t, tt.name, append([]string{"-i", known}, tt.args...)...)
 			data, err := os.ReadFile(path)
 			spooltest.Must(t, err)
 			_, d, err := decodeReal(t, ffmpeg, writeTemp(t, tt.name, tt.damage(data)))

@@ -122,7 +122,7 @@ func TestFfmpegDecodesFilesOfManyKinds(t *testing.T) {
 	for _, tt := range kindTests() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			mix, d, err := decodeReal(t, ffmpeg, tt.file(t, ffmpeg))
+			mix, d, err := decodeReal(t, ffmpeg, tt.file(t))
 			spooltest.Must(t, err)
 			left, right := readMix(t, mix)
 			gain := tt.gain
@@ -152,7 +152,7 @@ func TestFfmpegDecodesFilesOfManyKinds(t *testing.T) {
 const kindSeconds = 1.2
 
 // file makes the file.
-func (tt *kindTest) file(t *testing.T, ffmpeg string) string {
+func (tt *kindTest) file(t *testing.T) string {
 	t.Helper()
 	if tt.make != nil {
 		return writeTemp(t, tt.name, tt.make(tt.rate, sweepFrames(tt.rate, kindSeconds)))
@@ -161,7 +161,7 @@ func (tt *kindTest) file(t *testing.T, ffmpeg string) string {
 	if tt.picture {
 		args = append(args, "-f", "lavfi", "-i", "color=size=64x64:rate=25:duration=1.2")
 	}
-	path := sound(t, ffmpeg, tt.name, slices.Concat(args, tt.args)...)
+	path := sound(t, tt.name, slices.Concat(args, tt.args)...)
 	if tt.before != nil {
 		data, err := os.ReadFile(path)
 		spooltest.Must(t, err)

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -58,6 +59,17 @@ func TestFfmpegKnowsTheTable(t *testing.T) {
 		}
 	}
 	decoders := listed(t, ffmpeg, "-decoders")
+	inImage := os.Getenv("IM2_FULL_FFMPEG") != "" // whose ffmpeg has nothing else
+	for name, flags := range demuxers {
+		if inImage && flags == "D" && name != "=" && !slices.Contains(append(mine, "f32le", "s16le", "s24le"), name) {
+			t.Errorf("ffmpeg can take a file for %s, which is not in the table", name)
+		}
+	}
+	for name := range decoders {
+		if inImage && name != "=" && !slices.Contains(strings.Split(audio.Decoders(), ","), name) {
+			t.Errorf("ffmpeg has the decoder %s, which is not in the table", name)
+		}
+	}
 	found := 0
 	for name := range strings.SplitSeq(audio.Decoders(), ",") {
 		if flags, ok := decoders[name]; ok {

@@ -36,12 +36,12 @@ func realFFmpeg(t *testing.T) string {
 	return path
 }
 
-// sound makes a file with the real ffmpeg. It leaves the test out when that lacks the encoder.
-func sound(t *testing.T, ffmpeg, name string, args ...string) string {
+// sound makes a file. It leaves the test out when ffmpeg lacks the encoder.
+func sound(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	all := append([]string{"-nostdin", "-v", "error"}, args...)
-	out, err := exec.CommandContext(t.Context(), ffmpeg, append(all, path)...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), spooltest.FullFFmpeg(), append(all, path)...).CombinedOutput()
 	if err != nil {
 		spooltest.LeaveOut(t, "this ffmpeg cannot make %s: %v: %s", name, err, out)
 	}
@@ -86,7 +86,7 @@ func loudest(t *testing.T, mix string) float64 {
 func TestFfmpegDoesNotClipLoudTracks(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
-	path := sound(t, ffmpeg, "loud.wav", "-f", "lavfi", "-i", "sine=duration=1", "-af", "volume=30dB", "-c:a", "pcm_f32le")
+	path := sound(t, "loud.wav", "-f", "lavfi", "-i", "sine=duration=1", "-af", "volume=30dB", "-c:a", "pcm_f32le")
 	mix, _, err := decodeReal(t, ffmpeg, path)
 	spooltest.Must(t, err)
 	if peak := loudest(t, mix); peak < 2 {
@@ -114,7 +114,7 @@ func TestFfmpegRejectsWhatCannotBeSeparated(t *testing.T) {
 	}{
 		{"pictures alone", func(t *testing.T) string {
 			t.Helper()
-			return sound(t, ffmpeg, "v.mp4", "-f", "lavfi", "-i", "color=size=64x64:duration=1", "-c:v", "mpeg4")
+			return sound(t, "v.mp4", "-f", "lavfi", "-i", "color=size=64x64:duration=1", "-c:v", "mpeg4")
 		}, "holds no sound"},
 		{"no samples", text(string(pcm16(0))), "holds no sound"},
 		{"text", text("This is no song."), "could not be decoded"},
@@ -140,7 +140,7 @@ func TestFfmpegTakesNoMoreRoomThanTheLongestTrack(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
 	for name, most := range map[string]int64{"says it.wav": 0, "says nothing.aac": mixRate * mixFrameSize} {
-		path := sound(t, ffmpeg, name, "-f", "lavfi", "-i", "anullsrc=sample_rate=8000:channel_layout=mono", "-t", "600")
+		path := sound(t, name, "-f", "lavfi", "-i", "anullsrc=sample_rate=8000:channel_layout=mono", "-t", "600")
 		b := newBench(t, "ffmpeg", "engine")
 		b.real(ffmpeg)
 		b.settings.longest = time.Second
@@ -167,7 +167,7 @@ func TestFfmpegTakesNoMoreRoomThanTheLongestTrack(t *testing.T) {
 func TestFfmpegDoesNotBelieveALengthThatTheSizeCannotBear(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
-	path := sound(t, ffmpeg, "a.flac", "-f", "lavfi", "-i", "sine=duration=1:sample_rate=44100")
+	path := sound(t, "a.flac", "-f", "lavfi", "-i", "sine=duration=1:sample_rate=44100")
 	data, err := os.ReadFile(path)
 	spooltest.Must(t, err)
 	const totalAt = 8 + 10 // The number of samples, 36 bits, in the header.
@@ -183,7 +183,7 @@ func TestFfmpegDoesNotBelieveALengthThatTheSizeCannotBear(t *testing.T) {
 func TestFfmpegDecodesASongOnItsWay(t *testing.T) {
 	t.Parallel()
 	ffmpeg := realFFmpeg(t)
-	path := sound(t, ffmpeg, "a.flac", "-f", "lavfi", "-i", "sine=duration=0.1:sample_rate=44100")
+	path := sound(t, "a.flac", "-f", "lavfi", "-i", "sine=duration=0.1:sample_rate=44100")
 	b := newBench(t, "ffmpeg", "engine")
 	b.real(ffmpeg)
 	data, err := os.ReadFile(path)

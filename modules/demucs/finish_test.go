@@ -163,7 +163,7 @@ func TestFfmpegEncodesStems(t *testing.T) {
 	ffmpeg := realFFmpeg(t)
 	for _, format := range []string{options.FLAC, options.MP3} {
 		b := newBench(t, "ffmpeg", "engine")
-		source := sound(t, ffmpeg, "a.wav", "-f", "lavfi", "-i", "sine=duration=1:sample_rate=48000")
+		source := sound(t, "a.wav", "-f", "lavfi", "-i", "sine=duration=1:sample_rate=48000")
 		data, err := os.ReadFile(source)
 		spooltest.Must(t, err)
 		b.settings.ffmpeg, b.settings.ffprobe = ffmpeg, strings.TrimSuffix(ffmpeg, "mpeg")+"probe"
@@ -172,7 +172,7 @@ func TestFfmpegEncodesStems(t *testing.T) {
 		_, err = b.turn(t.Context())
 		spooltest.Must(t, err)
 		j := b.in(job.Separated, id)
-		out, err := exec.CommandContext(t.Context(), ffmpeg, "-v", "error", "-i", j.Path(job.StemsFolder, "drums."+format), "-f", "s16le", "pipe:1").Output()
+		out, err := exec.CommandContext(t.Context(), spooltest.FullFFmpeg(), "-v", "error", "-i", j.Path(job.StemsFolder, "drums."+format), "-f", "s16le", "pipe:1").Output()
 		if err != nil || len(out) != 4*48000 || j.SourceRate != 48000 || j.SumDB == nil || *j.SumDB < 100 {
 			t.Errorf("%s: %d bytes, %v; record = %+v", format, len(out), err, j.Record)
 		}

@@ -74,7 +74,7 @@ var decoders = []string{
 	"wmav1", "wmav2", "wmapro", "wmavoice", "atrac1", "atrac3", "atrac3plus", "atrac3al", "atrac3plusal",
 	"amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "evrc", "qcelp", "gsm", "gsm_ms", "libgsm", "libgsm_ms",
 	"ilbc", "libilbc", "g722", "g723_1", "g726", "g726le", "g729", "nellymoser", "qdm2", "qdmc", "truespeech", "mace3", "mace6",
-	"8svx_exp", "8svx_fib", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "adpcm_swf", "adpcm_yamaha", "adpcm_g722", "adpcm_g726",
+	"8svx_exp", "8svx_fib", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "adpcm_swf", "adpcm_yamaha",
 	"adpcm_ct", "adpcm_sbpro_2", "adpcm_sbpro_3", "adpcm_sbpro_4",
 }
 

@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -78,5 +79,26 @@ func TestTheTableAgreesWithItself(t *testing.T) {
 	}
 	if _, ok := OfDemuxer("hls"); ok {
 		t.Error("a playlist is a kind")
+	}
+}
+
+// The worker's ffmpeg is compiled with what the table has: a name that is in one of them alone would be a kind of song that
+// cannot be read, or a decoder that nothing needs.
+func TestFfmpegIsCompiledWithTheTable(t *testing.T) {
+	t.Parallel()
+	compiled := func(file string) []string {
+		text, err := os.ReadFile("../../modules/demucs/ffmpeg/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(string(text))
+	}
+	decoders := slices.DeleteFunc(strings.Split(Decoders(), ","), func(name string) bool { return strings.HasPrefix(name, "lib") }) // of other libraries
+	if got := compiled("decoders"); !slices.Equal(got, decoders) {
+		t.Errorf("decoders are %q, want %q", got, decoders)
+	}
+	// What the worker itself writes and reads again, besides.
+	if got, want := compiled("demuxers"), append(strings.Split(Demuxers(), ","), "f32le", "s16le", "s24le"); !slices.Equal(got, want) {
+		t.Errorf("demuxers are %q, want %q", got, want)
 	}
 }

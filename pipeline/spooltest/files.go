@@ -3,6 +3,7 @@
 package spooltest
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"strings"
@@ -46,6 +47,10 @@ func WantNames(t *testing.T, dir string, want ...string) {
 		t.Errorf("%s holds %q; want %q", dir, got, want)
 	}
 }
+
+// FullFFmpeg is an ffmpeg that makes and reads files of all kinds for tests: $IM2_FULL_FFMPEG, else the one in PATH. The
+// image's has what the worker asks of it, and no more.
+func FullFFmpeg() string { return cmp.Or(os.Getenv("IM2_FULL_FFMPEG"), "ffmpeg") }
 
 // Required reports that nothing may be left out here: these are the tests' own container, where
 // they run as the app user, with ffmpeg.

@@ -124,7 +124,7 @@ func withFFmpeg(t *testing.T, job Job) Job {
 // decoded is what ffmpeg reads from a file, as it is in there.
 func decoded(t *testing.T, name string) []float64 {
 	t.Helper()
-	program, err := exec.LookPath("ffmpeg")
+	program, err := exec.LookPath(spooltest.FullFFmpeg())
 	if err != nil {
 		spooltest.LeaveOut(t, "reading stems with ffmpeg: %v; install ffmpeg", err)
 	}
