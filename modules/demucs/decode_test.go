@@ -219,3 +219,27 @@ func TestDamage(t *testing.T) {
 		}
 	}
 }
+
+// FuzzClaimedByWAV: whatever a header says, the time is one that can be compared, and finding it ends.
+func FuzzClaimedByWAV(f *testing.F) {
+	good := floatWAV(1000, 2, 3, make([]float32, 40))
+	f.Add(good)
+	f.Add(good[:40])
+	f.Add(append(bytes.Clone(good[:12]), bytes.Repeat([]byte("JUNK\xff\xff\xff\xff"), 100)...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if got := claimedByWAV(writeTemp(t, "a.wav", data)); math.IsNaN(got) || got < 0 || got > 1<<32 {
+			t.Errorf("%g s", got)
+		}
+	})
+}
+
+// FuzzStream: a header that ffmpeg was made to write is refused, or has a rate.
+func FuzzStream(f *testing.F) {
+	f.Add(floatWAV(1000, 2, 3, make([]float32, 40)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := openStream(bytes.NewReader(data))
+		if err == nil && s.rate <= 0 {
+			t.Errorf("accepted %+v", s)
+		}
+	})
+}

@@ -265,3 +265,23 @@ func open(t *testing.T, dir string) *os.Root {
 	t.Cleanup(func() { _ = root.Close() })
 	return root
 }
+
+// FuzzManifest: what is accepted names only files in its folder, and is written as it was read.
+func FuzzManifest(f *testing.F) {
+	f.Add(weightstest.Make(f, f.TempDir(), "mine", weights.FP32).Bytes())
+	f.Add([]byte(`{"format":2,"model":"../x","pieces":[{"file":"../../x"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := weights.ReadManifest(text)
+		if err != nil {
+			return
+		}
+		for _, p := range m.Pieces {
+			if filepath.Base(p.File) != p.File || !filepath.IsLocal(p.File) {
+				t.Errorf("accepted the file %q", p.File)
+			}
+		}
+		if again, err := weights.ReadManifest(m.Bytes()); err != nil || again.Digest() != m.Digest() {
+			t.Errorf("%v, or it changed when written", err)
+		}
+	})
+}
