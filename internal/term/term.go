@@ -6,6 +6,7 @@
 package term
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -139,7 +140,11 @@ func (u *UI) JSON(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("writing the answer as JSON: %w", err)
 	}
-	_, _ = u.out.Write(safetext.JSON(text.Bytes()))
+	out := bufio.NewWriter(u.out)
+	for line := range bytes.Lines(text.Bytes()) { // an answer may be long
+		_, _ = out.Write(safetext.JSON(line))
+	}
+	_ = out.Flush() // a closed pipe has no reader to tell
 	return nil
 }
 

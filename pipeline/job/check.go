@@ -129,7 +129,9 @@ func NameIn(data []byte) string {
 // shorten cuts what is too long, so that Bytes keeps to MostRecord.
 func (r *Record) shorten() {
 	r.Error = cut(r.Error, mostError)
-	r.Warnings = r.Warnings[:min(len(r.Warnings), mostWarnings)]
+	if len(r.Warnings) > mostWarnings {
+		r.Warnings = slices.Clone(r.Warnings[:mostWarnings]) // so that nothing holds the others
+	}
 	for i := range r.Warnings {
 		r.Warnings[i] = cut(r.Warnings[i], mostText)
 	}
