@@ -95,18 +95,26 @@ func (l Lock) describe() string {
 	return fmt.Sprintf("%s (process %d of %s, since %s)", l.Command, os.Getpid(), name, time.Now().Format(time.DateTime))
 }
 
+// holder is what the holder says of itself. It does so a moment after it has the lock.
 func (l Lock) holder() string {
+	for range 10 {
+		if text := l.said(); text != "" {
+			return safetext.Line(text)
+		}
+		time.Sleep(lockAgain)
+	}
+	return unknownHolder
+}
+
+func (l Lock) said() string {
 	file, err := os.Open(l.Path)
 	if err != nil {
-		return unknownHolder
+		return ""
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	text := make([]byte, holderLimit)
 	n, _ := file.Read(text)
-	if n == 0 {
-		return unknownHolder
-	}
-	return safetext.Line(strings.TrimSpace(string(text[:n])))
+	return strings.TrimSpace(string(text[:n]))
 }
 
 const unknownHolder = "its process is unknown"
