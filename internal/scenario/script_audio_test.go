@@ -194,7 +194,8 @@ func fullFFmpeg(ts *testscript.TestScript) string {
 	fullFFmpegOnce.Do(func() {
 		cmd := exec.Command("docker", "build", "--tag", name, "-")
 		cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // needs no plugin
-		cmd.Stdin = strings.NewReader("FROM " + ts.Getenv("COMPOSE_PROJECT_NAME") + "-demucs\nUSER root\nRUN apt-get update && apt-get install -y --no-install-recommends ffmpeg\nENTRYPOINT []\n")
+		// Not the project's by its label: it is removed with that.
+		cmd.Stdin = strings.NewReader("FROM " + ts.Getenv("COMPOSE_PROJECT_NAME") + "-demucs\nLABEL com.docker.compose.project=" + name + "\nUSER root\nRUN apt-get update && apt-get install -y --no-install-recommends ffmpeg\nENTRYPOINT []\n")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			errFullFFmpeg = fmt.Errorf("%w: %s", err, out)
 		}
