@@ -121,8 +121,16 @@ func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.disk.Rename(s.folderOf(to, c), s.jobFolder(from, id)))
 	}
-	j.Begin(to, worker, c.Token, s.now().UTC())
+	j.begin(s.now().UTC())
 	return j, nil
+}
+
+// begin begins the visit to the stage into which the job was claimed.
+func (j *Job) begin(start time.Time) {
+	j.Begin(j.stage, j.claim.Worker, j.claim.Token, start)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.progress.Started = start
 }
 
 // A backlog is a listing of the jobs that wait in a stage, without those that this process has

@@ -25,7 +25,8 @@ type Job struct {
 	claim job.Claim
 
 	mu sync.Mutex
-	// progress is what was told last of this visit.
+	// progress is what was told last of this visit. A renewal uses nothing else that changes: the
+	// record belongs to the goroutine that works on the job.
 	progress job.Progress
 }
 

@@ -41,7 +41,7 @@ func (j *Job) Renew() error {
 func (j *Job) beat() error {
 	p := &j.progress
 	p.Beat++
-	p.Updated, p.Started = j.spool.now().UTC(), j.Last().Start
+	p.Updated = j.spool.now().UTC()
 	data, err := json.Marshal(p)
 	if err == nil {
 		err = j.disk().WriteWhole(j.Path(job.ProgressFile), append(data, '\n'))
@@ -278,7 +278,7 @@ func (j *Job) putBack(why string) error {
 				start = p.Started
 			}
 		}
-		j.Begin(j.stage, j.claim.Worker, j.claim.Token, start)
+		j.begin(start)
 	}
 	if j.stage == job.Separating && j.Rejected != "" { // A rejection had begun; it ends as one.
 		return j.Reject(j.Path(job.SourceFile), j.Error)

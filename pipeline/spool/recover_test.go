@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +87,31 @@ func TestALeaseThatIsRenewedDoesNotEnd(t *testing.T) {
 		spooltest.Must(t, j.Renew())
 	}
 	wantOnlyIn(t, s, j.ID, job.Separating)
+}
+
+// The race detector tells when a renewal reads what the worker changes meanwhile.
+func TestALeaseIsRenewedBesideTheWork(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "busy")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 100 {
+			if err := j.Renew(); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for range 100 {
+		j.Warnings = append(j.Warnings, "too long: "+strings.Repeat("x", 10_000))
+		spooltest.Must(t, j.Save())
+	}
+	<-ended
+	p, err := job.ParseProgress([]byte(readFile(t, j.Path(job.ProgressFile))))
+	if err != nil || !p.Started.Equal(j.Last().Start) {
+		t.Errorf("it began at %v, and progress.json says %v, %v", j.Last().Start, p.Started, err)
+	}
 }
 
 // On a full disk there is no room for another progress.json, and the lease goes on.
