@@ -63,6 +63,9 @@ func (u *Usage) Under(prefix string) {
 	}
 }
 
+// mageMain is the program that Mage writes between the targets while it compiles them: half of it may be there, or none.
+const mageMain = "mage_output_file.go"
+
 // Read reads the targets from Go sources as Mage does: each exported function of a file that is
 // built with the tag "mage", and the aliases.
 func Read(sources fs.FS) (*Usage, error) {
@@ -72,7 +75,7 @@ func Read(sources fs.FS) (*Usage, error) {
 	}
 	u, aliases := &Usage{}, make(map[string]string)
 	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
+		if strings.HasSuffix(name, "_test.go") || name == mageMain {
 			continue
 		}
 		text, err := fs.ReadFile(sources, name)
@@ -85,7 +88,7 @@ func Read(sources fs.FS) (*Usage, error) {
 			return nil, fmt.Errorf("reading the targets: %w", err)
 		}
 		if !tagged(file) {
-			continue // what Mage generates to compile them is beside them for a while
+			continue
 		}
 		for _, declaration := range file.Decls {
 			switch d := declaration.(type) {

@@ -106,7 +106,7 @@ func TestAForgottenTargetIsShown(t *testing.T) {
 func TestWhatMageGeneratesIsNoTarget(t *testing.T) {
 	t.Parallel()
 	u, err := Read(fstest.MapFS{
-		"mage_output_file.go": {Data: []byte("//go:build ignore\n\npackage main\n\nfunc Wrong() {}\n")},
+		"mage_output_file.go": {Data: []byte("//go:build ignore\n\npackage main\n\nfunc Wrong() {")}, // half written
 		"build.go": {Data: []byte("//go:build mage\n\npackage main\n\n// Build (make-it) makes it,\n// and more.\nfunc Build() {}\n\n" +
 			"func (x) Method() {}\n\nfunc helper() {}\n\nvar Aliases = map[string]any{\"make-it\": Build}\n")},
 	})
