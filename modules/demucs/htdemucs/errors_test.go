@@ -17,9 +17,9 @@ func TestErrorsEndIt(t *testing.T) {
 		want    error
 		runs    int // how often the network may run
 	}{
-		"first reading of the mix": {func(_ *fakeNetwork, mix *song, _ *stems, _ func()) { mix.fail = 500000 }, errDisk, 0},
+		"first reading of the mix": {func(_ *fakeNetwork, mix *song, _ *stems, _ func()) { mix.fail = 300000 }, errDisk, 0},
 		"second reading of the mix": {func(net *fakeNetwork, mix *song, _ *stems, _ func()) {
-			net.run = func(context.Context, int) error { mix.fail = 500000; return nil }
+			net.run = func(context.Context, int) error { mix.fail = 300000; return nil }
 		}, errDisk, 1},
 		"network": {func(net *fakeNetwork, _ *song, _ *stems, _ func()) {
 			net.run = func(_ context.Context, runs int) error {
@@ -39,7 +39,7 @@ func TestErrorsEndIt(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			net, mix, out := newNetwork(1, mixOnly), music(900000), new(stems)
+			net, mix, out := newNetwork(1, mixOnly), music(400000), new(stems)
 			test.prepare(net, mix, out, cancel)
 			err := htdemucs.Separate(ctx, net, mix, out, htdemucs.Options{Overlap: 0.25}, nil)
 			if !errors.Is(err, test.want) || net.runs != test.runs {

@@ -32,7 +32,11 @@ func TestOnADiskThatFillsUp(t *testing.T) {
 		want, err := os.ReadFile(path(whole, finish(t, whole).Files[0]))
 		spooltest.Must(t, err)
 		page := os.Getpagesize()
-		for room := 0; room <= len(want)/page+2; room++ {
+		most := len(want)/page + 2
+		for room := 0; room <= most; room++ {
+			if room > 2 && room < most-3 && room%8 != 0 {
+				continue // The beginning and the end differ; between them is more of the same.
+			}
 			job := putSong()
 			out := filepath.Join(job.Work.Name(), job.Out)
 			// Root and folder take a page of metadata that does not count.

@@ -222,7 +222,7 @@ func TestRoomAndProgress(t *testing.T) {
 	for _, ask := range []options.Options{
 		{}, {Bits: options.BitsFloat}, {Sum: options.SumExact, Bits: "24"}, {TwoStems: "drums", Bits: "float"}, {Stems: []string{"vocals"}},
 	} {
-		s := newSong(30 * blockFrames)
+		s := newSong(10 * blockFrames)
 		job := put(t, s, wave(ask))
 		room, err := job.Room()
 		spooltest.Must(t, err)
