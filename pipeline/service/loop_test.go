@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -113,5 +114,36 @@ func TestARepeatedErrorIsNewsAfterAMinute(t *testing.T) {
 		if got := l.isNews(step.err, now.Add(step.after)); got != step.want {
 			t.Errorf("step %d: isNews = %v; want %v", i, got, step.want)
 		}
+	}
+}
+
+// What one job meets that cannot be finished delays no other, and is told all the same.
+func TestWhatIsMetBesideDelaysNoWork(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err         error
+		least, most int
+	}{
+		"the work": {syscall.EIO, 10, 20},
+		"beside":   {Beside(nil, syscall.EIO), 119, 121},
+		"both":     {Beside(syscall.EIO, syscall.EINVAL), 10, 20},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			env := newEnv(t, &log)
+			env.Poll = time.Second / 2
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			turns := 0
+			if err := env.Loop(ctx, func(context.Context) (bool, error) { turns++; return false, c.err }); err != nil {
+				t.Error(err)
+			}
+			if turns < c.least || turns > c.most {
+				t.Errorf("%s: %d turns in a minute; want %d to %d", name, turns, c.least, c.most)
+			}
+			if data, err := os.ReadFile(env.Health.path); err != nil || !strings.Contains(string(data), "input/output error") {
+				t.Errorf("%s: health is %q, %v", name, data, err)
+			}
+		})
 	}
 }
