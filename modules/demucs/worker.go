@@ -70,14 +70,21 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	}
 	w.noRoom = nil
 	j, err := w.spool.ClaimBut(ctx, job.Pending, job.Separating, w.env.Worker, w.lacksRoom)
-	if errors.Is(err, spool.ErrNone) {
+	switch {
+	case errors.Is(err, spool.ErrNone) && w.noRoom != nil:
 		return false, errors.Join(found, w.noRoom)
-	}
-	if err != nil {
+	case errors.Is(err, spool.ErrNone):
+		return false, service.Beside(nil, found)
+	case errors.Is(err, spool.ErrSetAside):
+		w.env.Log.Error("given up", "error", err)
+		return true, service.Beside(nil, found)
+	case spool.StopsAll(err):
 		w.full = w.full || isFull(err)
 		return false, errors.Join(found, err)
+	case err != nil:
+		return false, service.Beside(nil, errors.Join(found, err))
 	}
-	return true, errors.Join(found, w.handle(ctx, j))
+	return true, service.Beside(w.handle(ctx, j), found)
 }
 
 func (w *worker) ready(ctx context.Context) error {

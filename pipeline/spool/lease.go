@@ -258,6 +258,10 @@ func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, e
 	}
 	if to := j.Last().Stage; j.Announced(stage, fenced) && !to.Working() && slices.Contains(job.Stages, to) {
 		err = j.finishMove(to)
+		if j.stage == stage && errors.Is(err, fs.ErrExist) { // Without an end, should nobody remove what is there.
+			j.Unarrive()
+			err = j.putBack(fmt.Sprintf("something else has its name in queue/%s", to))
+		}
 	} else {
 		err = j.putBack(why)
 	}

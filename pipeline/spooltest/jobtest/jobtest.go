@@ -57,6 +57,18 @@ func In(t *testing.T, s *spool.Spool, stage job.Stage, id string) *spool.Job {
 	return j
 }
 
+// WantGivenUp checks that a job, which is what it says, ended in failed/ or rejected/ with a name and a reason.
+func WantGivenUp(t *testing.T, s *spool.Spool, id, what string) {
+	t.Helper()
+	for _, stage := range []job.Stage{job.Failed, job.Rejected} {
+		if j, err := s.Load(stage, id); err == nil && j.Error != "" && j.Name != "" {
+			t.Logf("%s: %s: %s", what, stage, j.Error)
+			return
+		}
+	}
+	t.Errorf("%s: it is in neither failed/ nor rejected/", what)
+}
+
 // Minute takes turns until everybody has seen for long enough what nobody works on, and returns
 // the errors of the turns. The test must be one of synctest, or else it takes that long.
 func Minute(turn func() error) error {
