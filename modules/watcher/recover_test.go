@@ -221,7 +221,7 @@ func TestNothingIsGuessedWhereThereAreTwoFiles(t *testing.T) {
 	spooltest.WantText(t, other, "other")
 	spooltest.WantText(t, j.Path(job.TakenFolder, "song.wav"), wave)
 	spooltest.Must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
-	b.look(0)
+	b.look(restFor)
 	spooltest.WantText(t, b.oneJob(job.Pending).Path(job.SourceFile), wave)
 }
 
@@ -272,11 +272,11 @@ func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
 	incoming := b.spool.StageFolder(job.Incoming)
 	spooltest.Must(t, os.Rename(incoming, incoming+".away"))
 	spooltest.Must(t, os.Symlink("incoming", incoming)) // It leads to itself, which is no "not there".
-	if err := b.finish(t.Context(), j); !errors.Is(err, syscall.ELOOP) {
+	if err := b.finish(t.Context(), j, 0); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("error = %v; want ELOOP", err)
 	}
 	spooltest.Must(t, os.Remove(incoming))
 	spooltest.Must(t, os.Rename(incoming+".away", incoming))
-	b.look(0)
+	b.look(restFor)
 	b.oneJob(job.Pending)
 }

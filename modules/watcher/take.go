@@ -53,7 +53,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 		w.hold(heldJob{id: j.ID, changing: true})
 		return true, nil
 	}
-	return true, w.finish(ctx, j)
+	return true, w.finish(ctx, j, 0)
 }
 
 // notTaken removes the job of a file that could not be taken. A file server may say so of a file that
@@ -77,26 +77,6 @@ func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ e
 func looks(path string, f facts) bool {
 	info, err := place.Local.Lstat(path)
 	return err == nil && factsOf(info) == f
-}
-
-// finish brings a job of Incoming to its next stage, from wherever it was left. When that
-// cannot be done now, the job is held.
-func (w *watcher) finish(ctx context.Context, j *spool.Job) error {
-	err := w.process(ctx, j)
-	switch {
-	case err == nil:
-		w.beat()
-		return nil
-	case errors.Is(err, errChanging):
-		w.log.Info("waiting for a file that is still being written", "job", j.ID, "name", j.Name)
-		w.hold(heldJob{id: j.ID, changing: true})
-		return nil
-	default:
-		if there, hasErr := place.Has(j.Dir()); j.Stage() == job.Incoming && (there || hasErr != nil) {
-			w.hold(heldJob{id: j.ID}) // Also when it could not be seen: a disk may be away for a moment.
-		}
-		return fmt.Errorf("taking job %s: %w", j.ID, err)
-	}
 }
 
 // process does what is still to be done for the job:
@@ -273,7 +253,7 @@ func takenFile(j *spool.Job) (string, error) {
 			continue
 		}
 		if path != "" {
-			return "", fmt.Errorf("%w: %q and %q", errSeveral, path, j.Path(job.TakenFolder, entry.Name()))
+			return "", fmt.Errorf("%w: %q and %q", errSeveral, filepath.Base(path), entry.Name())
 		}
 		path = j.Path(job.TakenFolder, entry.Name())
 	}

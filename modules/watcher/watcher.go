@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -37,17 +36,10 @@ type watcher struct {
 	library library
 	// mu guards held, which several goroutines add to.
 	mu sync.Mutex
-	// held are jobs in Incoming that could not be finished.
+	// held are jobs in Incoming that are to be finished later.
 	held []heldJob
 	// told are the folders in input/ that were pointed out.
 	told map[string]bool
-}
-
-// A heldJob is one that waits for another try.
-type heldJob struct {
-	id string
-	// changing means that someone still writes into the file: it has to settle again.
-	changing bool
 }
 
 func newWatcher(env *service.Env, settle time.Duration) *watcher {
@@ -74,7 +66,10 @@ func (w *watcher) turn(ctx context.Context) (busy bool, err error) {
 		return false, held
 	}
 	busy, err = w.scan(ctx)
-	return busy, errors.Join(held, err)
+	if spool.StopsAll(err) {
+		return busy, errors.Join(held, err)
+	}
+	return busy, service.Beside(nil, errors.Join(held, err)) // What is wrong with one file delays no other.
 }
 
 // open prepares the data folder. The first time it also finds what a crash left behind.
@@ -106,57 +101,6 @@ func (w *watcher) sweep() {
 	w.sweepSidecars()
 	place.Sweep(w.spool.RejectedFiles(), place.ClaimPrefix+"*")
 	place.Sweep(w.spool.StageFolder(job.Incoming), place.TempPrefix+"*")
-}
-
-func (w *watcher) hold(h heldJob) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.held = append(w.held, h)
-}
-
-// finishHeld tries each held job once more. What fails again stays held.
-func (w *watcher) finishHeld(ctx context.Context) error {
-	held := w.held
-	w.held = nil
-	var errs []error
-	for i, h := range held {
-		if err := ctx.Err(); err != nil {
-			w.held = append(w.held, held[i:]...)
-			return errors.Join(append(errs, err)...)
-		}
-		err := w.finishOne(ctx, h)
-		errs = append(errs, err)
-		if spool.StopsAll(err) {
-			w.held = append(w.held, held[i+1:]...)
-			break
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
-	j, err := w.load(h.id)
-	switch {
-	case errors.Is(err, errMoved):
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		w.log.Warn("a job was removed while it was being taken", "job", h.id)
-		return nil
-	case errors.Is(err, spool.ErrDamaged):
-		if aside := w.spool.SetAside(job.Incoming, h.id, err); aside != nil {
-			w.held = append(w.held, h)
-			return errors.Join(err, aside)
-		}
-		return err
-	case err != nil:
-		w.held = append(w.held, h)
-		return err
-	case h.changing && !w.rests(j):
-		w.held = append(w.held, h)
-		return nil
-	default:
-		return w.finish(ctx, j)
-	}
 }
 
 func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
@@ -254,20 +198,6 @@ func (w *watcher) pointOut(name string) error {
 	w.told[name] = true
 	w.log.Warn("skipping a folder in input", "name", name)
 	return nil
-}
-
-// rests reports whether the file of a held job has come to rest.
-func (w *watcher) rests(j *spool.Job) bool {
-	path, err := takenFile(j)
-	if err != nil || path == "" {
-		return true // finish says what is wrong.
-	}
-	info, err := place.Local.Lstat(path)
-	if err != nil {
-		return true
-	}
-	// A name in input/ cannot contain a slash, so the two kinds of keys never meet.
-	return w.settle.settled(filepath.Join(string(job.Incoming), j.ID), factsOf(info), w.now())
 }
 
 func factsOf(info fs.FileInfo) facts {

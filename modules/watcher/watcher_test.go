@@ -294,7 +294,7 @@ func TestOneFileThatCannotBeTakenDoesNotStopTheOthers(t *testing.T) {
 	}
 	b.wantQueue(map[job.Stage]int{job.Incoming: 1, job.Pending: 1})
 	spooltest.Must(t, os.RemoveAll(dir))
-	b.look(0)
+	b.look(restFor)
 	if len(b.held) != 0 {
 		t.Errorf("held: %v; want nothing once the job is gone", b.held)
 	}
