@@ -157,11 +157,10 @@ func (t Target) ofProject(ctx context.Context, name string) []usage.Candidate {
 		return nil
 	}
 	all := []usage.Candidate{{Value: everyJob, Text: "every job that failed"}}
-	jobs, err := queue.New(p.Data).List(ctx, job.Failed)
-	if err != nil {
-		return all
-	}
-	for _, j := range jobs {
+	for j, err := range queue.New(p.Data).Jobs(ctx, job.Failed) {
+		if err != nil {
+			break // What is there is offered.
+		}
 		all = append(all, usage.Candidate{Value: j.ID, Text: inLine(j.Name)})
 	}
 	return all

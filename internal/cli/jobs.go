@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/job"
@@ -37,10 +39,8 @@ type Jobs struct {
 	JSON bool
 }
 
-// jobList is the answer of "mage jobs -json".
-type jobList struct {
-	// Jobs are those asked for, oldest first.
-	Jobs []listedJob `json:"jobs"`
+// jobCounts is what "mage jobs -json" says beside the jobs.
+type jobCounts struct {
 	// Counts is how many there are in each stage, whatever was asked for.
 	Counts map[job.Stage]int `json:"counts"`
 }
@@ -65,25 +65,29 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 	if err != nil {
 		return err
 	}
-	q := queue.New(p.Data)
-	jobs, err := q.List(ctx, stages...)
+	if !o.JSON {
+		err = t.printList(listed(ctx, p.Data, stages))
+	} else if counts, countErr := queue.New(p.Data).Count(ctx); countErr != nil {
+		err = countErr
+	} else {
+		err = term.JSONList(t.UI, "jobs", listed(ctx, p.Data, stages), jobCounts{counts})
+	}
 	if err != nil {
 		return exit.Errorf(exit.Failed, "listing the jobs: %w", err)
 	}
-	counts, err := q.Count(ctx)
-	if err != nil {
-		return exit.Errorf(exit.Failed, "counting the jobs: %w", err)
-	}
-	list := jobList{Jobs: []listedJob{}, Counts: counts}
-	now := time.Now()
-	for _, j := range jobs {
-		list.Jobs = append(list.Jobs, listedJob{j, int64(max(0, now.Sub(j.Made())).Seconds()), olderEngine(p.Data, &j)})
-	}
-	if o.JSON {
-		return t.UI.JSON(list)
-	}
-	t.printList(list.Jobs)
 	return nil
+}
+
+// listed reads the jobs, oldest first.
+func listed(ctx context.Context, data string, stages []job.Stage) iter.Seq2[listedJob, error] {
+	return func(yield func(listedJob, error) bool) {
+		now := time.Now()
+		for j, err := range queue.New(data).Jobs(ctx, stages...) {
+			if !yield(listedJob{j, int64(max(0, now.Sub(j.Made())).Seconds()), olderEngine(data, &j)}, err) {
+				return
+			}
+		}
+	}
 }
 
 // stagesOf reads -state.
@@ -111,14 +115,13 @@ func stageNames() []string {
 	return names
 }
 
-func (t Target) printList(jobs []listedJob) {
-	if len(jobs) == 0 {
-		t.UI.Note("there are none")
-		return
-	}
+func (t Target) printList(jobs iter.Seq2[listedJob, error]) error {
 	var rows [][]string
 	older := 0
-	for _, j := range jobs {
+	for j, err := range jobs {
+		if err != nil {
+			return err
+		}
 		if j.OlderEngine {
 			older++
 		}
@@ -128,11 +131,16 @@ func (t Target) printList(jobs []listedJob) {
 			age(time.Duration(j.AgeSeconds) * time.Second), note(&j),
 		})
 	}
+	if len(rows) == 0 {
+		t.UI.Note("there are none")
+		return nil
+	}
 	t.UI.Table([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows)
 	if older > 0 {
 		t.UI.Note(`%s %s separated by an older engine with audible errors; run "mage separate FILE -again" with the original from archive/`,
 			english.Plural(older, "song", ""), english.PluralWord(older, "was", "were"))
 	}
+	return nil
 }
 
 // olderEngine reports whether a song has stems that an engine with known faults made.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
@@ -24,8 +26,6 @@ type status struct {
 	// Images are the images of the services that are built here; null where they could not be
 	// inspected.
 	Images []image.Module `json:"images"`
-	// Jobs are those on their way, oldest first.
-	Jobs []queue.Job `json:"jobs"`
 	// Counts is how many jobs are in each stage, those that have ended included.
 	Counts map[job.Stage]int `json:"counts"`
 }
@@ -46,15 +46,20 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 	if err != nil { // how the services are is worth telling all the same
 		t.UI.Note("the images are not shown: %v", err)
 	}
-	jobs, counts, err := underway(ctx, p)
-	if err != nil {
-		t.UI.Note("the jobs are not shown: %v", err)
+	var counts map[job.Stage]int
+	if p.Data != "" {
+		if counts, err = queue.New(p.Data).Count(ctx); err != nil {
+			t.UI.Note("the jobs are not shown: %v", err)
+			counts = nil
+		}
 	}
 	if asJSON {
-		return t.UI.JSON(status{Project: p.Name(), Services: services, Images: plan.Modules, Jobs: jobs, Counts: counts})
+		return term.JSONList(t.UI, "jobs", underway(ctx, p, counts), status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts})
 	}
 	s.Print(services, imageTexts(plan))
-	t.printJobs(jobs)
+	if err := t.printJobs(underway(ctx, p, counts)); err != nil {
+		t.UI.Note("not all jobs are shown: %v", err)
+	}
 	t.printCounts(counts)
 	return nil
 }
@@ -69,15 +74,10 @@ func imageTexts(plan image.Plan) map[string]string {
 	return texts
 }
 
-// underway returns the jobs that are in no final stage, and how many are in each.
-func underway(ctx context.Context, p *project.Project) ([]queue.Job, map[job.Stage]int, error) {
-	jobs := []queue.Job{} // a list in JSON, too, where it is empty
-	if p.Data == "" {
-		return jobs, nil, nil
-	}
-	counts, err := queue.New(p.Data).Count(ctx)
-	if err != nil {
-		return jobs, nil, err
+// underway reads the jobs that are in no final stage, oldest first. There are none where no counts are known.
+func underway(ctx context.Context, p *project.Project, counts map[job.Stage]int) iter.Seq2[queue.Job, error] {
+	if counts == nil {
+		return func(func(queue.Job, error) bool) {}
 	}
 	var stages []job.Stage
 	for _, stage := range job.Stages {
@@ -85,8 +85,7 @@ func underway(ctx context.Context, p *project.Project) ([]queue.Job, map[job.Sta
 			stages = append(stages, stage)
 		}
 	}
-	found, err := queue.New(p.Data).List(ctx, stages...)
-	return append(jobs, found...), counts, err
+	return queue.New(p.Data).Jobs(ctx, stages...)
 }
 
 // printCounts tells how many jobs are where, unless there never was one.
@@ -107,18 +106,25 @@ func (t Target) printCounts(counts map[job.Stage]int) {
 	}
 }
 
-func (t Target) printJobs(jobs []queue.Job) {
-	if len(jobs) == 0 {
-		return
-	}
+func (t Target) printJobs(jobs iter.Seq2[queue.Job, error]) (err error) {
 	var rows [][]string
-	for _, j := range jobs[:min(jobsShown, len(jobs))] {
-		// Quoted: a name may hold what a terminal would obey.
-		rows = append(rows, []string{strconv.Quote(j.Name), string(j.Stage), progressText(&j)})
+	n := 0
+	for j, failed := range jobs {
+		if err = failed; err != nil {
+			break
+		}
+		if n++; n <= jobsShown {
+			// Quoted: a name may hold what a terminal would obey.
+			rows = append(rows, []string{strconv.Quote(j.Name), string(j.Stage), progressText(&j)})
+		}
+	}
+	if n == 0 {
+		return err
 	}
 	t.UI.Result("")
 	t.UI.Table([]string{"SONG", "STAGE", "PROGRESS"}, rows)
-	if more := len(jobs) - jobsShown; more > 0 {
-		t.UI.Result("and %d more", more)
+	if n > jobsShown {
+		t.UI.Result("and %d more", n-jobsShown)
 	}
+	return err
 }

@@ -6,9 +6,7 @@
 package term
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -127,25 +125,6 @@ func (u *UI) above(bar io.Writer) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.bar = bar
-}
-
-// JSON writes v as indented JSON to standard output.
-func (u *UI) JSON(v any) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("writing the answer as JSON: %w", err)
-	}
-	out := bufio.NewWriter(u.out)
-	for line := range bytes.Lines(text.Bytes()) { // an answer may be long
-		_, _ = out.Write(safetext.JSON(line))
-	}
-	_ = out.Flush() // a closed pipe has no reader to tell
-	return nil
 }
 
 // lockedWriter keeps a command's output from falling into the middle of a line.

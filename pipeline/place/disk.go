@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
@@ -22,7 +25,7 @@ type Disk interface {
 	// ReadFile reads a small file whole. What is no file is job.ErrNotFile or another error, and what
 	// is too long job.ErrTooLong, with its beginning.
 	ReadFile(path string) ([]byte, error)
-	// ReadDir lists a folder, sorted by name.
+	// ReadDir lists a folder, sorted by name: of more than MostEntries, some.
 	ReadDir(path string) ([]fs.DirEntry, error)
 	Lstat(path string) (fs.FileInfo, error)
 	// Temp makes a new file with data and FileMode in the folder dir, under a name that begins
@@ -43,6 +46,10 @@ type Disk interface {
 	// Touch gives a file or folder another time of change, which takes no room on a full disk.
 	Touch(path string) error
 }
+
+// MostEntries is of how many entries of a folder a list is kept in memory. Whatever is taken from a folder makes place for
+// the next ones; who has to know all says that there are too many.
+const MostEntries = 200_000
 
 // An osDisk is the file system of this machine. No operation follows a link in a path: services do not trust each other, and
 // one that exchanges a folder for a link does not lead another one elsewhere.
@@ -90,23 +97,36 @@ func (osDisk) Touch(path string) error {
 }
 
 func (osDisk) ReadDir(path string) (entries []fs.DirEntry, err error) {
-	err = in(path, func(path string) (err error) {
-		entries, err = os.ReadDir(path)
-		return err
+	err = in(path, func(path string) error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }() // It was only read.
+		entries, err = f.ReadDir(MostEntries)
+		return ignoreEOF(err)
 	})
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for i, e := range entries {
-		entries[i] = entry{e, filepath.Join(path, e.Name())}
+		entries[i] = entry{e, path}
 	}
 	return entries, err
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // An entry is one that is looked at by its own path: that under which it was listed is gone.
 type entry struct {
 	fs.DirEntry
-	path string
+	dir string
 }
 
-func (e entry) Info() (fs.FileInfo, error) { return Local.Lstat(e.path) }
+func (e entry) Info() (fs.FileInfo, error) { return Local.Lstat(filepath.Join(e.dir, e.Name())) }
 
 func (osDisk) Lstat(path string) (info fs.FileInfo, err error) {
 	err = at(path, func(path string) (err error) {

@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -48,7 +49,7 @@ func TestLinksAndPipesAreNotRead(t *testing.T) {
 			if err := c.plant(data); err != nil {
 				t.Fatal(err)
 			}
-			jobs, err := New(data).List(t.Context())
+			jobs, err := list(t.Context(), New(data))
 			if (err != nil) != c.fails || len(jobs) != c.jobs {
 				t.Fatalf("%+v, %v", jobs, err)
 			}
@@ -61,6 +62,24 @@ func TestLinksAndPipesAreNotRead(t *testing.T) {
 				t.Errorf("Get: %v", err)
 			}
 		})
+	}
+}
+
+// A service can make any number of jobs; what reads them on the host keeps its memory.
+func TestMoreJobsThanAListHas(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	q := New(data)
+	q.most = 10
+	for i := range q.most + 1 {
+		put(t, data, job.Done, testID(i), "", "")
+		want := "<nil>"
+		if i == q.most {
+			want = "queue/done: there are more than 10: move the oldest to another folder"
+		}
+		if _, err := q.Count(t.Context()); fmt.Sprint(err) != want {
+			t.Errorf("of %d: %v", i, err)
+		}
 	}
 }
 
@@ -79,7 +98,7 @@ func TestUnprivilegedUnreadableQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(stage, 0o700) })
-	if _, err := New(data).List(t.Context()); err == nil {
+	if _, err := list(t.Context(), New(data)); err == nil {
 		t.Error("no error")
 	}
 }

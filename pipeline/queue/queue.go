@@ -10,7 +10,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path"
@@ -31,32 +33,41 @@ var ErrNotFound = errors.New("no such job")
 // A Queue is the queue of one data folder. The zero value is not usable; see New.
 type Queue struct {
 	data string
+	// most is how many jobs of a stage are listed: place.MostEntries, but in tests.
+	most int
 }
 
 // New returns the queue of a data folder. Neither needs to exist: a queue that does not exist is empty.
-func New(data string) *Queue { return &Queue{data: data} }
+func New(data string) *Queue { return &Queue{data: data, most: place.MostEntries} }
 
-// List returns the jobs in these stages, or in all if none are given, oldest first. A job that moves
-// meanwhile is returned once, in the latest of the stages it was seen in.
-func (q *Queue) List(ctx context.Context, stages ...job.Stage) ([]Job, error) {
-	where, err := q.locate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var jobs []Job
-	for _, id := range slices.Sorted(maps.Keys(where)) {
-		j, err := q.getFrom(ctx, id, where[id].stage, where[id].name)
-		if errors.Is(err, ErrNotFound) {
-			continue // It was removed meanwhile.
-		}
+// Jobs reads the jobs in these stages, or in all if none are given, oldest first. A job that moves
+// meanwhile is read once, in the latest of the stages it was seen in. An error is the last that is
+// returned. A record may have half a megabyte: who keeps all of them needs room.
+func (q *Queue) Jobs(ctx context.Context, stages ...job.Stage) iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		where, err := q.locate(ctx)
 		if err != nil {
-			return nil, err
+			yield(Job{}, err)
+			return
 		}
-		if len(stages) == 0 || slices.Contains(stages, j.Stage) {
-			jobs = append(jobs, j)
+		for _, id := range slices.Sorted(maps.Keys(where)) {
+			at := where[id]
+			if len(stages) > 0 && at.stage.Final() && !slices.Contains(stages, at.stage) {
+				continue // It stays there, unless somebody tries it again.
+			}
+			j, err := q.getFrom(ctx, id, at.stage, at.name)
+			if errors.Is(err, ErrNotFound) {
+				continue // It was removed meanwhile.
+			}
+			if err != nil {
+				yield(Job{}, err)
+				return
+			}
+			if (len(stages) == 0 || slices.Contains(stages, j.Stage)) && !yield(j, nil) {
+				return
+			}
 		}
 	}
-	return jobs, nil
 }
 
 // IDs returns the IDs of the jobs in all stages, oldest first. It reads no records.
@@ -72,7 +83,7 @@ func (q *Queue) Waiting(ctx context.Context, stage job.Stage) ([]string, error) 
 		return nil, err
 	}
 	defer func() { _ = root.Close() }() // It was only read.
-	spots, err := listStage(ctx, root, stage)
+	spots, err := q.listStage(ctx, root, stage)
 	return slices.Sorted(maps.Keys(spots)), err
 }
 
@@ -110,7 +121,7 @@ func (q *Queue) locate(ctx context.Context) (map[string]spot, error) {
 	}
 	defer func() { _ = root.Close() }() // It was only read.
 	for _, stage := range job.Stages {
-		spots, err := listStage(ctx, root, stage)
+		spots, err := q.listStage(ctx, root, stage)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +131,7 @@ func (q *Queue) locate(ctx context.Context) (map[string]spot, error) {
 		if stage.Final() {
 			break
 		}
-		spots, err := listStage(ctx, root, stage)
+		spots, err := q.listStage(ctx, root, stage)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +165,7 @@ func (q *Queue) getFrom(ctx context.Context, id string, first job.Stage, name st
 			if err := ctx.Err(); err != nil {
 				return Job{}, fmt.Errorf("reading job %s: %w", id, err)
 			}
-			if j, ok := readJob(root, stage, id, nameIn(ctx, root, stage, id)); ok {
+			if j, ok := readJob(root, stage, id, q.nameIn(ctx, root, stage, id)); ok {
 				return j, nil
 			}
 		}
@@ -175,11 +186,11 @@ func (q *Queue) open() (*os.Root, error) {
 	return root, nil
 }
 
-func nameIn(ctx context.Context, root *os.Root, stage job.Stage, id string) string {
+func (q *Queue) nameIn(ctx context.Context, root *os.Root, stage job.Stage, id string) string {
 	if stage.Entry() == "" {
 		return id
 	}
-	spots, err := listStage(ctx, root, stage)
+	spots, err := q.listStage(ctx, root, stage)
 	if at, ok := spots[id]; ok && err == nil {
 		return at.name
 	}
@@ -187,22 +198,22 @@ func nameIn(ctx context.Context, root *os.Root, stage job.Stage, id string) stri
 }
 
 // listStage maps the IDs in a stage to the names of their folders.
-func listStage(ctx context.Context, root *os.Root, stage job.Stage) (map[string]spot, error) {
+func (q *Queue) listStage(ctx context.Context, root *os.Root, stage job.Stage) (map[string]spot, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("listing the jobs that are %s: %w", stage, err)
-	}
-	entries, err := readFolder(root, string(stage))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing the jobs that are %s: %w", stage, err)
+		return nil, fmt.Errorf("queue/%s: %w", stage, err)
 	}
 	spots := map[string]spot{}
-	for _, entry := range entries {
+	err := eachEntry(ctx, root, string(stage), func(entry fs.DirEntry) error {
 		if c, ok := job.ParseClaim(entry.Name()); ok && entry.IsDir() {
 			spots[c.ID] = spot{stage, entry.Name()}
 		}
+		if len(spots) > q.most {
+			return fmt.Errorf("there are more than %d: move the oldest to another folder", q.most)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("queue/%s: %w", stage, err)
 	}
 	return spots, nil
 }
@@ -284,17 +295,30 @@ func readFile(root *os.Root, name string) ([]byte, error) {
 	return job.Read(f)
 }
 
-// readFolder lists a folder that is no link, in no order.
-func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
+// eachEntry calls do with the entries of a folder that is no link, in no order, until it returns an error.
+func eachEntry(ctx context.Context, root *os.Root, name string, do func(fs.DirEntry) error) error {
 	if info, err := root.Lstat(name); err != nil {
-		return nil, err
+		return err
 	} else if !info.IsDir() {
-		return nil, fs.ErrNotExist
+		return fs.ErrNotExist
 	}
 	f, err := root.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = f.Close() }() // It was only read.
-	return f.ReadDir(-1)
+	for {
+		entries, err := f.ReadDir(1024)
+		for _, entry := range entries {
+			if err := do(entry); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+	}
 }

@@ -34,6 +34,17 @@ func put(t *testing.T, data string, stage job.Stage, id, file, text string) {
 
 func record(id string) string { return fmt.Sprintf(`{"id":%q,"name":"song.mp3"}`, id) }
 
+// list is all that Jobs reads.
+func list(ctx context.Context, q *Queue, stages ...job.Stage) (jobs []Job, err error) {
+	for j, err := range q.Jobs(ctx, stages...) {
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
+
 func TestListReturnsEveryJobInOrder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -41,7 +52,7 @@ func TestListReturnsEveryJobInOrder(t *testing.T) {
 		id := testID(8 - i) // the oldest is the one that is furthest
 		put(t, data, stage, id, job.RecordFile, record(id))
 	}
-	jobs, err := New(data).List(t.Context())
+	jobs, err := list(t.Context(), New(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +90,7 @@ func TestListNarrowed(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			jobs, err := q.List(t.Context(), c.stages...)
+			jobs, err := list(t.Context(), q, c.stages...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +116,7 @@ func TestListNarrowed(t *testing.T) {
 func TestNoQueueIsEmpty(t *testing.T) {
 	t.Parallel()
 	q := New(filepath.Join(t.TempDir(), "none"))
-	jobs, err := q.List(t.Context())
+	jobs, err := list(t.Context(), q)
 	if len(jobs) != 0 || err != nil {
 		t.Errorf("List: %v, %v", jobs, err)
 	}
@@ -158,7 +169,7 @@ func TestJunkIsNoJob(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(data, job.QueueFolder, string(job.Done)), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := New(data).List(t.Context())
+	jobs, err := list(t.Context(), New(data))
 	if err != nil || len(jobs) != 0 {
 		t.Errorf("%+v, %v", jobs, err)
 	}
@@ -187,7 +198,7 @@ func TestProblems(t *testing.T) {
 			data := t.TempDir()
 			put(t, data, c.stage, testID(1), c.file, c.text)
 			put(t, data, c.stage, testID(1), job.ProgressFile, "}")
-			jobs, err := New(data).List(t.Context())
+			jobs, err := list(t.Context(), New(data))
 			if err != nil || len(jobs) != 1 {
 				t.Fatalf("%+v, %v", jobs, err)
 			}
@@ -209,7 +220,7 @@ func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	q := New(data)
-	_, listErr := q.List(ctx)
+	_, listErr := list(ctx, q)
 	_, getErr := q.Get(ctx, testID(1))
 	_, waitErr := q.Waiting(ctx, job.Done)
 	_, idsErr := q.IDs(ctx)
@@ -301,7 +312,7 @@ func TestMovingJobIsNeverLost(t *testing.T) {
 			default: // It has not moved yet.
 			}
 		}
-		jobs, err := q.List(t.Context())
+		jobs, err := list(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (jo
 	}
 	defer func() { _ = root.Close() }() // What counts was synced.
 	dir := path.Join(string(job.Failed), id)
-	to, err := ready(root, dir, &j)
+	to, err := ready(ctx, root, dir, &j)
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +69,7 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (jo
 	return to, errors.Join(place.SyncIn(root, string(to)), place.SyncIn(root, string(job.Failed)))
 }
 
-func ready(root *os.Root, dir string, j *Job) (job.Stage, error) {
+func ready(ctx context.Context, root *os.Root, dir string, j *Job) (job.Stage, error) {
 	source, err := root.Lstat(path.Join(dir, job.SourceFile))
 	if err == nil && source.Mode().IsRegular() {
 		return job.Pending, nil
@@ -83,8 +83,11 @@ func ready(root *os.Root, dir string, j *Job) (job.Stage, error) {
 	if j.Archived != "" {
 		return "", fmt.Errorf("%w: it is in archive/ as %q; put that into input/", ErrNoFile, j.Archived)
 	}
-	if taken, err := readFolder(root, path.Join(dir, job.TakenFolder)); err == nil && len(taken) > 0 {
-		return "", fmt.Errorf("%w: move %q into input/", ErrUntaken, path.Join(job.QueueFolder, dir, job.TakenFolder, taken[0].Name()))
+	untaken := eachEntry(ctx, root, path.Join(dir, job.TakenFolder), func(taken fs.DirEntry) error {
+		return fmt.Errorf("%w: move %q into input/", ErrUntaken, path.Join(job.QueueFolder, dir, job.TakenFolder, taken.Name()))
+	})
+	if errors.Is(untaken, ErrUntaken) {
+		return "", untaken
 	}
 	return "", fmt.Errorf("%w: put the song into input/ again", ErrNoFile)
 }

@@ -185,12 +185,12 @@ func TestTheSameSongAgain(t *testing.T) {
 	if err := first.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := first.queue.List(t.Context())
+	jobs, err := first.queue.IDs(t.Context())
 	if err != nil || len(jobs) != 1 {
-		t.Fatalf("jobs %+v, %v", jobs, err)
+		t.Fatalf("jobs %q, %v", jobs, err)
 	}
 	again := &pipeline{t: t, data: newData(t), end: job.Rejected, why: "the same", made: 1, change: func(r *job.Record, _ job.Stage) {
-		r.DuplicateOf = jobs[0].ID
+		r.DuplicateOf = jobs[0]
 	}}
 	for _, folder := range []string{"queue/done", "output"} { // The second one's own data folder has what came of the first.
 		if err := os.RemoveAll(filepath.Join(again.data, folder)); err != nil {
@@ -205,7 +205,7 @@ func TestTheSameSongAgain(t *testing.T) {
 	if err := second.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(second.out.String(), "the track/vocals.wav") || !strings.Contains(second.err.String(), "following job "+jobs[0].ID) {
+	if !strings.Contains(second.out.String(), "the track/vocals.wav") || !strings.Contains(second.err.String(), "following job "+jobs[0]) {
 		t.Errorf("told %q and %q", second.out, second.err)
 	}
 }
