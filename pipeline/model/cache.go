@@ -82,10 +82,7 @@ func (e *ensurer) tempName() string { return "." + e.folder() + ".tmp-" + rand.T
 
 // fill prepares the model into a new folder of this name, and returns when everything is on the disk.
 func (e *ensurer) fill(ctx context.Context, name string, source io.ReaderAt, size int64) (weights.Manifest, error) {
-	if err := e.cache.Mkdir(name, 0o700); err != nil {
-		return weights.Manifest{}, err
-	}
-	folder, err := weights.OpenFolder(e.cache, name)
+	folder, err := place.NewFolderIn(e.cache, name)
 	if err != nil {
 		return weights.Manifest{}, err
 	}

@@ -3,6 +3,7 @@ package place
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -22,6 +23,49 @@ func OpenRoot(data, name string) (*os.Root, error) {
 	}
 	defer func() { _ = outer.Close() }() // It was only read.
 	return outer.OpenRoot(name)
+}
+
+// ErrExchanged is returned for a folder that is not the one that was just made.
+var ErrExchanged = errors.New("another program exchanged the new folder")
+
+// NewFolderIn makes a folder in root, for this user alone, and opens it. Whoever may write in root can exchange it before it
+// is opened: what is opened is proved to be new, since nobody else can have made a folder that belongs to this user, is
+// closed to all others and is empty. The error is ErrExchanged otherwise. A folder that could not be opened stays.
+func NewFolderIn(root *os.Root, name string) (*os.Root, error) {
+	if err := root.Mkdir(name, 0o700); err != nil {
+		return nil, err
+	}
+	return openNew(root, name)
+}
+
+func openNew(root *os.Root, name string) (*os.Root, error) {
+	dir, err := root.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := isNew(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s in %s: %w", name, root.Name(), err), dir.Close())
+	}
+	return dir, nil
+}
+
+func isNew(dir *os.Root) error {
+	f, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !isOwn(info) || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return ErrExchanged
+	}
+	if _, err := f.Readdirnames(1); !errors.Is(err, io.EOF) {
+		return errors.Join(ErrExchanged, err)
+	}
+	return nil
 }
 
 // OpenIn opens a regular file in root for reading. A link is not followed, also where it stays within

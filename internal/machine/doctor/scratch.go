@@ -3,8 +3,6 @@ package doctor
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -14,7 +12,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/project"
-	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 const (
@@ -72,8 +70,8 @@ func openScratch(parent string) (s *scratch, err error) {
 		return nil, err
 	}
 	dropStale(s.parent)
-	if err = s.parent.Mkdir(s.name, 0o700); err == nil {
-		err = s.openNew()
+	if s.dir, err = place.NewFolderIn(s.parent, s.name); err == nil {
+		err = s.letIn()
 	}
 	if err != nil {
 		s.remove()
@@ -82,33 +80,14 @@ func openScratch(parent string) (s *scratch, err error) {
 	return s, nil
 }
 
-// errExchanged is returned for a folder that is not the one that was just made.
-var errExchanged = errors.New("another program exchanged the new folder")
-
-// openNew opens the folder that was just made, and lets everybody in when it is proved to be that: nobody else
-// can have made one that belongs to this user, is closed to all others and is empty.
-func (s *scratch) openNew() error {
-	dir, err := s.parent.OpenRoot(s.name)
+// letIn lets everybody into the new folder.
+func (s *scratch) letIn() error {
+	dir, err := s.dir.Open(".")
 	if err != nil {
 		return err
 	}
-	s.dir = dir
-	opened, err := dir.Open(".")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = opened.Close() }() // only read
-	info, err := opened.Stat()
-	if err != nil {
-		return err
-	}
-	if owner, known := ownership.Of(info); known && (int(owner.UID) != os.Geteuid() || info.Mode().Perm()&0o077 != 0) {
-		return fmt.Errorf("opening %s: %w", filepath.Join(s.where, s.name), errExchanged)
-	}
-	if _, err := opened.Readdirnames(1); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("opening %s: %w", filepath.Join(s.where, s.name), errors.Join(errExchanged, err))
-	}
-	return opened.Chmod(0o777)
+	defer func() { _ = dir.Close() }() // only read
+	return dir.Chmod(0o777)
 }
 
 // remove removes what the run made, and nothing else: what another program put there stays.
