@@ -22,7 +22,7 @@ import (
 const killGrace = 2 * time.Second
 
 // errOutOfMemory is returned when a process most likely ended for want of memory.
-var errOutOfMemory = errors.New("it ran out of memory; give the service more (mem_limit in docker-compose.yml), or a shorter song")
+var errOutOfMemory = errors.New("it ran out of memory; give the service more (mem_limit in docker-compose.yml)")
 
 var (
 	// errCrashed is returned when a process ended by a signal that is not for want of memory.

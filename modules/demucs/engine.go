@@ -135,7 +135,7 @@ const (
 	tryAgain = time.Minute
 )
 
-// blame finds out whose fault it is that the engine failed or made wrong stems: its own, the service's
+// blame finds out whose fault it is that the engine failed, was killed or made wrong stems: its own, the service's
 // model's or the machine's, when it fails with a known sound as well. Then no job is charged, and none is
 // claimed before that is right again. When only the model that the job asks for fails, the job is
 // rejected; else it has used up an attempt: it must not keep the others waiting for ever.
@@ -172,7 +172,11 @@ func (w *worker) fitAgain(ctx context.Context) error {
 func (w *worker) tryEngine(ctx context.Context) {
 	err := w.separateKnown(ctx, w.settings.model)
 	w.tried, w.unfit = time.Now(), nil
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case errors.Is(err, errOutOfMemory):
+		w.unfit = &modelError{fmt.Errorf("no song can be separated here: %w", err)}
+	default:
 		w.unfit = &modelError{fmt.Errorf("no song can be separated here: %w; run `mage demucs-cache`, and if that finds nothing `mage doctor`", err)}
 	}
 }

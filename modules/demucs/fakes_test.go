@@ -92,14 +92,15 @@ func fake(behavior string, args []string) int { //nolint:funlen // a table of pr
 			return fake("engine", args)
 		}
 		return fake(map[string]string{"engine-without-mine": "engine-without-library", "engine-nan-of-mine": "engine-nan"}[behavior], args)
-	case "engine-without-library-for-silence":
+	case "engine-without-library-for-silence", "engine-crashes-for-silence", "engine-killed-for-silence", "engine-no-memory-for-silence",
+		"engine-without-memory-for-silence":
 		silent := false
 		code := fakeEngine(args, func(_ string, stem, mix []byte) []byte {
 			silent = bytes.Equal(mix, make([]byte, len(mix)))
 			return stem
 		})
 		if silent {
-			return fake("engine-without-library", args)
+			return fake(strings.TrimSuffix(behavior, "-for-silence"), args)
 		}
 		return code
 	case "engine-fails":

@@ -18,7 +18,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
 )
 
-// An engine that makes wrong stems of any song costs none of them an attempt, and the worker says so
+// An engine that crashes, is killed or makes wrong stems of any song costs none of them an attempt, and the worker says so
 // until it is right again.
 func TestAFaultOfTheEngineIsNoSongs(t *testing.T) {
 	t.Parallel()
@@ -27,6 +27,10 @@ func TestAFaultOfTheEngineIsNoSongs(t *testing.T) {
 		"engine-short":           "it has 88199 frames, and the mix has 88200 frames",
 		"engine-incomplete":      `in the stem "other": it was not made`,
 		"engine-without-library": "it is too old",
+		"engine-crashes":         "it crashed",
+		"engine-killed":          "it was killed (signal 9): it ran out of memory",
+		"engine-no-memory":       "it ran out of memory",
+		"engine-without-memory":  "it ran out of memory",
 	} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()

@@ -261,7 +261,7 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	if changed := w.models.unchanged(model); changed != nil {
 		return changed // Also the reason why the engine failed, should it have.
 	}
-	if errors.As(err, new(*modelError)) {
+	if errors.As(err, new(*modelError)) || errors.Is(err, errOutOfMemory) || errors.Is(err, errCrashed) {
 		return w.blame(ctx, err, model.name)
 	}
 	if err != nil {

@@ -64,12 +64,12 @@ func TestWhatComesOfAJob(t *testing.T) {
 		{"ffmpeg-silent", "engine", job.Rejected, "holds no sound"},
 		{"ffmpeg-stalls", "engine", job.Failed, "ffmpeg failed: it made no progress for 3s and was ended"},
 		{"ffmpeg", "engine-stalls", job.Failed, "the separation engine failed: it made no progress for 3s and was ended"},
-		{"ffmpeg", "engine-crashes", job.Failed, "the separation engine failed: it crashed: signal: terminated"},
+		{"ffmpeg", "engine-crashes-for-silence", job.Failed, "the separation engine failed: it crashed: signal: terminated; it works with other audio"},
 		{"ffmpeg-killed", "engine", job.Failed, "ffmpeg failed: it was killed (signal 9): it ran out of memory"},
 		{"ffmpeg", "engine-fails", job.Failed, "the separation engine failed: exit status 1; it says: Error: Unsupported audio format: 65534"},
-		{"ffmpeg", "engine-killed", job.Failed, "it was killed (signal 9): it ran out of memory; give the service more"},
-		{"ffmpeg", "engine-without-memory", job.Failed, "it ran out of memory; give the service more"},
-		{"ffmpeg", "engine-no-memory", job.Failed, "it ran out of memory; give the service more"},
+		{"ffmpeg", "engine-killed-for-silence", job.Failed, "it was killed (signal 9): it ran out of memory; give the service more"},
+		{"ffmpeg", "engine-without-memory-for-silence", job.Failed, "it ran out of memory; give the service more"},
+		{"ffmpeg", "engine-no-memory-for-silence", job.Failed, "it ran out of memory; give the service more"},
 		{"ffmpeg", "engine-nan-of-silence", job.Failed, `in the stem "vocals", left channel, at 0:00.000: a sample is NaN`},
 	}
 	for _, tt := range tests {
