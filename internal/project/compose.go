@@ -83,6 +83,32 @@ func loadCompose(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (
 	return compose, nil
 }
 
+// resolve reads the files with variables and labels that services name. They may be in the data folder, where services can
+// exchange them for what has no end.
+func (p *Project) resolve() error {
+	for _, name := range p.Services() {
+		service := p.Compose.Services[name]
+		files := slices.Clone(service.LabelFiles)
+		for _, file := range service.EnvFiles {
+			files = append(files, file.Path)
+		}
+		for _, file := range files {
+			if err := run.Readable(file); err != nil {
+				return exit.Errorf(exit.Unusable, "reading a file of the service %s: %w", name, err)
+			}
+		}
+	}
+	compose, err := p.Compose.WithServicesEnvironmentResolved(false)
+	if err == nil {
+		compose, err = compose.WithServicesLabelsResolved(false)
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "reading the Compose file %s: %w", strings.Join(p.Compose.ComposeFiles, ", "), err)
+	}
+	p.Compose = compose
+	return nil
+}
+
 // compose returns the options with which compose-go finds the Compose files of the project, and reads them.
 func (s Settings) compose(how ...cli.ProjectOptionsFn) (*cli.ProjectOptions, error) {
 	env := s.Environ()

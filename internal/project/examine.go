@@ -16,6 +16,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/safetext"
 )
 
@@ -78,7 +79,10 @@ func (s Settings) checkExtends() error {
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 			continue // such as the pipe of a shell's <(command), which can be read once
 		}
-		text, err := os.ReadFile(path)
+		text, err := run.ReadFile(path)
+		if errors.Is(err, run.ErrTooLong) {
+			return exit.Errorf(exit.Unusable, "reading the Compose file: %w", err)
+		}
 		if n := bytes.Count(text, []byte("extends")); err == nil && n > maxExtends {
 			return exit.Errorf(exit.Unusable, "reading %s: it says \"extends\" %d times, more than the %d that are read; write out what the services share with an anchor (\"<<: *name\"), or part the file",
 				path, n, maxExtends)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -45,7 +46,10 @@ func Open(ctx context.Context, root string, environ []string) (*Project, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := read(ctx, settings)
+	p, err := read(ctx, settings, cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution)
+	if err == nil {
+		err = p.resolve()
+	}
 	if err != nil {
 		return nil, err
 	}

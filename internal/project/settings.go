@@ -206,7 +206,7 @@ func (s Settings) Environ() []string {
 
 func (s *Settings) readFile(source Source, lenient bool) error {
 	path := filepath.Join(s.root, string(source))
-	text, err := os.ReadFile(path)
+	text, err := run.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -3,16 +3,12 @@ package inputs
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	continuity "github.com/containerd/continuity/fs"
@@ -21,6 +17,7 @@ import (
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // Recipe is what is known of a service's build before anybody has looked at its build context
@@ -151,15 +148,7 @@ func readIn(folder, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO opens at once
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is no regular file")}
-	}
-	return io.ReadAll(f)
+	return run.ReadFile(path)
 }
 
 // platformsOf returns what a service is built for, as Compose decides; nil for the engine's own platform.
