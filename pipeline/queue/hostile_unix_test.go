@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
 )
@@ -79,6 +80,31 @@ func TestMoreJobsThanAListHas(t *testing.T) {
 		}
 		if _, err := q.Count(t.Context()); fmt.Sprint(err) != want {
 			t.Errorf("of %d: %v", i, err)
+		}
+	}
+}
+
+// A FIFO in place of the queue or of a stage is not waited for.
+func TestAFIFOIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{job.QueueFolder, filepath.Join(job.QueueFolder, string(job.Done))} {
+		data := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(data, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(filepath.Join(data, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := New(data).Count(t.Context())
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			t.Logf("%s: %v", name, err)
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: it is waited for", name)
 		}
 	}
 }

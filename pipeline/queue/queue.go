@@ -302,7 +302,7 @@ func eachEntry(ctx context.Context, root *os.Root, name string, do func(fs.DirEn
 	} else if !info.IsDir() {
 		return fs.ErrNotExist
 	}
-	f, err := root.Open(name)
+	f, err := root.Open(name + "/.") // A FIFO that took its place is not waited for.
 	if err != nil {
 		return err
 	}

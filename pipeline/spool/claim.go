@@ -207,7 +207,7 @@ func (s *Spool) refill(stage job.Stage) error {
 	ids, err := s.List(stage)
 	now := s.now()
 	for id, r := range b.refused {
-		if !now.Before(r.until) || !slices.Contains(ids, id) {
+		if _, there := slices.BinarySearch(ids, id); !there || !now.Before(r.until) {
 			delete(b.refused, id)
 		}
 	}
