@@ -235,7 +235,7 @@ func (t Target) Retry(ctx context.Context, id string) error {
 			break
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := job.JoinErrors(errs...); err != nil {
 		return exit.With(exit.Failed, err)
 	}
 	return nil

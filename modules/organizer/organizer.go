@@ -128,7 +128,7 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 			break
 		}
 	}
-	return errors.Join(errs...)
+	return job.JoinErrors(errs...)
 }
 
 // finishOne tries a held job once more. Its lease is renewed first, or else another organizer
@@ -169,6 +169,10 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 	}
 	if errors.Is(err, spool.ErrLost) {
 		o.env.Log.Warn("dropped: another worker has the job", "job", j.ID, "name", j.Name)
+		return nil
+	}
+	if errors.Is(err, spool.ErrSetAside) {
+		o.env.Log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
 		return nil
 	}
 	if err != nil && j.Stage() == job.Organizing {

@@ -45,7 +45,7 @@ func (h *Health) Set(err error) error {
 	defer h.mu.Unlock()
 	h.status = statusOK
 	if err != nil {
-		h.status = oneLine(err.Error())
+		h.status = short(oneLine(err.Error()))
 	}
 	return h.write()
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -114,6 +115,41 @@ func TestARepeatedErrorIsNewsAfterAMinute(t *testing.T) {
 		if got := l.isNews(step.err, now.Add(step.after)); got != step.want {
 			t.Errorf("step %d: isNews = %v; want %v", i, got, step.want)
 		}
+	}
+}
+
+// What has a random name in it is the same all the same: the claims of jobs, and temporary files.
+func TestAnErrorWithRandomNamesIsNoNews(t *testing.T) {
+	t.Parallel()
+	id, now := "20261123T113047.123456Z-1a2b3c4d", time.Now()
+	var l errorLog
+	for n, text := range []string{
+		"open queue/separating/" + id + ".w.01234567-89abcdef/job.json: no", "open queue/separating/" + id + ".w.01234567-0abcdef1/job.json: no",
+		"open .tmp-123456: no", "open .tmp-77: no", "open .tmp-ABCDEFG: no",
+		"open queue/separating/" + id + ": no", "open queue/separating/20261123T113047.123457Z-1a2b3c4d: no",
+	} {
+		if got, want := l.isNews(errors.New(text), now), n == 0 || n == 2 || n == 5 || n == 6; got != want {
+			t.Errorf("%s: isNews = %v", text, got)
+		}
+	}
+}
+
+func TestErrorsHaveAnEnd(t *testing.T) {
+	t.Parallel()
+	long := errors.New(strings.Repeat("ü", 100_000))
+	var log bytes.Buffer
+	env := newEnv(t, &log)
+	ctx, cancel := context.WithCancel(t.Context())
+	turn := func(context.Context) (bool, error) { cancel(); return false, long }
+	if err := env.Loop(ctx, turn); err != nil {
+		t.Error(err)
+	}
+	health := (Service{Name: "test"}).readHealth(env.Health.path, time.Now())
+	if health == nil || len(health.Error()) > 5000 || !strings.HasSuffix(health.Error(), "(and 195904 more bytes)") || !utf8.ValidString(health.Error()) {
+		t.Errorf("the health check says %v", health)
+	}
+	if log.Len() == 0 || log.Len() > 5000 {
+		t.Errorf("%d bytes were logged", log.Len())
 	}
 }
 

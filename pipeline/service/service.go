@@ -23,6 +23,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -212,7 +214,7 @@ func (e *Env) Loop(ctx context.Context, turn Turn) error {
 			e.Log.Error("health", "error", healthErr)
 		}
 		if errs.isNews(err, time.Now()) {
-			e.Log.Error("cannot work", "error", err)
+			e.Log.Error("cannot work", "error", short(err.Error()))
 		}
 		works := err == nil || isBeside
 		if works {
@@ -272,6 +274,9 @@ type errorLog struct {
 	said time.Time
 }
 
+// random is what differs from turn to turn in the names of temporary files and of jobs that are being taken.
+var random = regexp.MustCompile(regexp.QuoteMeta(place.TempPrefix) + `\w+|-?\b[0-9a-f]{8}\b`)
+
 // isNews reports whether err should be logged: it differs from the one before, or that was
 // logged long ago.
 func (l *errorLog) isNews(err error, now time.Time) bool {
@@ -279,11 +284,22 @@ func (l *errorLog) isNews(err error, now time.Time) bool {
 		*l = errorLog{}
 		return false
 	}
-	if err.Error() == l.text && now.Sub(l.said) < repeatAfter {
+	text := random.ReplaceAllString(err.Error(), "")
+	if text == l.text && now.Sub(l.said) < repeatAfter {
 		return false
 	}
-	*l = errorLog{text: err.Error(), said: now}
+	*l = errorLog{text: text, said: now}
 	return true
+}
+
+// mostText is how much of an error is logged and told to the health check: names and paths of others are in it.
+const mostText = 4 << 10
+
+func short(text string) string {
+	if len(text) <= mostText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:mostText], "") + fmt.Sprintf(" (and %d more bytes)", len(text)-mostText)
 }
 
 // User is which user this process runs as: "UID:GID".
