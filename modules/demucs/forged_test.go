@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -31,10 +32,16 @@ func TestJobsThatCannotBeSeparatedAreGivenUp(t *testing.T) {
 			bad[j.ID] = forged.what + " as " + forged.name
 		}
 	}
-	blocked := b.add("bad", "sound")
-	inItsPlace := filepath.Join(b.spool.StageFolder(job.Separated), blocked.ID)
-	spooltest.Must(t, errors.Join(os.Mkdir(inItsPlace, place.FolderMode), os.WriteFile(filepath.Join(inItsPlace, "x"), nil, place.FileMode)))
-	bad[blocked.ID] = "a folder in its place in separated/"
+	for _, stage := range []job.Stage{job.Separated, job.Failed} {
+		for what, put := range map[string]func(path string) error{"a file": file, "a folder": folder} {
+			blocked := b.add("bad", "sound")
+			spooltest.Must(t, put(filepath.Join(b.spool.StageFolder(stage), blocked.ID)))
+			if stage == job.Failed {
+				spooltest.Must(t, os.Remove(blocked.Path(job.SourceFile)))
+			}
+			bad[blocked.ID] = fmt.Sprintf("%s in its place in %s", what, stage)
+		}
+	}
 	good := b.add("good", "sound")
 	delays := 0
 	for turns := 0; ; turns++ {
@@ -60,6 +67,12 @@ func TestJobsThatCannotBeSeparatedAreGivenUp(t *testing.T) {
 	spooltest.WantText(t, secret, "sound")
 }
 
+func file(path string) error { return os.WriteFile(path, []byte("x"), place.FileMode) }
+
+func folder(path string) error {
+	return errors.Join(os.Mkdir(path, place.FolderMode), file(filepath.Join(path, "x")))
+}
+
 type forgery struct {
 	// Something of this kind is put in the place of name.
 	what, name string
@@ -73,10 +86,6 @@ func forgedJobs(outside string) []forgery {
 	linkToFolder := func(path string) error { return os.Symlink(outside, path) }
 	fifo := func(path string) error { return syscall.Mkfifo(path, 0o644) }
 	socket := func(path string) error { return syscall.Mknod(path, syscall.S_IFSOCK|0o644, 0) }
-	file := func(path string) error { return os.WriteFile(path, []byte("x"), place.FileMode) }
-	folder := func(path string) error {
-		return errors.Join(os.Mkdir(path, place.FolderMode), file(filepath.Join(path, "x")))
-	}
 	return []forgery{
 		{"a link", job.SourceFile, link, false},
 		{"a link to a folder", job.SourceFile, linkToFolder, false},

@@ -181,6 +181,10 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 		log.Warn("dropped: another worker has the job", "error", err)
 		return nil
 	}
+	if errors.Is(err, spool.ErrSetAside) {
+		log.Error("given up", "error", err)
+		return nil
+	}
 	if j.Stage() == job.Separating {
 		w.leftovers = true
 		if spool.StopsAll(err) {

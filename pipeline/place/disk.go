@@ -148,7 +148,53 @@ func (osDisk) RenameNew(oldPath, newPath string) error {
 
 func (osDisk) Remove(path string) error { return at(path, os.Remove) }
 
-func (osDisk) RemoveAll(path string) error { return at(path, os.RemoveAll) }
+func (osDisk) RemoveAll(path string) error {
+	return at(path, func(path string) error {
+		err := os.RemoveAll(path)
+		if !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		root, openErr := os.OpenRoot(filepath.Dir(path))
+		if openErr != nil {
+			return err
+		}
+		defer func() { _ = root.Close() }() // Nothing is written to it.
+		if allowErr := allow(root, filepath.Base(path)); allowErr != nil {
+			return err
+		}
+		return os.RemoveAll(path)
+	})
+}
+
+// allow gives this user all rights on a folder of its own and on those in it.
+func allow(root *os.Root, name string) error {
+	if err := root.Chmod(name, 0o700); err != nil {
+		return err
+	}
+	inner, err := root.OpenRoot(folder(name))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = inner.Close() }() // Nothing is written to it.
+	list, err := inner.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = list.Close() }() // It is only read.
+	for {
+		entries, err := list.ReadDir(1000)
+		for _, e := range entries {
+			if e.IsDir() {
+				if err := allow(inner, e.Name()); err != nil {
+					return err
+				}
+			}
+		}
+		if err != nil {
+			return ignoreEOF(err)
+		}
+	}
+}
 
 func (osDisk) Chmod(path string, mode fs.FileMode) error {
 	return at(path, func(path string) error { return chmod(path, mode) })

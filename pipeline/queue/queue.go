@@ -235,10 +235,13 @@ type Job struct {
 func readJob(root *os.Root, stage job.Stage, id, name string) (Job, bool) {
 	dir := path.Join(string(stage), name)
 	record, song, err := readRecord(root, dir, id)
-	if errors.Is(err, fs.ErrNotExist) {
-		if info, statErr := root.Lstat(dir); statErr != nil || !info.IsDir() {
+	if err != nil {
+		info, statErr := root.Lstat(dir)
+		if gone := errors.Is(statErr, fs.ErrNotExist); gone || statErr == nil && !info.IsDir() {
 			return Job{}, false
 		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		record, song, err = readRecord(root, dir, id) // It may have come since the first try.
 	}
 	j := Job{Record: record, Stage: stage, Progress: readProgress(root, dir)}

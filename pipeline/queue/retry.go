@@ -53,6 +53,9 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (jo
 	if err != nil {
 		return "", err
 	}
+	if _, err := root.Lstat(path.Join(string(to), id)); err == nil {
+		return "", fmt.Errorf("something else has its name in %s/%s: move that away", job.QueueFolder, to)
+	}
 	j.again(to, time.Now().UTC())
 	err = writeRecord(root, dir, &j.Record, owner)
 	if err == nil {

@@ -62,6 +62,13 @@ func TestRetrySaysWhatKeepsIt(t *testing.T) {
 		t.Errorf("error = %v; want that there is no queue/pending", err)
 	}
 	makeDir(string(job.Pending))
+	put(t, data, job.Pending, "", id, "in its place")
+	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); err == nil || !strings.HasSuffix(err.Error(), "its name in queue/pending: move that away") {
+		t.Errorf("error = %v; want that something is in its place", err)
+	}
+	if err := os.Remove(filepath.Join(data, job.QueueFolder, string(job.Pending), id)); err != nil {
+		t.Fatal(err)
+	}
 	if to, err := q.Retry(t.Context(), id, ownership.Owner{}); to != job.Pending || err != nil {
 		t.Errorf("Retry = %v, %v", to, err)
 	}

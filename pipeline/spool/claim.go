@@ -20,7 +20,8 @@ var (
 	// ErrDamaged is returned when the job.json of a job is missing or cannot be understood.
 	// Claim moves such a job to Failed, with everything it has, and returns ErrSetAside as well.
 	ErrDamaged = errors.New("job.json is damaged")
-	// ErrSetAside is returned for a job that was moved to Failed because of ErrDamaged: there is nothing left to do.
+	// ErrSetAside is returned for a job that was moved to Failed because of ErrDamaged, or because something else has its
+	// name in the stage that it was to go to: there is nothing left to do.
 	ErrSetAside = errors.New("the job was moved to queue/failed")
 	// ErrNoRecord is returned for a job in Incoming that has no job.json.
 	ErrNoRecord = errors.New("job.json was not written yet")
@@ -100,7 +101,7 @@ func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string,
 
 func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {
 	c := job.Claim{ID: id, Worker: job.WorkerName(worker), Token: s.claimToken()}
-	err := s.disk.Rename(s.jobFolder(from, id), s.folderOf(to, c))
+	err := s.moveFolder(s.jobFolder(from, id), s.folderOf(to, c))
 	if errors.Is(err, fs.ErrNotExist) {
 		// A file server may answer so to a rename that it made, when its first answer got lost.
 		if won, _ := s.disk.Has(s.folderOf(to, c)); !won {

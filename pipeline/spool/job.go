@@ -145,6 +145,9 @@ func removeEmpty(d place.Disk, dir string) error {
 // it is not known what it is.
 func (j *Job) Clear(names ...string) error {
 	entries, err := j.disk().ReadDir(j.Dir())
+	if errors.Is(err, fs.ErrPermission) && j.disk().Chmod(j.Dir(), place.FolderMode) == nil {
+		entries, err = j.disk().ReadDir(j.Dir())
+	}
 	if err != nil {
 		return fmt.Errorf("clearing job %s: %w", j.ID, j.orLost(err))
 	}
@@ -157,6 +160,16 @@ func (j *Job) Clear(names ...string) error {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("clearing job %s: %w", j.ID, j.orLost(err))
+	}
+	return nil
+}
+
+// tidy is Clear before the job's folder goes on. What cannot be removed goes with it, under a name that nobody looks at:
+// held for that, the job would wait for ever.
+func (j *Job) tidy(names ...string) error {
+	err := j.Clear(names...)
+	if Environment(err) || errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -244,7 +257,7 @@ func (j *Job) giveBack(why string) error {
 	if j.stage == job.Separating {
 		made = append(made, job.StemsFolder)
 	}
-	if err := j.Clear(made...); err != nil {
+	if err := j.tidy(made...); err != nil {
 		return err
 	}
 	return j.move(j.stage.Entry(), why)
@@ -258,7 +271,7 @@ func (j *Job) Fail(cause error) error {
 }
 
 func (j *Job) giveUp(why string, drop ...string) error {
-	if err := j.Clear(drop...); err != nil {
+	if err := j.tidy(drop...); err != nil {
 		return err
 	}
 	return j.move(job.Failed, why)
@@ -284,40 +297,8 @@ func together(failures []string) string {
 
 // Finish ends a job whose source and stems are where they belong: only job.json is left of it.
 func (j *Job) Finish() error {
-	if err := j.Clear(); err != nil {
+	if err := j.tidy(); err != nil {
 		return err
 	}
 	return j.Move(job.Done)
-}
-
-// move ends the visit to this stage, with the failure if there was one, and renames the job's
-// folder into the next stage.
-func (j *Job) move(to job.Stage, failure string) error {
-	from := j.stage
-	j.Arrive(job.Visit{Stage: to, Start: j.spool.now().UTC()}, failure)
-	err := j.Save()
-	if err == nil {
-		err = j.rename(to)
-	}
-	if err != nil && j.stage == from {
-		j.Unarrive()
-	}
-	if err != nil {
-		return fmt.Errorf("moving job %s from %s to %s: %w", j.ID, from, to, err)
-	}
-	return nil
-}
-
-// rename moves the job's folder into the folder of the next stage. The name that it has in this
-// one is the fence: once the job is taken away, that name is gone.
-func (j *Job) rename(to job.Stage) error {
-	from := j.stage
-	if err := j.disk().Rename(j.Dir(), j.spool.jobFolder(to, j.ID)); err != nil {
-		return j.orLost(place.Explain(err))
-	}
-	j.stage, j.claim = to, job.Claim{ID: j.ID}
-	if err := j.spool.stages[to].changed(); err != nil {
-		return err
-	}
-	return j.spool.stages[from].changed()
 }

@@ -150,7 +150,7 @@ func (r *Recovery) Own(stage job.Stage) ([]Found, error) {
 		}
 		errs = append(errs, err)
 	}
-	return found, errors.Join(errs...)
+	return found, job.JoinErrors(errs...)
 }
 
 // own reports whether a claim is one of this worker's name. What an earlier version claimed has
@@ -200,7 +200,7 @@ func (r *Recovery) look(since time.Duration) (found []Found, err error) {
 		}
 	}
 	r.seen = seen
-	return found, errors.Join(errs...)
+	return found, job.JoinErrors(errs...)
 }
 
 // ended notes what the lease of a claim is now, and reports whether it has ended.
@@ -236,10 +236,11 @@ func (s *Spool) lease(stage job.Stage, c job.Claim) (text string, ok bool) {
 
 // takeBack takes a job from the worker that has it and puts it where it belongs: to where its
 // record says that it was about to go, or among those that wait, with the attempt counted. It
-// returns that stage, and "" if the job was gone or could not be moved.
+// returns that stage, and "" if the job was gone or could not be moved. The error may be one of a job that was
+// moved, as that of a damaged one.
 func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, error) {
 	fenced := c.Fenced(s.token())
-	err := s.disk.Rename(s.folderOf(stage, c), s.folderOf(stage, fenced))
+	err := s.moveFolder(s.folderOf(stage, c), s.folderOf(stage, fenced))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil // Its worker lives, or another process was faster.
 	}
@@ -258,10 +259,6 @@ func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, e
 	}
 	if to := j.Last().Stage; j.Announced(stage, fenced) && !to.Working() && slices.Contains(job.Stages, to) {
 		err = j.finishMove(to)
-		if j.stage == stage && errors.Is(err, fs.ErrExist) { // Without an end, should nobody remove what is there.
-			j.Unarrive()
-			err = j.putBack(fmt.Sprintf("something else has its name in queue/%s", to))
-		}
 	} else {
 		err = j.putBack(why)
 	}
@@ -330,11 +327,16 @@ func (s *Spool) FinishMove(stage job.Stage, id string) (bool, error) {
 // finishMove makes an announced move. Its worker may have been killed before the record was
 // on the disk under its name, or before it was on the disk what was removed before that.
 func (j *Job) finishMove(to job.Stage) error {
-	if err := j.Clear(); err != nil {
+	if err := j.tidy(); err != nil {
 		return err
 	}
 	if err := j.disk().SyncFolder(j.Dir()); err != nil {
 		return j.orLost(err)
 	}
-	return j.rename(to)
+	err := j.rename(to)
+	if errors.Is(err, errBlocked) {
+		j.Unarrive()
+		return j.blocked(to)
+	}
+	return err
 }

@@ -230,8 +230,8 @@ func TestOneJobThatCannotBeTakenBackHidesNoOther(t *testing.T) {
 	spooltest.Must(t, os.Mkdir(s.jobFolder(job.Pending, bad.ID), place.FolderMode)) // Its place is taken.
 	spooltest.Put(t, filepath.Join(s.jobFolder(job.Pending, bad.ID), "x"), "")
 	found, err := newFinder(t, s, job.Separating).Own(job.Separating)
-	if err == nil || len(found) != 1 || found[0].ID != good.ID {
-		t.Errorf("Own = %v, %v; want the good one and an error", found, err)
+	if !errors.Is(err, ErrSetAside) || len(found) != 2 || found[0].To != job.Failed || found[1].ID != good.ID {
+		t.Errorf("Own = %v, %v; want the bad one in failed, the good one and an error", found, err)
 	}
 	wantOnlyIn(t, s, good.ID, job.Pending)
 }

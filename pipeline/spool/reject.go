@@ -33,7 +33,7 @@ func (j *Job) Reject(payload, reason string) error {
 	if err != nil {
 		return fmt.Errorf("rejecting job %s: %w", j.ID, j.orLost(err))
 	}
-	if err := j.Clear(); err != nil {
+	if err := j.tidy(); err != nil {
 		return err
 	}
 	return j.move(job.Rejected, reason)
@@ -152,7 +152,7 @@ func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 	j.Created = now
 	j.Arrive(job.Visit{Stage: stage, Start: now, Claim: c.Token}, "")
 	j.Error = fmt.Sprintf("%v; what is left of the job is in queue/%s/%s", cause, job.Failed, c.ID)
-	err := j.Clear()
+	err := j.tidy()
 	if err == nil {
 		err = j.keepDamaged()
 	}

@@ -311,17 +311,26 @@ func (s *Spool) read(stage job.Stage, c job.Claim) (*Job, error) {
 
 // readRecord reads job.json, and distinguishes a job without one from a job that is not there.
 func (j *Job) readRecord() ([]byte, error) {
-	for range 2 { // Somebody may put the job back between two looks.
-		info, err := j.disk().Lstat(j.Path(job.RecordFile))
+	var err error
+	for range 4 { // Somebody may put the job back between two looks, and the two modes may have to be mended.
+		var info fs.FileInfo
+		info, err = j.disk().Lstat(j.Path(job.RecordFile))
 		if err == nil && !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%w: it is not a regular file", ErrDamaged)
 		}
 		if err == nil {
-			data, err := j.disk().ReadFile(j.Path(job.RecordFile))
+			var data []byte
+			data, err = j.disk().ReadFile(j.Path(job.RecordFile))
+			if errors.Is(err, fs.ErrPermission) && j.disk().Chmod(j.Path(job.RecordFile), place.FileMode) == nil {
+				continue
+			}
 			if errors.Is(err, job.ErrTooLong) {
 				err = fmt.Errorf("%w: %w", ErrDamaged, err)
 			}
 			return data, err
+		}
+		if errors.Is(err, fs.ErrPermission) && j.disk().Chmod(j.Dir(), place.FolderMode) == nil {
+			continue
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
@@ -330,10 +339,14 @@ func (j *Job) readRecord() ([]byte, error) {
 			return nil, errors.Join(err, hasErr)
 		}
 	}
-	if j.stage == job.Incoming {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, err
+	case j.stage == job.Incoming:
 		return nil, ErrNoRecord
+	default:
+		return nil, fmt.Errorf("%w: it is missing", ErrDamaged)
 	}
-	return nil, fmt.Errorf("%w: it is missing", ErrDamaged)
 }
 
 // Reload reads the record of a job in this worker's hands again. The error is ErrLost if the job was taken

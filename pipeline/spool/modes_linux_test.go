@@ -1,0 +1,73 @@
+package spool
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
+)
+
+const nobody = 65534
+
+// asNobody makes this goroutine one that modes hold for, whoever runs the test, and returns a spool of that user's.
+func asNobody(t *testing.T) *Spool {
+	t.Helper()
+	data, err := os.MkdirTemp("", "spool") //nolint:usetesting // What t.TempDir makes is in a folder of root's.
+	spooltest.Must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(data) })
+	if os.Geteuid() == 0 {
+		spooltest.Must(t, os.Chown(data, nobody, nobody))
+		runtime.LockOSThread() // The thread ends with the goroutine, since nothing unlocks it.
+		spooltest.Must(t, unix.Setfsuid(nobody))
+	}
+	s, err := Open(data)
+	spooltest.Must(t, err)
+	return s
+}
+
+// Modes that this user can change hold no job back: neither its own folder's nor those of what was made in it.
+func TestModesHoldNoJobBack(t *testing.T) {
+	t.Parallel()
+	for what, shut := range map[string]func(j *Job) error{
+		"the folder, 000": func(j *Job) error { return os.Chmod(j.Dir(), 0) },
+		"the folder, 500": func(j *Job) error { return os.Chmod(j.Dir(), 0o500) },
+		"the folder, 300": func(j *Job) error { return os.Chmod(j.Dir(), 0o300) },
+		"the record":      func(j *Job) error { return os.Chmod(j.Path(job.RecordFile), 0) },
+		"the folder and the record": func(j *Job) error {
+			if err := os.Chmod(j.Path(job.RecordFile), 0); err != nil {
+				return err
+			}
+			return os.Chmod(j.Dir(), 0)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := asNobody(t)
+			spooltest.Must(t, shut(pending(t, s, "song")))
+			j, err := s.Claim(t.Context(), job.Pending, job.Separating, "w")
+			spooltest.Must(t, err)
+			spooltest.Must(t, j.Requeue("it failed"))
+			wantOnlyIn(t, s, j.ID, job.Pending)
+		})
+	}
+	t.Run("work/", func(t *testing.T) {
+		t.Parallel()
+		s := asNobody(t)
+		j := claimed(t, s, "song", "w")
+		inner := j.Path(job.WorkFolder, "x", "y")
+		spooltest.Must(t, os.MkdirAll(inner, place.FolderMode))
+		spooltest.Put(t, filepath.Join(inner, "z"), "z")
+		for dir := inner; dir != j.Dir(); dir = filepath.Dir(dir) {
+			spooltest.Must(t, os.Chmod(dir, 0))
+		}
+		spooltest.Must(t, j.Requeue("it failed"))
+		wantOnlyIn(t, s, j.ID, job.Pending)
+		spooltest.WantNames(t, s.jobFolder(job.Pending, j.ID), job.RecordFile, job.SourceFile)
+	})
+}
