@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
@@ -36,25 +37,40 @@ func (w *watcher) hold(h heldJob) {
 	w.held = append(w.held, h)
 }
 
-// finishHeld tries each held job once more whose rest is over. What fails again stays held.
-func (w *watcher) finishHeld(ctx context.Context) error {
+// holdFirst holds jobs that were not tried, before those that were.
+func (w *watcher) holdFirst(rest []heldJob) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = slices.Concat(rest, w.held)
+}
+
+// takeHeld returns the held jobs, which are then held no longer.
+func (w *watcher) takeHeld() []heldJob {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	held := w.held
 	w.held = nil
+	return held
+}
+
+// finishHeld tries each held job once more whose rest is over, as far as a turn has time for. What fails again stays held.
+func (w *watcher) finishHeld(ctx context.Context) error {
+	held, begun := w.takeHeld(), w.now()
 	var errs []error
 	for i, h := range held {
-		if err := ctx.Err(); err != nil {
-			w.held = append(w.held, held[i:]...)
+		if err := ctx.Err(); err != nil || w.now().Sub(begun) >= turnFor {
+			w.holdFirst(held[i:])
 			return errors.Join(append(errs, err)...)
 		}
 		if w.now().Before(h.until) {
-			w.held = append(w.held, h)
+			w.hold(h)
 			errs = append(errs, h.err) // All is not well yet.
 			continue
 		}
 		err := w.finishOne(ctx, h)
 		errs = append(errs, err)
 		if spool.StopsAll(err) {
-			w.held = append(w.held, held[i+1:]...)
+			w.holdFirst(held[i+1:])
 			break
 		}
 	}
@@ -80,7 +96,7 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 		}
 		return w.later(h, err)
 	case h.changing && !w.rests(j):
-		w.held = append(w.held, h)
+		w.hold(h)
 		return nil
 	default:
 		return w.finish(ctx, j, h.failed)
@@ -145,9 +161,18 @@ func (w *watcher) rests(j *spool.Job) bool {
 }
 
 // finish brings a job of Incoming to its next stage, from wherever it was left, after so many tries that failed. When that
-// cannot be done now, the job is held.
+// cannot be done now, the job is held. A large file is read beside the turns.
 func (w *watcher) finish(ctx context.Context, j *spool.Job, failed int) error {
-	err := w.process(ctx, j)
+	err := w.process(ctx, j, w.large)
+	if errors.Is(err, errLarge) {
+		w.finishBeside(ctx, j, failed)
+		return nil
+	}
+	return w.finished(j, failed, err)
+}
+
+// finished is what follows err, the end of process.
+func (w *watcher) finished(j *spool.Job, failed int, err error) error {
 	switch {
 	case err == nil:
 		w.beat()

@@ -39,7 +39,7 @@ func newBenchOn(t *testing.T, data string) *bench {
 	t.Helper()
 	env, _ := jobtest.Env(t, data, "host")
 	b := &bench{t: t, clock: time.Now()}
-	b.watcher = newWatcher(env, settleTime)
+	b.watcher = newWatcher(env, settleTime, defaultMaxSize*gigabyte)
 	b.now = func() time.Time { return b.clock }
 	spooltest.Must(t, b.open())
 	return b

@@ -27,8 +27,9 @@ var errChanging = errors.New("the file still changes")
 
 // inspect looks at the taken file at path. It fills size, digest and media type into the
 // job's record, or returns the reason why the file is rejected. Afterwards the file is ours
-// alone with mode 0644: as it is, or as a copy at copyPath.
-func (w *watcher) inspect(ctx context.Context, j *spool.Job, path, copyPath string) (reason string, err error) {
+// alone with mode 0644: as it is, or as a copy at copyPath. Of a file that has more than atMost bytes
+// nothing is read: it is errLarge, or rejected where no song may be as large.
+func (w *watcher) inspect(ctx context.Context, j *spool.Job, path, copyPath string, atMost int64) (reason string, err error) {
 	if err := place.Local.RemoveAll(copyPath); err != nil { // Half of a copy that a crash left.
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
@@ -50,10 +51,10 @@ func (w *watcher) inspect(ctx context.Context, j *spool.Job, path, copyPath stri
 		return "", fmt.Errorf("inspecting: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	return w.inspectOpen(ctx, j, f, copyPath)
+	return w.inspectOpen(ctx, j, f, copyPath, atMost)
 }
 
-func (w *watcher) inspectOpen(ctx context.Context, j *spool.Job, f *os.File, copyPath string) (reason string, err error) {
+func (w *watcher) inspectOpen(ctx context.Context, j *spool.Job, f *os.File, copyPath string, atMost int64) (reason string, err error) {
 	before, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("inspecting: %w", err)
@@ -61,8 +62,13 @@ func (w *watcher) inspectOpen(ctx context.Context, j *spool.Job, f *os.File, cop
 	if !before.Mode().IsRegular() {
 		return notRegularReason(j.Name, before.Mode()), nil
 	}
-	if before.Size() == 0 {
+	switch {
+	case before.Size() == 0:
 		return emptyReason(j.Name), nil
+	case before.Size() > w.largest:
+		return tooLargeReason(j.Name, before.Size(), w.largest), nil
+	case before.Size() > atMost:
+		return "", errLarge
 	}
 	mediaType, mayBe, err := recognize(f)
 	if err != nil {
@@ -86,7 +92,8 @@ func (w *watcher) digest(ctx context.Context, f *os.File, before fs.FileInfo, co
 		return "", fmt.Errorf("reading: %w", err)
 	}
 	hash := sha256.New()
-	source := io.TeeReader(w.beating(ctx, f), hash)
+	// Whoever makes it grow meanwhile does not keep this from its end.
+	source := io.TeeReader(io.LimitReader(w.beating(ctx, f, before.Size()), before.Size()), hash)
 	var err error
 	if ours(before) {
 		err = readOwn(f, source)
@@ -148,11 +155,15 @@ func copyFile(path string, source io.Reader, size int64) error {
 // beatEveryBytes is how much is read between two heartbeats: little enough for a slow disk.
 const beatEveryBytes = 8 << 20
 
-// beating reads a file until ctx ends, and renews the heartbeat as long as bytes come: a
-// file of many gigabytes is no hanging service.
-func (w *watcher) beating(ctx context.Context, f *os.File) io.Reader {
+// beating reads a file of that size until ctx ends, and renews the heartbeat as long as bytes come: a
+// file of many megabytes on a slow disk is no hanging service. A large one is read beside the turns, which
+// have to renew it themselves.
+func (w *watcher) beating(ctx context.Context, f *os.File, size int64) io.Reader {
 	unsaid := 0
 	return place.Reader(ctx, f, func(n int) {
+		if size > w.large {
+			return
+		}
 		if unsaid += n; unsaid >= beatEveryBytes {
 			unsaid = 0
 			w.beat()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 const (
 	defaultPoll   = time.Second
 	defaultSettle = 2 * time.Second
+	// defaultMaxSize has room for the longest track that is separated, a day, in 8 channels of 32 bits at 192 kHz.
+	defaultMaxSize = 531
+	gigabyte       = 1_000_000_000
 )
 
 func main() {
@@ -23,21 +27,27 @@ func main() {
 
 func watcherService() service.Service {
 	var settle time.Duration
+	var maxSize int64
 	return service.Service{
 		Name: "watcher",
 		Poll: defaultPoll,
 		Flags: func(flags *flag.FlagSet) {
 			flags.DurationVar(&settle, "settle", defaultSettle,
 				"how long a file must stay unchanged before it is taken")
+			flags.Int64Var(&maxSize, "max-size", defaultMaxSize, "how large a song may be, in GB; a larger one is rejected")
 		},
 		Check: func() error {
 			if settle < 0 {
 				return fmt.Errorf("-settle %s: it must not be negative", settle)
 			}
+			if maxSize < 1 || maxSize > math.MaxInt64/gigabyte {
+				return fmt.Errorf("-max-size %d: it must be from 1 to %d GB", maxSize, math.MaxInt64/gigabyte)
+			}
 			return nil
 		},
 		Run: func(ctx context.Context, env *service.Env) error {
-			w := newWatcher(env, settle)
+			w := newWatcher(env, settle, maxSize*gigabyte)
+			defer w.beside.Wait()
 			return env.Loop(ctx, w.turn)
 		},
 	}

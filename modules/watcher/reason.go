@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
@@ -37,6 +38,12 @@ func folderNotice(name string) string {
 
 func emptyReason(name string) string {
 	return fmt.Sprintf("%q is empty: it has 0 bytes. The copy was probably interrupted. Copy the song into input/ again.", name)
+}
+
+func tooLargeReason(name string, size, largest int64) string {
+	return fmt.Sprintf("%q is too large: it has %s, and a song may have %s. Cut it into parts, or export it in a format that takes less room, "+
+		"such as FLAC; or raise -max-size of the watcher, as modules/watcher/README.md says. Then put it into input/ again.",
+		name, place.Bytes(size), place.Bytes(largest))
 }
 
 func unreadableReason(name string) string {

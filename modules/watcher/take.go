@@ -85,7 +85,9 @@ func looks(path string, f facts) bool {
 //  2. write job.json: from now on the name is safe, and what was found is known
 //  3. make the file, or its copy, the source
 //  4. move the job to Pending, or the file to rejected/
-func (w *watcher) process(ctx context.Context, j *spool.Job) error {
+//
+// A file of more than atMost bytes that is still to be read is errLarge.
+func (w *watcher) process(ctx context.Context, j *spool.Job, atMost int64) error {
 	taken, err := takenFile(j)
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func (w *watcher) process(ctx context.Context, j *spool.Job) error {
 		if taken == "" {
 			return w.discard(j)
 		}
-		if err := w.fill(ctx, j, taken); err != nil {
+		if err := w.fill(ctx, j, taken, atMost); err != nil {
 			return err
 		}
 	}
@@ -106,7 +108,7 @@ func (w *watcher) process(ctx context.Context, j *spool.Job) error {
 
 // fill fills the record of a job with what its song is and what is asked for with it, or with why it
 // is rejected. The record is saved where the job goes on, or something would get lost.
-func (w *watcher) fill(ctx context.Context, j *spool.Job, taken string) error {
+func (w *watcher) fill(ctx context.Context, j *spool.Job, taken string, atMost int64) error {
 	entry := filepath.Base(taken)
 	song, again := title.AskedAgain(entry)
 	j.SetName(song)
@@ -116,7 +118,7 @@ func (w *watcher) fill(ctx context.Context, j *spool.Job, taken string) error {
 	}
 	j.Options, j.Error = a.Options, a.Problem
 	if j.Error == "" {
-		j.Error, err = w.inspect(ctx, j, taken, j.Path(job.CopyFile))
+		j.Error, err = w.inspect(ctx, j, taken, j.Path(job.CopyFile), atMost)
 	}
 	if err == nil && j.Error == "" {
 		err = w.sameSong(ctx, j, again)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,24 +35,33 @@ type watcher struct {
 	settle *settler
 	// library knows which songs have jobs.
 	library library
-	// mu guards held, which several goroutines add to.
+	// largest is how many bytes a song may have, and large how many it has at most that is read during a turn.
+	largest, large int64
+	// mu guards what is below up to beside: several goroutines use it.
 	mu sync.Mutex
 	// held are jobs in Incoming that are to be finished later.
 	held []heldJob
+	// reading says that a large file is being read, and stopped is the last error of that if it stops all.
+	reading bool
+	stopped error
+	// beside has the goroutine that reads it.
+	beside sync.WaitGroup
 	// told are the folders in input/ that were pointed out.
 	told map[string]bool
 }
 
-func newWatcher(env *service.Env, settle time.Duration) *watcher {
+func newWatcher(env *service.Env, settle time.Duration, largest int64) *watcher {
 	return &watcher{
-		data:   env.Data,
-		worker: env.Worker,
-		log:    env.Log,
-		beat:   func() { _ = env.Health.Beat() }, // The loop reports a heartbeat that cannot be written.
-		now:    time.Now,
-		rename: place.Local.Rename,
-		settle: newSettler(settle),
-		told:   map[string]bool{},
+		data:    env.Data,
+		worker:  env.Worker,
+		log:     env.Log,
+		beat:    func() { _ = env.Health.Beat() }, // The loop reports a heartbeat that cannot be written.
+		now:     time.Now,
+		rename:  place.Local.Rename,
+		settle:  newSettler(settle),
+		largest: largest,
+		large:   largeFile,
+		told:    map[string]bool{},
 	}
 }
 
@@ -61,7 +71,7 @@ func (w *watcher) turn(ctx context.Context) (busy bool, err error) {
 		return false, err
 	}
 	defer w.settle.endRound()
-	held := w.finishHeld(ctx)
+	held := errors.Join(w.stoppedBeside(), w.finishHeld(ctx))
 	if spool.StopsAll(held) {
 		return false, held
 	}
@@ -134,17 +144,18 @@ type candidate struct {
 // disk, which serves several at once.
 const takers = 8
 
-// takeAll takes files until all are taken, or something is met that stops all.
+// takeAll takes files, small ones first, until all are taken, a turn's time is over, or something is met that stops all.
 func (w *watcher) takeAll(ctx context.Context, files []candidate) (busy bool, err error) {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
-	next := 0
+	next, begun := 0, w.now()
+	slices.SortStableFunc(files, func(a, b candidate) int { return cmp.Compare(a.size, b.size) })
 	for range min(takers, len(files)) {
 		wait.Go(func() {
 			for {
 				mu.Lock()
-				if next >= len(files) || ctx.Err() != nil || slices.ContainsFunc(errs, spool.StopsAll) {
+				if next >= len(files) || ctx.Err() != nil || w.now().Sub(begun) >= turnFor || slices.ContainsFunc(errs, spool.StopsAll) {
 					mu.Unlock()
 					return
 				}

@@ -1,0 +1,118 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spooltest"
+)
+
+// sparse puts a file into input/ that has so many bytes and takes no room.
+func (b *bench) sparse(name string, size int64) {
+	b.t.Helper()
+	spooltest.Must(b.t, os.Truncate(b.input(name, wave), size))
+}
+
+// lookFor takes the two turns that make a file complete. They get so much time.
+func (b *bench) lookFor(d time.Duration) {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	b.t.Cleanup(b.beside.Wait)
+	b.t.Cleanup(cancel)
+	late := time.AfterFunc(d, cancel)
+	for range 2 {
+		if _, err := b.turn(ctx); err != nil {
+			b.t.Fatalf("turn = %v", err)
+		}
+		b.clock = b.clock.Add(settleTime)
+	}
+	late.Stop()
+}
+
+// Of a file of hundreds of gigabytes, which may be nothing but a hole, not a byte is read.
+func TestATooLargeSongIsRejected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.sparse("a.wav", defaultMaxSize*gigabyte+1)
+	b.lookFor(5 * time.Second)
+	if reason := b.oneJob(job.Rejected).Error; !strings.Contains(reason, `"a.wav" is too large: it has 531.0 GB, and a song may have 531.0 GB.`) ||
+		!strings.Contains(reason, "-max-size") {
+		t.Errorf("reason = %q", reason)
+	}
+	spooltest.WantNames(t, b.spool.RejectedFiles(), "a.wav", "a.wav.txt")
+}
+
+// While a large file is read, also one that an earlier run had begun, all others go on; a second large one waits for it.
+func TestALargeSongDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	before := newBench(t)
+	j, err := before.spool.Create("host")
+	spooltest.Must(t, err)
+	taken(t, before, j)
+	spooltest.Must(t, os.Truncate(j.Path(job.TakenFolder, "song.wav"), 400*gigabyte))
+
+	b := newBenchOn(t, before.data)
+	b.sparse("a.wav", 400*gigabyte)
+	b.input("b.wav", wave+"b")
+	b.lookFor(time.Minute)
+	b.wantQueue(map[job.Stage]int{job.Incoming: 2, job.Pending: 1})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.reading || len(b.held) != 1 {
+		t.Errorf("reading: %v, held: %v", b.reading, b.held)
+	}
+}
+
+// A file that grows for as long as it is read is read to where it ended, and waits.
+func TestASongThatGrowsWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.sparse("a.wav", beatEveryBytes+1)
+	path, size := "", int64(beatEveryBytes+1)
+	b.rename = func(from, to string) error { path = to; return os.Rename(from, to) }
+	b.beat = func() {
+		size += 2 * beatEveryBytes
+		spooltest.Must(t, os.Truncate(path, size))
+	}
+	b.lookFor(5 * time.Second)
+	b.wantQueue(map[job.Stage]int{job.Incoming: 1})
+	if len(b.held) != 1 || !b.held[0].changing {
+		t.Errorf("held: %+v", b.held)
+	}
+}
+
+// Many files that take long do not keep a turn from its end: small files are taken first, and what comes
+// meanwhile has its turn.
+func TestATurnEnds(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, name := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		b.sparse(name+".wav", 4096)
+	}
+	small := b.input("zzz.wav", wave)
+	start, renamed := time.Now(), atomic.Int64{}
+	b.now = func() time.Time { return start.Add(time.Duration(renamed.Load()) * time.Second) }
+	b.rename = func(from, to string) error {
+		renamed.Add(1)
+		return os.Rename(from, to)
+	}
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	start = start.Add(settleTime)
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+	if n := renamed.Load(); n < 10 || n > 10+takers {
+		t.Errorf("%d files were taken by one turn of 10 seconds, one in each", n)
+	}
+	if place.Exists(small) {
+		t.Error("the smallest file was not among them")
+	}
+}
