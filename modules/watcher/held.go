@@ -119,7 +119,7 @@ func (w *watcher) notFinished(j *spool.Job, failed int, err error) error {
 	if there, hasErr := place.Has(j.Dir()); j.Stage() != job.Incoming || !there && hasErr == nil {
 		return err // Where it could not be seen, it may be there: a disk may be away for a moment.
 	}
-	if !spool.Environment(err) && w.spool.Ready() == nil {
+	if !errors.As(err, new(*noRoomError)) && !spool.Environment(err) && w.spool.Ready() == nil {
 		failed++
 	}
 	if failed < spool.MaxAttempts {

@@ -67,6 +67,8 @@ func (w *watcher) inspectOpen(ctx context.Context, j *spool.Job, f *os.File, cop
 		return emptyReason(j.Name), nil
 	case before.Size() > w.largest:
 		return tooLargeReason(j.Name, before.Size(), w.largest), nil
+	case !ours(before) && !fitsDisk(copyPath, before.Size()):
+		return noDiskReason(j.Name, before.Size()), nil
 	case before.Size() > atMost:
 		return "", errLarge
 	}
@@ -83,6 +85,12 @@ func (w *watcher) inspectOpen(ctx context.Context, j *spool.Job, f *os.File, cop
 	}
 	j.Size, j.SHA256, j.MIME = before.Size(), digest, mediaType
 	return "", nil
+}
+
+// fitsDisk reports whether the disk of the file at path has, in all, so many bytes.
+func fitsDisk(path string, size int64) bool {
+	_, all, known := place.Space(filepath.Dir(path))
+	return !known || size <= all
 }
 
 // digest reads the file once, from its start: for the SHA-256, and for the copy where one is
@@ -135,21 +143,54 @@ func readOwn(f *os.File, source io.Reader) error {
 	return nil
 }
 
+// spareRoom is what a copy leaves of the disk, for records: the others go on while one file waits for room.
+const spareRoom = 1 << 20
+
+// A noRoomError says that the disk has no room for the copy of one file. It wraps no ENOSPC, which stops all: what
+// is not copied needs next to no room, and another copy may need less.
+type noRoomError struct{ why error }
+
+func (e *noRoomError) Error() string {
+	return fmt.Sprintf("a file that belongs to someone else, or has a second name (hard link), waits to be copied: %v; free some space, or remove it", e.why)
+}
+
 // copyFile writes source, of about so many bytes, into a new file that belongs to this user,
-// and puts it on the disk. It does not begin when there is no room.
-func copyFile(path string, source io.Reader, size int64) error {
-	if err := place.CheckRoom(filepath.Dir(path), size); err != nil {
-		return fmt.Errorf("copying a file that belongs to someone else: %w", err)
+// and puts it on the disk. It does not begin when there is no room, and ends when that is used up.
+func copyFile(path string, source io.Reader, size int64) (err error) {
+	defer func() {
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = &noRoomError{err}
+		}
+	}()
+	if err := place.CheckRoom(filepath.Dir(path), size+spareRoom); err != nil {
+		return err
 	}
 	f, err := place.Create(path)
 	if err != nil {
 		return fmt.Errorf("copying: %w", err)
 	}
-	_, err = io.Copy(f, source)
+	err = copyWithin(f, source)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("copying: %w", err)
 	}
 	return place.SyncFile(path)
+}
+
+// copyWithin copies as long as the disk has room to spare: several copies may have begun at once.
+func copyWithin(f *os.File, source io.Reader) error {
+	const atOnce = spareRoom / takers
+	for {
+		_, err := io.CopyN(f, source, atOnce)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = place.CheckRoom(filepath.Dir(f.Name()), spareRoom)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // beatEveryBytes is how much is read between two heartbeats: little enough for a slow disk.

@@ -46,6 +46,12 @@ func tooLargeReason(name string, size, largest int64) string {
 		name, place.Bytes(size), place.Bytes(largest))
 }
 
+func noDiskReason(name string, size int64) string {
+	return fmt.Sprintf("%q cannot be copied: it belongs to someone else, or has a second name (hard link), so that only a copy of it can be separated. "+
+		"That takes %s, which is more than the whole disk of the data folder has. "+
+		"Export the song again in a format that takes less room, such as FLAC; then put it into input/ again.", name, place.Bytes(size))
+}
+
 func unreadableReason(name string) string {
 	return fmt.Sprintf("%q cannot be read by the user of the pipeline (%s). Run `mage reset-permissions`, "+
 		"then move the file from rejected/ back into input/.", name, service.User())
