@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
@@ -104,5 +105,45 @@ func TestTheRecordHasTheSettings(t *testing.T) {
 	done := b.in(job.Separated, j.ID)
 	if done.Options.String() != "-sum=exact" || done.Settings.Sum != options.SumExact || done.Settings.Format != options.WAV {
 		t.Errorf("record = %+v", done.Record)
+	}
+}
+
+// What a song asks for is refused where it is the work of weeks, with what to lower; not for a usual song, nor for a day with the
+// defaults.
+func TestTheWorkOfASongHasAnEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		plays   time.Duration
+		overlap float64
+		shifts  int
+		want    string
+	}{
+		{longestTrack, 0.25, 0, ""},
+		{longestTrack, 0.25, 15, ""},
+		{10 * time.Minute, options.MostOverlap, options.MostShifts, ""},
+		{longestTrack, options.MostOverlap, options.MostShifts, "it plays for 24h0m0s, which is the work of 48000.0 hours with -overlap=0.99 and -shifts=20, and at most 500.0 may be (-max-work). Put"},
+		{longestTrack, options.MostOverlap, 0, "the work of 2400.0 hours with -overlap=0.99 and -shifts=0,"},
+		{longestTrack, 0.25, 20, "the work of 640.0 hours"},
+	} {
+		err := parsed(t).checkWork("song", framesOf(c.plays), options.Options{Overlap: &c.overlap, Shifts: &c.shifts})
+		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+func TestASongOfWeeksOfWorkIsRejected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	b.settings.maxWork = time.Minute // The song plays for a tenth of a second.
+	b.engine = engineFunc(func() error { t.Error("the engine was started"); return nil })
+	j := b.add("song.mp3", "sound")
+	overlap, shifts := options.MostOverlap, options.MostShifts
+	j.Options.Overlap, j.Options.Shifts = &overlap, &shifts
+	spooltest.Must(t, j.Save())
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	if reason := b.in(job.Rejected, j.ID).Error; !strings.Contains(reason, `"song.mp3" would take too long: it plays for 100ms, which is the work of 0.1 hours`) {
+		t.Errorf("reason = %q", reason)
 	}
 }

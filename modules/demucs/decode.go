@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/audio"
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -365,4 +366,16 @@ func (d *dropWriter) Write(p []byte) (int, error) {
 	}
 	m, err := d.to.Write(p[n:])
 	return int(n) + m, err
+}
+
+// checkWork rejects a song that would keep the worker busy for weeks with these options, and says which to lower.
+func (s *settings) checkWork(name string, frames int64, o options.Options) error {
+	plays := time.Duration(float64(frames) / mixRate * float64(time.Second)).Round(time.Millisecond)
+	work := o.Work(plays)
+	if work <= s.maxWork {
+		return nil
+	}
+	return &rejection{fmt.Sprintf("%q would take too long: it plays for %s, which is the work of %.1f hours with -overlap=%g and -shifts=%d, and at most %.1f may be (-max-work). "+
+		"Put it into input/ again with less overlap or fewer shifts, or cut it into parts; without options of its own it has DEMUCS_OVERLAP and DEMUCS_SHIFTS of .env.",
+		name, plays, work.Hours(), *o.Overlap, *o.Shifts, s.maxWork.Hours())}
 }

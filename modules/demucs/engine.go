@@ -62,13 +62,13 @@ func (o *onnx) Ready() error {
 }
 
 // Separate runs the process.
-func (o *onnx) Separate(ctx context.Context, mix string, _ int64, outDir string, opt options.Options, progress func(done, total int)) error {
+func (o *onnx) Separate(ctx context.Context, mix string, frames int64, outDir string, opt options.Options, progress func(done, total int)) error {
 	if err := place.Local.Mkdir(outDir); err != nil {
 		return fmt.Errorf("separating: %w", err)
 	}
 	s := o.settings
 	request := separator.Request{
-		Library: s.library, Model: filepath.Join(s.weights, weights.Folder(opt.Model, s.precision)), Mix: mix, Out: outDir,
+		Library: s.library, Model: filepath.Join(s.weights, weights.Folder(opt.Model, s.precision)), Mix: mix, Frames: frames, Out: outDir,
 		Overlap: *opt.Overlap, Shifts: *opt.Shifts, Threads: s.threadsFor(runtime.GOMAXPROCS(0)),
 	}
 	// By the names that ONNX Runtime knows them by; the processor has none.

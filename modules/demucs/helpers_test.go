@@ -40,6 +40,7 @@ func newBenchOn(t *testing.T, data, ffmpeg, engine, worker string) *bench {
 	s := &settings{
 		engine: "onnx", model: "htdemucs", precision: weights.FP32, weights: cache, library: filepath.Join(cache, "library"),
 		program: program(t, engine), ffmpeg: program(t, ffmpeg), ffprobe: program(t, "ffprobe"), longest: time.Minute,
+		maxWork: defaultMaxWork,
 	}
 	model := weightstest.Make(t, cache, s.model, s.precision)
 	spooltest.Must(t, os.WriteFile(s.library, nil, 0o600))

@@ -23,6 +23,9 @@ const (
 	defaultModel  = "htdemucs"
 	// defaultStall is many times what a step of the engine takes on a slow machine.
 	defaultStall = 15 * time.Minute
+	// defaultMaxWork is what a song may keep a worker busy with: with the defaults a day takes 32 hours of it, and with the
+	// most overlap and shifts 15 minutes take all of it.
+	defaultMaxWork = 500 * time.Hour
 )
 
 // settings are the values of the service's own flags.
@@ -38,6 +41,8 @@ type settings struct {
 	program, library, ffmpeg, ffprobe string
 	// longest is how long a track may play; 0 for as long as longestTrack.
 	longest time.Duration
+	// maxWork is how much work a song may be, as options.Work counts it.
+	maxWork time.Duration
 	// stall is how long ffmpeg and the engine may say nothing.
 	stall time.Duration
 	// memory is what the service may use; 0 when that is unknown.
@@ -85,6 +90,7 @@ func (s *settings) addTo(flags *flag.FlagSet) {
 	flags.StringVar(&s.ffmpeg, "ffmpeg", "ffmpeg", "what decodes songs and encodes stems")
 	flags.StringVar(&s.ffprobe, "ffprobe", "ffprobe", "what says which kind of file a song is")
 	flags.DurationVar(&s.longest, "max-duration", 0, "how long a track may play; by default a day")
+	flags.DurationVar(&s.maxWork, "max-work", defaultMaxWork, "how much work a song may be: its length * shifts / (1 - overlap)")
 	flags.DurationVar(&s.stall, "stall", defaultStall, "how long ffmpeg or the engine may make no progress before it is ended")
 	s.compute.addTo(flags)
 }
@@ -100,6 +106,9 @@ func thisProgram() string {
 func (s *settings) check() error {
 	if s.longest < 0 || s.longest > longestTrack {
 		return fmt.Errorf("-max-duration %s: it must be from 0 to %s; 0 is the same as that", s.longest, longestTrack)
+	}
+	if s.maxWork <= 0 {
+		return fmt.Errorf("-max-work %s: it must be more than zero", s.maxWork)
 	}
 	if s.stall <= 0 {
 		return fmt.Errorf("-stall %s: it must be more than zero", s.stall)

@@ -249,6 +249,9 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	}
 	mix := j.Path(job.WorkFolder, mixName)
 	source, err := w.decode(ctx, j, mix)
+	if err == nil {
+		err = w.settings.checkWork(j.Name, source.frames, settings)
+	}
 	finishing := w.finishing(j, settings, model, source)
 	defer func() {
 		if isFull(err) {

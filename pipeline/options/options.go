@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // EngineVersion counts the changes of the engine that people can hear. The record of a job has
@@ -114,6 +115,12 @@ func fits(format, bits string) bool {
 	default:
 		return true
 	}
+}
+
+// Work is how much is to be separated of a song that plays for so long: each shift separates it once, in segments of which
+// each repeats as much of the one before as they overlap. Overlap and Shifts must be set.
+func (o Options) Work(plays time.Duration) time.Duration {
+	return time.Duration(float64(plays) * float64(max(1, *o.Shifts)) / (1 - *o.Overlap))
 }
 
 // Equal reports whether both ask for the same. What was not said is not the same as what was said

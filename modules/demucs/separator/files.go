@@ -26,7 +26,7 @@ type mix struct {
 	buf    [readAtOnce * frameSize]byte
 }
 
-func openMix(path string) (*mix, error) {
+func openMix(path string, frames int64) (*mix, error) {
 	f, err := place.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the mix: %w", err)
@@ -35,11 +35,14 @@ func openMix(path string) (*mix, error) {
 	if err == nil && info.Size()%frameSize != 0 {
 		err = errors.New("its last frame is incomplete")
 	}
+	if err == nil && info.Size()/frameSize != frames {
+		err = fmt.Errorf("it has %d frames, not %d", info.Size()/frameSize, frames)
+	}
 	if err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("reading the mix: %w", err)
 	}
-	return &mix{file: f, frames: info.Size() / frameSize}, nil
+	return &mix{file: f, frames: frames}, nil
 }
 
 func (m *mix) close() { _ = m.file.Close() } // It was only read.

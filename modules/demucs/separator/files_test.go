@@ -43,7 +43,7 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, name := range []string{"one", "other"} {
-			m, err := openMix(filepath.Join(folder, name+Extension))
+			m, err := openMix(filepath.Join(folder, name+Extension), int64(n))
 			if err != nil || m.Frames() != int64(n) {
 				t.Fatalf("%d frames: %v, %v", n, m, err)
 			}

@@ -31,7 +31,7 @@ func newEngine(t *testing.T, precision string) engine {
 // separate runs the real separator on a song.
 func (e engine) separate(t *testing.T, song enginetest.Stereo, set func(r *separator.Request)) map[string]enginetest.Stereo {
 	t.Helper()
-	r := separator.Request{Library: e.library, Model: e.model, Mix: writeMix(t, song), Out: t.TempDir(), Overlap: 0.25, Threads: 2}
+	r := separator.Request{Library: e.library, Model: e.model, Mix: writeMix(t, song), Frames: int64(len(song[0])), Out: t.TempDir(), Overlap: 0.25, Threads: 2}
 	if set != nil {
 		set(&r)
 	}
@@ -218,7 +218,7 @@ func tenth(t *testing.T, e engine) {
 // termination ends a separation in the middle of a segment.
 func termination(t *testing.T, e engine, song enginetest.Song) {
 	t.Helper()
-	cmd := process(t.Context(), separator.Request{Library: e.library, Model: e.model, Mix: writeMix(t, song.Mix), Out: t.TempDir(), Threads: 1})
+	cmd := process(t.Context(), separator.Request{Library: e.library, Model: e.model, Mix: writeMix(t, song.Mix), Frames: int64(len(song.Mix[0])), Out: t.TempDir(), Threads: 1})
 	progress, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

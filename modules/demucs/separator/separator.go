@@ -44,6 +44,8 @@ type Request struct {
 	Library, Model string
 	// Mix has the samples: left and right in turn, 32-bit float, little endian, at 44.1 kHz.
 	Mix string
+	// Frames is how long the mix must be: others can write to where it is, and would have it separated for years.
+	Frames int64
 	// Out is a folder that exists. Each stem becomes a file NAME + Extension in it, of the mix's
 	// kind and length.
 	Out string
@@ -61,7 +63,8 @@ const Extension = ".f32"
 // Args are the arguments with which the service's program does what is requested.
 func (r Request) Args() []string {
 	return []string{
-		Subcommand, "-library", r.Library, "-model", r.Model, "-mix", r.Mix, "-out", r.Out, "-provider", r.Provider,
+		Subcommand, "-library", r.Library, "-model", r.Model, "-mix", r.Mix, "-frames", strconv.FormatInt(r.Frames, 10), "-out", r.Out,
+		"-provider", r.Provider,
 		"-overlap", strconv.FormatFloat(r.Overlap, 'g', -1, 64), "-shifts", strconv.Itoa(r.Shifts), "-threads", strconv.Itoa(r.Threads),
 	}
 }
@@ -126,6 +129,7 @@ func parse(args []string, stderr io.Writer) (Request, error) {
 	flags.StringVar(&r.Library, "library", "", "ONNX Runtime's shared library")
 	flags.StringVar(&r.Model, "model", "", "the folder of a prepared model")
 	flags.StringVar(&r.Mix, "mix", "", "the file with the mix's samples")
+	flags.Int64Var(&r.Frames, "frames", 0, "how many frames the mix has")
 	flags.StringVar(&r.Out, "out", "", "the folder for the stems")
 	flags.StringVar(&r.Provider, "provider", "", "ONNX Runtime's execution provider; empty for the processor")
 	flags.Float64Var(&r.Overlap, "overlap", 0.25, "the part of a segment that the next one covers as well")
@@ -142,7 +146,7 @@ func parse(args []string, stderr io.Writer) (Request, error) {
 func (r Request) run(ctx context.Context, progress func(done, total int)) (err error) {
 	// The heap is small beside the network's memory, and so are the steps in which it may grow.
 	debug.SetGCPercent(20)
-	mix, err := openMix(r.Mix)
+	mix, err := openMix(r.Mix, r.Frames)
 	if err != nil {
 		return err
 	}

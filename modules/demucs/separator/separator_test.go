@@ -23,7 +23,7 @@ func request(t *testing.T) separator.Request {
 	}
 	return separator.Request{
 		Library: library, Model: filepath.Join(cache, weights.Folder("htdemucs", weights.FP32)),
-		Mix: writeMix(t, enginetest.Stereo{{1, 2, 3}, {4, 5, 6}}), Out: t.TempDir(), Overlap: 0.25, Threads: 1,
+		Mix: writeMix(t, enginetest.Stereo{{1, 2, 3}, {4, 5, 6}}), Frames: 3, Out: t.TempDir(), Overlap: 0.25, Threads: 1,
 	}
 }
 
@@ -43,6 +43,12 @@ func TestExitCodesSayWhatIsWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, separator.ExitFailed, "its last frame is incomplete"},
+		"a mix that was exchanged for days of holes": {func(t *testing.T, r *separator.Request) {
+			t.Helper()
+			if err := os.Truncate(r.Mix, 1<<40); err != nil {
+				t.Fatal(err)
+			}
+		}, separator.ExitFailed, "it has 137438953472 frames, not 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
