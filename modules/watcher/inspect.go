@@ -235,10 +235,15 @@ func recognize(f *os.File) (mediaType string, mayBe bool, err error) {
 // truth, and are looked at before anything is said about one.
 type library struct {
 	mu sync.Mutex
-	// jobs maps a song (see songOf) to the IDs of its jobs, the latest last; nil until they were
+	// jobs maps a song (see songOf) to the IDs of its latest jobs, the last one last; nil until they were
 	// read.
 	jobs map[string][]string
 }
+
+// mostSame is how many jobs of one song are known: each is looked at when that song comes again.
+const mostSame = 64
+
+func latest(ids []string) []string { return slices.Clone(ids[max(0, len(ids)-mostSame):]) }
 
 // songOf tells songs apart: by their digest, and by what is asked for with them, since other stems or
 // files come of one that is asked for with other options.
@@ -251,27 +256,25 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 	if l.jobs != nil {
 		return nil
 	}
-	jobs := map[string][]string{}
+	jobs, n := map[string][]string{}, 0
 	for _, stage := range job.Stages {
-		ids, err := s.List(stage)
+		err := s.Each(stage, func(j *spool.Job, err error) error {
+			if n%1000 == 0 {
+				beat()
+			}
+			n++
+			if err == nil && j.SHA256 != "" && j.DuplicateOf == "" {
+				jobs[songOf(j)] = append(jobs[songOf(j)], j.ID)
+			}
+			return ctx.Err()
+		})
 		if err != nil {
 			return err
 		}
-		for i, id := range ids {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if i%1000 == 0 {
-				beat()
-			}
-			j, err := s.Load(stage, id)
-			if err == nil && j.SHA256 != "" && j.DuplicateOf == "" {
-				jobs[songOf(j)] = append(jobs[songOf(j)], id)
-			}
-		}
 	}
-	for _, ids := range jobs {
+	for song, ids := range jobs {
 		slices.Sort(ids)
+		jobs[song] = latest(ids)
 	}
 	l.jobs = jobs
 	return nil
@@ -350,6 +353,6 @@ func (l *library) put(j *spool.Job) {
 // add is put for who has the mutex.
 func (l *library) add(j *spool.Job) {
 	if !slices.Contains(l.jobs[songOf(j)], j.ID) {
-		l.jobs[songOf(j)] = append(l.jobs[songOf(j)], j.ID)
+		l.jobs[songOf(j)] = latest(append(l.jobs[songOf(j)], j.ID))
 	}
 }

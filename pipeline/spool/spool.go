@@ -252,6 +252,10 @@ func (s *Spool) Load(stage job.Stage, id string) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.load(stage, c)
+}
+
+func (s *Spool) load(stage job.Stage, c job.Claim) (*Job, error) {
 	j, err := s.read(stage, c)
 	if err == nil && c.Token == "" {
 		j.Rewind(stage)
@@ -259,9 +263,31 @@ func (s *Spool) Load(stage job.Stage, id string) (*Job, error) {
 	return j, err
 }
 
+// Each reads all jobs of a stage, whoever has them, oldest first, with one listing. visit gets each job, or why it could not be read,
+// and ends this with an error.
+func (s *Spool) Each(stage job.Stage, visit func(j *Job, err error) error) error {
+	claims, err := s.claims(stage)
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if err := visit(s.load(stage, c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Locate reads a job, whoever has it and wherever it is. A job that is in no stage gives
 // fs.ErrNotExist.
 func (s *Spool) Locate(id string) (*Job, error) {
+	for _, stage := range job.Stages { // Most are in nobody's hands, and found without a listing.
+		if there, err := s.disk.Has(s.jobFolder(stage, id)); there && err == nil {
+			if j, err := s.read(stage, job.Claim{ID: id}); !errors.Is(err, fs.ErrNotExist) {
+				return j, err
+			}
+		}
+	}
 	for range 2 { // A job that was given back has been passed over once.
 		for _, stage := range job.Stages {
 			c, err := s.find(stage, id)
