@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/pipeline/job"
@@ -114,6 +116,7 @@ func (w *worker) lackRoom(j *spool.Job, finishing render.Job, err error) error {
 		return roomErr
 	}
 	room += finishing.Frames * mixFrameSize
+	w.forgetLacking()
 	w.lacking[j.ID] = room + spareRoom
 	if _, size, known := place.Space(j.Dir()); known && room > size {
 		_ = j.Drop(job.WorkFolder) // There must be room for saying so.
@@ -121,6 +124,18 @@ func (w *worker) lackRoom(j *spool.Job, finishing render.Job, err error) error {
 			"Cut it into parts, or move the data folder to a larger disk; then put it into input/ again.", j.Name, place.Bytes(room), place.Bytes(size))}
 	}
 	return err
+}
+
+// forgetLacking forgets the jobs that met a full disk and wait no longer.
+func (w *worker) forgetLacking() {
+	waiting, err := w.spool.List(job.Pending)
+	if err != nil {
+		return // The next turn says so.
+	}
+	maps.DeleteFunc(w.lacking, func(id string, _ int64) bool {
+		_, waits := slices.BinarySearch(waiting, id)
+		return !waits
+	})
 }
 
 // lacksRoom says whether a job that waits is one that met a full disk and would meet it again: it lets

@@ -161,6 +161,22 @@ func TestAJobThatLacksRoomLetsOthersPass(t *testing.T) {
 	b.in(job.Separated, large)
 }
 
+// Jobs that lacked room and are gone are not remembered.
+func TestJobsThatAreGoneLackNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine-full")
+	for range 3 {
+		j := b.add("song.mp3", "sound")
+		if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("turn = %v; want ENOSPC", err)
+		}
+		if len(b.lacking) != 1 || b.lacking[j.ID] == 0 {
+			t.Errorf("lacking: %v", b.lacking)
+		}
+		spooltest.Must(t, os.RemoveAll(b.in(job.Pending, j.ID).Dir()))
+	}
+}
+
 // A job that needs more than the whole disk never gets it.
 func TestAJobThatNeedsMoreThanTheDiskIsRejected(t *testing.T) {
 	t.Parallel()

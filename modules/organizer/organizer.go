@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"strings"
 	"time"
@@ -72,13 +73,12 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	return true, service.Beside(o.finish(ctx, j), held)
 }
 
-func (o *organizer) rests(id string) bool {
-	until, rests := o.resting[id]
-	if rests && !o.now().Before(until) {
-		delete(o.resting, id)
-		return false
-	}
-	return rests
+func (o *organizer) rests(id string) bool { return o.now().Before(o.resting[id]) }
+
+// rest lets a job rest, and forgets those whose rest is over: they may be gone.
+func (o *organizer) rest(id string) {
+	maps.DeleteFunc(o.resting, func(id string, _ time.Time) bool { return !o.rests(id) })
+	o.resting[id] = o.now().Add(restFor)
 }
 
 // takeBackLost puts the jobs that an earlier run of this organizer left back among those that wait,
@@ -164,7 +164,7 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 		err = j.Fail(err)
 	default:
 		o.env.Log.Error("failed", "job", j.ID, "name", j.Name, "error", err)
-		o.resting[j.ID] = o.now().Add(restFor)
+		o.rest(j.ID)
 		err = j.Requeue(err.Error())
 	}
 	if errors.Is(err, spool.ErrLost) {

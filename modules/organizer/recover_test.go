@@ -285,3 +285,21 @@ func TestASlowOrganizerKeepsItsJob(t *testing.T) {
 		}
 	})
 }
+
+// Of jobs that rest, and may be gone, only those are remembered whose rest is not over.
+func TestJobsWhoseRestIsOverAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	now := time.Now()
+	b.now = func() time.Time { return now }
+	for _, id := range []string{"a", "b", "c"} {
+		b.rest(id)
+		if !b.rests(id) || len(b.resting) != 1 {
+			t.Errorf("resting: %v", b.resting)
+		}
+		now = now.Add(restFor)
+		if b.rests(id) {
+			t.Errorf("%s rests for longer than %s", id, restFor)
+		}
+	}
+}

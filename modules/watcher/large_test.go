@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -114,5 +117,30 @@ func TestATurnEnds(t *testing.T) {
 	}
 	if place.Exists(small) {
 		t.Error("the smallest file was not among them")
+	}
+}
+
+// Whoever makes folders and songs without end makes the service remember no more than there is.
+func TestWhatIsGoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 20 {
+		folder := filepath.Join(b.spool.Input(), strconv.Itoa(i))
+		spooltest.Must(t, os.Mkdir(folder, 0o755))
+		b.look(0)
+		if len(b.told) != 1 {
+			t.Fatalf("%d folders are remembered; want the one that is there", len(b.told))
+		}
+		b.look(0)
+		spooltest.Must(t, os.Remove(folder))
+	}
+	j := &spool.Job{}
+	b.library.jobs = map[string][]string{}
+	for i := range 2 * mostSame {
+		j.ID = strconv.Itoa(1000 + i)
+		b.library.put(j)
+	}
+	if ids := b.library.jobs[songOf(j)]; len(ids) != mostSame || ids[mostSame-1] != j.ID {
+		t.Errorf("of one song these jobs are known: %q", ids)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -46,7 +47,7 @@ type watcher struct {
 	stopped error
 	// beside has the goroutine that reads it.
 	beside sync.WaitGroup
-	// told are the folders in input/ that were pointed out.
+	// told are the folders in input/ that were pointed out and are still there.
 	told map[string]bool
 }
 
@@ -118,6 +119,10 @@ func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("reading input/: %w", err)
 	}
+	maps.DeleteFunc(w.told, func(name string, _ bool) bool {
+		_, there := slices.BinarySearchFunc(entries, name, func(e fs.DirEntry, name string) int { return strings.Compare(e.Name(), name) })
+		return !there
+	})
 	var complete []candidate
 	var errs []error
 	for _, entry := range entries {
