@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,13 @@ type models struct {
 	pinned func(model, precision string) (digest string, known bool)
 	// checked are those that were found to be right, by their names.
 	checked map[string]prepared
+	// log and keepAlive are the service's: gigabytes may have to be read.
+	log       *slog.Logger
+	keepAlive func(context.Context) (stop func())
 }
+
+// mostModels bounds what is read, and kept in memory, of a cache that others can write to.
+const mostModels = 32
 
 // prepared is a model that was found to be right.
 type prepared struct {
@@ -51,8 +58,11 @@ type modelError struct{ error }
 
 func (e *modelError) Unwrap() error { return e.error }
 
-func newModels(s *settings) *models {
-	return &models{dir: s.weights, precision: s.precision, standard: s.model, pinned: weights.Pinned, checked: map[string]prepared{}}
+func newModels(s *settings, env *service.Env) *models {
+	return &models{
+		dir: s.weights, precision: s.precision, standard: s.model, pinned: weights.Pinned, checked: map[string]prepared{},
+		log: env.Log, keepAlive: env.Health.KeepAlive,
+	}
 }
 
 // ready checks all models that are new or have changed. While one is wrong no job is claimed, since it may
@@ -66,6 +76,10 @@ func (m *models) ready(ctx context.Context) error {
 	names, err := weights.List(cache, m.precision)
 	if err != nil {
 		return &modelError{fmt.Errorf("reading the model cache %s: %w", m.dir, err)}
+	}
+	if len(names) > mostModels {
+		return &modelError{fmt.Errorf("the model cache %s has %d models in %s, and at most %d are used: remove the folders of those that are not needed",
+			m.dir, len(names), m.precision, mostModels)}
 	}
 	for name := range m.checked {
 		if !slices.Contains(names, name) {
@@ -107,6 +121,8 @@ func (m *models) read(ctx context.Context, cache *os.Root, name string) (prepare
 	if p.manifest.Folder() != weights.Folder(name, m.precision) {
 		return p, fmt.Errorf("its manifest is for %s", p.manifest.Folder())
 	}
+	m.log.Info("checking a model", "model", name, "bytes", p.manifest.Size())
+	defer m.keepAlive(ctx)()
 	if p.state, err = weights.State(cache, p.manifest); err != nil {
 		return p, err
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -177,4 +178,52 @@ type changing struct {
 func (c *changing) Separate(ctx context.Context, mix string, frames int64, out string, o options.Options, progress func(done, total int)) error {
 	c.change()
 	return errors.Join(c.Engine.Separate(ctx, mix, frames, out, o, progress), c.err)
+}
+
+// What others can put into the model cache is read as far as a model goes, and no service that reads it looks dead, or outlives a stop.
+func TestACacheOfHugeModels(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	m := weightstest.Make(t, b.settings.weights, "mine", weights.FP32)
+	dir := filepath.Join(b.settings.weights, m.Folder())
+	put := func(size int64) {
+		t.Helper()
+		for i := range m.Pieces { // Both are one file of holes.
+			m.Pieces[i].Size = size
+			path := filepath.Join(dir, m.Pieces[i].File)
+			spooltest.Must(t, os.Remove(path))
+			if i == 0 {
+				spooltest.Must(t, os.WriteFile(path, nil, 0o600))
+				spooltest.Must(t, os.Truncate(path, size))
+			} else {
+				spooltest.Must(t, os.Link(filepath.Join(dir, m.Pieces[0].File), path))
+			}
+		}
+		spooltest.Must(t, os.WriteFile(filepath.Join(dir, weights.ManifestFile), m.Bytes(), 0o600))
+	}
+	ready := func() (took time.Duration, err error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		spooltest.Must(t, os.RemoveAll(b.health))
+		begun := time.Now()
+		err = b.models.ready(ctx)
+		return time.Since(begun), err
+	}
+	put(weights.MaxSource + 1)
+	if _, err := ready(); err == nil || !strings.Contains(err.Error(), "has pieces of 2147483650 bytes together, and a model has at most 2147483648") {
+		t.Errorf("of more than a model has: %v", err)
+	}
+	put(weights.MaxSource)
+	if took, err := ready(); !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second {
+		t.Errorf("of as much as a model has: %v after %s", err, took)
+	}
+	if _, err := os.Stat(b.health); err != nil {
+		t.Errorf("nobody heard of the worker meanwhile: %v", err)
+	}
+	for i := range mostModels {
+		weightstest.Make(t, b.settings.weights, fmt.Sprintf("mine%d", i), weights.FP32)
+	}
+	if _, err := ready(); err == nil || !strings.Contains(err.Error(), "has 34 models in fp32, and at most 32 are used: remove the folders") {
+		t.Errorf("of many models: %v", err)
+	}
 }

@@ -53,7 +53,7 @@ type worker struct {
 
 func newWorker(env *service.Env, s *settings, engine Engine) *worker {
 	return &worker{
-		env: env, settings: s, engine: engine, models: newModels(s), leftovers: true, lacking: make(map[string]int64), createFile: place.Create,
+		env: env, settings: s, engine: engine, models: newModels(s, env), leftovers: true, lacking: make(map[string]int64), createFile: place.Create,
 	}
 }
 

@@ -40,10 +40,10 @@ const (
 	maxViews   = 64 // inputs, and outputs, of one piece
 	maxBuffers = 256
 	maxRuns    = 1 << 16
-	maxDims    = 8       // of a view
-	maxValues  = 1 << 32 // numbers in a buffer
-	maxPiece   = 4 << 30 // bytes
-	maxFolders = 1024    // of the model cache
+	maxDims    = 8             // of a view
+	maxValues  = 1 << 32       // numbers in a buffer
+	maxModel   = 2 * MaxSource // bytes of all pieces, which are made of one source
+	maxFolders = 1024          // of the model cache
 )
 
 // Manifest is what a prepared folder holds. Its JSON has one form only, that of Bytes.
@@ -146,6 +146,14 @@ func (m Manifest) Digest() string {
 // Folder is the name of the prepared model's folder.
 func (m Manifest) Folder() string { return Folder(m.Model, m.Precision) }
 
+// Size is how many bytes all pieces have, which Verify reads.
+func (m Manifest) Size() (bytes int64) {
+	for _, p := range m.Pieces {
+		bytes += p.Size
+	}
+	return bytes
+}
+
 func (m Manifest) check() error {
 	switch {
 	case m.Format != Format:
@@ -189,6 +197,9 @@ func (m Manifest) checkFlow() error {
 			return err
 		}
 	}
+	if size := m.Size(); size > maxModel {
+		return &ManifestError{fmt.Sprintf("has pieces of %d bytes together, and a model has at most %d", size, maxModel)}
+	}
 	if !unique(files, 32+len(".onnx"), pieceName) {
 		return &ManifestError{"names a piece twice, or by something that is no plain name"}
 	}
@@ -202,7 +213,7 @@ type flow struct {
 }
 
 func (f flow) piece(p Piece) error {
-	if !isDigest(p.SHA256) || p.Size < 1 || p.Size > maxPiece || p.Runs < 1 || p.Runs > maxRuns ||
+	if !isDigest(p.SHA256) || p.Size < 1 || p.Size > maxModel || p.Runs < 1 || p.Runs > maxRuns ||
 		len(p.Inputs) > maxViews || len(p.Outputs) < 1 || len(p.Outputs) > maxViews || len(p.Clear) > maxViews {
 		return &ManifestError{fmt.Sprintf("has no usable digest, size, runs, inputs or outputs for %.80q", p.File)}
 	}

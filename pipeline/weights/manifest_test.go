@@ -50,6 +50,7 @@ func TestManifestIsRefused(t *testing.T) {
 		"digest of the source":                func(m *weights.Manifest) { m.SourceSHA256 = "x" },
 		"0 pieces":                            func(m *weights.Manifest) { m.Pieces = nil },
 		"usable digest, size":                 func(m *weights.Manifest) { m.Pieces[0].Size = 0 },
+		"together, and a model":               func(m *weights.Manifest) { m.Pieces[0].Size, m.Pieces[1].Size = weights.MaxSource, weights.MaxSource+1 },
 		"runs, inputs":                        func(m *weights.Manifest) { m.Pieces[0].Runs = 0 },
 		"not so large":                        func(m *weights.Manifest) { m.Pieces[1].Runs = 3 },
 		"no plain name":                       func(m *weights.Manifest) { m.Pieces[0].File = "../p00.onnx" },
