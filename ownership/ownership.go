@@ -195,17 +195,19 @@ func openBelow(folder, below string) (*os.Root, error) {
 	}
 	defer func() { _ = root.Close() }() // nothing was written through it
 	info, err := root.Stat(below)
-	if err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
-		return nil, &RefusedError{Op: "resetting", Subject: name, Err: ErrNotFolder}
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
 	}
 	var sub *os.Root
 	if err == nil {
-		sub, err = root.OpenRoot(below)
+		sub, err = root.OpenRoot(below + "/.") // of a FIFO that took its place, there is no such name
 	}
 	var errno syscall.Errno
 	switch {
 	case err == nil:
 		return sub, nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, &RefusedError{Op: "resetting", Subject: name, Err: ErrNotFolder}
 	case !errors.As(err, &errno): // os exports no error for a path that leaves a Root
 		return nil, outside(below, folder)
 	default:

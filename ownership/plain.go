@@ -106,7 +106,7 @@ func (w *walk) visit(ctx context.Context, r *os.Root, at, name string) error {
 	if !info.IsDir() {
 		return nil
 	}
-	sub, err := r.OpenRoot(name)
+	sub, err := r.OpenRoot(name + "/.") // of a FIFO that took its place, there is no such name
 	if err != nil {
 		w.problem(at, err)
 		return nil

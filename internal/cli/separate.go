@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/separate"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
@@ -136,10 +137,5 @@ func openModels(p *project.Project) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.OpenRoot(p.Data)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = data.Close() }() // It was only read.
-	return data.OpenRoot(rel)
+	return place.OpenRoot(p.Data, rel)
 }

@@ -104,7 +104,7 @@ func (p *prover) open(folder string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	return data.OpenRoot(rel)
+	return data.OpenRoot(rel + "/.") // of a FIFO in its place, there is no such name
 }
 
 // clear removes what is ours in a part of the data folder.

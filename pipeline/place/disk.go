@@ -96,14 +96,16 @@ func (osDisk) Touch(path string) error {
 	return at(path, func(path string) error { return touch(path, time.Now()) })
 }
 
-func (osDisk) ReadDir(path string) (entries []fs.DirEntry, err error) {
+func (osDisk) ReadDir(path string) ([]fs.DirEntry, error) { return readDir(path, MostEntries) }
+
+func readDir(path string, most int) (entries []fs.DirEntry, err error) {
 	err = in(path, func(path string) error {
 		f, err := os.Open(path)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = f.Close() }() // It was only read.
-		entries, err = f.ReadDir(MostEntries)
+		entries, err = f.ReadDir(most)
 		return ignoreEOF(err)
 	})
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
@@ -171,7 +173,7 @@ func allow(root *os.Root, name string) error {
 	if err := root.Chmod(name, 0o700); err != nil {
 		return err
 	}
-	inner, err := root.OpenRoot(folder(name))
+	inner, err := OpenFolderIn(root, name)
 	if err != nil {
 		return err
 	}

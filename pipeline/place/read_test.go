@@ -4,8 +4,11 @@ package place
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,5 +40,25 @@ func TestReadingASmallFile(t *testing.T) {
 		if _, err := (osDisk{}).ReadFile(at(name)); !errors.Is(err, want) {
 			t.Errorf("%s: error = %v; want %v", name, err, want)
 		}
+	}
+}
+
+func TestAListHasAnEnd(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i := range 10 {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(9-i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for most, want := range map[int]int{9: 9, 10: 10, 11: 10} {
+		entries, err := readDir(dir, most)
+		sorted := slices.IsSortedFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+		if err != nil || len(entries) != want || !sorted {
+			t.Errorf("at most %d: %v, %v", most, entries, err)
+		}
+	}
+	if entries, err := readDir(t.TempDir(), 9); err != nil || len(entries) != 0 {
+		t.Errorf("an empty folder: %v, %v", entries, err)
 	}
 }

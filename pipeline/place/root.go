@@ -22,12 +22,12 @@ func OpenRoot(data, name string) (*os.Root, error) {
 		return nil, err
 	}
 	defer func() { _ = outer.Close() }() // It was only read.
-	return outer.OpenRoot(folder(name))
+	return OpenFolderIn(outer, name)
 }
 
-// folder is the name of a folder that is to be opened: of a FIFO in its place, this one opens nothing, where the name alone
-// would wait for a writer.
-func folder(name string) string { return name + "/." }
+// OpenFolderIn opens the folder name of root. It does not wait for a FIFO in its place, as root.OpenRoot(name) does until
+// somebody writes to it: a name that ends in a dot can only be in a folder.
+func OpenFolderIn(root *os.Root, name string) (*os.Root, error) { return root.OpenRoot(name + "/.") }
 
 // ErrExchanged is returned for a folder that is not the one that was just made.
 var ErrExchanged = errors.New("another program exchanged the new folder")
@@ -43,7 +43,7 @@ func NewFolderIn(root *os.Root, name string) (*os.Root, error) {
 }
 
 func openNew(root *os.Root, name string) (*os.Root, error) {
-	dir, err := root.OpenRoot(folder(name))
+	dir, err := OpenFolderIn(root, name)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func SyncIn(root *os.Root, name string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	f, err := root.Open(folder(name))
+	f, err := root.Open(name + "/.") // as in OpenFolderIn
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (f Files) Open(name string) (fs.File, error) {
 	return file, nil
 }
 
-// OpenFolder opens a folder in the model cache without following a link.
+// OpenFolder opens a folder in the model cache. It neither follows a link nor waits for a FIFO.
 func OpenFolder(cache *os.Root, name string) (*os.Root, error) {
 	seen, err := cache.Lstat(name)
 	if err != nil {
@@ -63,7 +63,7 @@ func OpenFolder(cache *os.Root, name string) (*os.Root, error) {
 	if !seen.IsDir() {
 		return nil, &DamageError{name, "is not a folder"}
 	}
-	root, err := cache.OpenRoot(name)
+	root, err := cache.OpenRoot(name + "/.") // of a FIFO that took its place, there is no such name
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func clearOne(root *os.Root, name string) error {
 
 // inEach does something in each folder of a mount.
 func inEach(mount string, parts []string, do func(*os.Root) error) ([]Result, error) {
-	root, err := os.OpenRoot(mount)
+	root, err := os.OpenRoot(mount + "/.") // of a FIFO that is mounted, there is no such name
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func openNext(at *os.Root, name string) (*os.Root, error) {
 	if !before.IsDir() {
 		return nil, fmt.Errorf("opening %s: it is no folder", name)
 	}
-	next, err := at.OpenRoot(name)
+	next, err := at.OpenRoot(name + "/.") // of a FIFO that took its place, there is no such name
 	if err != nil {
 		return nil, err
 	}

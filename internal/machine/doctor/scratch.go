@@ -3,7 +3,6 @@ package doctor
 import (
 	"crypto/rand"
 	"errors"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -107,23 +106,35 @@ func empty(dir *os.Root) {
 	}
 }
 
-// dropStale removes the folders of killed runs.
+// dropStale removes the folders of killed runs. Services may make any number of entries beside them.
 func dropStale(parent *os.Root) {
-	entries, err := fs.ReadDir(parent.FS(), ".")
+	list, err := parent.Open(".")
 	if err != nil {
 		return // Making the folder says more.
 	}
-	for _, e := range entries {
-		info, err := parent.Lstat(e.Name())
-		if !strings.HasPrefix(e.Name(), scratchPrefix) || err != nil || !info.IsDir() || time.Since(info.ModTime()) <= staleAfter {
-			continue
+	defer func() { _ = list.Close() }() // only read
+	for seen := 0; seen < place.MostEntries && err == nil; {
+		var names []string
+		names, err = list.Readdirnames(1000)
+		for _, name := range names {
+			if strings.HasPrefix(name, scratchPrefix) {
+				dropOne(parent, name)
+			}
 		}
-		if dir, err := parent.OpenRoot(e.Name()); err == nil {
-			empty(dir)
-			_ = dir.Close()
-		}
-		_ = parent.Remove(e.Name()) // Of another user: not ours to remove.
+		seen += len(names)
 	}
+}
+
+func dropOne(parent *os.Root, name string) {
+	info, err := parent.Lstat(name)
+	if err != nil || !info.IsDir() || time.Since(info.ModTime()) <= staleAfter {
+		return
+	}
+	if dir, err := place.OpenFolderIn(parent, name); err == nil {
+		empty(dir)
+		_ = dir.Close()
+	}
+	_ = parent.Remove(name) // Of another user: not ours to remove.
 }
 
 // ownMade is a file that this machine made.

@@ -2,14 +2,20 @@ package doctor
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/im2-audio/im2/pipeline/place/placetest"
 )
 
 // attack exchanges each scratch folder that appears in data for a link to victim, as a service that was taken
@@ -83,4 +89,62 @@ func TestNobodyTurnsTheScratchFolderElsewhere(t *testing.T) {
 	if exchanged.Load() == 0 || made == 0 {
 		t.Error("nothing was attacked, or nothing was made beside the attack")
 	}
+}
+
+// TestTheFoldersOfKilledRunsAreFoundAmongMany has more entries beside one than are read at once. What is read of the others
+// is only their names: services may have made any number.
+func TestTheFoldersOfKilledRunsAreFoundAmongMany(t *testing.T) { // not parallel, since it measures memory
+	const others = 5000
+	data := t.TempDir()
+	root, err := os.OpenRoot(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }() // only read
+	for i := range others {
+		if err := os.WriteFile(filepath.Join(data, strconv.Itoa(i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * staleAfter)
+	stale, young := filepath.Join(data, scratchPrefix+"1"), filepath.Join(data, scratchPrefix+"2")
+	if err := errors.Join(os.Mkdir(stale, 0o700), os.Mkdir(young, 0o700), os.Chtimes(stale, long, long)); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	dropStale(root)
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / others; each > 150 {
+		t.Errorf("it takes %d bytes for each entry", each)
+	}
+	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder of a killed run: %v", err)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("the folder of a run: %v", err)
+	}
+}
+
+func TestAFIFOInPlaceOfAFolderIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	root, err := os.OpenRoot(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }() // only read
+	name, long := scratchPrefix+"1", time.Now().Add(-2*staleAfter)
+	stale := filepath.Join(data, name)
+	if err := errors.Join(os.MkdirAll(filepath.Join(stale, "stays"), 0o700), os.Chtimes(stale, long, long)); err != nil {
+		t.Fatal(err)
+	}
+	placetest.OpensNoFIFO(t, stale, func() error {
+		dropOne(root, name)
+		info, err := root.Lstat(name)
+		if err == nil && !info.IsDir() {
+			err = errors.New("it is a FIFO")
+		}
+		return err
+	})
 }
