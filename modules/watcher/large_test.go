@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -135,12 +136,23 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 		spooltest.Must(t, os.Remove(folder))
 	}
 	j := &spool.Job{}
-	b.library.jobs = map[string][]string{}
+	spooltest.Must(t, b.library.read(t.Context(), b.spool, func() {}))
 	for i := range 2 * mostSame {
 		j.ID = strconv.Itoa(1000 + i)
 		b.library.put(j)
 	}
 	if ids := b.library.jobs[songOf(j)]; len(ids) != mostSame || ids[mostSame-1] != j.ID {
 		t.Errorf("of one song these jobs are known: %q", ids)
+	}
+	kept, err := b.spool.Create("host")
+	spooltest.Must(t, err)
+	kept.SHA256 = "kept" // It has no record so far.
+	b.library.put(kept)
+	for i := range leastSongs {
+		b.library.put(&spool.Job{Record: job.Record{ID: j.ID, SHA256: strconv.Itoa(i)}})
+	}
+	spooltest.Must(t, b.library.read(t.Context(), b.spool, func() {}))
+	if len(b.library.jobs) != 1 || !slices.Equal(b.library.jobs[songOf(kept)], []string{kept.ID}) {
+		t.Errorf("%d songs are known of which one is there: %q", len(b.library.jobs), b.library.jobs[songOf(kept)])
 	}
 }
