@@ -116,26 +116,32 @@ func stageNames() []string {
 }
 
 func (t Target) printList(jobs iter.Seq2[listedJob, error]) error {
-	var rows [][]string
-	older := 0
-	for j, err := range jobs {
-		if err != nil {
-			return err
+	n, older := 0, 0
+	rows := func(yield func([]string, error) bool) {
+		for j, err := range jobs {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if n++; j.OlderEngine {
+				older++
+			}
+			// Quoted: a name may hold what a terminal would obey.
+			row := []string{
+				j.ID, string(j.Stage), strconv.Quote(j.Name), progressText(&j.Job), strconv.Itoa(j.Attempt),
+				age(time.Duration(j.AgeSeconds) * time.Second), note(&j),
+			}
+			if !yield(row, nil) {
+				return
+			}
 		}
-		if j.OlderEngine {
-			older++
-		}
-		// Quoted: a name may hold what a terminal would obey.
-		rows = append(rows, []string{
-			j.ID, string(j.Stage), strconv.Quote(j.Name), progressText(&j.Job), strconv.Itoa(j.Attempt),
-			age(time.Duration(j.AgeSeconds) * time.Second), note(&j),
-		})
 	}
-	if len(rows) == 0 {
+	if err := t.UI.LongTable([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows); err != nil {
+		return err
+	}
+	if n == 0 {
 		t.UI.Note("there are none")
-		return nil
 	}
-	t.UI.Table([]string{"JOB", "STATE", "SONG", "PROGRESS", "ATTEMPTS", "AGE", "NOTE"}, rows)
 	if older > 0 {
 		t.UI.Note(`%s %s separated by an older engine with audible errors; run "mage separate FILE -again" with the original from archive/`,
 			english.Plural(older, "song", ""), english.PluralWord(older, "was", "were"))

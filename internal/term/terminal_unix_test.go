@@ -160,6 +160,18 @@ func TestATableThatIsTooWideIsBlocks(t *testing.T) {
 			t.Errorf("%d columns: got\n%s\nwant\n%s", c.columns, got, c.want)
 		}
 	}
+	long := openTerminal(t, 60)
+	err := New(long.tty, long.tty, environment(nil)).LongTable(header, func(yield func([]string, error) bool) {
+		for i := range atOnce + 1 {
+			if !yield([]string{rows[i/atOnce][0], strings.Repeat("x", i/atOnce*60)}, nil) {
+				return
+			}
+		}
+	})
+	got := long.closed()
+	if want := "\norganizer\n  state: " + strings.Repeat("x", 60) + "\n"; err != nil || !strings.HasPrefix(got, "SERVICE  STATE  HEALTH") || !strings.HasSuffix(got, want) {
+		t.Errorf("%v: got %d bytes: %.200s ... %q", err, len(got), got, got[max(0, len(got)-100):])
+	}
 	s := openTerminal(t, 12)
 	New(s.tty, s.tty, environment(nil)).Rows([][]string{{"demucs", "stale: Dockerfile changed"}})
 	if got := s.closed(); got != "demucs\n  stale: Dockerfile changed\n" {
