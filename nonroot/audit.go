@@ -49,7 +49,7 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 		a.check(a.subjects[name])
 	}
 	a.settings()
-	report := Report{Services: len(a.names)}
+	report := Report{Services: len(a.project.Services) + len(a.project.DisabledServices)}
 	report.Findings, report.Suppressed = a.suppress(merge(a.findings))
 	report.Omitted = a.omitted
 	return report, nil
@@ -113,30 +113,12 @@ func newAuditor(p *types.Project, o Options, adopted map[string]bool) (*auditor,
 	if a.set, err = composefile.Open(p.ComposeFiles, a.readFile); err != nil {
 		return nil, err
 	}
-	for name, cfg := range p.Services {
-		a.addSubject(name, cfg, true)
-	}
-	for name, cfg := range p.DisabledServices { // of profiles that are not in force
-		a.addSubject(name, cfg, false)
-	}
+	a.addSubjects()
 	a.names = slices.Sorted(maps.Keys(a.subjects))
 	for _, name := range a.names {
 		a.complete(a.subjects[name])
 	}
 	return a, nil
-}
-
-func (a *auditor) addSubject(name string, cfg types.ServiceConfig, active bool) {
-	s := &subject{name: name, cfg: cfg, active: active}
-	s.at, _ = a.set.Find(name)
-	if s.at.File == nil {
-		s.at.File = &composefile.File{Source: edit.Source{Path: a.project.ComposeFiles[0]}}
-	}
-	s.mountsData = slices.ContainsFunc(cfg.Volumes, a.ofData)
-	a.subjects[name] = s
-	if cfg.Build != nil {
-		a.makers[canonical(cmp.Or(cfg.Image, a.project.Name+"-"+name))] = name
-	}
 }
 
 // ofData reports whether a mount is of the data folder, or of a part of it.
@@ -247,7 +229,7 @@ func (a *auditor) found(id string, level Level, s *subject, at spot, format stri
 		Line: at.line, Column: at.col, EndColumn: at.end, Source: short(a.source(at.path).Line(at.line)), blocks: rule.Blocks,
 	}
 	if s != nil {
-		f.Services, f.Named = []string{s.name}, slices.Contains(args, any(s.name))
+		f.Services, f.Named = []string{s.name}, slices.Contains(args, any(s.title))
 		if !s.active { // Compose would not start it as things are
 			f.Level, f.blocks = min(f.Level, Warning), false
 			f.Message += fmt.Sprintf(" (only with the profile %s)", strings.Join(s.cfg.Profiles, " or "))

@@ -16,10 +16,17 @@ import (
 
 // place is where a key of a service is, or the service itself.
 func (a *auditor) place(s *subject, keys ...string) composefile.Place {
-	if p, ok := a.set.Find(s.name, keys...); ok {
+	if p, ok := a.find(s, keys...); ok {
 		return p
 	}
 	return s.at
+}
+
+func (a *auditor) find(s *subject, keys ...string) (composefile.Place, bool) {
+	if s.of != nil {
+		return s.at.Below(keys...)
+	}
+	return a.set.FindIn(s.section, s.name, keys...)
 }
 
 // mustBeAppUser says that a service must run as the app user: it shares the data folder, and the user is known.
@@ -42,14 +49,14 @@ func (a *auditor) composeUser(s *subject) {
 	empty := emptyable(raw)
 	switch {
 	case id.root() && len(empty) > 0:
-		f := a.found("C03", Error, s, at, "%s runs as root: user %q comes to %q%s", s.name, raw, user, bashHint(empty))
+		f := a.found("C03", Error, s, at, "%s runs as root: user %q comes to %q%s", s.title, raw, user, bashHint(empty))
 		fixVariables(f, place, empty)
 	case id.root():
-		f := a.found("C02", OK, s, at, "%s runs as root: user is %q", s.name, user)
+		f := a.found("C02", OK, s, at, "%s runs as root: user is %q", s.title, user)
 		f.Hint = "name a user that the image can run as"
 		a.fixUser(f, s, place)
 	case len(empty) > 0:
-		f := a.found("C03", OK, s, at, "%s is root where %s is empty%s", s.name, names(empty), bashHint(empty))
+		f := a.found("C03", OK, s, at, "%s is root where %s is empty%s", s.title, names(empty), bashHint(empty))
 		fixVariables(f, place, empty)
 	}
 	switch {
@@ -57,15 +64,15 @@ func (a *auditor) composeUser(s *subject) {
 		return
 	case id.name != "":
 	case id.gid == "0" && !id.noGroup:
-		a.found("C15", OK, s, at, "%s names group 0, root's group: user is %q", s.name, user)
+		a.found("C15", OK, s, at, "%s names group 0, root's group: user is %q", s.title, user)
 	case id.gid == "0" || id.noGroup && !id.inPasswd:
-		a.found("C15", OK, s, at, "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.name, user)
+		a.found("C15", OK, s, at, "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.title, user)
 	}
 	if !a.mustBeAppUser(s) || id.uid == "" || id.gid == "" {
 		return
 	}
 	if want := a.appUser(); id.String() != want.String() {
-		f := a.found("C09", OK, s, at, "%s runs as %s, but the data folder belongs to %s", s.name, id, want)
+		f := a.found("C09", OK, s, at, "%s runs as %s, but the data folder belongs to %s", s.title, id, want)
 		a.fixUser(f, s, place)
 	}
 }
@@ -94,7 +101,7 @@ func (a *auditor) imageUser(s *subject) {
 		if image == "" && place.Value != nil { // a variable that is not set
 			image = place.Value.Value
 		}
-		a.found("C14", OK, s, spotOf(place), "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.name, image)
+		a.found("C14", OK, s, spotOf(place), "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.title, image)
 		return
 	}
 	if !identify(s.image.User, nil).root() {
@@ -104,7 +111,7 @@ func (a *auditor) imageUser(s *subject) {
 	if a.own() {
 		level = Error
 	}
-	f := a.found("C14", level, s, spotOf(place), "%s starts as root: its image %s has no other user, and it has no user of its own", s.name, s.cfg.Image)
+	f := a.found("C14", level, s, spotOf(place), "%s starts as root: its image %s has no other user, and it has no user of its own", s.title, s.cfg.Image)
 	f.Hint = "add a user that the image can run as"
 }
 
@@ -128,7 +135,7 @@ func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 		if a.adopted[d.src.Path] {
 			level = Warning
 		}
-		f := a.found("C01", level, s, spotOf(a.place(s, "build")), "%s does not pass %s, which its Dockerfile takes", s.name, strings.Join(missing, " and "))
+		f := a.found("C01", level, s, spotOf(a.place(s, "build")), "%s does not pass %s, which its Dockerfile takes", s.title, strings.Join(missing, " and "))
 		a.fixArgs(f, s, missing)
 	}
 	if d.UserFrom == nil || s.cfg.User != "" {
@@ -144,7 +151,7 @@ func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
 		if given := s.cfg.Build.Args[v.name]; (given == nil || *given == "") && identify(d.User, d.accounts).root() {
 			level = Error
 		}
-		f := a.found("C03", level, s, spotOf(at), "the argument %s of %s is empty where %s is%s", v.name, s.name, names(empty), bashHint(empty))
+		f := a.found("C03", level, s, spotOf(at), "the argument %s of %s is empty where %s is%s", v.name, s.title, names(empty), bashHint(empty))
 		fixArg(f, d.holdsID(v.name), at, empty)
 	}
 }
@@ -157,7 +164,7 @@ func (a *auditor) emptyArgs(s *subject) {
 			continue
 		}
 		if empty := emptyable(raw); len(empty) > 0 {
-			f := a.found("C03", Warning, s, spotOf(at), "the argument %s of %s is empty, since %s is%s", name, s.name, names(empty), bashHint(empty))
+			f := a.found("C03", Warning, s, spotOf(at), "the argument %s of %s is empty, since %s is%s", name, s.title, names(empty), bashHint(empty))
 			fixArg(f, isID(name), at, empty)
 		}
 	}
@@ -173,10 +180,10 @@ func fixArg(f *Finding, isID bool, at composefile.Place, empty []variable) {
 }
 
 func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bool) {
-	if p, ok := a.set.Find(s.name, "build", "args", name); ok {
+	if p, ok := a.find(s, "build", "args", name); ok {
 		return p, p.Value.Value, true
 	}
-	if list, ok := a.set.Find(s.name, "build", "args"); ok {
+	if list, ok := a.find(s, "build", "args"); ok {
 		for _, item := range list.Items() {
 			if value, ok := strings.CutPrefix(item.Value.Value, name+"="); ok {
 				return item, value, true
@@ -188,14 +195,17 @@ func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bo
 
 func (a *auditor) privileges(s *subject) {
 	report := func(key, format string, args ...any) {
-		a.found("C04", OK, s, spotOf(a.place(s, key)), "%s "+format, append([]any{s.name}, args...)...)
+		a.found("C04", OK, s, spotOf(a.place(s, key)), "%s "+format, append([]any{s.title}, args...)...)
 	}
 	if s.cfg.Privileged {
 		level := OK
 		if !a.own() && !a.nonroot(s) {
 			level = Error
 		}
-		a.found("C04", level, s, spotOf(a.place(s, "privileged")), "%s is privileged: it has every device and capability, and no filter", s.name)
+		a.found("C04", level, s, spotOf(a.place(s, "privileged")), "%s is privileged: it has every device and capability, and no filter", s.title)
+	}
+	if b := s.cfg.Build; b != nil && (b.Privileged || slices.Contains(b.Entitlements, "security.insecure")) {
+		report("build", "is built without limits: a RUN instruction can do what root can on the builder's machine")
 	}
 	for _, namespace := range []struct{ key, value string }{
 		{"pid", s.cfg.Pid}, {"ipc", s.cfg.Ipc}, {"network_mode", s.cfg.NetworkMode}, {"userns_mode", s.cfg.UserNSMode}, {"uts", s.cfg.Uts},
@@ -242,7 +252,7 @@ func (a *auditor) hardening(s *subject) {
 	}
 	at := spotOf(s.at)
 	if !slices.ContainsFunc(s.cfg.CapDrop, func(c string) bool { return strings.EqualFold(c, "ALL") }) {
-		f := a.found("C05", OK, s, at, "%s keeps capabilities: no cap_drop: [ALL]", s.name)
+		f := a.found("C05", OK, s, at, "%s keeps capabilities: no cap_drop: [ALL]", s.title)
 		a.fixService(f, s, "cap_drop", "ALL")
 	}
 	if !slices.ContainsFunc(s.cfg.SecurityOpt, func(o string) bool {
@@ -250,22 +260,31 @@ func (a *auditor) hardening(s *subject) {
 		on, err := strconv.ParseBool(value)
 		return name == "no-new-privileges" && (!given || err == nil && on)
 	}) {
-		f := a.found("C06", OK, s, at, "%s may gain privileges: no security_opt no-new-privileges", s.name)
+		f := a.found("C06", OK, s, at, "%s may gain privileges: no security_opt no-new-privileges", s.title)
 		a.fixService(f, s, "security_opt", `"no-new-privileges:true"`)
 	}
 	if !s.cfg.ReadOnly {
-		a.found("C07", OK, s, at, "%s may change its image's files: no read_only: true", s.name)
+		a.found("C07", OK, s, at, "%s may change its image's files: no read_only: true", s.title)
 	}
 }
 
 func (a *auditor) hooks(s *subject) {
-	for key, hooks := range map[string][]types.ServiceHook{"post_start": s.cfg.PostStart, "pre_stop": s.cfg.PreStop} {
-		for _, hook := range hooks {
+	if s.cfg.Provider != nil {
+		a.found("C16", OK, s, spotOf(a.place(s, "provider")), "%s is no container: Compose runs the program %s on this machine", s.title, s.cfg.Provider.Type)
+	}
+	all := map[string][]types.ServiceHook{"post_start": s.cfg.PostStart, "pre_stop": s.cfg.PreStop}
+	if s.cfg.Develop != nil {
+		for _, watch := range s.cfg.Develop.Watch {
+			all["develop"] = append(all["develop"], watch.Exec)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		for _, hook := range all[key] {
 			switch {
 			case hook.Privileged:
-				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s is privileged", key, s.name)
+				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s is privileged", key, s.title)
 			case hook.User != "" && identify(hook.User, a.accounts(s)).root():
-				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s runs as root", key, s.name)
+				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s runs as root", key, s.title)
 			}
 		}
 	}

@@ -14,6 +14,10 @@ import (
 
 func (a *auditor) check(s *subject) {
 	a.privileges(s)
+	if s.of != nil {
+		a.preStart(s)
+		return
+	}
 	a.hardening(s)
 	a.hooks(s)
 	a.dataMounts(s)
@@ -38,11 +42,22 @@ func (a *auditor) check(s *subject) {
 	}
 }
 
+// preStart checks as whom a pre_start command runs, where that is not its service's user.
+func (a *auditor) preStart(s *subject) {
+	switch {
+	case s.cfg.User == s.of.cfg.User && s.cfg.Image == s.of.cfg.Image:
+	case s.cfg.User != "":
+		a.composeUser(s)
+	case s.cfg.Image != s.of.cfg.Image:
+		a.imageUser(s)
+	}
+}
+
 func (a *auditor) unreadable(s *subject, d *dockerfileSubject) {
 	if d.missing {
-		if place, ok := a.set.Find(s.name, "build"); ok {
+		if place, ok := a.find(s, "build"); ok {
 			reason := strings.ReplaceAll(d.err.Error(), a.root+string(filepath.Separator), "") // the finding names the file
-			a.found("D00", Warning, s, spotOf(place), "the service %s is not checked: %s", s.name, reason)
+			a.found("D00", Warning, s, spotOf(place), "the service %s is not checked: %s", s.title, reason)
 		}
 		return
 	}

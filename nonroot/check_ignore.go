@@ -41,7 +41,7 @@ func (a *auditor) ignoreFile(s *subject, d *dockerfileSubject) {
 	if src.err == nil {
 		at = spot{path: src.Path, line: 1, col: 1, end: 1}
 	}
-	f := a.found("R01", OK, s, at, "the build of %s copies its whole context, and with it %s", s.name, strings.Join(open, ", "))
+	f := a.found("R01", OK, s, at, "the build of %s copies its whole context, and with it %s", s.title, strings.Join(open, ", "))
 	f.fixBy(src.Path, src.Insert(src.Lines()+1, open...))
 }
 

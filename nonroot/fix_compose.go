@@ -57,7 +57,7 @@ func fixVariables(f *Finding, at composefile.Place, empty []variable) {
 
 // fixArgs passes the IDs to a build.
 func (a *auditor) fixArgs(f *Finding, s *subject, missing []string) {
-	build, ok := a.set.Find(s.name, "build")
+	build, ok := a.find(s, "build")
 	if !ok {
 		return
 	}
@@ -67,7 +67,7 @@ func (a *auditor) fixArgs(f *Finding, s *subject, missing []string) {
 	for _, name := range missing {
 		flow, block = append(flow, fmt.Sprintf("%s: %q", name, values[name])), append(block, name+": "+values[name])
 	}
-	args, given := a.set.Find(s.name, "build", "args")
+	args, given := a.find(s, "build", "args")
 	switch {
 	case build.Value.Kind == yaml.ScalarNode:
 		expandBuild(f, build, flow, block)
@@ -109,7 +109,7 @@ func (a *auditor) fixService(f *Finding, s *subject, key, item string) {
 		f.Hint = "once it does not start as root, add " + key + ": [" + item + "]"
 		return
 	}
-	if list, ok := a.set.Find(s.name, key); ok {
+	if list, ok := a.find(s, key); ok {
 		insert(f, list, item, "- "+item)
 		return
 	}

@@ -180,8 +180,13 @@ var rules = []Rule{
 	},
 	{
 		ID: "C10", Title: "a hook runs as root", Own: Error, Elsewhere: Warning, Blocks: true,
-		Why:    "post_start and pre_stop run in the same container, and their files belong to root.",
-		Source: "Compose specification, lifecycle hooks",
+		Why:    "Commands of post_start, pre_stop and develop.watch run in the same container, and their files belong to root.",
+		Source: "Compose specification, lifecycle hooks; Compose develop specification, watch",
+	},
+	{
+		ID: "C16", Title: "a provider runs a program on this machine", Own: Warning, Elsewhere: Note,
+		Why:    "Compose starts the program as whoever types the command, outside of any container.",
+		Source: "Compose specification, provider",
 	},
 	{
 		ID: "C14", Title: "the user of an image is not known", Own: Note, Elsewhere: Note, Blocks: true,

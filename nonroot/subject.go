@@ -17,10 +17,15 @@ import (
 	"github.com/im2-audio/im2/internal/compose/edit"
 )
 
-// subject is one service that is checked.
+// subject is one container that Compose can start and that is checked: of a service, a job, or a pre_start command.
 type subject struct {
-	name string
-	cfg  types.ServiceConfig
+	// name is the service's or job's, of a pre_start command that of its service; title is what messages call it.
+	name, title string
+	// section is the part of the Compose file that has it.
+	section string
+	cfg     types.ServiceConfig
+	// of is the service that a pre_start command belongs to; nil for what is no such command.
+	of *subject
 	// active is false for a service of a profile that is not in force.
 	active bool
 	// at is where it is defined; its Value is nil where that was not found.
@@ -115,6 +120,11 @@ func (a *auditor) complete(s *subject) {
 	}
 	s.visiting = true
 	defer func() { s.visiting, s.done = false, true }()
+	if s.of != nil && s.cfg.Image == s.of.cfg.Image {
+		a.complete(s.of)
+		s.build, s.image, s.known = s.of.build, s.of.image, s.of.known
+		return
+	}
 	if s.cfg.Build == nil {
 		// Well-known images do not count: such a service may well start something that becomes another user.
 		if s.cfg.Image != "" {
@@ -159,7 +169,7 @@ func (a *auditor) dockerfileOf(s *subject) *dockerfileSubject {
 // inline is a Dockerfile that is inside the Compose file.
 func (a *auditor) inline(s *subject, text string) *dockerfileSubject {
 	d := &dockerfileSubject{src: &source{Source: edit.NewSource(s.at.File.Path, []byte(text))}, inline: true}
-	if place, ok := a.set.Find(s.name, "build", "dockerfile_inline"); ok {
+	if place, ok := a.find(s, "build", "dockerfile_inline"); ok {
 		d.src.Path, d.offset = place.File.Path, place.Node().Line
 		d.flat = place.Value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0
 		first := place.File.Line(d.offset + 1)

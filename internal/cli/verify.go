@@ -204,7 +204,7 @@ func shownFindings(all []verify.Finding, service string) []verifyFinding {
 		case verify.Recreate:
 			detail += `; "mage up" creates the container again`
 		case verify.ResetRights:
-			detail += `; "mage reset-permissions" removes them`
+			detail += `; "mage reset-permissions" puts that right`
 		case verify.ReadLogs:
 			detail += fmt.Sprintf(`; "mage logs -service=%s" may say why`, service)
 		}

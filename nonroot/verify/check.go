@@ -17,6 +17,8 @@ type surroundings struct {
 	// remapped says that the engine gives containers a user namespace of their own, which
 	// userns_mode: host takes away.
 	remapped bool
+	// mapped says that users of containers have other IDs on this machine.
+	mapped bool
 	// sockets are further places of the engine's socket.
 	sockets []string
 	// devices maps volumes' names to the folders that they are bound to.

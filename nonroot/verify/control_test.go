@@ -223,7 +223,7 @@ func TestARestartIsSeen(t *testing.T) {
 		t.Errorf("restarting: %q, %v", l.unsteady, err)
 	}
 	l := observation{unsteady: "it restarted", container: container{service: "a"}}
-	service := newProver(noServices(), Options{}).service(l, surroundings{})
+	service := newProver(noServices(), Options{}).service(t.Context(), l, surroundings{})
 	if len(service.Checks) != 1 || service.Checks[0].Level != nonroot.Error {
 		t.Errorf("what was not seen for sure is claimed: %+v", service)
 	}

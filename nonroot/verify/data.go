@@ -24,7 +24,22 @@ func (p *prover) checkData(ctx context.Context) []Finding {
 	within, cancel := context.WithTimeout(ctx, walkWithin)
 	defer cancel()
 	sum, err := ownership.Reset(within, ownership.Request{Folder: p.data, Owner: p.user(), AllowRoot: true, DryRun: true})
-	return []Finding{checkRights(sum, err, runtime.GOOS)}
+	return []Finding{checkRights(sum, err, runtime.GOOS), p.checkOwners(sum, err)}
+}
+
+// checkOwners checks the same for what does not belong to the project's user: a command may have made it that has ended. Whoever uses
+// the machine may have made it as well, so it is a note.
+func (p *prover) checkOwners(sum ownership.Summary, err error) Finding {
+	others := english.Plural(int(sum.OwnersChanged), "entry", "entries")
+	switch {
+	case p.around.mapped:
+		return found(DataOwners, nonroot.Note, "", "this engine gives containers' users other IDs on this machine, so owners are not compared")
+	case sum.OwnersChanged > 0:
+		return found(DataOwners, nonroot.Note, ByHost, "%s of the data folder with another owner than %s", others, p.user()).remedy(ResetRights)
+	case err != nil:
+		return found(DataOwners, nonroot.Warning, "", "not looked for to the end: %s", fmt.Sprint(err))
+	}
+	return found(DataOwners, nonroot.OK, ByHost, "all is %s's", p.user())
 }
 
 // checkRights checks what a dry run of a reset found.

@@ -193,6 +193,7 @@ func (p *prover) server(ctx context.Context) error {
 	p.around.seccomp = has("seccomp")
 	// Rootless engines give containers a user namespace as well, and their containers see nothing of it.
 	p.around.remapped = has("userns") && !has("rootless")
+	p.around.mapped = has("userns") || has("rootless")
 	return nil
 }
 

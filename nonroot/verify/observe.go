@@ -342,7 +342,7 @@ func (p *prover) deliver(ctx context.Context, id, folder, name string) error {
 	return p.Docker.Docker(ctx, archive, nil, "cp", "-", id+":"+folder)
 }
 
-func (p *prover) service(o observation, around surroundings) Service {
+func (p *prover) service(ctx context.Context, o observation, around surroundings) Service {
 	if o.container.foreign {
 		return p.guest(o)
 	}
@@ -359,6 +359,9 @@ func (p *prover) service(o observation, around surroundings) Service {
 		}
 		s.Checks = append(s.Checks, state)
 		s.Checks = append(s.Checks, check(w, o, around)...)
+		if cfg, ok := p.project.Services[s.Service]; ok && !o.container.oneOff {
+			s.Checks = append(s.Checks, p.checkCommands(ctx, cfg, o.files))
+		}
 	case o.container.id == "":
 		s.Checks = append(s.Checks, checkMissing(p.project, o.container.service))
 	case o.unsteady != "":

@@ -43,12 +43,14 @@ const (
 	Devices      Check = "devices"           // devices of the machine
 	ReadOnlyRoot Check = "read-only-root"    // the container's own files
 	ExecUser     Check = "exec-user"         // the user of "docker exec" and of health checks
+	Commands     Check = "commands"          // the users of pre_start, post_start, pre_stop and develop.watch
 	SystemWrites Check = "system-folders"    // an attempt to write to / and /etc
 	SetuidFiles  Check = "setuid-files"      // files of the image that give rights
 	Umask        Check = "umask"             // the mode of new files
 	Canary       Check = "canary"            // owner and modes of a file that the service makes
 	HandOver     Check = "hand-over"         // whether the next service can rename and remove it
 	DataRights   Check = "data-rights"       // file capabilities and access control lists in the data folder
+	DataOwners   Check = "data-owners"       // owners of what is in the data folder
 )
 
 // Remedy is what fixes a finding, where its Detail does not say.

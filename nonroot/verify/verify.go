@@ -267,7 +267,7 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 	all = slices.DeleteFunc(all, observation.over)
 	if err == nil {
 		for _, o := range all {
-			r.Services = append(r.Services, p.service(o, p.around))
+			r.Services = append(r.Services, p.service(ctx, o, p.around))
 		}
 		err = p.handOver(ctx, all, r.Services)
 		r.Data = p.checkData(ctx)

@@ -11,35 +11,40 @@ import (
 // Find returns where the key of a service is that counts, or the service without a path: an override before what
 // it overrides, the service's own before what it merges, that before what it extends.
 func (s *Set) Find(service string, path ...string) (Place, bool) {
+	return s.FindIn("services", service, path...)
+}
+
+// FindIn is Find for an entry of another section than services, such as jobs.
+func (s *Set) FindIn(section, name string, path ...string) (Place, bool) {
 	for _, file := range slices.Backward(s.main) {
-		if place, ok := s.findIn(file, service, path, maxHops); ok {
+		if place, ok := s.findIn(file, section, name, path, maxHops); ok {
 			return place, true
 		}
 	}
 	return Place{}, false
 }
 
-func (s *Set) serviceIn(path, name string, seen map[string]bool) (Place, bool) {
+func (s *Set) entryIn(path, section, name string, seen map[string]bool) (Place, bool) {
 	f, err := s.file(path)
 	if err != nil || seen[f.Path] {
 		return Place{}, false
 	}
 	seen[f.Path] = true
 	for _, doc := range slices.Backward(f.Docs) {
-		if place, ok := below(Place{File: f, Value: doc}, []string{"services", name}); ok {
+		if place, ok := below(Place{File: f, Value: doc}, []string{section, name}); ok {
 			return place, true
 		}
 	}
 	for _, included := range f.includes() {
-		if place, ok := s.serviceIn(included, name, seen); ok {
+		if place, ok := s.entryIn(included, section, name, seen); ok {
 			return place, true
 		}
 	}
 	return Place{}, false
 }
 
-func (s *Set) findIn(path, service string, keys []string, hops int) (Place, bool) {
-	at, ok := s.serviceIn(path, service, make(map[string]bool))
+func (s *Set) findIn(path, section, name string, keys []string, hops int) (Place, bool) {
+	at, ok := s.entryIn(path, section, name, make(map[string]bool))
 	if !ok {
 		return Place{}, false
 	}
@@ -57,7 +62,7 @@ func (s *Set) findIn(path, service string, keys []string, hops int) (Place, bool
 	if from, ok := below(extends, []string{"file"}); ok {
 		file = beside(at.File.Path, from.Value.Value)
 	}
-	return s.findIn(file, base, keys, hops-1)
+	return s.findIn(file, section, base, keys, hops-1)
 }
 
 func beside(file, path string) string {
