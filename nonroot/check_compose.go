@@ -11,7 +11,6 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
-	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
 
 // place is where a key of a service is, or the service itself.
@@ -42,7 +41,8 @@ func (a *auditor) appUser() identity {
 func (a *auditor) composeUser(s *subject) {
 	place := a.place(s, "user")
 	at, user := spotOf(place), s.cfg.User
-	id, raw := identify(user, a.accounts(s)), user
+	id, unsure := a.whoIs(s, user)
+	raw := user
 	if place.Value != nil && place.Key != nil {
 		raw = place.Value.Value
 	}
@@ -60,11 +60,16 @@ func (a *auditor) composeUser(s *subject) {
 		fixVariables(f, place, empty)
 	}
 	switch {
+	case unsure != "":
+		a.found("C14", Warning, s, at, "unknown which user %s runs as: user is %q, and %s", s.title, user, unsure)
+		return
 	case id.root():
 		return
-	case id.name != "":
+	case id.group != "" && power(id.group) != "" && id.group != "root":
+		a.found("C17", OK, s, at, "%s runs in group %s: user is %q", s.title, power(id.group), user)
 	case id.gid == "0" && !id.noGroup:
 		a.found("C15", OK, s, at, "%s names group 0, root's group: user is %q", s.title, user)
+	case id.name != "":
 	case id.gid == "0" || id.noGroup && !id.inPasswd:
 		a.found("C15", OK, s, at, "%s has no group of its own: user %q gets group 0, unless the image's passwd file knows it", s.title, user)
 	}
@@ -75,13 +80,6 @@ func (a *auditor) composeUser(s *subject) {
 		f := a.found("C09", OK, s, at, "%s runs as %s, but the data folder belongs to %s", s.title, id, want)
 		a.fixUser(f, s, place)
 	}
-}
-
-func (a *auditor) accounts(s *subject) map[string]account {
-	if s.build.usable() {
-		return s.build.accounts
-	}
-	return nil
 }
 
 func bashHint(variables []variable) string {
@@ -104,7 +102,11 @@ func (a *auditor) imageUser(s *subject) {
 		a.found("C14", OK, s, spotOf(place), "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.title, image)
 		return
 	}
-	if !identify(s.image.User, nil).root() {
+	id, unsure := a.whoIs(s, s.image.User)
+	if unsure != "" {
+		a.found("C14", Warning, s, spotOf(place), "unknown which user %s runs as: its image has the user %q, and %s", s.title, s.image.User, unsure)
+	}
+	if !id.root() {
 		return
 	}
 	level := Warning
@@ -193,57 +195,20 @@ func (a *auditor) rawArg(s *subject, name string) (composefile.Place, string, bo
 	return composefile.Place{}, "", false
 }
 
-func (a *auditor) privileges(s *subject) {
-	report := func(key, format string, args ...any) {
-		a.found("C04", OK, s, spotOf(a.place(s, key)), "%s "+format, append([]any{s.title}, args...)...)
-	}
-	if s.cfg.Privileged {
-		level := OK
-		if !a.own() && !a.nonroot(s) {
-			level = Error
-		}
-		a.found("C04", level, s, spotOf(a.place(s, "privileged")), "%s is privileged: it has every device and capability, and no filter", s.title)
-	}
-	if b := s.cfg.Build; b != nil && (b.Privileged || slices.Contains(b.Entitlements, "security.insecure")) {
-		report("build", "is built without limits: a RUN instruction can do what root can on the builder's machine")
-	}
-	for _, namespace := range []struct{ key, value string }{
-		{"pid", s.cfg.Pid}, {"ipc", s.cfg.Ipc}, {"network_mode", s.cfg.NetworkMode}, {"userns_mode", s.cfg.UserNSMode}, {"uts", s.cfg.Uts},
-	} {
-		if namespace.value == "host" {
-			report(namespace.key, "shares a namespace with the host: %s is host", namespace.key)
-		}
-	}
-	if s.cfg.UseAPISocket {
-		report("use_api_socket", "may use the engine, which can do what root can")
-	}
-	for _, v := range s.cfg.Volumes {
-		if name := path.Base(v.Source); v.Type == types.VolumeTypeBind && (name == "docker.sock" || name == "podman.sock" || name == "containerd.sock") {
-			report("volumes", "has the engine's socket %s, which can do what root can", v.Source)
-		}
-	}
-	for _, added := range s.cfg.CapAdd {
-		if c := capability.Of(added); c.Reach != capability.Process {
-			report("cap_add", "adds a capability: %s", c)
-		}
-	}
-	for _, option := range s.cfg.SecurityOpt {
-		switch option = strings.ReplaceAll(option, "=", ":"); option {
-		case "seccomp:unconfined", "apparmor:unconfined", "label:disable":
-			report("security_opt", "has a filter switched off: %s", option)
-		}
-	}
-}
-
 // nonroot says that a service is known not to run as root.
 func (a *auditor) nonroot(s *subject) bool {
-	if s.cfg.User != "" {
-		return !identify(s.cfg.User, a.accounts(s)).root()
+	user := s.cfg.User
+	switch {
+	case user != "":
+	case s.build.usable() && s.build.KnownUser:
+		user = s.build.User
+	case s.known:
+		user = s.image.User
+	default:
+		return false
 	}
-	if s.build.usable() && s.build.KnownUser {
-		return !identify(s.build.User, s.build.accounts).root()
-	}
-	return s.known && !identify(s.image.User, nil).root()
+	id, unsure := a.whoIs(s, user)
+	return unsure == "" && !id.root()
 }
 
 func (a *auditor) hardening(s *subject) {
@@ -268,6 +233,11 @@ func (a *auditor) hardening(s *subject) {
 	}
 }
 
+func (a *auditor) isRoot(s *subject, user string) bool {
+	id, _ := a.whoIs(s, user)
+	return id.root()
+}
+
 func (a *auditor) hooks(s *subject) {
 	if s.cfg.Provider != nil {
 		a.found("C16", OK, s, spotOf(a.place(s, "provider")), "%s is no container: Compose runs the program %s on this machine", s.title, s.cfg.Provider.Type)
@@ -283,7 +253,7 @@ func (a *auditor) hooks(s *subject) {
 			switch {
 			case hook.Privileged:
 				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s is privileged", key, s.title)
-			case hook.User != "" && identify(hook.User, a.accounts(s)).root():
+			case hook.User != "" && a.isRoot(s, hook.User):
 				a.found("C10", OK, s, spotOf(a.place(s, key)), "a %s command of %s runs as root", key, s.title)
 			}
 		}

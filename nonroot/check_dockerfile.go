@@ -75,8 +75,11 @@ func (a *auditor) unreadable(s *subject, d *dockerfileSubject) {
 }
 
 func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
-	at, id := d.userSpot(), identify(d.User, d.accounts)
+	at := d.userSpot()
+	id, unsure := a.whoIs(s, d.User)
 	switch {
+	case d.KnownUser && unsure != "":
+		a.found("D18", Warning, s, at, "unknown which user the image runs as: USER is %s, and %s", d.User, unsure)
 	case !d.KnownUser && d.UserFrom != nil:
 		a.found("D18", OK, s, at, "unknown which user the image runs as: USER %s comes from the base image %s, which is not available locally", d.UserFrom.User, d.Base)
 	case !d.KnownUser:
@@ -99,11 +102,15 @@ func (a *auditor) userWord(s *subject, d *dockerfileSubject, id identity) {
 		a.fixEmpty(f, s, d)
 	}
 	switch {
+	case id.group != "root" && power(id.group) != "":
+		a.found("C17", OK, s, at, "USER %s runs in group %s", user, power(id.group))
+	case id.gid == "0" && !id.noGroup:
+		a.found("D03", OK, s, at, "USER %s names group 0, root's group", user)
+	case id.gid == "0" && id.inPasswd && id.name != "":
+		a.found("D03", OK, s, at, "USER %s has group 0, root's group, by the command that creates it", user)
 	case id.name != "":
 		f := a.found("D04", OK, s, at, "USER %s is a name, not numbers", user)
 		d.fixNumeric(f)
-	case id.gid == "0" && !id.noGroup:
-		a.found("D03", OK, s, at, "USER %s names group 0, root's group", user)
 	case id.gid == "0" || id.noGroup && !id.inPasswd && !d.ofBase(id):
 		f := a.found("D03", OK, s, at, "USER %s has no group of its own: with UID %s the process gets group 0, unless the image's passwd file knows it", user, id.uid)
 		a.fixGroup(f, d)

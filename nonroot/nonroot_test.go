@@ -86,6 +86,8 @@ func images(name string) (nonroot.Image, bool) {
 	switch name {
 	case "root:1", "redis:8":
 		return nonroot.Image{}, true
+	case "named:1":
+		return nonroot.Image{User: "app"}, true
 	case "good:1":
 		return nonroot.Image{User: "7:8"}, true
 	}

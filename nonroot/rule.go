@@ -75,6 +75,7 @@ var rules = []Rule{
 	},
 	{
 		ID: "D18", Title: "the image's user is not known", Own: Note, Elsewhere: Note,
+		Varies: "a warning if the passwd file, which says who a name is, is changed or mounted over in a way that cannot be followed",
 		Why:    "It has no USER, and its base image is neither available locally nor documented.",
 		Source: "docs.docker.com, Dockerfile reference, USER",
 	},
@@ -143,7 +144,7 @@ var rules = []Rule{
 	{
 		ID: "C04", Title: "the container has more rights than its user", Own: Error, Elsewhere: Warning, Blocks: true,
 		Varies: "elsewhere, privileged is an error unless the service is known not to be root",
-		Why:    "Privileged mode, the engine's socket, the host's namespaces, capabilities with root's power and switched-off filters lead to root.",
+		Why:    "Privileged mode, an engine's socket, the host's namespaces, disks, capabilities with root's power and switched-off filters lead to root.",
 		Source: "CIS Docker Benchmark 5.3, 5.5, 5.10, 5.16, 5.17, 5.22, 5.31, 5.32; OWASP Docker Security Cheat Sheet, rules 1, 3 and 6",
 	},
 	{
@@ -190,7 +191,7 @@ var rules = []Rule{
 	},
 	{
 		ID: "C14", Title: "the user of an image is not known", Own: Note, Elsewhere: Note, Blocks: true,
-		Varies: "an error (elsewhere a warning) if the image is available locally and has no user",
+		Varies: "an error (elsewhere a warning) if the image is available locally and has no user; a warning as for D18",
 		Why:    "The service has no \"user:\", and its image is not available locally.",
 		Source: "Compose specification, user",
 	},
@@ -198,6 +199,12 @@ var rules = []Rule{
 		ID: "C15", Title: "\"user:\" has no group", Own: Warning, Elsewhere: Note,
 		Why:    "A UID that is not in the image's passwd file gets root's group, 0.",
 		Source: "github.com/moby/sys/user, GetExecUser",
+	},
+	{
+		ID: "C17", Title: "a group has rights of its own", Own: Warning, Elsewhere: Note,
+		Varies: "in Dockerfiles as well",
+		Why:    "root, docker, disk, kmem, shadow, sudo and wheel have files or devices by which their members become root.",
+		Source: "/usr/share/doc/base-passwd/users-and-groups.txt; docs.docker.com, post-installation steps, the docker group",
 	},
 	{
 		ID: "E01", Title: "an ID cannot be used", Own: Error, Elsewhere: Warning, Blocks: true,

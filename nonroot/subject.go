@@ -53,8 +53,10 @@ type dockerfileSubject struct {
 	// err is why there is no file or no Resolved; missing says that there is no file.
 	err     error
 	missing bool
-	// accounts are the users that the built stages create.
+	// accounts are the users that the built stages create. unsure says what else changes the passwd file, so that other names
+	// may be anybody's; "" for nothing.
 	accounts map[string]account
+	unsure   string
 	runs     []call
 	baseRoot bool   // the base image is known to start as root
 	baseUser string // the base image's user, where that is known
@@ -214,12 +216,7 @@ func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
 	} else {
 		d.baseRoot, d.baseUser = known && identify(base.User, nil).root(), base.User
 	}
-	for _, c := range d.commands() {
-		if run, ok := c.(*instructions.RunCommand); ok {
-			d.runs = append(d.runs, d.calls(run)...)
-		}
-	}
-	d.accounts = d.created()
+	a.readAccounts(s, d)
 }
 
 // lookup tells what is known of an image that a build starts from: another service's of
@@ -268,36 +265,4 @@ func canonical(image string) string {
 		return image
 	}
 	return name + ":" + cmp.Or(tag, "latest")
-}
-
-// created are the users that the RUN instructions create.
-func (d *dockerfileSubject) created() map[string]account {
-	made := make(map[string]account)
-	for _, c := range d.runs {
-		if len(c.words) < 2 {
-			continue
-		}
-		name := d.expand(c.words[len(c.words)-1])
-		uid, given := c.flag("-u", "--uid")
-		switch c.program() {
-		case "useradd", "adduser":
-			if name == "" || strings.HasPrefix(name, "-") {
-				continue
-			}
-			var user account
-			if given {
-				gid, _ := c.flag("-g", "--gid")
-				user.uid = d.expand(uid)
-				if gid = d.expand(gid); strings.Trim(gid, "0123456789") == "" { // the number behind a name is not known
-					user.gid = gid
-				}
-			}
-			made[name] = user
-		case "usermod":
-			if given && len(c.words) > 2 {
-				made[name] = account{uid: d.expand(uid), gid: made[name].gid}
-			}
-		}
-	}
-	return made
 }

@@ -14,6 +14,8 @@ type identity struct {
 	uid, gid string
 	// name is the user's where it is given by name.
 	name string
+	// group is the group's name, or its number where that is given and has rights of its own.
+	group string
 	// noGroup says that no group is named, so that the engine asks the passwd file, and
 	// takes group 0 where that does not know the user.
 	noGroup bool
@@ -45,9 +47,14 @@ func identify(spec string, accounts map[string]account) identity {
 			passwd, id.inPasswd = a, true
 		}
 	}
+	id.group = group
 	switch n, err := strconv.Atoi(group); {
 	case err == nil:
 		id.gid = strconv.Itoa(n)
+		id.group = id.gid
+		if n == 0 {
+			id.group = "root"
+		}
 	case group == "root" || id.noGroup && !id.inPasswd && id.uid == "0":
 		id.gid = "0"
 	case id.noGroup:

@@ -1,12 +1,10 @@
 package verify
 
 import (
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/docker/inspect"
-	"github.com/im2-audio/im2/nonroot/internal/subpath"
+	"github.com/im2-audio/im2/nonroot/internal/socket"
 )
 
 // inspected is what the engine says of a container.
@@ -62,41 +60,20 @@ func (i inspected) hostNamespaces() []string {
 	return shared
 }
 
-// sockets are where engines listen: a process that can write to one is root on its machine.
-var sockets = []string{
-	"/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock", "/run/crio/crio.sock",
-	"/run/docker/containerd/containerd.sock",
-}
-
 // engineSocket returns the mount by which an engine's socket is reached, if there is one: the
 // socket itself, by whichever folder it is in, or a folder above it. used are further places of
 // sockets: that of the engine in use. device is what a volume of that name is bound to.
 func engineSocket(mounts []mounted, used []string, device map[string]string) (mounted, bool) {
-	all := slices.Concat(sockets, used)
 	for _, m := range mounts {
 		sources := []string{device[m.Name]}
 		if m.Type == "bind" {
 			sources = []string{m.Source, m.Resolved}
 		}
 		for _, source := range sources {
-			if source == "" {
-				continue
-			}
-			source = canonical(source)
-			named := slices.Contains([]string{"docker.sock", "containerd.sock", "podman.sock", "crio.sock"}, path.Base(source))
-			if named || slices.ContainsFunc(all, func(s string) bool { return subpath.In(source, canonical(s)) }) {
+			if source != "" && socket.Reached(source, used...) {
 				return m, true
 			}
 		}
 	}
 	return mounted{}, false
-}
-
-// canonical is a path as the kernel would have it: /var/run is a link to /run everywhere.
-func canonical(name string) string {
-	name = path.Clean(name)
-	if rest, ok := strings.CutPrefix(name, "/var/run"); ok && (rest == "" || rest[0] == '/') {
-		return "/run" + rest
-	}
-	return name
 }

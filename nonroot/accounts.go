@@ -1,0 +1,208 @@
+package nonroot
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/im2-audio/im2/internal/compose/dockerfile"
+)
+
+// passwdFile says which UID a name is.
+const passwdFile = "/etc/passwd"
+
+var (
+	// changesPasswd finds commands that write the passwd file in the text of a RUN.
+	changesPasswd = regexp.MustCompile(`>\s*["']?/etc/passwd|\b(?:tee|cp|mv|install|ln|dd|patch)\b[^;&|\n]*/etc/passwd|\b(?:sed|perl)\s[^;&|\n]*-\S*i[^;&\n]*/etc/passwd|\b(?:newusers|vipw)\b`)
+	// passwdLine is the beginning of a line of that file, with the UID and the GID where that is a number, too.
+	passwdLine = regexp.MustCompile(`([A-Za-z_][\w.-]*):[^:\s"']*:(\d+|\$\{?\w+\}?):(\d+|\$\{?\w+\}?)?`)
+)
+
+// readAccounts finds the users that the built stages create, and whether they change the passwd file in ways that cannot be
+// followed here.
+func (a *auditor) readAccounts(s *subject, d *dockerfileSubject) {
+	d.accounts = make(map[string]account)
+	for _, c := range d.commands() {
+		switch c := c.(type) {
+		case *instructions.RunCommand:
+			calls := d.calls(c)
+			d.runs = append(d.runs, calls...)
+			d.created(calls)
+			d.written(c)
+		case *instructions.CopyCommand:
+			a.copied(s, d, c.SourcesAndDest, c.From, dockerfile.Line(c.Location()))
+		case *instructions.AddCommand:
+			a.copied(s, d, c.SourcesAndDest, "", dockerfile.Line(c.Location()))
+		}
+	}
+}
+
+// created adds the users that commands create.
+func (d *dockerfileSubject) created(calls []call) {
+	for _, c := range calls {
+		if len(c.words) < 2 {
+			continue
+		}
+		written := c.words[len(c.words)-1]
+		name := d.expand(written)
+		uid, given := c.flag("-u", "--uid")
+		switch c.program() {
+		case "useradd", "adduser":
+			if name == "" && strings.Contains(written, "$") {
+				d.unsure = fmt.Sprintf("line %d creates a user of a name that is not known", c.line)
+			}
+			if name == "" || strings.HasPrefix(name, "-") {
+				continue
+			}
+			var user account
+			if given {
+				gid, _ := c.flag("-g", "--gid")
+				user.uid = d.expand(uid)
+				if gid = d.expand(gid); strings.Trim(gid, "0123456789") == "" { // the number behind a name is not known
+					user.gid = gid
+				}
+			}
+			d.accounts[name] = user
+		case "usermod":
+			if given && len(c.words) > 2 {
+				d.accounts[name] = account{uid: d.expand(uid), gid: d.accounts[name].gid}
+			}
+		}
+	}
+}
+
+// written reads what a RUN writes into the passwd file by other means.
+func (d *dockerfileSubject) written(c *instructions.RunCommand) {
+	first, last := dockerfile.Line(c.Location()), dockerfile.LastLine(c.Location())
+	if first == 0 {
+		return
+	}
+	text := string(d.src.Text[d.src.Start(first):d.src.Start(last+1)])
+	if !changesPasswd.MatchString(text) {
+		return
+	}
+	if !d.readPasswd(text) {
+		d.unsure = fmt.Sprintf("line %d changes %s", first, passwdFile)
+	}
+}
+
+// readPasswd adds the accounts in a text that has lines of a passwd file, and reports whether there are any.
+func (d *dockerfileSubject) readPasswd(text string) bool {
+	found := passwdAccounts(text, d.expand)
+	maps.Copy(d.accounts, found)
+	return len(found) > 0
+}
+
+func passwdAccounts(text string, expand func(string) string) map[string]account {
+	all := make(map[string]account)
+	for _, m := range passwdLine.FindAllStringSubmatch(text, -1) {
+		if uid := expand(m[2]); uid != "" && strings.Trim(uid, "0123456789") == "" {
+			all[m[1]] = account{uid: uid, gid: expand(m[3])}
+		}
+	}
+	return all
+}
+
+// copied reads a passwd file that is copied into the image, alone or with a folder.
+func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.SourcesAndDest, from string, line int) {
+	to := d.expand(c.DestPath)
+	into := strings.HasSuffix(to, "/") || len(c.SourcePaths)+len(c.SourceContents) > 1
+	to = path.Clean("/" + to)
+	for _, content := range c.SourceContents {
+		if to == passwdFile || to == path.Dir(passwdFile) && path.Base(content.Path) == path.Base(passwdFile) {
+			d.readPasswd(content.Data)
+		}
+	}
+	for _, name := range c.SourcePaths {
+		name = d.expand(name)
+		is := to == passwdFile && !into || to == path.Dir(passwdFile) && path.Base(name) == path.Base(passwdFile)
+		if from != "" {
+			if is {
+				d.unsure = fmt.Sprintf("line %d copies %s from elsewhere", line, passwdFile)
+			}
+			continue
+		}
+		source := d.source(s, name)
+		if source == "" {
+			continue
+		}
+		if !is { // a folder with it
+			rest, below := strings.CutPrefix(passwdFile, strings.TrimSuffix(to, "/")+"/")
+			if !below {
+				continue
+			}
+			source = filepath.Join(source, filepath.FromSlash(rest))
+		}
+		text, err := a.readFile(source)
+		if err == nil {
+			d.readPasswd(string(text))
+		} else if is {
+			d.unsure = fmt.Sprintf("line %d copies a %s that cannot be read here", line, passwdFile)
+		}
+	}
+}
+
+// accounts are the users that are known of the image of a service, and of a passwd file that is mounted over its own. unsure says
+// why a name that is not among them may be anybody's; "" for no reason.
+func (a *auditor) accounts(s *subject) (all map[string]account, unsure string) {
+	all = make(map[string]account)
+	if s.build.usable() {
+		maps.Copy(all, s.build.accounts)
+		unsure = s.build.unsure
+	}
+	read := func(source, what string) {
+		text, err := a.readFile(source)
+		found := passwdAccounts(string(text), func(word string) string { return word })
+		if maps.Copy(all, found); err != nil || len(found) == 0 {
+			unsure = what + " is mounted over " + passwdFile
+		}
+	}
+	for _, v := range s.cfg.Volumes {
+		rest, over := strings.CutPrefix(passwdFile, path.Clean("/"+v.Target))
+		switch {
+		case !over || rest != "" && rest[0] != '/' || v.Target == "/":
+		case a.bound(v) != "":
+			read(filepath.Join(a.bound(v), filepath.FromSlash(rest)), a.shown(a.bound(v)))
+		default:
+			unsure = fmt.Sprintf("%s %s is mounted over %s", v.Type, v.Source, passwdFile)
+		}
+	}
+	for _, c := range s.cfg.Configs {
+		a.mountedObject(c.Target, a.project.Configs[c.Source], "config "+c.Source, read, all, &unsure)
+	}
+	for _, c := range s.cfg.Secrets {
+		a.mountedObject(c.Target, types.ConfigObjConfig(a.project.Secrets[c.Source]), "secret "+c.Source, read, all, &unsure)
+	}
+	return all, unsure
+}
+
+func (a *auditor) mountedObject(
+	target string, object types.ConfigObjConfig, what string, read func(source, what string), all map[string]account, unsure *string,
+) {
+	switch {
+	case path.Clean("/"+target) != passwdFile:
+	case object.Content != "":
+		maps.Copy(all, passwdAccounts(object.Content, func(word string) string { return word }))
+	case object.File != "":
+		read(object.File, what)
+	default:
+		*unsure = what + " is mounted over " + passwdFile
+	}
+}
+
+// whoIs resolves the user of a service. unsure says why it is not known who a name is; "" where it is, or is taken for another
+// user than root as every image's names are.
+func (a *auditor) whoIs(s *subject, user string) (id identity, unsure string) {
+	all, why := a.accounts(s)
+	id = identify(user, all)
+	if _, known := all[id.name]; id.name != "" && !known {
+		unsure = why
+	}
+	return id, unsure
+}

@@ -1,0 +1,154 @@
+package nonroot
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/im2-audio/im2/nonroot/internal/capability"
+	"github.com/im2-audio/im2/nonroot/internal/socket"
+)
+
+// privileges reports what makes a container as good as root, whoever its user is.
+func (a *auditor) privileges(s *subject) {
+	report := func(key, format string, args ...any) {
+		a.found("C04", OK, s, spotOf(a.place(s, key)), "%s "+format, append([]any{s.title}, args...)...)
+	}
+	if s.cfg.Privileged {
+		level := OK
+		if !a.own() && !a.nonroot(s) {
+			level = Error
+		}
+		a.found("C04", level, s, spotOf(a.place(s, "privileged")), "%s is privileged: it has every device and capability, and no filter", s.title)
+	}
+	if b := s.cfg.Build; b != nil && (b.Privileged || slices.Contains(b.Entitlements, "security.insecure")) {
+		report("build", "is built without limits: a RUN instruction can do what root can on the builder's machine")
+	}
+	for _, namespace := range []struct{ key, value string }{
+		{"pid", s.cfg.Pid},
+		{"ipc", s.cfg.Ipc},
+		{"network_mode", s.cfg.NetworkMode},
+		{"userns_mode", s.cfg.UserNSMode},
+		{"uts", s.cfg.Uts},
+		{"cgroup", s.cfg.Cgroup},
+	} {
+		if namespace.value == "host" {
+			report(namespace.key, "shares a namespace with the host: %s is host", namespace.key)
+		}
+	}
+	if other, ok := strings.CutPrefix(s.cfg.Pid, "container:"); ok {
+		report("pid", "sees the processes of the container %s, and may control those of its own user", other)
+	}
+	for _, added := range s.cfg.CapAdd {
+		if c := capability.Of(added); c.Reach != capability.Process {
+			report("cap_add", "adds a capability: %s", c)
+		}
+	}
+	for _, option := range s.cfg.SecurityOpt {
+		switch option = strings.ReplaceAll(option, "=", ":"); option {
+		case "seccomp:unconfined", "apparmor:unconfined", "label:disable", "systempaths:unconfined":
+			report("security_opt", "has a filter switched off: %s", option)
+		}
+	}
+	a.engineSockets(s, report)
+	devices(s, report)
+	a.groups(s)
+}
+
+// engineSockets reports mounts that reach an engine.
+func (a *auditor) engineSockets(s *subject, report func(key, format string, args ...any)) {
+	if s.cfg.UseAPISocket {
+		report("use_api_socket", "may use the engine, which can do what root can")
+	}
+	for _, v := range s.cfg.Volumes {
+		if source := a.bound(v); source != "" && socket.Reached(source) {
+			report("volumes", "has an engine's socket by %s, which can do what root can", source)
+		}
+	}
+	for _, from := range s.cfg.VolumesFrom {
+		from = strings.TrimSuffix(strings.TrimSuffix(from, ":ro"), ":rw")
+		if other, ok := strings.CutPrefix(from, "container:"); ok {
+			report("volumes_from", "has the mounts of the container %s, which are not known", other)
+			continue
+		}
+		lender, ok := a.project.Services[from]
+		if !ok {
+			continue
+		}
+		for _, v := range lender.Volumes {
+			if source := a.bound(v); source != "" && socket.Reached(source) {
+				report("volumes_from", "has an engine's socket by %s of %s, which can do what root can", source, from)
+			}
+		}
+	}
+}
+
+// bound is the path on the machine that a mount is of, also by a volume that is bound to one; "" for none.
+func (a *auditor) bound(v types.ServiceVolumeConfig) string {
+	switch v.Type {
+	case types.VolumeTypeBind:
+		return v.Source
+	case types.VolumeTypeVolume:
+		return a.project.Volumes[v.Source].DriverOpts["device"]
+	}
+	return ""
+}
+
+var (
+	// Disks, and what is on them; the machine's memory and ports.
+	rawDevice = regexp.MustCompile(`^/dev(?:/(?:(?:sd|hd|vd|xvd)[a-z]+\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+(?:p\d+)?|md\d+|dm-\d+|loop\d+|sg\d+|nbd\d+|bus/scsi/.*|mapper(?:/.*)?|disk(?:/.*)?|mem|kmem|port|kcore))?$`)
+	// Rules of the device cgroup that have such a device in them: every device, disks, and the first three of memory.
+	rawRule = regexp.MustCompile(`^\s*(?:a\b|b\s|c\s+\*|c\s+1:[124*]\b)`)
+)
+
+// devices reports devices by which a container reads and writes what belongs to the machine.
+func devices(s *subject, report func(key, format string, args ...any)) {
+	for _, d := range s.cfg.Devices {
+		if name := path.Clean(d.Source); rawDevice.MatchString(name) {
+			report("devices", "has the machine's %s, by which it can be taken over", name)
+		}
+	}
+	for _, rule := range s.cfg.DeviceCgroupRules {
+		if rawRule.MatchString(rule) {
+			report("device_cgroup_rules", "may use disks or memory of the machine: %s", rule)
+		}
+	}
+}
+
+// powerful are groups whose members are as good as root, or read what only root should, by what distributions give them.
+var powerful = map[string]string{
+	"root": "whose files and devices root shares", "docker": "that may use the engine", "disk": "that reads and writes disks", "kmem": "that reads the machine's memory",
+	"shadow": "that reads passwords", "sudo": "that may become root", "wheel": "that may become root", "lxd": "that may use an engine", "incus-admin": "that may use an engine",
+}
+
+// debianGroups are the numbers of some in Debian's images.
+var debianGroups = map[string]string{"0": "root", "6": "disk", "15": "kmem", "27": "sudo", "42": "shadow"}
+
+// power says what a group may do that others must not; "" for nothing that is known.
+func power(group string) string {
+	name := group
+	if known, ok := debianGroups[strings.TrimLeft(group, "+")]; ok {
+		name = known
+	}
+	can := powerful[name]
+	if can != "" && name != group {
+		return fmt.Sprintf("%s, which is %s, a group %s", group, name, can)
+	}
+	if can != "" {
+		return fmt.Sprintf("%s, a group %s", group, can)
+	}
+	return ""
+}
+
+// groups reports groups that are added. That of the user is checked with it.
+func (a *auditor) groups(s *subject) {
+	for _, group := range s.cfg.GroupAdd {
+		if can := power(group); can != "" {
+			a.found("C17", OK, s, spotOf(a.place(s, "group_add")), "%s joins group %s", s.title, can)
+		}
+	}
+}
