@@ -27,28 +27,45 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrNoFile}
+	info, err := f.Stat()
+	if err == nil {
+		err = readable(path, info)
+	}
+	if err != nil {
+		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(f, MostFile+1))
-	if err == nil && len(text) > MostFile {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrTooLong}
+	if err == nil && len(text) > MostFile { // it has grown, or its size is unknown, as in /proc
+		err = tooLong(path)
 	}
-	return text, err
+	if err != nil {
+		return nil, err
+	}
+	return text, nil
 }
 
 // Readable returns the error that ReadFile would have for what is there, without reading it. What is not there is no error.
 func Readable(path string) error {
 	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
+	}
+	return readable(path, info)
+}
+
+func readable(path string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
 	case !info.Mode().IsRegular():
 		return &fs.PathError{Op: "read", Path: path, Err: ErrNoFile}
 	case info.Size() > MostFile:
-		return &fs.PathError{Op: "read", Path: path, Err: ErrTooLong}
+		return tooLong(path)
 	}
 	return nil
 }
+
+func tooLong(path string) error { return &fs.PathError{Op: "read", Path: path, Err: ErrTooLong} }
