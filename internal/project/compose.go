@@ -83,8 +83,8 @@ func loadCompose(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (
 	return compose, nil
 }
 
-// resolve reads the files with variables and labels that services name. They may be in the data folder, where services can
-// exchange them for what has no end.
+// resolve reads the files with variables and labels that services name. In a project without a known data folder, they may be
+// where services can exchange them for what has no end.
 func (p *Project) resolve() error {
 	for _, name := range p.Services() {
 		service := p.Compose.Services[name]

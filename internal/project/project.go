@@ -47,16 +47,23 @@ func Open(ctx context.Context, root string, environ []string) (*Project, error) 
 		return nil, err
 	}
 	p, err := read(ctx, settings, cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution)
-	if err == nil {
-		err = p.resolve()
+	if err != nil {
+		return nil, err
+	}
+	placed := p.placeData()
+	if placed == nil {
+		err = p.refuseInputs()
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := p.resolve(); err != nil {
 		return nil, err
 	}
 	if err := p.Settings.checkIDs(p.Declared); err != nil {
 		return nil, err
 	}
-	return p, p.placeData()
+	return p, placed
 }
 
 // Name is the Compose project's name.

@@ -1,0 +1,81 @@
+package project
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/im2-audio/im2/internal/exit"
+)
+
+// input is a file or folder that this machine reads to run or build the project.
+type input struct{ what, path string }
+
+// refuseInputs returns an error where an input is below the data folder, also through links: services can change it, or exchange it
+// for a link, and would decide what is read, built and run on this machine.
+func (p *Project) refuseInputs() error {
+	if p.Data == "" {
+		return nil
+	}
+	for _, in := range p.inputs() {
+		if Within(p.Data, in.path) || Within(resolved(p.Data), resolved(in.path)) {
+			return exit.Errorf(exit.Unusable, "reading %s %q: it is in the data folder %s, where services can change it; fix: move it to another folder",
+				in.what, p.Rel(in.path), p.Rel(p.Data))
+		}
+	}
+	return nil
+}
+
+func (p *Project) inputs() []input {
+	var all []input
+	for _, path := range p.Compose.ComposeFiles {
+		all = append(all, input{"the Compose file", path})
+	}
+	for _, name := range []Source{FromTeam, FromLocal} {
+		all = append(all, input{"the settings", filepath.Join(p.Root, string(name))})
+	}
+	for _, name := range p.Services() {
+		s, of := p.Compose.Services[name], " of the service "+name
+		for _, file := range s.EnvFiles {
+			all = append(all, input{"an env_file" + of, file.Path})
+		}
+		for _, file := range s.LabelFiles {
+			all = append(all, input{"a label_file" + of, file})
+		}
+		if b := s.Build; b != nil {
+			dockerfile := b.Dockerfile
+			if !filepath.IsAbs(dockerfile) {
+				dockerfile = filepath.Join(b.Context, dockerfile)
+			}
+			all = append(all, input{"the build context" + of, b.Context}, input{"the Dockerfile" + of, dockerfile})
+			for _, key := range slices.Sorted(maps.Keys(b.AdditionalContexts)) {
+				all = append(all, input{"a build context" + of, b.AdditionalContexts[key]})
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Compose.Secrets)) {
+		all = append(all, input{"the secret", p.Compose.Secrets[name].File})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Compose.Configs)) {
+		all = append(all, input{"the config", p.Compose.Configs[name].File})
+	}
+	return slices.DeleteFunc(all, func(in input) bool { return !filepath.IsAbs(in.path) }) // an address, or nothing
+}
+
+// resolved returns a path without links, also of a link to what is not there so far.
+func resolved(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	if target, err := os.Readlink(path); err == nil {
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(folder, filepath.Base(path))
+	}
+	return path
+}
