@@ -148,61 +148,64 @@ func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.Source
 	}
 }
 
-// accounts are the users that are known of the image of a service, and of a passwd file that is mounted over its own. unsure says
-// why a name that is not among them may be anybody's; "" for no reason.
-func (a *auditor) accounts(s *subject) (all map[string]account, unsure string) {
-	all = make(map[string]account)
-	if s.build.usable() {
-		maps.Copy(all, s.build.accounts)
-		unsure = s.build.unsure
+// whoIs resolves the user of a service. unsure says why it is not known who a name is; "" where it is, or is taken for another
+// user than root as every image's names are.
+func (a *auditor) whoIs(s *subject, user string) (id identity, unsure string) {
+	if !s.build.usable() {
+		id = identify(user, nil)
+	} else {
+		id = identify(user, s.build.accounts)
+		if _, known := s.build.accounts[id.name]; !known {
+			unsure = s.build.unsure
+		}
 	}
-	read := func(source, what string) {
-		text, err := a.readFile(source)
-		found := passwdAccounts(string(text), func(word string) string { return word })
-		if maps.Copy(all, found); err != nil || len(found) == 0 {
-			unsure = what + " is mounted over " + passwdFile
+	if id.name == "" {
+		return id, ""
+	}
+	if unsure == "" && !id.root() {
+		unsure = a.mountedPasswd(s, id.name)
+	}
+	return id, unsure
+}
+
+// mountedPasswd says why a name may be root where a passwd file is mounted over the image's; "" where it is not. Docker takes
+// the image's file for the user of a container, Podman the one that is mounted.
+func (a *auditor) mountedPasswd(s *subject, name string) (unsure string) {
+	check := func(what, text string, err error) {
+		switch user, ok := passwdAccounts(text, func(word string) string { return word })[name]; {
+		case err != nil || !ok:
+			unsure = fmt.Sprintf("%s is mounted over %s, which Podman takes for that of the image", what, passwdFile)
+		case user.uid == "0":
+			unsure = fmt.Sprintf("by %s, which is mounted over %s, it is root: Podman takes that, Docker the image's", what, passwdFile)
 		}
 	}
 	for _, v := range s.cfg.Volumes {
 		rest, over := strings.CutPrefix(passwdFile, path.Clean("/"+v.Target))
-		switch {
-		case !over || rest != "" && rest[0] != '/' || v.Target == "/":
-		case a.bound(v) != "":
-			read(filepath.Join(a.bound(v), filepath.FromSlash(rest)), a.shown(a.bound(v)))
-		default:
-			unsure = fmt.Sprintf("%s %s is mounted over %s", v.Type, v.Source, passwdFile)
+		if !over || rest != "" && rest[0] != '/' || v.Target == "/" {
+			continue
+		}
+		if bound := a.bound(v); bound != "" {
+			text, err := a.readFile(filepath.Join(bound, filepath.FromSlash(rest)))
+			check(a.shown(bound), string(text), err)
+		} else {
+			check(v.Type+" "+v.Source, "", nil)
 		}
 	}
+	object := func(kind, source, target string, object types.FileObjectConfig) {
+		if path.Clean("/"+target) != passwdFile {
+			return
+		}
+		text, err := []byte(object.Content), error(nil)
+		if object.File != "" {
+			text, err = a.readFile(object.File)
+		}
+		check(kind+" "+source, string(text), err)
+	}
 	for _, c := range s.cfg.Configs {
-		a.mountedObject(c.Target, a.project.Configs[c.Source], "config "+c.Source, read, all, &unsure)
+		object("config", c.Source, c.Target, types.FileObjectConfig(a.project.Configs[c.Source]))
 	}
 	for _, c := range s.cfg.Secrets {
-		a.mountedObject(c.Target, types.ConfigObjConfig(a.project.Secrets[c.Source]), "secret "+c.Source, read, all, &unsure)
+		object("secret", c.Source, c.Target, types.FileObjectConfig(a.project.Secrets[c.Source]))
 	}
-	return all, unsure
-}
-
-func (a *auditor) mountedObject(
-	target string, object types.ConfigObjConfig, what string, read func(source, what string), all map[string]account, unsure *string,
-) {
-	switch {
-	case path.Clean("/"+target) != passwdFile:
-	case object.Content != "":
-		maps.Copy(all, passwdAccounts(object.Content, func(word string) string { return word }))
-	case object.File != "":
-		read(object.File, what)
-	default:
-		*unsure = what + " is mounted over " + passwdFile
-	}
-}
-
-// whoIs resolves the user of a service. unsure says why it is not known who a name is; "" where it is, or is taken for another
-// user than root as every image's names are.
-func (a *auditor) whoIs(s *subject, user string) (id identity, unsure string) {
-	all, why := a.accounts(s)
-	id = identify(user, all)
-	if _, known := all[id.name]; id.name != "" && !known {
-		unsure = why
-	}
-	return id, unsure
+	return unsure
 }
