@@ -20,11 +20,13 @@ import (
 func Audit(ctx context.Context,
 	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
 	diff *bool, // only print what -fix would change
-	format *string, // text, json or sarif (default text)
+	format *string, // text, json, sarif, github or html (default text)
+	json *bool, // the same as -format=json
+	baseline *string, // file with an earlier report as JSON: only what is new counts
 	only *string, // only these rules, such as D01,C02
 	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
 ) error {
-	return targets.Audit(ctx, fix, diff, format, only, threshold)
+	return targets.Audit(ctx, fix, diff, format, json, baseline, only, threshold)
 }
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.

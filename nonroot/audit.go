@@ -49,7 +49,7 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 		a.check(a.subjects[name])
 	}
 	a.settings()
-	report := Report{Services: len(a.project.Services) + len(a.project.DisabledServices)}
+	report := Report{Verdicts: a.verdicts(), Services: len(a.project.Services) + len(a.project.DisabledServices)}
 	report.Findings, report.Suppressed = a.suppress(merge(a.findings))
 	report.Omitted = a.omitted
 	return report, nil

@@ -42,6 +42,7 @@ func ExampleAudit() {
 	//     1 | FROM debian:trixie-slim
 	//       | ^~~~~~~~~~~~~~~~~~~~~~~
 	//       = has a safe fix
+	// services: 1 root
 	// 1 error, 0 warnings and 0 notes in 1 service; 1 error or warning has a safe fix
 }
 

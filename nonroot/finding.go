@@ -109,8 +109,12 @@ type Report struct {
 	Findings []Finding
 	// Services is how many services were checked.
 	Services int
+	// Verdicts say as whom each of them runs, and each job, by their names.
+	Verdicts []Verdict
 	// Suppressed is how many findings are suppressed by comments.
 	Suppressed int
+	// Baseline is how many findings [Report.Without] left out.
+	Baseline int
 	// Omitted is how many findings were left out, since one file had more than 500 of the same rule.
 	Omitted int
 }

@@ -113,13 +113,16 @@ func ResetPermissions(ctx context.Context,
 func Audit(ctx context.Context,
 	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
 	diff *bool, // only print what -fix would change
-	format *string, // text, json or sarif (default text)
+	format *string, // text, json, sarif, github or html (default text)
+	json *bool, // the same as -format=json
+	baseline *string, // file with an earlier report as JSON: only what is new counts
 	only *string, // only these rules, such as D01,C02
 	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Audit(ctx, cli.Audit{
-			Fix: value(fix), Diff: value(diff), Format: or(format, "text"), Only: value(only), Threshold: or(threshold, "warning"),
+			Fix: value(fix), Diff: value(diff), Format: or(format, "text"), JSON: value(json), Baseline: value(baseline), Only: value(only),
+			Threshold: or(threshold, "warning"),
 		})
 	})
 }

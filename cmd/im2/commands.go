@@ -51,7 +51,9 @@ the Docker engine.`, [][2]string{
 docs/audit.md of IM2.`, [][2]string{
 			{"fix", "fix what has a safe fix; keep the old file as NAME.orig"},
 			{"diff", "only print what --fix would change"},
-			{"format", "text, json or sarif (default text)"},
+			{"format", "text, json, sarif, github or html (default text)"},
+			{"json", "the same as --format=json"},
+			{"baseline", "file with an earlier report as JSON: only what is new counts"},
 			{"only", "only these rules, such as D01,C02"},
 			{"threshold", "lowest severity with exit code 1: error, warning or note (default warning)"},
 		}},

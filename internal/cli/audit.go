@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/im2-audio/im2/internal/build/image"
@@ -34,8 +37,12 @@ const (
 type Audit struct {
 	// Fix repairs; Diff only shows what Fix would do.
 	Fix, Diff bool
-	// Format is text, json or sarif.
+	// Format is text, json, sarif, github or html.
 	Format string
+	// JSON is the format json.
+	JSON bool
+	// Baseline is a file with an earlier report as JSON, whose findings do not count; "" for none.
+	Baseline string
 	// Only are the rules to look for, with commas between them; "" for all.
 	Only string
 	// Threshold is the level from which on findings are a failure.
@@ -50,7 +57,14 @@ type audited struct {
 
 // Audit checks whether any service of the project would run as root, and fixes it.
 func (t Target) Audit(ctx context.Context, o Audit) error {
+	if o.JSON {
+		o.Format = "json"
+	}
 	least, err := o.check()
+	if err != nil {
+		return err
+	}
+	earlier, err := t.baseline(o.Baseline)
 	if err != nil {
 		return err
 	}
@@ -70,6 +84,7 @@ func (t Target) Audit(ctx context.Context, o Audit) error {
 	if err != nil {
 		return auditError(err)
 	}
+	found = found.Without(earlier)
 	if err := t.show(o.Format, a.project, found); err != nil {
 		return err
 	}
@@ -95,10 +110,36 @@ func auditError(err error) error {
 	return exit.With(exit.Unusable, err)
 }
 
+// baseline reads the findings of an earlier report.
+func (t Target) baseline(path string) ([]nonroot.Finding, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(t.From, path)
+	}
+	text, err := run.ReadFile(path)
+	var earlier report.JSON
+	if err == nil {
+		err = json.Unmarshal(text, &earlier)
+	}
+	if err == nil && earlier.Version != report.Version {
+		err = fmt.Errorf("it is a report of version %d, not %d", earlier.Version, report.Version)
+	}
+	if err != nil {
+		fix := exit.Fix{Type: "mage audit -format=json > " + path, Note: "writes one"}
+		return nil, exit.Fixable(exit.Unusable, fix, "reading the baseline %s: %w", path, exit.Reason(err))
+	}
+	return earlier.Findings, nil
+}
+
+// auditFormats are how findings can be shown.
+var auditFormats = []string{"text", "json", "sarif", "github", "html"}
+
 // check refuses flags that mean nothing.
 func (o Audit) check() (nonroot.Level, error) {
-	if !slices.Contains([]string{"text", "json", "sarif"}, o.Format) {
-		return nonroot.OK, exit.Errorf(exit.Unusable, "-format=%s: text, json and sarif are the formats", o.Format)
+	if !slices.Contains(auditFormats, o.Format) {
+		return nonroot.OK, exit.Errorf(exit.Unusable, "-format=%s: %s are the formats", o.Format, english.WordSeries(auditFormats, "and"))
 	}
 	least, err := nonroot.ParseLevel(o.Threshold)
 	if err != nil {
@@ -164,6 +205,16 @@ func (t Target) show(format string, p *project.Project, found nonroot.Report) er
 		return t.UI.JSON(report.NewJSON(p.Name(), found))
 	case "sarif":
 		return t.UI.JSON(report.NewSARIF(found, reports()))
+	case "github":
+		t.UI.Result("%s", strings.TrimSuffix(report.GitHub(found, reports()), "\n"))
+		return nil
+	case "html":
+		var page strings.Builder
+		if err := report.HTML(&page, p.Name(), found, reports()); err != nil {
+			return exit.With(exit.Failed, err)
+		}
+		t.UI.Result("%s", page.String())
+		return nil
 	}
 	t.UI.Result("%s", strings.TrimSuffix(report.Text(found, reports()), "\n"))
 	return nil

@@ -74,7 +74,7 @@ func (t Target) values(ctx context.Context) usage.Values {
 			return named(usage.Shells())
 		case "format":
 			if target == "audit" {
-				return named([]string{"json", "sarif", "text"})
+				return named(slices.Sorted(slices.Values(auditFormats)))
 			}
 			return ofOption(name)
 		case "stems", "twoStems", "bits", "clip", "sum", "rate":

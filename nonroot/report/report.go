@@ -40,8 +40,22 @@ func Text(r nonroot.Report, o Options) string {
 			fmt.Fprintf(&b, "      = %s\n", safetext.Line(f.Hint))
 		}
 	}
-	b.WriteString(summary(r, o) + "\n")
+	b.WriteString(outcomes(r) + summary(r, o) + "\n")
 	return b.String()
+}
+
+// outcomes is one line that counts as whom services and jobs run, and how many nobody can tell; "" where there are none.
+func outcomes(r nonroot.Report) string {
+	var parts []string
+	for _, o := range nonroot.Outcomes {
+		if n := r.Judged(o); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "services: " + strings.Join(parts, ", ") + "\n"
 }
 
 // summary is one line that counts the findings.
@@ -72,6 +86,9 @@ func suppressed(r nonroot.Report) string {
 	text := ""
 	if r.Suppressed > 0 {
 		text += fmt.Sprintf(" (%d suppressed)", r.Suppressed)
+	}
+	if r.Baseline > 0 {
+		text += fmt.Sprintf(" (%d in the baseline)", r.Baseline)
 	}
 	if r.Omitted > 0 {
 		text += fmt.Sprintf(" (and %d more of the same)", r.Omitted)
@@ -112,6 +129,8 @@ type JSON struct {
 	Project string `json:"project"`
 	// Findings are ordered by file, line, column and rule.
 	Findings []nonroot.Finding `json:"findings"`
+	// Services say as whom each service and job runs.
+	Services []nonroot.Verdict `json:"services"`
 	// Summary counts them.
 	Summary Counts `json:"summary"`
 }
@@ -125,16 +144,19 @@ type Counts struct {
 	// Suppressed, Omitted and Services are those of [nonroot.Report].
 	Suppressed int `json:"suppressed"`
 	Omitted    int `json:"omitted"`
-	Services   int `json:"services"`
+	// Baseline is how many findings were left out because a baseline has them.
+	Baseline int `json:"baseline"`
+	Services int `json:"services"`
 }
 
 // NewJSON returns a report that encoding/json can encode. project is the Compose project's name.
 func NewJSON(project string, r nonroot.Report) JSON {
 	return JSON{
 		Version: Version, Project: project, Findings: append([]nonroot.Finding{}, r.Findings...),
+		Services: append([]nonroot.Verdict{}, r.Verdicts...),
 		Summary: Counts{
 			Errors: r.Count(nonroot.Error), Warnings: r.Count(nonroot.Warning), Notes: r.Count(nonroot.Note),
-			Suppressed: r.Suppressed, Omitted: r.Omitted, Services: r.Services,
+			Suppressed: r.Suppressed, Omitted: r.Omitted, Services: r.Services, Baseline: r.Baseline,
 		},
 	}
 }

@@ -1,0 +1,115 @@
+package nonroot
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Outcome is as whom a service runs in the end, as far as that can be told before it starts.
+type Outcome string
+
+// The outcomes.
+const (
+	// NonRoot is another user than root from the start.
+	NonRoot Outcome = "non-root"
+	// StepsDown is root that becomes another user by itself.
+	StepsDown Outcome = "steps down"
+	// Root is root.
+	Root Outcome = "root"
+	// NotJudged is what cannot be told.
+	NotJudged Outcome = "not judged"
+)
+
+// Outcomes are all of them, in the order in which reports show them.
+var Outcomes = []Outcome{NonRoot, StepsDown, Root, NotJudged}
+
+// Verdict says as whom a service or job runs.
+type Verdict struct {
+	// Service is its name; a job's begins with "job ".
+	Service string `json:"service"`
+	// Outcome is the result.
+	Outcome Outcome `json:"outcome"`
+	// User is the user it starts as: UID:GID or a name, "?" for a group that only the image knows; empty where it is not known.
+	User string `json:"user,omitempty"`
+	// Why says what the verdict is from.
+	Why string `json:"why"`
+}
+
+// verdicts are those of all services and jobs.
+func (a *auditor) verdicts() []Verdict {
+	var all []Verdict
+	for _, name := range a.names {
+		if s := a.subjects[name]; s.of == nil {
+			v := a.verdict(s)
+			v.Service = s.title
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func (a *auditor) verdict(s *subject) Verdict {
+	switch {
+	case s.cfg.Provider != nil && s.cfg.Image == "" && s.build == nil:
+		return Verdict{Outcome: NotJudged, Why: "a program of this machine provides it"}
+	case s.cfg.User != "":
+		return a.userVerdict(s, s.cfg.User, "user: in the Compose file")
+	case s.build != nil && s.build.err != nil:
+		return Verdict{Outcome: NotJudged, Why: "its Dockerfile cannot be judged"}
+	case s.build != nil && !s.build.KnownUser:
+		return Verdict{Outcome: NotJudged, Why: fmt.Sprintf("its base image %s is not available locally", s.build.Base)}
+	case s.build != nil:
+		why := "USER in its Dockerfile"
+		if s.build.UserFrom == nil {
+			why = "no USER, and that of its base image " + s.build.Base
+		}
+		v := a.userVerdict(s, s.build.User, why)
+		if v.Outcome != Root {
+			return v
+		}
+		if how := a.dropsRoot(s, s.build); how != "" {
+			v.Outcome, v.Why = StepsDown, how+" becomes another user"
+		}
+		return v
+	}
+	return a.imageVerdict(s)
+}
+
+// imageVerdict is that of a service that only names an image.
+func (a *auditor) imageVerdict(s *subject) Verdict {
+	user, from := s.image.User, "the user of its image "+s.cfg.Image
+	if !s.known {
+		documented, ok := wellKnown(s.cfg.Image)
+		if !ok {
+			return Verdict{Outcome: NotJudged, Why: fmt.Sprintf("its image %s is not available locally", s.cfg.Image)}
+		}
+		user, from = documented.User, "as documented, the user of its image "+s.cfg.Image
+	}
+	v := a.userVerdict(s, user, from)
+	if v.Outcome != Root {
+		return v
+	}
+	if tool := dropper(strings.Join(slices.Concat(s.cfg.Entrypoint, s.cfg.Command), " ")); tool != "" {
+		v.Outcome, v.Why = StepsDown, tool+" becomes another user"
+	} else if stepsDown(s.cfg.Image) && len(s.cfg.Entrypoint) == 0 {
+		v.Outcome, v.Why = StepsDown, ofBase(s.cfg.Image)+" becomes another user"
+	}
+	return v
+}
+
+func (a *auditor) userVerdict(s *subject, user, from string) Verdict {
+	id, unsure := a.whoIs(s, user)
+	switch {
+	case unsure != "":
+		return Verdict{Outcome: NotJudged, User: user, Why: unsure}
+	case id.root():
+		return Verdict{Outcome: Root, User: id.String(), Why: from}
+	}
+	return Verdict{Outcome: NonRoot, User: id.String(), Why: from}
+}
+
+// Judged returns how many services have an outcome.
+func (r Report) Judged(o Outcome) int {
+	return len(slices.DeleteFunc(slices.Clone(r.Verdicts), func(v Verdict) bool { return v.Outcome != o }))
+}

@@ -1,0 +1,74 @@
+package nonroot_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/nonroot"
+)
+
+// TestVerdicts: each service has one, and what cannot be told is said.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ dockerfile, service, want string }{
+		"user":                  {"", "{image: \"root:1\", user: \"7:8\"}", "non-root 7:8"},
+		"user root":             {"", "{image: \"good:1\", user: root}", "root 0:0"},
+		"an image":              {"", "{image: \"good:1\"}", "non-root 7:8"},
+		"an image of root":      {"", "{image: \"root:1\"}", "root 0:0"},
+		"an image of a name":    {"", "{image: \"named:1\"}", "non-root app:?"},
+		"an image that drops":   {"", "{image: \"redis:8\"}", "steps down 0:0"},
+		"that does not":         {"", "{image: \"redis:8\", entrypoint: [sh]}", "root 0:0"},
+		"a documented one":      {"", "{image: \"postgres:17\"}", "steps down 0:0"},
+		"a documented system":   {"", "{image: \"alpine:3\"}", "root 0:0"},
+		"that starts a dropper": {"", "{image: \"alpine:3\", command: [su-exec, app, x]}", "steps down 0:0"},
+		"documented, non-root":  {"", "{image: \"gcr.example/distroless/static:nonroot\"}", "non-root 65532:65532"},
+		"an image that is away": {"", "{image: \"other:1\"}", "not judged "},
+		"a build":               {"FROM root:1\nUSER 5:6\n", "{build: .}", "non-root 5:6"},
+		"a build of root":       {"FROM root:1\n", "{build: .}", "root 0:0"},
+		"a build that drops":    {"FROM root:1\nENTRYPOINT [\"gosu\", \"app\", \"/x\"]\n", "{build: .}", "steps down 0:0"},
+		"a build of the base's": {"FROM good:1\n", "{build: .}", "non-root 7:8"},
+		"an unknown base":       {"FROM other:1\n", "{build: .}", "not judged "},
+		"no Dockerfile":         {"", "{build: ./gone}", "not judged "},
+		"a broken one":          {"FRM x\n", "{build: .}", "not judged "},
+		"a changed passwd file": {"FROM root:1\nRUN newusers x\nUSER app\n", "{build: .}", "not judged app"},
+		"a provider":            {"", "{provider: {type: cloud}}", "not judged "},
+		"a profile":             {"", "{image: \"good:1\", profiles: [p]}", "non-root 7:8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string]string{"docker-compose.yml": "services: {web: " + c.service + "}\n"}
+			if c.dockerfile != "" {
+				files["Dockerfile"] = c.dockerfile
+			}
+			in := open(t, write(t, files))
+			in.Image = images
+			report := in.audit(t)
+			var got []string
+			for _, v := range report.Verdicts {
+				got = append(got, fmt.Sprintf("%s %s %s", v.Service, v.Outcome, v.User))
+				if v.Why == "" || report.Judged(v.Outcome) != 1 {
+					t.Errorf("%+v", v)
+				}
+			}
+			if strings.Join(got, "\n") != "web "+c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	a := nonroot.Finding{Rule: "D01", File: "Dockerfile", Message: "root", Line: 3, Services: []string{"web"}}
+	moved, other, twice := a, a, a
+	moved.Line, other.Services = 9, []string{"db"}
+	r := nonroot.Report{Findings: []nonroot.Finding{moved, other, twice}}
+	left := r.Without([]nonroot.Finding{a})
+	if len(left.Findings) != 2 || left.Baseline != 1 || left.Findings[0].Services[0] != "db" || len(r.Findings) != 3 {
+		t.Errorf("left is %+v", left)
+	}
+	if all := r.Without(nil); len(all.Findings) != 3 || all.Baseline != 0 {
+		t.Errorf("without nothing is %+v", all)
+	}
+}
