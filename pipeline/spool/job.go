@@ -61,22 +61,37 @@ func (j *Job) Save() error {
 	if err != nil {
 		return fmt.Errorf("saving job %s: %w", j.ID, err)
 	}
-	if err := j.disk().WriteDurable(j.Path(job.RecordFile), data); err != nil {
+	err = j.mending(func() error { return j.disk().WriteDurable(j.Path(job.RecordFile), data) })
+	if err != nil {
 		return fmt.Errorf("saving job %s: %w", j.ID, j.orLost(err))
 	}
 	return nil
+}
+
+// mending calls do, and once more with the mode that the job's folder must have where that was in the way: whoever shares the
+// data folder can change the mode at any time.
+func (j *Job) mending(do func() error) error {
+	err := do()
+	if errors.Is(err, fs.ErrPermission) && j.disk().Chmod(j.Dir(), place.FolderMode) == nil {
+		err = do()
+	}
+	return err
 }
 
 // Write writes a file whole into the job's folder, or one in it. What a crash leaves of it is in
 // the job's own folder, where Clear finds it, and goes nowhere with the folder that it is for.
 func (j *Job) Write(data []byte, elem ...string) error {
 	path := j.Path(elem...)
-	temp, err := j.disk().Temp(j.Dir(), data, true)
-	if err == nil {
+	err := j.mending(func() error {
+		temp, err := j.disk().Temp(j.Dir(), data, true)
+		if err != nil {
+			return err
+		}
 		if err = j.disk().Rename(temp, path); err != nil {
 			_ = j.disk().Remove(temp)
 		}
-	}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("writing %s of job %s: %w", filepath.Join(elem...), j.ID, j.orLost(err))
 	}
@@ -144,10 +159,11 @@ func removeEmpty(d place.Disk, dir string) error {
 // progress.json, what a crash left of a write, and the entries named. Everything else stays:
 // it is not known what it is.
 func (j *Job) Clear(names ...string) error {
-	entries, err := j.disk().ReadDir(j.Dir())
-	if errors.Is(err, fs.ErrPermission) && j.disk().Chmod(j.Dir(), place.FolderMode) == nil {
+	var entries []fs.DirEntry
+	err := j.mending(func() (err error) {
 		entries, err = j.disk().ReadDir(j.Dir())
-	}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("clearing job %s: %w", j.ID, j.orLost(err))
 	}
@@ -195,16 +211,16 @@ func (j *Job) Drop(name string) error {
 func (j *Job) drop(entry fs.DirEntry) error {
 	path := j.Path(entry.Name())
 	if !entry.IsDir() {
-		return ignore(j.disk().Remove(path), fs.ErrNotExist)
+		return ignore(j.mending(func() error { return j.disk().Remove(path) }), fs.ErrNotExist)
 	}
 	if !strings.HasPrefix(entry.Name(), place.TempPrefix) {
 		dropped := j.Path(place.TempPrefix + j.spool.token())
-		if err := j.disk().Rename(path, dropped); err != nil {
+		if err := j.mending(func() error { return j.disk().Rename(path, dropped) }); err != nil {
 			return err
 		}
 		path = dropped
 	}
-	return j.disk().RemoveAll(path)
+	return j.mending(func() error { return j.disk().RemoveAll(path) })
 }
 
 // MaxAttempts is how often a job is begun before it is given up.

@@ -334,7 +334,7 @@ func (j *Job) finishMove(to job.Stage) error {
 		return j.orLost(err)
 	}
 	err := j.rename(to)
-	if errors.Is(err, errBlocked) {
+	if errors.Is(err, errBlocked) && to != job.Failed {
 		j.Unarrive()
 		return j.blocked(to)
 	}

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -70,4 +71,40 @@ func TestModesHoldNoJobBack(t *testing.T) {
 		wantOnlyIn(t, s, j.ID, job.Pending)
 		spooltest.WantNames(t, s.jobFolder(job.Pending, j.ID), job.RecordFile, job.SourceFile)
 	})
+}
+
+// So do those that are changed after the claim.
+func TestModesOfAClaimedJobHoldItNotBack(t *testing.T) {
+	t.Parallel()
+	for what, end := range map[string]struct {
+		do func(j *Job) error
+		in job.Stage
+	}{
+		"requeue": {func(j *Job) error { return j.Requeue("it failed") }, job.Pending},
+		"fail":    {func(j *Job) error { return j.Fail(errors.New("no sound")) }, job.Failed},
+		"move":    {func(j *Job) error { return j.Move(job.Separated) }, job.Separated},
+		"own": {func(j *Job) error {
+			_, err := j.spool.Recovery("w", job.Separating).Own(job.Separating)
+			return err
+		}, job.Pending},
+		"own, damaged": {func(j *Job) error {
+			spooltest.Must(t, os.Chmod(j.Dir(), 0o700))
+			spooltest.Put(t, j.Path(job.RecordFile), "{")
+			spooltest.Must(t, os.Chmod(j.Dir(), 0o500))
+			_, err := j.spool.Recovery("w", job.Separating).Own(job.Separating)
+			if errors.Is(err, ErrDamaged) {
+				return nil
+			}
+			return err
+		}, job.Failed},
+	} {
+		t.Run("the folder, 500 after the claim: "+what, func(t *testing.T) {
+			t.Parallel()
+			s := asNobody(t)
+			j := claimed(t, s, "song", "w")
+			spooltest.Must(t, os.Chmod(j.Dir(), 0o500))
+			spooltest.Must(t, end.do(j))
+			wantOnlyIn(t, s, j.ID, end.in)
+		})
+	}
 }

@@ -25,7 +25,7 @@ func (j *Job) move(to job.Stage, failure string) error {
 	if err != nil && j.stage == from {
 		j.Unarrive()
 	}
-	if errors.Is(err, errBlocked) {
+	if errors.Is(err, errBlocked) && to != job.Failed {
 		return j.blocked(to)
 	}
 	if err != nil {
@@ -34,10 +34,17 @@ func (j *Job) move(to job.Stage, failure string) error {
 	return nil
 }
 
+// triesAside is how often what has a job's name in Failed is moved aside: somebody may put it there again and again.
+const triesAside = 5
+
 // blocked gives up a job whose way to a stage is blocked: left where it is, it would be tried for ever. Its error is
 // ErrSetAside when that was done.
 func (j *Job) blocked(to job.Stage) error {
-	j.Error = fmt.Sprintf("something else has its name in queue/%s: move that away", to)
+	blocked := fmt.Sprintf("something else has its name in queue/%s: move that away", to)
+	if j.Error != "" {
+		blocked = j.Error + "; and " + blocked
+	}
+	j.Error = blocked
 	var drop []string
 	if j.stage == job.Separating {
 		drop = append(drop, job.StemsFolder)
@@ -54,8 +61,11 @@ func (j *Job) blocked(to job.Stage) error {
 func (j *Job) rename(to job.Stage) error {
 	from := j.stage
 	err := j.spool.moveFolder(j.Dir(), j.spool.jobFolder(to, j.ID))
-	if errors.Is(err, errBlocked) && to == job.Failed {
-		if _, err := j.disk().Put(j.spool.jobFolder(to, j.ID), j.spool.StageFolder(to), place.FolderNames(j.ID, place.NameLimit), nil); err != nil {
+	for range triesAside {
+		if !errors.Is(err, errBlocked) || to != job.Failed {
+			break
+		}
+		if _, err := j.disk().Put(j.spool.jobFolder(to, j.ID), j.spool.StageFolder(to), place.FolderNames(j.ID, place.NameLimit), nil); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		err = j.spool.moveFolder(j.Dir(), j.spool.jobFolder(to, j.ID))
@@ -77,7 +87,7 @@ func (s *Spool) moveFolder(from, to string) error {
 	if errors.Is(err, fs.ErrPermission) && s.disk.Chmod(from, place.FolderMode) == nil {
 		err = s.disk.Rename(from, to)
 	}
-	blocked := errors.Is(err, fs.ErrExist) // A folder that is not empty.
+	blocked := errors.Is(err, fs.ErrExist) // A folder.
 	if errors.Is(err, syscall.ENOTDIR) {
 		info, statErr := s.disk.Lstat(to)
 		blocked = statErr == nil && !info.IsDir()

@@ -180,8 +180,11 @@ func (j *Job) keepDamaged() error {
 	if err != nil {
 		return err
 	}
-	_, err = place.FirstFree(place.FileNames(job.DamagedFile), func(name string) (bool, error) {
-		return j.keepAs(info, j.Path(name))
+	err = j.mending(func() error {
+		_, err := place.FirstFree(place.FileNames(job.DamagedFile), func(name string) (bool, error) {
+			return j.keepAs(info, j.Path(name))
+		})
+		return err
 	})
 	return errors.Join(err, j.disk().SyncFolder(j.Dir()))
 }
