@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -149,23 +150,27 @@ type candidate struct {
 // disk, which serves several at once.
 const takers = 8
 
-// takeAll takes files, small ones first, until all are taken, a turn's time is over, or something is met that stops all.
+// takeAll takes files, small ones first and others beside them, so that no flood of small ones keeps a larger one out, until all are taken, a turn's time is over, or something is met that stops all.
 func (w *watcher) takeAll(ctx context.Context, files []candidate) (busy bool, err error) {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
-	next, begun := 0, w.now()
+	begun := w.now()
 	slices.SortStableFunc(files, func(a, b candidate) int { return cmp.Compare(a.size, b.size) })
-	for range min(takers, len(files)) {
+	for taker := range min(takers, len(files)) {
 		wait.Go(func() {
 			for {
 				mu.Lock()
-				if next >= len(files) || ctx.Err() != nil || w.now().Sub(begun) >= turnFor || slices.ContainsFunc(errs, spool.StopsAll) {
+				if len(files) == 0 || ctx.Err() != nil || w.now().Sub(begun) >= turnFor || slices.ContainsFunc(errs, spool.StopsAll) {
 					mu.Unlock()
 					return
 				}
+				next := 0
+				if taker%2 == 1 {
+					next = rand.IntN(len(files)) //nolint:gosec // Nobody gains by knowing it.
+				}
 				file := files[next]
-				next++
+				files = slices.Delete(files, next, next+1)
 				mu.Unlock()
 				took, err := w.take(ctx, file.name, file.facts)
 				mu.Lock()
