@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -20,6 +21,8 @@ const passwdFile = "/etc/passwd"
 var (
 	// changesPasswd finds commands that write the passwd file in the text of a RUN.
 	changesPasswd = regexp.MustCompile(`>\s*["']?/etc/passwd|\b(?:tee|cp|mv|install|ln|dd|patch)\b[^;&|\n]*/etc/passwd|\b(?:sed|perl)\s[^;&|\n]*-\S*i[^;&\n]*/etc/passwd|\b(?:newusers|vipw)\b`)
+	// addsToPasswd finds those that leave the lines that are there.
+	addsToPasswd = regexp.MustCompile(`^[^|;&]*(?:>>\s*["']?/etc/passwd|\btee\s+(?:-a|--append)\s[^;&|]*/etc/passwd)`)
 	// passwdLine is the beginning of a line of that file, with the UID and the GID where that is a number, too.
 	passwdLine = regexp.MustCompile(`([A-Za-z_][\w.-]*):[^:\s"']*:(\d+|\$\{?\w+\}?):(\d+|\$\{?\w+\}?)?`)
 )
@@ -28,6 +31,14 @@ var (
 // followed here.
 func (a *auditor) readAccounts(s *subject, d *dockerfileSubject) {
 	d.accounts = make(map[string]account)
+	base := d.Base
+	if from, ok := s.cfg.Build.AdditionalContexts[base]; ok {
+		base = strings.TrimPrefix(from, "docker-image://")
+	}
+	if m := a.makerOf(base); m != nil {
+		maps.Copy(d.accounts, m.accounts)
+		d.unsure = m.unsure
+	}
 	for _, c := range d.commands() {
 		switch c := c.(type) {
 		case *instructions.RunCommand:
@@ -63,7 +74,9 @@ func (d *dockerfileSubject) created(calls []call) {
 			var user account
 			if given {
 				gid, _ := c.flag("-g", "--gid")
-				user.uid = d.expand(uid)
+				if user.uid = number(d.expand(uid)); user.uid == "" {
+					user.uid = d.expand(uid)
+				}
 				if gid = d.expand(gid); strings.Trim(gid, "0123456789") == "" { // the number behind a name is not known
 					user.gid = gid
 				}
@@ -71,7 +84,7 @@ func (d *dockerfileSubject) created(calls []call) {
 			d.accounts[name] = user
 		case "usermod":
 			if given && len(c.words) > 2 {
-				d.accounts[name] = account{uid: d.expand(uid), gid: d.accounts[name].gid}
+				d.accounts[name] = account{uid: number(d.expand(uid)), gid: d.accounts[name].gid}
 			}
 		}
 	}
@@ -87,26 +100,64 @@ func (d *dockerfileSubject) written(c *instructions.RunCommand) {
 	if !changesPasswd.MatchString(text) {
 		return
 	}
-	if !d.readPasswd(text) {
-		d.unsure = fmt.Sprintf("line %d changes %s", first, passwdFile)
+	if addsToPasswd.MatchString(text) && d.readPasswd(text) {
+		return
 	}
+	clear(d.accounts) // What was known may be changed.
+	for _, m := range passwdLine.FindAllStringSubmatch(text, -1) {
+		if number(d.expand(m[2])) == "0" {
+			d.accounts[m[1]] = account{uid: "0"}
+		}
+	}
+	d.unsure = fmt.Sprintf("line %d changes %s", first, passwdFile)
 }
 
 // readPasswd adds the accounts in a text that has lines of a passwd file, and reports whether there are any.
 func (d *dockerfileSubject) readPasswd(text string) bool {
 	found := passwdAccounts(text, d.expand)
-	maps.Copy(d.accounts, found)
+	for name, user := range found {
+		if _, before := d.accounts[name]; !before { // The first line of a name is the one that counts.
+			d.accounts[name] = user
+		}
+	}
 	return len(found) > 0
 }
 
 func passwdAccounts(text string, expand func(string) string) map[string]account {
 	all := make(map[string]account)
 	for _, m := range passwdLine.FindAllStringSubmatch(text, -1) {
-		if uid := expand(m[2]); uid != "" && strings.Trim(uid, "0123456789") == "" {
-			all[m[1]] = account{uid: uid, gid: expand(m[3])}
+		uid := number(expand(m[2]))
+		if _, before := all[m[1]]; uid != "" && !before {
+			all[m[1]] = account{uid: uid, gid: number(expand(m[3]))}
 		}
 	}
 	return all
+}
+
+// number is a number as the engine reads it: "00" is 0. It is "" for what is none.
+func number(text string) string {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+// mayHoldPasswd reports whether what is copied from name to a folder may have a passwd file in it that gets to its place. Of a folder
+// of another image that is copied to the root, only its own root is taken for one.
+func mayHoldPasswd(name, to string) bool {
+	switch to {
+	case path.Dir(passwdFile):
+		return true
+	case "/":
+		return path.Clean("/"+name) == "/" || isArchive(name) || strings.ContainsAny(path.Base(name), "*?[")
+	}
+	return false
+}
+
+func isArchive(name string) bool {
+	archive, err := regexp.MatchString(`\.(?:tar|tgz|tar\.\w+)$`, name)
+	return err == nil && archive
 }
 
 // copied reads a passwd file that is copied into the image, alone or with a folder.
@@ -116,14 +167,16 @@ func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.Source
 	to = path.Clean("/" + to)
 	for _, content := range c.SourceContents {
 		if to == passwdFile || to == path.Dir(passwdFile) && path.Base(content.Path) == path.Base(passwdFile) {
+			clear(d.accounts)
 			d.readPasswd(content.Data)
 		}
 	}
 	for _, name := range c.SourcePaths {
 		name = d.expand(name)
 		is := to == passwdFile && !into || to == path.Dir(passwdFile) && path.Base(name) == path.Base(passwdFile)
-		if from != "" {
-			if is {
+		if from != "" || strings.ContainsAny(name, "*?[") || isArchive(name) {
+			if is || mayHoldPasswd(name, to) {
+				clear(d.accounts)
 				d.unsure = fmt.Sprintf("line %d copies %s from elsewhere", line, passwdFile)
 			}
 			continue
@@ -141,6 +194,7 @@ func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.Source
 		}
 		text, err := a.readFile(source)
 		if err == nil {
+			clear(d.accounts)
 			d.readPasswd(string(text))
 		} else if is {
 			d.unsure = fmt.Sprintf("line %d copies a %s that cannot be read here", line, passwdFile)
@@ -148,15 +202,31 @@ func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.Source
 	}
 }
 
+// makerOf is the build of an image that a service of this project builds, also as "service:NAME"; nil for any other image.
+func (a *auditor) makerOf(image string) *dockerfileSubject {
+	name, ok := strings.CutPrefix(image, "service:")
+	if !ok {
+		name, ok = a.makers[canonical(image)]
+	}
+	if s := a.subjects[name]; ok && s != nil && s.build.usable() {
+		return s.build
+	}
+	return nil
+}
+
 // whoIs resolves the user of a service. unsure says why it is not known who a name is; "" where it is, or is taken for another
 // user than root as every image's names are.
 func (a *auditor) whoIs(s *subject, user string) (id identity, unsure string) {
-	if !s.build.usable() {
+	d := s.build
+	if d == nil {
+		d = a.makerOf(s.cfg.Image)
+	}
+	if !d.usable() {
 		id = identify(user, nil)
 	} else {
-		id = identify(user, s.build.accounts)
-		if _, known := s.build.accounts[id.name]; !known {
-			unsure = s.build.unsure
+		id = identify(user, d.accounts)
+		if _, known := d.accounts[id.name]; !known {
+			unsure = d.unsure
 		}
 	}
 	if id.name == "" {

@@ -4,7 +4,7 @@ import "testing"
 
 // TestWhoANameIs: a name is root where the passwd file of the image says so, and what cannot be seen is said. Engine 20.10
 // said the same of those with sed, >>, useradd in a loop and COPY; a file that is mounted it did not read.
-func TestWhoANameIs(t *testing.T) {
+func TestWhoANameIs(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	const build = "services: {web: {build: .}}\n"
 	const root, unknown = "D01 error Dockerfile:3", "D18 warning Dockerfile:3"
@@ -31,6 +31,15 @@ func TestWhoANameIs(t *testing.T) {
 		"a heredoc copied there":     {"FROM root:1\nCOPY <<EOF /etc/passwd\napp:x:0:0::/:/bin/sh\nEOF\nUSER app\n", build, "D01 error Dockerfile:5"},
 		"from another stage":         {"FROM root:1\nCOPY --from=other:1 /etc/passwd /etc/passwd\nUSER app\n", build, unknown},
 		"from another stage, known":  {"FROM root:1\nCOPY --from=other:1 /etc/passwd /etc/passwd\nRUN useradd -u 5 app\nUSER app\n", build, ""},
+		"a line of 00":               {"FROM root:1\nRUN echo 'app:x:00:0::/:' >>/etc/passwd\nUSER app\n", build, root},
+		"useradd of 00":              {"FROM root:1\nRUN useradd -o -u 00 app\nUSER app\n", build, root},
+		"two lines of a name":        {"FROM root:1\nRUN printf 'app:x:0:0::/:\\napp:x:5:5::/:\\n' >>/etc/passwd\nUSER app\n", build, root},
+		"changed after it is known":  {"FROM root:1\nRUN useradd -u 5 app && sed -i s/5/0/ /etc/passwd\nUSER app\n", build, unknown},
+		"a folder from elsewhere":    {"FROM root:1\nCOPY --from=other:1 /etc /etc\nUSER app\n", build, unknown},
+		"all from elsewhere":         {"FROM root:1\nCOPY --from=other:1 / /\nUSER app\n", build, unknown},
+		"a pattern":                  {"FROM root:1\nCOPY passw? /etc/\nUSER app\n", build, unknown},
+		"an archive":                 {"FROM root:1\nADD rootfs.tar.gz /\nUSER app\n", build, unknown},
+		"a program from elsewhere":   {"FROM root:1\nCOPY --from=other:1 /out/app /\nUSER app\n", build, ""},
 		"a number":                   {"FROM root:1\nCOPY --from=other:1 /etc/passwd /etc/passwd\nUSER 5:5\n", build, ""},
 		"mounted":                    {"FROM root:1\nRUN true\nUSER app\n", "services: {web: {build: ., volumes: [\"./bad:/etc/passwd:ro\"]}}\n", unknown},
 		"mounted, good":              {"FROM root:1\nRUN true\nUSER app\n", "services: {web: {build: ., volumes: [\"./good:/etc/passwd:ro\"]}}\n", ""},

@@ -102,7 +102,7 @@ var (
 	// Disks, and what is on them; the machine's memory and ports.
 	rawDevice = regexp.MustCompile(`^/dev(?:/(?:(?:sd|hd|vd|xvd)[a-z]+\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+(?:p\d+)?|md\d+|dm-\d+|loop\d+|sg\d+|nbd\d+|bus/scsi/.*|mapper(?:/.*)?|disk(?:/.*)?|mem|kmem|port|kcore))?$`)
 	// Rules of the device cgroup that have such a device in them: every device, disks, and the first three of memory.
-	rawRule = regexp.MustCompile(`^\s*(?:a\b|b\s|c\s+\*|c\s+1:[124*]\b)`)
+	rawRule = regexp.MustCompile(`^\s*(?:a\b|b\s|c\s+\*|c\s+1:(?:\*|[124]\b))`)
 )
 
 // devices reports devices by which a container reads and writes what belongs to the machine.

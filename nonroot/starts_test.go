@@ -133,7 +133,9 @@ func TestWhatComposeStartsBesideServices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := open(t, write(t, map[string]string{"docker-compose.yml": c.compose}))
+			in := open(t, write(t, map[string]string{
+				"docker-compose.yml": c.compose, "x.yml": "services: {inner: {" + good + ", pre_start: [{command: id, user: root}]}}\n",
+			}))
 			in.Image = images
 			if got := show(in.audit(t), "C02", "C04", "C10", "C14", "C16", "D01"); !sameLines(got, c.want) {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)

@@ -71,7 +71,7 @@ func (a *auditor) addPreStart(of *subject, i int, at composefile.Place) {
 	spec := reflect.ValueOf(&h.cfg.ContainerSpec).Elem()
 	for i := range spec.NumField() {
 		key, _, _ := strings.Cut(spec.Type().Field(i).Tag.Get("yaml"), ",")
-		if _, own := at.Below(key); !own && key != "user" && key != "image" && at.Value.Kind == yaml.MappingNode {
+		if _, own := at.Below(key); !own && key != "user" && key != "image" && at.Value != nil && at.Value.Kind == yaml.MappingNode {
 			spec.Field(i).SetZero()
 		}
 	}

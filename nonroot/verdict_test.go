@@ -58,6 +58,32 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// What is known of the names of an image goes with it to those who use it.
+func TestVerdictsOfImagesOfOtherServices(t *testing.T) {
+	t.Parallel()
+	in := open(t, write(t, map[string]string{
+		"docker-compose.yml": `services:
+  a: {image: mine, build: {context: ., dockerfile_inline: "FROM root:1\nRUN useradd -o -u 0 app\nUSER app\n"}}
+  b: {image: mine}
+  c: {image: mine, user: app}
+  d: {build: {context: ., dockerfile_inline: "FROM mine\nUSER app\n"}}
+  e: {build: {context: ., dockerfile_inline: "FROM base\nUSER app\n", additional_contexts: {base: "service:a"}}}
+  f: {image: changed, build: {context: ., dockerfile_inline: "FROM root:1\nRUN newusers x\nUSER app\n"}}
+  g: {image: changed}
+`,
+	}))
+	in.Image = images
+	for _, v := range in.audit(t).Verdicts {
+		want := nonroot.Root
+		if v.Service == "f" || v.Service == "g" {
+			want = nonroot.NotJudged
+		}
+		if v.Outcome != want {
+			t.Errorf("%+v; want %s", v, want)
+		}
+	}
+}
+
 func TestWithout(t *testing.T) {
 	t.Parallel()
 	a := nonroot.Finding{Rule: "D01", File: "Dockerfile", Message: "root", Line: 3, Services: []string{"web"}}

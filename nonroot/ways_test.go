@@ -31,6 +31,7 @@ func TestWaysToRoot(t *testing.T) {
 		"a rule for everything":          {service("device_cgroup_rules: [\"a *:* rwm\"]"), "C04 warning docker-compose.yml:5"},
 		"a rule for disks":               {service("device_cgroup_rules: [\"b 8:* rmw\"]"), "C04 warning docker-compose.yml:5"},
 		"a rule for memory":              {service("device_cgroup_rules: [\"c 1:1 r\"]"), "C04 warning docker-compose.yml:5"},
+		"a rule for all of memory's":     {service("device_cgroup_rules: [\"c 1:* rwm\"]"), "C04 warning docker-compose.yml:5"},
 		"a rule for USB":                 {service("device_cgroup_rules: [\"c 189:* rmw\", \"c 1:11 r\"]"), ""},
 		"root's group":                   {service("group_add: [\"0\"]"), "C17 note docker-compose.yml:5"},
 		"the engine's":                   {service("group_add: [docker]"), "C17 note docker-compose.yml:5"},

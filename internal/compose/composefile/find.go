@@ -174,6 +174,9 @@ func (f *File) index(n *yaml.Node, key string) (int, bool) {
 }
 
 func resolve(n *yaml.Node) *yaml.Node {
+	if n == nil { // of a place that was not found
+		return new(yaml.Node)
+	}
 	for range maxHops {
 		if n.Kind != yaml.AliasNode || n.Alias == nil {
 			break
