@@ -87,14 +87,9 @@ func loadCompose(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (
 // where services can exchange them for what has no end.
 func (p *Project) resolve() error {
 	for _, name := range p.Services() {
-		service := p.Compose.Services[name]
-		files := slices.Clone(service.LabelFiles)
-		for _, file := range service.EnvFiles {
-			files = append(files, file.Path)
-		}
-		for _, file := range files {
-			if err := run.Readable(file); err != nil {
-				return exit.Errorf(exit.Unusable, "reading a file of the service %s: %w", name, err)
+		for _, in := range variableFiles(name, p.Compose.Services[name]) {
+			if err := run.Readable(in.path); err != nil {
+				return exit.Errorf(exit.Unusable, "reading %s: %w", in.what, err)
 			}
 		}
 	}

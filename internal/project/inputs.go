@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/exit"
 )
@@ -37,11 +40,13 @@ func (p *Project) inputs() []input {
 	}
 	for _, name := range p.Services() {
 		s, of := p.Compose.Services[name], " of the service "+name
-		for _, file := range s.EnvFiles {
-			all = append(all, input{"an env_file" + of, file.Path})
-		}
-		for _, file := range s.LabelFiles {
-			all = append(all, input{"a label_file" + of, file})
+		all = append(all, variableFiles(name, s)...)
+		if s.Provider != nil && strings.ContainsRune(s.Provider.Type, filepath.Separator) {
+			program := s.Provider.Type
+			if !filepath.IsAbs(program) {
+				program = filepath.Join(p.Root, program)
+			}
+			all = append(all, input{"the provider" + of, program})
 		}
 		if b := s.Build; b != nil {
 			dockerfile := b.Dockerfile
@@ -61,6 +66,24 @@ func (p *Project) inputs() []input {
 		all = append(all, input{"the config", p.Compose.Configs[name].File})
 	}
 	return slices.DeleteFunc(all, func(in input) bool { return !filepath.IsAbs(in.path) }) // an address, or nothing
+}
+
+// variableFiles are the files with variables and labels of a service and of its pre_start commands.
+func variableFiles(name string, s types.ServiceConfig) []input {
+	var all []input
+	add := func(spec types.ContainerSpec, of string) {
+		for _, file := range spec.EnvFiles {
+			all = append(all, input{"an env_file of " + of, file.Path})
+		}
+		for _, file := range spec.LabelFiles {
+			all = append(all, input{"a label_file of " + of, file})
+		}
+	}
+	add(s.ContainerSpec, "the service "+name)
+	for _, hook := range s.PreStart {
+		add(hook.ContainerSpec, "a pre_start command of the service "+name)
+	}
+	return all
 }
 
 // resolved returns a path without links, also of a link to what is not there so far.

@@ -26,6 +26,8 @@ func TestInputsInTheDataFolderAreRefused(t *testing.T) {
 		"another context":    {"services: {a: {build: {context: ., additional_contexts: {b: data}}}}", `reading a build context of the service a "data"`},
 		"secret":             {"services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {file: data/in}}", `reading the secret "data/in"`},
 		"config":             {"services: {a: {image: x, configs: [s]}}\nconfigs: {s: {file: link}}", `reading the config "link"`},
+		"of pre_start":       {"services: {a: {image: x, pre_start: [{command: y, env_file: data/in}]}}", `reading an env_file of a pre_start command of the service a "data/in"`},
+		"a provider":         {"services: {a: {provider: {type: ./data/in}}}", `reading the provider of the service a "data/in"`},
 		"elsewhere":          {"services: {a: {build: ., env_file: database.env}}", ""},
 		"by a URL":           {"services: {a: {build: 'https://example.com/data.git'}}", ""},
 	} {
