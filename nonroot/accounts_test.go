@@ -24,7 +24,7 @@ func TestWhoANameIs(t *testing.T) { //nolint:funlen // a table of cases
 		"a file copied there":        {"FROM root:1\nCOPY bad /etc/passwd\nUSER app\n", build, root},
 		"a good file copied there":   {"FROM root:1\nCOPY good /etc/passwd\nUSER app\n", build, ""},
 		"a file added there":         {"FROM root:1\nADD bad /etc/passwd\nUSER app\n", build, root},
-		"a file that is not here":    {"FROM root:1\nCOPY gone /etc/passwd\nUSER app\n", build, unknown},
+		"a file that is missing":     {"FROM root:1\nCOPY gone /etc/passwd\nUSER app\n", build, unknown},
 		"a file into its folder":     {"FROM root:1\nCOPY tree/etc/passwd /etc/\nUSER app\n", build, root},
 		"a tree with it":             {"FROM root:1\nCOPY tree /\nUSER app\n", build, root},
 		"a folder with it":           {"FROM root:1\nCOPY tree/etc /etc\nUSER app\n", build, root},

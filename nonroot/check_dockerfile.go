@@ -42,7 +42,7 @@ func (a *auditor) check(s *subject) {
 	}
 }
 
-// preStart checks as whom a pre_start command runs, where that is not its service's user.
+// preStart checks which user a pre_start command runs as, where that is not its service's user.
 func (a *auditor) preStart(s *subject) {
 	switch {
 	case s.cfg.User == s.of.cfg.User && s.cfg.Image == s.of.cfg.Image:

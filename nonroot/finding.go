@@ -109,7 +109,7 @@ type Report struct {
 	Findings []Finding
 	// Services is how many services were checked.
 	Services int
-	// Verdicts say as whom each of them runs, and each job, by their names.
+	// Verdicts say which user each of them runs as, and each job, by their names.
 	Verdicts []Verdict
 	// Suppressed is how many findings are suppressed by comments.
 	Suppressed int

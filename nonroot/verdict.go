@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Outcome is as whom a service runs in the end, as far as that can be told before it starts.
+// Outcome says which kind of user a service runs as in the end, as far as that can be told before it starts.
 type Outcome string
 
 // The outcomes.
@@ -24,7 +24,7 @@ const (
 // Outcomes are all of them, in the order in which reports show them.
 var Outcomes = []Outcome{NonRoot, StepsDown, Root, NotJudged}
 
-// Verdict says as whom a service or job runs.
+// Verdict says which user a service or job runs as.
 type Verdict struct {
 	// Service is its name; a job's begins with "job ".
 	Service string `json:"service"`

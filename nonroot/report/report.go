@@ -44,7 +44,8 @@ func Text(r nonroot.Report, o Options) string {
 	return b.String()
 }
 
-// outcomes is one line that counts as whom services and jobs run, and how many nobody can tell; "" where there are none.
+// outcomes is one line that counts services and jobs by the users that they run as, and those of which that cannot be told; "" where
+// there are none.
 func outcomes(r nonroot.Report) string {
 	var parts []string
 	for _, o := range nonroot.Outcomes {
@@ -129,7 +130,7 @@ type JSON struct {
 	Project string `json:"project"`
 	// Findings are ordered by file, line, column and rule.
 	Findings []nonroot.Finding `json:"findings"`
-	// Services say as whom each service and job runs.
+	// Services say which user each service and job runs as.
 	Services []nonroot.Verdict `json:"services"`
 	// Summary counts them.
 	Summary Counts `json:"summary"`
