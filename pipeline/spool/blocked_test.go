@@ -6,8 +6,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -92,5 +94,45 @@ func TestALostJobWhoseWayIsBlockedIsGivenUp(t *testing.T) {
 			}
 			wantFailed(t, s, j.ID)
 		})
+	}
+}
+
+// Whoever puts something in the job's place in Failed again and again does not keep a worker there, and the reason stays.
+func TestFailedIsNotTriedWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j := claimed(t, s, "song", "w")
+	stop := make(chan struct{})
+	var attackers sync.WaitGroup
+	for range 4 {
+		attackers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = os.Mkdir(s.jobFolder(job.Failed, j.ID), place.FolderMode) // It may be there.
+				}
+			}
+		})
+	}
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		_ = j.Fail(errors.New("no sound")) // Either may be the first.
+	}()
+	select {
+	case <-end:
+	case <-time.After(time.Minute):
+		t.Error("Fail does not end")
+	}
+	close(stop)
+	attackers.Wait()
+	<-end
+	if j.Stage() != job.Failed {
+		spooltest.Must(t, j.Fail(errors.New("no sound")))
+	}
+	if j.Error != "no sound" {
+		t.Errorf("the reason is %q", j.Error)
 	}
 }
