@@ -5,23 +5,33 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
 
-func read(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (*Project, error) {
-	compose, err := loadCompose(ctx, s, how...)
-	if err != nil {
+// reading is how a project's files are read.
+type reading struct {
+	substitute func(string, template.Mapping) (string, error)
+	// audit says that it is to be judged, not run: what is in the data folder is read, too.
+	audit   bool
+	options []cli.ProjectOptionsFn
+}
+
+func read(ctx context.Context, s Settings, how reading) (*Project, error) {
+	p := &Project{Root: s.root}
+	if err := p.load(ctx, s, how); err != nil {
 		return nil, err
 	}
-	p := &Project{Root: s.root, Compose: compose}
 	if err := p.readExtension(); err != nil {
 		return nil, err
 	}
@@ -36,6 +46,9 @@ func read(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (*Projec
 	}
 	return p, nil
 }
+
+// defaultData is the data folder of a project that names none.
+const defaultData = "pipeline-data"
 
 // extension is the x-im2 section of a Compose file.
 type extension struct {
@@ -67,25 +80,101 @@ func (p *Project) readExtension() error {
 	return nil
 }
 
-func loadCompose(ctx context.Context, s Settings, how ...cli.ProjectOptionsFn) (*types.Project, error) {
-	options, err := s.compose(append([]cli.ProjectOptionsFn{cli.WithDefaultProfiles(), cli.WithResolvedPaths(true)}, how...)...)
+// load reads the Compose files and what they take in, each of them once it is known to be a file that may be read.
+func (p *Project) load(ctx context.Context, s Settings, how reading) error {
+	how.options = append(slices.Clone(how.options), cli.WithDefaultProfiles(), cli.WithResolvedPaths(true))
+	options, err := s.compose(how.options...)
+	if err == nil {
+		p.taken, err = s.takenIn(ctx, options.ConfigPaths, how)
+	}
+	if err != nil {
+		return err
+	}
+	p.Compose, err = unlessInterrupted(ctx, func() (*types.Project, error) { return options.LoadProject(ctx) })
+	return loadError(ctx, options, err)
+}
+
+func loadError(ctx context.Context, options *cli.ProjectOptions, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return exit.Errorf(exit.Unusable, "reading the Compose file %s: %w. \"docker compose config\" shows it as Compose reads it",
+		strings.Join(options.ConfigPaths, ", "), err)
+}
+
+// takenIn returns the files that compose-go is going to read. The error says which of them must not be read, or why
+// compose-go could not read the Compose files.
+func (s Settings) takenIn(ctx context.Context, files []string, how reading) ([]input, error) {
+	r := references{substitute: how.substitute, refuse: func(input) error { return nil }, parsed: make(map[string][]document), seen: make(map[string]bool)}
+	for _, path := range files {
+		if path == "-" {
+			return nil, exit.Errorf(exit.Unusable, "reading the Compose file \"-\": standard input can be read only once; fix: write it to a file")
+		}
+		if _, err := r.admit(theComposeFile, path); err != nil {
+			return nil, err
+		}
+	}
+	var broken error
+	for _, path := range files {
+		_, err := r.read(theComposeFile, path)
+		broken = cmp.Or(broken, err)
+	}
+	if !r.others && broken == nil {
+		return r.found, nil
+	}
+	// Without other files, compose-go says what is wrong with these, and where the data folder is.
+	options, err := s.compose(append(slices.Clone(how.options), cli.WithConsistency(false), cli.WithLoadOptions(func(o *loader.Options) { o.SkipInclude, o.SkipExtends = true, true }))...)
 	if err != nil {
 		return nil, err
 	}
-	compose, err := options.LoadProject(ctx)
-	if ctx.Err() != nil { // asked here, since the loader may not have
-		return nil, ctx.Err()
+	model, err := unlessInterrupted(ctx, func() (*types.Project, error) { return options.LoadProject(ctx) })
+	if err = loadError(ctx, options, err); err == nil {
+		err = broken
 	}
 	if err != nil {
-		return nil, exit.Errorf(exit.Unusable, "reading the Compose file %s: %w. \"docker compose config\" shows it as Compose reads it",
-			strings.Join(options.ConfigPaths, ", "), err)
+		return nil, err
 	}
-	return compose, nil
+	if own := mapping(model.Extensions["x-im2"]); own != nil && !how.audit {
+		data, _ := own["data"].(string)
+		r.refuse = (&Project{Root: s.root, Data: filepath.Join(s.root, cmp.Or(data, defaultData))}).refuse
+	}
+	for _, path := range files {
+		if err := r.follow(theComposeFile, path, newScope(s.root, s.root, options.Environment)); err != nil {
+			return nil, err
+		}
+	}
+	return r.found, nil
+}
+
+// unlessInterrupted waits for a function that may be stuck in a file that was exchanged, or until ctx ends. A panic of
+// compose-go is an error.
+func unlessInterrupted[T any](ctx context.Context, f func() (T, error)) (value T, err error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if what := recover(); what != nil {
+				r.err = fmt.Errorf("compose-go cannot read it: %v", what)
+			}
+			done <- r
+		}()
+		r.value, r.err = f()
+	}()
+	select {
+	case <-ctx.Done():
+		return value, ctx.Err()
+	case r := <-done:
+		return r.value, r.err
+	}
 }
 
 // resolve reads the files with variables and labels that services name. In a project without a known data folder, they may be
 // where services can exchange them for what has no end.
-func (p *Project) resolve() error {
+func (p *Project) resolve(ctx context.Context) error {
 	for _, name := range p.Services() {
 		for _, in := range variableFiles(name, p.Compose.Services[name]) {
 			if err := run.Readable(in.path); err != nil {
@@ -93,9 +182,15 @@ func (p *Project) resolve() error {
 			}
 		}
 	}
-	compose, err := p.Compose.WithServicesEnvironmentResolved(false)
-	if err == nil {
-		compose, err = compose.WithServicesLabelsResolved(false)
+	compose, err := unlessInterrupted(ctx, func() (*types.Project, error) {
+		compose, err := p.Compose.WithServicesEnvironmentResolved(false)
+		if err != nil {
+			return nil, err
+		}
+		return compose.WithServicesLabelsResolved(false)
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "reading the Compose file %s: %w", strings.Join(p.Compose.ComposeFiles, ", "), err)
@@ -124,7 +219,7 @@ func (p *Project) placeData() error {
 		return nil
 	}
 	own := p.own
-	own.Data = cmp.Or(own.Data, "pipeline-data")
+	own.Data = cmp.Or(own.Data, defaultData)
 	for _, path := range append([]string{own.Data}, own.Folders...) {
 		if filepath.IsAbs(path) {
 			return exit.Errorf(exit.Unusable, "x-im2: %q must be relative: data to the project's folder, folders to the data folder", path)

@@ -18,14 +18,26 @@ const withFiles = `services:
   app: {image: x, env_file: [data/app.env], label_file: [data/app.labels]}
 `
 
+var kinds = map[string]func(path string) error{
+	"a FIFO":             func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	"a link to a device": func(path string) error { return os.Symlink("/dev/zero", path) },
+	"too long": func(path string) error {
+		return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, run.MostFile+1))
+	},
+}
+
+// tries are the errors of all functions that read a project.
+func tries(t *testing.T, root string) map[string]error {
+	t.Helper()
+	_, opened := project.Open(t.Context(), root, nil)
+	_, _, examined := project.Examine(t.Context(), root, nil)
+	explained, err := project.Explain(t.Context(), root, nil)
+	return map[string]error{"Open": opened, "Examine": examined, "Explain": errors.Join(explained.Compose, err)}
+}
+
 // Files that the project reads may be where services write, or be replaced by mistake.
 func TestAFileWithoutAnEndIsRefused(t *testing.T) {
 	t.Parallel()
-	kinds := map[string]func(path string) error{
-		"a FIFO":             func(path string) error { return syscall.Mkfifo(path, 0o600) },
-		"a link to a device": func(path string) error { return os.Symlink("/dev/zero", path) },
-		"too long":           func(path string) error { return os.Truncate(path, run.MostFile+1) },
-	}
 	for _, name := range []string{".env", ".env.local", "data/app.env", "data/app.labels"} {
 		for what, put := range kinds {
 			root := write(t, map[string]string{"docker-compose.yml": withFiles, ".env": "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n", ".env.local": ""})
@@ -41,10 +53,8 @@ func TestAFileWithoutAnEndIsRefused(t *testing.T) {
 				t.Fatalf("%+v, %v", p, err)
 			}
 			path := filepath.Join(root, name)
-			if what != "too long" {
-				if err := os.Remove(path); err != nil {
-					t.Fatal(err)
-				}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
 			}
 			if err := put(path); err != nil {
 				t.Fatal(err)
@@ -52,6 +62,53 @@ func TestAFileWithoutAnEndIsRefused(t *testing.T) {
 			_, err := project.Open(t.Context(), root, nil)
 			if err == nil || !strings.Contains(err.Error(), path) || !errors.Is(err, run.ErrNoFile) && !errors.Is(err, run.ErrTooLong) {
 				t.Errorf("%s as %s: %v", what, name, err)
+			}
+		}
+	}
+}
+
+// Neither are those that its Compose files take in.
+func TestAFileWithoutAnEndIsNotTakenIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range taken {
+		for what, put := range kinds {
+			if strings.Contains(name, "by default") {
+				continue
+			}
+			root := takes(t, c.files, "elsewhere/in")
+			path := filepath.Join(root, "elsewhere/in")
+			if err := put(path); err != nil {
+				t.Fatal(err)
+			}
+			for by, err := range tries(t, root) {
+				if err == nil || !strings.Contains(err.Error(), "reading "+c.what) || !strings.Contains(err.Error(), path) || !errors.Is(err, run.ErrNoFile) && !errors.Is(err, run.ErrTooLong) {
+					t.Errorf("%s, %s, %s: %v", name, what, by, err)
+				}
+			}
+		}
+	}
+}
+
+// A Compose file is none of them either, nor is what a job extends, which only Compose's schema refuses.
+func TestAComposeFileHasAnEnd(t *testing.T) {
+	t.Parallel()
+	for what, put := range kinds {
+		root := t.TempDir()
+		if err := put(filepath.Join(root, "compose.yml")); err != nil {
+			t.Fatal(err)
+		}
+		for by, err := range tries(t, root) {
+			if !errors.Is(err, run.ErrNoFile) && !errors.Is(err, run.ErrTooLong) {
+				t.Errorf("%s, %s: %v", what, by, err)
+			}
+		}
+		root = write(t, map[string]string{"compose.yml": "services: {z: {image: x}}\njobs: {j: {extends: {file: in, service: a}}}\n"})
+		if err := put(filepath.Join(root, "in")); err != nil {
+			t.Fatal(err)
+		}
+		for by, err := range tries(t, root) {
+			if err == nil {
+				t.Errorf("%s, %s of a job: no error", what, by)
 			}
 		}
 	}

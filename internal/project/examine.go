@@ -1,11 +1,9 @@
 package project
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,8 +13,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/internal/safetext"
 )
 
@@ -28,10 +24,6 @@ const standIn = "64999"
 // maxVariables is how many ${...} one value may have: in one another, they take Compose
 // time that grows with the square of their number.
 const maxVariables = 200
-
-// maxExtends is how many services of one Compose file may extend another one: a chain of them
-// takes memory that grows faster than the file, in Compose as here.
-const maxExtends = 5000
 
 // Problem is something that Open would refuse and Examine only reports.
 type Problem struct {
@@ -57,38 +49,12 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 }
 
 func examine(ctx context.Context, settings Settings, how ...func(*loader.Options)) (*Project, []Problem, error) {
-	if err := settings.checkExtends(); err != nil {
-		return nil, nil, err
-	}
 	p, missing, err := readLeniently(ctx, settings, how...)
 	if err != nil {
 		return nil, nil, err
 	}
 	problems := append(missing.problems(), p.Settings.idProblems(p.Declared)...)
 	return p, problems, p.placeData()
-}
-
-// checkExtends refuses a file that could not be read in bounded memory. A file that is missing is reported by
-// its reader.
-func (s Settings) checkExtends() error {
-	files, err := s.composeFiles()
-	if err != nil {
-		return nil //nolint:nilerr // reading the project says the same with more around it
-	}
-	for _, path := range files {
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-			continue // such as the pipe of a shell's <(command), which can be read once
-		}
-		text, err := run.ReadFile(path)
-		if errors.Is(err, run.ErrTooLong) {
-			return exit.Errorf(exit.Unusable, "reading the Compose file: %w", err)
-		}
-		if n := bytes.Count(text, []byte("extends")); err == nil && n > maxExtends {
-			return exit.Errorf(exit.Unusable, "reading %s: it says \"extends\" %d times, more than the %d that are read; write out what the services share with an anchor (\"<<: *name\"), or part the file",
-				path, n, maxExtends)
-		}
-	}
-	return nil
 }
 
 // readLeniently reads the Compose file with stand-ins. If that fails because variables have no value, as without
@@ -101,7 +67,7 @@ func readLeniently(ctx context.Context, s Settings, options ...func(*loader.Opti
 		if blanks != keepBlank {
 			how = append(how, cli.WithConsistency(false)) // "${DATA}:/data" becomes a volume that is not declared
 		}
-		p, err := read(ctx, s, how...)
+		p, err := read(ctx, s, reading{substitute: missing.substitute, audit: true, options: how})
 		if err == nil {
 			missing.empty(p.Compose)
 			return p, missing, nil

@@ -98,7 +98,7 @@ func TestChainsOfExtendsAreBounded(t *testing.T) {
 	root := write(t, map[string]string{"docker-compose.yml": chain(5001)})
 	_, _, err := project.Examine(t.Context(), root, nil)
 	var coded *exit.Error
-	if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), `says "extends" 5001 times`) {
+	if !errors.As(err, &coded) || coded.Code != exit.Unusable || !strings.Contains(err.Error(), `5001 services with "extends"`) {
 		t.Errorf("got %v", err)
 	}
 	root = write(t, map[string]string{"docker-compose.yml": chain(200)})

@@ -78,14 +78,13 @@ func Explain(ctx context.Context, root string, environ []string) (Explanation, e
 }
 
 // examineQuickly is examine without Compose's schema: compiling it takes as long as all the rest, and it says nothing of
-// settings. Where the loader fails or panics without it, the file is read again with it, for its message.
-func examineQuickly(ctx context.Context, settings Settings) (p *Project, found []Problem, err error) {
-	defer func() {
-		if recover() != nil || err != nil {
-			p, found, err = examine(ctx, settings)
-		}
-	}()
-	return examine(ctx, settings, loader.WithSkipValidation)
+// settings. Where the loader fails without it, the file is read again with it, for its message.
+func examineQuickly(ctx context.Context, settings Settings) (*Project, []Problem, error) {
+	p, found, err := examine(ctx, settings, loader.WithSkipValidation)
+	if err != nil {
+		return examine(ctx, settings)
+	}
+	return p, found, nil
 }
 
 func (e *Explanation) add(settings Settings, found []Problem) {

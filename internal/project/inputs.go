@@ -12,29 +12,33 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
+// theComposeFile is what messages call a file that COMPOSE_FILE names, or is found.
+const theComposeFile = "the Compose file"
+
 // input is a file or folder that this machine reads to run or build the project.
 type input struct{ what, path string }
 
 // refuseInputs returns an error where an input is below the data folder, also through links: services can change it, or exchange it
 // for a link, and would decide what is read, built and run on this machine.
 func (p *Project) refuseInputs() error {
-	if p.Data == "" {
-		return nil
-	}
 	for _, in := range p.inputs() {
-		if Within(p.Data, in.path) || Within(resolved(p.Data), resolved(in.path)) {
-			return exit.Errorf(exit.Unusable, "reading %s %q: it is in the data folder %s, where services can change it; fix: move it to another folder",
-				in.what, p.Rel(in.path), p.Rel(p.Data))
+		if err := p.refuse(in); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (p *Project) inputs() []input {
-	var all []input
-	for _, path := range p.Compose.ComposeFiles {
-		all = append(all, input{"the Compose file", path})
+func (p *Project) refuse(in input) error {
+	if p.Data == "" || !Within(p.Data, in.path) && !Within(resolved(p.Data), resolved(in.path)) {
+		return nil
 	}
+	return exit.Errorf(exit.Unusable, "reading %s %q: it is in the data folder %s, where services can change it; fix: move it to another folder",
+		in.what, p.Rel(in.path), p.Rel(p.Data))
+}
+
+func (p *Project) inputs() []input {
+	all := slices.Clone(p.taken)
 	for _, name := range []Source{FromTeam, FromLocal} {
 		all = append(all, input{"the settings", filepath.Join(p.Root, string(name))})
 	}
@@ -86,19 +90,22 @@ func variableFiles(name string, s types.ServiceConfig) []input {
 	return all
 }
 
-// resolved returns a path without links, also of a link to what is not there so far.
+// resolved returns a path without links, also of what is not there so far.
 func resolved(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
-	}
-	if target, err := os.Readlink(path); err == nil {
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
+	for range 40 { // as many links as Linux follows
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			return target
 		}
-		path = target
-	}
-	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(folder, filepath.Base(path))
+		folder := filepath.Dir(path)
+		if folder == path {
+			break
+		}
+		folder = resolved(folder)
+		target, err := os.Readlink(path)
+		if err != nil {
+			return filepath.Join(folder, filepath.Base(path))
+		}
+		path = joined(folder, target)
 	}
 	return path
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -36,7 +37,8 @@ type Project struct {
 	// main.go is compiled on the host; empty when there is none.
 	GoModules string
 
-	own extension
+	own   extension
+	taken []input // the Compose files, and the files that they take in
 }
 
 // Open resolves the project in root. environ is the process environment (os.Environ).
@@ -46,7 +48,9 @@ func Open(ctx context.Context, root string, environ []string) (*Project, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := read(ctx, settings, cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution)
+	p, err := read(ctx, settings, reading{
+		substitute: template.Substitute, options: []cli.ProjectOptionsFn{cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func Open(ctx context.Context, root string, environ []string) (*Project, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := p.resolve(); err != nil {
+	if err := p.resolve(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.Settings.checkIDs(p.Declared); err != nil {

@@ -1,0 +1,30 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+func TestAnInterruptEndsWhatIsStuck(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, end := make(chan struct{}), make(chan struct{})
+	defer close(end)
+	go func() {
+		<-begun
+		cancel()
+	}()
+	_, err := unlessInterrupted(ctx, func() (int, error) {
+		close(begun)
+		<-end
+		return 1, nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	var none *int
+	if _, err := unlessInterrupted(t.Context(), func() (int, error) { return *none, nil }); err == nil {
+		t.Error("a panic is no error")
+	}
+}
