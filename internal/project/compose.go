@@ -176,9 +176,14 @@ func unlessInterrupted[T any](ctx context.Context, f func() (T, error)) (value T
 // where services can exchange them for what has no end.
 func (p *Project) resolve(ctx context.Context) error {
 	for _, name := range p.Services() {
-		for _, in := range variableFiles(name, p.Compose.Services[name]) {
+		s := p.Compose.Services[name]
+		all := variableFiles("the service "+name, s.ContainerSpec)
+		for _, hook := range s.PreStart {
+			all = append(all, variableFiles("a pre_start command of the service "+name, hook.ContainerSpec)...)
+		}
+		for _, in := range all {
 			if err := run.Readable(in.path); err != nil {
-				return exit.Errorf(exit.Unusable, "reading %s: %w", in.what, err)
+				return unreadableInput(in.what, err)
 			}
 		}
 	}

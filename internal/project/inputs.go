@@ -1,6 +1,7 @@
 package project
 
 import (
+	"encoding/csv"
 	"maps"
 	"os"
 	"path/filepath"
@@ -37,55 +38,131 @@ func (p *Project) refuse(in input) error {
 		in.what, p.Rel(in.path), p.Rel(p.Data))
 }
 
+// inputs are all files and folders that this project's Compose files and settings name to be read on this machine, also for
+// what is of an inactive profile. testdata/fields.txt says which fields name some.
 func (p *Project) inputs() []input {
 	all := slices.Clone(p.taken)
 	for _, name := range []Source{FromTeam, FromLocal} {
 		all = append(all, input{"the settings", filepath.Join(p.Root, string(name))})
 	}
-	for _, name := range p.Services() {
-		s, of := p.Compose.Services[name], " of the service "+name
-		all = append(all, variableFiles(name, s)...)
+	all = append(all, input{"the certificates", p.Settings.Get(CABundle).Value}, input{"the Go modules", p.GoModules})
+	services, jobs := p.Compose.AllServices(), p.Compose.AllJobs()
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		s, of := services[name], "the service "+name
+		all = append(all, p.ofContainer(of, s.ContainerSpec, s.Build)...)
+		for _, hook := range s.PreStart {
+			all = append(all, p.ofContainer("a pre_start command of "+of, hook.ContainerSpec, nil)...)
+		}
 		if s.Provider != nil && strings.ContainsRune(s.Provider.Type, filepath.Separator) {
-			program := s.Provider.Type
-			if !filepath.IsAbs(program) {
-				program = filepath.Join(p.Root, program)
-			}
-			all = append(all, input{"the provider" + of, program})
+			all = append(all, input{"the provider of " + of, s.Provider.Type})
 		}
-		if b := s.Build; b != nil {
-			dockerfile := b.Dockerfile
-			if !filepath.IsAbs(dockerfile) {
-				dockerfile = filepath.Join(b.Context, dockerfile)
-			}
-			all = append(all, input{"the build context" + of, b.Context}, input{"the Dockerfile" + of, dockerfile})
-			for _, key := range slices.Sorted(maps.Keys(b.AdditionalContexts)) {
-				all = append(all, input{"a build context" + of, b.AdditionalContexts[key]})
+		if s.Develop != nil {
+			for _, trigger := range s.Develop.Watch {
+				all = append(all, input{"a watched path of " + of, trigger.Path})
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Compose.Secrets)) {
-		all = append(all, input{"the secret", p.Compose.Secrets[name].File})
+	for _, name := range slices.Sorted(maps.Keys(jobs)) {
+		all = append(all, p.ofContainer("the job "+name, jobs[name].ContainerSpec, jobs[name].Build)...)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Compose.Configs)) {
-		all = append(all, input{"the config", p.Compose.Configs[name].File})
+	all = slices.DeleteFunc(all, func(in input) bool { return in.path == "" })
+	for i, in := range all {
+		all[i].path = joined(p.Root, in.path)
 	}
-	return slices.DeleteFunc(all, func(in input) bool { return !filepath.IsAbs(in.path) }) // an address, or nothing
+	return all
 }
 
-// variableFiles are the files with variables and labels of a service and of its pre_start commands.
-func variableFiles(name string, s types.ServiceConfig) []input {
-	var all []input
-	add := func(spec types.ContainerSpec, of string) {
-		for _, file := range spec.EnvFiles {
-			all = append(all, input{"an env_file of " + of, file.Path})
+// ofContainer are the inputs of a container and of its build, which may be nil.
+func (p *Project) ofContainer(of string, spec types.ContainerSpec, build *types.BuildConfig) []input {
+	all := variableFiles(of, spec)
+	for _, option := range spec.SecurityOpt {
+		// As Compose reads it: it takes a colon where there is no equals sign.
+		name, profile, found := strings.Cut(option, "=")
+		if !found {
+			name, profile, _ = strings.Cut(option, ":")
 		}
-		for _, file := range spec.LabelFiles {
-			all = append(all, input{"a label_file of " + of, file})
+		if name == "seccomp" && profile != "unconfined" && profile != "builtin" {
+			all = append(all, input{"a seccomp profile of " + of, profile})
 		}
 	}
-	add(s.ContainerSpec, "the service "+name)
-	for _, hook := range s.PreStart {
-		add(hook.ContainerSpec, "a pre_start command of the service "+name)
+	for _, c := range spec.Configs {
+		all = append(all, input{"a config of " + of, p.Compose.Configs[c.Source].File})
+	}
+	for _, s := range spec.Secrets {
+		all = append(all, input{"a secret of " + of, p.Compose.Secrets[s.Source].File})
+	}
+	if build == nil {
+		return all
+	}
+	for _, s := range build.Secrets {
+		all = append(all, input{"a secret of the build of " + of, p.Compose.Secrets[s.Source].File})
+	}
+	return append(all, ofBuild(of, build)...)
+}
+
+func ofBuild(of string, b *types.BuildConfig) []input {
+	var all []input
+	if context := local(b.Context); context != "" {
+		dockerfile := joined(context, b.Dockerfile)
+		all = append(all, input{"the build context of " + of, context}, input{"the Dockerfile of " + of, dockerfile},
+			input{"a .dockerignore of " + of, filepath.Join(context, ".dockerignore")}, input{"a .dockerignore of " + of, dockerfile + ".dockerignore"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.AdditionalContexts)) {
+		all = append(all, input{"a build context of " + of, local(b.AdditionalContexts[name])})
+	}
+	for _, cache := range slices.Concat(b.CacheFrom, b.CacheTo) {
+		for _, folder := range localCache(cache) {
+			all = append(all, input{"a build cache of " + of, folder})
+		}
+	}
+	for _, key := range b.SSH {
+		for path := range strings.SplitSeq(key.Path, ",") {
+			all = append(all, input{"an SSH key of " + of, path})
+		}
+	}
+	return all
+}
+
+// local is the path of a build context; "" for one that is elsewhere. compose-go made paths absolute.
+func local(context string) string {
+	if layout, ok := strings.CutPrefix(context, "oci-layout://"); ok {
+		layout, _, _ = strings.Cut(layout, "@")
+		if tag := strings.LastIndexByte(layout, ':'); tag > strings.LastIndexByte(layout, '/') {
+			layout = layout[:tag]
+		}
+		return layout
+	}
+	if filepath.IsAbs(context) {
+		return context
+	}
+	return ""
+}
+
+// localCache are the folders of a build cache, as Buildx reads its name=value pairs; none of one that is elsewhere.
+func localCache(cache string) []string {
+	fields, err := csv.NewReader(strings.NewReader(cache)).Read()
+	if err != nil {
+		return nil // Buildx refuses it
+	}
+	values := make(map[string]string)
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, "=")
+		values[strings.ToLower(name)] = value
+	}
+	if values["type"] != "local" {
+		return nil
+	}
+	return []string{values["src"], values["dest"]}
+}
+
+// variableFiles are the files with variables and labels of a container.
+func variableFiles(of string, spec types.ContainerSpec) []input {
+	var all []input
+	for _, file := range spec.EnvFiles {
+		all = append(all, input{"an env_file of " + of, file.Path})
+	}
+	for _, file := range spec.LabelFiles {
+		all = append(all, input{"a label_file of " + of, file})
 	}
 	return all
 }
