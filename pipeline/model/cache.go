@@ -59,7 +59,7 @@ func (e *ensurer) put(ctx context.Context, source io.ReaderAt, size int64) (weig
 		err = e.swap(temp)
 	}
 	if err != nil {
-		_ = e.cache.RemoveAll(temp) // The error says more than what is left over would.
+		_ = place.RemoveAllIn(e.cache, temp) // The error says more than what is left over would.
 		if errors.As(err, new(*weights.GraphError)) || ctx.Err() != nil {
 			return m, exit.Errorf(exit.Failed, "%s: %w", doing, err)
 		}
@@ -144,7 +144,7 @@ func (e *ensurer) swap(temp string) error {
 	if err := e.cache.Rename(temp, e.folder()); err != nil {
 		return err
 	}
-	_ = e.cache.RemoveAll(old) // sweep removes what is left.
+	_ = place.RemoveAllIn(e.cache, old) // sweep removes what is left.
 	return place.SyncIn(e.cache, ".")
 }
 
@@ -159,7 +159,7 @@ func (e *ensurer) sweep() {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		if err == nil && strings.HasPrefix(entry.Name(), "."+e.folder()+".tmp-") && time.Since(info.ModTime()) > abandoned {
-			_ = e.cache.RemoveAll(entry.Name()) // The next run tries it again.
+			_ = place.RemoveAllIn(e.cache, entry.Name()) // The next run tries it again.
 		}
 	}
 }

@@ -37,7 +37,8 @@ type Disk interface {
 	// RenameNew replaces nothing: when there is something at newPath, it fails with fs.ErrExist.
 	RenameNew(oldPath, newPath string) error
 	Remove(path string) error
-	// RemoveAll removes a file, or a folder with all that is in it.
+	// RemoveAll removes a file, or a folder with all that is in it; as much as it can besides an error. What is not there is
+	// none, and a folder that takes long is ErrRefilled.
 	RemoveAll(path string) error
 	// SyncFolder puts the entries of a folder on the disk.
 	SyncFolder(dir string) error
@@ -46,6 +47,12 @@ type Disk interface {
 	// Touch gives a file or folder another time of change, which takes no room on a full disk.
 	Touch(path string) error
 }
+
+// removeFor is how long the removal of one folder may take: some millions of files are gone by then, and a lease lasts.
+const removeFor = 30 * time.Second
+
+// ErrRefilled is returned for a folder that is not empty after removeFor.
+var ErrRefilled = fmt.Errorf("it is not empty after %s, so something may be filling it", removeFor)
 
 // MostEntries is of how many entries of a folder a list is kept in memory. Whatever is taken from a folder makes place for
 // the next ones; who has to know all says that there are too many.
@@ -149,54 +156,6 @@ func (osDisk) RenameNew(oldPath, newPath string) error {
 }
 
 func (osDisk) Remove(path string) error { return at(path, os.Remove) }
-
-func (osDisk) RemoveAll(path string) error {
-	return at(path, func(path string) error {
-		err := os.RemoveAll(path)
-		if !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-		root, openErr := os.OpenRoot(filepath.Dir(path))
-		if openErr != nil {
-			return err
-		}
-		defer func() { _ = root.Close() }() // Nothing is written to it.
-		if allowErr := allow(root, filepath.Base(path)); allowErr != nil {
-			return err
-		}
-		return os.RemoveAll(path)
-	})
-}
-
-// allow gives this user all rights on a folder of its own and on those in it.
-func allow(root *os.Root, name string) error {
-	if err := root.Chmod(name, 0o700); err != nil {
-		return err
-	}
-	inner, err := OpenFolderIn(root, name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = inner.Close() }() // Nothing is written to it.
-	list, err := inner.Open(".")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = list.Close() }() // It is only read.
-	for {
-		entries, err := list.ReadDir(1000)
-		for _, e := range entries {
-			if e.IsDir() {
-				if err := allow(inner, e.Name()); err != nil {
-					return err
-				}
-			}
-		}
-		if err != nil {
-			return ignoreEOF(err)
-		}
-	}
-}
 
 func (osDisk) Chmod(path string, mode fs.FileMode) error {
 	return at(path, func(path string) error { return chmod(path, mode) })

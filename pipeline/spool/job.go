@@ -171,7 +171,11 @@ func (j *Job) Clear(names ...string) error {
 	var errs []error
 	for _, entry := range entries {
 		if name := entry.Name(); slices.Contains(names, name) || strings.HasPrefix(name, place.TempPrefix) {
-			errs = append(errs, j.drop(entry))
+			err := j.drop(entry)
+			errs = append(errs, err)
+			if errors.Is(err, place.ErrRefilled) { // There may be many of these.
+				break
+			}
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -4,30 +4,17 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
-const nobody = 65534
-
-// asNobody makes this goroutine one that modes hold for, whoever runs the test, and returns a spool of that user's.
+// asNobody is spooltest.AsNobody with a spool of that user's.
 func asNobody(t *testing.T) *Spool {
 	t.Helper()
-	data, err := os.MkdirTemp("", "spool") //nolint:usetesting // What t.TempDir makes is in a folder of root's.
-	spooltest.Must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(data) })
-	if os.Geteuid() == 0 {
-		spooltest.Must(t, os.Chown(data, nobody, nobody))
-		runtime.LockOSThread() // The thread ends with the goroutine, since nothing unlocks it.
-		spooltest.Must(t, unix.Setfsuid(nobody))
-	}
-	s, err := Open(data)
+	s, err := Open(spooltest.AsNobody(t))
 	spooltest.Must(t, err)
 	return s
 }

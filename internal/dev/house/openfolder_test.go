@@ -19,7 +19,6 @@ var opensFolder = map[string]string{
 	"nonroot/verify/clean.go os.OpenRoot":                 "the data folder itself",
 	"ownership/ownership.go os.OpenRoot":                  "the folder that is to be reset",
 	"ownership/plain.go os.OpenRoot":                      "the folder that is to be reset",
-	"pipeline/place/disk.go os.OpenRoot":                  "a folder that was opened as one, by its descriptor",
 	"pipeline/place/os_other.go os.OpenRoot":              "where no service runs",
 	"pipeline/place/place.go os.OpenRoot":                 "a folder that was opened as one, by its descriptor",
 	"pipeline/place/root.go os.OpenRoot":                  "the data folder itself",
