@@ -34,7 +34,7 @@ type Entry struct {
 	// does so itself, or nothing does.
 	Script string
 	// Runs are patterns of the command's first word with which the user changes: "postgres",
-	// "rabbitmq*"; "*" is every command, even none.
+	// "rabbitmq*"; "*" is every command, even none; "" is no command at all.
 	Runs []string
 	// FlagsToo says that a command that begins with "-" counts as the first of Runs.
 	FlagsToo bool `yaml:"flagsToo"`

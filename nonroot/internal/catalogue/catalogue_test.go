@@ -19,7 +19,7 @@ func TestEntries(t *testing.T) {
 	for _, e := range All() {
 		names[e.Image] = true
 	}
-	if len(names) < 90 {
+	if len(names) < 200 {
 		t.Errorf("only %d images", len(names))
 	}
 	for i, r := range all { // each entry can be reached through a name and a tag of its own
@@ -149,6 +149,18 @@ func TestFind(t *testing.T) {
 		{"mcr.microsoft.com/dotnet/aspnet:9.0-nanoserver-ltsc2022", "?", "", ""},
 		{"mcr.microsoft.com/dotnet/samples", "?", "", ""},
 		{"golang:1.24-windowsservercore-ltsc2022", "?", "", ""},
+		{"hashicorp/vault:1.20", "", "vault", "alpine"},
+		{"hashicorp/vault:1.20-ubi", "100", "", "rpm"},
+		{"gitea/gitea:1.24", "", "git", "alpine"},
+		{"gitea/gitea:1.24-rootless", "1000:1000", "", "alpine"},
+		{"docker.elastic.co/elasticsearch/elasticsearch:9.1.0", "1000:0", "", ""},
+		{"elasticsearch:7.17.0", "?", "", ""},
+		{"bitnami/redis:7.4", "1001", "", ""},
+		{"bitnami/moodle", "?", "", ""},
+		{"grafana/grafana:12.0.0", "472", "", ""},
+		{"pihole/pihole:2024.07.0", "?", "", ""},
+		{"pihole/pihole:2025.03.0", "", "pihole", "alpine"},
+		{"qdrant/qdrant:v1.15.0-unprivileged", "?", "", ""},
 		{"jupyter/scipy-notebook", "1000", "", "debian"},
 		{"quay.io/jupyter/base-notebook:latest", "1000", "", "debian"},
 		{"node:22-alpine", "", "", "alpine"},

@@ -16,7 +16,7 @@ var (
 	variable     = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 	classes      = regexp.MustCompile(`\[\^?(.)[^]]*\]`)
 	tools        = []string{"", "debian", "alpine", "rpm", "none"}
-	capabilities = []string{"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"}
+	capabilities = []string{"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETUID"}
 )
 
 // problems are the mistakes in a list of entries, each with its entry's name.
