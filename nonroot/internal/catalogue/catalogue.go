@@ -25,7 +25,7 @@ type Entry struct {
 	Tags []string
 	// User is the image's USER; "" is root.
 	User string
-	// Env has the variables that name a user, or decide which one it becomes.
+	// Env has the variables of the image's config that name a user: APP_UID, NB_UID, PUID.
 	Env map[string]string
 	// Entrypoint and Command are those of the image's config. Both are empty where they
 	// differ from tag to tag, and where nothing that the audit asks depends on them.
@@ -42,6 +42,9 @@ type Entry struct {
 	Becomes string
 	// First says that the first process stays root, and only its children become Becomes.
 	First bool
+	// UserVars are variables that change who it becomes, or prevent the change. What is said
+	// here holds where a service sets none of them.
+	UserVars []string `yaml:"userVars"`
 	// NonRoot has the Compose keys that make it start without root; none where none is documented.
 	NonRoot map[string]string `yaml:"nonRoot"`
 	// Hardened are the capabilities that the change of the user needs under cap_drop: [ALL].
@@ -110,7 +113,7 @@ func (r record) isFor(tag string) bool {
 func (r record) copy() Entry {
 	e := r.Entry
 	e.Tags, e.Runs, e.Hardened = slices.Clone(e.Tags), slices.Clone(e.Runs), slices.Clone(e.Hardened)
-	e.Entrypoint, e.Command = slices.Clone(e.Entrypoint), slices.Clone(e.Command)
+	e.Entrypoint, e.Command, e.UserVars = slices.Clone(e.Entrypoint), slices.Clone(e.Command), slices.Clone(e.UserVars)
 	e.Env, e.NonRoot = maps.Clone(e.Env), maps.Clone(e.NonRoot)
 	return e
 }

@@ -75,6 +75,7 @@ func TestMistakes(t *testing.T) {
 		{"capability order", good + "  becomes: b\n  runs: [b]\n  hardened: [SETUID, CHOWN]\n", "not sorted"},
 		{"tools", good + "  tools: suse\n", `tools "suse"`},
 		{"variable", good + "  env: {a-b: c}\n", "variable"},
+		{"user's variable", good + "  userVars: [puid]\n", `variable "puid"`},
 		{"unknown", good + "  unknown: true\n", "says something"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -124,6 +124,11 @@ func restOf(r record) (found []string) {
 	if !slices.IsSorted(r.Hardened) {
 		found = append(found, "its capabilities are not sorted")
 	}
+	for _, name := range r.UserVars {
+		if !variable.MatchString(name) {
+			found = append(found, fmt.Sprintf("variable %q", name))
+		}
+	}
 	for name, value := range r.Env {
 		if !variable.MatchString(name) || strings.ContainsAny(value, " $") {
 			found = append(found, fmt.Sprintf("variable %q: %q", name, value))
