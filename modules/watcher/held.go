@@ -24,6 +24,9 @@ type heldJob struct {
 	id string
 	// changing means that someone still writes into the file: it has to settle again.
 	changing bool
+	// size is how many bytes the file has if it is to be read beside the turns, else 0, and took how long the last time took.
+	size int64
+	took time.Duration
 	// failed is how many tries failed for a reason that may be the job's.
 	failed int
 	// until is when it may be tried again, and err what the last try met.
@@ -54,15 +57,19 @@ func (w *watcher) takeHeld() []heldJob {
 }
 
 // finishHeld tries each held job once more whose rest is over, as far as a turn has time for. What fails again stays held.
-func (w *watcher) finishHeld(ctx context.Context) error {
+// stops says that a job met what stops all.
+func (w *watcher) finishHeld(ctx context.Context) (stops bool, err error) {
 	held, begun := w.takeHeld(), w.now()
-	var errs []error
+	errs := []error{w.finishReading()} // One that waits for it may be begun now.
+	if large, rest, ok := w.takeLarge(held); ok {
+		held = slices.Insert(rest, 0, large)
+	}
 	for i, h := range held {
-		if err := ctx.Err(); err != nil || w.now().Sub(begun) >= turnFor {
+		if ctx.Err() != nil || w.now().Sub(begun) >= turnFor {
 			w.holdFirst(held[i:])
-			return errors.Join(append(errs, err)...)
+			break
 		}
-		if w.now().Before(h.until) {
+		if w.now().Before(h.until) || h.size > 0 && w.reading != nil {
 			w.hold(h)
 			errs = append(errs, h.err) // All is not well yet.
 			continue
@@ -71,16 +78,22 @@ func (w *watcher) finishHeld(ctx context.Context) error {
 		errs = append(errs, err)
 		if spool.StopsAll(err) {
 			w.holdFirst(held[i+1:])
-			break
+			return true, job.JoinErrors(errs...)
 		}
 	}
-	return errors.Join(errs...)
+	if w.reading != nil {
+		errs = append(errs, w.reading.held.err) // What the try before met: all is not well yet.
+	}
+	return ctx.Err() != nil, job.JoinErrors(append(errs, ctx.Err())...)
 }
 
 func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 	j, err := w.load(h.id)
 	switch {
 	case errors.Is(err, errMoved):
+		return nil
+	case errors.Is(err, spool.ErrSetAside):
+		w.log.Error("given up", "job", h.id, "error", err)
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		w.log.Warn("a job was removed while it was being taken", "job", h.id)
@@ -92,21 +105,22 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 		return err
 	case err != nil:
 		if j, loadErr := w.spool.Load(job.Incoming, h.id); loadErr == nil { // It could not be moved.
-			return w.notFinished(j, h.failed, err)
+			return w.notFinished(j, h, err)
 		}
 		return w.later(h, err)
 	case h.changing && !w.rests(j):
 		w.hold(h)
 		return nil
 	default:
-		return w.finish(ctx, j, h.failed)
+		return w.finish(ctx, j, h)
 	}
 }
 
-// later holds a job that could not be finished, and returns the reason. A full disk is nothing that rest helps against.
+// later holds a job that could not be finished, and returns the reason. A full disk is nothing that rest helps against, but a
+// large file rests for as long as it was read.
 func (w *watcher) later(h heldJob, err error) error {
-	h.err, h.until = err, w.now().Add(restFor)
-	if spool.StopsAll(err) {
+	h.err, h.until = err, w.now().Add(max(restFor, h.took))
+	if h.size == 0 && spool.StopsAll(err) {
 		h.until = time.Time{}
 	}
 	w.hold(h)
@@ -115,15 +129,15 @@ func (w *watcher) later(h heldJob, err error) error {
 
 // notFinished decides what becomes of a job of Incoming that could not be finished: it is held, and given up where the
 // reason may be its own and it has had its attempts.
-func (w *watcher) notFinished(j *spool.Job, failed int, err error) error {
+func (w *watcher) notFinished(j *spool.Job, h heldJob, err error) error {
 	if there, hasErr := place.Has(j.Dir()); j.Stage() != job.Incoming || !there && hasErr == nil {
 		return err // Where it could not be seen, it may be there: a disk may be away for a moment.
 	}
 	if !errors.As(err, new(*noRoomError)) && !spool.Environment(err) && w.spool.Ready() == nil {
-		failed++
+		h.failed++
 	}
-	if failed < spool.MaxAttempts {
-		return w.later(heldJob{id: j.ID, failed: failed}, err)
+	if h.failed < spool.MaxAttempts {
+		return w.later(h, err)
 	}
 	w.log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
 	if j.Name == "" {
@@ -131,7 +145,8 @@ func (w *watcher) notFinished(j *spool.Job, failed int, err error) error {
 	}
 	cause := fmt.Errorf("%w; what the job has is in queue/%s/%s", err, job.Failed, j.ID)
 	if failErr := j.Fail(cause); failErr != nil {
-		return w.later(heldJob{id: j.ID, failed: failed - 1}, errors.Join(err, failErr))
+		h.failed--
+		return w.later(h, errors.Join(err, failErr))
 	}
 	return nil
 }
@@ -160,19 +175,23 @@ func (w *watcher) rests(j *spool.Job) bool {
 	return w.settle.settled(filepath.Join(string(job.Incoming), j.ID), factsOf(info), w.now())
 }
 
-// finish brings a job of Incoming to its next stage, from wherever it was left, after so many tries that failed. When that
-// cannot be done now, the job is held. A large file is read beside the turns.
-func (w *watcher) finish(ctx context.Context, j *spool.Job, failed int) error {
-	err := w.process(ctx, j, w.large)
-	if errors.Is(err, errLarge) {
-		w.finishBeside(ctx, j, failed)
+// finish brings a job of Incoming to its next stage, from wherever it was left. When that cannot be done now, the job is
+// held. A large file is read beside the turns, as soon as no other one is.
+func (w *watcher) finish(ctx context.Context, j *spool.Job, h heldJob) error {
+	if h.size > 0 && j.Name == "" {
+		w.readBeside(ctx, j, h)
 		return nil
 	}
-	return w.finished(j, failed, err)
+	err := w.process(ctx, j, w.large)
+	if large := (*largeError)(nil); errors.As(err, &large) {
+		w.hold(heldJob{id: h.id, size: large.size, failed: h.failed})
+		return nil
+	}
+	return w.finished(j, h, err)
 }
 
 // finished is what follows err, the end of process.
-func (w *watcher) finished(j *spool.Job, failed int, err error) error {
+func (w *watcher) finished(j *spool.Job, h heldJob, err error) error {
 	switch {
 	case err == nil:
 		w.beat()
@@ -181,7 +200,10 @@ func (w *watcher) finished(j *spool.Job, failed int, err error) error {
 		w.log.Info("waiting for a file that is still being written", "job", j.ID, "name", j.Name)
 		w.hold(heldJob{id: j.ID, changing: true})
 		return nil
+	case errors.Is(err, spool.ErrSetAside):
+		w.log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+		return nil
 	default:
-		return w.notFinished(j, failed, fmt.Errorf("taking job %s: %w", j.ID, err))
+		return w.notFinished(j, h, fmt.Errorf("taking job %s: %w", j.ID, err))
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -26,7 +27,9 @@ const (
 // A bench is a watcher with a clock that only the test moves.
 type bench struct {
 	*watcher
-	t     *testing.T
+	t *testing.T
+	// log may be read while no goroutine works beside the turns.
+	log   *bytes.Buffer
 	clock time.Time
 }
 
@@ -37,8 +40,8 @@ func newBench(t *testing.T) *bench {
 
 func newBenchOn(t *testing.T, data string) *bench {
 	t.Helper()
-	env, _ := jobtest.Env(t, data, "host")
-	b := &bench{t: t, clock: time.Now()}
+	env, log := jobtest.Env(t, data, "host")
+	b := &bench{t: t, log: log, clock: time.Now()}
 	b.watcher = newWatcher(env, settleTime, defaultMaxSize*gigabyte)
 	b.now = func() time.Time { return b.clock }
 	spooltest.Must(t, b.open())

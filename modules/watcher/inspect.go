@@ -25,7 +25,7 @@ var errChanging = errors.New("the file still changes")
 // inspect looks at the taken file at path. It fills size, digest and media type into the
 // job's record, or returns the reason why the file is rejected. Afterwards the file is ours
 // alone with mode 0644: as it is, or as a copy at copyPath. Of a file that has more than atMost bytes
-// nothing is read: it is errLarge, or rejected where no song may be as large.
+// nothing is read: it is a largeError, or rejected where no song may be as large.
 func (w *watcher) inspect(ctx context.Context, j *spool.Job, path, copyPath string, atMost int64) (reason string, err error) {
 	if err := place.Local.RemoveAll(copyPath); err != nil { // Half of a copy that a crash left.
 		return "", fmt.Errorf("inspecting: %w", err)
@@ -67,7 +67,7 @@ func (w *watcher) inspectOpen(ctx context.Context, j *spool.Job, f *os.File, cop
 	case !ours(before) && !fitsDisk(copyPath, before.Size()):
 		return noDiskReason(j.Name, before.Size()), nil
 	case before.Size() > atMost:
-		return "", errLarge
+		return "", &largeError{before.Size()}
 	}
 	mediaType, mayBe, err := recognize(f)
 	if err != nil {

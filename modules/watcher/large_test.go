@@ -70,7 +70,7 @@ func TestALargeSongDelaysNoOther(t *testing.T) {
 	b.wantQueue(map[job.Stage]int{job.Incoming: 2, job.Pending: 1})
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.reading || len(b.held) != 1 {
+	if b.reading == nil || len(b.held) != 1 {
 		t.Errorf("reading: %v, held: %v", b.reading, b.held)
 	}
 }

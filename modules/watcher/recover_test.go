@@ -272,7 +272,7 @@ func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
 	incoming := b.spool.StageFolder(job.Incoming)
 	spooltest.Must(t, os.Rename(incoming, incoming+".away"))
 	spooltest.Must(t, os.Symlink("incoming", incoming)) // It leads to itself, which is no "not there".
-	if err := b.finish(t.Context(), j, 0); !errors.Is(err, syscall.ELOOP) {
+	if err := b.finish(t.Context(), j, heldJob{id: j.ID}); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("error = %v; want ELOOP", err)
 	}
 	spooltest.Must(t, os.Remove(incoming))

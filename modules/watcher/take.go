@@ -53,7 +53,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 		w.hold(heldJob{id: j.ID, changing: true})
 		return true, nil
 	}
-	return true, w.finish(ctx, j, 0)
+	return true, w.finish(ctx, j, heldJob{id: j.ID})
 }
 
 // notTaken removes the job of a file that could not be taken. A file server may say so of a file that
@@ -86,7 +86,7 @@ func looks(path string, f facts) bool {
 //  3. make the file, or its copy, the source
 //  4. move the job to Pending, or the file to rejected/
 //
-// A file of more than atMost bytes that is still to be read is errLarge.
+// A file of more than atMost bytes that is still to be read is a largeError.
 func (w *watcher) process(ctx context.Context, j *spool.Job, atMost int64) error {
 	taken, err := takenFile(j)
 	if err != nil {

@@ -39,13 +39,13 @@ type watcher struct {
 	library library
 	// largest is how many bytes a song may have, and large how many it has at most that is read during a turn.
 	largest, large int64
-	// mu guards what is below up to beside: several goroutines use it.
+	// mu guards held: several goroutines use it.
 	mu sync.Mutex
 	// held are jobs in Incoming that are to be finished later.
 	held []heldJob
-	// reading says that a large file is being read, and stopped is the last error of that if it stops all.
-	reading bool
-	stopped error
+	// reading is the large file that is being read; nil for none. smallest says that the smallest is next.
+	reading  *reading
+	smallest bool
 	// beside has the goroutine that reads it.
 	beside sync.WaitGroup
 	// told are the folders in input/ that were pointed out and are still there.
@@ -73,15 +73,15 @@ func (w *watcher) turn(ctx context.Context) (busy bool, err error) {
 		return false, err
 	}
 	defer w.settle.endRound()
-	held := errors.Join(w.stoppedBeside(), w.finishHeld(ctx))
-	if spool.StopsAll(held) {
+	stops, held := w.finishHeld(ctx)
+	if stops {
 		return false, held
 	}
 	busy, err = w.scan(ctx)
 	if spool.StopsAll(err) {
-		return busy, errors.Join(held, err)
+		return busy, job.JoinErrors(held, err)
 	}
-	return busy, service.Beside(nil, errors.Join(held, err)) // What is wrong with one file delays no other.
+	return busy, service.Beside(nil, job.JoinErrors(held, err)) // What is wrong with one file delays no other.
 }
 
 // open prepares the data folder. The first time it also finds what a crash left behind.
@@ -133,11 +133,11 @@ func (w *watcher) scan(ctx context.Context) (busy bool, err error) {
 			complete = append(complete, *c)
 		}
 		if spool.StopsAll(err) {
-			return false, errors.Join(errs...)
+			return false, job.JoinErrors(errs...)
 		}
 	}
 	busy, err = w.takeAll(ctx, complete)
-	return busy, errors.Join(append(errs, err)...)
+	return busy, job.JoinErrors(append(errs, err)...)
 }
 
 // A candidate is a file in input/ that is complete, as it looked then.
@@ -150,7 +150,8 @@ type candidate struct {
 // disk, which serves several at once.
 const takers = 8
 
-// takeAll takes files, small ones first and others beside them, so that no flood of small ones keeps a larger one out, until all are taken, a turn's time is over, or something is met that stops all.
+// takeAll takes files until all are taken, a turn's time is over, or something is met that stops all. Half of the takers take
+// small ones first, and the others any, so that no flood of small ones keeps a larger one out.
 func (w *watcher) takeAll(ctx context.Context, files []candidate) (busy bool, err error) {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -183,7 +184,7 @@ func (w *watcher) takeAll(ctx context.Context, files []candidate) (busy bool, er
 		})
 	}
 	wait.Wait()
-	return busy, errors.Join(append(errs, ctx.Err())...)
+	return busy, job.JoinErrors(append(errs, ctx.Err())...)
 }
 
 // consider returns an entry of input/ if it is a file that is complete.
