@@ -1,6 +1,7 @@
 package nonroot
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -23,6 +24,9 @@ var (
 	changesPasswd = regexp.MustCompile(`>\s*["']?/etc/passwd|\b(?:tee|cp|mv|install|ln|dd|patch)\b[^;&|\n]*/etc/passwd|\b(?:sed|perl)\s[^;&|\n]*-\S*i[^;&\n]*/etc/passwd|\b(?:newusers|vipw)\b`)
 	// addsToPasswd finds those that leave the lines that are there.
 	addsToPasswd = regexp.MustCompile(`^[^|;&]*(?:>>\s*["']?/etc/passwd|\btee\s+(?:-a|--append)\s[^;&|]*/etc/passwd)`)
+	// changesFolder finds commands that go to its folder, relativePasswd the file as it is named there.
+	changesFolder  = regexp.MustCompile(`\b(?:cd|pushd)\s+["']?/etc\b`)
+	relativePasswd = regexp.MustCompile(`(^|[\s>"'])(?:\./)?passwd\b`)
 	// passwdLine is the beginning of a line of that file, with the UID and the GID where that is a number, too.
 	passwdLine = regexp.MustCompile(`([A-Za-z_][\w.-]*):[^:\s"']*:(\d+|\$\{?\w+\}?):(\d+|\$\{?\w+\}?)?`)
 )
@@ -31,72 +35,40 @@ var (
 // followed here.
 func (a *auditor) readAccounts(s *subject, d *dockerfileSubject) {
 	d.accounts = make(map[string]account)
-	base := d.Base
-	if from, ok := s.cfg.Build.AdditionalContexts[base]; ok {
-		base = strings.TrimPrefix(from, "docker-image://")
+	if d.maker.usable() {
+		maps.Copy(d.accounts, d.maker.accounts)
+		d.unsure = d.maker.unsure
 	}
-	if m := a.makerOf(base); m != nil {
-		maps.Copy(d.accounts, m.accounts)
-		d.unsure = m.unsure
-	}
+	folder := "/"
 	for _, c := range d.commands() {
 		switch c := c.(type) {
+		case *instructions.WorkdirCommand:
+			if folder = path.Join(folder, d.expand(c.Path)); path.IsAbs(c.Path) {
+				folder = path.Clean(d.expand(c.Path))
+			}
 		case *instructions.RunCommand:
 			calls := d.calls(c)
 			d.runs = append(d.runs, calls...)
 			d.created(calls)
-			d.written(c)
+			d.written(c, folder)
 		case *instructions.CopyCommand:
-			a.copied(s, d, c.SourcesAndDest, c.From, dockerfile.Line(c.Location()))
+			a.copied(s, d, c.SourcesAndDest, c.From, folder, dockerfile.Line(c.Location()))
 		case *instructions.AddCommand:
-			a.copied(s, d, c.SourcesAndDest, "", dockerfile.Line(c.Location()))
-		}
-	}
-}
-
-// created adds the users that commands create.
-func (d *dockerfileSubject) created(calls []call) {
-	for _, c := range calls {
-		if len(c.words) < 2 {
-			continue
-		}
-		written := c.words[len(c.words)-1]
-		name := d.expand(written)
-		uid, given := c.flag("-u", "--uid")
-		switch c.program() {
-		case "useradd", "adduser":
-			if name == "" && strings.Contains(written, "$") {
-				d.unsure = fmt.Sprintf("line %d creates a user of a name that is not known", c.line)
-			}
-			if name == "" || strings.HasPrefix(name, "-") {
-				continue
-			}
-			var user account
-			if given {
-				gid, _ := c.flag("-g", "--gid")
-				if user.uid = number(d.expand(uid)); user.uid == "" {
-					user.uid = d.expand(uid)
-				}
-				if gid = d.expand(gid); strings.Trim(gid, "0123456789") == "" { // the number behind a name is not known
-					user.gid = gid
-				}
-			}
-			d.accounts[name] = user
-		case "usermod":
-			if given && len(c.words) > 2 {
-				d.accounts[name] = account{uid: number(d.expand(uid)), gid: d.accounts[name].gid}
-			}
+			a.copied(s, d, c.SourcesAndDest, "", folder, dockerfile.Line(c.Location()))
 		}
 	}
 }
 
 // written reads what a RUN writes into the passwd file by other means.
-func (d *dockerfileSubject) written(c *instructions.RunCommand) {
+func (d *dockerfileSubject) written(c *instructions.RunCommand, folder string) {
 	first, last := dockerfile.Line(c.Location()), dockerfile.LastLine(c.Location())
 	if first == 0 {
 		return
 	}
 	text := string(d.src.Text[d.src.Start(first):d.src.Start(last+1)])
+	if folder == path.Dir(passwdFile) || changesFolder.MatchString(text) {
+		text = relativePasswd.ReplaceAllString(text, "${1}"+passwdFile)
+	}
 	if !changesPasswd.MatchString(text) {
 		return
 	}
@@ -161,8 +133,11 @@ func isArchive(name string) bool {
 }
 
 // copied reads a passwd file that is copied into the image, alone or with a folder.
-func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.SourcesAndDest, from string, line int) {
+func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.SourcesAndDest, from, folder string, line int) {
 	to := d.expand(c.DestPath)
+	if to != "" && !path.IsAbs(to) {
+		to = strings.TrimSuffix(folder, "/") + "/" + to
+	}
 	into := strings.HasSuffix(to, "/") || len(c.SourcePaths)+len(c.SourceContents) > 1
 	to = path.Clean("/" + to)
 	for _, content := range c.SourceContents {
@@ -181,7 +156,7 @@ func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.Source
 			}
 			continue
 		}
-		source := d.source(s, name)
+		source := d.source(name)
 		if source == "" {
 			continue
 		}
@@ -230,12 +205,30 @@ func (a *auditor) whoIs(s *subject, user string) (id identity, unsure string) {
 		}
 	}
 	if id.name == "" {
-		return id, ""
+		unsure = "" // a number is what it is
+	}
+	if unsure == "" && !id.root() && s.cfg.User == "" {
+		unsure = a.rivalOf(s)
+	}
+	if id.name == "" {
+		return id, unsure
 	}
 	if unsure == "" && !id.root() {
 		unsure = a.mountedPasswd(s, id.name)
 	}
 	return id, unsure
+}
+
+// rivalOf names another service that builds an image of the same name, which runs as root: whichever is built last is what both run.
+func (a *auditor) rivalOf(s *subject) string {
+	image := canonical(cmp.Or(s.cfg.Image, a.project.Name+"-"+s.name))
+	for _, title := range a.rivals[image] {
+		other := a.subjects[title]
+		if d := other.build; title != s.title && d.usable() && d.KnownUser && identify(d.User, d.accounts).root() {
+			return fmt.Sprintf("%s builds an image of the same name, which is root's", title)
+		}
+	}
+	return ""
 }
 
 // mountedPasswd says why a name may be root where a passwd file is mounted over the image's; "" where it is not. Docker takes

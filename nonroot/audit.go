@@ -81,8 +81,9 @@ type auditor struct {
 
 	names    []string
 	subjects map[string]*subject
-	makers   map[string]string // which service builds an image
-	asked    map[string]bool   // which images Options.Image was asked for
+	makers   map[string]string   // which service builds an image, the first by name of several
+	rivals   map[string][]string // all that build it
+	asked    map[string]bool     // which images Options.Image was asked for
 	sources  map[string]*source
 	findings []Finding
 	counts   map[[2]string]int // of findings, by rule and file
@@ -92,7 +93,7 @@ type auditor struct {
 func newAuditor(p *types.Project, o Options, adopted map[string]bool) (*auditor, error) {
 	a := &auditor{
 		project: p, options: o, root: cmp.Or(o.Root, p.WorkingDir), env: p.Environment, adopted: adopted,
-		subjects: make(map[string]*subject), makers: make(map[string]string), asked: make(map[string]bool),
+		subjects: make(map[string]*subject), makers: make(map[string]string), rivals: make(map[string][]string), asked: make(map[string]bool),
 		sources: make(map[string]*source), counts: make(map[[2]string]int),
 	}
 	if o.Environ != nil {

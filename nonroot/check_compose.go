@@ -11,6 +11,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
+	"github.com/im2-audio/im2/nonroot/internal/catalogue"
+	"github.com/im2-audio/im2/nonroot/internal/start"
 )
 
 // place is where a key of a service is, or the service itself.
@@ -52,9 +54,7 @@ func (a *auditor) composeUser(s *subject) {
 		f := a.found("C03", Error, s, at, "%s runs as root: user %q comes to %q%s", s.title, raw, user, bashHint(empty))
 		fixVariables(f, place, empty)
 	case id.root():
-		f := a.found("C02", OK, s, at, "%s runs as root: user is %q", s.title, user)
-		f.Hint = "name a user that the image can run as"
-		a.fixUser(f, s, place)
+		a.rootUser(s, place, user)
 	case len(empty) > 0:
 		f := a.found("C03", OK, s, at, "%s is root where %s is empty%s", s.title, names(empty), bashHint(empty))
 		fixVariables(f, place, empty)
@@ -65,6 +65,10 @@ func (a *auditor) composeUser(s *subject) {
 		return
 	case id.root():
 		return
+	}
+	a.becomesRoot(s, at, user)
+	a.memberships(s, at, id)
+	switch {
 	case id.group != "" && power(id.group) != "" && id.group != "root":
 		a.found("C17", OK, s, at, "%s runs in group %s: user is %q", s.title, power(id.group), user)
 	case id.gid == "0" && !id.noGroup:
@@ -82,6 +86,25 @@ func (a *auditor) composeUser(s *subject) {
 	}
 }
 
+// rootUser reports a "user:" that is root: as a weakness where what it starts becomes another user.
+func (a *auditor) rootUser(s *subject, place composefile.Place, user string) {
+	end := a.endOf(s, user)
+	if end.Known() && end.User != start.Root {
+		level := Warning
+		if a.own() {
+			level = Error
+		}
+		f := a.found("C02", level, s, spotOf(place), "%s starts as root: user is %q, and %s", s.title, user, becomes(end))
+		f.Hint = "name a user that the image can run as"
+		return
+	}
+	f := a.found("C02", OK, s, spotOf(place), "%s runs as root: user is %q", s.title, user)
+	f.Hint = "name a user that the image can run as"
+	if end.NeedsRoot == "" {
+		a.fixUser(f, s, place)
+	}
+}
+
 func bashHint(variables []variable) string {
 	if slices.ContainsFunc(variables, func(v variable) bool { return v.name == "UID" || v.name == "GID" }) {
 		return "; shells know UID but do not export it"
@@ -94,6 +117,11 @@ func (a *auditor) imageUser(s *subject) {
 		return // something else than a container
 	}
 	place := a.place(s, "image")
+	documented, ok := catalogue.Find(s.cfg.Image)
+	if !s.known && ok {
+		a.startsAs(s, spotOf(place), documented.User, "as documented, its image "+s.cfg.Image)
+		return
+	}
 	if !s.known {
 		image := s.cfg.Image
 		if image == "" && place.Value != nil { // a variable that is not set
@@ -102,19 +130,49 @@ func (a *auditor) imageUser(s *subject) {
 		a.found("C14", OK, s, spotOf(place), "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.title, image)
 		return
 	}
-	id, unsure := a.whoIs(s, s.image.User)
+	_, unsure := a.whoIs(s, s.image.User)
 	if unsure != "" {
 		a.found("C14", Warning, s, spotOf(place), "unknown which user %s runs as: its image has the user %q, and %s", s.title, s.image.User, unsure)
 	}
-	if !id.root() {
+	if unsure == "" {
+		a.startsAs(s, spotOf(place), s.image.User, "its image "+s.cfg.Image)
+	}
+}
+
+// startsAs reports a service that only names an image, whose user is known, where that is root, or what it starts is.
+func (a *auditor) startsAs(s *subject, at spot, user, image string) {
+	if id, _ := a.whoIs(s, user); !id.root() {
+		a.becomesRoot(s, at, user)
 		return
 	}
-	level := Warning
+	level, hint := Warning, "add a user that the image can run as"
 	if a.own() {
 		level = Error
 	}
-	f := a.found("C14", level, s, spotOf(place), "%s starts as root: its image %s has no other user, and it has no user of its own", s.title, s.cfg.Image)
-	f.Hint = "add a user that the image can run as"
+	if documented, ok := catalogue.Find(s.cfg.Image); ok && len(documented.NonRoot) > 0 {
+		hint = "as documented, it runs as another user with " + keys(documented.NonRoot)
+	}
+	end := a.endOf(s, user)
+	switch {
+	case !end.Known():
+		a.found("C14", level, s, at, "%s starts as root by %s, and %s", s.title, image, end.Why).Hint = hint
+	case end.User != start.Root:
+		if !a.own() {
+			level = Note
+		}
+		a.found("C14", level, s, at, "%s starts as root by %s, and %s", s.title, image, becomes(end)).Hint = hint
+	default:
+		a.found("C14", level, s, at, "%s runs as root: %s has no other user, and the service has no \"user:\"", s.title, image).Hint = hint
+	}
+}
+
+// keys shows keys of a Compose file, sorted.
+func keys(of map[string]string) string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, key+": "+of[key])
+	}
+	return strings.Join(all, " and ")
 }
 
 func (a *auditor) buildArgs(s *subject, d *dockerfileSubject) {
@@ -220,17 +278,22 @@ func (a *auditor) hardening(s *subject) {
 		f := a.found("C05", OK, s, at, "%s keeps capabilities: no cap_drop: [ALL]", s.title)
 		a.fixService(f, s, "cap_drop", "ALL")
 	}
-	if !slices.ContainsFunc(s.cfg.SecurityOpt, func(o string) bool {
-		name, value, given := strings.Cut(strings.ReplaceAll(o, "=", ":"), ":")
-		on, err := strconv.ParseBool(value)
-		return name == "no-new-privileges" && (!given || err == nil && on)
-	}) {
+	if !noNewPrivileges(s.cfg.SecurityOpt) {
 		f := a.found("C06", OK, s, at, "%s may gain privileges: no security_opt no-new-privileges", s.title)
 		a.fixService(f, s, "security_opt", `"no-new-privileges:true"`)
 	}
 	if !s.cfg.ReadOnly {
 		a.found("C07", OK, s, at, "%s may change its image's files: no read_only: true", s.title)
 	}
+}
+
+// noNewPrivileges reports whether a service's options keep programs from getting more rights than the one that starts them.
+func noNewPrivileges(options []string) bool {
+	return slices.ContainsFunc(options, func(o string) bool {
+		name, value, given := strings.Cut(strings.ReplaceAll(o, "=", ":"), ":")
+		on, err := strconv.ParseBool(value)
+		return name == "no-new-privileges" && (!given || err == nil && on)
+	})
 }
 
 func (a *auditor) isRoot(s *subject, user string) bool {

@@ -3,13 +3,16 @@ package nonroot
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
+	"github.com/im2-audio/im2/nonroot/internal/start"
 )
 
 func (a *auditor) check(s *subject) {
@@ -87,10 +90,36 @@ func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 	case id.root():
 		a.rootImage(s, d)
 	default:
+		a.becomesRoot(s, at, d.User)
+		a.memberships(s, at, id)
 		if d.UserFrom != nil {
 			a.userWord(s, d, id)
 		}
 		a.appImage(s, d, id)
+	}
+}
+
+// becomesRoot reports a service that starts as another user than root, and what it starts is root again.
+func (a *auditor) becomesRoot(s *subject, at spot, user string) {
+	if end := a.endOf(s, user); end.User == start.Root {
+		f := a.found("C18", OK, s, at, "%s runs as root: it starts as %s, and %s makes it root", s.title, user, end.By)
+		f.Hint = "start the program without it; security_opt: [no-new-privileges:true] keeps anything from becoming root"
+	}
+}
+
+// memberships reports powerful groups that a build puts the user of a service into: the engine gives them to its process.
+func (a *auditor) memberships(s *subject, at spot, id identity) {
+	for d := a.madeBy(s); d.usable(); d = d.maker {
+		for _, user := range slices.Sorted(maps.Keys(d.groups)) {
+			if user != id.name && (id.uid == "" || d.accounts[user].uid != id.uid) || id.group != "" && !id.noGroup {
+				continue
+			}
+			for _, group := range d.groups[user] {
+				if can := power(group); can != "" {
+					a.found("C17", OK, s, at, "%s runs in group %s: the build puts %s into it", s.title, can, user)
+				}
+			}
+		}
 	}
 }
 
@@ -119,12 +148,19 @@ func (a *auditor) userWord(s *subject, d *dockerfileSubject, id identity) {
 
 func (a *auditor) rootImage(s *subject, d *dockerfileSubject) {
 	at := d.userSpot()
-	if how := a.dropsRoot(s, d); how != "" {
-		f := a.found("D11", OK, s, at, "the image starts as root and leaves it to %s to become somebody else", how)
-		f.Hint = "set USER, and do without " + how
-		if how == ofBase(d.Base) {
-			f.Hint = "set USER to one that it can run as"
-		}
+	end := a.endOf(s, d.User)
+	switch {
+	case !end.Known():
+		f := a.found("D11", OK, s, at, "the image starts as root, and %s", end.Why)
+		f.Hint = "set USER"
+		return
+	case end.User != start.Root:
+		f := a.found("D11", OK, s, at, "the image starts as root, and %s", becomes(end))
+		f.Hint = "set USER to one that it can run as"
+		return
+	case end.NeedsRoot != "":
+		f := a.found("D01", OK, s, at, "the image runs as root, and %s may not work as another user", end.NeedsRoot)
+		f.Hint = "run what needs no root in a service of its own, or accept it with a comment: im2:ignore=D01 REASON"
 		return
 	}
 	if d.UserFrom == nil {
@@ -186,7 +222,7 @@ func (d *dockerfileSubject) ofBase(id identity) bool {
 			return true
 		}
 	}
-	return id.uid == identify(d.baseUser, nil).uid
+	return id.uid == identify(d.base.User, nil).uid
 }
 
 func names(variables []variable) string {

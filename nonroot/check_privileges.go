@@ -44,6 +44,9 @@ func (a *auditor) privileges(s *subject) {
 		report("pid", "sees the processes of the container %s, and may control those of its own user", other)
 	}
 	for _, added := range s.cfg.CapAdd {
+		if a.needsToStepDown(s, added) {
+			continue
+		}
 		if c := capability.Of(added); c.Reach != capability.Process {
 			report("cap_add", "adds a capability: %s", c)
 		}
@@ -57,6 +60,13 @@ func (a *auditor) privileges(s *subject) {
 	a.engineSockets(s, report)
 	devices(s, report)
 	a.groups(s)
+}
+
+// needsToStepDown reports whether a capability is one that the engine gives by itself, and the service drops all others and starts as
+// root to become another user: that is less than it has without.
+func (a *auditor) needsToStepDown(s *subject, added string) bool {
+	dropsAll := slices.ContainsFunc(s.cfg.CapDrop, func(c string) bool { return strings.EqualFold(c, "ALL") })
+	return dropsAll && capability.ByDefault(added) && s.of == nil && a.verdict(s).Outcome == StepsDown
 }
 
 // engineSockets reports mounts that reach an engine.

@@ -60,7 +60,7 @@ func ExampleAudit_images() {
 	for _, f := range found.Findings {
 		fmt.Println(f.Level, f.Message)
 	}
-	// Output: warning db starts as root: its image example/db:1 has no other user, and it has no user of its own
+	// Output: warning db runs as root: its image example/db:1 has no other user, and the service has no "user:"
 }
 
 // Fix returns texts and writes nothing.

@@ -132,7 +132,7 @@ func TestGoldenCases(t *testing.T) { //nolint:funlen // a table of cases
 		{"a default that can be empty", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:-}:${GID:-$GROUP}\"}}\n", "C03 error docker-compose.yml:1"},
 		{"a default of a default", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:-${ALSO:-7}}:1\"}}\n", ""},
 		{"an image that is not available locally", "FROM root:1\nUSER 1:1\n", "services: {web: {build: .}, db: {image: \"db:1\"}}\n", "C14 note docker-compose.yml:1"},
-		{"an image that is here and drops root itself", "FROM root:1\nUSER 1:1\n", "services: {db: {image: \"redis:8\"}}\n", "C14 warning docker-compose.yml:1"},
+		{"an image that is here and drops root itself", "FROM root:1\nUSER 1:1\n", "services: {db: {image: \"redis:8\"}}\n", "C14 note docker-compose.yml:1"},
 		{"a target", "FROM root:1 AS a\nUSER 1:1\nFROM a\nUSER 0\n", "services: {web: {build: {context: ., target: a}}}\n", ""},
 		{"another service's image as base", "FROM demo-base\nRUN true\n", "name: demo\nservices: {web: {build: .}, base: {build: {context: ., dockerfile_inline: \"FROM root:1\\nUSER 1:1\\n\"}}}\n", ""},
 		{"another service's image that is root", "FROM mybase:latest\nRUN true\n", "services: {web: {build: .}, base: {image: mybase, build: {context: ., dockerfile_inline: \"FROM root:1\\n\"}}}\n", "D01 error Dockerfile:1\nD01 error docker-compose.yml:1"},

@@ -23,6 +23,8 @@ type Options struct {
 	Only []string
 	// Files overrides file contents, keyed by absolute path.
 	Files map[string][]byte
+	// Keep are the absolute paths of files that [Fix] must not change.
+	Keep []string
 	// Conventions are what the project promises about itself; nil for a project without any.
 	Conventions *Conventions
 	// Problems are settings that cannot be used, which become findings of E01.
@@ -37,6 +39,8 @@ type Image struct {
 	Env []string
 	// OnBuild are the instructions that run in what is built on it.
 	OnBuild []string
+	// Entrypoint and Cmd are what it starts.
+	Entrypoint, Cmd []string
 }
 
 // Conventions are what a project promises: its services share a data folder, and all that mount it run as

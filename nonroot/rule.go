@@ -207,6 +207,12 @@ var rules = []Rule{
 		Source: "/usr/share/doc/base-passwd/users-and-groups.txt; docs.docker.com, post-installation steps, the docker group",
 	},
 	{
+		ID: "C18", Title: "what it starts becomes root", Own: Error, Elsewhere: Error, Blocks: true,
+		Varies: "in Dockerfiles as well",
+		Why:    "Its user is not root, but it is started by sudo, doas or a program with the set-user-ID bit, and nothing forbids new privileges.",
+		Source: "sudo(8); execve(2), set-user-ID; prctl(2), PR_SET_NO_NEW_PRIVS",
+	},
+	{
 		ID: "E01", Title: "an ID cannot be used", Own: Error, Elsewhere: Warning, Blocks: true,
 		Why:    "0 and an empty ID are root, 4294967295 is \"do not change\" to chown(2), and tools read other spellings differently.",
 		Source: "chown(2); github.com/moby/sys/user, GetExecUser",

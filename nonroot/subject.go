@@ -15,6 +15,7 @@ import (
 	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/compose/edit"
+	"github.com/im2-audio/im2/nonroot/internal/start"
 )
 
 // subject is one container that Compose can start and that is checked: of a service, a job, or a pre_start command.
@@ -37,6 +38,8 @@ type subject struct {
 	known bool
 	// mountsData says that it sees the data folder.
 	mountsData bool
+	// end is where what it starts leads; nil until it is followed.
+	end *start.End
 
 	visiting, done bool // complete is at it, and was
 }
@@ -57,9 +60,17 @@ type dockerfileSubject struct {
 	// may be anybody's; "" for nothing.
 	accounts map[string]account
 	unsure   string
-	runs     []call
-	baseRoot bool   // the base image is known to start as root
-	baseUser string // the base image's user, where that is known
+	// groups are the groups that the built stages put users into, by the users' names.
+	groups map[string][]string
+	runs   []call
+	// baseName is the image that it is built on, by its name behind additional contexts; base is what is known of it, and maker
+	// its build, where that is of this project.
+	baseName string
+	base     dockerfile.Image
+	maker    *dockerfileSubject
+	baseRoot bool // the base image is known to start as root
+	// context is the folder of the build; an address, or "" for none.
+	context string
 }
 
 func (d *dockerfileSubject) commands() []instructions.Command {
@@ -190,6 +201,7 @@ func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
 		return
 	}
 	b := s.cfg.Build
+	d.context = b.Context
 	lookup := func(name string) (dockerfile.Image, bool) { return a.lookup(b, name) }
 	build := dockerfile.Build{Target: b.Target, Args: make(map[string]string), Image: lookup, Platform: "linux/" + runtime.GOARCH}
 	if len(b.Platforms) > 0 {
@@ -211,11 +223,13 @@ func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
 	if d.Resolved, d.err = d.file.Resolve(build); d.err != nil {
 		return
 	}
-	if base, known := lookup(d.Base); d.Base == dockerfile.Scratch {
-		d.baseRoot = true
-	} else {
-		d.baseRoot, d.baseUser = known && identify(base.User, nil).root(), base.User
+	base, known := lookup(d.Base)
+	d.base, d.baseName = base, d.Base
+	if from, ok := b.AdditionalContexts[d.Base]; ok {
+		d.baseName = strings.TrimPrefix(from, "docker-image://")
 	}
+	d.maker = a.makerOf(d.baseName)
+	d.baseRoot = d.Base == dockerfile.Scratch || known && identify(base.User, nil).root()
 	a.readAccounts(s, d)
 }
 

@@ -3,6 +3,7 @@ package nonroot
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,17 +24,22 @@ const (
 // addSubjects finds every container that Compose can start. What it runs in one of these is in [auditor.hooks].
 func (a *auditor) addSubjects() {
 	p := a.project
-	for active, all := range map[bool]types.Services{true: p.Services, false: p.DisabledServices} { // of profiles that are not in force
-		for name, cfg := range all {
-			a.addSubject(&subject{name: name, title: name, section: services, cfg: cfg, active: active})
+	add := func(all types.Services, active bool) {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			a.addSubject(&subject{name: name, title: name, section: services, cfg: all[name], active: active})
 		}
 	}
-	for active, all := range map[bool]types.Jobs{true: p.Jobs, false: p.DisabledJobs} {
-		for name, job := range all {
+	add(p.Services, true)
+	add(p.DisabledServices, false) // of profiles that are not in force
+	addJobs := func(all types.Jobs, active bool) {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			job := all[name]
 			cfg := types.ServiceConfig{Name: name, Profiles: job.Profiles, ContainerSpec: job.ContainerSpec, WorkloadSpec: job.WorkloadSpec}
 			a.addSubject(&subject{name: name, title: "job " + name, section: jobs, cfg: cfg, active: active})
 		}
 	}
+	addJobs(p.Jobs, true)
+	addJobs(p.DisabledJobs, false)
 }
 
 func (a *auditor) addSubject(s *subject) {
@@ -44,7 +50,11 @@ func (a *auditor) addSubject(s *subject) {
 	s.mountsData = slices.ContainsFunc(s.cfg.Volumes, a.ofData)
 	a.subjects[s.title] = s
 	if s.cfg.Build != nil {
-		a.makers[canonical(cmp.Or(s.cfg.Image, a.project.Name+"-"+s.name))] = s.title
+		image := canonical(cmp.Or(s.cfg.Image, a.project.Name+"-"+s.name))
+		if a.makers[image] == "" {
+			a.makers[image] = s.title
+		}
+		a.rivals[image] = append(a.rivals[image], s.title)
 	}
 	if len(s.cfg.PreStart) == 0 {
 		return

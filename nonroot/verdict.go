@@ -3,7 +3,9 @@ package nonroot
 import (
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/im2-audio/im2/nonroot/internal/catalogue"
+	"github.com/im2-audio/im2/nonroot/internal/start"
 )
 
 // Outcome says which kind of user a service runs as in the end, as far as that can be told before it starts.
@@ -59,54 +61,47 @@ func (a *auditor) verdict(s *subject) Verdict {
 		return Verdict{Outcome: NotJudged, Why: "its Dockerfile cannot be judged"}
 	case s.build != nil && !s.build.KnownUser:
 		return Verdict{Outcome: NotJudged, Why: fmt.Sprintf("its base image %s is not available locally", s.build.Base)}
+	case s.build != nil && s.build.UserFrom == nil:
+		return a.userVerdict(s, s.build.User, "no USER, and that of its base image "+s.build.Base)
 	case s.build != nil:
-		why := "USER in its Dockerfile"
-		if s.build.UserFrom == nil {
-			why = "no USER, and that of its base image " + s.build.Base
-		}
-		v := a.userVerdict(s, s.build.User, why)
-		if v.Outcome != Root {
-			return v
-		}
-		if how := a.dropsRoot(s, s.build); how != "" {
-			v.Outcome, v.Why = StepsDown, how+" becomes another user"
-		}
-		return v
+		return a.userVerdict(s, s.build.User, "USER in its Dockerfile")
+	case s.known:
+		return a.userVerdict(s, s.image.User, "the user of its image "+s.cfg.Image)
 	}
-	return a.imageVerdict(s)
+	if documented, ok := catalogue.Find(s.cfg.Image); ok {
+		return a.userVerdict(s, documented.User, "as documented, the user of its image "+s.cfg.Image)
+	}
+	return Verdict{Outcome: NotJudged, Why: fmt.Sprintf("its image %s is not available locally", s.cfg.Image)}
 }
 
-// imageVerdict is that of a service that only names an image.
-func (a *auditor) imageVerdict(s *subject) Verdict {
-	user, from := s.image.User, "the user of its image "+s.cfg.Image
-	if !s.known {
-		documented, ok := wellKnown(s.cfg.Image)
-		if !ok {
-			return Verdict{Outcome: NotJudged, Why: fmt.Sprintf("its image %s is not available locally", s.cfg.Image)}
-		}
-		user, from = documented.User, "as documented, the user of its image "+s.cfg.Image
+// userVerdict is that of a service that starts as a user.
+func (a *auditor) userVerdict(s *subject, user, from string) Verdict {
+	id, unsure := a.whoIs(s, user)
+	if unsure != "" {
+		return Verdict{Outcome: NotJudged, User: user, Why: unsure}
 	}
-	v := a.userVerdict(s, user, from)
-	if v.Outcome != Root {
-		return v
-	}
-	if tool := dropper(strings.Join(slices.Concat(s.cfg.Entrypoint, s.cfg.Command), " ")); tool != "" {
-		v.Outcome, v.Why = StepsDown, tool+" becomes another user"
-	} else if stepsDown(s.cfg.Image) && len(s.cfg.Entrypoint) == 0 {
-		v.Outcome, v.Why = StepsDown, ofBase(s.cfg.Image)+" becomes another user"
+	v := Verdict{Outcome: NonRoot, User: id.String(), Why: from}
+	end := a.endOf(s, user)
+	switch {
+	case !id.root() && end.User == start.Root:
+		v.Outcome, v.Why = Root, end.By+" makes it root"
+	case !id.root():
+	case !end.Known():
+		v.Outcome, v.Why = NotJudged, "it starts as root, and "+end.Why
+	case end.User == start.Root:
+		v.Outcome = Root
+	default:
+		v.Outcome, v.Why = StepsDown, becomes(end)
 	}
 	return v
 }
 
-func (a *auditor) userVerdict(s *subject, user, from string) Verdict {
-	id, unsure := a.whoIs(s, user)
-	switch {
-	case unsure != "":
-		return Verdict{Outcome: NotJudged, User: user, Why: unsure}
-	case id.root():
-		return Verdict{Outcome: Root, User: id.String(), Why: from}
+// becomes says what makes a service another user than root.
+func becomes(end start.End) string {
+	if end.User == start.Unknown {
+		return end.By + " becomes another user"
 	}
-	return Verdict{Outcome: NonRoot, User: id.String(), Why: from}
+	return fmt.Sprintf("%s becomes %s", end.By, end.User)
 }
 
 // Judged returns how many services have an outcome.

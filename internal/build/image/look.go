@@ -84,5 +84,7 @@ func inherited(l *engine.ImageInfo) (dockerfile.Image, bool) {
 	if l == nil {
 		return dockerfile.Image{}, false
 	}
-	return dockerfile.Image{User: l.Config.User, Env: l.Config.Env, OnBuild: l.Config.OnBuild}, true
+	return dockerfile.Image{
+		User: l.Config.User, Env: l.Config.Env, OnBuild: l.Config.OnBuild, Entrypoint: l.Config.Entrypoint, Cmd: l.Config.Cmd,
+	}, true
 }

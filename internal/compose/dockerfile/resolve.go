@@ -38,6 +38,8 @@ type Image struct {
 	Env []string
 	// OnBuild are its Config.OnBuild: instructions that run in what is built on it.
 	OnBuild []string
+	// Entrypoint and Cmd are its Config.Entrypoint and Config.Cmd: what it starts.
+	Entrypoint, Cmd []string
 }
 
 // Resolved is the result of resolving one target.

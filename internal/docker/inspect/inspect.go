@@ -11,10 +11,12 @@ type Image struct {
 	Os           string
 	Architecture string
 	Config       struct {
-		User    string
-		Env     []string
-		OnBuild []string
-		Labels  map[string]string
+		User       string
+		Env        []string
+		OnBuild    []string
+		Entrypoint []string
+		Cmd        []string
+		Labels     map[string]string
 	}
 	RootFS  struct{ Layers []string }
 	Created time.Time

@@ -20,6 +20,11 @@ const defaults Set = 1<<kernel.CAP_CHOWN | 1<<kernel.CAP_DAC_OVERRIDE | 1<<kerne
 	1<<kernel.CAP_KILL | 1<<kernel.CAP_SETGID | 1<<kernel.CAP_SETUID | 1<<kernel.CAP_SETPCAP | 1<<kernel.CAP_NET_BIND_SERVICE |
 	1<<kernel.CAP_NET_RAW | 1<<kernel.CAP_SYS_CHROOT | 1<<kernel.CAP_MKNOD | 1<<kernel.CAP_AUDIT_WRITE | 1<<kernel.CAP_SETFCAP
 
+// ByDefault reports whether the engine gives a capability to a container that asks for nothing.
+func ByDefault(text string) bool {
+	return Name(text) != "ALL" && SetOf([]string{text})&^defaults == 0 && SetOf([]string{text}) != 0
+}
+
 // Name is a capability in one spelling: Compose files and engines write cap_chown, CHOWN and
 // CAP_CHOWN.
 func Name(text string) string {
