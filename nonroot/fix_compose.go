@@ -25,13 +25,37 @@ func (a *auditor) ids() (uid, gid string) {
 // fixUser writes the app user for a service that is built here. What an image from
 // elsewhere can run as, only a person knows.
 func (a *auditor) fixUser(f *Finding, s *subject, at composefile.Place) {
-	if s.cfg.Build == nil || at.Key == nil {
+	if at.Key == nil {
+		return
+	}
+	if a.dropUser(f, s, at) || s.cfg.Build == nil {
 		return
 	}
 	if from, to, ok := tokenOf(at); ok {
 		uid, gid := a.ids()
 		f.fixBy(at.File.Path, edit.Edit{Start: from, End: to, New: `"` + uid + ":" + gid + `"`})
 	}
+}
+
+// dropUser removes a "user:" that is root where the image's own user is another one, and reports whether that is so.
+func (a *auditor) dropUser(f *Finding, s *subject, at composefile.Place) bool {
+	id, _ := a.whoIs(s, s.image.User)
+	line := at.Key.Line
+	for _, other := range a.subjects { // all that take this line, by an anchor
+		if p, ok := a.find(other, "user"); !ok || p.File.Path != at.File.Path || p.Key == nil || p.Key.Line != line {
+			continue
+		}
+		if id, unsure := a.whoIs(other, other.image.User); !other.known || a.mustBeAppUser(other) || id.root() || unsure != "" {
+			return false
+		}
+	}
+	text := strings.TrimSpace(at.File.Line(line))
+	if at.Value.Line == line && strings.HasPrefix(text, at.Key.Value+":") && !strings.HasSuffix(text, "}") && !strings.HasSuffix(text, ",") {
+		f.fixBy(at.File.Path, edit.Edit{Start: at.File.Start(line), End: at.File.Start(line + 1)})
+	} else if from, to, ok := tokenOf(at); ok && id.uid != "" && id.gid != "" {
+		f.fixBy(at.File.Path, edit.Edit{Start: from, End: to, New: `"` + id.String() + `"`})
+	}
+	return true
 }
 
 // fixVariables gives variables of a value a default.

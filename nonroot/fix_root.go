@@ -1,8 +1,10 @@
 package nonroot
 
 import (
-	"cmp"
+	"fmt"
+	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/compose/edit"
+	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 // The pieces of modules/Dockerfile.template that a fix puts into a Dockerfile; a test
@@ -45,32 +48,138 @@ const (
     chown "${USER_ID}:${GROUP_ID}" /home/appuser`
 )
 
-// fixRoot makes an image end as the app user, as the template does.
+// fixRoot makes an image end as a user that the Dockerfile creates already, or as the app user, as the template does.
 func (a *auditor) fixRoot(f *Finding, s *subject, d *dockerfileSubject) {
 	if d.inline {
 		f.Hint = byHand
 		return
 	}
-	if next := d.continued(); next != "" {
-		f.Hint = "the stage " + next + " goes on from here as root: give it a stage of its own to start from, then add USER here"
+	if why := a.breaks(s, d); why != "" {
+		f.Hint = why
 		return
 	}
-	first, end := dockerfile.LastLine(d.target().Location)+1, d.end()
-	head, tail := d.head(), a.tail(s, d)
-	user, replaced := d.replaceable()
-	if len(head) < 3 || !d.startsAsRoot() { // the user can only be created where the stage is root again
+	var head, tail []string
+	line := userLine
+	if name, user, ok := d.ownUser(); ok && !a.own() {
+		line = "USER " + name
+		owner, group := name, `"$(id -g `+name+`)"`
+		if user.uid != "" && user.gid != "" {
+			line, owner, group = "USER "+user.uid+":"+user.gid, user.uid, user.gid
+		}
+		tail = a.tail(s, d, owner, group)
+	} else {
+		head, tail = d.head(), a.tail(s, d, `"${USER_ID}"`, `"${GROUP_ID}"`)
+		if len(head) > 2 {
+			tail = append(tail, "ENV HOME="+appHome) // last, so that nothing that root runs leaves its files there
+		}
+	}
+	first, end := d.after(), d.end()
+	if len(head) < 3 || !d.startsAsRoot() || d.createsAccounts() { // the user is created where the stage is root, and has its own users
 		head, tail = nil, append(head, tail...)
 	}
 	var edits []edit.Edit
 	if len(head) > 0 {
 		edits = append(edits, d.src.Insert(first, d.apart(first, head)...))
 	}
-	if replaced {
-		edits = append(edits, d.src.Replace(user[0], user[1], append(tail, userLine)...))
+	if user, replaced := d.replaceable(); replaced {
+		edits = append(edits, d.src.Replace(user[0], user[1], append(tail, line)...))
 	} else {
-		edits = append(edits, d.src.Insert(end, d.apart(end, append(tail, "# "+userReason, userLine))...))
+		edits = append(edits, d.src.Insert(end, d.apart(end, append(tail, "# "+userReason, line))...))
 	}
-	d.fix(f, edits...)
+	d.fix(f, append(edits, d.staysRoot()...)...)
+}
+
+// ownUser is the one user that the built stages create with a UID that is not root's, if they create one.
+func (d *dockerfileSubject) ownUser() (name string, user account, ok bool) {
+	if d.unsure != "" {
+		return "", account{}, false
+	}
+	for other, u := range d.accounts {
+		if u.uid == "0" || strings.ContainsAny(other, "$\"' ") {
+			continue
+		}
+		if ok {
+			return "", account{}, false
+		}
+		name, user, ok = other, u, true
+	}
+	return name, user, ok
+}
+
+// createsAccounts reports whether the target stage creates groups or users, which may want the app user's ID.
+func (d *dockerfileSubject) createsAccounts() bool {
+	return slices.ContainsFunc(d.runs, func(c call) bool {
+		return slices.Contains([]string{"useradd", "adduser", "groupadd", "addgroup"}, c.program())
+	})
+}
+
+// after is the line before which the app user is created: that behind FROM, or behind the declaration of its IDs.
+func (d *dockerfileSubject) after() int {
+	line := dockerfile.LastLine(d.target().Location) + 1
+	for _, c := range d.target().Commands {
+		if arg, ok := c.(*instructions.ArgCommand); ok && slices.ContainsFunc(arg.Args, func(kv instructions.KeyValuePairOptional) bool {
+			return kv.Key == userArg || kv.Key == groupArg
+		}) {
+			line = dockerfile.LastLine(arg.Location()) + 1
+		}
+	}
+	return line
+}
+
+var (
+	// installs finds commands that install packages, or servers for development, which write beside the program.
+	installs = regexp.MustCompile(`\b(?:apt-get|apt|apk|dnf|yum|pip3?|npm|pnpm|bundle|composer|gem)\s+(?:-\S+\s+)*(?:install|add|ci|i|update|upgrade)\b|\b(?:npm|pnpm|yarn)\s+(?:run\s+)?(?:dev|watch|start:dev)\b|\b(?:nodemon|go run|cargo run|dotnet watch)\b`)
+	// ofRoot finds root's home, which others cannot read.
+	ofRoot = regexp.MustCompile(`(?:^|[:\s=])/root(?:/|:|\s|$)`)
+)
+
+// breaks says why what an image starts would not work as another user without more; "" where nothing is known against it.
+func (a *auditor) breaks(s *subject, d *dockerfileSubject) string {
+	words := a.command(s)
+	text := strings.Join(words, " ")
+	for _, word := range words {
+		if script, ok := a.file(d, word); ok && strings.HasPrefix(script, "#!") {
+			text += "\n" + script
+		}
+	}
+	if m := installs.FindString(text); m != "" {
+		return fmt.Sprintf("it starts %q, which writes into folders of root: do that in the build, or give it folders of its user, and add USER", m)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Env)) {
+		if ofRoot.MatchString(d.Env[name]) && name != "HOME" {
+			return fmt.Sprintf("%s is %s, below root's home, which others cannot read: install elsewhere, and add USER", name, d.Env[name])
+		}
+	}
+	if m := ofRoot.FindString(text); m != "" {
+		return "what it starts is below root's home, which others cannot read: put it elsewhere, and add USER"
+	}
+	for _, c := range d.commands() {
+		if w, ok := c.(*instructions.WorkdirCommand); ok && ofRoot.MatchString(d.expand(w.Path)) {
+			return "WORKDIR is below root's home, which others cannot read: put it elsewhere, and add USER"
+		}
+	}
+	return ""
+}
+
+// staysRoot are edits that keep the stages that go on from the target as they are: root until a USER of their own.
+func (d *dockerfileSubject) staysRoot() []edit.Edit {
+	var edits []edit.Edit
+	target := d.target()
+	for _, stage := range d.file.Stages {
+		if target.Name == "" || !strings.EqualFold(stage.BaseName, target.Name) {
+			continue
+		}
+		for _, c := range stage.Commands {
+			if isUser(c) {
+				break
+			}
+			if _, run := c.(*instructions.RunCommand); run {
+				edits = append(edits, d.src.Insert(dockerfile.LastLine(stage.Location)+1, "USER root"))
+				break
+			}
+		}
+	}
+	return edits
 }
 
 // apart puts an empty line before and behind lines that come before a line, unless there
@@ -107,27 +216,7 @@ func (d *dockerfileSubject) head() []string {
 		}
 		lines = append(lines, line)
 	}
-	return append(lines, "ENV HOME="+appHome)
-}
-
-// continued names a stage that is FROM the target and runs commands before a USER of its own:
-// they would no longer run as root. "" for none, "FROM NAME" for one without a name.
-func (d *dockerfileSubject) continued() string {
-	target := d.target()
-	for _, stage := range d.file.Stages {
-		if target.Name == "" || !strings.EqualFold(stage.BaseName, target.Name) {
-			continue
-		}
-		for _, c := range stage.Commands {
-			if isUser(c) {
-				break
-			}
-			if _, run := c.(*instructions.RunCommand); run {
-				return cmp.Or(stage.Name, "FROM "+stage.BaseName)
-			}
-		}
-	}
-	return ""
+	return lines
 }
 
 // hasUser says that the built stages create a user with the UID already.
@@ -163,7 +252,7 @@ var posixShells = []string{"sh", "bash", "ash", "dash", "ksh", "zsh", "busybox"}
 
 // tail gives an owner to the service's folders: where its data is mounted, and what the image calls volumes,
 // unless a RUN mentions them already.
-func (a *auditor) tail(s *subject, d *dockerfileSubject) []string {
+func (a *auditor) tail(s *subject, d *dockerfileSubject, owner, group string) []string {
 	var all, folders []string
 	for _, v := range s.cfg.Volumes {
 		if (a.ofData(v) || v.Type == types.VolumeTypeVolume) && !v.ReadOnly {
@@ -182,7 +271,7 @@ func (a *auditor) tail(s *subject, d *dockerfileSubject) []string {
 		mentioned := slices.ContainsFunc(d.runs, func(c call) bool {
 			return (c.program() == "install" || c.program() == "chown") && slices.Contains(c.words, path)
 		})
-		if plain && !mentioned && !slices.Contains(folders, path) {
+		if plain && !mentioned && !ofSystem(path) && !slices.Contains(folders, path) {
 			folders = append(folders, path)
 		}
 	}
@@ -191,8 +280,23 @@ func (a *auditor) tail(s *subject, d *dockerfileSubject) []string {
 	}
 	return []string{
 		"# The service's own folders.",
-		`RUN install -d -m 0755 -o "${USER_ID}" -g "${GROUP_ID}" ` + strings.Join(folders, " "),
+		"RUN install -d -m 0755 -o " + owner + " -g " + group + " " + strings.Join(folders, " "),
 	}
+}
+
+// The folders of the Filesystem Hierarchy Standard, which belong to root whatever a service has mounted there, and those of which all below does, too.
+var (
+	systemFolders = []string{
+		"/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var", "/var/cache", "/var/lib", "/var/lock", "/var/log", "/var/mail", "/var/opt", "/var/run",
+		"/var/spool", "/var/tmp",
+	}
+	systemTrees = []string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/sbin", "/sys", "/usr", "/run/secrets", "/root"}
+)
+
+// ofSystem reports whether a folder is the system's, which a service must not own.
+func ofSystem(folder string) bool {
+	folder = path.Clean(folder)
+	return slices.Contains(systemFolders, folder) || slices.ContainsFunc(systemTrees, func(tree string) bool { return subpath.In(tree, folder) })
 }
 
 // startsAsRoot says that the target stage is known to begin as root.
