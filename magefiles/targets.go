@@ -18,7 +18,8 @@ import (
 // It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
 // docs/audit.md of IM2.
 func Audit(ctx context.Context,
-	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
+	fix *bool, // fix what has a safe fix, build it, put back what no longer builds; keep the old file as NAME.orig
+	try *bool, // with -fix: also start what was fixed, and put back what no longer starts
 	diff *bool, // only print what -fix would change
 	format *string, // text, json, sarif, github or html (default text)
 	json *bool, // the same as -format=json
@@ -26,7 +27,7 @@ func Audit(ctx context.Context,
 	only *string, // only these rules, such as D01,C02
 	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
 ) error {
-	return targets.Audit(ctx, fix, diff, format, json, baseline, only, threshold)
+	return targets.Audit(ctx, fix, try, diff, format, json, baseline, only, threshold)
 }
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.

@@ -111,7 +111,8 @@ func ResetPermissions(ctx context.Context,
 // It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
 // docs/audit.md of IM2.
 func Audit(ctx context.Context,
-	fix *bool, // fix what has a safe fix; keep the old file as NAME.orig
+	fix *bool, // fix what has a safe fix, build it, put back what no longer builds; keep the old file as NAME.orig
+	try *bool, // with -fix: also start what was fixed, and put back what no longer starts
 	diff *bool, // only print what -fix would change
 	format *string, // text, json, sarif, github or html (default text)
 	json *bool, // the same as -format=json
@@ -121,7 +122,7 @@ func Audit(ctx context.Context,
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Audit(ctx, cli.Audit{
-			Fix: value(fix), Diff: value(diff), Format: or(format, "text"), JSON: value(json), Baseline: value(baseline), Only: value(only),
+			Fix: value(fix), Try: value(try), Diff: value(diff), Format: or(format, "text"), JSON: value(json), Baseline: value(baseline), Only: value(only),
 			Threshold: or(threshold, "warning"),
 		})
 	})

@@ -49,7 +49,8 @@ the Docker engine.`, [][2]string{
 	{"checks and figures", []target{
 		{targets.Audit, "audit", "checks whether any service would run as root, before anything is built or started.", `It reads Dockerfiles, Compose files and settings as Compose does, and needs no engine. See
 docs/audit.md of IM2.`, [][2]string{
-			{"fix", "fix what has a safe fix; keep the old file as NAME.orig"},
+			{"fix", "fix what has a safe fix, build it, put back what no longer builds; keep the old file as NAME.orig"},
+			{"try", "with --fix: also start what was fixed, and put back what no longer starts"},
 			{"diff", "only print what --fix would change"},
 			{"format", "text, json, sarif, github or html (default text)"},
 			{"json", "the same as --format=json"},

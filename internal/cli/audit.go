@@ -14,7 +14,6 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/im2-audio/im2/internal/build/image"
-	"github.com/im2-audio/im2/internal/compose/edit"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/policy"
@@ -28,15 +27,14 @@ const (
 	// imagesWithin is how long an engine may take to say which images it has: the audit
 	// can do without.
 	imagesWithin = 5 * time.Second
-	// fixRounds is how often files are fixed and read again: what one fix makes
-	// visible, the next one fixes.
-	fixRounds = 4
 )
 
 // Audit are the flags of the target of that name.
 type Audit struct {
 	// Fix repairs; Diff only shows what Fix would do.
 	Fix, Diff bool
+	// Try also starts what was fixed.
+	Try bool
 	// Format is text, json, sarif, github or html.
 	Format string
 	// JSON is the format json.
@@ -145,6 +143,9 @@ func (o Audit) check() (nonroot.Level, error) {
 	if err != nil {
 		return nonroot.OK, exit.Errorf(exit.Unusable, "-threshold: %w", err)
 	}
+	if o.Try && (!o.Fix || o.Diff) {
+		return nonroot.OK, exit.Errorf(exit.Unusable, "-try: it starts what -fix changed; fix: mage audit -fix -try")
+	}
 	return least, nil
 }
 
@@ -238,45 +239,6 @@ func (t Target) showFixes(ctx context.Context, o Audit, least nonroot.Level) err
 		return nil
 	}
 	return exit.Errorf(exit.Failed, "\"mage audit -fix\" would change %d of the project's files as shown", len(changes))
-}
-
-// fix repairs until nothing changes.
-func (t Target) fix(ctx context.Context, o Audit, least nonroot.Level) error {
-	kept := make(map[string]bool)
-	for range fixRounds {
-		a, err := t.examine(ctx, o)
-		if err != nil {
-			return err
-		}
-		changes, err := nonroot.Fix(ctx, a.project.Compose, a.options, least)
-		if err != nil || len(changes) == 0 {
-			return auditError(err)
-		}
-		for _, c := range changes {
-			if err := t.save(c, kept[c.Path]); err != nil {
-				return err
-			}
-			kept[c.Path] = true
-		}
-	}
-	return nil
-}
-
-// save writes one file. What an earlier round of this run wrote needs no backup.
-func (t Target) save(c nonroot.Change, again bool) error {
-	if again {
-		return edit.Replace(c.Path, c.After)
-	}
-	backup, err := edit.Save(c.Path, c.After)
-	if err != nil {
-		return err
-	}
-	if backup == "" {
-		t.UI.Note("wrote %s", c.Name)
-	} else {
-		t.UI.Note("fixed %s, kept what was there as %s", c.Name, backup)
-	}
-	return nil
 }
 
 // refuseRoot keeps a project from being started in which something would run as root.

@@ -1,0 +1,297 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/compose/edit"
+	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/nonroot"
+)
+
+const (
+	// fixRounds is how often files are fixed and read again: what one fix makes
+	// visible, the next one fixes.
+	fixRounds = 4
+	// tryFor is how long what was fixed must run, or end as it did before.
+	tryFor = 10 * time.Second
+)
+
+// original is a file as it was before it was fixed.
+type original struct {
+	name   string
+	text   []byte // nil where there was no file
+	backup string // the copy beside it; "" for none
+}
+
+// fix repairs until nothing changes, builds what it changed, and puts back what no longer builds or starts.
+func (t Target) fix(ctx context.Context, o Audit, least nonroot.Level) error {
+	var keep []string
+	for {
+		before := make(map[string]original)
+		started, err := t.startsBefore(ctx, o, least, keep)
+		if err != nil {
+			return err
+		}
+		if err := t.fixFiles(ctx, o, least, keep, before); err != nil || len(before) == 0 {
+			return err
+		}
+		broken, err := t.checkFixed(ctx, before, started)
+		if err != nil || len(broken) == 0 {
+			return err
+		}
+		if err := t.restore(before); err != nil {
+			return err
+		}
+		keep = append(keep, broken...)
+	}
+}
+
+// fixFiles writes what is fixed, and notes in before what the files were.
+func (t Target) fixFiles(ctx context.Context, o Audit, least nonroot.Level, keep []string, before map[string]original) error {
+	for range fixRounds {
+		a, err := t.examine(ctx, o)
+		if err != nil {
+			return err
+		}
+		a.options.Keep = keep
+		changes, err := nonroot.Fix(ctx, a.project.Compose, a.options, least)
+		if err != nil || len(changes) == 0 {
+			return auditError(err)
+		}
+		for _, c := range changes {
+			if err := t.save(c, before); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// save writes one file. What an earlier round of this run wrote needs no backup.
+func (t Target) save(c nonroot.Change, before map[string]original) error {
+	if _, again := before[c.Path]; again {
+		return edit.Replace(c.Path, c.After)
+	}
+	backup, err := edit.Save(c.Path, c.After)
+	if err != nil {
+		return err
+	}
+	before[c.Path] = original{name: c.Name, text: c.Before, backup: backup}
+	if backup == "" {
+		t.UI.Note("wrote %s", c.Name)
+	} else {
+		t.UI.Note("fixed %s, kept what was there as %s", c.Name, backup)
+	}
+	return nil
+}
+
+// restore writes all files back as they were, and removes the copies.
+func (t Target) restore(before map[string]original) error {
+	var failed []error
+	for _, path := range slices.Sorted(maps.Keys(before)) {
+		o := before[path]
+		if o.text == nil {
+			failed = append(failed, os.Remove(path))
+			continue
+		}
+		err := edit.Replace(path, o.text)
+		if err == nil && o.backup != "" {
+			err = os.Remove(o.backup)
+		}
+		failed = append(failed, err)
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("putting the files back as they were: %w", err)
+	}
+	return nil
+}
+
+// checkFixed builds what was fixed, and starts it where started says how it did before. It returns the Dockerfiles to leave alone.
+func (t Target) checkFixed(ctx context.Context, before map[string]original, started map[string]outcome) (broken []string, err error) {
+	p, c, err := t.docker(ctx)
+	if err == nil {
+		_, err = c.Find(ctx)
+	}
+	if err != nil {
+		t.UI.Note("what was fixed is not built: %v", exit.Reason(err))
+		return nil, ctx.Err()
+	}
+	services := builtFrom(p, before)
+	if len(services) == 0 {
+		return nil, nil
+	}
+	release, err := t.alone(ctx, p.Root, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	build := func(names []string) error {
+		_, err := t.builder(p, c).Build(ctx, image.Options{Modules: names}, t.notePlan)
+		return err
+	}
+	if err := build(slices.Concat(slices.Collect(maps.Values(services))...)); err != nil { // which one is it?
+		for _, path := range slices.Sorted(maps.Keys(services)) {
+			if err := build(services[path]); err != nil && ctx.Err() == nil {
+				t.UI.Note("%s does not build with its fix, so it is as it was: %v", before[path].name, exit.Reason(err))
+				broken = append(broken, path)
+			}
+		}
+		return broken, ctx.Err()
+	}
+	for _, path := range slices.Sorted(maps.Keys(services)) {
+		for _, service := range services[path] {
+			was, tried := started[service]
+			if !tried || was.failed() {
+				continue
+			}
+			if is := t.tryOut(ctx, p, c, service); is.failed() && ctx.Err() == nil {
+				t.UI.Note("%s does not start with its fix, so it is as it was: %s %s", before[path].name, service, is)
+				broken = append(broken, path)
+			}
+		}
+	}
+	return slices.Compact(broken), ctx.Err()
+}
+
+// builtFrom are the services that are built from the files that were fixed, by file.
+func builtFrom(p *project.Project, before map[string]original) map[string][]string {
+	services := make(map[string][]string)
+	for _, name := range p.Services() {
+		b := p.Compose.Services[name].Build
+		if b == nil {
+			continue
+		}
+		path := cmp.Or(b.Dockerfile, "Dockerfile")
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(b.Context, path)
+		}
+		if _, fixed := before[path]; fixed {
+			services[path] = append(services[path], name)
+		}
+	}
+	return services
+}
+
+// startsBefore builds and starts what will be fixed, as it is, so that it can be compared. It is nil without -try.
+func (t Target) startsBefore(ctx context.Context, o Audit, least nonroot.Level, keep []string) (map[string]outcome, error) {
+	if !o.Try {
+		return nil, nil
+	}
+	a, err := t.examine(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	a.options.Keep = keep
+	changes, err := nonroot.Fix(ctx, a.project.Compose, a.options, least)
+	if err != nil || len(changes) == 0 {
+		return nil, auditError(err)
+	}
+	files := make(map[string]original)
+	for _, change := range changes {
+		files[change.Path] = original{}
+	}
+	p, c, err := t.docker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	services := slices.Concat(slices.Collect(maps.Values(builtFrom(p, files)))...)
+	if len(services) == 0 {
+		return nil, nil
+	}
+	release, err := t.alone(ctx, p.Root, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if _, err := t.builder(p, c).Build(ctx, image.Options{Modules: services}, t.notePlan); err != nil {
+		return nil, fmt.Errorf("building what is to be fixed, as it is: %w", err)
+	}
+	started := make(map[string]outcome)
+	for _, service := range slices.Sorted(slices.Values(services)) {
+		started[service] = t.tryOut(ctx, p, c, service)
+	}
+	return started, ctx.Err()
+}
+
+// outcome is how a container did that was started to see whether it works.
+type outcome struct {
+	running bool
+	code    int
+	said    string
+}
+
+func (o outcome) failed() bool { return !o.running && o.code != 0 }
+
+func (o outcome) String() string {
+	return fmt.Sprintf("ended with code %d: %s", o.code, o.said)
+}
+
+// tryOut starts one container of a service, without the services that it needs and without its ports, in a project of its own, and
+// returns how it did. The container and its volumes are removed.
+func (t Target) tryOut(ctx context.Context, p *project.Project, c *engine.Client, service string) outcome {
+	e, err := c.Find(ctx)
+	if err != nil {
+		return outcome{code: 1, said: err.Error()}
+	}
+	t.UI.Note("starting %s for up to %s", service, tryFor)
+	files := []string{"--project-name", p.Name() + "-try"}
+	for _, file := range p.Compose.ComposeFiles {
+		files = append(files, "--file", file)
+	}
+	// The project's own image, not one that is built for this name.
+	override := fmt.Sprintf("services: {%q: {image: %q, pull_policy: never}}", service, p.Image(service))
+	compose := func(ctx context.Context, args ...string) ([]byte, error) {
+		c := e.ComposeCommand(p.Root, slices.Concat(files, []string{"--file", "-"}, args)...)
+		c.Stdin = strings.NewReader(override)
+		return run.Output(ctx, e, c)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryFor)
+		defer cancel()
+		if _, err := compose(ctx, "down", "--volumes", "--remove-orphans", "--timeout", "1"); err != nil {
+			t.UI.Note("removing what was started: %v", err)
+		}
+	}()
+	id, err := compose(ctx, "run", "--detach", "--no-deps", "--no-TTY", "--quiet-pull", service)
+	container := strings.TrimSpace(string(id))
+	if i := strings.LastIndexByte(container, '\n'); i >= 0 {
+		container = container[i+1:]
+	}
+	if err != nil {
+		return outcome{code: 1, said: err.Error()}
+	}
+	return t.wait(ctx, c, container)
+}
+
+// wait returns how a container is after a while, or as soon as it ends.
+func (t Target) wait(ctx context.Context, c *engine.Client, container string) outcome {
+	end := time.Now().Add(tryFor)
+	for {
+		all, err := c.Describe(ctx, []string{container})
+		if err != nil || len(all) != 1 {
+			return outcome{code: 1, said: "it is gone"}
+		}
+		state := all[0].State
+		if state.Status == "exited" || state.Status == "dead" {
+			out, _ := c.Combined(ctx, c.Command("logs", "--tail", "3", container))
+			return outcome{code: state.ExitCode, said: strings.TrimSpace(string(out))}
+		}
+		if time.Now().After(end) || ctx.Err() != nil {
+			return outcome{running: true}
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
