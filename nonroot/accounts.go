@@ -33,7 +33,7 @@ var (
 
 // readAccounts finds the users that the built stages create, and whether they change the passwd file in ways that cannot be
 // followed here.
-func (a *auditor) readAccounts(s *subject, d *dockerfileSubject) {
+func (a *auditor) readAccounts(d *dockerfileSubject) {
 	d.accounts = make(map[string]account)
 	if d.maker.usable() {
 		maps.Copy(d.accounts, d.maker.accounts)
@@ -52,9 +52,9 @@ func (a *auditor) readAccounts(s *subject, d *dockerfileSubject) {
 			d.created(calls)
 			d.written(c, folder)
 		case *instructions.CopyCommand:
-			a.copied(s, d, c.SourcesAndDest, c.From, folder, dockerfile.Line(c.Location()))
+			a.copied(d, c.SourcesAndDest, c.From, folder, dockerfile.Line(c.Location()))
 		case *instructions.AddCommand:
-			a.copied(s, d, c.SourcesAndDest, "", folder, dockerfile.Line(c.Location()))
+			a.copied(d, c.SourcesAndDest, "", folder, dockerfile.Line(c.Location()))
 		}
 	}
 }
@@ -133,7 +133,7 @@ func isArchive(name string) bool {
 }
 
 // copied reads a passwd file that is copied into the image, alone or with a folder.
-func (a *auditor) copied(s *subject, d *dockerfileSubject, c instructions.SourcesAndDest, from, folder string, line int) {
+func (a *auditor) copied(d *dockerfileSubject, c instructions.SourcesAndDest, from, folder string, line int) {
 	to := d.expand(c.DestPath)
 	if to != "" && !path.IsAbs(to) {
 		to = strings.TrimSuffix(folder, "/") + "/" + to
@@ -225,7 +225,7 @@ func (a *auditor) rivalOf(s *subject) string {
 	for _, title := range a.rivals[image] {
 		other := a.subjects[title]
 		if d := other.build; title != s.title && d.usable() && d.KnownUser && identify(d.User, d.accounts).root() {
-			return fmt.Sprintf("%s builds an image of the same name, which is root's", title)
+			return title + " builds an image of the same name, which is root's"
 		}
 	}
 	return ""

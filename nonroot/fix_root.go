@@ -136,12 +136,13 @@ var (
 // breaks says why what an image starts would not work as another user without more; "" where nothing is known against it.
 func (a *auditor) breaks(s *subject, d *dockerfileSubject) string {
 	words := a.command(s)
-	text := strings.Join(words, " ")
+	texts := []string{strings.Join(words, " ")}
 	for _, word := range words {
 		if script, ok := a.file(d, word); ok && strings.HasPrefix(script, "#!") {
-			text += "\n" + script
+			texts = append(texts, script)
 		}
 	}
+	text := strings.Join(texts, "\n")
 	if m := installs.FindString(text); m != "" {
 		return fmt.Sprintf("it starts %q, which writes into folders of root: do that in the build, or give it folders of its user, and add USER", m)
 	}

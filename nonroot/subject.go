@@ -230,7 +230,7 @@ func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
 	}
 	d.maker = a.makerOf(d.baseName)
 	d.baseRoot = d.Base == dockerfile.Scratch || known && identify(base.User, nil).root()
-	a.readAccounts(s, d)
+	a.readAccounts(d)
 }
 
 // lookup tells what is known of an image that a build starts from: another service's of

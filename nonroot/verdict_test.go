@@ -9,7 +9,7 @@ import (
 )
 
 // TestVerdicts: each service has one, and what cannot be told is said.
-func TestVerdicts(t *testing.T) {
+func TestVerdicts(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	for name, c := range map[string]struct{ dockerfile, service, want string }{
 		"user":                   {"", "{image: \"root:1\", user: \"7:8\"}", "non-root 7:8"},

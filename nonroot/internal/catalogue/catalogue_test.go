@@ -95,7 +95,7 @@ func TestMistakes(t *testing.T) {
 }
 
 // TestFind has references as people write them. "?" is an image that must stay unknown.
-func TestFind(t *testing.T) {
+func TestFind(t *testing.T) { //nolint:funlen // a table of cases
 	const digest = "@sha256:9b2c1f5a0e4d3c6b7a8f9e0d1c2b3a4f5e6d7c8b9a0f1e2d3c4b5a69788796a5"
 	for _, tc := range []struct{ image, user, becomes, tools string }{
 		{"postgres", "", "postgres", "debian"},

@@ -41,19 +41,7 @@ func (s *script) builtin(words []string, w *way) (ways []*way, done bool) { //no
 		}
 		w.args = w.args[min(n, len(w.args)):]
 	case "set":
-		for len(args) > 0 && args[0] != "--" && strings.HasPrefix(args[0], "-") {
-			if strings.HasSuffix(args[0], "o") && len(args) > 1 {
-				args = args[1:]
-			}
-			args = args[1:]
-		}
-		if len(args) > 0 {
-			if args[0] == "--" {
-				args = args[1:]
-			}
-			w.args = slices.Clone(args)
-			w.open = slices.Contains(args, Unknown) && w.open
-		}
+		w.set(args)
 	case ".", "source":
 		if text, ok := s.File(first(args)); ok && len(args) > 0 {
 			return s.inline(text, w), true
@@ -81,6 +69,24 @@ func (s *script) builtin(words []string, w *way) (ways []*way, done bool) { //no
 		return nil, false
 	}
 	return []*way{w}, true
+}
+
+// set gives a way other arguments, where the words are not only options.
+func (w *way) set(args []string) {
+	for len(args) > 0 && args[0] != "--" && strings.HasPrefix(args[0], "-") {
+		if strings.HasSuffix(args[0], "o") && len(args) > 1 {
+			args = args[1:]
+		}
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		return
+	}
+	if args[0] == "--" {
+		args = args[1:]
+	}
+	w.args = slices.Clone(args)
+	w.open = slices.Contains(args, Unknown) && w.open
 }
 
 // inline follows commands that are read into the script.

@@ -82,7 +82,7 @@ var (
 )
 
 func nginx(f *follower, name string, args []string) End {
-	conf, ok := "/etc/nginx/nginx.conf", false
+	conf := "/etc/nginx/nginx.conf"
 	for i, arg := range args {
 		if arg == "-c" && i+1 < len(args) {
 			conf = args[i+1]

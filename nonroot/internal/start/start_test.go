@@ -42,7 +42,7 @@ func show(e start.End) string {
 }
 
 // TestCommandLines has the answers of the tools' manuals.
-func TestCommandLines(t *testing.T) {
+func TestCommandLines(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
 	for line, want := range map[string]string{
 		"":                                     "root",

@@ -5,6 +5,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -320,23 +321,17 @@ func and(a, b truth) truth {
 
 // condition answers test(1) with its arguments; files are not known.
 func condition(args []string) truth {
-	for i, arg := range args {
-		if arg == "-o" && i > 0 {
-			return and(condition(args[:i]).not(), condition(args[i+1:]).not()).not()
-		}
+	if left, right, ok := parted(args, "-o"); ok {
+		return and(condition(left).not(), condition(right).not()).not()
 	}
-	for i, arg := range args {
-		if arg == "-a" && i > 0 {
-			return and(condition(args[:i]), condition(args[i+1:]))
-		}
+	if left, right, ok := parted(args, "-a"); ok {
+		return and(condition(left), condition(right))
 	}
 	if len(args) > 1 && args[0] == "!" {
 		return condition(args[1:]).not()
 	}
-	for _, arg := range args {
-		if arg == Unknown {
-			return maybe
-		}
+	if slices.Contains(args, Unknown) {
+		return maybe
 	}
 	switch len(args) {
 	case 0:
@@ -354,6 +349,16 @@ func condition(args []string) truth {
 		return compare(args[0], args[1], args[2])
 	}
 	return maybe
+}
+
+// parted returns the arguments on both sides of an operator.
+func parted(args []string, operator string) (left, right []string, ok bool) {
+	for i, arg := range args {
+		if i > 0 && arg == operator {
+			return args[:i], args[i+1:], true
+		}
+	}
+	return nil, nil, false
 }
 
 func compare(a, operator, b string) truth {
