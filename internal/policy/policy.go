@@ -11,7 +11,7 @@ import (
 
 // Audit are the options with which a project is audited. problems are those that project.Examine found.
 func Audit(p *project.Project, problems []project.Problem) nonroot.Options {
-	o := nonroot.Options{Root: p.Root, Environ: p.Settings.Environ(), Conventions: Conventions(p)}
+	o := nonroot.Options{Root: p.Root, Environ: p.Settings.Environ(), Conventions: Conventions(p), StandIn: project.StandIn}
 	for _, problem := range problems {
 		o.Problems = append(o.Problems, nonroot.Problem{
 			Setting: setting(p, problem.Setting), Unset: problem.Required, Err: problem.Err, Hint: `"mage setup" writes the IDs that are missing`,

@@ -4,22 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/interpolation"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/tree"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/safetext"
 )
 
-// standIn is the value of a variable that must be set and is not: Compose would not start
+// StandIn is the value of a variable that must be set and is not: Compose would not start
 // such a project, and what is judged of it must not be taken for root or for nothing. It
 // is a number, since most places where it could matter want one.
-const standIn = "64999"
+const StandIn = "64999"
 
 // maxVariables is how many ${...} one value may have: in one another, they take Compose
 // time that grows with the square of their number.
@@ -49,11 +54,18 @@ func Examine(ctx context.Context, root string, environ []string) (*Project, []Pr
 }
 
 func examine(ctx context.Context, settings Settings, how ...func(*loader.Options)) (*Project, []Problem, error) {
+	gone := settings.leaveOutMissing()
 	p, missing, err := readLeniently(ctx, settings, how...)
 	if err != nil {
 		return nil, nil, err
 	}
 	problems := append(missing.problems(), p.Settings.idProblems(p.Declared)...)
+	if len(gone) > 0 {
+		problems = append(problems, Problem{
+			Setting: Setting{Name: composeFile}, Required: true,
+			Err: fmt.Errorf("%s names %s, which is missing; auditing without it", composeFile, safetext.List(gone, 3, " and ")),
+		})
+	}
 	return p, problems, p.placeData()
 }
 
@@ -63,6 +75,7 @@ func readLeniently(ctx context.Context, s Settings, options ...func(*loader.Opti
 	var first error
 	for _, blanks := range []blankness{keepBlank, fillBlank, fillParts} {
 		missing := &standIns{blanks: blanks}
+		defer missing.remote.remove()
 		how := []cli.ProjectOptionsFn{cli.WithoutEnvironmentResolution, cli.WithoutLabelsResolution, cli.WithLoadOptions(append(options, missing.use)...)}
 		if blanks != keepBlank {
 			how = append(how, cli.WithConsistency(false)) // "${DATA}:/data" becomes a volume that is not declared
@@ -101,6 +114,8 @@ type standIns struct {
 	blanks blankness
 	blank  bool     // whether any variable has no value
 	filled []string // the variables that got one
+	remote elsewhere
+	last   []string // the variables without a value in the text that was expanded last
 }
 
 var plainVariable = regexp.MustCompile(`\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})`)
@@ -118,7 +133,7 @@ func (m *standIns) fill(text string, lookup template.Mapping) template.Mapping {
 		if value != "" {
 			return value, ok
 		}
-		m.blank = true
+		m.blank, m.last = true, append(m.last, name)
 		if !plain[name] {
 			return value, ok
 		}
@@ -157,6 +172,51 @@ func (m *standIns) empty(p *types.Project) {
 func (m *standIns) use(o *loader.Options) {
 	if o.Interpolate != nil {
 		o.Interpolate.Substitute = m.substitute
+		o.Interpolate.TypeCastMapping = maps.Collect(m.lenient(maps.All(o.Interpolate.TypeCastMapping)))
+		for _, key := range measures {
+			o.Interpolate.TypeCastMapping[tree.NewPath(append([]string{"services", tree.PathMatchAll}, strings.Split(key, ".")...)...)] = m.measure
+		}
+	}
+	o.ResourceLoaders = append(o.ResourceLoaders, &m.remote)
+}
+
+// measures are the keys of a service with a time or a size, which compose-go reads later than numbers.
+var measures = []string{
+	"stop_grace_period", "healthcheck.interval", "healthcheck.timeout", "healthcheck.start_period", "healthcheck.start_interval", "mem_limit", "mem_reservation",
+	"memswap_limit", "shm_size", "deploy.resources.limits.memory", "deploy.resources.limits.cpus", "deploy.resources.reservations.memory", "deploy.resources.reservations.cpus", "deploy.update_config.delay", "deploy.update_config.monitor",
+	"deploy.rollback_config.delay", "deploy.rollback_config.monitor", "deploy.restart_policy.delay", "deploy.restart_policy.window",
+}
+
+// measure is what a time or a size is without a value: none.
+func (m *standIns) measure(text string) (any, error) {
+	if text == "" || text == blankValue || text == StandIn {
+		m.filled = append(m.filled, m.last...)
+		return "0", nil // a time and a size
+	}
+	return text, nil
+}
+
+// lenient wraps the functions that make numbers and booleans of texts: without a value, the text is none of these, which says nothing
+// about users.
+func (m *standIns) lenient(casts iter.Seq2[tree.Path, interpolation.Cast]) iter.Seq2[tree.Path, interpolation.Cast] {
+	return func(yield func(tree.Path, interpolation.Cast) bool) {
+		for path, cast := range casts {
+			if !yield(path, func(text string) (any, error) {
+				value, err := cast(text)
+				if err == nil || text != "" && text != blankValue && text != StandIn {
+					return value, err
+				}
+				for _, nothing := range []string{"false", "0", "0s"} {
+					if value, err := cast(nothing); err == nil {
+						m.filled = append(m.filled, m.last...)
+						return value, nil
+					}
+				}
+				return value, err
+			}) {
+				return
+			}
+		}
 	}
 }
 
@@ -166,11 +226,12 @@ func (m *standIns) substitute(text string, lookup template.Mapping) (string, err
 		return "", fmt.Errorf("a value has more than %d variables", maxVariables)
 	}
 	given := make(map[string]bool)
+	m.last = nil
 	lookup = m.fill(text, lookup)
 	for {
 		value, err := template.SubstituteWithOptions(text, func(name string) (string, bool) {
 			if given[name] {
-				return standIn, true
+				return StandIn, true
 			}
 			return lookup(name)
 		}, template.WithoutLogging)
@@ -190,11 +251,19 @@ func (m *standIns) problems() []Problem {
 	for i, name := range m.names {
 		all = append(all, Problem{Setting: Setting{Name: name}, Required: true, Err: m.errs[i]})
 	}
+	m.filled = slices.DeleteFunc(m.filled, func(name string) bool { return slices.Contains(m.names, name) })
 	if len(m.filled) > 0 {
 		slices.Sort(m.filled)
+		m.filled = slices.Compact(m.filled)
 		all = append(all, Problem{
 			Setting: Setting{Name: m.filled[0]}, Required: true, // no error, but said
-			Err: fmt.Errorf("%s is unset; auditing as if it had a value", safetext.List(m.filled, 3, ", ")),
+			Err: fmt.Errorf("%s %s unset; auditing as if it had a value", safetext.List(m.filled, 3, ", "), english.PluralWord(len(m.filled), "is", "are")),
+		})
+	}
+	for _, what := range m.remote.refused {
+		all = append(all, Problem{
+			Setting: Setting{Name: what}, Required: true,
+			Err: fmt.Errorf("include has %s, which is elsewhere; auditing without it", safetext.Quoted(what)),
 		})
 	}
 	return all

@@ -48,6 +48,27 @@ func TestExamineReportsWhatOpenRefuses(t *testing.T) { //nolint:funlen // a tabl
 			"!D",
 		},
 	}
+	cases = append(cases, []struct {
+		name  string
+		files map[string]string
+		want  string
+	}{
+		{
+			"what is no number, no time and no size without a value",
+			map[string]string{"docker-compose.yml": "services: {a: {image: x, read_only: \"${B}\", scale: \"${S}\", mem_limit: \"${M}\", stop_grace_period: \"${G}\", healthcheck: {test: x, interval: \"${I}\"}, deploy: {resources: {limits: {cpus: \"${C}\"}}}}}\n"},
+			"!B",
+		},
+		{
+			"a boolean that must be set",
+			map[string]string{"docker-compose.yml": "services: {a: {image: x, read_only: \"${B:?}\"}}\n"},
+			"!B",
+		},
+		{
+			"a file that Compose fetches",
+			map[string]string{"docker-compose.yml": "include: [\"oci://example.test/x:1\", more.yml]\nservices: {a: {image: x}}\n", "more.yml": "services: {b: {image: x}}\n"},
+			"!oci://example.test/x:1",
+		},
+	}...)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -73,6 +94,23 @@ func TestExamineReportsWhatOpenRefuses(t *testing.T) { //nolint:funlen // a tabl
 				t.Errorf("services %q", p.Services())
 			}
 		})
+	}
+}
+
+// TestExamineWithoutAFileOfCOMPOSEFILE: what one person has and another has not is left out, and said. Open refuses it.
+func TestExamineWithoutAFileOfCOMPOSEFILE(t *testing.T) {
+	t.Parallel()
+	root := write(t, map[string]string{"docker-compose.yml": "services: {a: {image: x}}\n"})
+	environ := []string{"COMPOSE_FILE=docker-compose.yml:mine.yml"}
+	p, problems, err := project.Examine(t.Context(), root, environ)
+	if err != nil || len(problems) != 1 || !strings.Contains(problems[0].Err.Error(), "mine.yml") || len(p.Services()) != 1 {
+		t.Errorf("%+v, %v", problems, err)
+	}
+	if _, err := project.Open(t.Context(), root, environ); err == nil {
+		t.Error("it can be opened")
+	}
+	if _, _, err := project.Examine(t.Context(), root, []string{"COMPOSE_FILE=mine.yml"}); err == nil {
+		t.Error("a project of no file can be judged")
 	}
 }
 

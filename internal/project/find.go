@@ -71,6 +71,25 @@ func (s Settings) composeFiles() ([]string, error) {
 	return files, nil
 }
 
+// leaveOutMissing leaves out the files that COMPOSE_FILE names and that are missing, such as a personal one, and returns them; never
+// all of them.
+func (s *Settings) leaveOutMissing() (gone []string) {
+	env := s.Environ()
+	names := strings.Split(run.Getenv(env, composeFile), cmp.Or(run.Getenv(env, composeSeparator), string(os.PathListSeparator)))
+	for _, name := range names {
+		if _, err := os.Stat(joined(s.root, name)); err != nil {
+			gone = append(gone, name)
+		} else {
+			s.present = append(s.present, joined(s.root, name))
+		}
+	}
+	if len(gone) == 0 || len(s.present) == 0 {
+		s.present = nil
+		return nil
+	}
+	return gone
+}
+
 // hasComposeFile checks root alone: compose-go would also search the parent folders and take up another project.
 func hasComposeFile(root string) bool {
 	return slices.ContainsFunc(cli.DefaultFileNames, func(name string) bool {

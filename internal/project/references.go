@@ -43,6 +43,7 @@ type references struct {
 	// refuse returns an error for a file that must not be read.
 	refuse func(input) error
 
+	audit    bool // whether remote files are left out, instead of refused
 	found    []input
 	parsed   map[string][]document
 	seen     map[string]bool // what include took in
@@ -207,6 +208,12 @@ func (r *references) follow(what, path string, at scope) error {
 func (r *references) include(i types.IncludeConfig, at scope) error {
 	if len(i.Path) == 0 {
 		return nil
+	}
+	if at := slices.IndexFunc(i.Path, remoteFile); at >= 0 {
+		if r.audit {
+			return nil
+		}
+		return refuseRemote(i.Path[at])
 	}
 	for n, path := range i.Path {
 		i.Path[n] = joined(at.folder, path)

@@ -86,7 +86,8 @@ type Settings struct {
 	// UIDName and GIDName are the variables that hold them.
 	UIDName, GIDName string
 
-	root    string // absolute, links resolved
+	root    string   // absolute, links resolved
+	present []string // the files that COMPOSE_FILE names and that are there, where others are missing; nil for all
 	values  map[string]Setting
 	environ []string
 }
