@@ -189,9 +189,23 @@ func (a *auditor) makerOf(image string) *dockerfileSubject {
 	return nil
 }
 
+// notSet is why a user is not known that has a variable without a value.
+const notSet = "it has a variable that must be set"
+
+// doubt is the level of a user that is not known: Compose does not start what has no value.
+func doubt(unsure string) Level {
+	if unsure == notSet {
+		return Note
+	}
+	return Warning
+}
+
 // whoIs resolves the user of a service. unsure says why it is not known who a name is; "" where it is, or is taken for another
 // user than root as every image's names are.
 func (a *auditor) whoIs(s *subject, user string) (id identity, unsure string) {
+	if stand := a.options.StandIn; stand != "" && strings.Contains(user, stand) {
+		return identity{name: user}, notSet
+	}
 	d := s.build
 	if d == nil {
 		d = a.makerOf(s.cfg.Image)

@@ -167,9 +167,9 @@ func (a *auditor) readFile(path string) ([]byte, error) {
 	return text, err
 }
 
-// shown is a path as findings name it: relative to the project's folder where it is inside.
+// shown is a path as findings name it: relative to the project's folder, where a path can be.
 func (a *auditor) shown(path string) string {
-	if rel, is := subpath.Rel(a.root, path); is {
+	if rel, err := filepath.Rel(a.root, path); err == nil && filepath.IsAbs(path) {
 		path = rel
 	}
 	return filepath.ToSlash(path)
@@ -233,7 +233,11 @@ func (a *auditor) found(id string, level Level, s *subject, at spot, format stri
 		f.Services, f.Named = []string{s.name}, slices.Contains(args, any(s.title))
 		if !s.active { // Compose would not start it as things are
 			f.Level, f.blocks = min(f.Level, Warning), false
-			f.Message += fmt.Sprintf(" (only with the profile %s)", strings.Join(s.cfg.Profiles, " or "))
+			if len(s.cfg.Profiles) > 0 {
+				f.Message += fmt.Sprintf(" (only with the profile %s)", strings.Join(s.cfg.Profiles, " or "))
+			} else {
+				f.Message += " (only once it has replicas)"
+			}
 		}
 	}
 	a.findings = append(a.findings, f)

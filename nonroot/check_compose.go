@@ -61,7 +61,10 @@ func (a *auditor) composeUser(s *subject) {
 	}
 	switch {
 	case unsure != "":
-		a.found("C14", Warning, s, at, "unknown which user %s runs as: user is %q, and %s", s.title, user, unsure)
+		if unsure == notSet {
+			user = raw
+		}
+		a.found("C14", doubt(unsure), s, at, "unknown which user %s runs as: user is %q, and %s", s.title, user, unsure)
 		return
 	case id.root():
 		return
@@ -124,7 +127,7 @@ func (a *auditor) imageUser(s *subject) {
 	}
 	if !s.known {
 		image := s.cfg.Image
-		if image == "" && place.Value != nil { // a variable that is not set
+		if stand := a.options.StandIn; place.Value != nil && (image == "" || stand != "" && strings.Contains(image, stand)) { // a variable that is not set
 			image = place.Value.Value
 		}
 		a.found("C14", OK, s, spotOf(place), "unknown which user %s runs as: it has no \"user:\", and its image %s is not available locally", s.title, image)

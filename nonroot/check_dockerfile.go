@@ -82,7 +82,11 @@ func (a *auditor) dockerfileUser(s *subject, d *dockerfileSubject) {
 	id, unsure := a.whoIs(s, d.User)
 	switch {
 	case d.KnownUser && unsure != "":
-		a.found("D18", Warning, s, at, "unknown which user the image runs as: USER is %s, and %s", d.User, unsure)
+		user := d.User
+		if unsure == notSet && d.UserFrom != nil {
+			user = d.UserFrom.User
+		}
+		a.found("D18", doubt(unsure), s, at, "unknown which user the image runs as: USER is %s, and %s", user, unsure)
 	case !d.KnownUser && d.UserFrom != nil:
 		a.found("D18", OK, s, at, "unknown which user the image runs as: USER %s comes from the base image %s, which is not available locally", d.UserFrom.User, d.Base)
 	case !d.KnownUser:

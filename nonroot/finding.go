@@ -65,7 +65,7 @@ type Finding struct {
 	Level Level `json:"severity"`
 	// Message says what is wrong with what, and where that comes from.
 	Message string `json:"message"`
-	// File is relative to the project's folder, with slashes, where it is inside.
+	// File is relative to the project's folder, with slashes, also where it is outside ("../shared/Dockerfile").
 	File string `json:"file"`
 	// Line and Column are from 1, the column in characters; Line is 0 where the finding
 	// is about the file as a whole, or about one that is not there.

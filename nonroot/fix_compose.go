@@ -158,8 +158,8 @@ func insert(f *Finding, at composefile.Place, flow, block string) {
 		start, flow = at.File.Offset(n.Content[0].Line, n.Content[0].Column), flow+", "
 	default:
 		column := n.Content[0].Column
-		if n.Kind == yaml.SequenceNode { // the item's node begins behind its dash
-			column = n.Column
+		if n.Kind == yaml.SequenceNode { // the item's node begins behind its dash, the list's at its anchor
+			column = strings.IndexByte(at.File.Line(n.Content[0].Line), '-') + 1
 		}
 		if line, ok := entryLine(at.File, n, column); ok {
 			indent := strings.Repeat(" ", column-1)

@@ -128,7 +128,9 @@ func TestGoldenCases(t *testing.T) { //nolint:funlen // a table of cases
 		{"user that the environment gives", "FROM root:1\n", "services: {web: {build: ., user: \"${MY_ID}:${MY_ID}\"}}\n", "C03 note docker-compose.yml:1"},
 		{"user: \"1000\"", "FROM root:1\n", "services: {web: {build: ., user: \"1000\"}}\n", "C15 note docker-compose.yml:1"},
 		{"UID and GID that nobody sets", "FROM root:1\n", "services: {web: {build: ., user: \"${UID}:${GID}\"}}\n", "C03 error docker-compose.yml:1"},
-		{"a variable that must be set", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:?}:${GID:?}\"}}\n", "E01 note docker-compose.yml:1\nE01 note docker-compose.yml:1"},
+		{"no replicas", "FROM root:1\n", "services: {web: {build: ., scale: 0}, two: {build: ., deploy: {replicas: 0}}}\n", "D01 warning Dockerfile:1"},
+		{"replicas of one of two", "FROM root:1\n", "services: {web: {build: ., scale: 0}, two: {build: ., scale: 2}}\n", "D01 error Dockerfile:1\nD01 warning Dockerfile:1"},
+		{"a variable that must be set", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:?}:${GID:?}\"}}\n", "C14 note docker-compose.yml:1\nE01 note docker-compose.yml:1\nE01 note docker-compose.yml:1"},
 		{"a default that can be empty", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:-}:${GID:-$GROUP}\"}}\n", "C03 error docker-compose.yml:1"},
 		{"a default of a default", "FROM root:1\n", "services: {web: {build: ., user: \"${UID:-${ALSO:-7}}:1\"}}\n", ""},
 		{"an image that is not available locally", "FROM root:1\nUSER 1:1\n", "services: {web: {build: .}, db: {image: \"db:1\"}}\n", "C14 note docker-compose.yml:1"},
@@ -262,6 +264,15 @@ func TestEveryRuleHasBothExamples(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFilesOutside: whoever reads a report elsewhere has no use for the paths of this machine.
+func TestFilesOutside(t *testing.T) {
+	t.Parallel()
+	root := write(t, map[string]string{"in/docker-compose.yml": "services: {web: {build: ../out}}\n", "out/Dockerfile": "FROM debian:trixie-slim\n"})
+	if got := show(open(t, filepath.Join(root, "in")).audit(t), "D01"); got != "D01 error ../out/Dockerfile:1" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -27,6 +27,9 @@ type Options struct {
 	Keep []string
 	// Conventions are what the project promises about itself; nil for a project without any.
 	Conventions *Conventions
+	// StandIn is the value in the project that stands for one that is not known, such as of a variable that must be set and is not; ""
+	// for none. A user with it is not judged.
+	StandIn string
 	// Problems are settings that cannot be used, which become findings of E01.
 	Problems []Problem
 }

@@ -27,7 +27,7 @@ type subject struct {
 	cfg     types.ServiceConfig
 	// of is the service that a pre_start command belongs to; nil for what is no such command.
 	of *subject
-	// active is false for a service of a profile that is not in force.
+	// active is false for a service of a profile that is not in force, and without replicas.
 	active bool
 	// at is where it is defined; its Value is nil where that was not found.
 	at composefile.Place

@@ -43,6 +43,7 @@ func (a *auditor) addSubjects() {
 }
 
 func (a *auditor) addSubject(s *subject) {
+	s.active = s.active && (s.section != services || s.cfg.GetScale() > 0)
 	s.at, _ = a.find(s)
 	if s.at.File == nil {
 		s.at.File = &composefile.File{Source: edit.Source{Path: a.project.ComposeFiles[0]}}

@@ -77,6 +77,9 @@ func (a *auditor) verdict(s *subject) Verdict {
 // userVerdict is that of a service that starts as a user.
 func (a *auditor) userVerdict(s *subject, user, from string) Verdict {
 	id, unsure := a.whoIs(s, user)
+	if unsure == notSet {
+		return Verdict{Outcome: NotJudged, Why: unsure}
+	}
 	if unsure != "" {
 		return Verdict{Outcome: NotJudged, User: user, Why: unsure}
 	}

@@ -53,6 +53,7 @@ func TestVerdicts(t *testing.T) { //nolint:funlen // a table of cases
 		"a broken one":           {"FRM x\n", "{build: .}", "not judged "},
 		"a changed passwd file":  {"FROM root:1\nRUN newusers x\nUSER app\n", "{build: .}", "not judged app"},
 		"a provider":             {"", "{provider: {type: cloud}}", "not judged "},
+		"must be set":            {"", "{image: \"root:1\", user: \"${NEED:?x}:5\"}", "not judged "},
 		"a profile":              {"", "{image: \"good:1\", profiles: [p]}", "non-root 7:8"},
 	} {
 		t.Run(name, func(t *testing.T) {
