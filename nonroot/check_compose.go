@@ -122,7 +122,7 @@ func (a *auditor) imageUser(s *subject) {
 	place := a.place(s, "image")
 	documented, ok := catalogue.Find(s.cfg.Image)
 	if !s.known && ok {
-		a.startsAs(s, spotOf(place), documented.User, "as documented, its image "+s.cfg.Image)
+		a.startsAs(s, spotOf(place), documented.User, ", as documented")
 		return
 	}
 	if !s.known {
@@ -138,12 +138,13 @@ func (a *auditor) imageUser(s *subject) {
 		a.found("C14", Warning, s, spotOf(place), "unknown which user %s runs as: its image has the user %q, and %s", s.title, s.image.User, unsure)
 	}
 	if unsure == "" {
-		a.startsAs(s, spotOf(place), s.image.User, "its image "+s.cfg.Image)
+		a.startsAs(s, spotOf(place), s.image.User, "")
 	}
 }
 
-// startsAs reports a service that only names an image, whose user is known, where that is root, or what it starts is.
-func (a *auditor) startsAs(s *subject, at spot, user, image string) {
+// startsAs reports a service that only names an image, whose user is known, where that is root, or what it starts is. source is how
+// that is known, for the end of a message.
+func (a *auditor) startsAs(s *subject, at spot, user, source string) {
 	if id, _ := a.whoIs(s, user); !id.root() {
 		a.becomesRoot(s, at, user)
 		return
@@ -158,14 +159,14 @@ func (a *auditor) startsAs(s *subject, at spot, user, image string) {
 	end := a.endOf(s, user)
 	switch {
 	case !end.Known():
-		a.found("C14", level, s, at, "%s starts as root by %s, and %s", s.title, image, end.Why).Hint = hint
+		a.found("C14", level, s, at, "%s starts as root by its image %s, and %s%s", s.title, s.cfg.Image, end.Why, source).Hint = hint
 	case end.User != start.Root:
 		if !a.own() {
 			level = Note
 		}
-		a.found("C14", level, s, at, "%s starts as root by %s, and %s", s.title, image, becomes(end)).Hint = hint
+		a.found("C14", level, s, at, "%s starts as root by its image %s, and %s%s", s.title, s.cfg.Image, becomes(end), source).Hint = hint
 	default:
-		a.found("C14", level, s, at, "%s runs as root: %s has no other user, and the service has no \"user:\"", s.title, image).Hint = hint
+		a.found("C14", level, s, at, "%s runs as root: its image %s has no other user%s, and the service has no \"user:\"", s.title, s.cfg.Image, source).Hint = hint
 	}
 }
 

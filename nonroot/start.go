@@ -125,7 +125,7 @@ func (a *auditor) world(s *subject) start.World {
 
 		NoNewPrivileges: noNewPrivileges(s.cfg.SecurityOpt),
 		Documented: start.Documented{
-			Script: documented.Script, Passes: passes, Runs: documented.Runs, FlagsToo: documented.FlagsToo, Becomes: documented.Becomes, Depends: depends,
+			Script: documented.Script, Passes: passes, Runs: documented.Runs, FlagsToo: documented.FlagsToo, Becomes: documented.Becomes, First: documented.First, Depends: depends,
 		},
 	}
 }

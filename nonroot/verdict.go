@@ -101,10 +101,14 @@ func (a *auditor) userVerdict(s *subject, user, from string) Verdict {
 
 // becomes says what makes a service another user than root.
 func becomes(end start.End) string {
+	text := fmt.Sprintf("%s becomes %s", end.By, end.User)
 	if end.User == start.Unknown {
-		return end.By + " becomes another user"
+		text = end.By + " becomes another user"
 	}
-	return fmt.Sprintf("%s becomes %s", end.By, end.User)
+	if end.First {
+		text += ", but for its first process"
+	}
+	return text
 }
 
 // Judged returns how many services have an outcome.

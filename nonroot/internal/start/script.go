@@ -66,7 +66,7 @@ func (w *way) key() string {
 	for _, name := range slices.Sorted(maps.Keys(w.vars)) {
 		fmt.Fprintf(&b, "%s=%q ", name, w.vars[name])
 	}
-	fmt.Fprintf(&b, "%q %t %d %q %q %d", w.args, w.open, w.status, w.running, w.last, w.skip)
+	fmt.Fprintf(&b, "%q %t %d %v %v %d", w.args, w.open, w.status, w.running, w.last, w.skip)
 	return b.String()
 }
 

@@ -169,16 +169,16 @@ func TestFiles(t *testing.T) {
 		line  string
 		want  string
 	}{
-		"nginx":               {map[string]string{"nginx.conf": "user web;\n"}, "nginx", "web by nginx"},
+		"nginx":               {map[string]string{"nginx.conf": "user web;\n"}, "nginx", "web by nginx, first"},
 		"nginx, root":         {map[string]string{"nginx.conf": "worker_processes 1;\nuser  root;\n"}, "nginx", "root by nginx"},
-		"nginx, comment":      {map[string]string{"nginx.conf": "# user root;\n"}, "nginx", "nginx by nginx"},
-		"php":                 {map[string]string{"www.conf": "; user = root\nuser = web\n"}, "php-fpm", "web by php-fpm"},
+		"nginx, comment":      {map[string]string{"nginx.conf": "# user root;\n"}, "nginx", "nginx by nginx, first"},
+		"php":                 {map[string]string{"www.conf": "; user = root\nuser = web\n"}, "php-fpm", "web by php-fpm, first"},
 		"haproxy":             {map[string]string{"h.cfg": "global\n  user haproxy\n"}, "haproxy -f /h.cfg", "haproxy by haproxy"},
 		"uwsgi":               {map[string]string{"u.ini": "[uwsgi]\nuid = web\n"}, "uwsgi --ini /u.ini", "web by uwsgi"},
 		"supervisord":         {map[string]string{"supervisord.conf": "[supervisord]\nuser=app\n[program:a]\ncommand=a\n"}, "supervisord -n", "app by supervisord"},
-		"its programs":        {map[string]string{"s.conf": "[supervisord]\nnodaemon=true\n[program:a]\ncommand=a\nuser=app\n[program:b]\ncommand=gosu app b\n"}, "supervisord -c /s.conf", "app by supervisord"},
+		"its programs":        {map[string]string{"s.conf": "[supervisord]\nnodaemon=true\n[program:a]\ncommand=a\nuser=app\n[program:b]\ncommand=gosu app b\n"}, "supervisord -c /s.conf", "app by supervisord, first"},
 		"one of root's":       {map[string]string{"s.conf": "[supervisord]\nuser=root\n[program:a]\ncommand=a\nuser=app\n[program:b]\ncommand=b\n"}, "supervisord -c /s.conf", "root needs supervisord"},
-		"s6":                  {map[string]string{"run1": "#!/command/execlineb -P\ns6-setuidgid app x\n", "run2": "#!/usr/bin/with-contenv bash\nexec s6-setuidgid app y\n"}, "/init", "app by s6-setuidgid"},
+		"s6":                  {map[string]string{"run1": "#!/command/execlineb -P\ns6-setuidgid app x\n", "run2": "#!/usr/bin/with-contenv bash\nexec s6-setuidgid app y\n"}, "/init", "app by s6-setuidgid, first"},
 		"s6, one of root's":   {map[string]string{"run1": "#!/bin/sh\nexec s6-setuidgid app x\n", "run2": "#!/bin/sh\nexec y\n"}, "/init", "root needs init"},
 		"s6 with a command":   {map[string]string{"run1": "#!/bin/sh\nexec s6-setuidgid app x\n"}, "/init server", "root needs init"},
 		"without #!":          {map[string]string{"e.sh": "exec gosu app x\n"}, "sh -c /e.sh", "app by gosu"},

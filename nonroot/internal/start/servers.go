@@ -42,7 +42,7 @@ func serverOf(name string) (server, bool) {
 
 // by is a server that becomes a user without being told.
 func by(user string) server {
-	return func(f *follower, name string, _ []string) End { return f.becomes(user, name) }
+	return func(f *follower, name string, _ []string) End { return f.master(user, name) }
 }
 
 // optional is a server that takes its user from an option, and becomes another one without it where that is not "".
@@ -70,6 +70,13 @@ func optional(without, short, long string) server {
 	}
 }
 
+// master is the end of a server whose first process stays root.
+func (f *follower) master(user, name string) End {
+	end := f.becomes(user, name)
+	end.First = end.User != Root
+	return end
+}
+
 var (
 	nginxUser   = regexp.MustCompile(`(?m)(?:^|[;\s])user\s+([\w.$-]+)[^;]*;`)
 	iniUser     = regexp.MustCompile(`(?m)^\s*(?:user|uid)\s*[=:]?\s*["']?([\w.$-]+)`)
@@ -89,15 +96,15 @@ func nginx(f *follower, name string, args []string) End {
 		}
 		if arg == "-g" && i+1 < len(args) {
 			if m := nginxUser.FindStringSubmatch(args[i+1]); m != nil {
-				return f.becomes(m[1], name)
+				return f.master(m[1], name)
 			}
 		}
 	}
 	text, ok := f.File(conf)
 	if m := nginxUser.FindStringSubmatch(commentPattern.ReplaceAllString(text, "")); ok && m != nil {
-		return f.becomes(m[1], name)
+		return f.master(m[1], name)
 	}
-	return f.becomes("nginx", name)
+	return f.master("nginx", name)
 }
 
 func haproxy(f *follower, name string, args []string) End {
@@ -119,12 +126,12 @@ func phpFPM(f *follower, name string, _ []string) End {
 		if text, ok := f.File(file); ok {
 			for line := range strings.SplitSeq(text, "\n") {
 				if m := iniUser.FindStringSubmatch(line); m != nil && !strings.HasPrefix(strings.TrimSpace(line), ";") {
-					return f.becomes(m[1], name)
+					return f.master(m[1], name)
 				}
 			}
 		}
 	}
-	return f.becomes("www-data", name)
+	return f.master("www-data", name)
 }
 
 func uwsgi(f *follower, name string, args []string) End {
@@ -192,6 +199,7 @@ func (f *follower) supervisord(name string, args []string, depth int) End {
 		return End{User: Root, NeedsRoot: name}
 	}
 	end := worst(ends)
+	end.First = end.User != Root
 	if end.User == Root {
 		end.NeedsRoot = name
 	}

@@ -59,6 +59,8 @@ type Documented struct {
 	FlagsToo bool
 	// Becomes is the user that the program is then; "" for root.
 	Becomes string
+	// First says that its first process stays root.
+	First bool
 	// Depends are variables that are set and decide which user that is, or whether it is changed.
 	Depends []string
 }
@@ -69,6 +71,8 @@ type End struct {
 	User string
 	// By is what changed the user last; "" for nothing.
 	By string
+	// First says that the first process stays root, and those that do the work are the user's.
+	First bool
 	// Why is why the user is not known; "" where it is.
 	Why string
 	// NeedsRoot is the program that does not work as another user; "" for none that is known.
@@ -242,7 +246,9 @@ func (f *follower) documented(name string) End {
 	if d := f.Documented; len(d.Depends) > 0 {
 		return End{Why: fmt.Sprintf("which user %s becomes depends on %s", name, strings.Join(d.Depends, " and "))}
 	}
-	return f.becomes(f.Documented.Becomes, name)
+	end := f.becomes(f.Documented.Becomes, name)
+	end.First = f.Documented.First && end.User != Root
+	return end
 }
 
 // covers reports whether the start script changes the user for a command.
@@ -321,6 +327,7 @@ func (f *follower) supervised(name string, args []string, user string, depth int
 		return End{User: user, NeedsRoot: name}
 	}
 	end := worst(ends)
+	end.First = end.User != Root
 	if end.User == Root && end.NeedsRoot == "" {
 		end.NeedsRoot = name
 	}

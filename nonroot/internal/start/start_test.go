@@ -38,6 +38,9 @@ func show(e start.End) string {
 	case e.By == "":
 		return e.User
 	}
+	if e.First {
+		return e.User + " by " + e.By + ", first"
+	}
 	return e.User + " by " + e.By
 }
 
@@ -95,10 +98,10 @@ func TestCommandLines(t *testing.T) { //nolint:funlen // a table of cases
 		"sh -c exec\\ gosu\\ app\\ x":                           "app by gosu",
 		"bash -euo pipefail -c gosu\\ app\\ x":                  "app by gosu",
 		"sh -c x\\ &&\\ exec\\ gosu\\ app\\ x":                  "not known: whether sh becomes another user depends on what is only known when it runs",
-		"nginx -g daemon\\ off;":                                "nginx by nginx",
+		"nginx -g daemon\\ off;":                                "nginx by nginx, first",
 		"nginx -g user\\ root;\\ daemon\\ off;":                 "root by nginx",
-		"apache2-foreground":                                    "www-data by apache2-foreground",
-		"php-fpm8.2 -F":                                         "www-data by php-fpm8.2",
+		"apache2-foreground":                                    "www-data by apache2-foreground, first",
+		"php-fpm8.2 -F":                                         "www-data by php-fpm8.2, first",
 		"memcached -u app":                                      "app by memcached",
 		"memcached -uroot":                                      "root by memcached",
 		"gunicorn --user app m":                                 "app by gunicorn",
