@@ -3,21 +3,23 @@ package nonroot
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 )
 
-// passwdFile says which UID a name is.
-const passwdFile = "/etc/passwd"
+const (
+	// passwdFile says which UID a name is.
+	passwdFile = "/etc/passwd"
+	// maxAccounts is how many accounts of one passwd file are known. Images have fewer than 100.
+	maxAccounts = 1000
+)
 
 var (
 	// changesPasswd finds commands that write the passwd file in the text of a RUN.
@@ -35,9 +37,16 @@ var (
 // followed here.
 func (a *auditor) readAccounts(d *dockerfileSubject) {
 	d.accounts = make(map[string]account)
+	// What is below is the same for many builds, and is put into accounts once.
+	defer func() {
+		for name, user := range d.below {
+			if _, above := d.accounts[name]; !above {
+				d.accounts[name] = user
+			}
+		}
+	}()
 	if d.maker.usable() {
-		maps.Copy(d.accounts, d.maker.accounts)
-		d.unsure = d.maker.unsure
+		d.below, d.unsure = d.maker.accounts, d.maker.unsure
 	}
 	folder := "/"
 	for _, c := range d.commands() {
@@ -75,7 +84,7 @@ func (d *dockerfileSubject) written(c *instructions.RunCommand, folder string) {
 	if addsToPasswd.MatchString(text) && d.readPasswd(text) {
 		return
 	}
-	clear(d.accounts) // What was known may be changed.
+	d.replace(nil) // What was known may be changed.
 	for _, m := range passwdLine.FindAllStringSubmatch(text, -1) {
 		if number(d.expand(m[2])) == "0" {
 			d.accounts[m[1]] = account{uid: "0"}
@@ -88,22 +97,71 @@ func (d *dockerfileSubject) written(c *instructions.RunCommand, folder string) {
 func (d *dockerfileSubject) readPasswd(text string) bool {
 	found := passwdAccounts(text, d.expand)
 	for name, user := range found {
-		if _, before := d.accounts[name]; !before { // The first line of a name is the one that counts.
+		if _, before := d.account(name); !before { // The first line of a name is the one that counts.
 			d.accounts[name] = user
 		}
 	}
 	return len(found) > 0
 }
 
+// account is what is known of a name so far.
+func (d *dockerfileSubject) account(name string) (user account, known bool) {
+	if user, known = d.accounts[name]; !known {
+		user, known = d.below[name]
+	}
+	return user, known
+}
+
+// replace forgets the accounts for those of another passwd file.
+func (d *dockerfileSubject) replace(below map[string]account) {
+	clear(d.accounts)
+	d.below = below
+}
+
+// passwdAccounts are the first accounts in a text.
 func passwdAccounts(text string, expand func(string) string) map[string]account {
 	all := make(map[string]account)
-	for _, m := range passwdLine.FindAllStringSubmatch(text, -1) {
-		uid := number(expand(m[2]))
-		if _, before := all[m[1]]; uid != "" && !before {
-			all[m[1]] = account{uid: uid, gid: number(expand(m[3]))}
+	for len(all) < maxAccounts {
+		m := passwdLine.FindStringSubmatchIndex(text)
+		if m == nil {
+			break
 		}
+		word := func(i int) string {
+			if m[i] < 0 {
+				return ""
+			}
+			return text[m[i]:m[i+1]]
+		}
+		if uid := number(expand(word(4))); uid != "" {
+			if _, before := all[word(2)]; !before {
+				all[word(2)] = account{uid: uid, gid: number(expand(word(6)))}
+			}
+		}
+		text = text[m[1]:]
 	}
 	return all
+}
+
+// passwd is a passwd file, which is parsed once, however often it is copied or mounted.
+type passwd struct {
+	accounts map[string]account
+	err      error
+}
+
+func (a *auditor) passwd(path string) (map[string]account, error) {
+	known, ok := a.passwds[path]
+	if !ok {
+		var text []byte
+		if text, known.err = a.readFile(path); known.err == nil {
+			known.accounts = passwdAccounts(string(text), func(word string) string { return word })
+			delete(a.texts, path) // it may be large, and is not needed again
+		}
+		if len(known.accounts) == maxAccounts {
+			known.err = fmt.Errorf("it has %d accounts or more", maxAccounts)
+		}
+		a.passwds[path] = known
+	}
+	return known.accounts, known.err
 }
 
 // number is a number as the engine reads it: "00" is 0. It is "" for what is none.
@@ -142,7 +200,7 @@ func (a *auditor) copied(d *dockerfileSubject, c instructions.SourcesAndDest, fr
 	to = path.Clean("/" + to)
 	for _, content := range c.SourceContents {
 		if to == passwdFile || to == path.Dir(passwdFile) && path.Base(content.Path) == path.Base(passwdFile) {
-			clear(d.accounts)
+			d.replace(nil)
 			d.readPasswd(content.Data)
 		}
 	}
@@ -151,7 +209,7 @@ func (a *auditor) copied(d *dockerfileSubject, c instructions.SourcesAndDest, fr
 		is := to == passwdFile && !into || to == path.Dir(passwdFile) && path.Base(name) == path.Base(passwdFile)
 		if from != "" || strings.ContainsAny(name, "*?[") || isArchive(name) {
 			if is || mayHoldPasswd(name, to) {
-				clear(d.accounts)
+				d.replace(nil)
 				d.unsure = fmt.Sprintf("line %d copies %s from elsewhere", line, passwdFile)
 			}
 			continue
@@ -167,11 +225,11 @@ func (a *auditor) copied(d *dockerfileSubject, c instructions.SourcesAndDest, fr
 			}
 			source = filepath.Join(source, filepath.FromSlash(rest))
 		}
-		text, err := a.readFile(source)
-		if err == nil {
-			clear(d.accounts)
-			d.readPasswd(string(text))
-		} else if is {
+		accounts, err := a.passwd(source)
+		if accounts != nil {
+			d.replace(accounts)
+		}
+		if err != nil && (is || accounts != nil) {
 			d.unsure = fmt.Sprintf("line %d copies a %s that cannot be read here", line, passwdFile)
 		}
 	}
@@ -248,41 +306,23 @@ func (a *auditor) rivalOf(s *subject) string {
 // mountedPasswd says why a name may be root where a passwd file is mounted over the image's; "" where it is not. Docker takes
 // the image's file for the user of a container, Podman the one that is mounted.
 func (a *auditor) mountedPasswd(s *subject, name string) (unsure string) {
-	check := func(what, text string, err error) {
-		switch user, ok := passwdAccounts(text, func(word string) string { return word })[name]; {
-		case err != nil || !ok:
-			unsure = fmt.Sprintf("%s is mounted over %s, which Podman takes for that of the image", what, passwdFile)
-		case user.uid == "0":
-			unsure = fmt.Sprintf("by %s, which is mounted over %s, it is root: Podman takes that, Docker the image's", what, passwdFile)
-		}
-	}
-	for _, v := range s.cfg.Volumes {
-		rest, over := strings.CutPrefix(passwdFile, path.Clean("/"+v.Target))
-		if !over || rest != "" && rest[0] != '/' || v.Target == "/" {
+	for _, m := range a.mounts(s) {
+		rest, over := strings.CutPrefix(passwdFile, path.Clean("/"+m.target))
+		if !over || rest != "" && rest[0] != '/' || m.target == "/" {
 			continue
 		}
-		if bound := a.bound(v); bound != "" {
-			text, err := a.readFile(filepath.Join(bound, filepath.FromSlash(rest)))
-			check(a.shown(bound), string(text), err)
+		var accounts map[string]account
+		if m.source != "" {
+			accounts, _ = a.passwd(filepath.Join(m.source, filepath.FromSlash(rest)))
 		} else {
-			check(v.Type+" "+v.Source, "", nil)
+			accounts = passwdAccounts(m.content, func(word string) string { return word })
 		}
-	}
-	object := func(kind, source, target string, object types.FileObjectConfig) {
-		if path.Clean("/"+target) != passwdFile {
-			return
+		switch user, ok := accounts[name]; {
+		case !ok:
+			unsure = fmt.Sprintf("%s is mounted over %s, which Podman takes for that of the image", m.what, passwdFile)
+		case user.uid == "0":
+			unsure = fmt.Sprintf("by %s, which is mounted over %s, it is root: Podman takes that, Docker the image's", m.what, passwdFile)
 		}
-		text, err := []byte(object.Content), error(nil)
-		if object.File != "" {
-			text, err = a.readFile(object.File)
-		}
-		check(kind+" "+source, string(text), err)
-	}
-	for _, c := range s.cfg.Configs {
-		object("config", c.Source, c.Target, types.FileObjectConfig(a.project.Configs[c.Source]))
-	}
-	for _, c := range s.cfg.Secrets {
-		object("secret", c.Source, c.Target, types.FileObjectConfig(a.project.Secrets[c.Source]))
 	}
 	return unsure
 }

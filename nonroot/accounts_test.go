@@ -62,6 +62,7 @@ func TestWhoANameIs(t *testing.T) { //nolint:funlen // a table of cases
 		"a volume elsewhere":         {"FROM root:1\nRUN true\nUSER app\n", "services: {web: {build: ., volumes: [\"conf:/etc/pass\"]}}\nvolumes: {conf: {}}\n", ""},
 		"a config":                   {"FROM root:1\nRUN true\nUSER app\n", "services: {web: {build: ., configs: [{source: c, target: /etc/passwd}]}}\nconfigs: {c: {content: \"app:x:0:0::/:\"}}\n", unknown},
 		"a secret":                   {"FROM root:1\nRUN true\nUSER app\n", "services: {web: {build: ., secrets: [{source: c, target: /etc/passwd}]}}\nsecrets: {c: {file: ./bad}}\n", unknown},
+		"a service's that is lent":   {"FROM root:1\nRUN true\nUSER app\n", "services: {web: {build: ., volumes_from: [b]}, b: {image: \"good:1\", volumes_from: [c]}, c: {image: \"good:1\", volumes: [\"./bad:/etc/passwd\"]}}\n", unknown},
 		"user: over it":              {"FROM root:1\nRUN true\nUSER 5:5\n", "services: {web: {build: ., user: app, volumes: [\"./bad:/etc/passwd\"]}}\n", "C14 warning docker-compose.yml:1"},
 		"mounted over a known name":  {"FROM root:1\nRUN useradd -u 5 app\nUSER app\n", "services: {web: {build: ., volumes: [\"./bad:/etc/passwd:ro\"]}}\n", unknown},
 		"mounted, and root anyway":   {"FROM root:1\nRUN useradd -o -u 0 app\nUSER app\n", "services: {web: {build: ., volumes: [\"./good:/etc/passwd:ro\"]}}\n", root},

@@ -21,9 +21,12 @@ import (
 )
 
 const (
-	// maxFile is how large a file of a project may be to be read; BuildKit's own limit for a
-	// line is far below it.
+	// maxFile is how many bytes all files of a project may have that are read; BuildKit's own limit for a line is far
+	// below it.
 	maxFile = 16 << 20
+	// maxParsed is how many instructions there may be in all Dockerfiles, which bounds memory, and maxBuilt in all that
+	// services build from them, which bounds time: 1 MB of project stays below 200 MB and 5 s.
+	maxParsed, maxBuilt = 20_000, 100_000
 	// maxSame is how many findings of one rule there are in one file.
 	maxSame = 500
 	// maxText is how many bytes of a message or line are kept.
@@ -34,7 +37,7 @@ const (
 // do. The error is [ErrNoFiles], an *[UnknownRuleError], that of reading the Compose files again for their lines, or
 // that of ctx. Concurrent audits are safe as long as nobody changes the project. Dockerfiles that are missing or cannot be parsed are findings.
 func Audit(ctx context.Context, p *types.Project, o Options) (Report, error) {
-	a, err := newAuditor(p, o, nil)
+	a, err := newAuditor(ctx, p, o, nil)
 	if err != nil {
 		return Report{}, err
 	}
@@ -56,9 +59,9 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 }
 
 // Images returns the names of the images whose users an audit of the project asks [Options.Image] for, so
-// that they can be looked up at once. The errors are those that [Audit] returns, except that of ctx.
-func Images(p *types.Project, o Options) ([]string, error) {
-	a, err := newAuditor(p, o, nil)
+// that they can be looked up at once. The errors are those that [Audit] returns.
+func Images(ctx context.Context, p *types.Project, o Options) ([]string, error) {
+	a, err := newAuditor(ctx, p, o, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -85,16 +88,23 @@ type auditor struct {
 	rivals   map[string][]string // all that build it
 	asked    map[string]bool     // which images Options.Image was asked for
 	sources  map[string]*source
+	passwds  map[string]passwd
+	mounted  map[string][]mount // by title
+	texts    map[string]text
+	read     int // bytes of all texts
+	parsed   int // instructions of all Dockerfiles
+	resolved int // instructions of all builds
 	findings []Finding
 	counts   map[[2]string]int // of findings, by rule and file
 	omitted  int
 }
 
-func newAuditor(p *types.Project, o Options, adopted map[string]bool) (*auditor, error) {
+func newAuditor(ctx context.Context, p *types.Project, o Options, adopted map[string]bool) (*auditor, error) {
 	a := &auditor{
 		project: p, options: o, root: cmp.Or(o.Root, p.WorkingDir), env: p.Environment, adopted: adopted,
 		subjects: make(map[string]*subject), makers: make(map[string]string), rivals: make(map[string][]string), asked: make(map[string]bool),
-		sources: make(map[string]*source), counts: make(map[[2]string]int),
+		sources: make(map[string]*source), passwds: make(map[string]passwd), mounted: make(map[string][]mount), texts: make(map[string]text),
+		counts: make(map[[2]string]int),
 	}
 	if o.Environ != nil {
 		a.env = types.NewMapping(o.Environ)
@@ -117,6 +127,9 @@ func newAuditor(p *types.Project, o Options, adopted map[string]bool) (*auditor,
 	a.addSubjects()
 	a.names = slices.Sorted(maps.Keys(a.subjects))
 	for _, name := range a.names {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		a.complete(a.subjects[name])
 	}
 	return a, nil
@@ -136,6 +149,13 @@ type source struct {
 	broken error
 }
 
+func (s *source) instructions() int {
+	if s.file == nil {
+		return 0
+	}
+	return len(s.file.AST.Children)
+}
+
 // source reads a file once, and remembers that it cannot be read.
 func (a *auditor) source(path string) *source {
 	s, ok := a.sources[path]
@@ -147,22 +167,43 @@ func (a *auditor) source(path string) *source {
 	return s
 }
 
-// readFile reads a file of the project, or what counts instead.
+// text is what a file has, or why it cannot be read.
+type text struct {
+	text []byte
+	err  error
+}
+
+// readFile reads a file of the project, once, or what counts instead. All files may have maxFile bytes together.
 func (a *auditor) readFile(path string) ([]byte, error) {
 	if text, ok := a.options.Files[path]; ok {
 		return text, nil
 	}
+	known, ok := a.texts[path]
+	if !ok {
+		known.text, known.err = readFile(path, maxFile-a.read)
+		a.read += len(known.text)
+		a.texts[path] = known
+	}
+	return known.text, known.err
+}
+
+// readFile reads a regular file of up to so many bytes.
+func readFile(path string, most int) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO opens at once
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", path)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxFile>>20)
+	var text []byte
+	if err == nil && info.Size() <= int64(most) {
+		text, err = io.ReadAll(io.LimitReader(f, int64(most)+1)) // it may grow
+	}
+	if err == nil && (info.Size() > int64(most) || len(text) > most) {
+		return nil, fmt.Errorf("with %s, the files of the project have more than %d MiB", path, maxFile>>20)
 	}
 	return text, err
 }

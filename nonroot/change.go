@@ -28,7 +28,7 @@ type Change struct {
 // A fix can reveal another finding; to fix that too, call Fix again with the new texts in [Options.Files]. Errors are
 // those of [Audit].
 func Fix(ctx context.Context, p *types.Project, o Options, least Level) ([]Change, error) {
-	original, changed := auditor{options: o}, make(map[string][]byte)
+	original, changed := auditor{options: o, texts: make(map[string]text)}, make(map[string][]byte)
 	o.Files = maps.Clone(o.Files)
 	if o.Files == nil {
 		o.Files = make(map[string][]byte)
@@ -38,7 +38,7 @@ func Fix(ctx context.Context, p *types.Project, o Options, least Level) ([]Chang
 	// First the Dockerfiles, one finding each a pass, and then everything else at once.
 	for pass, done := 0, false; !done; pass++ {
 		var err error
-		if a, err = newAuditor(p, o, adopted); err != nil {
+		if a, err = newAuditor(ctx, p, o, adopted); err != nil {
 			return nil, err
 		}
 		report, err := a.run(ctx)

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
-
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 	"github.com/im2-audio/im2/nonroot/internal/socket"
 )
@@ -74,38 +72,14 @@ func (a *auditor) engineSockets(s *subject, report func(key, format string, args
 	if s.cfg.UseAPISocket {
 		report("use_api_socket", "may use the engine, which can do what root can")
 	}
-	for _, v := range s.cfg.Volumes {
-		if source := a.bound(v); source != "" && socket.Reached(source) {
-			report("volumes", "has an engine's socket by %s, which can do what root can", source)
+	for _, m := range a.mounts(s) {
+		if m.source != "" && socket.Reached(m.source) {
+			report(m.key, "has an engine's socket by %s, which can do what root can", m.what)
+		}
+		if m.container != "" {
+			report(m.key, "has the mounts of the container %s, which are not known", m.container)
 		}
 	}
-	for _, from := range s.cfg.VolumesFrom {
-		from = strings.TrimSuffix(strings.TrimSuffix(from, ":ro"), ":rw")
-		if other, ok := strings.CutPrefix(from, "container:"); ok {
-			report("volumes_from", "has the mounts of the container %s, which are not known", other)
-			continue
-		}
-		lender, ok := a.project.Services[from]
-		if !ok {
-			continue
-		}
-		for _, v := range lender.Volumes {
-			if source := a.bound(v); source != "" && socket.Reached(source) {
-				report("volumes_from", "has an engine's socket by %s of %s, which can do what root can", source, from)
-			}
-		}
-	}
-}
-
-// bound is the path on the machine that a mount is of, also by a volume that is bound to one; "" for none.
-func (a *auditor) bound(v types.ServiceVolumeConfig) string {
-	switch v.Type {
-	case types.VolumeTypeBind:
-		return v.Source
-	case types.VolumeTypeVolume:
-		return a.project.Volumes[v.Source].DriverOpts["device"]
-	}
-	return ""
 }
 
 var (

@@ -3,6 +3,7 @@ package nonroot
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -59,6 +60,7 @@ type dockerfileSubject struct {
 	// accounts are the users that the built stages create. unsure says what else changes the passwd file, so that other names
 	// may be anybody's; "" for nothing.
 	accounts map[string]account
+	below    map[string]account // of the passwd file that it starts from; shared, and in accounts in the end
 	unsure   string
 	// groups are the groups that the built stages put users into, by the users' names.
 	groups map[string][]string
@@ -119,7 +121,12 @@ func (d *dockerfileSubject) userSpot() spot {
 func (d *dockerfileSubject) userLine() int { return dockerfile.Line(d.UserFrom.Location()) }
 
 // expand expands a word with the variables at the end of the build.
-func (d *dockerfileSubject) expand(word string) string { return d.file.Expand(word, d.Env) }
+func (d *dockerfileSubject) expand(word string) string {
+	if !strings.ContainsAny(word, "$\\`\"'") { // nothing that the shell's words have a meaning for
+		return word
+	}
+	return d.file.Expand(word, d.Env)
+}
 
 // remote says that a build context is not a folder of this machine.
 func remote(context string) bool {
@@ -193,9 +200,16 @@ func (a *auditor) inline(s *subject, text string) *dockerfileSubject {
 
 // resolve finds out what the build of a service comes to.
 func (a *auditor) resolve(s *subject, d *dockerfileSubject) {
-	if !d.src.parsed { // once, however many services are built from it
+	if !d.src.parsed && a.parsed <= maxParsed { // once, however many services are built from it
 		d.src.file, d.src.broken = dockerfile.Parse(a.shown(d.src.Path), d.src.Text)
 		d.src.parsed = true
+		a.parsed += d.src.instructions()
+	}
+	a.resolved += d.src.instructions()
+	if a.parsed > maxParsed || a.resolved > maxBuilt {
+		d.err = fmt.Errorf("the Dockerfiles of the project have more than %d instructions, or all services together more than %d", maxParsed, maxBuilt)
+		d.missing, d.src.file = true, nil
+		return
 	}
 	if d.file, d.err = d.src.file, d.src.broken; d.err != nil {
 		return

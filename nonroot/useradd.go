@@ -95,7 +95,7 @@ func (d *dockerfileSubject) changes(c call) {
 		return
 	}
 	name := d.expand(operands[0])
-	user, known := d.accounts[name]
+	user, known := d.account(name)
 	if name == "root" {
 		user, known = account{uid: "0", gid: "0"}, true
 	}

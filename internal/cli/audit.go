@@ -161,7 +161,7 @@ func (t Target) examine(ctx context.Context, o Audit) (audited, error) {
 			a.options.Only = append(a.options.Only, id)
 		}
 	}
-	names, err := nonroot.Images(p.Compose, a.options)
+	names, err := nonroot.Images(ctx, p.Compose, a.options)
 	if err != nil || len(names) == 0 {
 		return a, auditError(err)
 	}
