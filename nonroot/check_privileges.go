@@ -3,11 +3,11 @@ package nonroot
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/nonroot/internal/capability"
+	"github.com/im2-audio/im2/nonroot/internal/device"
 	"github.com/im2-audio/im2/nonroot/internal/socket"
 )
 
@@ -82,23 +82,16 @@ func (a *auditor) engineSockets(s *subject, report func(key, format string, args
 	}
 }
 
-var (
-	// Disks, and what is on them; the machine's memory and ports.
-	rawDevice = regexp.MustCompile(`^/dev(?:/(?:(?:sd|hd|vd|xvd)[a-z]+\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+(?:p\d+)?|md\d+|dm-\d+|loop\d+|sg\d+|nbd\d+|bus/scsi/.*|mapper(?:/.*)?|disk(?:/.*)?|mem|kmem|port|kcore))?$`)
-	// Rules of the device cgroup that have such a device in them: every device, disks, and the first three of memory.
-	rawRule = regexp.MustCompile(`^\s*(?:a\b|b\s|c\s+\*|c\s+1:(?:\*|[124]\b))`)
-)
-
-// devices reports devices by which a container reads and writes what belongs to the machine.
+// devices reports devices by which a container is as good as root.
 func devices(s *subject, report func(key, format string, args ...any)) {
 	for _, d := range s.cfg.Devices {
-		if name := path.Clean(d.Source); rawDevice.MatchString(name) {
-			report("devices", "has the machine's %s, by which it can be taken over", name)
+		if can := device.Power(d.Source); can != "" {
+			report("devices", "has the machine's %s, which %s", path.Clean(d.Source), can)
 		}
 	}
 	for _, rule := range s.cfg.DeviceCgroupRules {
-		if rawRule.MatchString(rule) {
-			report("device_cgroup_rules", "may use disks or memory of the machine: %s", rule)
+		if can := device.Rule(rule); can != "" {
+			report("device_cgroup_rules", "may use devices of the machine by the rule %q: one %s", rule, can)
 		}
 	}
 }

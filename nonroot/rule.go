@@ -144,7 +144,7 @@ var rules = []Rule{
 	{
 		ID: "C04", Title: "the container has more rights than its user", Own: Error, Elsewhere: Warning, Blocks: true,
 		Varies: "elsewhere, privileged is an error unless the service is known not to be root",
-		Why:    "Privileged mode, an engine's socket, the host's namespaces, disks, capabilities with root's power and switched-off filters lead to root.",
+		Why:    "Privileged mode, an engine's socket, the host's namespaces, devices such as disks, memory and keyboards, capabilities with root's power and switched-off filters lead to root.",
 		Source: "CIS Docker Benchmark 5.3, 5.5, 5.10, 5.16, 5.17, 5.22, 5.31, 5.32; OWASP Docker Security Cheat Sheet, rules 1, 3 and 6",
 	},
 	{

@@ -8,6 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/nonroot/internal/device"
 )
 
 // surroundings are what the engine and this machine are like.
@@ -66,7 +67,15 @@ func checkNamespaces(i inspected, around surroundings) Finding {
 
 func checkDevices(w want, i inspected) Finding {
 	names := slices.Clone(i.HostConfig.DeviceCgroupRules)
+	for _, rule := range names {
+		if can := device.Rule(rule); can != "" {
+			return found(Devices, nonroot.Error, ByEngine, "the rule %q, and a device by it %s", rule, can)
+		}
+	}
 	for _, d := range i.HostConfig.Devices {
+		if can := device.Power(d.PathOnHost); can != "" {
+			return found(Devices, nonroot.Error, ByEngine, "%s, which %s", d.PathOnHost, can)
+		}
 		names = append(names, d.PathOnHost)
 	}
 	for _, d := range i.HostConfig.DeviceRequests {

@@ -136,6 +136,10 @@ func TestJudge(t *testing.T) { //nolint:funlen // a table of cases
 			s.inspected.Mounts = []mounted{{Type: "bind", Source: "/var/run/docker.sock", Destination: "/s"}}
 		}, EngineSocket, nonroot.Error, nonroot.Error, "/s"},
 		{"a device", func(s *observation) { s.inspected.HostConfig.DeviceCgroupRules = []string{"c 1:3 r"} }, Devices, nonroot.Error, nonroot.Warning, ""},
+		{"a disk", func(s *observation) {
+			s.inspected.HostConfig.Devices = []struct{ PathOnHost, PathInContainer string }{{PathOnHost: "/dev/sda"}}
+		}, Devices, nonroot.Error, nonroot.Error, "/dev/sda"},
+		{"a rule for disks", func(s *observation) { s.inspected.HostConfig.DeviceCgroupRules = []string{"b 8:* rmw"} }, Devices, nonroot.Error, nonroot.Error, "b 8"},
 		{"writable root", func(s *observation) { s.inspected.HostConfig.ReadonlyRootfs = false }, ReadOnlyRoot, nonroot.Error, nonroot.Warning, ""},
 
 		{"exec is root", func(s *observation) { s.sight.Self = strings.ReplaceAll(status, "1000\t1000", "0\t0") }, ExecUser, nonroot.Error, nonroot.Error, "root"},
