@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -39,21 +40,17 @@ func (e *elsewhere) Load(_ context.Context, path string) (string, error) {
 	if e.empty != "" {
 		return e.empty, nil
 	}
-	f, err := os.CreateTemp("", "im2-*.yml")
+	folder, err := os.MkdirTemp("", "im2-") // compose-go reads the .env beside it: nobody else's
 	if err != nil {
 		return "", err
 	}
-	e.empty = f.Name()
-	if _, err := f.WriteString("services: {}\n"); err != nil {
-		_ = f.Close()
-		return "", err
-	}
-	return e.empty, f.Close()
+	e.empty = filepath.Join(folder, "compose.yml")
+	return e.empty, os.WriteFile(e.empty, []byte("services: {}\n"), 0o600)
 }
 
 func (e *elsewhere) remove() {
 	if e.empty != "" {
-		_ = os.Remove(e.empty)
+		_ = os.RemoveAll(filepath.Dir(e.empty))
 		e.empty = ""
 	}
 }

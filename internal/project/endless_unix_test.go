@@ -113,3 +113,23 @@ func TestAComposeFileHasAnEnd(t *testing.T) {
 		}
 	}
 }
+
+// Nor is what an audit leaves out beside them.
+func TestAFileWithoutAnEndIsNotTakenInBesideOneThatIsElsewhere(t *testing.T) {
+	t.Parallel()
+	for include, says := range map[string]string{
+		"{path: ['oci://example.com/x', in]}":                          "reading the included Compose file",
+		"{path: 'oci://example.com/x', env_file: in}":                  "reading an env_file of an include",
+		"{path: ['oci://example.com/x', a.yml], project_directory: .}": "reading the included Compose file",
+	} {
+		for what, put := range kinds {
+			root := write(t, map[string]string{"compose.yml": "services: {z: {image: x}}\ninclude: [" + include + "]\n", "a.yml": "include: [in]\n"})
+			if err := put(filepath.Join(root, "in")); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := project.Examine(t.Context(), root, nil); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s, %s: %v", include, what, err)
+			}
+		}
+	}
+}

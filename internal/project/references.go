@@ -209,13 +209,14 @@ func (r *references) include(i types.IncludeConfig, at scope) error {
 	if len(i.Path) == 0 {
 		return nil
 	}
-	if at := slices.IndexFunc(i.Path, remoteFile); at >= 0 {
-		if r.audit {
-			return nil
-		}
-		return refuseRemote(i.Path[at])
-	}
+	first := i.Path[0]
 	for n, path := range i.Path {
+		if remoteFile(path) {
+			if !r.audit {
+				return refuseRemote(path)
+			}
+			path = filepath.Join(os.TempDir(), "im2-", "compose.yml") // what elsewhere makes, beside which there is nothing
+		}
 		i.Path[n] = joined(at.folder, path)
 		if _, err := r.admit(included, i.Path[n]); err != nil {
 			return err
@@ -227,6 +228,9 @@ func (r *references) include(i types.IncludeConfig, at scope) error {
 		folder, working = given, given
 	case given != "":
 		folder, working = filepath.Join(at.working, given), relative(at.folder, folderOf(joined(at.folder, given)))
+	}
+	if remoteFile(first) {
+		working = folder // as compose-go has it then
 	}
 	env, err := r.environment(i, at, folder)
 	if err != nil {
