@@ -119,7 +119,7 @@ func (o *organizer) finishHeld(ctx context.Context) error {
 	for i, j := range held {
 		if err := ctx.Err(); err != nil {
 			o.held = append(o.held, held[i:]...)
-			return errors.Join(append(errs, err)...)
+			return job.JoinErrors(append(errs, err)...)
 		}
 		err := o.finishOne(ctx, j)
 		errs = append(errs, err)

@@ -3,7 +3,11 @@ package spool
 import (
 	"errors"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -55,6 +59,24 @@ func TestDeepFoldersHoldNoJobBack(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// However many entries cannot be removed, the error has an end.
+func TestTheErrorOfManyEntriesIsShort(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("skipped: needs root, to make folders of another user")
+	}
+	s := asNobody(t)
+	j := claimed(t, s, "song", "w")
+	spooltest.AsRoot(t)
+	for i := range 300 {
+		spooltest.Must(t, os.MkdirAll(j.Path(place.TempPrefix+strconv.Itoa(i), "x"), place.FolderMode))
+	}
+	spooltest.Must(t, unix.Setfsuid(spooltest.Nobody))
+	if err := j.Clear(); err == nil || len(err.Error()) > 4<<10 || !strings.Contains(err.Error(), "and 290 more errors") {
+		t.Errorf("error = %.5000v", err)
 	}
 }
 

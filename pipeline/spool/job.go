@@ -178,7 +178,7 @@ func (j *Job) Clear(names ...string) error {
 			}
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := job.JoinErrors(errs...); err != nil {
 		return fmt.Errorf("clearing job %s: %w", j.ID, j.orLost(err))
 	}
 	return nil
