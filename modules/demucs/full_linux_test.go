@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,5 +72,32 @@ func TestAJobThatTheDiskKeptHereLosesNoAttempt(t *testing.T) {
 	}
 	if j := b.in(job.Pending, id); j.Attempt != 0 {
 		t.Errorf("attempt %d; want none counted", j.Attempt)
+	}
+}
+
+// One that cannot be handed back then, because something has its name, is given up, and that is said.
+func TestAJobThatTheDiskKeptHereMayBeGivenUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	if err := unix.Mount("tmpfs", b.env.Data, "tmpfs", 0, "size=64m,mode=0755"); err != nil {
+		t.Skipf("LEFT OUT: a disk that fails, because a small one cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(b.env.Data, unix.MNT_DETACH) })
+	spooltest.Must(t, b.ready(t.Context()))
+	id := b.add("song", "sound").ID
+	b.engine = engineFunc(func() error {
+		spooltest.Put(t, filepath.Join(b.spool.StageFolder(job.Pending), id), "in the way")
+		spooltest.Must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+		return syscall.ENOSPC
+	})
+	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("turn = %v; want ENOSPC", err)
+	}
+	spooltest.Must(t, unix.Mount("tmpfs", b.env.Data, "tmpfs", unix.MS_REMOUNT, ""))
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	b.in(job.Failed, id)
+	if log := b.log.String(); !strings.Contains(log, "given up") || !strings.Contains(log, "something else has its name in queue/pending") {
+		t.Errorf("log = %s", log)
 	}
 }

@@ -139,7 +139,10 @@ func (w *worker) handBackOwed() error {
 		_ = w.owed.Renew() // A full disk has room for that.
 		return err
 	}
-	w.owed = nil // It is handed back, or Own takes it.
+	if errors.Is(err, spool.ErrSetAside) {
+		w.env.Log.Error("given up", "job", w.owed.ID, "name", w.owed.Name, "error", err)
+	}
+	w.owed = nil // It is handed back or given up, or Own takes it.
 	return nil
 }
 
