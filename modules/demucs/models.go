@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +37,8 @@ type models struct {
 	pinned func(model, precision string) (digest string, known bool)
 	// checked are those that were found to be right, by their names.
 	checked map[string]prepared
+	// damaged are those whose files were read and found to be wrong, by their names: they are read again when they changed.
+	damaged map[string]damagedModel
 	// log and keepAlive are the service's: gigabytes may have to be read.
 	log       *slog.Logger
 	keepAlive func(context.Context) (stop func())
@@ -53,6 +56,11 @@ type prepared struct {
 	state string
 }
 
+type damagedModel struct {
+	prepared
+	err error
+}
+
 // modelError says that a prepared model cannot be used. It is never a job's fault.
 type modelError struct{ error }
 
@@ -60,7 +68,7 @@ func (e *modelError) Unwrap() error { return e.error }
 
 func newModels(s *settings, env *service.Env) *models {
 	return &models{
-		dir: s.weights, precision: s.precision, standard: s.model, pinned: weights.Pinned, checked: map[string]prepared{},
+		dir: s.weights, precision: s.precision, standard: s.model, pinned: weights.Pinned, checked: map[string]prepared{}, damaged: map[string]damagedModel{},
 		log: env.Log, keepAlive: env.Health.KeepAlive,
 	}
 }
@@ -81,11 +89,8 @@ func (m *models) ready(ctx context.Context) error {
 		return &modelError{fmt.Errorf("the model cache %s has %d models in %s, and at most %d are used: remove the folders of those that are not needed",
 			m.dir, len(names), m.precision, mostModels)}
 	}
-	for name := range m.checked {
-		if !slices.Contains(names, name) {
-			delete(m.checked, name)
-		}
-	}
+	maps.DeleteFunc(m.checked, func(name string, _ prepared) bool { return !slices.Contains(names, name) })
+	maps.DeleteFunc(m.damaged, func(name string, _ damagedModel) bool { return !slices.Contains(names, name) })
 	if !slices.Contains(names, m.standard) {
 		return m.unusable(m.standard, fmt.Errorf("there is no folder %s", m.folder(m.standard)))
 	}
@@ -94,7 +99,14 @@ func (m *models) ready(ctx context.Context) error {
 			continue
 		}
 		delete(m.checked, name)
+		if was, ok := m.damaged[name]; ok && m.check(cache, was.prepared) == nil {
+			return m.unusable(name, was.err)
+		}
+		delete(m.damaged, name)
 		is, err := m.read(ctx, cache, name)
+		if errors.As(err, new(*weights.DamageError)) || errors.As(err, new(*weights.ManifestError)) {
+			m.damaged[name] = damagedModel{is, err}
+		}
 		if err != nil {
 			return m.unusable(name, err)
 		}

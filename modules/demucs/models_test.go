@@ -75,6 +75,32 @@ func TestAWorkerWithAWrongModelClaimsNothing(t *testing.T) {
 	}
 }
 
+// A damaged model, which may have gigabytes, is read once, and again when it changed.
+func TestADamagedModelIsReadOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	time.Sleep(20 * time.Millisecond) // some systems' clocks for files are coarse
+	piece := filepath.Join(b.settings.weights, "htdemucs-fp32", "p01.onnx")
+	whole, err := os.ReadFile(piece)
+	spooltest.Must(t, err)
+	noise(t, piece)
+	b.log.Reset()
+	said := ""
+	for range 3 {
+		_, err := b.turn(t.Context())
+		if err == nil || said != "" && err.Error() != said {
+			t.Errorf("turn = %v; want %q", err, said)
+		}
+		said = fmt.Sprint(err)
+	}
+	if n := strings.Count(b.log.String(), "checking a model"); n != 1 {
+		t.Errorf("it was read %d times", n)
+	}
+	spooltest.Must(t, os.WriteFile(piece, whole, 0o600))
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+}
+
 func swapPieces(t *testing.T, _, dir string) {
 	t.Helper()
 	spooltest.Must(t, os.Rename(dir+"/p00.onnx", dir+"/x"))
