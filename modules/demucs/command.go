@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 )
@@ -29,7 +31,12 @@ var (
 	errCrashed = errors.New("it crashed")
 	// errStalled is returned when a process said nothing for too long.
 	errStalled = errors.New("it made no progress")
+	// errReadsOn is returned when a process said nothing for too long and read all the time.
+	errReadsOn = fmt.Errorf("%w though it read on", errStalled)
 )
+
+// readsOn is how many bytes a second a process reads at least that is not kept from it by its disk.
+const readsOn = 1 << 20
 
 // A command is a process to run in its own group, so that it can be ended together with
 // everything it started.
@@ -80,7 +87,7 @@ func (c command) run(ctx context.Context) error {
 
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	watch := newWatch(c.stdout, c.stall, func() { stop(errStalled) })
+	watch := newWatch(c.stdout, c.stall, stop)
 	defer watch.stop()
 	var said tail
 	cmd := exec.CommandContext(running, c.path, c.args...)
@@ -109,7 +116,11 @@ func (c command) run(ctx context.Context) error {
 		cmd.WaitDelay = killGrace // Who reads what a process says that ended by itself has all the time it needs.
 		return kill()
 	}
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		watch.pid.Store(int64(cmd.Process.Pid))
+		err = cmd.Wait()
+	}
 	if err == nil {
 		return nil
 	}
@@ -117,8 +128,8 @@ func (c command) run(ctx context.Context) error {
 		return fmt.Errorf("running %s: %w", c.what, ctx.Err())
 	}
 	reason := explain(err)
-	if errors.Is(context.Cause(running), errStalled) {
-		reason = fmt.Errorf("%w for %s and was ended", errStalled, c.stall)
+	if stalled := context.Cause(running); errors.Is(stalled, errStalled) {
+		reason = fmt.Errorf("%w for %s and was ended", stalled, c.stall)
 	} else if watch.err != nil { // The process knows of a broken pipe only.
 		return fmt.Errorf("running %s: %w", c.what, watch.err)
 	}
@@ -134,20 +145,48 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 type watch struct {
 	to    io.Writer
 	stall time.Duration
+	late  func(error)
 	timer *time.Timer
+	// pid is the process; 0 until it runs.
+	pid atomic.Int64
 	// err is the first error of to.
 	err error
+
+	mu sync.Mutex
+	// last is when it was alive, and read how many bytes it had read at some time since; -1 for not known.
+	last time.Time
+	read int64
 }
 
-func newWatch(to io.Writer, stall time.Duration, late func()) *watch {
-	w := &watch{to: to, stall: stall}
+func newWatch(to io.Writer, stall time.Duration, late func(error)) *watch {
+	w := &watch{to: to, stall: stall, late: late, last: time.Now(), read: -1}
 	if w.to == nil {
 		w.to = io.Discard
 	}
 	if stall > 0 {
-		w.timer = time.AfterFunc(stall, late)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.timer = time.AfterFunc(stall/2, w.check)
 	}
 	return w
+}
+
+// check sees after half of the time what the process has read, and after all of it whether it has read on.
+func (w *watch) check() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	silent := time.Since(w.last)
+	switch read := bytesRead(int(w.pid.Load())); {
+	case silent >= w.stall && w.read >= 0 && float64(read-w.read) >= readsOn*w.stall.Seconds()/2:
+		w.late(errReadsOn)
+	case silent >= w.stall:
+		w.late(errStalled)
+	case silent >= w.stall/2:
+		w.read = read
+		w.timer.Reset(w.stall - silent)
+	default:
+		w.timer.Reset(w.stall/2 - silent)
+	}
 }
 
 func (w *watch) Write(p []byte) (int, error) {
@@ -158,9 +197,9 @@ func (w *watch) Write(p []byte) (int, error) {
 }
 
 func (w *watch) alive() {
-	if w.timer != nil {
-		w.timer.Reset(w.stall)
-	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last, w.read = time.Now(), -1
 }
 
 func (w *watch) stop() {

@@ -3,9 +3,12 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -30,4 +33,17 @@ func TestTheEngineDiesWithAKilledWorker(t *testing.T) {
 	t.Cleanup(func() { _ = syscall.Kill(pids[1], syscall.SIGKILL) })
 	spooltest.Must(t, parent.Process.Kill())
 	wantGone(t, pids[0])
+}
+
+// A file of which much is read and nothing comes, as of one that is a hole, is the file's fault: it is not tried again.
+func TestASourceThatIsReadForNothingIsRejected(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg-stalls-reading", "engine")
+	b.stall(3 * time.Second)
+	id := b.add("song.mp3", "sound").ID
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	if j := b.in(job.Rejected, id); !strings.Contains(j.Error, "it made no progress though it read on for 3s") {
+		t.Errorf("error = %q", j.Error)
+	}
 }

@@ -179,6 +179,10 @@ func (w *worker) mixDown(ctx context.Context, j *spool.Job, s source, from io.Re
 func undecodable(name string, err error) error {
 	var failed *commandError
 	var exit *exec.ExitError
+	if errors.Is(err, errReadsOn) {
+		return &rejection{fmt.Sprintf("%q could not be decoded: it is damaged, or it is no song: %v. "+
+			"Check that it plays, or export it again as WAV, FLAC or MP3; then put it into input/ again.", name, err)}
+	}
 	if !errors.As(err, &failed) || !errors.As(failed.reason, &exit) || crashed(exit) {
 		return err
 	}

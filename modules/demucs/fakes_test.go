@@ -121,6 +121,9 @@ func fake(behavior string, args []string) int { //nolint:funlen // a table of pr
 	case "engine-crashes":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // One that Go programs do not catch.
 		time.Sleep(time.Hour)
+	case "ffmpeg-stalls-reading":
+		zeros, _ := os.Open("/dev/zero")
+		_, _ = io.Copy(io.Discard, zeros)
 	case "sleep", "ffmpeg-stalls", "engine-stalls":
 		time.Sleep(time.Hour)
 	}
