@@ -41,6 +41,7 @@ var elsewhere = map[string]string{
 	"internal/permissions/below.go os.Stat":                   "compares a folder's number with that of the descriptor in use",
 	"internal/permissions/reset.go os.Lstat":                  "the data folder itself, which no service can exchange",
 	"internal/permissions/reset.go os.Mkdir":                  "the data folder itself",
+	"modules/demucs/command_linux.go os.ReadFile":             "/proc",
 	"modules/demucs/engine.go os.MkdirTemp":                   "/tmp of the worker's container",
 	"modules/demucs/engine.go os.OpenRoot":                    "/tmp of the worker's container",
 	"modules/demucs/engine.go os.RemoveAll":                   "/tmp of the worker's container",
