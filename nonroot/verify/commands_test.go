@@ -78,6 +78,7 @@ func TestOwnersInTheDataFolder(t *testing.T) {
 		{ownership.Summary{Seen: 9, OwnersChanged: 1}, nil, nonroot.Note},
 		{ownership.Summary{Seen: 9, OwnersChanged: 1}, context.DeadlineExceeded, nonroot.Note},
 		{ownership.Summary{Seen: 9}, context.DeadlineExceeded, nonroot.Warning},
+		{ownership.Summary{Seen: 9, MoreProblems: 1}, nil, nonroot.Warning},
 	} {
 		if f := p.checkOwners(c.sum, c.err); f.Level != c.want {
 			t.Errorf("%+v, %v: %+v", c.sum, c.err, f)

@@ -39,6 +39,9 @@ func (p *prover) checkOwners(sum ownership.Summary, err error) Finding {
 	case err != nil:
 		return found(DataOwners, nonroot.Warning, "", "not looked for to the end: %s", fmt.Sprint(err))
 	}
+	if unchecked := unchecked(sum); unchecked != "" {
+		return found(DataOwners, nonroot.Warning, ByHost, "all that could be checked is %s's; %s", p.user(), unchecked)
+	}
 	return found(DataOwners, nonroot.OK, ByHost, "all is %s's", p.user())
 }
 
@@ -56,5 +59,23 @@ func checkRights(sum ownership.Summary, err error, system string) Finding {
 	case err != nil:
 		return found(DataRights, nonroot.Warning, "", "not looked for: %s", fmt.Sprint(err))
 	}
+	if unchecked := unchecked(sum); unchecked != "" {
+		return found(DataRights, nonroot.Warning, ByHost, "none in what could be checked; %s", unchecked)
+	}
 	return found(DataRights, nonroot.OK, ByHost, "no file capabilities and no access control lists in %s", seen)
+}
+
+// unchecked says what of the data folder was skipped or could not be read; "" where nothing was.
+func unchecked(sum ownership.Summary) string {
+	if sum.ProblemCount() == 0 {
+		return ""
+	}
+	text := english.Plural(int(sum.ProblemCount()), "entry", "entries") + " could not be"
+	if len(sum.Problems) > 0 {
+		text += fmt.Sprintf(": %q: %s", sum.Problems[0].Path, sum.Problems[0].Reason)
+	}
+	if sum.ProblemCount() > 1 {
+		text += fmt.Sprintf("; and %d more", sum.ProblemCount()-1)
+	}
+	return text
 }
