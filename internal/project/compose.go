@@ -105,7 +105,7 @@ func loadError(ctx context.Context, options *cli.ProjectOptions, err error) erro
 // takenIn returns the files that compose-go is going to read. The error says which of them must not be read, or why
 // compose-go could not read the Compose files.
 func (s Settings) takenIn(ctx context.Context, files []string, how reading) ([]input, error) {
-	r := references{audit: how.audit, substitute: how.substitute, refuse: func(input) error { return nil }, parsed: make(map[string][]document), seen: make(map[string]bool)}
+	r := references{audit: how.audit, substitute: how.substitute, refuse: func(input) error { return nil }, parsed: make(map[string][]document), seen: make(map[string]bool), needs: make(map[string][]string)}
 	for _, path := range files {
 		if path == "-" {
 			return nil, exit.Errorf(exit.Unusable, "reading the Compose file \"-\": standard input can be read only once; fix: write it to a file")
@@ -120,7 +120,10 @@ func (s Settings) takenIn(ctx context.Context, files []string, how reading) ([]i
 		broken = cmp.Or(broken, err)
 	}
 	if !r.others && broken == nil {
-		return r.found, nil
+		return r.found, r.checkWays(types.NewMapping(s.Environ()))
+	}
+	if r.audit && r.values > maxValues {
+		return nil, broken
 	}
 	// Without other files, compose-go says what is wrong with these, and where the data folder is.
 	options, err := s.compose(append(slices.Clone(how.options), cli.WithConsistency(false), cli.WithLoadOptions(func(o *loader.Options) { o.SkipInclude, o.SkipExtends = true, true }))...)
@@ -143,7 +146,7 @@ func (s Settings) takenIn(ctx context.Context, files []string, how reading) ([]i
 			return nil, err
 		}
 	}
-	return r.found, nil
+	return r.found, r.checkWays(options.Environment)
 }
 
 // unlessInterrupted waits for a function that may be stuck in a file that was exchanged, or until ctx ends. A panic of

@@ -46,10 +46,12 @@ type references struct {
 	audit    bool // whether remote files are left out, instead of refused
 	found    []input
 	parsed   map[string][]document
-	seen     map[string]bool // what include took in
-	size     int             // of all files, in bytes
-	extended int             // services that extend another one
-	others   bool            // whether any file takes in another one
+	seen     map[string]bool     // what include took in
+	needs    map[string][]string // what services and jobs depend on
+	size     int                 // of all files, in bytes
+	values   int
+	extended int  // services that extend another one
+	others   bool // whether any file takes in another one
 }
 
 // document is what a YAML document of a Compose file takes in: its keys are include, and services and jobs with extends
@@ -120,6 +122,9 @@ func (r *references) read(what, path string) ([]document, error) {
 		} else if err != nil {
 			return nil, exit.Errorf(exit.Unusable, "reading %s %s: %w", what, path, err)
 		}
+		if r.values += values(raw); r.audit && r.values > maxValues {
+			return nil, exit.Errorf(exit.Unusable, "reading %s %s: with it, the Compose files have more than the %d values that are audited; fix: part the project", what, path, maxValues)
+		}
 		all = append(all, r.reduce(mapping(raw)))
 	}
 	if r.extended > maxExtends {
@@ -138,6 +143,7 @@ func (r *references) reduce(raw map[string]any) document {
 	for _, section := range []string{"services", "jobs"} {
 		extends := make(map[string]any)
 		for name, s := range mapping(raw[section]) {
+			r.dependencies(name, mapping(s))
 			if e := mapping(s)["extends"]; e != nil {
 				extends[name] = e
 				r.others = r.others || mapping(e)["file"] != nil

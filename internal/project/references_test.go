@@ -1,6 +1,7 @@
 package project_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -115,4 +116,50 @@ func TestWhatIsTakenInIsRead(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// compose-go would follow each of these ways, for years.
+func TestWaysOfDependenciesAreBounded(t *testing.T) {
+	t.Parallel()
+	for key, entry := range map[string]string{"depends_on": "s%d", "links": "'s%d:x%[1]d'", "volumes_from": "'s%d:ro'", "depends_on ": "'${NONE:-}s%d'"} {
+		var text strings.Builder
+		text.WriteString("services:\n")
+		for i := range 60 {
+			var others []string
+			for j := range i {
+				others = append(others, fmt.Sprintf(entry, j))
+			}
+			fmt.Fprintf(&text, "  s%d: {image: x, %s: [%s]}\n", i, key, strings.Join(others, ", "))
+		}
+		root := write(t, map[string]string{"compose.yml": "include: [a.yml]\n", "a.yml": text.String()})
+		alone := write(t, map[string]string{"compose.yml": text.String()})
+		for _, root := range []string{root, alone} {
+			_, _, err := project.Examine(t.Context(), root, nil)
+			if err == nil || !strings.Contains(err.Error(), "services depend on each other in more than 1000000 ways") {
+				t.Errorf("%s: %v", key, err)
+			}
+		}
+	}
+}
+
+// Neither takes an audit a Compose file that comes to gigabytes.
+func TestValuesAreBounded(t *testing.T) {
+	t.Parallel()
+	for what, text := range map[string]string{
+		"services": "services:\n" + many(20_000, "  s%d: {image: x}\n"),
+		"anchors":  "x-a: &a {" + many(1000, "k%d: 1, ") + "}\nservices: {z: {image: x}}\n" + many(100, "x-%d: *a\n"),
+	} {
+		_, _, err := project.Examine(t.Context(), write(t, map[string]string{"compose.yml": text}), nil)
+		if err == nil || !strings.Contains(err.Error(), "more than the 25000 values that are audited") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func many(n int, format string) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, format, i)
+	}
+	return text.String()
 }
