@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -26,6 +27,9 @@ import (
 
 // mostNames ends the search for a free name; so many songs of one name mean that something else is wrong.
 const mostNames = 10_000
+
+// spareRoom is what a copy leaves of the disk.
+const spareRoom = 1 << 20
 
 var (
 	// errChanged is returned for a song that is being written.
@@ -67,6 +71,10 @@ func (s *separation) handOver(ctx context.Context, song *os.File) (handed, error
 func (s *separation) copy(ctx context.Context, input *os.Root, temp string, song *os.File) (string, error) {
 	before, err := song.Stat()
 	if err != nil {
+		return "", err
+	}
+	// A file that is nothing but a hole is of any size. What the services write meanwhile has to fit as well.
+	if err := place.CheckRoom(filepath.Join(s.Data, job.InputFolder), before.Size()+spareRoom); err != nil {
 		return "", err
 	}
 	f, err := input.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
