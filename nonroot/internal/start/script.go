@@ -71,8 +71,13 @@ func (w *way) key() string {
 }
 
 // text follows the text of a shell script.
-func (f *follower) text(text, name string, args []string, user string, depth int) End {
+func (f *follower) text(text, name string, args []string, user string, depth int) (end End) {
 	name = path.Base(name)
+	defer func() { // the parser's library meets what nobody has written before
+		if what := recover(); what != nil {
+			end = End{Why: fmt.Sprintf("its start script %s cannot be followed: %v", name, what)}
+		}
+	}()
 	if text == Unknown {
 		return End{User: user}
 	}
@@ -196,7 +201,9 @@ func (s *script) command(command syntax.Command, w *way) []*way { //nolint:cyclo
 	case *syntax.BinaryCmd:
 		return s.binary(c, w)
 	case *syntax.FuncDecl:
-		s.funcs[c.Name.Value] = c.Body
+		if c.Name != nil && c.Body != nil {
+			s.funcs[c.Name.Value] = c.Body
+		}
 		w.status = yes
 	case *syntax.DeclClause:
 		w.status = yes

@@ -96,7 +96,10 @@ func number(user string) string {
 
 func (s *script) config(w *way) (*expand.Config, *shellEnv) {
 	env := &shellEnv{s: s, w: w}
-	return &expand.Config{Env: env, CmdSubst: func(out io.Writer, c *syntax.CmdSubst) error { return s.substitute(out, c, env) }}, env
+	return &expand.Config{Env: env, ProcSubst: func(*syntax.ProcSubst) (string, error) {
+		env.unknown = true
+		return Unknown, nil
+	}, CmdSubst: func(out io.Writer, c *syntax.CmdSubst) error { return s.substitute(out, c, env) }}, env
 }
 
 // expandable reports whether expanding a word costs no more than its length promises: no braces that multiply, not too many parameters.
