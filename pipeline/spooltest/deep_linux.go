@@ -21,7 +21,10 @@ func AsNobody(t *testing.T) string {
 		dir, err = os.MkdirTemp("", "im2-") //nolint:usetesting // as above
 	}
 	Must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		AsRoot(t) // What this test made may belong to both.
+		Must(t, os.RemoveAll(dir))
+	})
 	if os.Geteuid() == 0 {
 		Must(t, os.Chown(dir, Nobody, Nobody))
 		runtime.LockOSThread() // The thread ends with the goroutine, since nothing unlocks it.

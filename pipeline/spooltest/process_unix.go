@@ -32,8 +32,12 @@ func Alone(t *testing.T) bool {
 	return false
 }
 
-// LimitFiles is how many files this process may have open from now on. What the runtime needs for itself is below a dozen.
+// LimitFiles is how many files this process may have open until the test ends. What the runtime needs for itself is below a
+// dozen.
 func LimitFiles(t *testing.T, most uint64) {
 	t.Helper()
-	Must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: most, Max: most}))
+	var before syscall.Rlimit
+	Must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before))
+	t.Cleanup(func() { Must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)) })
+	Must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: most, Max: before.Max}))
 }
