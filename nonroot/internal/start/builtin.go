@@ -10,13 +10,13 @@ import (
 )
 
 // builtin follows the shell's own commands. done is false for what is none.
-func (s *script) builtin(words []string, w *way) (ways []*way, done bool) { //nolint:cyclop // one case for each
+func (s *script) builtin(words []string, assigns []*syntax.Assign, w *way) (ways []*way, done bool) { //nolint:cyclop // one case for each
 	args := words[1:]
 	w.status = yes
 	switch words[0] {
 	case "exec":
 		if _, rest := Options(args, "a"); len(rest) > 0 {
-			w.last = s.program(rest, s.user, s.depth+1)
+			w.last = s.start(rest, assigns, w)
 			s.finish(w)
 			return nil, true
 		}
@@ -44,15 +44,27 @@ func (s *script) builtin(words []string, w *way) (ways []*way, done bool) { //no
 		w.set(args)
 	case ".", "source":
 		if text, ok := s.File(first(args)); ok && len(args) > 0 {
-			return s.inline(text, w), true
+			from := s.from
+			s.from = path.Base(args[0])
+			ways := s.inline(text, w)
+			s.from = from
+			for _, w := range ways {
+				if w.skip == function {
+					w.skip = nothing
+				}
+			}
+			return ways, true
 		}
+		w.status = maybe
 	case "eval":
 		return s.inline(strings.Join(args, " "), w), true
 	case "test", "[":
 		if words[0] == "[" && len(args) > 0 {
 			args = args[:len(args)-1]
 		}
-		w.status = condition(args)
+		if w.status = condition(args); w.status == yes && slices.Contains(args, "==") && s.plain() {
+			w.status = maybe // an error for some sh
+		}
 	case "false":
 		w.status = no
 	case "break":
@@ -60,11 +72,21 @@ func (s *script) builtin(words []string, w *way) (ways []*way, done bool) { //no
 	case "continue":
 		w.skip = turn
 	case "read", "mapfile", "readarray", "getopts", "unset", "let":
-		for _, name := range args {
-			w.vars[name] = map[bool]string{true: "", false: Unknown}[words[0] == "unset"]
+		if words[0] == "unset" && first(args) == "-f" {
+			for _, name := range args[1:] {
+				delete(s.funcs, name)
+			}
+			break
+		}
+		for _, name := range append(args, map[string][]string{"getopts": {"OPTARG", "OPTIND"}, "read": {"REPLY"}, "mapfile": {"MAPFILE"}}[words[0]]...) {
+			w.put(name, map[bool]string{true: "", false: Unknown}[words[0] == "unset"])
 		}
 		w.status = maybe
-	case "true", ":", "cd", "export", "umask", "ulimit", "trap", "wait", "shopt", "alias", "local", "hash", "pushd", "popd", "printf", "echo":
+	case "printf":
+		if len(args) > 1 && args[0] == "-v" {
+			w.forget(args[1])
+		}
+	case "true", ":", "cd", "export", "umask", "ulimit", "trap", "wait", "shopt", "alias", "local", "hash", "pushd", "popd", "echo":
 	default:
 		return nil, false
 	}
@@ -124,9 +146,22 @@ func asks(words []string) bool {
 	if _, ok := serverOf(name); !ok {
 		return false
 	}
-	return slices.ContainsFunc(words[1:], func(word string) bool {
-		return slices.Contains([]string{"-t", "-T", "-v", "-V", "-s", "--version", "--help", "--verbose", "--initialize", "--initialize-insecure", "--bootstrap", "configtest"}, word)
-	})
+	asked := []string{"--version", "--help"}
+	switch {
+	case strings.HasPrefix(name, "nginx"), name == "openresty", name == "tengine", name == "freenginx":
+		asked = append(asked, "-t", "-T", "-s", "-v", "-V")
+	case strings.HasPrefix(name, "php-fpm"), strings.HasPrefix(name, "httpd"), strings.HasPrefix(name, "apache"):
+		asked = append(asked, "-t", "-tt", "-v", "-V", "-i", "configtest")
+	case strings.HasPrefix(name, "mysqld"), strings.HasPrefix(name, "mariadbd"):
+		asked = append(asked, "--initialize", "--initialize-insecure", "--bootstrap")
+	}
+	return slices.ContainsFunc(words[1:], func(word string) bool { return slices.Contains(asked, word) })
+}
+
+// starts reports whether a command that mostly is a helper starts another program.
+func starts(words []string) bool {
+	rest, ok := unwrapped(path.Base(words[0]), words[1:])
+	return ok && len(rest) > 0
 }
 
 // daemon reports whether a command starts a program that goes on in the background.

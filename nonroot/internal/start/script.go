@@ -26,6 +26,8 @@ type script struct {
 	*follower
 	name  string
 	user  string // who runs it
+	shell string // the interpreter's name
+	from  string // the file that is read, which may be one that it sources
 	depth int
 	funcs map[string]*syntax.Stmt
 	ends  []End // of the ways through it
@@ -34,13 +36,16 @@ type script struct {
 
 // way is one way through a script, up to some command.
 type way struct {
-	vars   map[string]string // what the script sets; Unknown for what is not known
+	vars   map[string]string   // what the script sets; Unknown for what is not known
+	lists  map[string][]string // arrays that are known
 	args   []string
 	open   bool // the arguments are not known
 	status truth
 	// running are the programs that it leaves running; last is the one that it runs itself, until another one.
 	running []End
 	last    End
+	// locals are the variables of the function that it is in, as they were outside.
+	locals []local
 	// skip says that what follows is left out: up to the end of the function, the loop or its turn.
 	skip skip
 }
@@ -54,9 +59,16 @@ const (
 	turn
 )
 
+// local is a variable as it was before a function made one of that name.
+type local struct {
+	name, value string
+	set         bool
+}
+
 func (w *way) clone() *way {
 	c := *w
-	c.vars, c.args, c.running = maps.Clone(w.vars), slices.Clone(w.args), slices.Clone(w.running)
+	c.lists = maps.Clone(w.lists)
+	c.vars, c.args, c.running, c.locals = maps.Clone(w.vars), slices.Clone(w.args), slices.Clone(w.running), slices.Clone(w.locals)
 	return &c
 }
 
@@ -66,12 +78,15 @@ func (w *way) key() string {
 	for _, name := range slices.Sorted(maps.Keys(w.vars)) {
 		fmt.Fprintf(&b, "%s=%q ", name, w.vars[name])
 	}
-	fmt.Fprintf(&b, "%q %t %d %v %v %d", w.args, w.open, w.status, w.running, w.last, w.skip)
+	for _, name := range slices.Sorted(maps.Keys(w.lists)) {
+		fmt.Fprintf(&b, "%s=%q ", name, w.lists[name])
+	}
+	fmt.Fprintf(&b, "%q %t %d %v %v %d %v", w.args, w.open, w.status, w.running, w.last, w.skip, w.locals)
 	return b.String()
 }
 
 // text follows the text of a shell script.
-func (f *follower) text(text, name string, args []string, user string, depth int) (end End) {
+func (f *follower) text(text, name, shell string, args []string, user string, depth int) (end End) {
 	name = path.Base(name)
 	defer func() { // the parser's library meets what nobody has written before
 		if what := recover(); what != nil {
@@ -91,8 +106,8 @@ func (f *follower) text(text, name string, args []string, user string, depth int
 	if err != nil {
 		return End{Why: fmt.Sprintf("its start script %s cannot be read: %v", name, err)}
 	}
-	s := &script{follower: f, name: name, user: user, depth: depth, funcs: make(map[string]*syntax.Stmt)}
-	ways := s.statements(tree.Stmts, []*way{{vars: make(map[string]string), args: args, status: yes}})
+	s := &script{follower: f, name: name, from: name, user: user, shell: shell, depth: depth, funcs: make(map[string]*syntax.Stmt)}
+	ways := s.statements(tree.Stmts, []*way{{vars: make(map[string]string), lists: make(map[string][]string), args: args, status: yes}})
 	for _, w := range ways {
 		s.finish(w)
 	}
@@ -155,6 +170,7 @@ func (s *script) statement(statement *syntax.Stmt, w *way) []*way {
 		s.full = true
 		return nil
 	}
+	s.redirected(statement, w)
 	if statement.Background {
 		w.running = append(w.running, s.apart(statement.Cmd, w.clone()))
 		w.status = yes
@@ -171,7 +187,7 @@ func (s *script) statement(statement *syntax.Stmt, w *way) []*way {
 
 // apart follows a command in a process of its own.
 func (s *script) apart(command syntax.Command, w *way) End {
-	inner := &script{follower: s.follower, name: s.name, user: s.user, depth: s.depth + 1, funcs: s.funcs}
+	inner := &script{follower: s.follower, name: s.name, from: s.from, user: s.user, shell: s.shell, depth: s.depth + 1, funcs: s.funcs}
 	w.running, w.last = nil, End{}
 	for _, end := range inner.command(command, w) {
 		if rank(end.last) > 0 || len(end.running) > 0 {
@@ -193,7 +209,7 @@ func (s *script) command(command syntax.Command, w *way) []*way { //nolint:cyclo
 	case *syntax.IfClause:
 		return s.ifClause(c, w)
 	case *syntax.WhileClause:
-		return s.loop(append(slices.Clone(c.Cond), c.Do...), "", w, c)
+		return s.while(c, w)
 	case *syntax.ForClause:
 		return s.forClause(c, w)
 	case *syntax.CaseClause:
@@ -208,19 +224,21 @@ func (s *script) command(command syntax.Command, w *way) []*way { //nolint:cyclo
 	case *syntax.DeclClause:
 		w.status = yes
 		for _, a := range c.Args {
-			if a.Name != nil && !a.Naked {
-				s.assign(a, w)
-			}
+			s.declare(c.Variant.Value, a, w)
 		}
 	case *syntax.TestClause:
-		w.status = s.test(c.X, w)
+		if w.status = s.test(c.X, w); s.plain() { // not in every sh
+			w.status = maybe
+		}
 	case *syntax.TimeClause:
 		if c.Stmt != nil {
 			return s.statement(c.Stmt, w)
 		}
 	case *syntax.CoprocClause:
 		w.running = append(w.running, s.apart(c.Stmt.Cmd, w.clone()))
-	default: // arithmetic
+	case *syntax.ArithmCmd:
+		w.status = s.arithmetic(c.X, w)
+	default:
 		w.status = maybe
 	}
 	return []*way{w}
@@ -262,18 +280,19 @@ func (s *script) call(c *syntax.CallExpr, w *way) []*way {
 	if len(words) == 0 {
 		return []*way{w}
 	}
-	if ways, done := s.builtin(words, w); done {
+	if ways, done := s.builtin(words, c.Assigns, w); done {
 		return ways
 	}
 	w.status = maybe
-	if truth, ok := helpers[path.Base(words[0])]; ok {
+	s.account(words, w)
+	if truth, ok := helpers[path.Base(words[0])]; ok && !starts(words) {
 		w.status = truth
 		return []*way{w}
 	}
 	if asks(words) {
 		return []*way{w}
 	}
-	end := s.program(words, s.user, s.depth+1)
+	end := s.start(words, c.Assigns, w)
 	if daemon(words) {
 		w.running = append(w.running, s.daemonEnd(words, end))
 	} else {
@@ -290,11 +309,16 @@ func (s *script) function(body *syntax.Stmt, args []string, w *way) []*way {
 		return nil
 	}
 	defer func() { s.depth-- }()
-	before, open := w.args, w.open
-	w.args, w.open = args, false
+	before, open, locals := w.args, w.open, w.locals
+	w.args, w.open, w.locals = args, false, nil
 	ways := s.statement(body, w)
 	for _, w := range ways {
-		w.args, w.open = before, open
+		for _, l := range slices.Backward(w.locals) {
+			if w.vars[l.name] = l.value; !l.set {
+				delete(w.vars, l.name)
+			}
+		}
+		w.args, w.open, w.locals = before, open, locals
 		if w.skip == function {
 			w.skip = nothing
 		}

@@ -35,6 +35,7 @@ func stubs(t *testing.T) string {
 	for _, name := range []string{"chown", "mkdir", "find", "groupmod", "usermod", "cat"} {
 		programs[name] = "exit 0"
 	}
+	programs["sh"], programs["env"] = `exec /bin/sh "$@"`, `exec /usr/bin/env "$@"`
 	programs["basename"] = `echo "${1##*/}"`
 	for name, text := range programs {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
@@ -128,11 +129,32 @@ func TestConditionsThatAreNotKnown(t *testing.T) {
 		"if [ -f /x ]; then exec gosu a x; fi\nexec gosu b x":                               "? by gosu",
 		"[ -f /x ] || exit 1\nexec gosu app x":                                              "app by gosu",
 		"[ -f /x ] && chown app /x\nexec gosu app x":                                        "app by gosu",
-		"exec gosu $(cat /user) x":                                                          "? by gosu",
-		"read user\nexec gosu $user x":                                                      "? by gosu",
+		"exec gosu $(cat /user) x":                                                          "not known: which user gosu becomes",
+		"read user\nexec gosu $user x":                                                      "not known: which user gosu becomes",
 		"user=$(stat -c %u /data)\nif [ \"$user\" != 0 ]; then exec gosu app x; fi; exec x": "whether",
 		"while [ $# -gt 0 ]; do shift; done\nexec gosu app \"$@\"":                          "app by gosu",
 		"until nc -z db 1; do sleep 1; done\nexec gosu app x":                               "app by gosu",
+		"exec gosu \"$(stat -c %u /data):$(stat -c %g /data)\" x":                           "not known: which user gosu becomes",
+		"setpriv --regid=\"$(id -g app)\" --reuid=\"$(id -u app)\" x":                       "app by setpriv",
+		"usermod -o -u 0 app\nexec gosu app x":                                              "root by gosu",
+		"usermod -o -u \"$(stat -c %u /data)\" app\nexec gosu app x":                        "not known: which UID app has",
+		"usermod --uid=5 app\nexec gosu app x":                                              "app by gosu",
+		"useradd -ou 0 boss\n. /more":                                                       "app by gosu",
+		"useradd -ou 0 boss\nexec gosu boss x":                                              "root by gosu",
+		"echo \"boss:x:$ID:0::/:/bin/sh\" >>/etc/passwd\nexec gosu boss x":                  "not known: which UID boss has",
+		"sed -i s/1000/$ID/ /etc/passwd\nexec gosu app x":                                   "not known: which UID app has",
+		"sed -i s/1000/$ID/ /etc/passwd\nexec gosu 1000 x":                                  "1000 by gosu",
+		"if [ \"$UID\" = 0 ]; then exec gosu app x; fi; exec x":                             "whether",
+		"[[ $(id -u) = 0 ]] && exec gosu app x; exec x":                                     "whether",
+		"if [ $(id -u) == 0 ]; then exec gosu app x; fi; exec x":                            "whether",
+		"if [ $(id -u) == 1 ]; then exec x; fi; exec gosu app x":                            "app by gosu",
+		"[ -n \"$HOSTNAME\" ] && exec x; exec gosu app x":                                   "whether",
+		"while getopts u: o; do u=$OPTARG; done; exec gosu \"${u:-app}\" x":                 "not known: which user gosu becomes",
+		"case a in a) true ;& b) exec x ;; esac; exec gosu app x":                           "whether",
+		"gosu app x\ngunicorn -t 60 x":                                                      "root",
+		"gosu app x\nuwsgi -s :3031":                                                        "root",
+		"gosu app x\n. /guarded\nexec x":                                                    "root",
+		"while true; do gosu app x; sleep 1; done":                                          "app by gosu",
 		". /more\nexec x":                     "app by gosu",
 		"/other x":                            "app by gosu",
 		"exec /python x":                      "not known: python may",
@@ -155,11 +177,12 @@ func TestConditionsThatAreNotKnown(t *testing.T) {
 		strings.Repeat("$(", 8<<10) + strings.Repeat(")", 8<<10):                                      "root",
 		"exec gosu app " + strings.Repeat("${a:-", 4<<10) + "x" + strings.Repeat("}", 4<<10):          "app by gosu",
 		strings.Repeat("if true; then ", 2<<10) + "exec gosu app x; " + strings.Repeat("fi; ", 2<<10): "",
-		"exec gosu ~somebody x":                                                                       "? by gosu",
+		"exec gosu ~somebody x":                                                                       "not known: which user gosu becomes",
 	} {
 		files := map[string]string{
 			"entry": text, "more": "exec gosu app x\n", "other": "#!/bin/sh\nexec gosu app x\n",
 			"python": "#!/usr/bin/env python3\nimport os\nos.setuid(1)\n", "self": "#!/bin/sh\nexec /self\n",
+			"guarded": "[ -z \"$GUARD\" ] && return\n",
 		}
 		if got := show(start.Follow(world(files, nil), "root", []string{"sh", "/entry"})); !strings.Contains(got, want) {
 			t.Errorf("%.60s: got %q, want %q", text, got, want)
@@ -187,6 +210,8 @@ func TestFiles(t *testing.T) {
 		"s6":                  {map[string]string{"run1": "#!/command/execlineb -P\ns6-setuidgid app x\n", "run2": "#!/usr/bin/with-contenv bash\nexec s6-setuidgid app y\n"}, "/init", "app by s6-setuidgid, first"},
 		"s6, one of root's":   {map[string]string{"run1": "#!/bin/sh\nexec s6-setuidgid app x\n", "run2": "#!/bin/sh\nexec y\n"}, "/init", "root needs init"},
 		"s6 with a command":   {map[string]string{"run1": "#!/bin/sh\nexec s6-setuidgid app x\n"}, "/init server", "root needs init"},
+		"execline, apart":     {map[string]string{"run1": "#!/bin/execlineb -P\nif { s6-setuidgid app mkdir /x }\ny\n"}, "/init", "root needs init"},
+		"execline, behind":    {map[string]string{"run1": "#!/bin/execlineb -P\nif { mkdir /x }\ns6-setuidgid app y\n"}, "/init", "app by s6-setuidgid, first"},
 		"without #!":          {map[string]string{"e.sh": "exec gosu app x\n"}, "sh -c /e.sh", "app by gosu"},
 		"a binary":            {map[string]string{"x": "\x7fELF\x00gosu"}, "/x", "root"},
 		"env with -S":         {map[string]string{"e": "#!/usr/bin/env -S bash -e\nexec gosu app x\n"}, "/e", "app by gosu"},

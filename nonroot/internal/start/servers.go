@@ -192,7 +192,7 @@ func (f *follower) supervisord(name string, args []string, depth int) End {
 			continue
 		}
 		if c := iniCommand.FindStringSubmatch(body); c != nil {
-			ends = append(ends, f.text(c[1], path.Base(files[at]), nil, Root, depth+1))
+			ends = append(ends, f.text(c[1], path.Base(files[at]), "sh", nil, Root, depth+1))
 		}
 	}
 	if len(ends) == 0 {
@@ -201,6 +201,44 @@ func (f *follower) supervisord(name string, args []string, depth int) End {
 	end := worst(ends)
 	end.First = end.User != Root
 	if end.User == Root {
+		end.NeedsRoot = name
+	}
+	return end
+}
+
+// execline finds the tool that changes the user in a script whose commands are one after the other. Those in braces run apart.
+func (f *follower) execline(text, user string, depth int) End {
+	words := strings.Fields(commentPattern.ReplaceAllString(text, ""))
+	nested := 0
+	for i, word := range words {
+		switch word {
+		case "{":
+			nested++
+		case "}":
+			nested--
+		}
+		if _, ok := droppers[path.Base(word)]; ok && nested == 0 {
+			return f.program(words[i:], user, depth+1)
+		}
+	}
+	return End{User: user}
+}
+
+// supervised follows the services of a supervisor, and the command that it is given.
+func (f *follower) supervised(name string, args []string, user string, depth int) End {
+	var ends []End
+	for _, text := range f.Services() {
+		ends = append(ends, f.file("run", text, nil, user, depth+1))
+	}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && name == "init" {
+		ends = append(ends, f.program(args, user, depth+1))
+	}
+	if len(ends) == 0 {
+		return End{User: user, NeedsRoot: name}
+	}
+	end := worst(ends)
+	end.First = end.User != Root
+	if end.User == Root && end.NeedsRoot == "" {
 		end.NeedsRoot = name
 	}
 	return end

@@ -98,16 +98,31 @@ func Follow(w World, user string, argv []string) End {
 type follower struct {
 	World
 	steps int
+	// uids are those of users that scripts created or changed, Unknown for one that is not known.
+	uids map[string]string
 }
 
 // becomes is the end of a program that changes the user by a tool.
 func (f *follower) becomes(user, by string) End {
 	user, _, _ = strings.Cut(user, ":")
-	if user == "" || f.IsRoot(user) {
+	uid, changed := f.uids[user]
+	if !changed {
+		uid, changed = f.uids[anyUser]
+		changed = changed && !isNumber(user)
+	}
+	switch {
+	case uncertain(user):
+		return End{Why: "which user " + by + " becomes is only known when it runs"}
+	case changed && uncertain(uid):
+		return End{Why: "which UID " + user + " has is only known when it runs"}
+	case user == "", f.IsRoot(user) && !changed, changed && f.IsRoot(uid):
 		user = Root
 	}
 	return End{User: user, By: by}
 }
+
+// uncertain reports whether a part of a word is only known when it runs.
+func uncertain(word string) bool { return strings.Contains(word, Unknown) }
 
 // program follows a command line.
 func (f *follower) program(argv []string, user string, depth int) End {
@@ -122,6 +137,9 @@ func (f *follower) program(argv []string, user string, depth int) End {
 			return f.file(name, text, args, user, depth).since(by)
 		}
 		if rest, ok := unwrapped(name, args); ok {
+			if name == "env" {
+				defer f.with(args[:max(0, len(args)-len(rest))])()
+			}
 			argv = rest
 			continue
 		}
@@ -132,10 +150,13 @@ func (f *follower) program(argv []string, user string, depth int) End {
 			to, ok := change(args)
 			if ok && (user == Root || raises[name] && !f.NoNewPrivileges) {
 				end := f.becomes(to.user, name)
+				if end.Why != "" {
+					return end
+				}
 				user, by = end.User, name
 			}
 			if to.script != "" {
-				return f.text(to.script, "sh", to.rest, user, depth+1).since(by)
+				return f.text(to.script, "sh", "sh", to.rest, user, depth+1).since(by)
 			}
 			if user != Root && user != Unknown && !raisesNext(to.rest) && !f.SetUID(first(to.rest)) {
 				return End{User: user, By: by}
@@ -274,6 +295,7 @@ func (f *follower) file(name, text string, args []string, user string, depth int
 	if strings.IndexByte(text[:min(len(text), 512)], 0) >= 0 {
 		return End{User: user} // a binary
 	}
+	shell := "sh"
 	if line, ok := strings.CutPrefix(head, "#!"); ok {
 		interpreter := ""
 		for _, word := range strings.Fields(line) {
@@ -286,24 +308,14 @@ func (f *follower) file(name, text string, args []string, user string, depth int
 		}
 		switch {
 		case isShell(interpreter) || interpreter == "with-contenv":
+			shell = interpreter
 		case interpreter == "execlineb":
 			return f.execline(text, user, depth)
 		default:
 			return foreign(name, text, user)
 		}
 	}
-	return f.text(text, name, args, user, depth+1)
-}
-
-// execline finds the tool that changes the user in a script whose commands are one after the other.
-func (f *follower) execline(text, user string, depth int) End {
-	words := strings.Fields(commentPattern.ReplaceAllString(text, ""))
-	for i, word := range words {
-		if _, ok := droppers[path.Base(word)]; ok {
-			return f.program(words[i:], user, depth+1)
-		}
-	}
-	return End{User: user}
+	return f.text(text, name, shell, args, user, depth+1)
 }
 
 // foreign is the end of a script in another language than the shell's.
@@ -312,26 +324,6 @@ func foreign(name, text, user string) End {
 		return End{Why: name + " may change its user itself"}
 	}
 	return End{User: user}
-}
-
-// supervised follows the services of a supervisor, and the command that it is given.
-func (f *follower) supervised(name string, args []string, user string, depth int) End {
-	var ends []End
-	for _, text := range f.Services() {
-		ends = append(ends, f.file("run", text, nil, user, depth+1))
-	}
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && name == "init" {
-		ends = append(ends, f.program(args, user, depth+1))
-	}
-	if len(ends) == 0 {
-		return End{User: user, NeedsRoot: name}
-	}
-	end := worst(ends)
-	end.First = end.User != Root
-	if end.User == Root && end.NeedsRoot == "" {
-		end.NeedsRoot = name
-	}
-	return end
 }
 
 // worst is the end that counts where several programs run side by side: root, one that is not known, and only then another user.

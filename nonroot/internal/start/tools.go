@@ -254,14 +254,14 @@ func (f *follower) shell(name string, args []string, user string, depth int) End
 		if len(args) > 1 {
 			as = args[1]
 		}
-		return f.text(args[0], as, args[min(2, len(args)):], user, depth+1)
+		return f.text(args[0], as, name, args[min(2, len(args)):], user, depth+1)
 	case args[0] == Unknown:
 		return End{User: user}
 	}
 	if text, ok := f.File(args[0]); ok {
-		return f.text(text, args[0], args[1:], user, depth+1)
+		return f.text(text, args[0], name, args[1:], user, depth+1)
 	}
-	if f.Documented.Script == path.Base(args[0]) {
+	if f.Documented.Script == path.Base(args[0]) || user == Root && f.Written != nil && f.Written(args[0]) != "" {
 		return f.last(args[0], args[1:], user, depth+1)
 	}
 	return End{User: user}

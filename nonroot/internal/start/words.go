@@ -10,12 +10,14 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/expand"
-	"mvdan.cc/sh/v3/pattern"
 	"mvdan.cc/sh/v3/syntax"
 )
 
 // maxParameters is how many parameters a word may have to be expanded.
 const maxParameters = 200
+
+// maxList is how many elements of an array are kept.
+const maxList = 256
 
 // shellEnv are the variables of a way through a script. unknown is set where one was read that is not known.
 type shellEnv struct {
@@ -41,38 +43,50 @@ func (e *shellEnv) Get(name string) expand.Variable {
 		if n > len(e.w.args) {
 			return expand.Variable{}
 		}
-		e.unknown = e.unknown || e.w.args[n-1] == Unknown
+		e.unknown = e.unknown || uncertain(e.w.args[n-1])
 		return text(e.w.args[n-1])
 	case name == "0":
 		return text(e.s.name)
-	case name == "UID" || name == "EUID":
+	case (name == "UID" || name == "EUID") && !e.s.plain():
 		return text(number(e.s.user))
-	case name == "IFS":
-		return expand.Variable{}
+	case name == "PWD": // asked for every word
+		return text(Unknown)
+	case name == "BASH_SOURCE":
+		return expand.Variable{Set: true, Kind: expand.Indexed, List: []string{e.s.from}}
 	case name == "?" || name == "$" || name == "!" || name == "PPID" || strings.HasPrefix(name, "HOME ") || name == "LINENO" || name == "RANDOM" || name == "SECONDS":
 		e.unknown = true
-		return text("0")
+		return text(Unknown)
+	}
+	if list, ok := e.w.lists[name]; ok {
+		e.unknown = e.unknown || slices.ContainsFunc(list, uncertain)
+		return expand.Variable{Set: true, Kind: expand.Indexed, List: list}
 	}
 	value, ok := e.w.vars[name]
 	if !ok {
 		value, ok = e.s.Env(name)
 	}
-	if len(value) > maxValue || value == Unknown {
-		e.unknown = true
-		value = ""
+	if !ok && given.MatchString(name) {
+		value, ok = Unknown, true
 	}
+	if len(value) > maxValue {
+		value = Unknown
+	}
+	e.unknown = e.unknown || uncertain(value)
 	if !ok {
 		return expand.Variable{}
 	}
 	return text(value)
 }
 
+// given are the variables that the engine and shells set, to what is not known here.
+var given = regexp.MustCompile(`^(?:HOME|PATH|HOSTNAME|OLDPWD|TERM|SHLVL|SHELL|_|UID|EUID|GROUPS|OPTARG|OPTIND|REPLY|OSTYPE|HOSTTYPE|MACHTYPE|BASH(?:PID|OPTS|_VERSION|_VERSINFO|_COMMAND)?|RANDOM|SRANDOM|EPOCH\w+)$`)
+
 // Each implements expand.Environ; no names are listed.
 func (e *shellEnv) Each(func(string, expand.Variable) bool) {}
 
 // Set implements expand.WriteEnviron, for ${NAME:=value}.
 func (e *shellEnv) Set(name string, v expand.Variable) error {
-	e.w.vars[name] = bounded(v.String())
+	e.w.put(name, bounded(v.String()))
 	return nil
 }
 
@@ -96,10 +110,14 @@ func number(user string) string {
 
 func (s *script) config(w *way) (*expand.Config, *shellEnv) {
 	env := &shellEnv{s: s, w: w}
-	return &expand.Config{Env: env, ProcSubst: func(*syntax.ProcSubst) (string, error) {
-		env.unknown = true
-		return Unknown, nil
-	}, CmdSubst: func(out io.Writer, c *syntax.CmdSubst) error { return s.substitute(out, c, env) }}, env
+	return &expand.Config{
+		Env:      env,
+		CmdSubst: func(out io.Writer, c *syntax.CmdSubst) error { return s.substitute(out, c, env) },
+		ProcSubst: func(*syntax.ProcSubst) (string, error) { // <(command), a pipe
+			env.unknown = true
+			return Unknown, nil
+		},
+	}, env
 }
 
 // expandable reports whether expanding a word costs no more than its length promises: no braces that multiply, not too many parameters.
@@ -130,12 +148,29 @@ func (s *script) words(list []*syntax.Word, w *way) []string {
 			continue
 		}
 		fields, err := expand.Fields(config, word)
-		if err != nil || env.unknown {
+		if err != nil || env.unknown && !simple(word) {
 			fields = []string{Unknown}
 		}
 		all = append(all, fields...)
 	}
 	return all
+}
+
+// simple reports whether what is not known of a word is in its place in the result, where an operator may make anything of it.
+func simple(word *syntax.Word) bool {
+	is := true
+	syntax.Walk(word, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.ParamExp:
+			is = is && !n.Excl && !n.Length && n.Slice == nil && n.Repl == nil && n.Exp == nil
+		case *syntax.ArithmExp, *syntax.ProcSubst, *syntax.ExtGlob:
+			is = false
+		case *syntax.CmdSubst:
+			return false
+		}
+		return true
+	})
+	return is
 }
 
 // literal expands one word as a whole.
@@ -148,10 +183,13 @@ func (s *script) literal(word *syntax.Word, w *way) (string, bool) {
 	}
 	config, env := s.config(w)
 	text, err := expand.Literal(config, word)
-	return text, err == nil && !env.unknown && text != Unknown
+	return text, err == nil && !env.unknown && !uncertain(text)
 }
 
 func (s *script) assign(a *syntax.Assign, w *way) {
+	if s.list(a, w) {
+		return
+	}
 	value, ok := s.literal(a.Value, w)
 	if a.Array != nil || a.Index != nil || a.Append && !ok {
 		ok = false
@@ -161,8 +199,44 @@ func (s *script) assign(a *syntax.Assign, w *way) {
 	if !ok {
 		value = Unknown
 	}
-	w.vars[a.Name.Value] = bounded(value)
+	w.put(a.Name.Value, bounded(value))
 }
+
+// list follows the assignment of an array; done is false for what is none, or not known.
+func (s *script) list(a *syntax.Assign, w *way) (done bool) {
+	if a.Array == nil || a.Index != nil {
+		return false
+	}
+	var words []*syntax.Word
+	for _, e := range a.Array.Elems {
+		if e.Index != nil || e.Value == nil {
+			return false
+		}
+		words = append(words, e.Value)
+	}
+	before, isList := w.lists[a.Name.Value]
+	if value, set := w.vars[a.Name.Value]; a.Append && !isList && set && value != "" {
+		return false
+	}
+	list := s.words(words, w)
+	if a.Append {
+		list = slices.Concat(before, list)
+	}
+	if len(list) > maxList {
+		return false
+	}
+	w.put(a.Name.Value, "")
+	w.lists[a.Name.Value] = list
+	return true
+}
+
+// put gives a variable a value; it is no array then.
+func (w *way) put(name, value string) {
+	delete(w.lists, name)
+	w.vars[name] = value
+}
+
+func (w *way) forget(name string) { w.put(name, Unknown) }
 
 // substitute answers the command substitutions whose output is known: who runs the script, and what is only text.
 func (s *script) substitute(out io.Writer, c *syntax.CmdSubst, env *shellEnv) error {
@@ -182,213 +256,21 @@ func (s *script) substitute(out io.Writer, c *syntax.CmdSubst, env *shellEnv) er
 		answer = s.user
 	default:
 		switch {
-		case len(words) == 2 && words[1] != Unknown && words[0] == "basename":
+		case len(words) == 3 && words[0] == "id" && words[1] == "-u" && !uncertain(words[2]): // a name does as well
+			if answer = words[2]; env.w.vars[uidOf+answer] != "" {
+				answer = env.w.vars[uidOf+answer]
+			}
+			env.unknown = env.unknown || uncertain(answer)
+		case len(words) == 2 && !uncertain(words[1]) && words[0] == "basename":
 			answer = path.Base(words[1])
-		case len(words) == 2 && words[1] != Unknown && words[0] == "dirname":
+		case len(words) == 2 && words[0] == "dirname" && words[1] != Unknown:
 			answer = path.Dir(words[1])
-		case len(words) == 2 && words[1] != Unknown && words[0] == "echo":
+		case len(words) == 2 && !uncertain(words[1]) && words[0] == "echo":
 			answer = words[1]
 		default:
-			env.unknown = true
+			env.unknown, answer = true, Unknown
 		}
 	}
 	_, err := fmt.Fprint(out, answer)
 	return err
-}
-
-// caseClause follows the branch that is meant, or all where the word is not known.
-func (s *script) caseClause(c *syntax.CaseClause, w *way) []*way {
-	word, known := s.literal(c.Word, w)
-	var result []*way
-	for _, item := range c.Items {
-		match := maybe
-		if known {
-			match = s.matches(item.Patterns, word, w)
-		}
-		switch match {
-		case yes:
-			return s.distinct(append(result, s.statements(item.Stmts, []*way{w})...))
-		case maybe:
-			result = append(result, s.statements(item.Stmts, []*way{w.clone()})...)
-		case no:
-		}
-	}
-	w.status = yes
-	return s.distinct(append(result, w))
-}
-
-func (s *script) matches(patterns []*syntax.Word, word string, w *way) truth {
-	result := no
-	for _, p := range patterns {
-		switch s.match(p, word, w) {
-		case yes:
-			return yes
-		case maybe:
-			result = maybe
-		case no:
-		}
-	}
-	return result
-}
-
-// match compares a text with a pattern.
-func (s *script) match(word *syntax.Word, text string, w *way) truth {
-	config, env := s.config(w)
-	if !expandable(word) {
-		return maybe
-	}
-	pat, err := expand.Pattern(config, word)
-	if err != nil || env.unknown {
-		return maybe
-	}
-	expression, err := pattern.Regexp(pat, pattern.EntireString)
-	if err != nil {
-		return maybe
-	}
-	compiled, err := regexp.Compile(expression)
-	if err != nil {
-		return maybe
-	}
-	return of(compiled.MatchString(text))
-}
-
-func of(is bool) truth {
-	if is {
-		return yes
-	}
-	return no
-}
-
-// test follows what is between [[ and ]].
-func (s *script) test(x syntax.TestExpr, w *way) truth {
-	switch x := x.(type) {
-	case *syntax.ParenTest:
-		return s.test(x.X, w)
-	case *syntax.Word:
-		if text, ok := s.literal(x, w); ok {
-			return of(text != "")
-		}
-	case *syntax.UnaryTest:
-		if x.Op == syntax.TsNot {
-			return s.test(x.X, w).not()
-		}
-		if word, ok := x.X.(*syntax.Word); ok {
-			if text, known := s.literal(word, w); known {
-				return condition([]string{x.Op.String(), text})
-			}
-		}
-	case *syntax.BinaryTest:
-		return s.binaryTest(x, w)
-	}
-	return maybe
-}
-
-func (s *script) binaryTest(x *syntax.BinaryTest, w *way) truth {
-	switch x.Op {
-	case syntax.AndTest:
-		return and(s.test(x.X, w), s.test(x.Y, w))
-	case syntax.OrTest:
-		return and(s.test(x.X, w).not(), s.test(x.Y, w).not()).not()
-	}
-	left, ok := x.X.(*syntax.Word)
-	right, isWord := x.Y.(*syntax.Word)
-	if !ok || !isWord {
-		return maybe
-	}
-	text, known := s.literal(left, w)
-	if !known {
-		return maybe
-	}
-	switch x.Op {
-	case syntax.TsMatch, syntax.TsMatchShort:
-		return s.match(right, text, w)
-	case syntax.TsNoMatch:
-		return s.match(right, text, w).not()
-	}
-	other, known := s.literal(right, w)
-	if !known {
-		return maybe
-	}
-	return condition([]string{text, x.Op.String(), other})
-}
-
-func and(a, b truth) truth {
-	switch {
-	case a == no || b == no:
-		return no
-	case a == yes && b == yes:
-		return yes
-	}
-	return maybe
-}
-
-// condition answers test(1) with its arguments; files are not known.
-func condition(args []string) truth {
-	if left, right, ok := parted(args, "-o"); ok {
-		return and(condition(left).not(), condition(right).not()).not()
-	}
-	if left, right, ok := parted(args, "-a"); ok {
-		return and(condition(left), condition(right))
-	}
-	if len(args) > 1 && args[0] == "!" {
-		return condition(args[1:]).not()
-	}
-	if slices.Contains(args, Unknown) {
-		return maybe
-	}
-	switch len(args) {
-	case 0:
-		return no
-	case 1:
-		return of(args[0] != "")
-	case 2:
-		switch args[0] {
-		case "-z":
-			return of(args[1] == "")
-		case "-n":
-			return of(args[1] != "")
-		}
-	case 3:
-		return compare(args[0], args[1], args[2])
-	}
-	return maybe
-}
-
-// parted returns the arguments on both sides of an operator.
-func parted(args []string, operator string) (left, right []string, ok bool) {
-	for i, arg := range args {
-		if i > 0 && arg == operator {
-			return args[:i], args[i+1:], true
-		}
-	}
-	return nil, nil, false
-}
-
-func compare(a, operator, b string) truth {
-	switch operator {
-	case "=", "==":
-		return of(a == b)
-	case "!=":
-		return of(a != b)
-	}
-	x, errX := strconv.Atoi(strings.TrimSpace(a))
-	y, errY := strconv.Atoi(strings.TrimSpace(b))
-	if errX != nil || errY != nil {
-		return maybe
-	}
-	switch operator {
-	case "-eq":
-		return of(x == y)
-	case "-ne":
-		return of(x != y)
-	case "-lt":
-		return of(x < y)
-	case "-le":
-		return of(x <= y)
-	case "-gt":
-		return of(x > y)
-	case "-ge":
-		return of(x >= y)
-	}
-	return maybe
 }
