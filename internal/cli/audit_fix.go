@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -33,7 +34,9 @@ const (
 type original struct {
 	name   string
 	text   []byte // nil where there was no file
+	fixed  []byte // what was written last
 	backup string // the copy beside it; "" for none
+	made   bool   // whether this run made the copy
 }
 
 // fix repairs until nothing changes, builds what it changed, and puts back what no longer builds or starts.
@@ -82,14 +85,16 @@ func (t Target) fixFiles(ctx context.Context, o Audit, least nonroot.Level, keep
 
 // save writes one file. What an earlier round of this run wrote needs no backup.
 func (t Target) save(c nonroot.Change, before map[string]original) error {
-	if _, again := before[c.Path]; again {
+	if was, again := before[c.Path]; again {
+		was.fixed = c.After
+		before[c.Path] = was
 		return edit.Replace(c.Path, c.After)
 	}
-	backup, err := edit.Save(c.Path, c.After)
+	backup, made, err := edit.Save(c.Path, c.After)
 	if err != nil {
 		return err
 	}
-	before[c.Path] = original{name: c.Name, text: c.Before, backup: backup}
+	before[c.Path] = original{name: c.Name, text: c.Before, fixed: c.After, backup: backup, made: made}
 	if backup == "" {
 		t.UI.Note("wrote %s", c.Name)
 	} else {
@@ -102,21 +107,30 @@ func (t Target) save(c nonroot.Change, before map[string]original) error {
 func (t Target) restore(before map[string]original) error {
 	var failed []error
 	for _, path := range slices.Sorted(maps.Keys(before)) {
-		o := before[path]
-		if o.text == nil {
-			failed = append(failed, os.Remove(path))
-			continue
-		}
-		err := edit.Replace(path, o.text)
-		if err == nil && o.backup != "" {
-			err = os.Remove(o.backup)
-		}
-		failed = append(failed, err)
+		failed = append(failed, before[path].putBack(path))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("putting the files back as they were: %w", err)
 	}
 	return nil
+}
+
+// putBack writes one file back, unless somebody changed it while it was built.
+func (o original) putBack(path string) error {
+	switch is, err := run.ReadFile(path); {
+	case err != nil:
+		return err
+	case !bytes.Equal(is, o.fixed) && o.backup == "":
+		return fmt.Errorf("%s was changed meanwhile, and stays", o.name)
+	case !bytes.Equal(is, o.fixed):
+		return fmt.Errorf("%s was changed meanwhile, and stays; what it was before is in %s", o.name, o.backup)
+	case o.text == nil:
+		return os.Remove(path)
+	}
+	if err := edit.Replace(path, o.text); err != nil || !o.made {
+		return err
+	}
+	return os.Remove(o.backup)
 }
 
 // checkFixed builds what was fixed, and starts it where started says how it did before. It returns the Dockerfiles to leave alone.

@@ -44,9 +44,9 @@ func TestSaveKeepsWhatWasThere(t *testing.T) {
 	for _, step := range []struct{ text, backup string }{
 		{"two", "f.orig"}, {"three", "f.orig.2"}, {"one", "f.orig.3"}, {"four", "f.orig"},
 	} {
-		backup, err := edit.Save(link, []byte(step.text))
-		if err != nil || filepath.Base(backup) != step.backup {
-			t.Errorf("saving %q kept %q, %v; want %q", step.text, backup, err, step.backup)
+		backup, made, err := edit.Save(link, []byte(step.text))
+		if err != nil || filepath.Base(backup) != step.backup || made != (step.text != "four") {
+			t.Errorf("saving %q kept %q (made: %v), %v; want %q", step.text, backup, made, err, step.backup)
 		}
 	}
 	for name, want := range map[string]string{"f": "four", "f.orig": "one", "f.orig.2": "two", "f.orig.3": "three"} {
@@ -57,7 +57,7 @@ func TestSaveKeepsWhatWasThere(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
-	if backup, err := edit.Save(filepath.Join(dir, "new"), []byte("x")); err != nil || backup != "" {
+	if backup, _, err := edit.Save(filepath.Join(dir, "new"), []byte("x")); err != nil || backup != "" {
 		t.Errorf("a new file: %q, %v", backup, err)
 	}
 }

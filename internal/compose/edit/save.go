@@ -18,9 +18,9 @@ const backups = 1000
 
 // Save writes a file whole, with the mode and (where this user may) the owner it had. What
 // was there before is kept beside it as NAME.orig, or NAME.orig.2 and so on: a backup is
-// never written over, and one with the same text is not repeated. A file that is new has
-// none, and backup is "".
-func Save(path string, text []byte) (backup string, err error) {
+// never written over, and one with the same text is not repeated; made says that it was not
+// there before. A file that is new has none, and backup is "".
+func Save(path string, text []byte) (backup string, made bool, err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the file, not the link that leads to it
 	}
@@ -29,19 +29,22 @@ func Save(path string, text []byte) (backup string, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		err = maybe.WriteFile(path, text, 0o644)
 	case err == nil:
-		if backup, err = keep(path, before); err == nil {
-			return backup, Replace(path, text)
+		if backup, made, err = keep(path, before); err == nil {
+			return backup, made, Replace(path, text)
 		}
 	}
 	if err != nil {
 		err = fmt.Errorf("writing %s: %w", path, err)
 	}
-	return "", err
+	return "", false, err
 }
 
 // Replace writes a file that is there whole, with the mode and owner it had, and keeps
-// nothing of what was in it.
+// nothing of what was in it. A link stays one: the file is written that it leads to.
 func Replace(path string, text []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	info, err := os.Stat(path)
 	if err == nil {
 		err = maybe.WriteFile(path, text, info.Mode().Perm())
@@ -61,10 +64,10 @@ func GiveLike(path string, info fs.FileInfo) {
 	}
 }
 
-func keep(path string, text []byte) (string, error) {
+func keep(path string, text []byte) (backup string, made bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for n := 1; n <= backups; n++ {
 		backup := path + ".orig"
@@ -72,7 +75,7 @@ func keep(path string, text []byte) (string, error) {
 			backup = fmt.Sprintf("%s.orig.%d", path, n)
 		}
 		if there, err := os.ReadFile(backup); err == nil && bytes.Equal(there, text) {
-			return backup, nil
+			return backup, false, nil
 		}
 		f, err := os.OpenFile(backup, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 		if errors.Is(err, fs.ErrExist) {
@@ -83,10 +86,10 @@ func keep(path string, text []byte) (string, error) {
 			err = errors.Join(err, f.Sync(), f.Close())
 		}
 		if err != nil {
-			return "", fmt.Errorf("keeping the old text: %w; nothing was changed", err)
+			return "", false, fmt.Errorf("keeping the old text: %w; nothing was changed", err)
 		}
 		GiveLike(backup, info)
-		return backup, nil
+		return backup, true, nil
 	}
-	return "", fmt.Errorf("there are %d backups already; remove some of %s.orig*", backups, path)
+	return "", false, fmt.Errorf("there are %d backups already; remove some of %s.orig*", backups, path)
 }
