@@ -75,12 +75,34 @@ func (t Target) fixFiles(ctx context.Context, o Audit, least nonroot.Level, keep
 			return auditError(err)
 		}
 		for _, c := range changes {
+			if err := leadsOut(a.project.Root, c); err != nil {
+				return err
+			}
+		}
+		for _, c := range changes {
 			if err := t.save(c, before); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// leadsOut returns an error for a file that a link leads to, out of the project: whoever wrote the project would decide which file
+// of this machine is written, and has a say in what is written.
+func leadsOut(root string, c nonroot.Change) error {
+	target, err := filepath.EvalSymlinks(c.Path)
+	if err != nil {
+		return nil // Where there is no file, a new one takes the link's place.
+	}
+	if folder, err := filepath.EvalSymlinks(root); err != nil || project.Within(folder, target) {
+		return err
+	}
+	info, err := os.Lstat(c.Path)
+	if err != nil || info.Mode().Type() != os.ModeSymlink && !project.Within(root, c.Path) {
+		return err
+	}
+	return exit.Errorf(exit.Unusable, "fixing %s: a link leads to %q, outside the project, and nothing is written there; fix: put a copy in place of the link", c.Name, target)
 }
 
 // save writes one file. What an earlier round of this run wrote needs no backup.

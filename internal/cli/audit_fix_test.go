@@ -83,3 +83,33 @@ func TestRestore(t *testing.T) {
 		})
 	}
 }
+
+// Who wrote a project decides nothing about files outside of it.
+func TestLeadsOut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root")
+	for _, folder := range []string{root, filepath.Join(dir, "beside")} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "file"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{
+		"root/inside": "file", "root/out": "../beside/file", "root/folder": "../beside", "root/nowhere": "../none", "root/twice": "out", "beside/link": "file", "again": "root",
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Skipf("LEFT OUT: what is behind links, because none can be made here: %v", err)
+		}
+	}
+	for path, want := range map[string]bool{
+		"root/file": false, "root/inside": false, "root/nowhere": false, "root/none": false, "beside/file": false, "again/file": false,
+		"root/out": true, "root/twice": true, "root/folder/file": true, "again/out": true, "beside/link": true,
+	} {
+		if err := leadsOut(root, nonroot.Change{Path: filepath.Join(dir, path), Name: path}); (err != nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
