@@ -97,6 +97,7 @@ type auditor struct {
 	findings []Finding
 	counts   map[[2]string]int // of findings, by rule and file
 	omitted  int
+	lookups  int // of copied files, for one service
 }
 
 func newAuditor(ctx context.Context, p *types.Project, o Options, adopted map[string]bool) (*auditor, error) {

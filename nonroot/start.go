@@ -3,33 +3,41 @@ package nonroot
 import (
 	"fmt"
 	"io/fs"
-	"os"
+	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/nonroot/internal/catalogue"
 	"github.com/im2-audio/im2/nonroot/internal/start"
-	"github.com/im2-audio/im2/nonroot/internal/subpath"
 )
 
 const (
 	// maxCopied is how many files of a copied folder are searched.
 	maxCopied = 2000
+	// maxEnvFile is how many bytes of an env_file are read.
+	maxEnvFile = 1 << 20
 	// maxStages is how many stages a copied file is followed through.
 	maxStages = 8
+	// maxLookups is how often a COPY is compared with the name of a file, for what one service starts.
+	maxLookups = 200_000
 )
 
 // endOf follows what a service starts as a user, by the Compose file or the image, to the user that it ends up as.
 func (a *auditor) endOf(s *subject, user string) start.End {
 	if s.end == nil {
+		a.lookups = 0
 		end := start.Follow(a.world(s), user, a.command(s))
+		if a.lookups > maxLookups {
+			end = start.End{Why: "its Dockerfile copies too much for what it starts"}
+		}
 		s.end = &end
 	}
 	return *s.end
@@ -49,16 +57,16 @@ func (a *auditor) madeBy(s *subject) *dockerfileSubject {
 
 // command is the command line of a service, as the engine puts it together.
 func (a *auditor) command(s *subject) []string {
-	if s.cfg.Entrypoint != nil {
-		return slices.Concat([]string(s.cfg.Entrypoint), []string(s.cfg.Command))
-	}
 	var entry, command []string
 	if d := a.madeBy(s); d != nil {
 		entry, command = d.starts()
 	} else {
 		entry, command = imageStart(s.image, s.cfg.Image)
 	}
-	if s.cfg.Command != nil {
+	if s.cfg.Entrypoint != nil {
+		entry = s.cfg.Entrypoint
+	}
+	if len(s.cfg.Command) > 0 || len(s.cfg.Entrypoint) > 0 { // an empty one, even with an empty entrypoint, is that of the image
 		command = s.cfg.Command
 	}
 	return slices.Concat(entry, command)
@@ -87,19 +95,59 @@ func (d *dockerfileSubject) starts() (entry, command []string) {
 		}
 		return c.CmdLine
 	}
-	for _, c := range d.commands() {
-		switch c := c.(type) {
-		case *instructions.ShellCommand:
-			shell = c.Shell
-		case *instructions.EntrypointCommand:
-			if entry = line(c.ShellDependantCmdLine); !own { // that of the base image no longer counts
-				command = nil
+	triggers := d.triggers()
+	for _, stage := range d.Chain {
+		own = false
+		commands := d.file.Stages[stage].Commands
+		for _, c := range slices.Concat(triggers, commands) {
+			switch c := c.(type) {
+			case *instructions.ShellCommand:
+				shell = c.Shell
+			case *instructions.EntrypointCommand:
+				if entry = line(c.ShellDependantCmdLine); !own { // that of the base image or stage no longer counts
+					command = nil
+				}
+			case *instructions.CmdCommand:
+				command, own = line(c.ShellDependantCmdLine), true
 			}
-		case *instructions.CmdCommand:
-			command, own = line(c.ShellDependantCmdLine), true
 		}
+		triggers = onBuild(commands)
 	}
 	return entry, command
+}
+
+// triggers are the instructions that the base image has for what is built on it.
+func (d *dockerfileSubject) triggers() []instructions.Command {
+	if d.maker.usable() {
+		return onBuild(d.maker.target().Commands)
+	}
+	var all []instructions.Command
+	for _, text := range d.base.OnBuild {
+		all = append(all, parsed(text)...)
+	}
+	return all
+}
+
+func onBuild(commands []instructions.Command) (all []instructions.Command) {
+	for _, c := range commands {
+		if c, ok := c.(*instructions.OnbuildCommand); ok {
+			all = append(all, parsed(c.Expression)...)
+		}
+	}
+	return all
+}
+
+// parsed is an instruction of ONBUILD; none where it cannot be parsed, which is told elsewhere.
+func parsed(text string) []instructions.Command {
+	tree, err := parser.Parse(strings.NewReader(text))
+	if err != nil || len(tree.AST.Children) != 1 {
+		return nil
+	}
+	c, err := instructions.ParseCommand(tree.AST.Children[0])
+	if err != nil {
+		return nil
+	}
+	return []instructions.Command{c}
 }
 
 // world is what is known of the container of a service.
@@ -114,14 +162,28 @@ func (a *auditor) world(s *subject) start.World {
 	if documented.Script == "" && len(documented.Entrypoint) > 0 {
 		passes = path.Base(documented.Entrypoint[0])
 	}
-	depends := byVariables(&documented, s.cfg.Environment)
+	environment := a.environment(s, d, documented.Env)
+	depends := byVariables(&documented, func(name string) (string, bool) {
+		value, set := environment(name)
+		_, declared := s.cfg.Environment[name]
+		return value, declared || set && !ofImage(s, d, &documented, name, value)
+	})
 	return start.World{
-		Env:      a.environment(s, d, documented.Env),
+		Env:      environment,
 		File:     func(name string) (string, bool) { return a.file(d, name) },
 		Services: func() []string { return a.runFiles(d) },
 		IsRoot:   func(user string) bool { id, _ := a.whoIs(s, user); return id.root() },
 		SetUID:   d.setsUID,
-		Written:  d.writtenBy,
+		Written:  func(program string) string { return a.writtenBy(d, program) },
+		Unsure: func(user string) string {
+			if d == nil || number(user) != "" || user == "root" {
+				return ""
+			}
+			if _, known := d.accounts[user]; known {
+				return ""
+			}
+			return d.unsure
+		},
 
 		NoNewPrivileges: noNewPrivileges(s.cfg.SecurityOpt),
 		Documented: start.Documented{
@@ -132,18 +194,28 @@ func (a *auditor) world(s *subject) start.World {
 
 // byVariables reads the variables of a service that decide which user its image's start script becomes: a UID is that user, and any other
 // is returned, since what it does is not known.
-func byVariables(documented *catalogue.Entry, environment types.MappingWithEquals) (depends []string) {
+func byVariables(documented *catalogue.Entry, told func(name string) (string, bool)) (depends []string) {
 	for _, name := range documented.UserVars {
-		value, set := environment[name]
+		value, set := told(name)
 		switch {
 		case !set || strings.HasSuffix(name, "GID"):
-		case value != nil && strings.HasSuffix(name, "UID") && number(*value) != "":
-			documented.Becomes = number(*value)
+		case strings.HasSuffix(name, "UID") && number(value) != "":
+			documented.Becomes = number(value)
 		default:
 			depends = append(depends, name)
 		}
 	}
 	return depends
+}
+
+// ofImage reports whether a variable has the value that the image, or the one that it is built on, comes with.
+func ofImage(s *subject, d *dockerfileSubject, documented *catalogue.Entry, name, value string) bool {
+	image := s.image
+	if d != nil {
+		image = d.root().base
+	}
+	known, ok := documented.Env[name]
+	return ok && known == value || slices.Contains(image.Env, name+"="+value)
 }
 
 // root is the build at the beginning of a chain of images that this project builds.
@@ -165,6 +237,7 @@ func (a *auditor) environment(s *subject, d *dockerfileSubject, documented map[s
 	if d != nil {
 		argument = d.argument()
 	}
+	files := a.envFiles(s)
 	return func(name string) (string, bool) {
 		if value, ok := s.cfg.Environment[name]; ok {
 			if value != nil {
@@ -172,6 +245,9 @@ func (a *auditor) environment(s *subject, d *dockerfileSubject, documented map[s
 			}
 			inherited, set := a.env[name]
 			return inherited, set
+		}
+		if value, ok := files[name]; ok {
+			return value, true
 		}
 		if d != nil && !argument[name] {
 			if value, ok := d.Env[name]; ok {
@@ -186,27 +262,62 @@ func (a *auditor) environment(s *subject, d *dockerfileSubject, documented map[s
 	}
 }
 
+// envFiles are the variables of the env_file of a service; the last file counts.
+func (a *auditor) envFiles(s *subject) map[string]string {
+	all := make(map[string]string)
+	for _, file := range s.cfg.EnvFiles {
+		text, err := a.readFile(file.Path)
+		if err != nil || len(text) > maxEnvFile {
+			continue
+		}
+		lookup := func(name string) (string, bool) {
+			if value, ok := all[name]; ok {
+				return value, true
+			}
+			value, ok := a.env[name]
+			return value, ok
+		}
+		if values, err := dotenv.UnmarshalWithLookup(string(text), lookup); err == nil {
+			maps.Copy(all, values)
+		}
+	}
+	return all
+}
+
 // setsUID reports whether a build gives a program the set-user-ID bit.
 func (d *dockerfileSubject) setsUID(program string) bool {
 	if d == nil || program == "" {
 		return false
 	}
 	return slices.ContainsFunc(d.runs, func(c call) bool {
-		return c.program() == "chmod" && slices.ContainsFunc(c.words[1:], setUID.MatchString) && slices.ContainsFunc(c.words[1:], func(word string) bool {
+		return (c.program() == "chmod" || c.program() == "install") && slices.ContainsFunc(c.words[1:], setUID.MatchString) && slices.ContainsFunc(c.words[1:], func(word string) bool {
 			return d.expand(word) == program || !strings.Contains(program, "/") && path.Base(word) == program
 		})
 	})
 }
 
+var (
+	// namesUser finds what a configuration says of its user.
+	namesUser = regexp.MustCompile(`\buser\b`)
+	// writes finds commands that write or change a file; lineEnds the expression by which sed makes its line ends those of Linux.
+	writes   = regexp.MustCompile(`>|\btee\b|\b(?:sed|perl)\s[^;&|]*-\S*i`)
+	lineEnds = regexp.MustCompile(`sed\s+-i\s+(?:-e\s*)?["']?s/\\r\$?//g?["']?`)
+)
+
 // changesUser finds the tools that change the user in the text of a RUN that writes a start script.
 var changesUser = regexp.MustCompile(`\b(?:gosu|su-exec|setpriv|runuser|s6-setuidgid|setuidgid|chpst|su)\b`)
 
-// writtenBy says which line of a build writes a start script, where that script may change the user; "" for none.
-func (d *dockerfileSubject) writtenBy(program string) string {
+// writtenBy says which line of a build writes or changes a file after it is copied, where that may change the user; "" for none.
+func (a *auditor) writtenBy(d *dockerfileSubject, program string) string {
 	if d == nil || !path.IsAbs(program) {
 		return ""
 	}
-	for _, c := range d.commands() {
+	changes := changesUser
+	if strings.HasSuffix(program, ".conf") {
+		changes = namesUser
+	}
+	commands := d.commands()
+	for i, c := range slices.Backward(commands) {
 		run, ok := c.(*instructions.RunCommand)
 		if !ok {
 			continue
@@ -216,95 +327,17 @@ func (d *dockerfileSubject) writtenBy(program string) string {
 			continue
 		}
 		text := string(d.src.Text[d.src.Start(first):d.src.Start(last+1)])
-		if at := strings.Index(text, program); at > 0 && strings.ContainsAny(text, ">") && changesUser.MatchString(text) {
+		if a.lookups += 1 + len(text)/256; a.lookups > maxLookups || !strings.Contains(text, program) || !writes.MatchString(lineEnds.ReplaceAllString(text, "")) {
+			continue
+		}
+		a.lookups += i
+		all, _ := d.copies(commands[:i])
+		_, copied := a.copiedTo(d, all, program, 0)
+		if copied || changes.MatchString(text) {
 			return fmt.Sprintf("line %d writes %s", first, path.Base(program))
 		}
 	}
-	return d.maker.writtenBy(program)
-}
-
-// file returns a text file that is copied into an image, by its path, or by its name where it has none.
-func (a *auditor) file(d *dockerfileSubject, name string) (string, bool) {
-	base := path.Base(name)
-	if d == nil || base == "." || base == "/" || strings.ContainsAny(base, "*?[$") {
-		return "", false
-	}
-	if text, ok := a.copiedFile(d, d.commands(), name, 0); ok {
-		return text, true
-	}
-	return a.file(d.maker, name)
-}
-
-func (a *auditor) copiedFile(d *dockerfileSubject, commands []instructions.Command, name string, depth int) (string, bool) {
-	base := path.Base(name)
-	for _, c := range slices.Backward(commands) { // the last one counts
-		var copied instructions.SourcesAndDest
-		from := ""
-		switch c := c.(type) {
-		case *instructions.CopyCommand:
-			copied, from = c.SourcesAndDest, c.From
-		case *instructions.AddCommand:
-			copied = c.SourcesAndDest
-		default:
-			continue
-		}
-		to := d.expand(copied.DestPath)
-		for _, content := range copied.SourceContents {
-			if path.Base(content.Path) == base || path.Base(to) == base {
-				return content.Data, true
-			}
-		}
-		for _, source := range copied.SourcePaths {
-			source = d.expand(source)
-			if from == "" {
-				for _, file := range candidates(d.source(source), to, name) {
-					if text, err := a.readFile(file); err == nil {
-						return string(text), true
-					}
-				}
-				continue
-			}
-			stage, ok := d.file.Target(d.expand(from))
-			if (path.Base(source) == base || path.Base(to) == base) && ok && depth < maxStages {
-				if text, ok := a.copiedFile(d, d.file.Stages[stage].Commands, source, depth+1); ok {
-					return text, true
-				}
-			}
-		}
-	}
-	return "", false
-}
-
-// source is where COPY finds a path; "" where that is not in a folder of this machine.
-func (d *dockerfileSubject) source(from string) string {
-	source := filepath.Join(d.context, filepath.FromSlash(from))
-	if d.context == "" || remote(d.context) || !subpath.In(d.context, source) {
-		return ""
-	}
-	return source
-}
-
-// candidates are the files that COPY of a source to a place can put where a word says.
-func candidates(source, to, word string) []string {
-	if source == "" {
-		return nil
-	}
-	name := path.Base(word)
-	info, err := os.Stat(source)
-	switch {
-	case err == nil && info.IsDir():
-		files := []string{filepath.Join(source, name)}
-		if rest, ok := strings.CutPrefix(path.Clean(word), strings.TrimSuffix(path.Clean(to), "/")+"/"); ok && rest != name {
-			files = append(files, filepath.Join(source, filepath.FromSlash(rest)))
-		}
-		return files
-	case filepath.Base(source) == name || path.Base(to) == name:
-		return []string{source}
-	}
-	if match, err := filepath.Match(filepath.Base(source), name); err == nil && match {
-		return []string{filepath.Join(filepath.Dir(source), name)}
-	}
-	return nil
+	return a.writtenBy(d.maker, program)
 }
 
 // runFiles are the texts of the services of a supervisor such as s6, which are copied as a tree.

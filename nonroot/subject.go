@@ -65,6 +65,9 @@ type dockerfileSubject struct {
 	// groups are the groups that the built stages put users into, by the users' names.
 	groups map[string][]string
 	runs   []call
+	// copied are the files that it copies, and folder is its WORKDIR; nil until a file is looked up.
+	copied []copyOf
+	folder string
 	// baseName is the image that it is built on, by its name behind additional contexts; base is what is known of it, and maker
 	// its build, where that is of this project.
 	baseName string

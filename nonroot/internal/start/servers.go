@@ -82,6 +82,7 @@ var (
 	iniUser     = regexp.MustCompile(`(?m)^\s*(?:user|uid)\s*[=:]?\s*["']?([\w.$-]+)`)
 	haproxyUser = regexp.MustCompile(`(?m)^\s*(?:user|uid)\s+([\w.-]+)`)
 	iniSection  = regexp.MustCompile(`(?m)^\[([^\]]+)\]`)
+	iniInclude  = regexp.MustCompile(`(?m)^\[include\]`)
 	iniCommand  = regexp.MustCompile(`(?m)^\s*command\s*=\s*(.+)$`)
 	yamlUWSGI   = regexp.MustCompile(`(?m)^\s*uid\s*[:=]\s*["']?([\w.-]+)`)
 	poolFiles   = []string{"/usr/local/etc/php-fpm.d/www.conf", "www.conf", "/usr/local/etc/php-fpm.d/zz-docker.conf"}
@@ -99,6 +100,9 @@ func nginx(f *follower, name string, args []string) End {
 				return f.master(m[1], name)
 			}
 		}
+	}
+	if end, ok := f.written(conf); ok {
+		return end
 	}
 	text, ok := f.File(conf)
 	if m := nginxUser.FindStringSubmatch(commentPattern.ReplaceAllString(text, "")); ok && m != nil {
@@ -123,6 +127,9 @@ func haproxy(f *follower, name string, args []string) End {
 
 func phpFPM(f *follower, name string, _ []string) End {
 	for _, file := range poolFiles {
+		if end, ok := f.written(file); ok {
+			return end
+		}
 		if text, ok := f.File(file); ok {
 			for line := range strings.SplitSeq(text, "\n") {
 				if m := iniUser.FindStringSubmatch(line); m != nil && !strings.HasPrefix(strings.TrimSpace(line), ";") {
@@ -169,6 +176,9 @@ func (f *follower) supervisord(name string, args []string, depth int) End {
 		return End{User: Root, NeedsRoot: name}
 	}
 	text, _ := f.File(files[at])
+	if end, ok := f.written(files[at]); ok {
+		return end
+	}
 	var ends []End
 	sections := iniSection.FindAllStringSubmatchIndex(text, -1)
 	for i, m := range sections {
@@ -184,7 +194,7 @@ func (f *follower) supervisord(name string, args []string, depth int) End {
 		if title == "supervisord" && user != "" && !f.IsRoot(user) {
 			return f.becomes(user, name)
 		}
-		if !strings.HasPrefix(title, "program:") {
+		if kind, _, _ := strings.Cut(title, ":"); kind != "program" && kind != "fcgi-program" && kind != "eventlistener" {
 			continue
 		}
 		if user != "" {
@@ -199,7 +209,9 @@ func (f *follower) supervisord(name string, args []string, depth int) End {
 		return End{User: Root, NeedsRoot: name}
 	}
 	end := worst(ends)
-	end.First = end.User != Root
+	if end.First = end.User != Root; end.First && iniInclude.MatchString(text) {
+		return End{Why: "the configuration of " + name + " includes other files"}
+	}
 	if end.User == Root {
 		end.NeedsRoot = name
 	}

@@ -38,8 +38,11 @@ type World struct {
 	IsRoot func(user string) bool
 	// SetUID reports whether a program has the set-user-ID bit.
 	SetUID func(program string) bool
-	// Written says what writes a start script that cannot be read here and may change the user; "" for nothing. It may be nil.
+	// Written says what writes or changes a start script or configuration so that it cannot be read here, and may change the user; "" for
+	// nothing. It may be nil.
 	Written func(program string) string
+	// Unsure says why the UID of a name is not known; "" where it is. It may be nil.
+	Unsure func(user string) string
 	// NoNewPrivileges says that no program gets more rights than the one that starts it.
 	NoNewPrivileges bool
 	// Documented is what is known of the image's start script.
@@ -117,8 +120,21 @@ func (f *follower) becomes(user, by string) End {
 		return End{Why: "which UID " + user + " has is only known when it runs"}
 	case user == "", f.IsRoot(user) && !changed, changed && f.IsRoot(uid):
 		user = Root
+	case f.Unsure != nil && !changed:
+		if why := f.Unsure(user); why != "" {
+			return End{Why: "which UID " + user + " has is not known: " + why}
+		}
 	}
 	return End{User: user, By: by}
+}
+
+// written is the end of a script or configuration that a build writes itself, where that may change the user.
+func (f *follower) written(file string) (End, bool) {
+	if f.Written == nil {
+		return End{}, false
+	}
+	by := f.Written(file)
+	return End{Why: by + ", which may change the user"}, by != ""
 }
 
 // uncertain reports whether a part of a word is only known when it runs.
@@ -134,6 +150,9 @@ func (f *follower) program(argv []string, user string, depth int) End {
 		program := argv[0]
 		name, args := path.Base(program), argv[1:]
 		if text, ok := f.script(program); ok { // also one with the name of a tool
+			if end, ok := f.written(program); ok && user == Root {
+				return end
+			}
 			return f.file(name, text, args, user, depth).since(by)
 		}
 		if rest, ok := unwrapped(name, args); ok {
@@ -230,10 +249,8 @@ func (f *follower) last(program string, args []string, user string, depth int) E
 	if f.Documented.Passes == name && len(args) > 0 {
 		return f.program(args, user, depth+1)
 	}
-	if user == Root && f.Written != nil {
-		if by := f.Written(program); by != "" {
-			return End{Why: by + ", which may change the user"}
-		}
+	if end, ok := f.written(program); ok && user == Root {
+		return end
 	}
 	if interpreters.MatchString(name) {
 		for _, arg := range args {

@@ -258,10 +258,13 @@ func (f *follower) shell(name string, args []string, user string, depth int) End
 	case args[0] == Unknown:
 		return End{User: user}
 	}
+	if end, ok := f.written(args[0]); ok && user == Root {
+		return end
+	}
 	if text, ok := f.File(args[0]); ok {
 		return f.text(text, args[0], name, args[1:], user, depth+1)
 	}
-	if f.Documented.Script == path.Base(args[0]) || user == Root && f.Written != nil && f.Written(args[0]) != "" {
+	if f.Documented.Script == path.Base(args[0]) {
 		return f.last(args[0], args[1:], user, depth+1)
 	}
 	return End{User: user}
