@@ -105,7 +105,7 @@ func loadError(ctx context.Context, options *cli.ProjectOptions, err error) erro
 // takenIn returns the files that compose-go is going to read. The error says which of them must not be read, or why
 // compose-go could not read the Compose files.
 func (s Settings) takenIn(ctx context.Context, files []string, how reading) ([]input, error) {
-	r := references{audit: how.audit, substitute: how.substitute, refuse: func(input) error { return nil }, parsed: make(map[string][]document), seen: make(map[string]bool), needs: make(map[string][]string)}
+	r := references{interrupted: ctx.Err, audit: how.audit, substitute: how.substitute, refuse: func(input) error { return nil }, parsed: make(map[string][]document), seen: make(map[string]bool), needs: make(map[string][]string)}
 	for _, path := range files {
 		if path == "-" {
 			return nil, exit.Errorf(exit.Unusable, "reading the Compose file \"-\": standard input can be read only once; fix: write it to a file")

@@ -4,6 +4,7 @@ package project_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +130,28 @@ func TestAFileWithoutAnEndIsNotTakenInBesideOneThatIsElsewhere(t *testing.T) {
 			}
 			if _, _, err := project.Examine(t.Context(), root, nil); err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s, %s: %v", include, what, err)
+			}
+		}
+	}
+}
+
+// Each file of include has a copy of the variables: a thousand of them would take all memory, and minutes.
+func TestManyVariablesOfIncludesAreRefused(t *testing.T) {
+	t.Parallel()
+	const many = 70
+	beside := map[string]string{"docker-compose.yml": "services: {app: {image: x}}\ninclude:\n"}
+	chain := map[string]string{"docker-compose.yml": "services: {app: {image: x}}\ninclude: [{path: 0.yml, env_file: big.env}]\n"}
+	for i := range many {
+		beside["docker-compose.yml"] += fmt.Sprintf("  - {path: %d.yml, env_file: big.env}\n", i)
+		beside[fmt.Sprintf("%d.yml", i)] = "services: {}\n"
+		chain[fmt.Sprintf("%d.yml", i)] = fmt.Sprintf("include: [%d.yml]\n", i+1)
+	}
+	chain[fmt.Sprintf("%d.yml", many)] = "services: {}\n"
+	for what, files := range map[string]map[string]string{"beside one another": beside, "in one another": chain} {
+		files["big.env"] = "BIG=" + strings.Repeat("x", 1<<20) + "\n"
+		for name, err := range tries(t, write(t, files)) {
+			if err == nil || !strings.Contains(err.Error(), "variables of all that they include have more than 64 MiB") {
+				t.Errorf("%s, %s: %v", what, name, err)
 			}
 		}
 	}

@@ -33,13 +33,17 @@ const (
 	// maxExtends is how many services of all Compose files may extend another one: a chain of them takes memory that
 	// grows faster than the file, in Compose as here.
 	maxExtends = 5000
+	// maxVariablesSize is how many bytes the variables of all files of include have, counted again for each: each has a copy
+	// of those of the file that includes it.
+	maxVariablesSize = 64 << 20
 )
 
 // references are the files that Compose files take in: by include, its env_file, and extends. compose-go opens them
 // wherever they are, waits for a FIFO and reads a device without an end. So each is checked here first; what a path is
 // relative to follows compose-go's rules.
 type references struct {
-	substitute func(string, template.Mapping) (string, error)
+	substitute  func(string, template.Mapping) (string, error)
+	interrupted func() error
 	// refuse returns an error for a file that must not be read.
 	refuse func(input) error
 
@@ -49,6 +53,7 @@ type references struct {
 	seen     map[string]bool     // what include took in
 	needs    map[string][]string // what services and jobs depend on
 	size     int                 // of all files, in bytes
+	varsSize int                 // of what include was given as variables, in bytes
 	values   int
 	extended int  // services that extend another one
 	others   bool // whether any file takes in another one
@@ -239,8 +244,17 @@ func (r *references) include(i types.IncludeConfig, at scope) error {
 		working = folder // as compose-go has it then
 	}
 	env, err := r.environment(i, at, folder)
+	if err == nil {
+		err = r.interrupted()
+	}
 	if err != nil {
 		return err
+	}
+	for name, value := range env {
+		r.varsSize += len(name) + len(value)
+	}
+	if r.varsSize > maxVariablesSize {
+		return exit.Errorf(exit.Unusable, "reading the Compose files: the variables of all that they include have more than %d MiB; fix: leave out of env_file what is not needed", maxVariablesSize>>20)
 	}
 	key := fmt.Sprintf("%q", []any{i.Path, folder, working, env})
 	if r.seen[key] {
