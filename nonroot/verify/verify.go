@@ -237,7 +237,7 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 			p.clean(late, nil) // what the engine was still making for a command that was stopped
 		}
 	}()
-	r := Report{Project: p.project.Name}
+	r := Report{Project: p.project.Name, Data: p.checkData(ctx)} // before anything of this run is in it
 	images := &scans{prover: p}
 	var done atomic.Int32
 	progress := func(more int32) {
@@ -270,7 +270,6 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 			r.Services = append(r.Services, p.service(ctx, o, p.around))
 		}
 		err = p.handOver(ctx, all, r.Services)
-		r.Data = p.checkData(ctx)
 	}
 	if err != nil {
 		return Report{}, fmt.Errorf("verifying %s: %w", p.project.Name, err)
