@@ -121,7 +121,8 @@ func TestWhatIsTakenInIsRead(t *testing.T) {
 // compose-go would follow each of these ways, for years.
 func TestWaysOfDependenciesAreBounded(t *testing.T) {
 	t.Parallel()
-	for key, entry := range map[string]string{"depends_on": "s%d", "links": "'s%d:x%[1]d'", "volumes_from": "'s%d:ro'", "depends_on ": "'${NONE:-}s%d'"} {
+	for _, c := range [][2]string{{"depends_on", "s%d"}, {"links", "'s%d:x%[1]d'"}, {"volumes_from", "'s%d:ro'"}, {"depends_on", "'${NONE:-}s%d'"}} {
+		key, entry := c[0], c[1]
 		var text strings.Builder
 		text.WriteString("services:\n")
 		for i := range 60 {

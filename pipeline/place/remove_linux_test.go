@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestWideFoldersAreRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "work")
 	for i := range 20 {
 		for k := range 20 {
-			inner := filepath.Join(path, fmt.Sprint(i), fmt.Sprint(k), "x")
+			inner := filepath.Join(path, strconv.Itoa(i), strconv.Itoa(k), "x")
 			spooltest.Must(t, os.MkdirAll(inner, FolderMode))
 			spooltest.Put(t, filepath.Join(inner, "f"), "x")
 		}
@@ -132,7 +133,7 @@ func TestARemovalEnds(t *testing.T) {
 	start, asked := time.Now(), 0
 	err = removeAll(parent, "work", func() time.Time {
 		asked++
-		spooltest.Put(t, filepath.Join(path, "x", fmt.Sprint(asked)), "x")
+		spooltest.Put(t, filepath.Join(path, "x", strconv.Itoa(asked)), "x")
 		return start.Add(time.Duration(asked) * time.Second)
 	})
 	if !errors.Is(err, ErrRefilled) {
