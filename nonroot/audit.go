@@ -54,6 +54,12 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 	a.settings()
 	report := Report{Verdicts: a.verdicts(), Services: len(a.project.Services) + len(a.project.DisabledServices)}
 	report.Findings, report.Suppressed = a.suppress(merge(a.findings))
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		if f.Fixable && slices.ContainsFunc(f.fix, func(c change) bool { return slices.Contains(a.options.Keep, c.path) }) {
+			f.Fixable, f.Hint = false, "its fix was tried and put back: fix it by hand"
+		}
+	}
 	report.Omitted = a.omitted
 	return report, nil
 }

@@ -45,9 +45,7 @@ func Fix(ctx context.Context, p *types.Project, o Options, least Level) ([]Chang
 		if err != nil {
 			return nil, err
 		}
-		findings := slices.DeleteFunc(report.AtLeast(least), func(f Finding) bool {
-			return !f.Fixable || slices.ContainsFunc(f.fix, func(c change) bool { return slices.Contains(o.Keep, c.path) })
-		})
+		findings := slices.DeleteFunc(report.AtLeast(least), func(f Finding) bool { return !f.Fixable })
 		plans := make(map[string]*edit.Plan)
 		if pass < maxPasses {
 			plans = a.dockerfilePlans(findings, adopted)

@@ -133,6 +133,10 @@ func (a *auditor) fixService(f *Finding, s *subject, key, item string) {
 		f.Hint = "once it does not start as root, add " + key + ": [" + item + "]"
 		return
 	}
+	if a.verdict(s).Outcome != NonRoot { // what makes it root would fail
+		f.Hint = "once what it starts does not become root, add " + key + ": [" + item + "]"
+		return
+	}
 	if list, ok := a.find(s, key); ok {
 		insert(f, list, item, "- "+item)
 		return

@@ -267,6 +267,29 @@ func TestEveryRuleHasBothExamples(t *testing.T) {
 	}
 }
 
+// TestWhatNeedsToBecomeRoot has no fix that takes that away, and what was tried has none.
+func TestWhatNeedsToBecomeRoot(t *testing.T) {
+	t.Parallel()
+	root := write(t, map[string]string{"docker-compose.yml": "services: {web: {image: \"good:1\", command: [sudo, x]}, two: {image: \"good:1\"}}\n"})
+	in := open(t, root)
+	in.Image = images
+	fixable := func() (services []string) {
+		for _, f := range in.audit(t).Findings {
+			if f.Fixable {
+				services = append(services, f.Services...)
+			}
+		}
+		return services
+	}
+	if got := fixable(); !slices.Equal(got, []string{"two", "two"}) {
+		t.Errorf("fixable are findings of %q", got)
+	}
+	in.Keep = []string{filepath.Join(root, "docker-compose.yml")}
+	if got := fixable(); len(got) != 0 {
+		t.Errorf("fixable are findings of %q in a file to keep", got)
+	}
+}
+
 // TestFilesOutside: whoever reads a report elsewhere has no use for the paths of this machine.
 func TestFilesOutside(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ type Options struct {
 	Only []string
 	// Files overrides file contents, keyed by absolute path.
 	Files map[string][]byte
-	// Keep are the absolute paths of files that [Fix] must not change.
+	// Keep are the absolute paths of files that [Fix] must not change, since it was tried. Their findings have no fix.
 	Keep []string
 	// Conventions are what the project promises about itself; nil for a project without any.
 	Conventions *Conventions

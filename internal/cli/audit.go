@@ -69,8 +69,9 @@ func (t Target) Audit(ctx context.Context, o Audit) error {
 	if o.Diff {
 		return t.showFixes(ctx, o, least)
 	}
+	var tried []string
 	if o.Fix {
-		if err := t.fix(ctx, o, least); err != nil {
+		if tried, err = t.fix(ctx, o, least); err != nil {
 			return err
 		}
 	}
@@ -78,6 +79,7 @@ func (t Target) Audit(ctx context.Context, o Audit) error {
 	if err != nil {
 		return err
 	}
+	a.options.Keep = tried
 	found, err := nonroot.Audit(ctx, a.project.Compose, a.options)
 	if err != nil {
 		return auditError(err)
@@ -235,7 +237,7 @@ func (t Target) showFixes(ctx context.Context, o Audit, least nonroot.Level) err
 		t.UI.Result("%s", strings.TrimSuffix(string(diff.Diff("a/"+c.Name, c.Before, "b/"+c.Name, c.After)), "\n"))
 	}
 	if len(changes) == 0 {
-		t.UI.Note("nothing to fix")
+		t.UI.Note("nothing to fix of severity %s or worse", least)
 		return nil
 	}
 	return exit.Errorf(exit.Failed, "\"mage audit -fix\" would change %d of the project's files as shown", len(changes))

@@ -9,9 +9,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/compose/edit"
@@ -39,24 +42,39 @@ type original struct {
 	made   bool   // whether this run made the copy
 }
 
-// fix repairs until nothing changes, builds what it changed, and puts back what no longer builds or starts.
-func (t Target) fix(ctx context.Context, o Audit, least nonroot.Level) error {
-	var keep []string
+// fix repairs until nothing changes, builds what it changed, and puts back what no longer builds or starts. It returns the files that it
+// left alone for that reason.
+func (t Target) fix(ctx context.Context, o Audit, least nonroot.Level) (keep []string, err error) {
 	for {
+		old, _ := t.project(ctx) // nil where only an audit can read it
 		before := make(map[string]original)
-		started, err := t.startsBefore(ctx, o, least, keep)
-		if err != nil {
-			return err
+		write := func() error { return t.fixFiles(ctx, o, least, keep, before) }
+		if err := write(); err != nil || len(before) == 0 {
+			return keep, err
 		}
-		if err := t.fixFiles(ctx, o, least, keep, before); err != nil || len(before) == 0 {
-			return err
+		changed := t.changed(ctx, old, before)
+		var started map[string]outcome
+		if o.Try && len(changed) > 0 {
+			if err := t.restore(before); err != nil {
+				return keep, err
+			}
+			if started, err = t.startAsTheyAre(ctx, slices.Sorted(maps.Keys(changed))); err != nil {
+				return keep, err
+			}
+			clear(before)
+			if err := write(); err != nil {
+				return keep, err
+			}
 		}
-		broken, err := t.checkFixed(ctx, before, started)
+		for _, path := range slices.Sorted(maps.Keys(before)) {
+			t.tellFixed(before[path])
+		}
+		broken, err := t.checkFixed(ctx, changed, before, started)
 		if err != nil || len(broken) == 0 {
-			return err
+			return keep, err
 		}
 		if err := t.restore(before); err != nil {
-			return err
+			return keep, err
 		}
 		keep = append(keep, broken...)
 	}
@@ -80,7 +98,7 @@ func (t Target) fixFiles(ctx context.Context, o Audit, least nonroot.Level, keep
 			}
 		}
 		for _, c := range changes {
-			if err := t.save(c, before); err != nil {
+			if err := save(c, before); err != nil {
 				return err
 			}
 		}
@@ -106,7 +124,7 @@ func leadsOut(root string, c nonroot.Change) error {
 }
 
 // save writes one file. What an earlier round of this run wrote needs no backup.
-func (t Target) save(c nonroot.Change, before map[string]original) error {
+func save(c nonroot.Change, before map[string]original) error {
 	if was, again := before[c.Path]; again {
 		was.fixed = c.After
 		before[c.Path] = was
@@ -117,12 +135,53 @@ func (t Target) save(c nonroot.Change, before map[string]original) error {
 		return err
 	}
 	before[c.Path] = original{name: c.Name, text: c.Before, fixed: c.After, backup: backup, made: made}
-	if backup == "" {
-		t.UI.Note("wrote %s", c.Name)
-	} else {
-		t.UI.Note("fixed %s, kept what was there as %s", c.Name, backup)
-	}
 	return nil
+}
+
+func (t Target) tellFixed(o original) {
+	if o.backup == "" {
+		t.UI.Note("wrote %s", o.name)
+	} else {
+		t.UI.Note("fixed %s, kept what was there as %s", o.name, o.backup)
+	}
+}
+
+// changed returns the services that are another thing than before, each with the file that is to blame if it no longer works: its
+// Dockerfile, or the Compose file.
+func (t Target) changed(ctx context.Context, old *project.Project, before map[string]original) map[string]string {
+	p, err := t.project(ctx)
+	if err != nil || old == nil {
+		return nil
+	}
+	services := make(map[string]string)
+	for _, name := range p.Services() {
+		s := p.Compose.Services[name]
+		if path := dockerfileOf(s); before[path].name != "" {
+			services[name] = path
+			continue
+		}
+		if was, ok := old.Compose.Services[name]; !ok || reflect.DeepEqual(was, s) {
+			continue
+		}
+		for _, path := range p.Compose.ComposeFiles {
+			if before[path].name != "" {
+				services[name] = path
+			}
+		}
+	}
+	return services
+}
+
+// dockerfileOf is the path of a service's Dockerfile; "" where it is not built.
+func dockerfileOf(s types.ServiceConfig) string {
+	if s.Build == nil {
+		return ""
+	}
+	path := cmp.Or(s.Build.Dockerfile, "Dockerfile")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.Build.Context, path)
+	}
+	return path
 }
 
 // restore writes all files back as they were, and removes the copies.
@@ -155,8 +214,12 @@ func (o original) putBack(path string) error {
 	return os.Remove(o.backup)
 }
 
-// checkFixed builds what was fixed, and starts it where started says how it did before. It returns the Dockerfiles to leave alone.
-func (t Target) checkFixed(ctx context.Context, before map[string]original, started map[string]outcome) (broken []string, err error) {
+// checkFixed builds the services that were changed, and starts them where started says how they did before. It returns the files to leave
+// alone.
+func (t Target) checkFixed(ctx context.Context, changed map[string]string, before map[string]original, started map[string]outcome) (broken []string, err error) {
+	if len(changed) == 0 {
+		return nil, nil
+	}
 	p, c, err := t.docker(ctx)
 	if err == nil {
 		_, err = c.Find(ctx)
@@ -165,99 +228,67 @@ func (t Target) checkFixed(ctx context.Context, before map[string]original, star
 		t.UI.Note("what was fixed is not built: %v", exit.Reason(err))
 		return nil, ctx.Err()
 	}
-	services := builtFrom(p, before)
-	if len(services) == 0 {
-		return nil, nil
-	}
 	release, err := t.alone(ctx, p.Root, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	build := func(names []string) error {
+		if len(names) == 0 {
+			return nil
+		}
 		_, err := t.builder(p, c).Build(ctx, image.Options{Modules: names}, t.notePlan)
 		return err
 	}
-	if err := build(slices.Concat(slices.Collect(maps.Values(services))...)); err != nil { // which one is it?
-		for _, path := range slices.Sorted(maps.Keys(services)) {
-			if err := build(services[path]); err != nil && ctx.Err() == nil {
+	byFile := make(map[string][]string) // the services that are built, by the file to blame
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		if p.Compose.Services[name].Build != nil {
+			byFile[changed[name]] = append(byFile[changed[name]], name)
+		}
+	}
+	if err := build(slices.Concat(slices.Collect(maps.Values(byFile))...)); err != nil { // which one is it?
+		for _, path := range slices.Sorted(maps.Keys(byFile)) {
+			if err := build(byFile[path]); err != nil && ctx.Err() == nil {
 				t.UI.Note("%s does not build with its fix, so it is as it was: %v", before[path].name, exit.Reason(err))
 				broken = append(broken, path)
 			}
 		}
 		return broken, ctx.Err()
 	}
-	for _, path := range slices.Sorted(maps.Keys(services)) {
-		for _, service := range services[path] {
-			was, tried := started[service]
-			if !tried || was.failed() {
-				continue
-			}
-			if is := t.tryOut(ctx, p, c, service); is.failed() && ctx.Err() == nil {
-				t.UI.Note("%s does not start with its fix, so it is as it was: %s %s", before[path].name, service, is)
-				broken = append(broken, path)
-			}
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		was, tried := started[name]
+		if !tried || was.failed() {
+			continue
+		}
+		if is := t.tryOut(ctx, p, c, name); is.failed() && ctx.Err() == nil {
+			t.UI.Note("%s does not start with its fix, so it is as it was: %s %s", before[changed[name]].name, name, is)
+			broken = append(broken, changed[name])
 		}
 	}
+	slices.Sort(broken)
 	return slices.Compact(broken), ctx.Err()
 }
 
-// builtFrom are the services that are built from the files that were fixed, by file.
-func builtFrom(p *project.Project, before map[string]original) map[string][]string {
-	services := make(map[string][]string)
-	for _, name := range p.Services() {
-		b := p.Compose.Services[name].Build
-		if b == nil {
-			continue
-		}
-		path := cmp.Or(b.Dockerfile, "Dockerfile")
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(b.Context, path)
-		}
-		if _, fixed := before[path]; fixed {
-			services[path] = append(services[path], name)
-		}
-	}
-	return services
-}
-
-// startsBefore builds and starts what will be fixed, as it is, so that it can be compared. It is nil without -try.
-func (t Target) startsBefore(ctx context.Context, o Audit, least nonroot.Level, keep []string) (map[string]outcome, error) {
-	if !o.Try {
-		return nil, nil
-	}
-	a, err := t.examine(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	a.options.Keep = keep
-	changes, err := nonroot.Fix(ctx, a.project.Compose, a.options, least)
-	if err != nil || len(changes) == 0 {
-		return nil, auditError(err)
-	}
-	files := make(map[string]original)
-	for _, change := range changes {
-		files[change.Path] = original{}
-	}
+// startAsTheyAre builds and starts services before they are fixed, so that it can be compared.
+func (t Target) startAsTheyAre(ctx context.Context, services []string) (map[string]outcome, error) {
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return nil, err
-	}
-	services := slices.Concat(slices.Collect(maps.Values(builtFrom(p, files)))...)
-	if len(services) == 0 {
-		return nil, nil
 	}
 	release, err := t.alone(ctx, p.Root, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if _, err := t.builder(p, c).Build(ctx, image.Options{Modules: services}, t.notePlan); err != nil {
-		return nil, fmt.Errorf("building what is to be fixed, as it is: %w", err)
+	built := slices.DeleteFunc(slices.Clone(services), func(name string) bool { return p.Compose.Services[name].Build == nil })
+	if len(built) > 0 {
+		if _, err := t.builder(p, c).Build(ctx, image.Options{Modules: built}, t.notePlan); err != nil {
+			return nil, fmt.Errorf("building what is to be fixed, as it is: %w", err)
+		}
 	}
 	started := make(map[string]outcome)
-	for _, service := range slices.Sorted(slices.Values(services)) {
-		started[service] = t.tryOut(ctx, p, c, service)
+	for _, name := range services {
+		started[name] = t.tryOut(ctx, p, c, name)
 	}
 	return started, ctx.Err()
 }
@@ -288,7 +319,11 @@ func (t Target) tryOut(ctx context.Context, p *project.Project, c *engine.Client
 		files = append(files, "--file", file)
 	}
 	// The project's own image, not one that is built for this name.
-	override := fmt.Sprintf("services: {%q: {image: %q, pull_policy: never}}", service, p.Image(service))
+	policy := types.PullPolicyMissing
+	if p.Compose.Services[service].Build != nil {
+		policy = types.PullPolicyNever
+	}
+	override := fmt.Sprintf("services: {%q: {image: %q, pull_policy: %s}}", service, p.Image(service), policy)
 	compose := func(ctx context.Context, args ...string) ([]byte, error) {
 		c := e.ComposeCommand(p.Root, slices.Concat(files, []string{"--file", "-"}, args)...)
 		c.Stdin = strings.NewReader(override)

@@ -55,7 +55,7 @@ func TestRestore(t *testing.T) {
 			}
 			before := make(map[string]original)
 			for _, after := range []string{"fixed", "fixed again"} {
-				if err := target.save(nonroot.Change{Path: path, Name: "file", Before: text, After: []byte(after)}, before); err != nil {
+				if err := save(nonroot.Change{Path: path, Name: "file", Before: text, After: []byte(after)}, before); err != nil {
 					t.Fatal(err)
 				}
 			}
