@@ -3,6 +3,7 @@ package nonroot_test
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 )
 
@@ -15,6 +16,8 @@ func TestVerdictsOfFilesThatAreCopied(t *testing.T) {
 		"args":            "#!/bin/sh\n[ $# -gt 0 ] || exec gosu app x\nexec \"$@\"\n",
 		"ids":             "#!/bin/sh\nexec gosu \"${PUID:-7}\" x\n",
 		"zero.env":        "PUID=0\n",
+		"other.env":       "ZERO=0\nPUID=${ZERO}\n",
+		"double.env":      "A0=0123456789\n" + doubled(60) + "PUID=0\n",
 		"nginx.conf":      "user web;\n",
 		"super/main.conf": "[include]\nfiles = x/*.conf\n[program:a]\nuser=app\ncommand=a\n",
 	}
@@ -35,6 +38,8 @@ func TestVerdictsOfFilesThatAreCopied(t *testing.T) {
 		"and for something else":          {"RUN sed -i 's/gzip on/gzip off/' /etc/nginx/nginx.conf\nCMD [\"nginx\"]", "", "steps down"},
 		"one that includes others":        {"COPY super/main.conf /etc/supervisord.conf\nCMD [\"supervisord\"]", "", "not judged"},
 		"env_file":                        {"COPY ids /ids\nCMD [\"/ids\"]", "env_file: [zero.env]", "root"},
+		"env_file of variables":           {"COPY ids /ids\nCMD [\"/ids\"]", "env_file: [other.env]", "root"},
+		"one that doubles values":         {"COPY ids /ids\nCMD [\"/ids\"]", "env_file: [double.env]", "root"},
 		"a variable over env_file":        {"COPY ids /ids\nCMD [\"/ids\"]", "env_file: [zero.env], environment: {PUID: \"5\"}", "steps down"},
 		"a name that is changed":          {"RUN newusers x\nCMD [\"gosu\", \"app\", \"x\"]", "", "not judged"},
 		"a name that is known":            {"RUN newusers x\nRUN useradd -u 5 app\nCMD [\"gosu\", \"app\", \"x\"]", "", "steps down"},
@@ -71,4 +76,13 @@ func TestIDsOfADockerfile(t *testing.T) {
 			t.Errorf("%s: got %+v, want %s", variable, v, want)
 		}
 	}
+}
+
+// doubled are variables, each of which is twice the one before.
+func doubled(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "A%d=${A%d}${A%d}\n", i+1, i, i)
+	}
+	return b.String()
 }

@@ -3,7 +3,6 @@ package nonroot
 import (
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -24,6 +23,8 @@ const (
 	maxCopied = 2000
 	// maxEnvFile is how many bytes of an env_file are read.
 	maxEnvFile = 1 << 20
+	// maxEnvValue is how many bytes of a value in it are kept.
+	maxEnvValue = 4 << 10
 	// maxStages is how many stages a copied file is followed through.
 	maxStages = 8
 	// maxLookups is how often a COPY is compared with the name of a file, for what one service starts.
@@ -277,8 +278,20 @@ func (a *auditor) envFiles(s *subject) map[string]string {
 			value, ok := a.env[name]
 			return value, ok
 		}
-		if values, err := dotenv.UnmarshalWithLookup(string(text), lookup); err == nil {
-			maps.Copy(all, values)
+		parse := func(text string) bool {
+			values, err := dotenv.UnmarshalWithLookup(text, lookup)
+			for name, value := range values {
+				if all[name] = value; len(value) > maxEnvValue {
+					all[name] = start.Unknown
+				}
+			}
+			return err == nil
+		}
+		if !strings.Contains(string(text), "$") && parse(string(text)) {
+			continue
+		}
+		for line := range strings.Lines(string(text)) { // one by one, since values may double with each
+			parse(line)
 		}
 	}
 	return all

@@ -109,6 +109,9 @@ func (w *way) set(args []string) {
 	}
 	w.args = slices.Clone(args)
 	w.open = slices.Contains(args, Unknown) && w.open
+	if len(w.args) > maxList {
+		w.args, w.open = nil, true
+	}
 }
 
 // inline follows commands that are read into the script.

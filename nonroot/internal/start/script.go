@@ -99,6 +99,9 @@ func (f *follower) text(text, name, shell string, args []string, user string, de
 	if len(text) > maxScript {
 		return End{Why: fmt.Sprintf("its start script %s is larger than %d KiB", name, maxScript>>10)}
 	}
+	if nesting(text) > maxNesting {
+		return End{Why: fmt.Sprintf("its start script %s is nested too deeply", name)}
+	}
 	if depth > maxDepth {
 		return End{Why: fmt.Sprintf("its start script %s goes through too many programs", name)}
 	}
@@ -115,6 +118,21 @@ func (f *follower) text(text, name, shell string, args []string, user string, de
 		return End{Why: fmt.Sprintf("its start script %s has too many ways through it", name)}
 	}
 	return either(name, s.ends)
+}
+
+// nesting is about how deep the parentheses of a text are in each other; for some the parser needs much memory.
+func nesting(text string) (most int) {
+	depth := 0
+	for _, c := range []byte(text) {
+		switch c {
+		case '(':
+			depth++
+			most = max(most, depth)
+		case ')':
+			depth = max(0, depth-1)
+		}
+	}
+	return most
 }
 
 // finish notes where a way ends.

@@ -176,6 +176,9 @@ func (f *follower) supervisord(name string, args []string, depth int) End {
 		return End{User: Root, NeedsRoot: name}
 	}
 	text, _ := f.File(files[at])
+	if len(text) > maxConfig {
+		return End{Why: "the configuration of " + name + " is too large"}
+	}
 	if end, ok := f.written(files[at]); ok {
 		return end
 	}

@@ -22,6 +22,10 @@ const (
 	maxPaths = 64
 	// maxScript is how many bytes a script may have; the parser needs memory for each nesting.
 	maxScript = 32 << 10
+	// maxNesting is how deep parentheses may be in each other.
+	maxNesting = 1000
+	// maxConfig is how many bytes the configuration of a supervisor may have.
+	maxConfig = 1 << 20
 	// maxValue is how many bytes of a variable are kept.
 	maxValue = 1 << 10
 )
