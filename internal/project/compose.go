@@ -184,9 +184,15 @@ func (p *Project) resolve(ctx context.Context) error {
 		for _, hook := range s.PreStart {
 			all = append(all, variableFiles("a pre_start command of the service "+name, hook.ContainerSpec)...)
 		}
+		sizes := make(map[string]int)
 		for _, in := range all {
 			if err := run.Readable(in.path); err != nil {
 				return unreadableInput(in.what, err)
+			}
+			if text, err := run.ReadFile(in.path); err == nil {
+				if err := checkGrowth(in.path, text, sizes, p.Compose.Environment.Resolve); err != nil {
+					return err
+				}
 			}
 		}
 	}

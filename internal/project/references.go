@@ -295,6 +295,16 @@ func (r *references) environment(i types.IncludeConfig, at scope, folder string)
 			return nil, err
 		}
 	}
+	sizes := make(map[string]int)
+	for _, path := range files {
+		text, err := run.ReadFile(path)
+		if err == nil {
+			err = checkGrowth(path, text, sizes, at.env.Resolve)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // compose-go says what is not there
+			return nil, unreadableInput(what, err)
+		}
+	}
 	added, err := dotenv.GetEnvFromFile(at.env, files)
 	if err != nil {
 		return nil, unreadableInput(what, err)

@@ -215,6 +215,9 @@ func (s *Settings) readFile(source Source, lenient bool) error {
 		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin files with one
+	if err := checkGrowth(path, text, make(map[string]int), s.lookup); err != nil {
+		return err
+	}
 	parsed, err := godotenv.UnmarshalBytes(text)
 	if err != nil && !lenient {
 		return unreadable(path, string(text), func(text string) error { _, err := godotenv.Unmarshal(text); return err })

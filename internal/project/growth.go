@@ -1,0 +1,53 @@
+package project
+
+import (
+	"math"
+	"regexp"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+var (
+	assignmentStart = regexp.MustCompile(`(?m)^\s*(?:export\s+)?[A-Za-z_][\w.-]*\s*[=:]`)
+	assignedName    = regexp.MustCompile(`([A-Za-z_][\w.-]*)\s*[=:]`)
+	referredName    = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)`)
+)
+
+// growth is how many bytes the values of a settings file come to at most, with the variables in them: each value may have those before it
+// several times, so that forty short lines come to more than any memory. sizes has the sizes of the names so far, and gets those of the
+// file; of others, lookup is asked. More than math.MaxInt32 is not counted.
+func growth(text []byte, sizes map[string]int, lookup func(string) (string, bool)) int {
+	starts := assignmentStart.FindAllIndex(text, -1)
+	whole := 0
+	for i, start := range starts {
+		end := len(text)
+		if i+1 < len(starts) {
+			end = starts[i+1][0]
+		}
+		piece := text[start[0]:end] // a value may go over lines, and may have more assignments behind it
+		size := len(piece)
+		for _, m := range referredName.FindAllSubmatch(piece, -1) {
+			name := string(m[1])
+			known, ok := sizes[name]
+			if !ok {
+				value, _ := lookup(name)
+				known = len(value)
+			}
+			size = min(size+known, math.MaxInt32)
+		}
+		for _, m := range assignedName.FindAllSubmatch(piece, -1) {
+			sizes[string(m[1])] = max(sizes[string(m[1])], size)
+		}
+		whole = min(whole+size, math.MaxInt32)
+	}
+	return whole
+}
+
+// checkGrowth returns an error for a settings file whose values come to more than any file that is read.
+func checkGrowth(path string, text []byte, sizes map[string]int, lookup func(string) (string, bool)) error {
+	if growth(text, sizes, lookup) <= run.MostFile {
+		return nil
+	}
+	return exit.Errorf(exit.Unusable, "reading %s: with the variables in them, its values come to more than %d MiB; fix: write out what they repeat", path, run.MostFile>>20)
+}
