@@ -89,7 +89,8 @@ func (d *dockerfileSubject) starts() (entry, command []string) {
 	} else {
 		entry, command = imageStart(d.base, d.baseName)
 	}
-	shell, own := []string{"/bin/sh", "-c"}, false
+	shell := []string{"/bin/sh", "-c"}
+	var own bool
 	line := func(c instructions.ShellDependantCmdLine) []string {
 		if c.PrependShell {
 			return slices.Concat(shell, []string{strings.Join(c.CmdLine, " ")})

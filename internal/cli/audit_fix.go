@@ -111,7 +111,7 @@ func (t Target) fixFiles(ctx context.Context, o Audit, least nonroot.Level, keep
 func leadsOut(root string, c nonroot.Change) error {
 	target, err := filepath.EvalSymlinks(c.Path)
 	if err != nil {
-		return nil // Where there is no file, a new one takes the link's place.
+		return nil //nolint:nilerr // where there is no file, a new one takes the link's place
 	}
 	if folder, err := filepath.EvalSymlinks(root); err != nil || project.Within(folder, target) {
 		return err

@@ -43,19 +43,7 @@ func (s *script) builtin(words []string, assigns []*syntax.Assign, w *way) (ways
 	case "set":
 		w.set(args)
 	case ".", "source":
-		if text, ok := s.File(first(args)); ok && len(args) > 0 {
-			from := s.from
-			s.from = path.Base(args[0])
-			ways := s.inline(text, w)
-			s.from = from
-			for _, w := range ways {
-				if w.skip == function {
-					w.skip = nothing
-				}
-			}
-			return ways, true
-		}
-		w.status = maybe
+		return s.source(args, w), true
 	case "eval":
 		return s.inline(strings.Join(args, " "), w), true
 	case "test", "[":
@@ -72,16 +60,7 @@ func (s *script) builtin(words []string, assigns []*syntax.Assign, w *way) (ways
 	case "continue":
 		w.skip = turn
 	case "read", "mapfile", "readarray", "getopts", "unset", "let":
-		if words[0] == "unset" && first(args) == "-f" {
-			for _, name := range args[1:] {
-				delete(s.funcs, name)
-			}
-			break
-		}
-		for _, name := range append(args, map[string][]string{"getopts": {"OPTARG", "OPTIND"}, "read": {"REPLY"}, "mapfile": {"MAPFILE"}}[words[0]]...) {
-			w.put(name, map[bool]string{true: "", false: Unknown}[words[0] == "unset"])
-		}
-		w.status = maybe
+		s.forgets(words[0], args, w)
 	case "printf":
 		if len(args) > 1 && args[0] == "-v" {
 			w.forget(args[1])
@@ -91,6 +70,40 @@ func (s *script) builtin(words []string, assigns []*syntax.Assign, w *way) (ways
 		return nil, false
 	}
 	return []*way{w}, true
+}
+
+// source reads another file into the script.
+func (s *script) source(args []string, w *way) []*way {
+	text, ok := s.File(first(args))
+	if !ok || len(args) == 0 {
+		w.status = maybe
+		return []*way{w}
+	}
+	from := s.from
+	s.from = path.Base(args[0])
+	ways := s.inline(text, w)
+	s.from = from
+	for _, w := range ways {
+		if w.skip == function {
+			w.skip = nothing
+		}
+	}
+	return ways
+}
+
+// forgets follows the commands that set variables to what is not known, or to nothing.
+func (s *script) forgets(command string, args []string, w *way) {
+	if command == "unset" && first(args) == "-f" {
+		for _, name := range args[1:] {
+			delete(s.funcs, name)
+		}
+		return
+	}
+	more := map[string][]string{"getopts": {"OPTARG", "OPTIND"}, "read": {"REPLY"}, "mapfile": {"MAPFILE"}}[command]
+	for _, name := range append(args, more...) {
+		w.put(name, map[bool]string{true: "", false: Unknown}[command == "unset"])
+	}
+	w.status = maybe
 }
 
 // set gives a way other arguments, where the words are not only options.

@@ -121,9 +121,9 @@ func TestScriptsInARealShell(t *testing.T) {
 }
 
 // TestConditionsThatAreNotKnown: both ways count, and where they differ that is said.
-func TestConditionsThatAreNotKnown(t *testing.T) {
+func TestConditionsThatAreNotKnown(t *testing.T) { //nolint:funlen // a table of cases
 	t.Parallel()
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ //nolint:gosec // no passwords are in it
 		"if [ -f /x ]; then exec gosu app x; fi\nexec x":                                       "whether",
 		"if [ -f /x ]; then exec gosu app x; fi\nexec su-exec app x":                           "app by",
 		"if [ -f /x ]; then exec gosu a x; fi\nexec gosu b x":                                  "? by gosu",

@@ -240,7 +240,7 @@ func (w *way) forget(name string) { w.put(name, Unknown) }
 
 // substitute answers the command substitutions whose output is known: who runs the script, and what is only text.
 func (s *script) substitute(out io.Writer, c *syntax.CmdSubst, env *shellEnv) error {
-	answer := ""
+	var answer string
 	var words []string
 	if len(c.Stmts) == 1 {
 		if call, ok := c.Stmts[0].Cmd.(*syntax.CallExpr); ok && s.depth <= maxDepth {
