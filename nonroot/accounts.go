@@ -176,6 +176,9 @@ func number(text string) string {
 // mayHoldPasswd reports whether what is copied from name to a folder may have a passwd file in it that gets to its place. Of a folder
 // of another image that is copied to the root, only its own root is taken for one.
 func mayHoldPasswd(name, to string) bool {
+	if base := path.Base(name); path.Ext(base) != "" && !isArchive(base) && !strings.HasPrefix(base, ".") {
+		return false // *.sh or nsswitch.conf
+	}
 	switch to {
 	case path.Dir(passwdFile):
 		return true

@@ -313,13 +313,15 @@ func (d *dockerfileSubject) setsUID(program string) bool {
 var (
 	// namesUser finds what a configuration says of its user.
 	namesUser = regexp.MustCompile(`\buser\b`)
-	// writes finds commands that write or change a file; lineEnds the expression by which sed makes its line ends those of Linux.
-	writes   = regexp.MustCompile(`>|\btee\b|\b(?:sed|perl)\s[^;&|]*-\S*i`)
+	// lineEnds finds the expression by which sed makes line ends those of Linux.
 	lineEnds = regexp.MustCompile(`sed\s+-i\s+(?:-e\s*)?["']?s/\\r\$?//g?["']?`)
 )
 
 // changesUser finds the tools that change the user in the text of a RUN that writes a start script.
 var changesUser = regexp.MustCompile(`\b(?:gosu|su-exec|setpriv|runuser|s6-setuidgid|setuidgid|chpst|su)\b`)
+
+// writes finds commands that write or change a file of some name.
+const writes = `(?s)(?:>\s*["']?|\btee\s[^;&|]*|\b(?:sed|perl)\s(?:[^&;]|&[^&]|;\S)*-[a-zA-Z]*i(?:[^&;]|&[^&]|;\S)*)%s\b`
 
 // writtenBy says which line of a build writes or changes a file after it is copied, where that may change the user; "" for none.
 func (a *auditor) writtenBy(d *dockerfileSubject, program string) string {
@@ -330,6 +332,7 @@ func (a *auditor) writtenBy(d *dockerfileSubject, program string) string {
 	if strings.HasSuffix(program, ".conf") {
 		changes = namesUser
 	}
+	written := regexp.MustCompile(fmt.Sprintf(writes, regexp.QuoteMeta(program)))
 	commands := d.commands()
 	for i, c := range slices.Backward(commands) {
 		run, ok := c.(*instructions.RunCommand)
@@ -341,7 +344,7 @@ func (a *auditor) writtenBy(d *dockerfileSubject, program string) string {
 			continue
 		}
 		text := string(d.src.Text[d.src.Start(first):d.src.Start(last+1)])
-		if a.lookups += 1 + len(text)/256; a.lookups > maxLookups || !strings.Contains(text, program) || !writes.MatchString(lineEnds.ReplaceAllString(text, "")) {
+		if a.lookups += 1 + len(text)/256; a.lookups > maxLookups || !strings.Contains(text, program) || !written.MatchString(lineEnds.ReplaceAllString(text, "")) {
 			continue
 		}
 		a.lookups += i

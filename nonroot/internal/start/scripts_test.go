@@ -204,6 +204,8 @@ func TestFiles(t *testing.T) {
 		"nginx, comment":      {map[string]string{"nginx.conf": "# user root;\n"}, "nginx", "nginx by nginx, first"},
 		"php":                 {map[string]string{"www.conf": "; user = root\nuser = web\n"}, "php-fpm", "web by php-fpm, first"},
 		"haproxy":             {map[string]string{"h.cfg": "global\n  user haproxy\n"}, "haproxy -f /h.cfg", "haproxy by haproxy"},
+		"mosquitto":           {nil, "mosquitto -c /m.conf", "mosquitto by mosquitto"},
+		"mosquitto of root":   {map[string]string{"m.conf": "listener 1883\nuser root\n"}, "mosquitto -c /m.conf", "root by mosquitto"},
 		"uwsgi":               {map[string]string{"u.ini": "[uwsgi]\nuid = web\n"}, "uwsgi --ini /u.ini", "web by uwsgi"},
 		"supervisord":         {map[string]string{"supervisord.conf": "[supervisord]\nuser=app\n[program:a]\ncommand=a\n"}, "supervisord -n", "app by supervisord"},
 		"its programs":        {map[string]string{"s.conf": "[supervisord]\nnodaemon=true\n[program:a]\ncommand=a\nuser=app\n[program:b]\ncommand=gosu app b\n"}, "supervisord -c /s.conf", "app by supervisord, first"},

@@ -28,7 +28,7 @@ var servers = map[string]server{
 	"apachectl": by("www-data"), "squid": by("proxy"), "varnishd": by("vcache"), "unbound": by("unbound"), "dnsmasq": optional("dnsmasq", "u", "user"),
 	"rabbitmq-server": by("rabbitmq"), "named": optional("", "u", ""), "memcached": optional("", "u", "user"), "chronyd": optional("", "u", "user"),
 	"uwsgi": uwsgi, "gunicorn": optional("", "u", "user"), "mysqld": optional("", "", "user"), "mariadbd": optional("", "", "user"),
-	"mysqld_safe": optional("mysql", "", "user"), "mariadbd-safe": optional("mysql", "", "user"), "haproxy": haproxy,
+	"mysqld_safe": optional("mysql", "", "user"), "mariadbd-safe": optional("mysql", "", "user"), "haproxy": configured(""), "mosquitto": configured("mosquitto"),
 }
 
 // serverOf is the server of a program's name; PHP's has its version in it.
@@ -78,15 +78,15 @@ func (f *follower) master(user, name string) End {
 }
 
 var (
-	nginxUser   = regexp.MustCompile(`(?m)(?:^|[;\s])user\s+([\w.$-]+)[^;]*;`)
-	iniUser     = regexp.MustCompile(`(?m)^\s*(?:user|uid)\s*[=:]?\s*["']?([\w.$-]+)`)
-	haproxyUser = regexp.MustCompile(`(?m)^\s*(?:user|uid)\s+([\w.-]+)`)
-	iniSection  = regexp.MustCompile(`(?m)^\[([^\]]+)\]`)
-	iniInclude  = regexp.MustCompile(`(?m)^\[include\]`)
-	iniCommand  = regexp.MustCompile(`(?m)^\s*command\s*=\s*(.+)$`)
-	yamlUWSGI   = regexp.MustCompile(`(?m)^\s*uid\s*[:=]\s*["']?([\w.-]+)`)
-	poolFiles   = []string{"/usr/local/etc/php-fpm.d/www.conf", "www.conf", "/usr/local/etc/php-fpm.d/zz-docker.conf"}
-	superFiles  = []string{"/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/supervisord.conf", "supervisord.conf"}
+	nginxUser  = regexp.MustCompile(`(?m)(?:^|[;\s])user\s+([\w.$-]+)[^;]*;`)
+	iniUser    = regexp.MustCompile(`(?m)^\s*(?:user|uid)\s*[=:]?\s*["']?([\w.$-]+)`)
+	lineUser   = regexp.MustCompile(`(?m)^\s*(?:user|uid)\s+([\w.-]+)`)
+	iniSection = regexp.MustCompile(`(?m)^\[([^\]]+)\]`)
+	iniInclude = regexp.MustCompile(`(?m)^\[include\]`)
+	iniCommand = regexp.MustCompile(`(?m)^\s*command\s*=\s*(.+)$`)
+	yamlUWSGI  = regexp.MustCompile(`(?m)^\s*uid\s*[:=]\s*["']?([\w.-]+)`)
+	poolFiles  = []string{"/usr/local/etc/php-fpm.d/www.conf", "www.conf", "/usr/local/etc/php-fpm.d/zz-docker.conf"}
+	superFiles = []string{"/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/supervisord.conf", "supervisord.conf"}
 )
 
 func nginx(f *follower, name string, args []string) End {
@@ -111,18 +111,27 @@ func nginx(f *follower, name string, args []string) End {
 	return f.master("nginx", name)
 }
 
-func haproxy(f *follower, name string, args []string) End {
-	for i, arg := range args {
-		if arg != "-f" || i+1 >= len(args) {
-			continue
-		}
-		if text, ok := f.File(args[i+1]); ok {
-			if m := haproxyUser.FindStringSubmatch(text); m != nil {
-				return f.becomes(m[1], name)
+// configured is a server that takes its user from a line of its configuration, and becomes another one without it where that is not "".
+func configured(without string) server {
+	return func(f *follower, name string, args []string) End {
+		for i, arg := range args {
+			if (arg != "-f" && arg != "-c") || i+1 >= len(args) {
+				continue
+			}
+			if end, ok := f.written(args[i+1]); ok {
+				return end
+			}
+			if text, ok := f.File(args[i+1]); ok {
+				if m := lineUser.FindStringSubmatch(text); m != nil {
+					return f.becomes(m[1], name)
+				}
 			}
 		}
+		if without != "" {
+			return f.becomes(without, name)
+		}
+		return End{User: Root}
 	}
-	return End{User: Root}
 }
 
 func phpFPM(f *follower, name string, _ []string) End {
