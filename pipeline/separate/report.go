@@ -52,7 +52,7 @@ func (s *separation) report(j queue.Job, h handed) error {
 		return exit.Errorf(exit.Failed, "separating %q: job %s is %s, but %s", h.name, j.ID, j.Stage, plain(j.Problem))
 	case j.Stage == job.Rejected:
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
-			h.name, plain(j.Error), safetext.Quoted(s.rel(job.RejectedFolder, job.OneName(j.RawRejected()))))
+			h.name, strings.TrimSuffix(plain(j.Error), "."), safetext.Quoted(s.rel(job.RejectedFolder, job.OneName(j.RawRejected()))))
 	case j.Stage == job.Failed:
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
 			h.name, english.Plural(j.Attempt, "attempt", ""), plain(j.Error), s.kept(j))
@@ -189,7 +189,7 @@ func unreadable(path string, err error) error {
 	case path == "":
 		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage separate FILE", Note: "takes one"}, `reading the song: no file was named`)
 	case errors.Is(err, fs.ErrNotExist):
-		return exit.Errorf(exit.Unusable, "reading the song %q: %w; check the name, and that it is relative to this folder", path, fs.ErrNotExist)
+		return exit.Errorf(exit.Unusable, "reading the song %q: %w; check the name; a relative one starts in this folder", path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
 		return exit.Fixable(exit.Unusable, exit.Fix{Type: "ls -l", Note: "shows who may"}, `reading the song %q: %w`, path, fs.ErrPermission)
 	case errors.As(err, &failed):
