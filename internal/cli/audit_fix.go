@@ -50,7 +50,7 @@ func (t Target) fix(ctx context.Context, o Audit, least nonroot.Level) (keep []s
 		before := make(map[string]original)
 		write := func() error { return t.fixFiles(ctx, o, least, keep, before) }
 		if err := write(); err != nil || len(before) == 0 {
-			return keep, err
+			return keep, errors.Join(err, t.restore(before))
 		}
 		changed := t.changed(ctx, old, before)
 		var started map[string]outcome
@@ -63,15 +63,19 @@ func (t Target) fix(ctx context.Context, o Audit, least nonroot.Level) (keep []s
 			}
 			clear(before)
 			if err := write(); err != nil {
-				return keep, err
+				return keep, errors.Join(err, t.restore(before))
 			}
 		}
 		for _, path := range slices.Sorted(maps.Keys(before)) {
 			t.tellFixed(before[path])
 		}
 		broken, err := t.checkFixed(ctx, changed, before, started)
-		if err != nil || len(broken) == 0 {
-			return keep, err
+		if err != nil { // interrupted, for example: what is not checked does not stay
+			t.UI.Note("the files are as they were, since what was fixed was not checked")
+			return keep, errors.Join(err, t.restore(before))
+		}
+		if len(broken) == 0 {
+			return keep, nil
 		}
 		if err := t.restore(before); err != nil {
 			return keep, err
