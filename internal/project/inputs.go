@@ -31,11 +31,17 @@ func (p *Project) refuseInputs() error {
 }
 
 func (p *Project) refuse(in input) error {
-	if p.Data == "" || !Within(p.Data, in.path) && !Within(resolved(p.Data), resolved(in.path)) {
+	if p.Data == "" || !Within(p.Data, in.path) && !Within(p.dataFolder(), resolved(in.path)) {
 		return nil
 	}
 	return exit.Errorf(exit.Unusable, "reading %s %q: it is in the data folder %s, where services can change it; fix: move it to another folder",
 		in.what, p.Rel(in.path), p.Rel(p.Data))
+}
+
+// dataFolder is the data folder without links on the way to it. One that is a link itself stays: it is no data folder, as the commands that
+// use it say, and what it leads to is not changed by services.
+func (p *Project) dataFolder() string {
+	return filepath.Join(resolved(filepath.Dir(p.Data)), filepath.Base(p.Data))
 }
 
 // inputs are all files and folders that this project's Compose files and settings name to be read on this machine, also for
