@@ -290,6 +290,25 @@ func TestWhatNeedsToBecomeRoot(t *testing.T) {
 	}
 }
 
+// TestHardeningIsNoFault: what steps down has less with SETUID and SETGID beside cap_drop: [ALL] than without. Anything else that is added
+// is a fault, and so are these where nothing steps down.
+func TestHardeningIsNoFault(t *testing.T) {
+	t.Parallel()
+	for service, want := range map[string]string{
+		"{image: \"postgres:17\", cap_drop: [ALL], cap_add: [CHOWN, SETUID, SETGID]}": "",
+		"{image: \"postgres:17\", cap_drop: [ALL], cap_add: [SETUID, SYS_ADMIN]}":     "C04 warning docker-compose.yml:1",
+		"{image: \"postgres:17\", cap_add: [SETUID]}":                                 "C04 warning docker-compose.yml:1",
+		"{image: \"postgres:17\", command: [sh], cap_drop: [ALL], cap_add: [SETUID]}": "C04 warning docker-compose.yml:1",
+		"{image: \"good:1\", cap_drop: [ALL], cap_add: [SETUID]}":                     "C04 warning docker-compose.yml:1",
+	} {
+		in := open(t, write(t, map[string]string{"docker-compose.yml": "services: {db: " + service + "}\n"}))
+		in.Image = images
+		if got := show(in.audit(t), "C04"); got != want {
+			t.Errorf("%s: got %q, want %q", service, got, want)
+		}
+	}
+}
+
 // TestFilesOutside: whoever reads a report elsewhere has no use for the paths of this machine.
 func TestFilesOutside(t *testing.T) {
 	t.Parallel()
