@@ -97,6 +97,10 @@ func (t Target) fixFiles(ctx context.Context, o Audit, least nonroot.Level, keep
 			return auditError(err)
 		}
 		for _, c := range changes {
+			if a.project.InData(c.Path) {
+				return exit.Errorf(exit.Unusable, "fixing %s: it is in the data folder %s, where services can change it; fix: move it to another folder",
+					c.Name, a.project.Rel(a.project.Data))
+			}
 			if err := leadsOut(a.project.Root, c); err != nil {
 				return err
 			}

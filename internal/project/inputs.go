@@ -31,11 +31,16 @@ func (p *Project) refuseInputs() error {
 }
 
 func (p *Project) refuse(in input) error {
-	if p.Data == "" || !Within(p.Data, in.path) && !Within(p.dataFolder(), resolved(in.path)) {
+	if !p.InData(in.path) {
 		return nil
 	}
 	return exit.Errorf(exit.Unusable, "reading %s %q: it is in the data folder %s, where services can change it; fix: move it to another folder",
 		in.what, p.Rel(in.path), p.Rel(p.Data))
+}
+
+// InData reports whether a path is below the data folder, also through links, so that services can change what it names.
+func (p *Project) InData(path string) bool {
+	return p.Data != "" && (Within(p.Data, path) || Within(p.dataFolder(), resolved(path)))
 }
 
 // dataFolder is the data folder without links on the way to it. One that is a link itself stays: it is no data folder, as the commands that
