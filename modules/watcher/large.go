@@ -65,7 +65,7 @@ func (w *watcher) finishReading() error {
 }
 
 // takeLarge takes the large file that is to be read next out of the held jobs. It is the one that waits longest and the smallest
-// in turn: neither do many keep another one out, nor do the largest, each of which takes long. A job that failed waits anew.
+// in turn: neither do many keep another one out, nor do the largest, each of which takes long. A job that failed goes to the end.
 func (w *watcher) takeLarge(held []heldJob) (next heldJob, rest []heldJob, ok bool) {
 	if w.reading != nil {
 		return heldJob{}, held, false

@@ -74,10 +74,10 @@ func usersOf(e Entry) (found []string) {
 // startOf checks that what is said of the change of the user fits together.
 func startOf(e Entry) (found []string) {
 	if e.Becomes == "" && (e.Script != "" || len(e.Runs) > 0 || e.FlagsToo || e.First || len(e.Hardened) > 0) {
-		found = append(found, "says how the user changes, but not to whom")
+		found = append(found, "says how the user changes, but not which user it becomes")
 	}
 	if e.Becomes != "" && len(e.Runs) == 0 {
-		found = append(found, "says to whom the user changes, but not with which command")
+		found = append(found, "says which user it becomes, but not with which command")
 	}
 	if strings.Contains(e.Script, "/") {
 		found = append(found, "its script is a path")

@@ -227,7 +227,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestDocumentedScripts: the script of an image that is not here is believed for the commands that it is for, and for no others.
+// TestDocumentedScripts: the script of an image that is not available locally counts as documented for the commands that it is for, and for no others.
 func TestDocumentedScripts(t *testing.T) {
 	t.Parallel()
 	w := world(nil, nil)

@@ -79,7 +79,7 @@ func unwrapped(name string, args []string) (rest []string, ok bool) {
 	return rest, true
 }
 
-// target is whom a tool changes to, and what it starts: a command line, or a shell's text with its arguments.
+// target is the user that a tool changes to, and what it starts: a command line, or a shell's text with its arguments.
 type target struct {
 	user   string
 	rest   []string
