@@ -174,11 +174,14 @@ func (p *prover) standIn(i inspected, args ...string) []string {
 
 // owner is the app user as this machine sees what a container makes.
 func (p *prover) owner(o *observation) string {
-	uid, gid := int64(p.user().UID), int64(p.user().GID)
-	if o.uidMap != nil {
-		uid, gid = o.uidMap.outside(uid), o.gidMap.outside(gid)
+	uids, gids := o.uidMap, o.gidMap
+	if uids == nil {
+		uids, gids = p.around.uidMap, p.around.gidMap
 	}
-	return fmt.Sprintf("%d:%d", uid, gid)
+	if uids == nil {
+		return p.user().String()
+	}
+	return fmt.Sprintf("%d:%d", uids.outside(int64(p.user().UID)), gids.outside(int64(p.user().GID)))
 }
 
 // canaryPart is one part of a canary, as this machine sees it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/internal/device"
+	"github.com/im2-audio/im2/ownership"
 )
 
 // surroundings are what the engine and this machine are like.
@@ -24,6 +25,20 @@ type surroundings struct {
 	sockets []string
 	// devices maps volumes' names to the folders that they are bound to.
 	devices map[string]string
+	// limitsMemory and limitsPids say that the engine can limit memory and processes.
+	limitsMemory, limitsPids bool
+	// uidMap and gidMap are the tables of the user namespace that its containers get; nil where users of containers
+	// have the same IDs on this machine, or where the tables are not known.
+	uidMap, gidMap idMap
+}
+
+// outside is an owner in containers as this machine sees it; false where the engine maps none, or that is not known.
+func (s surroundings) outside(o ownership.Owner) (ownership.Owner, bool) {
+	uid, gid := s.uidMap.outside(int64(o.UID)), s.gidMap.outside(int64(o.GID))
+	if uid < 0 || gid < 0 {
+		return ownership.Owner{}, false
+	}
+	return ownership.Owner{UID: uint32(uid), GID: uint32(gid)}, true
 }
 
 func check(w want, o observation, around surroundings) []Finding {
@@ -51,7 +66,7 @@ func checkConfiguration(w want, i inspected, around surroundings) []Finding {
 	if !i.HostConfig.ReadonlyRootfs {
 		readOnly = found(ReadOnlyRoot, w.lacking(w.readOnly), ByEngine, "no; read_only: true")
 	}
-	return []Finding{privileged, checkNamespaces(i, around), socket, checkDevices(w, i), readOnly}
+	return []Finding{privileged, checkNamespaces(i, around), socket, checkDevices(w, i), readOnly, checkLimits(w, i, around)}
 }
 
 func checkNamespaces(i inspected, around surroundings) Finding {

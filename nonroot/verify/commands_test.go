@@ -80,7 +80,7 @@ func TestOwnersInTheDataFolder(t *testing.T) {
 		{ownership.Summary{Seen: 9}, context.DeadlineExceeded, nonroot.Warning},
 		{ownership.Summary{Seen: 9, MoreProblems: 1}, nil, nonroot.Warning},
 	} {
-		if f := p.checkOwners(c.sum, c.err); f.Level != c.want {
+		if f := p.checkOwners(p.user(), c.sum, c.err); f.Level != c.want {
 			t.Errorf("%+v, %v: %+v", c.sum, c.err, f)
 		}
 	}

@@ -23,26 +23,36 @@ func (p *prover) checkData(ctx context.Context) []Finding {
 	}
 	within, cancel := context.WithTimeout(ctx, walkWithin)
 	defer cancel()
-	sum, err := ownership.Reset(within, ownership.Request{Folder: p.data, Owner: p.user(), AllowRoot: true, DryRun: true})
-	return []Finding{checkRights(sum, err, runtime.GOOS), p.checkOwners(sum, err)}
+	owner, known := p.user(), true
+	if p.around.mapped {
+		owner, known = p.around.outside(owner)
+	}
+	sum, err := ownership.Reset(within, ownership.Request{Folder: p.data, Owner: owner, AllowRoot: true, DryRun: true})
+	owners := found(DataOwners, nonroot.Note, "", "this engine gives containers' users other IDs on this machine, and which is not known: owners are not compared")
+	if known {
+		owners = p.checkOwners(owner, sum, err)
+	}
+	return []Finding{checkRights(sum, err, runtime.GOOS), owners}
 }
 
 // checkOwners checks the same for what does not belong to the project's user: a command may have made it that has ended. Whoever uses
 // the machine may have made it as well, so it is a note.
-func (p *prover) checkOwners(sum ownership.Summary, err error) Finding {
+func (p *prover) checkOwners(owner ownership.Owner, sum ownership.Summary, err error) Finding {
+	who := owner.String()
+	if owner != p.user() {
+		who += fmt.Sprintf(" (%s in containers)", p.user())
+	}
 	others := english.Plural(int(sum.OwnersChanged), "entry", "entries")
 	switch {
-	case p.around.mapped:
-		return found(DataOwners, nonroot.Note, "", "this engine gives containers' users other IDs on this machine, so owners are not compared")
 	case sum.OwnersChanged > 0:
-		return found(DataOwners, nonroot.Note, ByHost, "%s of the data folder with another owner than %s", others, p.user()).remedy(ResetRights)
+		return found(DataOwners, nonroot.Note, ByHost, "%s of the data folder with another owner than %s", others, who).remedy(ResetRights)
 	case err != nil:
 		return found(DataOwners, nonroot.Warning, "", "not looked for to the end: %s", fmt.Sprint(err))
 	}
 	if unchecked := unchecked(sum); unchecked != "" {
-		return found(DataOwners, nonroot.Warning, ByHost, "all that could be checked is %s's; %s", p.user(), unchecked)
+		return found(DataOwners, nonroot.Warning, ByHost, "all that could be checked belongs to %s; %s", who, unchecked)
 	}
-	return found(DataOwners, nonroot.OK, ByHost, "all is %s's", p.user())
+	return found(DataOwners, nonroot.OK, ByHost, "all belongs to %s", who)
 }
 
 // checkRights checks what a dry run of a reset found.

@@ -54,7 +54,7 @@ func TestWhatWasNotCheckedInTheDataFolder(t *testing.T) {
 		t.Skipf("skipped: this system finds no fault with a hard link: %+v, %v", sum, err)
 	}
 	sum.OwnersChanged = 0 // As if all others were right.
-	for _, f := range []Finding{p.checkOwners(sum, nil), checkRights(sum, nil, "linux")} {
+	for _, f := range []Finding{p.checkOwners(p.user(), sum, nil), checkRights(sum, nil, "linux")} {
 		if f.Level == nonroot.OK || !strings.Contains(f.Detail, `could be checked`) || !strings.Contains(f.Detail, `1 entry could not be: "a\nb/closed/f": `) {
 			t.Errorf("%+v", f)
 		}

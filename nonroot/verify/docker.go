@@ -173,8 +173,9 @@ func (p *prover) processes(ctx context.Context, id string) ([][]string, error) {
 func (p *prover) server(ctx context.Context) error {
 	text, err := p.output(ctx, "info", "--format", "{{json .}}")
 	var server struct {
-		OSType          string
-		SecurityOptions []string
+		OSType                 string
+		SecurityOptions        []string
+		MemoryLimit, PidsLimit bool
 	}
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &server)
@@ -194,6 +195,7 @@ func (p *prover) server(ctx context.Context) error {
 	// Rootless engines give containers a user namespace as well, and their containers see nothing of it.
 	p.around.remapped = has("userns") && !has("rootless")
 	p.around.mapped = has("userns") || has("rootless")
+	p.around.limitsMemory, p.around.limitsPids = server.MemoryLimit, server.PidsLimit
 	return nil
 }
 

@@ -313,19 +313,6 @@ func (p *prover) probe(ctx context.Context, o *observation) {
 	o.sight = &sight
 }
 
-// beside runs our program in a container that shares the process IDs of another one, where it cannot run in that. It
-// sees the processes, and nothing where the engine refuses that.
-func (p *prover) beside(ctx context.Context, id string) *probe.Sight {
-	sight := new(probe.Sight)
-	text, err := p.output(ctx, "run", "--rm", "--label", p.label, "--pull", "never", "--network", "none", "--log-driver", "none",
-		"--read-only", "--security-opt", "no-new-privileges", "--cap-drop", "ALL", "--user", "65534:65534", "--pid", "container:"+id,
-		p.Image, "look", p.name("write"))
-	if err != nil || json.Unmarshal([]byte(text), sight) != nil {
-		return new(probe.Sight)
-	}
-	return sight
-}
-
 // deliver puts our program into a container. The engine does it, so that this user need not be
 // allowed to write there, and it works where the engine is on another machine.
 func (p *prover) deliver(ctx context.Context, id, folder, name string) error {

@@ -42,6 +42,7 @@ const (
 	EngineSocket Check = "engine-socket"     // mounts of an engine's socket
 	Devices      Check = "devices"           // devices of the machine
 	ReadOnlyRoot Check = "read-only-root"    // the container's own files
+	Limits       Check = "limits"            // memory and processes
 	ExecUser     Check = "exec-user"         // the user of "docker exec" and of health checks
 	Commands     Check = "commands"          // the users of pre_start, post_start, pre_stop and develop.watch
 	SystemWrites Check = "system-folders"    // an attempt to write to / and /etc

@@ -237,6 +237,9 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 			p.clean(late, nil) // what the engine was still making for a command that was stopped
 		}
 	}()
+	if err := p.readMaps(ctx); err != nil {
+		return Report{}, err
+	}
 	r := Report{Project: p.project.Name, Data: p.checkData(ctx)} // before anything of this run is in it
 	images := &scans{prover: p}
 	var done atomic.Int32

@@ -32,6 +32,8 @@ type want struct {
 	capAdd, capDrop                []string
 	privileged, newPrivs, readOnly bool
 	known                          bool
+	// memory and pids are the limits that the Compose file asks for, in bytes and processes; 0 for none.
+	memory, pids int64
 	// data says that the container writes into the data folder.
 	data bool
 }
@@ -72,6 +74,7 @@ func (p *prover) wants(service string, spec string, groupAdd []string, files ima
 		var configured inspected
 		configured.HostConfig.SecurityOpt = s.SecurityOpt
 		w.newPrivs = configured.asksNoNewPrivs()
+		w.memory, w.pids = limits(s)
 	}
 	if known && p.buildsWithIDs(s) {
 		w.strict, w.uid, w.gid = true, int64(p.user().UID), int64(p.user().GID)

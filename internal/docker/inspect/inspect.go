@@ -53,6 +53,9 @@ type Container struct {
 		Devices                                         []struct{ PathOnHost, PathInContainer string }
 		DeviceRequests                                  []struct{ Driver string }
 		DeviceCgroupRules                               []string
+		// Memory is in bytes; 0 for no limit, and PidsLimit is nil, 0 or -1 for none.
+		Memory    int64
+		PidsLimit *int64
 	}
 	Mounts          []Mount
 	NetworkSettings struct {

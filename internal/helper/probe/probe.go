@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/im2-audio/im2/internal/idmap"
 )
 
 // Prefix begins the name of everything that is made in other people's folders: no service
@@ -24,6 +26,9 @@ const Prefix = ".im2-verify-"
 type Sight struct {
 	// Self is the text of /proc/self/status: who an exec without -u is.
 	Self string `json:"self"`
+	// UIDMap and GIDMap are the texts of its user namespace's tables, as the namespace above has them.
+	UIDMap string `json:"uid_map"`
+	GIDMap string `json:"gid_map"`
 	// Others are the statuses of the threads of all other processes in sight (see Threads).
 	Others [][]string `json:"others"`
 	// Writes are the attempts to write where nobody should.
@@ -56,6 +61,9 @@ func Look(name string, folders []string) (Sight, error) {
 		return Sight{}, fmt.Errorf("looking at this process: %w", err)
 	}
 	sight := Sight{Self: self, Others: others(os.Getpid())}
+	if sight.UIDMap, sight.GIDMap, err = idmap.Self(); err != nil {
+		return Sight{}, fmt.Errorf("reading which IDs of the machine those here are: %w", err)
+	}
 	for _, folder := range folders {
 		sight.Writes = append(sight.Writes, try(folder, name))
 	}
