@@ -45,6 +45,7 @@ type Container struct {
 	// Started is when it was last started; nil before that.
 	Started *time.Time `json:"started,omitempty"`
 
+	info       engine.ContainerInfo
 	id         string
 	imageID    string
 	networks   []string // the IDs of those it is in, in order
@@ -95,7 +96,7 @@ func containerOf(i engine.ContainerInfo) Container {
 	c := Container{
 		Service: i.Config.Labels[labelService], Name: strings.TrimPrefix(i.Name, "/"),
 		State: i.State.Status, User: i.Config.User, Image: i.Config.Image,
-		id: i.ID, imageID: i.Image, number: i.Config.Labels[labelNumber],
+		info: i, id: i.ID, imageID: i.Image, number: i.Config.Labels[labelNumber],
 	}
 	if !i.State.StartedAt.IsZero() {
 		c.Started = &i.State.StartedAt
@@ -130,6 +131,10 @@ func (s Stack) users(ctx context.Context, c Container) (string, error) {
 	// The engine refuses a list without the process IDs (seen with 20.10).
 	rows, err := s.Client.Processes(ctx, c.id, "pid", "uid", "gid")
 	if err != nil {
+		// A rootless engine without control groups cannot list them; this machine's kernel does.
+		if users, here := c.info.Users("/proc"); here == nil {
+			return strings.Join(users, ","), nil
+		}
 		return "", fmt.Errorf("looking at the processes of %s: %w", c.Name, err)
 	}
 	var users []string
