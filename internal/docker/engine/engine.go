@@ -88,6 +88,10 @@ type Server struct {
 	OSType string `json:"OSType"`
 	// SecurityOptions has entries such as "name=rootless" and "name=userns".
 	SecurityOptions []string `json:"SecurityOptions"`
+	// MemoryLimit and PidsLimit say that it can limit the memory and the processes of containers: not without control
+	// groups, as a rootless engine without systemd.
+	MemoryLimit bool `json:"MemoryLimit"`
+	PidsLimit   bool `json:"PidsLimit"`
 	// MemTotal is the memory of the engine's machine in bytes.
 	MemTotal int64 `json:"MemTotal"`
 	// OperatingSystem is what that machine runs, such as "Debian GNU/Linux 12 (bookworm)";

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/machine/doctor/probe"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
@@ -90,6 +91,25 @@ func TestHeaviestIsTheWorker(t *testing.T) {
 		if got := fmt.Sprint(need.Service, " ", s.GetScale(), " ", limitOf(s)>>30, " ", known); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestLimitsThatTheEngineDoesNotKeep(t *testing.T) {
+	t.Parallel()
+	none, both := engine.Server{}, engine.Server{MemoryLimit: true, PidsLimit: true}
+	for _, c := range []struct {
+		services string
+		server   engine.Server
+		level    Result
+		part     string
+	}{
+		{"{a: {image: x}, b: {image: x, mem_limit: 1g, pids_limit: 9}}", none, Warn, "enough; limits of memory and processes are asked for"},
+		{"{a: {image: x, deploy: {resources: {limits: {pids: 9}}}}}", engine.Server{MemoryLimit: true}, Warn, "limits of processes are"},
+		{"{a: {image: x, mem_limit: 1g, pids_limit: 9}}", both, OK, "enough"},
+		{"{a: {image: x, pids_limit: -1}}", none, OK, "enough"},
+	} {
+		p := open(t, map[string]string{"docker-compose.yml": "services: " + c.services + "\n"})
+		expect(t, c.services, inForce(ok("enough"), p, c.server), c.level, c.part)
 	}
 }
 

@@ -54,6 +54,10 @@ func assessMemory(has engine.Capacity, need stack.Need, limit, peak int64, worke
 }
 
 func checkMemory(ctx context.Context, _ *Doctor, f *facts) answer {
+	return inForce(compareMemory(ctx, f), f.project, f.engine.Server)
+}
+
+func compareMemory(ctx context.Context, f *facts) answer {
 	has, err := f.engine.Capacity(ctx)
 	if err != nil {
 		return failed(hungEngine, "%s", cause(err))
@@ -76,6 +80,27 @@ func checkMemory(ctx context.Context, _ *Doctor, f *facts) answer {
 		peak = execution.Memory(f.project.Settings.Get(project.DemucsMemory).Value).Need()
 	}
 	return assessMemory(has, need, limitOf(service), peak, workers)
+}
+
+// inForce warns of limits that services ask for and that the engine does not keep.
+func inForce(a answer, p *project.Project, server engine.Server) answer {
+	var memory, pids bool
+	for _, name := range p.Services() {
+		s := p.Compose.Services[name]
+		memory = memory || limitOf(s) > 0
+		pids = pids || s.PidsLimit > 0 || s.Deploy != nil && s.Deploy.Resources.Limits != nil && s.Deploy.Resources.Limits.Pids > 0
+	}
+	var without []string
+	if memory && !server.MemoryLimit {
+		without = append(without, "memory")
+	}
+	if pids && !server.PidsLimit {
+		without = append(without, "processes")
+	}
+	if len(without) == 0 {
+		return a
+	}
+	return worse(a, warned("start the engine by systemd on a machine with cgroup v2", "limits of %s are asked for, and this engine keeps none", strings.Join(without, " and ")))
 }
 
 func limitOf(s types.ServiceConfig) int64 {
