@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
@@ -82,7 +83,12 @@ func hangs() error {
 // start returns what fixes an engine that does not answer; if DOCKER_HOST or a context chose that engine, how to
 // go back to this machine's.
 func (e *Engine) start() exit.Fix {
-	if host := run.Getenv(e.env, "DOCKER_HOST"); host != "" {
+	host := run.Getenv(e.env, "DOCKER_HOST")
+	own := run.Getenv(e.env, "XDG_RUNTIME_DIR")
+	if strings.HasPrefix(host, "unix:///run/user/") || own != "" && strings.HasPrefix(host, "unix://"+own+"/") || host == "" && e.Context == "rootless" {
+		return exit.Fix{Type: "systemctl --user start docker", Note: "starts your rootless engine"}
+	}
+	if host != "" {
 		return exit.Fix{Type: "unset DOCKER_HOST", Note: fmt.Sprintf("goes back to this machine's engine (it is %s)", host)}
 	}
 	if e.Context != "" && e.Context != "default" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/renameio/v2/maybe"
 
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 )
@@ -55,9 +56,23 @@ func (s *Setup) withIDs(text string) (string, error) {
 	return text, nil
 }
 
+// remapped is how the engine translates IDs (engine.Server.Remapped); "" also where none answers.
+func (s *Setup) remapped(ctx context.Context) string {
+	settings, err := project.ReadSettings(s.Root, s.Environ)
+	if err != nil {
+		return "" // offerIDs says it
+	}
+	e, err := engine.Look(ctx, engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home})
+	if err != nil {
+		return ""
+	}
+	return e.Server.Remapped()
+}
+
 // offerIDs offers the user's own IDs if they differ from those in force, so that the user owns the files that
-// services write. It never offers root's.
-func (s *Setup) offerIDs(ctx context.Context) error {
+// services write. It never offers root's, nor anybody's on an engine that translates IDs: who has the user's ID in
+// containers there is another one on this machine.
+func (s *Setup) offerIDs(ctx context.Context, remapped string) error {
 	settings, err := project.ReadSettings(s.Root, s.Environ)
 	if err != nil {
 		return err
@@ -73,6 +88,12 @@ func (s *Setup) offerIDs(ctx context.Context) error {
 	if !usable(s.Host.UID, s.Host.GID) {
 		if s.IDs != nil {
 			s.UI.Note("you are root (%s:%s), whose IDs are never used; %s stays in use", s.Host.UID, s.Host.GID, uid.Where())
+		}
+		return nil
+	}
+	if remapped != "" {
+		if s.IDs != nil {
+			s.UI.Note("the engine is %s: %s:%s in containers is another user on this machine; %s stays in use", remapped, s.Host.UID, s.Host.GID, uid.Where())
 		}
 		return nil
 	}

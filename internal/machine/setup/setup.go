@@ -44,7 +44,7 @@ func (s *Setup) Run(ctx context.Context) error {
 	if err := s.settingsFile(); err != nil {
 		return err
 	}
-	if err := s.offerIDs(ctx); err != nil {
+	if err := s.offerIDs(ctx, s.remapped(ctx)); err != nil {
 		return err
 	}
 	p, err := project.Open(ctx, s.Root, s.Environ)

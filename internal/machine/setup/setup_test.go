@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,7 +101,7 @@ func TestIDsAreOffered(t *testing.T) {
 			if c.answer != "" {
 				s.Stdin = strings.NewReader(c.answer)
 			}
-			if err := s.offerIDs(t.Context()); err != nil {
+			if err := s.offerIDs(t.Context(), ""); err != nil {
 				t.Fatal(err)
 			}
 			text, _ := os.ReadFile(filepath.Join(root, ".env.local"))
@@ -111,6 +112,27 @@ func TestIDsAreOffered(t *testing.T) {
 				t.Errorf("said %q, want %q", notes, c.wantNote)
 			}
 		})
+	}
+}
+
+// Where the engine translates IDs, who has the user's ID in containers is another user.
+func TestNoIDsAreOfferedForARootlessEngine(t *testing.T) {
+	t.Parallel()
+	yes := true
+	for _, ids := range []*bool{nil, &yes} {
+		root := t.TempDir()
+		write(t, root, ".env", "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n")
+		ui, _, notes := term.Test()
+		s := &Setup{Root: root, UI: ui, IDs: ids, Host: Host{OS: "linux", UID: "501", GID: "20"}, Stdin: strings.NewReader("\n")}
+		if err := s.offerIDs(t.Context(), engine.Rootless); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(root, ".env.local")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("it wrote the user's IDs: %v", err)
+		}
+		if strings.Contains(notes.String(), "rootless: 501:20 in containers is another user") != (ids != nil) {
+			t.Errorf("said %q", notes)
+		}
 	}
 }
 
