@@ -57,7 +57,7 @@ func (t Target) Clean(ctx context.Context, withTools bool, wait *time.Duration) 
 func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools bool) error {
 	// Removing needs neither Compose nor Buildx, so their versions do not matter.
 	e, err := engine.Look(ctx, t.engine(p.Settings.Environ()))
-	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) || errors.Is(err, engine.ErrDenied) {
+	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) || errors.Is(err, engine.ErrDenied) || errors.Is(err, engine.ErrPodman) {
 		t.UI.Note("no images removed: %v", err)
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +20,15 @@ import (
 // with the engine (see Find); an error of the command itself is a *run.Error, and its output is returned with
 // it.
 func (c *Client) ask(ctx context.Context, args ...string) ([]byte, error) {
+	out, err := c.answer(ctx, args...)
+	if err == nil || missing(err) || ctx.Err() != nil || errors.Is(err, ErrNotAnswering) {
+		return out, err
+	}
+	return out, c.Diagnose(ctx, err)
+}
+
+// answer is ask without a diagnosis.
+func (c *Client) answer(ctx context.Context, args ...string) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	out, err := c.Output(limited, c.Command(args...))
@@ -27,10 +37,8 @@ func (c *Client) ask(ctx context.Context, args ...string) ([]byte, error) {
 		return nil, ctx.Err()
 	case limited.Err() != nil:
 		return nil, hangs()
-	case err == nil || missing(err):
-		return out, err
 	}
-	return out, c.Diagnose(ctx, err)
+	return out, err
 }
 
 // Diagnose returns what is wrong with the engine, or err if nothing is. Asking only after an error saves time
@@ -47,23 +55,41 @@ func missing(err error) bool {
 	return errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such")
 }
 
+// version is what the engine says of its versions.
+type version struct {
+	Os, Arch   string
+	APIVersion string `json:"ApiVersion"`
+	Components []struct{ Name string }
+}
+
+func (v version) podman() bool {
+	return slices.ContainsFunc(v.Components, func(c struct{ Name string }) bool { return c.Name == "Podman Engine" })
+}
+
+func (c *Client) version(ctx context.Context) (v version, err error) {
+	if c.socket == nil || c.socket.get(ctx, "/version", &v) != nil {
+		var out []byte
+		if out, err = c.answer(ctx, "version", "--format", "{{json .Server}}"); err == nil {
+			err = json.Unmarshal(out, &v)
+		}
+	}
+	if err == nil && (v.APIVersion == "" || v.Arch == "") {
+		err = exit.Errorf(exit.Failed, "its answer has no API version or no processor")
+	}
+	if err != nil {
+		return version{}, fmt.Errorf("asking the engine for its version: %w", err)
+	}
+	return v, nil
+}
+
 // Platform asks what the engine's containers run on, as Go names it, such as "linux/amd64".
 // If the engine does not answer, the error is the one that Find returns.
 func (c *Client) Platform(ctx context.Context) (string, error) {
-	var server struct{ Os, Arch string }
-	if c.socket == nil || c.socket.get(ctx, "/version", &server) != nil {
-		out, err := c.ask(ctx, "version", "--format", "{{json .Server}}")
-		if err == nil {
-			err = json.Unmarshal(out, &server)
-		}
-		if err != nil {
-			return "", fmt.Errorf("asking the engine what it runs on: %w", err)
-		}
+	v, err := c.version(ctx)
+	if err != nil {
+		return "", c.Diagnose(ctx, err)
 	}
-	if server.Arch == "" {
-		return "", c.Diagnose(ctx, exit.Errorf(exit.Failed, "asking the engine which platform it runs on: it gave no answer to that"))
-	}
-	return server.Os + "/" + server.Arch, nil
+	return v.Os + "/" + v.Arch, nil
 }
 
 func (c *Client) describe(ctx context.Context, kind string, names []string, all any) error {

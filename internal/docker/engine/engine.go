@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -21,16 +22,14 @@ import (
 )
 
 // What is needed at least. Compose 2.40.2 is the first whose bake definition spells a "$"
-// in build arguments as Buildx reads it; Buildx 0.17 is what it asks for; 20.10 is the
-// first engine whose BuildKit knows secret and cache mounts without a frontend image.
+// in build arguments as Buildx reads it; Buildx 0.17 is what it asks for. 1.41 is the API of
+// Docker Engine 20.10, the first whose BuildKit knows secret and cache mounts without a frontend
+// image; the engine's own version is what its distributor wrote there, which may be no number.
 const (
-	MinEngine  = "20.10.0"
+	MinAPI     = "1.41"
 	MinCompose = "2.40.2"
 	MinBuildx  = "0.17.0"
 )
-
-// engineName is what the engine is called in messages.
-const engineName = "Docker Engine"
 
 // answerWithin is how long the engine may take to answer before it counts as hanging.
 const answerWithin = 15 * time.Second
@@ -45,6 +44,8 @@ var (
 	ErrDenied = errors.New("the docker engine does not answer this user")
 	// ErrTooOld is returned when the engine, Compose or Buildx is missing or too old.
 	ErrTooOld = errors.New("missing or too old")
+	// ErrPodman is returned when Podman answers instead of Docker Engine.
+	ErrPodman = errors.New("the engine is Podman")
 )
 
 // Options say where to look.
@@ -80,8 +81,12 @@ type Plugin struct {
 
 // Server is what the engine says of itself.
 type Server struct {
-	// Version is the engine's.
+	// Version is the engine's; any text that whoever built it chose.
 	Version string `json:"ServerVersion"`
+	// API is the newest version of Docker's API that it speaks, such as "1.41".
+	API string `json:"-"`
+	// Podman says that it is Podman, which speaks that API and has no BuildKit.
+	Podman bool `json:"-"`
 	// Architecture is the kernel's name of the processor, such as "x86_64".
 	Architecture string `json:"Architecture"`
 	// OSType is the system of its containers, such as "linux".
@@ -145,7 +150,7 @@ func (s Server) Remapped() string {
 }
 
 // Find returns the engine, or an error that wraps ErrNotInstalled, ErrNotAnswering,
-// ErrDenied or ErrTooOld and names the command that fixes it; its exit code is exit.Missing.
+// ErrDenied, ErrPodman or ErrTooOld and names the command that fixes it; its exit code is exit.Missing.
 func Find(ctx context.Context, o Options) (*Engine, error) {
 	c, err := Open(o)
 	if err != nil {
@@ -157,11 +162,13 @@ func Find(ctx context.Context, o Options) (*Engine, error) {
 // Find asks the engine that c speaks to, as the function Find does.
 func (c *Client) Find(ctx context.Context) (*Engine, error) {
 	e, err := c.look(ctx)
+	if err == nil {
+		err = e.Judge()
+	}
 	if err != nil {
 		return nil, err
 	}
 	for _, part := range []struct{ name, version, least string }{
-		{engineName, e.Server.Version, MinEngine},
 		{"Docker Compose", e.Compose.Version, MinCompose},
 		{"Docker Buildx", e.Buildx.Version, MinBuildx},
 	} {
@@ -170,6 +177,18 @@ func (c *Client) Find(ctx context.Context) (*Engine, error) {
 		}
 	}
 	return e, nil
+}
+
+// Judge returns an error that wraps ErrTooOld or ErrPodman if images cannot be built with the engine.
+func (e *Engine) Judge() error {
+	switch s := e.Server; {
+	case s.Podman:
+		return e.podman(s.Version)
+	case !AtLeast(s.API, MinAPI):
+		t := &trouble{kind: ErrTooOld, text: fmt.Sprintf("Docker Engine %s is too old (its API is %s; needed: %s)", s.Version, s.API, MinAPI)}
+		return &exit.Error{Code: exit.Missing, Err: t, Fix: exit.Fix{Note: `update it with what installed it, as "sudo apt-get install docker.io" does`}}
+	}
+	return nil
 }
 
 // Look returns what is there without judging versions. It fails when there is no
@@ -192,6 +211,7 @@ func (c *Client) look(ctx context.Context) (*Engine, error) {
 type info struct {
 	Server
 	ServerErrors []string
+	Host         struct{ BuildahVersion string } // what Podman's own "info" says, where "docker" is Podman
 	ClientInfo   struct {
 		Context string
 		Plugins []struct {
@@ -214,6 +234,9 @@ func (e *Engine) ask(ctx context.Context) error {
 	if jsonErr := json.Unmarshal(out, &got); jsonErr != nil {
 		return e.silent(err, nil)
 	}
+	if got.Host.BuildahVersion != "" {
+		return e.podman("")
+	}
 	e.Context = got.ClientInfo.Context
 	for _, p := range got.ClientInfo.Plugins {
 		plugin := Plugin{Path: p.Path, Version: p.Version}
@@ -227,7 +250,12 @@ func (e *Engine) ask(ctx context.Context) error {
 	if err != nil || got.Version == "" {
 		return e.silent(err, got.ServerErrors)
 	}
+	v, err := e.version(ctx)
+	if err != nil {
+		return err
+	}
 	e.Server = got.Server
+	e.Server.API, e.Server.Podman = v.APIVersion, v.podman()
 	return nil
 }
 

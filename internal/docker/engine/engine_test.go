@@ -1,11 +1,16 @@
 package engine
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/im2-audio/im2/internal/run"
 )
 
 func TestAtLeast(t *testing.T) {
@@ -14,7 +19,10 @@ func TestAtLeast(t *testing.T) {
 		version, least string
 		want           bool
 	}{
-		{"20.10.24+dfsg1", MinEngine, true},
+		{"20.10.24+dfsg1", "20.10.0", true},
+		{"1.41", MinAPI, true},
+		{"1.40", MinAPI, false},
+		{"library-import", "20.10.0", false},
 		{"v5.6.0", MinCompose, true},
 		{"2.40.2", MinCompose, true},
 		{"2.40.0", MinCompose, false},
@@ -31,6 +39,58 @@ func TestAtLeast(t *testing.T) {
 		if got := AtLeast(c.version, c.least); got != c.want {
 			t.Errorf("AtLeast(%q, %q) = %v", c.version, c.least, got)
 		}
+	}
+}
+
+// TestAnEngineIsJudgedByItsAPI has what engines answer to GET /version, but for what nobody reads.
+func TestAnEngineIsJudgedByItsAPI(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		answer string
+		kind   error
+		says   string
+	}{
+		{`{"Components":[{"Name":"Engine","Version":"20.10.24+dfsg1"}],"Version":"20.10.24+dfsg1","ApiVersion":"1.41","Arch":"amd64"}`, nil, ""},
+		// As "go build github.com/moby/moby/v2/cmd/dockerd" names it.
+		{`{"Components":[{"Name":"Engine","Version":"library-import"}],"Version":"library-import","ApiVersion":"1.56","Arch":"amd64"}`, nil, ""},
+		{`{"Components":[{"Name":"Engine","Version":"19.03.15"}],"Version":"19.03.15","ApiVersion":"1.40","Arch":"amd64"}`, ErrTooOld, "Docker Engine 19.03.15 is too old (its API is 1.40; needed: 1.41); fix: update it"},
+		{`{"Components":[{"Name":"Podman Engine","Version":"4.3.1"},{"Name":"Conmon"}],"Version":"4.3.1","ApiVersion":"1.41","Arch":"amd64"}`, ErrPodman, "the engine is Podman 4.3.1, which has no BuildKit"},
+	}
+	for _, c := range cases {
+		var v version
+		var s Server
+		if err := errors.Join(json.Unmarshal([]byte(c.answer), &v), json.Unmarshal([]byte(c.answer), &struct{ Version *string }{&s.Version})); err != nil {
+			t.Fatal(err)
+		}
+		s.API, s.Podman = v.APIVersion, v.podman()
+		err := (&Engine{Server: s}).Judge()
+		if !errors.Is(err, c.kind) || err != nil && !strings.HasPrefix(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", c.answer, err, c.says)
+		}
+		if err != nil && strings.Contains(err.Error(), "apt-get install docker.io") != (c.kind == ErrTooOld) { //nolint:errorlint // it is one of the table's
+			t.Errorf("%s: %v", c.answer, err)
+		}
+	}
+}
+
+// TestPodmanInPlaceOfTheDockerCommand is about the command that Debian's and Fedora's package podman-docker gives.
+func TestPodmanInPlaceOfTheDockerCommand(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("skipped: the command is a shell script")
+	}
+	folder := t.TempDir()
+	script := "#!/bin/sh\necho '{\"host\":{\"arch\":\"amd64\",\"buildahVersion\":\"1.28.2\"},\"version\":{\"Version\":\"4.3.1\"}}'\n"
+	if err := os.WriteFile(filepath.Join(folder, "docker"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder)
+	_, err := Look(t.Context(), Options{Runner: run.Local{}, Home: folder})
+	if !errors.Is(err, ErrPodman) || !strings.Contains(err.Error(), "package podman-docker") {
+		t.Error(err)
+	}
+	_, err = Look(t.Context(), Options{Runner: run.Local{}, Home: folder, Environ: []string{"DOCKER_HOST=unix:///run/podman/podman.sock"}})
+	if !errors.Is(err, ErrPodman) || !strings.Contains(err.Error(), `"unset DOCKER_HOST"`) {
+		t.Error(err)
 	}
 }
 

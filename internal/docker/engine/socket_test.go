@@ -155,7 +155,7 @@ func TestWhatTheSocketAnswers(t *testing.T) {
 		mu.Unlock()
 		switch q.URL.Path {
 		case "/version":
-			_, _ = io.WriteString(w, `{"Os":"linux","Arch":"arm64"}`)
+			_, _ = io.WriteString(w, `{"Os":"linux","Arch":"arm64","ApiVersion":"1.41"}`)
 		case "/images/localhost:5000/team/a:1/json":
 			_, _ = io.WriteString(w, `{"Id":"sha256:a"}`)
 		case "/images/b@sha256:00/json":
@@ -204,7 +204,7 @@ func TestTheCommandIsAskedWhereTheSocketFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &told{answer: `{"Os":"linux","Arch":"amd64"}`}
+			r := &told{answer: `{"Os":"linux","Arch":"amd64","ApiVersion":"1.41"}`}
 			c := reaches(t, r, handle)
 			if got, err := c.Platform(t.Context()); got != "linux/amd64" || err != nil {
 				t.Errorf("got %q, %v", got, err)

@@ -57,9 +57,15 @@ func old(name, version, least string) error {
 	if version == "" {
 		t.text = fmt.Sprintf("%s is missing (needed: %s)", name, least)
 	}
-	fix := exit.Fix{Type: "mage setup", Note: "builds one for this project"}
-	if name == engineName {
-		fix = exit.Fix{Note: `update it with what installed it, as "sudo apt-get install docker.io" does`}
+	return &exit.Error{Code: exit.Missing, Err: t, Fix: exit.Fix{Type: "mage setup", Note: "builds one for this project"}}
+}
+
+// podman is the error where Podman answers; version is "" where that is not known.
+func (e *Engine) podman(version string) error {
+	t := &trouble{kind: ErrPodman, text: strings.TrimSpace(ErrPodman.Error()+" "+version) + ", which has no BuildKit to build images with"}
+	fix := e.start()
+	if fix.Type == "mage setup" {
+		fix = exit.Fix{Note: `remove what gives Docker's command or socket to Podman (package podman-docker), then "mage setup" installs Docker Engine`}
 	}
 	return &exit.Error{Code: exit.Missing, Err: t, Fix: fix}
 }

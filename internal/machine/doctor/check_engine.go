@@ -24,7 +24,7 @@ func checkEngine(ctx context.Context, d *Doctor, f *facts) answer {
 	after := time.Now()
 	if err != nil {
 		_, fix := exit.Split(err)
-		return failed(cmp.Or(fix.Type, hungEngine), "%s", cause(err))
+		return failed(cmp.Or(fix.Type, fix.Note, hungEngine), "%s", cause(err))
 	}
 	s := e.Server
 	about := []string{"Docker Engine " + s.Version, s.OperatingSystem, s.OSType + "/" + s.GoArch()}
@@ -38,10 +38,11 @@ func checkEngine(ctx context.Context, d *Doctor, f *facts) answer {
 		about = append(about, "on another machine")
 	}
 	text := strings.Join(slices.DeleteFunc(about, func(s string) bool { return s == "" }), ", ")
-	switch {
-	case !engine.AtLeast(s.Version, engine.MinEngine):
-		return failed("update Docker Engine with what installed it", "%s; needed: %s", text, engine.MinEngine)
-	case s.OSType != "linux":
+	if err := e.Judge(); err != nil {
+		why, fix := exit.Split(err)
+		return failed(cmp.Or(fix.Type, fix.Note), "%s", why)
+	}
+	if s.OSType != "linux" {
 		return failed("switch Docker to Linux containers", "%s; its containers are not Linux's", text)
 	}
 	return ok("%s", text).learning(func(f *facts) {

@@ -95,6 +95,9 @@ func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.
 			return nil, err
 		}
 	}
+	if err := e.Judge(); err != nil {
+		return nil, err
+	}
 	kit := tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}
 	for _, plugin := range []struct {
 		tool           tools.Tool

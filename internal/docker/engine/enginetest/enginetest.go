@@ -2,6 +2,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -57,10 +58,8 @@ func (e *Engine) answer(path string) any {
 	i := max(0, strings.LastIndexByte(rest, '/'))
 	name, what := rest[:i], strings.TrimPrefix(rest[i:], "/")
 	switch {
-	case kind == "version" && e.Arch != "":
-		return map[string]string{"Os": "linux", "Arch": e.Arch}
 	case kind == "version":
-		return map[string]string{"Os": "linux", "Arch": "amd64"}
+		return map[string]string{"Os": "linux", "Arch": cmp.Or(e.Arch, "amd64"), "ApiVersion": engine.MinAPI}
 	case kind == "info" && e.Capacity.Memory > 0:
 		return e.Capacity
 	case kind == "images" && what == "json":
