@@ -65,7 +65,7 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 		return err
 	}
 	if withTools {
-		if err := permissions.RemoveImages(ctx, e, ""); err != nil {
+		if err := permissions.RemoveImages(ctx, e); err != nil {
 			return err
 		}
 		if err := verifyImage().Remove(ctx, e, ""); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/pipeline/model"
+	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
 
@@ -115,7 +117,10 @@ func isFile(model string) bool {
 func (t Target) modelRequest(p *project.Project) model.Request {
 	set := p.Settings
 	req := model.Request{
-		Data: p.Data, Dir: p.ModelCache(), Notes: t.remembered(p, "models"), Owner: set.AppUser,
+		Data: p.Data, Dir: p.ModelCache(), Notes: t.remembered(p, "models"),
+		Folder: func(ctx context.Context, cache *os.Root, name string) (modelfolder.Writer, error) {
+			return t.dataFolder(p).ModelFolder(ctx, p.ModelCache(), cache, name)
+		},
 		Stores: []string{filepath.Join(t.Home, ".im2", "models")},
 		Engine: set.Get(project.DemucsEngine).Value, Model: set.Get(project.DemucsModel).Value,
 		Precision: set.Get(project.DemucsPrecision).Value,

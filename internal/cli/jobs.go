@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"os"
 	"path"
@@ -16,10 +15,10 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/permissions"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/term/closest"
-	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/queue"
@@ -219,13 +218,13 @@ func (t Target) Retry(ctx context.Context, id string) error {
 		return err
 	}
 	q := queue.New(p.Data)
-	owner := p.Settings.AppUser
+	folder := t.dataFolder(p)
 	if id != everyJob {
 		if !job.ValidID(id) {
 			fix := exit.Fix{Type: "mage jobs -state=failed", Note: `lists them, "mage retry -all" takes every one` + hintOfFailed(ctx, q, id)}
 			return exit.Fixable(exit.Unusable, fix, "bringing job %q back: that is no job's ID", id)
 		}
-		return t.retry(ctx, q, id, owner)
+		return t.retry(ctx, folder, q, id)
 	}
 	ids, err := q.Waiting(ctx, job.Failed)
 	if err != nil {
@@ -236,7 +235,7 @@ func (t Target) Retry(ctx context.Context, id string) error {
 	}
 	var errs []error
 	for _, id := range ids {
-		errs = append(errs, t.retry(ctx, q, id, owner))
+		errs = append(errs, t.retry(ctx, folder, q, id))
 		if ctx.Err() != nil {
 			break
 		}
@@ -256,8 +255,8 @@ func hintOfFailed(ctx context.Context, q *queue.Queue, typed string) string {
 	return closest.Hint(typed, ids)
 }
 
-func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner ownership.Owner) error {
-	to, err := q.Retry(ctx, id, owner)
+func (t Target) retry(ctx context.Context, folder permissions.Folder, q *queue.Queue, id string) error {
+	to, err := folder.Retry(ctx, q, id)
 	switch {
 	case err == nil:
 		t.UI.Result("%s is %s", id, to)
@@ -266,10 +265,8 @@ func (t Target) retry(ctx context.Context, q *queue.Queue, id string, owner owne
 		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage jobs -state=failed", Note: "lists them" + hintOfFailed(ctx, q, id)}, "bringing job %s back: %w", id, err)
 	case errors.Is(err, queue.ErrNotFailed):
 		return exit.Errorf(exit.Unusable, "bringing job %s back: %w", id, err)
-	case errors.Is(err, fs.ErrPermission):
-		return exit.Errorf(exit.Failed,
-			`bringing job %s back: %w; the queue belongs to the app user %s: "sudo env PATH=$PATH mage retry %s" does it as root`, id, err, owner, id)
 	default:
-		return exit.Errorf(exit.Failed, "bringing job %s back: %w", id, err)
+		text, fix := exit.Split(err)
+		return exit.Fixable(exit.Failed, fix, "bringing job %s back: %s", id, text)
 	}
 }

@@ -91,6 +91,11 @@ func (t Target) resetter(p *project.Project) *permissions.Resetter {
 	return &permissions.Resetter{Home: t.Home, Environ: p.Settings.Environ(), Runner: t.Runner, UI: t.UI, EUID: os.Geteuid()}
 }
 
+// dataFolder is the data folder of a project that has one, to be written to.
+func (t Target) dataFolder(p *project.Project) permissions.Folder {
+	return permissions.Folder{Resetter: t.resetter(p), Data: p.Data, Owner: p.Settings.AppUser}
+}
+
 func (t Target) tell(folder string, o ownership.Owner, sum ownership.Summary, took time.Duration, dry bool) {
 	verb := "changed"
 	if dry {

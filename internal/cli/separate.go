@@ -42,13 +42,14 @@ func (t Target) Separate(ctx context.Context, o Separate) error {
 	if err := checkAsked(p, asked); err != nil {
 		return err
 	}
+	folder := t.dataFolder(p)
 	if _, err := os.Stat(o.File); err == nil { // for a song that is not there nothing is made
-		if err := t.prepare(ctx, p); err != nil {
+		if err := folder.Ensure(ctx, p.Root, p.Folders, folder.Owner); err != nil {
 			return err
 		}
 	}
 	return separate.Run(ctx, separate.Request{
-		Data: p.Data, File: o.File, Owner: p.Settings.AppUser, Again: o.Again, Options: asked, JSON: o.JSON,
+		Data: p.Data, File: o.File, Put: folder.PutSong, Again: o.Again, Options: asked, JSON: o.JSON,
 		Base: t.Root, UI: t.UI,
 	})
 }

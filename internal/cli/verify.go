@@ -56,7 +56,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool, wait *t
 	command, progress := c.Command(), &verifyProgress{ui: t.UI}
 	report, err := verify.Run(ctx, p.Compose, verify.Options{
 		Docker: verify.Command{Path: command.Name, Env: command.Env}, Image: image, Program: program, Service: service,
-		Helpers:     []string{permissions.Repository, doctor.Repository},
+		Helpers:     []string{permissions.Repository, permissions.PutRepository, doctor.Repository},
 		Conventions: policy.Conventions(p), Root: p.Root, Alone: true, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"),
 		Progress: progress.set, Note: func(text string) { t.UI.Note("%s", text) },
 	})

@@ -17,6 +17,7 @@ import (
 
 // The names that a program begins with, dots apart.
 const (
+	Put    = "im2-put"
 	Reset  = "im2-reset"
 	Verify = "im2-verify"
 	Doctor = probe.Name

@@ -1,5 +1,5 @@
 package helper
 
 func programs() map[string]program {
-	return map[string]program{Reset: reset, Verify: verify, Doctor: doctor}
+	return map[string]program{Put: put, Reset: reset, Verify: verify, Doctor: doctor}
 }

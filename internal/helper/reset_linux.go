@@ -39,7 +39,7 @@ func runReset(args []string, stdout, stderr io.Writer) error {
 	if o.maps {
 		return maps(stdout)
 	}
-	if err := o.same(); err != nil {
+	if err := sameFolder(o.folder, o.inode); err != nil {
 		return err
 	}
 	if len(o.folders) > 0 {
@@ -103,17 +103,17 @@ func maps(stdout io.Writer) error {
 	return message.Message{IDs: &message.IDMaps{UID: uid, GID: gid}}.Say(stdout)
 }
 
-// same refuses a folder that is another one than the caller sees under its name, as an
+// sameFolder refuses a folder that is another one than the caller sees under its name, as an
 // engine on another machine would mount it.
-func (o resetOptions) same() error {
-	if o.inode == 0 {
+func sameFolder(folder string, inode uint64) error {
+	if inode == 0 {
 		return nil
 	}
 	var stat syscall.Stat_t
-	if err := syscall.Stat(o.folder, &stat); err != nil {
-		return exit.Errorf(exit.Unusable, "looking at %s: %w", o.folder, err)
+	if err := syscall.Stat(folder, &stat); err != nil {
+		return exit.Errorf(exit.Unusable, "looking at %s: %w", folder, err)
 	}
-	if stat.Ino != o.inode {
+	if stat.Ino != inode {
 		return exit.Errorf(exit.Unusable, "the engine sees another folder of that name than this machine does; run this where the engine runs")
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/permissions/message"
@@ -29,8 +31,12 @@ const (
 	removeWithin = 2 * time.Second
 )
 
-// job is one run of the resetter in a container.
-type job struct {
+// task is one run of the helper in a container.
+type task struct {
+	// image has the program.
+	image tools.Image
+	// stdin is its standard input; nil means none.
+	stdin io.Reader
 	// data is the only folder that is mounted; "" for none.
 	data string
 	// user is who the command runs as; UID 0 gets the three capabilities, others none.
@@ -40,7 +46,7 @@ type job struct {
 	// dry leaves out the capabilities with which something could be changed. A read-only mount would hide whether the
 	// folder itself is one.
 	dry bool
-	// args are the resetter's, beside -folder and -inode.
+	// args are the program's, beside -folder and -inode.
 	args []string
 }
 
@@ -54,8 +60,8 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 	if err != nil {
 		return ownership.Summary{}, err
 	}
-	j := job{
-		data: req.Data, user: rootIn(v.owner.GID), userns: v.userns, dry: req.DryRun,
+	j := task{
+		image: ownImage, data: req.Data, user: rootIn(v.owner.GID), userns: v.userns, dry: req.DryRun,
 		args: []string{"-owner=" + v.owner.String(), "-progress=" + tellEvery.String(), "-below=" + req.Below},
 	}
 	if req.DryRun {
@@ -96,10 +102,10 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 		args = append(args, "-ensure="+name)
 	}
 	missing := 0
-	root := job{data: data, user: rootIn(v.owner.GID), userns: v.userns, args: append(slices.Clone(args), "-existing")}
+	root := task{image: ownImage, data: data, user: rootIn(v.owner.GID), userns: v.userns, args: append(slices.Clone(args), "-existing")}
 	err = r.contain(ctx, e, root, func(m message.Message) { missing += m.Missing })
 	if err == nil && missing > 0 {
-		err = r.contain(ctx, e, job{data: data, user: v.owner.String(), userns: v.userns, args: args}, func(message.Message) {})
+		err = r.contain(ctx, e, task{image: ownImage, data: data, user: v.owner.String(), userns: v.userns, args: args}, func(message.Message) {})
 	}
 	if err != nil {
 		return word(data, err)
@@ -133,9 +139,9 @@ func word(data string, err error) error {
 	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
 }
 
-// contain runs the resetter in a container and passes on its messages. When ctx ends the container does, too:
+// contain runs the helper in a container and passes on its messages. When ctx ends the container does, too:
 // the docker command passes the signal on, and what remains is removed.
-func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear func(message.Message)) error {
+func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j task, hear func(message.Message)) error {
 	if j.data != "" {
 		info, err := isFolder(j.data)
 		if err != nil {
@@ -143,14 +149,14 @@ func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear fu
 		}
 		j.args = append(slices.Clone(j.args), "-folder="+j.data, "-inode="+strconv.FormatUint(filestate.Of(info).Inode, 10))
 	}
-	image, err := r.image(ctx, e)
+	image, err := tools.Kit{Home: r.Home, Runner: r.Runner, UI: r.UI}.Image(ctx, e, j.image)
 	if err != nil {
 		return err
 	}
-	name := "im2-reset-" + strings.ToLower(rand.Text())
+	name := strings.Replace(j.image.Repository, "/", "-", 1) + "-" + strings.ToLower(rand.Text())
 	out := &lines{hear: hear}
 	c := e.Command(arguments(name, image, j)...)
-	c.Stdout = out
+	c.Stdin, c.Stdout = j.stdin, out
 	err = e.Run(ctx, c)
 	if ctx.Err() != nil {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeWithin)
@@ -163,9 +169,9 @@ func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j job, hear fu
 	return err
 }
 
-func arguments(name, image string, j job) []string {
+func arguments(name, image string, j task) []string {
 	args := []string{
-		"run", "--rm", "--name", name, "--label", mark, "--pull=never",
+		"run", "--rm", "--name", name, "--label", j.image.Label, "--pull=never",
 		"--network=none", "--read-only", "--security-opt=no-new-privileges", "--log-driver=none",
 		"--pids-limit=64", "--memory=512m", "--user", j.user, "--cap-drop=ALL",
 	}
@@ -178,6 +184,9 @@ func arguments(name, image string, j job) []string {
 	}
 	if j.userns != "" {
 		args = append(args, "--userns="+j.userns)
+	}
+	if j.stdin != nil {
+		args = append(args, "--interactive")
 	}
 	if j.data != "" { // at its own path, so that paths in messages are right outside
 		args = append(args, "--mount", engine.BindMount(j.data, j.data))
@@ -229,7 +238,7 @@ func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.O
 		return view{owner: owner}, nil
 	}
 	var ids *message.IDMaps
-	err := r.contain(ctx, e, job{user: "0:0", args: []string{"-maps"}}, func(m message.Message) { ids = m.IDs })
+	err := r.contain(ctx, e, task{image: ownImage, user: "0:0", args: []string{"-maps"}}, func(m message.Message) { ids = m.IDs })
 	if err == nil && ids == nil {
 		err = errors.New("the container did not say")
 	}

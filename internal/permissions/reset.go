@@ -213,26 +213,28 @@ func label(req Request, dry bool) string {
 	return doing + filepath.Join(filepath.Base(req.Data), req.Below)
 }
 
+// The images of the helper that this package runs.
 const (
 	// Repository is the name of the image that resets through the engine.
 	Repository = "im2/reset"
-	// mark is the label of the images and containers.
-	mark = "im2.reset=1"
+	// PutRepository is the name of the image that writes into the data folder.
+	PutRepository = "im2/put"
 )
 
-var ownImage = tools.Image{
-	Own: tools.Helper, Repository: Repository, Label: mark, Program: "/im2-reset",
-	Message: "resets owners and modes of a data folder",
-}
+var (
+	ownImage = tools.Image{
+		Own: tools.Helper, Repository: Repository, Label: "im2.reset=1", Program: "/im2-reset",
+		Message: "resets owners and modes of a data folder",
+	}
+	putImage = tools.Image{
+		Own: tools.Helper, Repository: PutRepository, Label: "im2.put=1", Program: "/im2-put",
+		Message: "writes into a data folder as its owner",
+	}
+)
 
-func (r *Resetter) image(ctx context.Context, e *engine.Engine) (string, error) {
-	return tools.Kit{Home: r.Home, Runner: r.Runner, UI: r.UI}.Image(ctx, e, ownImage)
-}
-
-// RemoveImages removes the images of the command, but the one called keep. One that a
-// running reset needs stays.
-func RemoveImages(ctx context.Context, e *engine.Engine, keep string) error {
-	return ownImage.Remove(ctx, e, keep)
+// RemoveImages removes the images of this package. One that is in use stays.
+func RemoveImages(ctx context.Context, e *engine.Engine) error {
+	return errors.Join(ownImage.Remove(ctx, e, ""), putImage.Remove(ctx, e, ""))
 }
 
 // way is how a reset is done.

@@ -92,7 +92,7 @@ func TestBelow(t *testing.T) {
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	folder := `/srv/a,b "c":d/data`
-	root := arguments("n", "image", job{data: folder, user: "0:0", args: []string{"-uid=1"}})
+	root := arguments("n", "image", task{data: folder, user: "0:0", args: []string{"-uid=1"}})
 	for _, want := range []string{
 		"--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges",
 		"--cap-add=CHOWN", "--cap-add=FOWNER", "--cap-add=DAC_READ_SEARCH", "--pids-limit=64",
@@ -108,14 +108,14 @@ func TestArguments(t *testing.T) {
 	if err != nil || !slices.Equal(fields, []string{"type=bind", "source=" + folder, "target=" + folder}) {
 		t.Errorf("the mount is %q, %v", fields, err)
 	}
-	dry := strings.Join(arguments("n", "image", job{data: folder, user: "0:0", dry: true}), " ")
+	dry := strings.Join(arguments("n", "image", task{data: folder, user: "0:0", dry: true}), " ")
 	if strings.Contains(dry, "CHOWN") || strings.Contains(dry, "FOWNER") || !strings.Contains(dry, "--cap-add=DAC_READ_SEARCH") {
 		t.Errorf("a dry run gets %q", dry)
 	}
-	if maps := arguments("n", "image", job{user: "0:0", userns: "host"}); slices.Contains(maps, "--mount") || !slices.Contains(maps, "--userns=host") {
+	if maps := arguments("n", "image", task{user: "0:0", userns: "host"}); slices.Contains(maps, "--mount") || !slices.Contains(maps, "--userns=host") {
 		t.Errorf("without a folder: %q", maps)
 	}
-	user := arguments("n", "image", job{data: "/data", user: "7:8"})
+	user := arguments("n", "image", task{data: "/data", user: "7:8"})
 	if strings.Contains(strings.Join(user, " "), "cap-add") || user[slices.Index(user, "--user")+1] != "7:8" {
 		t.Errorf("the app user gets %q", user)
 	}

@@ -80,11 +80,9 @@ func TestNobodyTurnsTheModelElsewhere(t *testing.T) {
 	if err := os.Chmod(outside, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	owner := f.Owner
 	if os.Geteuid() == 0 {
-		owner = ownership.Owner{UID: 54321, GID: 54322}
+		f.Folder = folderOf(ownership.Owner{UID: 54321, GID: 54322})
 	}
-	f.Owner = owner
 	start := time.Now()
 	if _, err := f.ensure(t.Context()); err != nil {
 		t.Fatal(err)

@@ -3,28 +3,21 @@ package model
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
-
-// abandoned is how old a half-prepared model must be before it is removed: another user's run may
-// be making it.
-const abandoned = time.Hour
 
 // errReplaced is returned when another program changed what was being written.
 var errReplaced = errors.New("another program has changed it meanwhile")
@@ -52,14 +45,8 @@ func openCache(data, dir string) (*os.Root, error) {
 // as a whole, and reads it again: a container may have changed it meanwhile.
 func (e *ensurer) put(ctx context.Context, source io.ReaderAt, size int64) (weights.Manifest, error) {
 	doing := "preparing the model " + e.Model
-	e.sweep()
-	temp := e.tempName()
-	m, err := e.fill(ctx, temp, source, size)
-	if err == nil {
-		err = e.swap(temp)
-	}
+	m, err := e.fill(ctx, source, size)
 	if err != nil {
-		_ = place.RemoveAllIn(e.cache, temp) // The error says more than what is left over would.
 		if errors.As(err, new(*weights.GraphError)) || ctx.Err() != nil {
 			return m, exit.Errorf(exit.Failed, "%s: %w", doing, err)
 		}
@@ -78,21 +65,29 @@ func (e *ensurer) put(ctx context.Context, source io.ReaderAt, size int64) (weig
 	return again, e.note(again)
 }
 
-func (e *ensurer) tempName() string { return "." + e.folder() + ".tmp-" + rand.Text() }
-
-// fill prepares the model into a new folder of this name, and returns when everything is on the disk.
-func (e *ensurer) fill(ctx context.Context, name string, source io.ReaderAt, size int64) (weights.Manifest, error) {
-	folder, err := place.NewFolderIn(e.cache, name)
+// fill prepares the model into the cache, and returns when everything is on the disk.
+func (e *ensurer) fill(ctx context.Context, source io.ReaderAt, size int64) (weights.Manifest, error) {
+	folder, err := e.Folder(ctx, e.cache, e.folder())
 	if err != nil {
 		return weights.Manifest{}, err
 	}
-	defer func() { _ = folder.Close() }() // What is in it was closed before.
+	m, err := e.write(ctx, folder, source, size)
+	if err == nil {
+		err = folder.Commit()
+	}
+	if err != nil {
+		folder.Discard()
+	}
+	return m, err
+}
+
+func (e *ensurer) write(ctx context.Context, folder modelfolder.Writer, source io.ReaderAt, size int64) (weights.Manifest, error) {
 	bar := e.UI.Progress("preparing the model "+e.Model, size, term.Bytes)
 	defer bar.Done()
 	var written int64
 	create := func(name string) (io.WriteCloser, error) {
-		f, err := folder.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		return &piece{File: f, e: e, wrote: func(n int) {
+		f, err := folder.Create(name)
+		return &piece{f, func(n int) {
 			written += int64(n)
 			bar.Set(min(written, size))
 		}}, err
@@ -106,76 +101,19 @@ func (e *ensurer) fill(ctx context.Context, name string, source io.ReaderAt, siz
 		return m, err
 	}
 	_, err = f.Write(m.Bytes())
-	if err := errors.Join(err, f.Close()); err != nil {
-		return m, err
-	}
-	dir, err := folder.Open(".")
-	if err != nil {
-		return m, err
-	}
-	defer func() { _ = dir.Close() }() // It was only read.
-	return m, errors.Join(e.settle(dir, place.FolderMode), place.SyncIn(folder, "."))
+	return m, errors.Join(err, f.Close())
 }
 
 // piece is a file that is being written.
 type piece struct {
-	*os.File
-	e     *ensurer
+	io.WriteCloser
 	wrote func(n int)
 }
 
 func (p *piece) Write(data []byte) (int, error) {
-	n, err := p.File.Write(data)
+	n, err := p.WriteCloser.Write(data)
 	p.wrote(n)
 	return n, err
-}
-
-// Close gives the file its owner and puts it on the disk.
-func (p *piece) Close() error {
-	return errors.Join(p.e.settle(p.File, place.FileMode), p.Sync(), p.File.Close())
-}
-
-// swap replaces the prepared model by the folder temp.
-func (e *ensurer) swap(temp string) error {
-	old := e.tempName()
-	if err := e.cache.Rename(e.folder(), old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := e.cache.Rename(temp, e.folder()); err != nil {
-		return err
-	}
-	_ = place.RemoveAllIn(e.cache, old) // sweep removes what is left.
-	return place.SyncIn(e.cache, ".")
-}
-
-// sweep removes what killed runs left.
-func (e *ensurer) sweep() {
-	dir, err := e.cache.Open(".")
-	if err != nil {
-		return
-	}
-	defer func() { _ = dir.Close() }() // It was only read.
-	entries, _ := dir.ReadDir(1000)    // A few are there; a container may have made any number.
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err == nil && strings.HasPrefix(entry.Name(), "."+e.folder()+".tmp-") && time.Since(info.ModTime()) > abandoned {
-			_ = place.RemoveAllIn(e.cache, entry.Name()) // The next run tries it again.
-		}
-	}
-}
-
-// settle gives an open file or folder, made by this run, its owner and mode. Engines in a virtual machine, as
-// everywhere but on Linux, show a container the files of the host as its own: there a refusal does not matter.
-func (e *ensurer) settle(f *os.File, mode fs.FileMode) error {
-	if runtime.GOOS == "windows" {
-		return nil // Files have no such owners there.
-	}
-	if err := f.Chown(int(e.Owner.UID), int(e.Owner.GID)); err != nil && (runtime.GOOS == "linux" || !errors.Is(err, fs.ErrPermission)) {
-		return exit.Errorf(exit.Failed,
-			`giving the model to the app user %s: %w; run the command as that user or as root, or set the IDs of "id" in .env.local`,
-			e.Owner, cause(err))
-	}
-	return f.Chmod(mode)
 }
 
 // note remembers the digest of a model that is not pinned.
@@ -228,8 +166,6 @@ func (e *ensurer) storing(doing string, err error, dir string, needed int64) err
 		return e.full(doing, err, dir, needed)
 	case errors.As(err, new(*exit.Error)):
 		return err
-	case dir == e.Dir:
-		return e.denied(fmt.Sprintf("%s into %q", doing, dir), err)
 	}
 	return exit.Errorf(exit.Failed, "%s into %q: %w", doing, dir, err)
 }
@@ -237,9 +173,7 @@ func (e *ensurer) storing(doing string, err error, dir string, needed int64) err
 // denied explains an error that is mostly one of permissions.
 func (e *ensurer) denied(doing string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return exit.Errorf(exit.Failed,
-			`%s: %w; the folder belongs to another user: "mage reset-permissions" gives it to the app user %s, `+
-				`and "id" shows whether that is you`, doing, err, e.Owner)
+		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage reset-permissions", Note: "lets everybody read it"}, "%s: %w", doing, err)
 	}
 	return exit.Errorf(exit.Failed, "%s: %w", doing, err)
 }

@@ -167,7 +167,7 @@ func TestWhatAKilledRunLeftIsRemoved(t *testing.T) {
 	f := newFixture(t)
 	makeDir(t, f.path(".test-fp32.tmp-old", "sub"))
 	makeDir(t, f.path(".test-fp32.tmp-new"))
-	old := time.Now().Add(-2 * abandoned)
+	old := time.Now().Add(-2 * time.Hour)
 	if err := os.Chtimes(f.path(".test-fp32.tmp-old"), old, old); err != nil {
 		t.Fatal(err)
 	}

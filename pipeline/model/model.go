@@ -10,7 +10,7 @@
 // What surprises: a container can write into the cache folder, and this code may run as root.
 // So everything there goes through os.Root, new names are random and made with O_EXCL, links are
 // never followed, owner and mode are changed on open files only, and what was written is read
-// again at the end.
+// again at the end. Package modelfolder writes there.
 package model
 
 import (
@@ -30,7 +30,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/weights"
 )
@@ -134,8 +134,8 @@ type Request struct {
 	// Notes is a folder of the user's own that remembers the digests of models that are not known
 	// here; empty for none.
 	Notes string
-	// Owner is the owner that the model must have.
-	Owner ownership.Owner
+	// Folder makes the folder of this name in the open cache folder, for whoever the model must belong to.
+	Folder func(ctx context.Context, cache *os.Root, name string) (modelfolder.Writer, error)
 	// Engine, Model and Precision choose the model; see Choose.
 	Engine, Model, Precision string
 	// CABundle is the path of a PEM file with certificates to trust beside the system's; may be empty.

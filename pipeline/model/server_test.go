@@ -24,6 +24,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/weights"
 	"github.com/im2-audio/im2/pipeline/weights/weightstest"
@@ -173,7 +174,7 @@ func newFixture(t *testing.T) *fixture {
 	f.ensurer = &ensurer{
 		Request: Request{
 			Dir: t.TempDir(), Stores: []string{t.TempDir()}, Notes: t.TempDir(),
-			Owner:  ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())},
+			Folder: folderOf(ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}),
 			Engine: "onnx", Model: "test", Precision: weights.FP32, UI: ui,
 			Locate: func(context.Context) (Source, error) {
 				f.located++
@@ -298,5 +299,12 @@ func (f *fixture) keeps(want int64) {
 	}
 	if got != want {
 		f.t.Errorf("the part has %d bytes, want %d", got, want)
+	}
+}
+
+// folderOf makes folders of models for an owner.
+func folderOf(o ownership.Owner) func(context.Context, *os.Root, string) (modelfolder.Writer, error) {
+	return func(_ context.Context, cache *os.Root, name string) (modelfolder.Writer, error) {
+		return modelfolder.New(cache, name, int(o.UID), int(o.GID))
 	}
 }

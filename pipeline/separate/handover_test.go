@@ -1,8 +1,8 @@
 package separate
 
 import (
-	"errors"
-	"io/fs"
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
+	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
@@ -120,61 +121,6 @@ func (s *try) hand(t *testing.T) handed {
 	return h
 }
 
-// Where there are no hard links, a name is taken in another way.
-func TestReserve(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = root.Close() }()
-	if err := root.WriteFile("temp", []byte("song"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := reserve(root, "temp", "name"); err != nil {
-		t.Fatal(err)
-	}
-	if data, err := root.ReadFile("name"); err != nil || string(data) != "song" {
-		t.Errorf("%q, %v", data, err)
-	}
-	if err := reserve(root, "temp", "name"); !os.IsExist(err) {
-		t.Errorf("a name that is taken: %v", err)
-	}
-	if err := reserve(root, "temp", "other"); err == nil {
-		t.Error("a file that is gone: no error")
-	}
-	if _, err := root.Lstat("other"); err == nil {
-		t.Error("the reservation was left")
-	}
-}
-
-// A link that was made, and answered as if there had been one already, is ours: another name for the
-// song would have it separated twice.
-func TestANameThatWasTakenAfterAll(t *testing.T) {
-	t.Parallel()
-	root, err := os.OpenRoot(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = root.Close() }()
-	if err := errors.Join(root.WriteFile("temp", []byte("song"), 0o600), root.Link("temp", "name")); err != nil {
-		t.Fatal(err)
-	}
-	if err := claim(root, "temp", "name"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := root.Lstat("temp"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("temp is left: %v", err)
-	}
-	if err := root.WriteFile("temp", []byte("song"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := claim(root, "temp", "name"); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("error = %v; want that another file has the name", err)
-	}
-}
-
 func TestSongsThatAreNone(t *testing.T) {
 	t.Parallel()
 	data := newData(t)
@@ -222,19 +168,29 @@ func TestNoInputFolder(t *testing.T) {
 
 func TestSongThatChanges(t *testing.T) {
 	t.Parallel()
-	s := newTry(t, newData(t), "song.mp3")
-	song, err := os.OpenFile(s.File, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
+	for name, change := range map[string]func(path string) error{
+		"shorter": func(path string) error { return os.Truncate(path, 3) },
+		"longer":  func(path string) error { return os.Truncate(path, 1<<20) },
+		"newer":   func(path string) error { return os.Chtimes(path, time.Now(), time.Now().Add(time.Hour)) },
+	} {
+		s := newTry(t, newData(t), "song.mp3")
+		put := s.Put
+		s.Put = func(ctx context.Context, data string, song handover.Song, content func() io.Reader) (handover.Placed, error) {
+			if err := change(s.File); err != nil {
+				t.Fatal(err)
+			}
+			return put(ctx, data, song, content)
+		}
+		song, err := openSong(s.File, s.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = song.Close() }()
+		if _, err := s.handOver(t.Context(), song); err == nil || !strings.Contains(err.Error(), "it changed while it was copied") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		inputIs(t, s.Data)
 	}
-	defer func() { _ = song.Close() }()
-	if _, err := song.Seek(1, 0); err != nil { // Fewer bytes than its size come.
-		t.Fatal(err)
-	}
-	if _, err := s.handOver(t.Context(), song); err == nil || !strings.Contains(err.Error(), "it changed while it was copied") {
-		t.Errorf("error %v", err)
-	}
-	inputIs(t, s.Data)
 }
 
 func TestDisplayGoesOnAfterANote(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/ownership"
 )
 
 func TestDevicesAndPipes(t *testing.T) {
@@ -32,7 +31,7 @@ func TestOwner(t *testing.T) {
 		t.Skip("only root may give a file away")
 	}
 	s := newTry(t, newData(t), "song.mp3")
-	s.Owner = ownership.Owner{UID: 54321, GID: 54322}
+	s.Put = putFor(54321, 54322)
 	h := s.hand(t)
 	info, err := os.Stat(filepath.Join(s.Data, "input", h.name))
 	if err != nil {
@@ -59,5 +58,5 @@ func TestUnprivilegedOtherUsersFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(filepath.Join(r.Data, "input"), 0o700) })
-	r.fails(t, exit.Failed, "permission denied", `"mage reset-permissions"`)
+	r.fails(t, exit.Failed, "permission denied")
 }

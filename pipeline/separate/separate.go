@@ -1,14 +1,12 @@
 // Package separate gives one song to the pipeline, follows its job, and says where the
 // stems are.
 //
-// The song is copied into the data folder's input under a hidden name, which the watcher
-// passes over, and gets its own name when it is complete, with what is asked for in a hidden file
-// beside it. From then on it is the
+// Package handover copies the song into the data folder's input. From then on it is the
 // pipeline's: this package only reads what the services record about it (pipeline/queue),
 // so whatever ends the command, the job continues.
 //
 // What surprises: containers can write into the data folder, and this code may run as
-// root. So it works there through os.Root, with new files only, and believes nothing in a
+// root. So it works there through os.Root, and believes nothing in a
 // job's record that would lead elsewhere.
 package separate
 
@@ -16,12 +14,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
@@ -32,8 +30,9 @@ type Request struct {
 	Data string
 	// File is the song, as the user named it.
 	File string
-	// Owner is the user that the copy is given to where this process may do that.
-	Owner ownership.Owner
+	// Put is handover.Put, as whoever may write to the folder. It reads what content returns to its end, once or, after
+	// an error, again.
+	Put func(ctx context.Context, data string, song handover.Song, content func() io.Reader) (handover.Placed, error)
 	// Again asks for a song to be separated although the pipeline has its stems, or is about to.
 	Again bool
 	// Options are what is asked for.
@@ -67,7 +66,7 @@ const (
 func Run(ctx context.Context, req Request) error {
 	s := &separation{
 		Request: req, queue: queue.New(req.Data), poll: req.Poll,
-		patience: patience, searching: searching, asRoot: os.Geteuid() == 0,
+		patience: patience, searching: searching,
 	}
 	if s.poll <= 0 {
 		s.poll = defaultPoll
@@ -80,8 +79,6 @@ type separation struct {
 	Request
 	queue                     *queue.Queue
 	poll, patience, searching time.Duration
-	// asRoot says that files can be given away.
-	asRoot bool
 }
 
 func (s *separation) run(ctx context.Context) error {

@@ -2,8 +2,10 @@ package separate
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
-	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/queue"
@@ -34,12 +36,17 @@ func newTry(t *testing.T, data, name string) *try {
 	ui, out, errs := term.Test()
 	return &try{out: out, err: errs, separation: &separation{
 		Request: Request{
-			Data: data, File: file, Base: filepath.Dir(data), UI: ui,
-			Owner: ownership.Owner{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())},
+			Data: data, File: file, Base: filepath.Dir(data), UI: ui, Put: putFor(-1, -1),
 		},
 		queue: queue.New(data), poll: time.Millisecond, patience: time.Hour, searching: time.Hour,
-		asRoot: os.Geteuid() == 0,
 	}}
+}
+
+// putFor puts songs into the input folder for a user.
+func putFor(uid, gid int) func(context.Context, string, handover.Song, func() io.Reader) (handover.Placed, error) {
+	return func(ctx context.Context, data string, song handover.Song, content func() io.Reader) (handover.Placed, error) {
+		return handover.Put(ctx, data, song, content(), uid, gid)
+	}
 }
 
 func (s *try) fails(t *testing.T, code exit.Code, wants ...string) {
@@ -107,7 +114,7 @@ func TestJSON(t *testing.T) {
 	data := newData(t)
 	(&pipeline{t: t, data: data, end: job.Done}).start()
 	s := newTry(t, data, "song.mp3")
-	err := Run(t.Context(), Request{Data: data, File: s.File, JSON: true, UI: s.UI, Owner: s.Owner, Poll: time.Millisecond})
+	err := Run(t.Context(), Request{Data: data, File: s.File, JSON: true, UI: s.UI, Put: s.Put, Poll: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

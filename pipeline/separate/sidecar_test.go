@@ -85,35 +85,6 @@ func TestNamesWithASidecarAreTaken(t *testing.T) {
 	}
 }
 
-// A song that cannot get its name leaves no sidecar, and one whose sidecar cannot be written no song.
-func TestNothingIsLeftOfAHandOverThatFailed(t *testing.T) {
-	t.Parallel()
-	data := newData(t)
-	s := newTry(t, data, "song.mp3")
-	s.Options = asks(t)
-	root, err := os.OpenRoot(filepath.Join(data, "input"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = root.Close() }()
-	if err := s.claimWith(root, "gone", "song.mp3"); !os.IsNotExist(err) {
-		t.Errorf("error = %v", err)
-	}
-	inputIs(t, data)
-	s.Owner.UID, s.asRoot = 0xfffffffe, os.Geteuid() != 0 // A chown that is refused.
-	if s.asRoot {
-		song, err := openSong(s.File, s.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = song.Close() }()
-		if _, err := s.handOver(t.Context(), song); err == nil {
-			t.Error("a file was given away")
-		}
-		inputIs(t, data)
-	}
-}
-
 // A name with options is short enough for that of the sidecar.
 func TestALongNameLeavesRoomForTheSidecar(t *testing.T) {
 	t.Parallel()

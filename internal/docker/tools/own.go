@@ -34,12 +34,14 @@ type Own struct {
 }
 
 var (
-	// Helper is the program that resets, verifies and tries out things inside of containers and builds.
+	// Helper is the program that resets, writes, verifies and tries out things inside of containers and builds.
 	Helper = Own{
 		Name: "helper", Package: modulePath + "/internal/helper/im2-helper",
 		Sources: []string{
 			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
 			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "internal/safetext", "ownership",
+			"pipeline/handover", "pipeline/job", "pipeline/modelfolder", "pipeline/options", "pipeline/place", "pipeline/queue", "pipeline/title",
+			"pipeline/weights",
 		},
 	}
 	// Measure is the command with which "mage bench" measures others.

@@ -16,7 +16,7 @@ func main() {
 		code, known = helper.Main(os.Args[1:])
 	}
 	if !known {
-		_, _ = fmt.Fprintf(os.Stderr, "usage: im2-helper %s|%s|%s ARGUMENT...\n", helper.Reset, helper.Verify, helper.Doctor)
+		_, _ = fmt.Fprintf(os.Stderr, "usage: im2-helper %s|%s|%s|%s ARGUMENT...\n", helper.Put, helper.Reset, helper.Verify, helper.Doctor)
 		code = int(exit.Unusable)
 	}
 	os.Exit(code)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,14 +9,17 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/permissions"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/model"
 	"github.com/im2-audio/im2/pipeline/place"
 )
@@ -126,6 +130,30 @@ func assessFolders(seen []folder, want *ownership.Owner) answer {
 
 // some are the first texts of a list.
 func some(texts []string) string { return safetext.List(texts, 2, "; ") }
+
+// checkSongs puts a file into the input folder and removes it, as "mage separate" would.
+func checkSongs(ctx context.Context, d *Doctor, f *facts) answer {
+	p := f.project
+	if !slices.Contains(p.Folders, filepath.Join(p.Data, job.InputFolder)) {
+		return ok("the project has no input folder")
+	}
+	folder := permissions.Folder{
+		Resetter: &permissions.Resetter{Home: d.Home, Environ: p.Settings.Environ(), Runner: d.Runner, UI: d.UI, EUID: os.Geteuid()},
+		Data:     p.Data, Owner: p.Settings.AppUser,
+	}
+	input := p.Rel(filepath.Join(p.Data, job.InputFolder))
+	direct, err := folder.TryInput(ctx)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return warned(fixPermissions, "%s is missing", input)
+	case err != nil:
+		text, fix := exit.Split(err)
+		return failed(cmp.Or(fix.Type, fixPermissions), "nothing can be put into %s: %s", input, text)
+	case !direct:
+		return ok(`"mage separate" puts songs there for you, as %s; you cannot copy them into %s yourself`, folder.Owner, input)
+	}
+	return ok(`you can put songs into %s, and so can "mage separate"`, input)
+}
 
 func checkModel(ctx context.Context, _ *Doctor, f *facts) answer {
 	p := f.project

@@ -25,6 +25,7 @@ const (
 	processorCheck = "processor"
 	gpuCheck       = "gpu"
 	dataCheck      = "data"
+	songsCheck     = "songs"
 	spaceCheck     = "space"
 	modelCheck     = "model"
 	probeCheck     = "probe"
@@ -97,6 +98,7 @@ var checks = []check{
 	{processorCheck, "engine", "the engine's processors have what makes separations fast", []string{engineCheck}, []string{containerCheck}, quick, hungEngine, checkProcessor},
 	{gpuCheck, "engine", "which GPUs there are, and whether the engine could give one to a container", []string{engineCheck}, []string{composeFile}, quick, hungFiles, checkGPU},
 	{dataCheck, "data", "the folders that the project makes have the right owner and mode", []string{composeFile}, []string{engineCheck, containerCheck}, quick, hungFiles, checkData},
+	{songsCheck, "data", "you can put a song into the input folder", []string{composeFile}, []string{engineCheck, probeCheck}, long, hungFiles, checkSongs},
 	{spaceCheck, "data", "there is free space, on a suitable file system", []string{composeFile}, []string{engineCheck}, quick, hungFiles, checkSpace},
 	{modelCheck, "data", "the model is in its cache, whole", []string{composeFile}, nil, usual, hungFiles, checkModel},
 	{probeCheck, "tried out", "a program for containers is compiled and imported into the engine", []string{engineCheck}, nil, 2 * time.Minute, hungEngine, checkProbe},

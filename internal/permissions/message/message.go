@@ -1,15 +1,21 @@
-// Package message is what a reset in a container says to the process that started it.
+// Package message is what the helper in a container that works on a data folder says to the process that started it.
 package message
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/im2-audio/im2/internal/idmap"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/handover"
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // Message is one line of what the helper in a container says on standard output: JSON, with
@@ -22,8 +28,54 @@ type Message struct {
 	Missing int `json:"missing,omitempty"`
 	// IDs says which IDs of the machine the command sees as which.
 	IDs *IDMaps `json:"ids,omitempty"`
-	// Summary is the result.
+	// Summary is the result of a reset.
 	Summary *ownership.Summary `json:"summary,omitempty"`
+	// Placed is the result of putting a song into the input folder.
+	Placed *handover.Placed `json:"placed,omitempty"`
+	// Stage is where a job waits that was brought back.
+	Stage job.Stage `json:"stage,omitempty"`
+	// Problem is why something could not be written.
+	Problem *Problem `json:"problem,omitempty"`
+}
+
+// Problem is an error on its way out of a container.
+type Problem struct {
+	// Text is its text, Kinds which of the known errors it wraps.
+	Text  string   `json:"text"`
+	Kinds []string `json:"kinds,omitempty"`
+}
+
+// kinds are the errors that callers tell apart.
+var kinds = map[string]error{
+	"permission": fs.ErrPermission, "missing": fs.ErrNotExist, "exists": fs.ErrExist,
+	"read-only": syscall.EROFS, "no-space": syscall.ENOSPC, "quota": syscall.EDQUOT,
+	"changed": handover.ErrChanged, "no-job": queue.ErrNotFound, "not-failed": queue.ErrNotFailed,
+	"no-file": queue.ErrNoFile, "untaken": queue.ErrUntaken,
+}
+
+// ProblemOf returns what there is to say of an error.
+func ProblemOf(err error) *Problem {
+	p := &Problem{Text: strconv.Quote(err.Error())}
+	for kind, known := range kinds {
+		if errors.Is(err, known) {
+			p.Kinds = append(p.Kinds, kind)
+		}
+	}
+	slices.Sort(p.Kinds)
+	return p
+}
+
+// Error is the text.
+func (p *Problem) Error() string {
+	if text, err := strconv.Unquote(p.Text); err == nil {
+		return text
+	}
+	return p.Text
+}
+
+// Is reports whether the error was one of the known ones.
+func (p *Problem) Is(target error) bool {
+	return p != nil && slices.ContainsFunc(p.Kinds, func(kind string) bool { return kinds[kind] == target })
 }
 
 // IDMaps are the tables by which a user namespace translates IDs (user_namespaces(7)).
@@ -53,6 +105,11 @@ func (m Message) Say(w io.Writer) error {
 		}
 		m.Summary = &s
 	}
+	if m.Placed != nil {
+		p := *m.Placed
+		p.Name, p.Entry = strconv.Quote(p.Name), strconv.Quote(p.Entry)
+		m.Placed = &p
+	}
 	if err := json.NewEncoder(w).Encode(m); err != nil { // a line feed is the encoder's
 		return fmt.Errorf("writing the result: %w", err)
 	}
@@ -64,6 +121,15 @@ func Hear(line []byte) (Message, error) {
 	var m Message
 	if err := json.Unmarshal(line, &m); err != nil {
 		return Message{}, fmt.Errorf("reading %q: %w", line, err)
+	}
+	if p := m.Placed; p != nil {
+		for _, name := range []*string{&p.Name, &p.Entry} {
+			text, err := strconv.Unquote(*name)
+			if err != nil {
+				return Message{}, fmt.Errorf("reading the name %s: %w", *name, err)
+			}
+			*name = text
+		}
 	}
 	if m.Summary == nil {
 		return m, nil

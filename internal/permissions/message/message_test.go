@@ -2,12 +2,18 @@ package message_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/ownership"
+	"github.com/im2-audio/im2/pipeline/handover"
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 func TestMessagesSurviveTheWire(t *testing.T) {
@@ -15,6 +21,8 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 	cases := []message.Message{
 		{Seen: 4096},
 		{Missing: 2},
+		{Placed: &handover.Placed{Name: "new\nline \xff.mp3", Entry: "new\nline \xff.again.mp3", SHA256: "00"}},
+		{Stage: job.Pending},
 		{IDs: &message.IDMaps{UID: "0 100000 65536\n", GID: "0 0 4294967295\n"}},
 		{Summary: &ownership.Summary{Problems: []ownership.Problem{}}},
 		{Summary: &ownership.Summary{Seen: 3, OwnersChanged: 2, ModesChanged: 1, Vanished: 1, Problems: []ownership.Problem{
@@ -38,6 +46,26 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 		if got, err := message.Hear([]byte(line)); err == nil {
 			t.Errorf("%q is read as %+v", line, got)
 		}
+	}
+}
+
+func TestProblemsSurviveTheWire(t *testing.T) {
+	t.Parallel()
+	cause := fmt.Errorf("writing \"n\xff\": %w", &fs.PathError{Op: "open", Path: "x\ny", Err: syscall.ENOSPC})
+	var wire bytes.Buffer
+	if err := (message.Message{Problem: message.ProblemOf(cause)}).Say(&wire); err != nil {
+		t.Fatal(err)
+	}
+	m, err := message.Hear(wire.Bytes())
+	if err != nil || m.Problem == nil {
+		t.Fatal(m, err)
+	}
+	if got := fmt.Errorf("outside: %w", m.Problem); got.Error() != "outside: "+cause.Error() || !errors.Is(got, syscall.ENOSPC) || errors.Is(got, fs.ErrPermission) {
+		t.Errorf("got %q, %q", got, m.Problem.Kinds)
+	}
+	var none *message.Problem
+	if errors.Is(none, fs.ErrPermission) {
+		t.Error("no problem is one of permissions")
 	}
 }
 
