@@ -36,12 +36,13 @@ func Build(ctx context.Context,
 	module *string, // only this one
 	force *bool, // also build what is up to date
 	pull *bool, // pull the base images again first
+	push *bool, // build for every platform in build.platforms, and push
 	jobs *int, // build at most this many at once (default: BuildKit decides)
 	dryRun *bool, // only say what is stale, and why
 	json *bool, // print JSON
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Build(ctx, module, force, pull, jobs, dryRun, json, wait)
+	return targets.Build(ctx, module, force, pull, push, jobs, dryRun, json, wait)
 }
 
 // Clean removes compiled services and built images, never data.

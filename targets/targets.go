@@ -73,6 +73,7 @@ func Build(ctx context.Context,
 	module *string, // only this one
 	force *bool, // also build what is up to date
 	pull *bool, // pull the base images again first
+	push *bool, // build for every platform in build.platforms, and push
 	jobs *int, // build at most this many at once (default: BuildKit decides)
 	dryRun *bool, // only say what is stale, and why
 	json *bool, // print JSON
@@ -80,8 +81,8 @@ func Build(ctx context.Context,
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Build(ctx, cli.Build{
-			Module: value(module), Force: value(force), Pull: value(pull), Jobs: value(jobs), DryRun: value(dryRun), JSON: value(json),
-			Wait: wait,
+			Module: value(module), Force: value(force), Pull: value(pull), Push: value(push), Jobs: value(jobs),
+			DryRun: value(dryRun), JSON: value(json), Wait: wait,
 		})
 	})
 }

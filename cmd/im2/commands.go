@@ -17,6 +17,7 @@ var groups = []group{
 			{"module", "only this one"},
 			{"force", "also build what is up to date"},
 			{"pull", "pull the base images again first"},
+			{"push", "build for every platform in build.platforms, and push"},
 			{"jobs", "build at most this many at once (default: BuildKit decides)"},
 			{"dry-run", "only say what is stale, and why"},
 			{"json", "print JSON"},

@@ -14,10 +14,10 @@ import (
 type Build struct {
 	// Module is the only one to build; "" for all.
 	Module string
-	// Force, Pull, Jobs and DryRun are image.Options'.
-	Force, Pull bool
-	Jobs        int
-	DryRun      bool
+	// Force, Pull, Push, Jobs and DryRun are image.Options'.
+	Force, Pull, Push bool
+	Jobs              int
+	DryRun            bool
 	// JSON prints the answer as JSON.
 	JSON bool
 	// Wait is how long to wait for other commands on the project; nil is as long as it takes.
@@ -46,7 +46,7 @@ func (t Target) Build(ctx context.Context, o Build) error {
 	if err := t.checkModel(p); err != nil {
 		return err
 	}
-	options := image.Options{Force: o.Force, Pull: o.Pull, Jobs: o.Jobs, DryRun: o.DryRun}
+	options := image.Options{Force: o.Force, Pull: o.Pull, Push: o.Push, Jobs: o.Jobs, DryRun: o.DryRun}
 	if o.Module != "" {
 		options.Modules = []string{o.Module}
 	}

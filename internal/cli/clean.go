@@ -30,14 +30,15 @@ func (t Target) Clean(ctx context.Context, withTools bool, wait *time.Duration) 
 	if err := t.cleanImages(ctx, p, withTools); err != nil {
 		return err
 	}
-	paths := image.Builder{Project: p}.Programs(p.Built())
+	programs := image.Builder{Project: p}.Programs(p.Built())
+	paths := programs
 	if withTools {
 		paths = append(paths, filepath.Join(t.Home, ".im2"))
 		if user := engine.UserFolder(t.Home, t.Environ); user != "" {
 			paths = append(paths, user)
 		}
 	}
-	for _, path := range paths {
+	for i, path := range paths {
 		if _, err := os.Lstat(path); err != nil {
 			continue
 		}
@@ -45,11 +46,18 @@ func (t Target) Clean(ctx context.Context, withTools bool, wait *time.Duration) 
 			return exit.Errorf(exit.Failed, "removing what was built: %w", err)
 		}
 		t.UI.Result("removed %s", p.Rel(path))
-		if filepath.Base(filepath.Dir(path)) == "bin" {
-			_ = os.Remove(filepath.Dir(path)) // stays when something else is in it
+		if i < len(programs) {
+			removeEmpty(filepath.Dir(path))
 		}
 	}
 	return nil
+}
+
+// removeEmpty removes a folder and those that it is in, up to the first that has something else in it.
+func removeEmpty(folder string) {
+	for os.Remove(folder) == nil {
+		folder = filepath.Dir(folder)
+	}
 }
 
 // cleanImages removes the images of the project's own modules, and with withTools those

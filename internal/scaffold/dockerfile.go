@@ -3,6 +3,7 @@ package scaffold
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,8 @@ const (
 	templateName = "service"
 	templateUser = "appuser"
 	templateData = "/pipeline-data"
-	templateCopy = "COPY bin/service /usr/local/bin/service"
+	templateArg  = "ARG TARGETPLATFORM"
+	templateCopy = "COPY bin/${TARGETPLATFORM}/service /usr/local/bin/service"
 )
 
 // words finds the template's words in an instruction; "appuser" also in /home/appuser.
@@ -30,6 +32,9 @@ func (s Service) dockerfile(template string) (string, error) {
 	}
 	if s.Mount == "" {
 		lines = withoutData(lines)
+	}
+	if s.Kind == Shell { // the same for all platforms
+		lines = slices.DeleteFunc(lines, func(line string) bool { return line == templateArg })
 	}
 	copied := false
 	for i, line := range lines {

@@ -30,7 +30,7 @@ func TestCheck(t *testing.T) {
 		{"build -jobs", `"-jobs" of "build" needs its value after a "=": -jobs=NUMBER`},
 		{"build -jobs=two", `"-jobs=two" of "build": "two" is not a whole number`},
 		{"build -force=maybe", `"-force=maybe" of "build": "maybe" is not true or false`},
-		{"build -", `"build" has no flag "-"; it has -module, -force, -pull, -jobs, -dryRun, -json, -wait`},
+		{"build -", `"build" has no flag "-"; it has -module, -force, -pull, -push, -jobs, -dryRun, -json, -wait`},
 		{"new", `"new" needs its NAME: mage new NAME [FLAGS]`},
 		{"new -user=me loudness", `"-user=me" in "new": flags come after the NAME: mage new NAME [FLAGS]`},
 		{"up -replicas=2 new", `"new" needs its NAME: mage new NAME [FLAGS]`},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/build/inputs"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
@@ -16,7 +17,7 @@ import (
 )
 
 func (b Builder) bake(ctx context.Context, r ready, plan *Plan, services []string) error {
-	def, err := define(r.printed, b.once(services))
+	def, err := b.define(r.printed, b.once(services))
 	if err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (b Builder) Stage(ctx context.Context, e *engine.Engine, service, stage, ba
 	if err != nil {
 		return err
 	}
-	def, err := define(printed, []string{service})
+	def, err := b.define(printed, []string{service})
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,12 @@ func (b Builder) run(ctx context.Context, e *engine.Engine, def definition, serv
 // print asks Compose what to build: only Compose knows the tags and labels by which it finds its images again.
 // "buildx bake -f compose.yml" sets neither.
 func (b Builder) print(ctx context.Context, e *engine.Engine, services []string) ([]byte, error) {
-	c := e.ComposeCommand(b.Project.Root, append([]string{"build", "--print"}, services...)...)
+	args := []string{"build", "--print"}
+	if b.push {
+		args = append(args, "--push")
+	}
+	// With that variable, Compose (5.6) refuses services that name another platform, which win when it starts them.
+	c := e.WithEnv(inputs.DefaultPlatform+"=").ComposeCommand(b.Project.Root, append(args, services...)...)
 	printed, err := e.Output(ctx, c)
 	if err != nil {
 		return nil, exit.Errorf(exit.Failed, "asking Compose what to build: %w", err)
@@ -76,13 +82,14 @@ func (b Builder) print(ctx context.Context, e *engine.Engine, services []string)
 	return printed, nil
 }
 
-func define(printed []byte, services []string) (definition, error) {
+func (b Builder) define(printed []byte, services []string) (definition, error) {
 	var def definition
 	if err := json.Unmarshal(printed, &def); err != nil {
 		return def, exit.Errorf(exit.Failed, "reading what \"docker compose build --print\" wrote: %w", err)
 	}
 	def.choose(services)
 	def.prune()
+	def.setPlatforms(b.platforms, b.push)
 	return def, nil
 }
 
@@ -107,6 +114,10 @@ func (b Builder) explain(e *engine.Engine, services []string, err error) error {
 	if strings.Contains(said, "moby.buildkit.frontend.contexts") {
 		return exit.Errorf(exit.Missing, "building %s: additional_contexts: Docker Engine %s is too old (needed: 23.0); update it, or begin those Dockerfiles with \"# syntax=docker/dockerfile:1.4\" where that image can be pulled",
 			some(b.named(services)), e.Server.Version)
+	}
+	if strings.Contains(failed.Stderr, "Multi-platform build is not supported") {
+		fix := exit.Fix{Type: "docker buildx create --use", Note: "makes a builder that can, or turn on the engine's containerd image store"}
+		return exit.Fixable(exit.Missing, fix, "building %s for several platforms: this engine's builder makes images for one", some(services))
 	}
 	return exit.Errorf(exit.Failed, "building %s: %s; see BuildKit's output above. What did not build keeps its previous image",
 		some(services), said)

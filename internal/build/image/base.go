@@ -41,7 +41,7 @@ func Base(ctx context.Context, e *engine.Engine, ui *term.UI, asked string) (str
 	case err != nil:
 		return "", err
 	case name == "":
-		return asked, pull(ctx, e, ui, asked)
+		return asked, pull(ctx, e, ui, asked, nil)
 	case name != asked:
 		noteStandIn(ui, name, asked)
 	}
@@ -67,12 +67,21 @@ func noteStandIn(ui *term.UI, own, asked string) {
 	ui.Note("base image: %s (made from Debian's archive; %s is not available locally)", own, asked)
 }
 
-func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string) error {
+// pull pulls an image, for a platform if there is one.
+func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string, platform []string) error {
+	args := []string{"pull", "--quiet", name}
+	if len(platform) > 0 {
+		args = append(args, "--platform", platform[0])
+	}
 	progress := ui.Progress("pulling base image "+name, 0, term.Seconds)
-	err := e.Run(ctx, e.Command("pull", "--quiet", name))
+	err := e.Run(ctx, e.Command(args...))
 	progress.Done()
 	var failed *run.Error
 	if errors.As(err, &failed) {
+		if len(platform) > 0 {
+			return exit.Errorf(exit.Missing, "%w: %s for %s: %s; fix: set %s to an image that a registry has for %[3]s",
+				ErrNoBase, name, platform[0], failed.Stderr, project.BaseImage)
+		}
 		fix := exit.Fix{Type: "mage setup", Note: "makes one where it can, or set " + project.BaseImage + " to an image that can be reached"}
 		return exit.Fixable(exit.Missing, fix, "%w: %s: %s", ErrNoBase, name, failed.Stderr)
 	}

@@ -34,6 +34,8 @@ type Builder struct {
 	// Cache is a folder of the user's for what is remembered between runs; "" for none, and
 	// every run then looks at everything.
 	Cache string
+
+	push bool // see Options.Push
 }
 
 // Options say what to build, and how.
@@ -44,6 +46,9 @@ type Options struct {
 	Force bool
 	// Pull fetches the images to build on anew first.
 	Pull bool
+	// Push builds for all platforms that the Compose file names, also what is up to date, and pushes it to where its
+	// image name says. Otherwise, it is built for the one platform that it runs on here.
+	Push bool
 	// Jobs is how many images are built at once; 0 leaves it to BuildKit.
 	Jobs int
 	// DryRun looks and says, but builds nothing.
@@ -54,7 +59,11 @@ type Options struct {
 // it begins to build. The caller keeps other builds of the project away: two at once would compile into
 // the same files.
 func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, error) {
+	b.push = o.Push
 	services, err := b.choose(o.Modules)
+	if err == nil && o.Push {
+		services, err = b.pushable(services)
+	}
 	if err != nil {
 		return Plan{}, err
 	}
@@ -62,11 +71,11 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 		return Plan{}, err
 	}
 	if o.DryRun {
-		plan, err := b.Plan(ctx, services...)
+		plan, err := b.look(ctx, services)
 		if err != nil {
 			return Plan{}, err
 		}
-		plan.force(o.Force)
+		plan.force(o)
 		tell(plan)
 		return plan, nil
 	}
@@ -77,12 +86,24 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 	return b.build(ctx, o, services, tell)
 }
 
-func (p Plan) force(yes bool) {
+func (p Plan) force(o Options) {
 	for i := range p.Modules {
-		if m := &p.Modules[i]; yes && !m.Stale {
+		switch m := &p.Modules[i]; {
+		case o.Push:
+			m.Stale, m.Reasons = true, []string{"to be pushed"} // what is here says nothing of the registry
+		case o.Force && !m.Stale:
 			m.mark("forced")
 		}
 	}
+}
+
+// pushable returns those of the services that say where to push their image.
+func (b Builder) pushable(services []string) ([]string, error) {
+	named := slices.DeleteFunc(slices.Clone(services), func(name string) bool { return b.Project.Compose.Services[name].Image == "" })
+	if len(named) == 0 {
+		return nil, exit.Errorf(exit.Unusable, "pushing %s: no image name says where to; fix: set \"image: REGISTRY/NAME:TAG\" in the Compose file", some(services))
+	}
+	return named, nil
 }
 
 func (b Builder) build(ctx context.Context, o Options, services []string, tell func(Plan)) (Plan, error) {
@@ -100,7 +121,7 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	ready := sync.OnceValues(func() (ready, error) { return b.ready(ctx, services) })
 	p := b.planner()
 	p.onStale = func() { go func() { _, _ = ready() }() } // asked again before a build
-	if o.Force {
+	if o.Force || o.Push {
 		p.onStale()
 	}
 	plan, err := p.plan(ctx, services)
@@ -110,7 +131,7 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 	if err != nil {
 		return Plan{}, err
 	}
-	plan.force(o.Force)
+	plan.force(o)
 	tell(plan)
 	b.record(plan)
 	if len(plan.Stale()) == 0 {

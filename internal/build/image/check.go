@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 
+	"github.com/im2-audio/im2/internal/build/inputs"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // maxSecret is how large a secret of a build may be (session/secrets in BuildKit).
@@ -26,6 +30,9 @@ func (b Builder) check(services []string) error {
 	}
 	for _, name := range services {
 		if err := b.checkFolder(name); err != nil {
+			return err
+		}
+		if err := b.checkPlatforms(name); err != nil {
 			return err
 		}
 	}
@@ -74,6 +81,40 @@ func (b Builder) checkFolder(name string) error {
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "building %s in its context %s: %w; fix: create that folder, or correct \"context\" of the service in the Compose file",
 			name, folder, exit.Reason(err))
+	}
+	return nil
+}
+
+func (b Builder) checkPlatforms(name string) error {
+	service := b.Project.Compose.Services[name]
+	where := "it in the Compose file"
+	if _, ok := b.lookup(inputs.DefaultPlatform); ok && service.Platform == "" && !b.push {
+		where = inputs.DefaultPlatform
+	}
+	built := service.Build.Platforms
+	for _, platform := range b.platforms(name) {
+		err := inputs.CheckPlatform(platform)
+		if err == nil && len(built) > 0 && !slices.Contains(inputs.Spelt(built, ""), inputs.Spelt([]string{platform}, "")[0]) {
+			err = fmt.Errorf("%q is none of its build.platforms, which are %s", platform, safetext.List(built, 5, ", "))
+		}
+		if parts := strings.Split(platform, "/"); err == nil && parts[0] != "linux" && len(b.folders([]string{name})) > 0 {
+			err = fmt.Errorf("%q is not Linux, which Go programs of services are compiled for", platform)
+		}
+		if err != nil {
+			return exit.Errorf(exit.Unusable, "building %s for its platform: %w; fix: correct %s", name, err, where)
+		}
+	}
+	return nil
+}
+
+// checkProgram refuses a Dockerfile that copies the Go program of a service from where nobody compiles it: it would
+// be one from elsewhere, perhaps for another platform. sources are what the Dockerfile copies.
+func (b Builder) checkProgram(name string, sources []string) error {
+	for _, folder := range b.folders([]string{name}) {
+		if program := filepath.Base(folder); slices.Contains(sources, path.Join("bin", program)) {
+			return exit.Errorf(exit.Unusable, "building %s: its Dockerfile copies bin/%s, but programs are compiled into bin/PLATFORM; fix: write \"ARG TARGETPLATFORM\" and \"COPY bin/${TARGETPLATFORM}/%[2]s\" there",
+				name, program)
+		}
 	}
 	return nil
 }

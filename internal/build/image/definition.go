@@ -59,6 +59,21 @@ func (d definition) need(target string, needed map[string]bool) {
 	}
 }
 
+// setPlatforms says what each image is built for. platforms returns that of a service; none is the engine's own. Without a
+// push, what Compose builds for several is built for one, as "docker compose up" does: the engine runs only one, and most
+// engines keep only one.
+func (d definition) setPlatforms(platforms func(service string) []string, push bool) {
+	for _, target := range d.Target {
+		if all, _ := target["platforms"].([]any); len(all) > 1 && !push {
+			target["output"] = []any{"type=docker"}
+		}
+		delete(target, "platforms")
+		if asked := platforms(service(target)); len(asked) > 0 {
+			target["platforms"] = asked
+		}
+	}
+}
+
 // escape makes every value mean itself. Buildx reads the strings of a JSON file as templates, with "${X}" and
 // "%{". Compose (2.40.2 to 5.6) escapes "${" in arguments and inline Dockerfiles, and nothing else.
 func (d definition) escape() {

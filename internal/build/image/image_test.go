@@ -82,8 +82,22 @@ func TestModulesAreFoundByServiceAndByFolder(t *testing.T) {
 func TestOnlyOurGoProgramsAreCompiledAndOnlyOnce(t *testing.T) {
 	t.Parallel()
 	b := builder(t)
-	got := b.Programs(b.Project.Built())
-	if want := []string{filepath.Join(b.Project.Root, "modules", "web", "bin", "web")}; !slices.Equal(got, want) {
+	got := b.programs(b.Project.Built(), "linux/arm")
+	web := filepath.Join(b.Project.Root, "modules", "web")
+	if want := []program{{web, "linux/arm/v7"}}; !slices.Equal(got, want) || got[0].out() != filepath.Join(web, "bin", "linux", "arm", "v7", "web") {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestGoIsToldThePlatform(t *testing.T) {
+	t.Parallel()
+	for platform, want := range map[string]string{
+		"linux/amd64": "GOOS=linux GOARCH=amd64", "linux/amd64/v3": "GOOS=linux GOARCH=amd64 GOAMD64=v3",
+		"linux/arm/v5": "GOOS=linux GOARCH=arm GOARM=5", "linux/arm/v7": "GOOS=linux GOARCH=arm GOARM=7", "linux/arm/v8": "GOOS=linux GOARCH=arm GOARM=7",
+		"linux/arm64": "GOOS=linux GOARCH=arm64", "linux/arm64/v9": "GOOS=linux GOARCH=arm64 GOARM64=v9.0", "linux/386": "GOOS=linux GOARCH=386",
+	} {
+		if got := strings.Join(goPlatform(platform), " "); got != want {
+			t.Errorf("%s: %s, want %s", platform, got, want)
+		}
 	}
 }

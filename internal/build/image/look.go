@@ -61,6 +61,12 @@ func means(name string, l engine.ImageInfo) bool {
 	return slices.Contains(l.RepoTags, familiar) || slices.Contains(l.RepoDigests, familiar)
 }
 
+// isFor reports whether an image is for one of these platforms. The engine does not tell the variant.
+func isFor(image engine.ImageInfo, platforms []string) bool {
+	has := image.Os + "/" + image.Architecture + "/"
+	return slices.ContainsFunc(platforms, func(name string) bool { return strings.HasPrefix(name+"/", has) })
+}
+
 func (s store) ids() map[string]string {
 	ids := make(map[string]string, len(s))
 	for name, image := range s {

@@ -95,14 +95,18 @@ func (b Builder) Plan(ctx context.Context, services ...string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	return b.look(ctx, services)
+}
+
+func (b Builder) look(ctx context.Context, services []string) (Plan, error) {
 	p := b.planner()
 	plan, err := p.plan(ctx, services)
 	if err != nil {
 		return Plan{}, err
 	}
 	for _, service := range services { // what a build would compile first
-		for _, out := range b.Programs([]string{service}) {
-			if why := b.outdated(out, p.platform); why != "" {
+		for _, program := range b.programs([]string{service}, p.platform) {
+			if why := b.outdated(program); why != "" {
 				plan.find(service).mark("its Go program: " + why)
 			}
 		}
@@ -177,7 +181,7 @@ func (p *planner) read(services []string) ([]string, error) {
 			return exit.Errorf(exit.Unusable, "service %s is built on %q, which no service builds; fix: correct its additional_contexts in the Compose file",
 				from[len(from)-1], name)
 		}
-		recipe, err := inputs.Read(p.Project.Name(), service, p.lookup)
+		recipe, err := inputs.Read(p.Project.Name(), service, p.platforms(name), p.lookup)
 		if err != nil {
 			return exit.With(exit.Unusable, err)
 		}
@@ -197,11 +201,6 @@ func (p *planner) read(services []string) ([]string, error) {
 		}
 	}
 	return order, nil
-}
-
-func (p *planner) lookup(name string) (string, bool) {
-	value, ok := p.Project.Compose.Environment[name]
-	return value, ok
 }
 
 func (p *planner) ask(ctx context.Context, services []string) error {
@@ -263,7 +262,8 @@ func (p *planner) imageNames(services []string) ([]string, error) {
 func (p *planner) settleBases() {
 	for _, recipe := range p.recipes {
 		asked := recipe.Args[project.BaseImage]
-		if own, _, ok := OwnBase(asked); ok && p.store[asked] == nil && p.store[own] != nil {
+		own, _, ok := OwnBase(asked)
+		if in := p.store[own]; ok && p.store[asked] == nil && in != nil && isFor(*in, recipe.Targets(p.platform)) {
 			recipe.Args[project.BaseImage] = own
 		}
 	}
@@ -309,6 +309,9 @@ func (p *planner) judge(ctx context.Context, name string) (Module, error) {
 	resolved, err := recipe.Resolve(p.platform, p.store.image)
 	if err != nil {
 		return Module{}, exit.Errorf(exit.Unusable, "building %s: %w; fix: correct that line", name, err)
+	}
+	if err := p.checkProgram(name, resolved.Sources); err != nil {
+		return Module{}, err
 	}
 	in, err := p.collector.Collect(ctx, recipe, resolved, inputs.Given{
 		Platform: p.platform, Images: p.store.ids(), Services: p.digests,
@@ -358,8 +361,8 @@ func (p *planner) differences(m Module, image engine.ImageInfo) []string {
 	if len(why) > 0 {
 		return why // which explains what else is different
 	}
-	if has := image.Os + "/" + image.Architecture; !strings.HasPrefix(m.inputs.Platform+"/", has+"/") && !strings.Contains(m.inputs.Platform, ",") {
-		why = append(why, fmt.Sprintf("its image is for %s, not %s", has, m.inputs.Platform))
+	if !isFor(image, strings.Split(m.inputs.Platform, ",")) {
+		why = append(why, fmt.Sprintf("its image is for %s/%s, not %s", image.Os, image.Architecture, m.inputs.Platform))
 	}
 	if m.User != "" && image.Config.User != m.User {
 		why = append(why, fmt.Sprintf("its image runs as %q, not %s", image.Config.User, m.User))

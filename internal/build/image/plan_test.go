@@ -175,7 +175,11 @@ services:
 	if got := pulls(); !maps.Equal(got, map[string]bool{"debian:trixie-slim": true, "other": true}) {
 		t.Errorf("got %v", got)
 	}
-	e.Images["im2/base:trixie"] = map[string]any{"Id": "sha256:own", "RepoTags": []string{"im2/base:trixie"}}
+	e.Images["im2/base:trixie"] = map[string]any{"Id": "sha256:own", "RepoTags": []string{"im2/base:trixie"}, "Os": "linux", "Architecture": "arm64"}
+	if got := pulls(); !maps.Equal(got, map[string]bool{"debian:trixie-slim": true, "other": true}) {
+		t.Errorf("with a stand-in for another platform: %v", got)
+	}
+	e.Images["im2/base:trixie"] = map[string]any{"Id": "sha256:own", "RepoTags": []string{"im2/base:trixie"}, "Os": "linux", "Architecture": "amd64"}
 	if got := pulls(); !maps.Equal(got, map[string]bool{"debian:trixie-slim": false, "other": true}) {
 		t.Errorf("with a stand-in: %v", got)
 	}
@@ -234,7 +238,7 @@ func TestForce(t *testing.T) {
 	t.Parallel()
 	for force, want := range map[bool]string{false: "stale: x; up to date", true: "stale: x; stale: forced"} {
 		p := Plan{Modules: []Module{{Name: "a", Stale: true, Reasons: []string{"x"}}, {Name: "b"}}}
-		p.force(force)
+		p.force(Options{Force: force})
 		if got := p.Modules[0].Text(time.Now()) + "; " + p.Modules[1].Text(time.Now()); got != want {
 			t.Errorf("%v: got %q", force, got)
 		}

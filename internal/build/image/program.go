@@ -15,10 +15,10 @@ import (
 )
 
 // outdated returns why a program would be compiled; "" if it would not.
-func (b Builder) outdated(out, platform string) string {
-	why := b.watch(out).Changed(madeBy(b.compiler(out, platform)))
+func (b Builder) outdated(p program) string {
+	why := b.watch(p.out()).Changed(madeBy(b.compiler(p)))
 	if why == filestate.Unnoted {
-		why = b.newer(out)
+		why = b.newer(p.out())
 	}
 	return why
 }

@@ -25,7 +25,11 @@ func (b Builder) renew(ctx context.Context, services []string) error {
 	}
 	images := b.pullable(plan)
 	for _, name := range slices.Sorted(maps.Keys(images)) {
-		err := pull(ctx, e, b.UI, name)
+		platforms := b.pulledFor(plan.on(services, name))
+		if len(platforms) > 1 {
+			continue // BuildKit asks the registry each time
+		}
+		err := pull(ctx, e, b.UI, name, platforms)
 		if errors.Is(err, ErrNoBase) && !images[name] {
 			b.UI.Note("%v", err)
 			continue

@@ -94,7 +94,11 @@ func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, module
 			return exit.Errorf(exit.Unusable, "building %s: its base image %s is not available locally; service %s builds it; fix: mage build -module=%s, then try again",
 				some(plan.on(modules, image)), image, service, service)
 		}
-		if err := pull(ctx, e, b.UI, image); err != nil {
+		platforms := b.pulledFor(plan.on(modules, image))
+		if len(platforms) > 1 {
+			continue // BuildKit pulls it for each; the engine would keep it for one
+		}
+		if err := pull(ctx, e, b.UI, image, platforms); err != nil {
 			return err
 		}
 		fetched = true
@@ -112,6 +116,16 @@ func (b Builder) fetch(ctx context.Context, e *engine.Engine, plan *Plan, module
 		m.Digest, m.User, m.inputs = after.Digest, after.User, after.inputs
 	}
 	return nil
+}
+
+// pulledFor returns the platforms that services need an image for; none for the engine's own.
+func (b Builder) pulledFor(services []string) []string {
+	var all []string
+	for _, name := range services {
+		all = append(all, b.platforms(name)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (b Builder) builds(image string) string {
@@ -172,6 +186,9 @@ func (b Builder) lookAgain(ctx context.Context, plan *Plan, round []string) ([]s
 		case inRound && before.inputs.Newest == after.inputs.Newest && before.Digest == after.Digest:
 			at := time.Now()
 			before.Built, before.BuiltAt = true, &at
+			if b.push {
+				continue // a record is about the image that is here
+			}
 			if err := b.records().Save(after.inputs, at); err != nil {
 				b.UI.Note("%v", err)
 			}

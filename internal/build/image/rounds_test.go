@@ -70,7 +70,7 @@ func rewrite(t *testing.T, b Builder, text string) {
 func TestWhatAProgramIsMadeBy(t *testing.T) {
 	t.Parallel()
 	b := made(t, map[string]string{"docker-compose.yml": "services: {}"}, "GOPROXY=off", "CGO_CFLAGS=-O1", "PATH=/bin", "EDITOR=vi")
-	amd := madeBy(b.compiler("/p/bin/x", "linux/amd64"))
+	amd := madeBy(b.compiler(program{"/p", "linux/amd64"}))
 	compiler, err := run.Find("go")
 	if err != nil {
 		t.Fatal(err)
@@ -80,11 +80,11 @@ func TestWhatAProgramIsMadeBy(t *testing.T) {
 			t.Errorf("%s does not count: %q", want, amd)
 		}
 	}
-	if slices.Contains(amd, "EDITOR=vi") || slices.Equal(amd, madeBy(b.compiler("/p/bin/x", "linux/arm64"))) {
+	if slices.Contains(amd, "EDITOR=vi") || slices.Equal(amd, madeBy(b.compiler(program{"/p", "linux/arm64"}))) {
 		t.Errorf("the engine's architecture does not count, or an editor does: %q", amd)
 	}
 	again := made(t, map[string]string{"docker-compose.yml": "services: {}"}, "GOPROXY=off", "CGO_CFLAGS=-O1", "PATH=/usr/lib/go/bin:/bin")
-	if other := madeBy(again.compiler("/p/bin/x", "linux/amd64")); !slices.Equal(other, amd) {
+	if other := madeBy(again.compiler(program{"/p", "linux/amd64"})); !slices.Equal(other, amd) {
 		t.Errorf("another way to the same compiler counts: %q and %q", amd, other)
 	}
 }

@@ -50,7 +50,7 @@ type Given struct {
 func (c *Collector) Collect(ctx context.Context, r *Recipe, resolved *dockerfile.Resolved, g Given) (Inputs, error) {
 	in := Inputs{
 		Service: r.Service, Project: r.project, Definition: r.definition, Args: r.Args,
-		Platform: strings.Join(r.targets(g.Platform), ","), Images: make(map[string]string), Contexts: make(map[string]string),
+		Platform: strings.Join(r.Targets(g.Platform), ","), Images: make(map[string]string), Contexts: make(map[string]string),
 	}
 	for _, name := range resolved.Images {
 		in.Images[name] = g.Images[name]

@@ -19,7 +19,7 @@ func recipe(t *testing.T, root string, build types.BuildConfig) *Recipe {
 	}
 	service := types.ServiceConfig{Name: "web"}
 	service.Build = &build
-	r, err := Read("demo", service, func(string) (string, bool) { return "", false })
+	r, err := Read("demo", service, nil, func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}

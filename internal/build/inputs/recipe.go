@@ -12,7 +12,6 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	continuity "github.com/containerd/continuity/fs"
-	"github.com/containerd/platforms"
 
 	"github.com/im2-audio/im2/internal/compose/dockerfile"
 	"github.com/im2-audio/im2/internal/exit"
@@ -40,19 +39,19 @@ type Recipe struct {
 
 	project    string
 	config     types.BuildConfig
-	platforms  []string // what it is built for, where that is told
+	platforms  []string // what it is built for; none for the engine's own
 	definition string
 }
 
 // Read reads a service's build section and Dockerfile. lookup gives values to arguments
-// that have none in the Compose file. An error says what to do and wraps a
+// that have none in the Compose file, and platforms is what Platforms returned. An error says what to do and wraps a
 // *dockerfile.SyntaxError, or the reason why the file could not be read.
-func Read(projectName string, service types.ServiceConfig, lookup func(string) (string, bool)) (*Recipe, error) {
+func Read(projectName string, service types.ServiceConfig, platforms []string, lookup func(string) (string, bool)) (*Recipe, error) {
 	config := *service.Build
 	r := &Recipe{
 		Service: service.Name, Context: config.Context, Remote: isRemote(config.Context),
 		Args: arguments(config.Args, lookup), Named: maps.Clone(config.AdditionalContexts),
-		project: projectName, config: config, platforms: platformsOf(service, lookup),
+		project: projectName, config: config, platforms: platforms,
 	}
 	definition, err := define(service)
 	if err != nil {
@@ -151,50 +150,13 @@ func readIn(folder, name string) ([]byte, error) {
 	return run.ReadFile(path)
 }
 
-// platformsOf returns what a service is built for, as Compose decides; nil for the engine's own platform.
-func platformsOf(service types.ServiceConfig, lookup func(string) (string, bool)) []string {
-	if len(service.Build.Platforms) > 0 {
-		return service.Build.Platforms
-	}
-	asked := service.Platform
-	if asked == "" {
-		asked, _ = lookup("DOCKER_DEFAULT_PLATFORM")
-	}
-	if asked == "" {
-		return nil
-	}
-	return []string{asked}
-}
-
-// targets returns the platforms that it is built for, as BuildKit passes them to Dockerfiles: "linux/aarch64" is
-// linux/arm64, "linux/arm" is linux/arm/v7.
-func (r *Recipe) targets(engine string) []string {
-	asked := r.platforms
-	if len(asked) == 0 {
-		asked = []string{engine}
-	}
-	names := make([]string, 0, len(asked))
-	for _, name := range asked {
-		names = append(names, spelt(name))
-	}
-	return names
-}
-
-func spelt(platform string) string {
-	p, err := platforms.Parse(platform)
-	if err != nil {
-		return platform // nobody knows the engine's, or BuildKit says what is wrong with it
-	}
-	return platforms.Format(platforms.Normalize(p))
-}
-
 // Resolve finds what the build is made from; see dockerfile.File.Resolve. image may be nil.
 func (r *Recipe) Resolve(platform string, image func(string) (dockerfile.Image, bool)) (*dockerfile.Resolved, error) {
 	if r.File == nil {
 		return &dockerfile.Resolved{}, nil
 	}
 	var resolved *dockerfile.Resolved
-	for _, target := range r.targets(platform) {
+	for _, target := range r.Targets(platform) {
 		one, err := r.File.Resolve(dockerfile.Build{
 			Target: r.config.Target, Args: r.Args, Platform: target, Host: spelt(platform),
 			Contexts: slices.Sorted(maps.Keys(r.Named)), Image: image,

@@ -96,7 +96,7 @@ func TestWhereADockerfileIs(t *testing.T) {
 			service := types.ServiceConfig{Name: "web"}
 			service.Build = &c.build
 			c.build.Context = filepath.Join(root, "c")
-			r, err := Read("demo", service, func(string) (string, bool) { return "", false })
+			r, err := Read("demo", service, nil, func(string) (string, bool) { return "", false })
 			if c.path == "" {
 				if err == nil || !strings.Contains(err.Error(), "building web from its Dockerfile ") || !strings.Contains(err.Error(), `"dockerfile"`) {
 					t.Errorf("got %v", err)
@@ -118,7 +118,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 	} {
 		service := types.ServiceConfig{Name: "web"}
 		service.Build = &types.BuildConfig{DockerfileInline: text, Target: "x"}
-		_, err := Read("demo", service, func(string) (string, bool) { return "", false })
+		_, err := Read("demo", service, nil, func(string) (string, bool) { return "", false })
 		var syntax *dockerfile.SyntaxError
 		if err == nil || !strings.Contains(err.Error(), want) || errors.As(err, &syntax) != strings.Contains(want, ":1:1") {
 			t.Errorf("%q: got %v", text, err)
@@ -138,7 +138,7 @@ func TestRemoteContexts(t *testing.T) {
 	}
 	service := types.ServiceConfig{Name: "web"}
 	service.Build = &types.BuildConfig{Context: "https://x.test/r.git"}
-	r, err := Read("demo", service, func(string) (string, bool) { return "", false })
+	r, err := Read("demo", service, nil, func(string) (string, bool) { return "", false })
 	if err != nil || !r.Remote || r.File != nil {
 		t.Fatalf("got %+v, %v", r, err)
 	}
@@ -156,30 +156,34 @@ func TestWhatIsBuiltFor(t *testing.T) {
 		platform  string
 		fallback  string
 		engine    string
+		all       bool
 		want      string
 	}{
-		{"the engine's", nil, "", "", "linux/amd64", "linux/amd64 [base-amd64] [linux/amd64-amd64]"},
-		{"an engine's without a variant", nil, "", "", "linux/arm", "linux/arm/v7 [base-arm] [linux/arm/v7-arm]"},
-		{"the service's", nil, "linux/arm64", "linux/s390x", "linux/amd64", "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
-		{"the environment's", nil, "", "linux/arm64", "linux/amd64", "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
-		{"the build section's", []string{"linux/arm64"}, "linux/amd64", "linux/amd64", "linux/amd64", "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
-		{"other words for them", []string{"linux/aarch64"}, "", "", "linux/x86_64", "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
+		{"the engine's", nil, "", "", "linux/amd64", false, "linux/amd64 [base-amd64] [linux/amd64-amd64]"},
+		{"an engine's without a variant", nil, "", "", "linux/arm", false, "linux/arm/v7 [base-arm] [linux/arm/v7-arm]"},
+		{"the service's", nil, "linux/arm64", "linux/s390x", "linux/amd64", false, "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
+		{"the environment's", nil, "", "linux/arm64", "linux/amd64", false, "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
+		{"the build section's", []string{"linux/arm64"}, "", "", "linux/amd64", false, "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
+		{"other words for them", []string{"linux/aarch64"}, "", "", "linux/x86_64", false, "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
 		{
-			"several",
+			"several, to be pushed",
 			[]string{"linux/arm/v6", "linux/amd64"},
-			"", "", "linux/amd64",
+			"linux/amd64", "", "linux/amd64", true,
 			"linux/arm/v6,linux/amd64 [base-amd64 base-arm] [linux/amd64-amd64 linux/arm/v6-amd64]",
 		},
-		{"nobody knows", nil, "", "", "", " [base-] [-]"},
+		{"one of several", []string{"linux/arm64", "linux/amd64"}, "linux/arm64", "", "linux/amd64", false, "linux/arm64 [base-arm64] [linux/arm64-amd64]"},
+		{"several", []string{"linux/arm64", "linux/s390x"}, "", "", "linux/amd64", false, "linux/amd64 [base-amd64] [linux/amd64-amd64]"},
+		{"nobody knows", nil, "", "", "", false, " [base-] [-]"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			service := types.ServiceConfig{Name: "web"}
 			service.Platform, service.Build = c.platform, &types.BuildConfig{DockerfileInline: text, Platforms: c.platforms}
-			r, err := Read("demo", service, func(name string) (string, bool) {
+			lookup := func(name string) (string, bool) {
 				return c.fallback, name == "DOCKER_DEFAULT_PLATFORM" && c.fallback != ""
-			})
+			}
+			r, err := Read("demo", service, Platforms(service, lookup, c.all), lookup)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,9 +191,22 @@ func TestWhatIsBuiltFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(strings.Join(r.targets(c.engine), ","), " ", resolved.Images, " ", resolved.Sources); got != c.want {
+			if got := fmt.Sprint(strings.Join(r.Targets(c.engine), ","), " ", resolved.Images, " ", resolved.Sources); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestPlatformsAreKnown(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"linux/amd64": "", "linux/x86_64": "", "linux/arm/v6": "", "linux/arm64/v8": "", "windows/amd64": "", "linux/riscv64": "",
+		"linux/amd46": `did you mean "linux/amd64"?`, "linux/foo": "no known architecture", "foo": "no platform", "linux//": "no platform", "a/b/c/d": "no platform",
+	} {
+		err := CheckPlatform(name)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("CheckPlatform(%q) = %v, want %q", name, err, want)
+		}
 	}
 }

@@ -97,10 +97,11 @@ var Notes = map[string]Note{
 		Examples: []Example{
 			{"mage build -dryRun", "what is stale, and why"},
 			{"mage build -module=demucs -force", "one image, even if up to date"},
+			{"mage build -push", "push what has an \"image\""},
 		},
 		Failed:   "a build failed; the old images are kept",
-		Unusable: noProject + "; something cannot be built, such as a missing Dockerfile; no such module",
-		Missing:  noEngine + "; no base image",
+		Unusable: noProject + "; something cannot be built, such as a missing Dockerfile; no such module or platform",
+		Missing:  noEngine + "; no base image; no builder for several platforms",
 		More:     "build.md",
 	},
 	"demucs-cache": {
