@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/csv"
+	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/run"
@@ -33,9 +34,10 @@ func Open(o Options) (*Client, error) {
 	return &Client{Docker: docker, runner: o.Runner, env: env, socket: openSocket(docker, o.Environ)}, nil
 }
 
-// Command is a command of the docker client.
+// Command is a command of the docker client. What it imports, pulls and runs is for the engine's own platform where
+// its arguments name none: DOCKER_DEFAULT_PLATFORM is about the services, and those are for Compose and Buildx.
 func (c *Client) Command(args ...string) run.Cmd {
-	return run.Cmd{Name: c.Docker, Args: args, Env: c.env}
+	return run.Cmd{Name: c.Docker, Args: args, Env: append(slices.Clone(c.env), "DOCKER_DEFAULT_PLATFORM=")}
 }
 
 // Run runs a command made by the methods of this package.
