@@ -87,7 +87,7 @@ func Build(ctx context.Context,
 	})
 }
 
-// Clean removes compiled services and built images, never data.
+// Clean removes compiled services and built images, also those that builds have replaced, never data.
 func Clean(ctx context.Context,
 	tools *bool, // also .im2/ and our part of the user's cache: tools, downloaded weights, digests
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)

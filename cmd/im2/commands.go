@@ -42,7 +42,7 @@ the Docker engine.`, [][2]string{
 			{"json", "print the summary as JSON"},
 			{"path", "only this folder in the data folder"},
 		}},
-		{targets.Clean, "clean", "removes compiled services and built images, never data.", ``, [][2]string{
+		{targets.Clean, "clean", "removes compiled services and built images, also those that builds have replaced, never data.", ``, [][2]string{
 			{"tools", "also .im2/ and our part of the user's cache: tools, downloaded weights, digests"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},

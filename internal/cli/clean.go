@@ -80,6 +80,7 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 			return err
 		}
 	}
+	t.builder(p, &e.Client).RemoveOld(ctx)
 	for _, name := range p.Built() {
 		built := p.Image(name)
 		has, err := e.HasImage(ctx, built)

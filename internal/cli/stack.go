@@ -48,7 +48,8 @@ func (t Target) Up(ctx context.Context, replicas *int, wait *time.Duration) erro
 	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
-	if _, err := t.builder(p, c).Build(ctx, image.Options{}, t.notePlan); err != nil {
+	b := t.builder(p, c)
+	if _, err := b.Build(ctx, image.Options{}, t.notePlan); err != nil {
 		return err
 	}
 	if err := t.fetchModel(ctx, p); err != nil {
@@ -58,6 +59,7 @@ func (t Target) Up(ctx context.Context, replicas *int, wait *time.Duration) erro
 	if err := s.Up(ctx, options); err != nil {
 		return err
 	}
+	b.RemoveOld(ctx) // those that containers were made from until now
 	t.settle(ctx, p, c, replicas, capacity)
 	return nil
 }

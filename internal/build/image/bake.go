@@ -22,6 +22,7 @@ func (b Builder) bake(ctx context.Context, r ready, plan *Plan, services []strin
 		return err
 	}
 	def.mark(plan)
+	b.rememberOld(ctx, services)
 	return b.run(ctx, r.engine, def, services)
 }
 

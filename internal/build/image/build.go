@@ -83,7 +83,11 @@ func (b Builder) Build(ctx context.Context, o Options, tell func(Plan)) (Plan, e
 		b.UI.Note("no service of %s has a build section: nothing to build", b.Project.Name())
 		return Plan{}, nil
 	}
-	return b.build(ctx, o, services, tell)
+	plan, err := b.build(ctx, o, services, tell)
+	if err == nil {
+		b.RemoveOld(ctx)
+	}
+	return plan, err
 }
 
 func (p Plan) force(o Options) {

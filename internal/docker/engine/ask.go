@@ -145,25 +145,42 @@ func (c *Client) HasImage(ctx context.Context, name string) (bool, error) {
 	return len(found) > 0, err
 }
 
+// Nameless returns the IDs of all images that have no name ("dangling").
+func (c *Client) Nameless(ctx context.Context) ([]string, error) {
+	ids, err := c.listBySocket(ctx, "/images/json", "dangling", "true")
+	if err == nil {
+		return ids, nil
+	}
+	out, err := c.ask(ctx, "image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true")
+	return strings.Fields(string(out)), err
+}
+
 // Containers returns the IDs of all containers with this label ("name=value"), also of those
 // that do not run.
 func (c *Client) Containers(ctx context.Context, label string) ([]string, error) {
-	if c.socket != nil {
-		filters, err := json.Marshal(map[string][]string{"label": {label}})
-		var found []struct{ ID string }
-		if err == nil {
-			err = c.socket.get(ctx, "/containers/json?all=1&filters="+url.QueryEscape(string(filters)), &found)
-		}
-		if err == nil {
-			ids := make([]string, 0, len(found))
-			for _, f := range found {
-				ids = append(ids, f.ID)
-			}
-			return ids, nil
-		}
+	ids, err := c.listBySocket(ctx, "/containers/json", "label", label)
+	if err == nil {
+		return ids, nil
 	}
 	out, err := c.ask(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label)
 	return strings.Fields(string(out)), err
+}
+
+// listBySocket returns the IDs of all that passes a filter.
+func (c *Client) listBySocket(ctx context.Context, path, filter, value string) ([]string, error) {
+	if c.socket == nil {
+		return nil, errNotFound
+	}
+	filters, err := json.Marshal(map[string][]string{filter: {value}})
+	var found []struct{ ID string }
+	if err == nil {
+		err = c.socket.get(ctx, path+"?all=1&filters="+url.QueryEscape(string(filters)), &found)
+	}
+	ids := make([]string, 0, len(found))
+	for _, f := range found {
+		ids = append(ids, f.ID)
+	}
+	return ids, err
 }
 
 // Processes returns what ps says of a container's processes in these columns, one row for
