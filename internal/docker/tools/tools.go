@@ -53,7 +53,7 @@ const (
 // The tools: Docker Compose, Docker Buildx and golangci-lint.
 var (
 	Compose = Tool{"docker-compose", composeModule, composeModule + "/cmd", "v5.6.0", composeModule + "/internal.Version"}
-	Buildx  = Tool{"docker-buildx", buildxModule, buildxModule + "/cmd/buildx", "v0.37.2", buildxModule + "/version.Version"}
+	Buildx  = Tool{"docker-buildx", buildxModule, buildxModule + "/cmd/buildx", "v0.38.2", buildxModule + "/version.Version"}
 	Linter  = Tool{"golangci-lint", linterModule, linterModule + "/cmd/golangci-lint", "v2.15.0", "main.version"}
 )
 
