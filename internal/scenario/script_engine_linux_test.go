@@ -17,18 +17,26 @@ import (
 // ownEngine is a Docker Engine that belongs to one script, so that it can be ended without harm to
 // the others.
 type ownEngine struct {
-	folder string
-	cmd    *exec.Cmd
+	folder   string
+	programs string // the folder that has its programs; "" for those of the machine
+	cmd      *exec.Cmd
 }
 
 // cmdEngine starts an engine for this script alone and points DOCKER_HOST to it, with the images
-// that the machine's engine has of the script's project. Or it ends the engine and starts it
-// again: in order; in a crash of the daemon alone; or all that belongs to it at once, as when the
-// power goes.
+// that the machine's engine has of the script's project: the machine's dockerd, or with "current" a
+// later one that is built from source and can build images, without a network. Or it ends the engine and
+// starts it again: in order; in a crash of the daemon alone; or all that belongs to it at once, as
+// when the power goes.
 func cmdEngine(ts *testscript.TestScript, neg bool, args []string) {
-	checkUsage(ts, neg, args, 1, "engine start|restart|crash|power-cut")
-	if args[0] == "start" {
-		startOwnEngine(ts)
+	checkUsage(ts, neg, args, 1, "engine start|current|restart|crash|power-cut")
+	switch args[0] {
+	case "start":
+		startOwnEngine(ts, "")
+		return
+	case "current":
+		programs, err := ts.Value(harnessKey{}).(*harness).moby()
+		ts.Check(err)
+		startOwnEngine(ts, programs)
 		return
 	}
 	e := ts.Value(engineKey{}).(*scriptEngine).own
@@ -49,7 +57,7 @@ func cmdEngine(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(e.endContainerd())
 	default:
-		ts.Fatalf("usage: engine start|restart|crash|power-cut")
+		ts.Fatalf("usage: engine start|current|restart|crash|power-cut")
 	}
 	ts.Check(e.start())
 }
@@ -101,12 +109,14 @@ func (e *ownEngine) endContainerd() error {
 	return fmt.Errorf("containerd, process %d, does not end", pid)
 }
 
-func startOwnEngine(ts *testscript.TestScript) {
+func startOwnEngine(ts *testscript.TestScript, programs string) {
 	names := imagesOf(ts, "label=com.docker.compose.project="+ts.Getenv("COMPOSE_PROJECT_NAME"))
-	names = append(names, imagesOf(ts, "reference=im2/base")...) // without it they would be stale
-	folder, err := os.MkdirTemp("", "engine")                    // a socket's path is 107 bytes at most (unix(7))
+	for _, base := range []string{"im2/base", "debian:trixie-slim"} { // without it they would be stale
+		names = append(names, imagesOf(ts, "reference="+base)...)
+	}
+	folder, err := os.MkdirTemp("", "engine") // a socket's path is 107 bytes at most (unix(7))
 	ts.Check(err)
-	e := &ownEngine{folder: folder}
+	e := &ownEngine{folder: folder, programs: programs}
 	ts.Value(engineKey{}).(*scriptEngine).own = e
 	ts.Defer(func() { e.stop(ts) })
 	ts.Check(e.start())
@@ -134,18 +144,24 @@ func imagesOf(ts *testscript.TestScript, filter string) []string {
 func (e *ownEngine) host() string { return "unix://" + filepath.Join(e.folder, "docker.sock") }
 
 // start starts it and waits until it answers. It is in a network namespace of its own: an engine
-// without a bridge removes the bridge that it finds, which is that of the machine's engine.
+// without a bridge removes the bridge that it finds, which is that of the machine's engine. It ends
+// in order, with its containers, when this process is killed.
 func (e *ownEngine) start() error {
 	log, err := os.OpenFile(filepath.Join(e.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // the process has its own
-	e.cmd = exec.Command("dockerd", "--host="+e.host(), "--bridge=none", "--iptables=false",
+	e.cmd = exec.Command("dockerd", "--bridge=none")
+	if e.programs != "" { // builds want a bridge
+		e.cmd = exec.Command(filepath.Join(e.programs, "dockerd"), "--bip=172.31.255.1/24", "--ip-masq=false", "--ip6tables=false")
+		e.cmd.Env = append(os.Environ(), "PATH="+e.programs+":"+os.Getenv("PATH"))
+	}
+	e.cmd.Args = append(e.cmd.Args, "--host="+e.host(), "--iptables=false",
 		"--data-root="+filepath.Join(e.folder, "data"), "--exec-root="+filepath.Join(e.folder, "exec"),
 		"--pidfile="+filepath.Join(e.folder, "pid"))
 	e.cmd.Stdout, e.cmd.Stderr = log, log
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM}
 	if err := e.cmd.Start(); err != nil {
 		return err
 	}

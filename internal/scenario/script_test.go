@@ -23,6 +23,9 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/im2-audio/im2/internal/dev/moby"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // harness is what all scripts share.
@@ -32,6 +35,7 @@ type harness struct {
 
 	docker  func() error               // nil when an engine answers; asked once
 	engines func() *semaphore.Weighted // how many separation engines the machine can hold
+	moby    func() (string, error)     // the folder of a current Docker Engine; built once
 
 	mu      sync.Mutex
 	leftOut map[string]int // why, and how many scripts
@@ -46,6 +50,9 @@ func newHarness(t *testing.T) *harness {
 	h := &harness{home: home, bin: t.TempDir(), leftOut: make(map[string]int)}
 	h.docker = sync.OnceValue(h.askDocker)
 	h.engines = sync.OnceValue(func() *semaphore.Weighted { return semaphore.NewWeighted(askMemory() / memoryOfEngine) })
+	h.moby = sync.OnceValues(func() (string, error) {
+		return moby.Build(context.Background(), run.Local{}, home, os.Getenv("IM2_REQUIRE_DOCKER") == "1")
+	})
 	out := filepath.Join(h.bin, "mage")
 	if runtime.GOOS == "windows" {
 		out += ".exe"
@@ -143,6 +150,8 @@ func (h *harness) condition(name string) (bool, error) {
 	switch name {
 	case "docker":
 		err = h.docker()
+	case "moby":
+		_, err = h.moby()
 	case "root":
 		if os.Geteuid() != 0 {
 			err = errors.New("giving files to another user needs root")
