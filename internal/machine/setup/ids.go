@@ -16,24 +16,45 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-// teamDefaults is what .env has when there is none.
-const teamDefaults = `# The team's defaults. Your own values go into .env.local (never committed); the
+// teamHead is what .env begins with when there is none.
+const teamHead = `# The team's defaults. Your own values go into .env.local (never committed); the
 # process environment beats both. docs/settings.md tells more.
-APP_USER_ID=1000
-APP_GROUP_ID=1000
 `
 
-func (s *Setup) settingsFile() error {
+// settings are those of the project as it is, with the variables for the IDs that its Compose file names. IDs may be
+// missing so far.
+func (s *Setup) settings(ctx context.Context) (project.Settings, error) {
+	if _, err := project.ReadSettings(s.Root, s.Environ); err != nil { // refuses what Examine only reports
+		return project.Settings{}, err
+	}
+	p, _, err := project.Examine(ctx, s.Root, s.Environ)
+	if err != nil {
+		return project.Settings{}, err
+	}
+	return p.Settings, nil
+}
+
+func (s *Setup) settingsFile(ctx context.Context) error {
+	settings, err := s.settings(ctx)
+	if err != nil {
+		return err
+	}
 	path := filepath.Join(s.Root, project.TeamFile)
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
 	}
-	changed := teamDefaults
-	if strings.TrimSpace(string(text)) != "" {
-		if changed, err = s.withIDs(string(text)); err != nil || changed == string(text) {
-			return err
+	changed, set := string(text), settings.Get
+	if strings.TrimSpace(changed) == "" { // also what is set elsewhere: the file is for the team
+		changed, set = teamHead, func(string) project.Setting { return project.Setting{} }
+	}
+	for _, name := range []string{settings.UIDName, settings.GIDName} {
+		if set(name).Name == "" {
+			changed = assign(changed, name, "1000")
 		}
+	}
+	if changed == string(text) {
+		return nil
 	}
 	if err := maybe.WriteFile(path, []byte(changed), 0o644); err != nil {
 		return exit.Errorf(exit.Failed, "writing the default settings: %w", err)
@@ -41,19 +62,6 @@ func (s *Setup) settingsFile() error {
 	s.UI.Note("wrote the default IDs to %s", path)
 	s.done++
 	return nil
-}
-
-func (s *Setup) withIDs(text string) (string, error) {
-	settings, err := project.ReadSettings(s.Root, s.Environ)
-	if err != nil {
-		return "", err
-	}
-	for _, name := range []string{settings.UIDName, settings.GIDName} {
-		if settings.Get(name).Name == "" {
-			text = assign(text, name, "1000")
-		}
-	}
-	return text, nil
 }
 
 // remapped is how the engine translates IDs (engine.Server.Remapped); "" also where none answers.
@@ -73,7 +81,7 @@ func (s *Setup) remapped(ctx context.Context) string {
 // services write. It never offers root's, nor anybody's on an engine that translates IDs: who has the user's ID in
 // containers there is another one on this machine.
 func (s *Setup) offerIDs(ctx context.Context, remapped string) error {
-	settings, err := project.ReadSettings(s.Root, s.Environ)
+	settings, err := s.settings(ctx)
 	if err != nil {
 		return err
 	}

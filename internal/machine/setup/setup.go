@@ -41,7 +41,7 @@ type Setup struct {
 
 // Run does every step that is needed and prints what is in use.
 func (s *Setup) Run(ctx context.Context) error {
-	if err := s.settingsFile(); err != nil {
+	if err := s.settingsFile(ctx); err != nil {
 		return err
 	}
 	if err := s.offerIDs(ctx, s.remapped(ctx)); err != nil {

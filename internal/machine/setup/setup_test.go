@@ -67,32 +67,38 @@ func TestIDsAreOffered(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	const team = "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n"
+	const own = "x-im2: {uid: PUID, gid: PGID}\n"
 	cases := []struct {
 		name     string
 		host     Host
+		compose  string // what the Compose file has beside services
 		local    string
 		ids      *bool
 		answer   string // "" is nobody there to be asked
 		want     string // .env.local afterwards
 		wantNote string
 	}{
-		{"agreed", Host{OS: "linux", UID: "501", GID: "20"}, "", nil, "\n", "APP_USER_ID=501\nAPP_GROUP_ID=20\n", "you are 501:20"},
-		{"refused", Host{OS: "linux", UID: "501", GID: "20"}, "", nil, "n\n", "", "you are 501:20"},
-		{"nobody to ask", Host{OS: "linux", UID: "501", GID: "20"}, "", nil, "", "", "mage setup -ids"},
-		{"asked for", Host{OS: "linux", UID: "501", GID: "20"}, "A=b\n", &yes, "", "A=b\nAPP_USER_ID=501\nAPP_GROUP_ID=20\n", "wrote"},
-		{"not asked for", Host{OS: "linux", UID: "501", GID: "20"}, "", &no, "", "", ""},
-		{"the same", Host{OS: "linux", UID: "1000", GID: "1000"}, "", nil, "\n", "", ""},
-		{"decided before", Host{OS: "linux", UID: "501", GID: "20"}, "APP_USER_ID=7\n", nil, "\n", "APP_USER_ID=7\n", ""},
-		{"root", Host{OS: "linux", Root: true, UID: "0", GID: "0"}, "", &yes, "\n", "", "never used"},
-		{"root without sudo", Host{OS: "linux", Root: true}, "", nil, "\n", "", ""},
-		{"macOS maps owners itself", Host{OS: "darwin", UID: "501", GID: "20"}, "", nil, "\n", "", ""},
-		{"macOS, asked for", Host{OS: "darwin", UID: "501", GID: "20"}, "", &yes, "", "APP_USER_ID=501\nAPP_GROUP_ID=20\n", "wrote"},
+		{"agreed", Host{OS: "linux", UID: "501", GID: "20"}, "", "", nil, "\n", "APP_USER_ID=501\nAPP_GROUP_ID=20\n", "you are 501:20"},
+		{"refused", Host{OS: "linux", UID: "501", GID: "20"}, "", "", nil, "n\n", "", "you are 501:20"},
+		{"nobody to ask", Host{OS: "linux", UID: "501", GID: "20"}, "", "", nil, "", "", "mage setup -ids"},
+		{"asked for", Host{OS: "linux", UID: "501", GID: "20"}, "", "A=b\n", &yes, "", "A=b\nAPP_USER_ID=501\nAPP_GROUP_ID=20\n", "wrote"},
+		{"not asked for", Host{OS: "linux", UID: "501", GID: "20"}, "", "", &no, "", "", ""},
+		{"the same", Host{OS: "linux", UID: "1000", GID: "1000"}, "", "", nil, "\n", "", ""},
+		{"decided before", Host{OS: "linux", UID: "501", GID: "20"}, "", "APP_USER_ID=7\n", nil, "\n", "APP_USER_ID=7\n", ""},
+		{"root", Host{OS: "linux", Root: true, UID: "0", GID: "0"}, "", "", &yes, "\n", "", "never used"},
+		{"root without sudo", Host{OS: "linux", Root: true}, "", "", nil, "\n", "", ""},
+		{"macOS maps owners itself", Host{OS: "darwin", UID: "501", GID: "20"}, "", "", nil, "\n", "", ""},
+		{"macOS, asked for", Host{OS: "darwin", UID: "501", GID: "20"}, "", "", &yes, "", "APP_USER_ID=501\nAPP_GROUP_ID=20\n", "wrote"},
+		{"names of its own", Host{OS: "linux", UID: "501", GID: "20"}, own, "", &yes, "", "PUID=501\nPGID=20\n", "wrote PUID=501 and PGID=20"},
+		{"names of its own, decided before", Host{OS: "linux", UID: "501", GID: "20"}, own, "PUID=7\n", nil, "\n", "PUID=7\n", ""},
+		{"other names were decided before", Host{OS: "linux", UID: "501", GID: "20"}, own, "APP_USER_ID=7\n", nil, "\n", "APP_USER_ID=7\nPUID=501\nPGID=20\n", "wrote"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
 			write(t, root, ".env", team)
+			write(t, root, "docker-compose.yml", c.compose+"services: {web: {image: x}}\n")
 			if c.local != "" {
 				write(t, root, ".env.local", c.local)
 			}
@@ -121,7 +127,8 @@ func TestNoIDsAreOfferedForARootlessEngine(t *testing.T) {
 	yes := true
 	for _, ids := range []*bool{nil, &yes} {
 		root := t.TempDir()
-		write(t, root, ".env", "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n")
+		write(t, root, "docker-compose.yml", "services: {web: {image: x}}\n")
+	write(t, root, ".env", "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n")
 		ui, _, notes := term.Test()
 		s := &Setup{Root: root, UI: ui, IDs: ids, Host: Host{OS: "linux", UID: "501", GID: "20"}, Stdin: strings.NewReader("\n")}
 		if err := s.offerIDs(t.Context(), engine.Rootless); err != nil {
@@ -146,13 +153,14 @@ func write(t *testing.T, root, name, text string) {
 func TestMissingSettingsAreWritten(t *testing.T) {
 	t.Parallel()
 	ui, _, _ := term.Test()
-	s := &Setup{Root: t.TempDir(), UI: ui}
+	s := &Setup{Root: t.TempDir(), UI: ui, Environ: []string{"APP_USER_ID=7"}}
+	write(t, s.Root, "docker-compose.yml", "services: {web: {image: x}}\n")
 	for range 2 {
-		if err := s.settingsFile(); err != nil {
+		if err := s.settingsFile(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if text, _ := os.ReadFile(filepath.Join(s.Root, ".env")); string(text) != teamDefaults || s.done != 1 {
+	if text, _ := os.ReadFile(filepath.Join(s.Root, ".env")); string(text) != teamHead+"APP_USER_ID=1000\nAPP_GROUP_ID=1000\n" || s.done != 1 {
 		t.Errorf("wrote %q in %d steps", text, s.done)
 	}
 }
@@ -161,11 +169,12 @@ func TestMissingIDsAreAdded(t *testing.T) {
 	t.Parallel()
 	ui, _, _ := term.Test()
 	s := &Setup{Root: t.TempDir(), UI: ui}
-	write(t, s.Root, ".env", "BASE_IMAGE=x\nAPP_GROUP_ID=7\n")
-	if err := s.settingsFile(); err != nil {
+	write(t, s.Root, ".env", "BASE_IMAGE=x\nPGID=7\n")
+	write(t, s.Root, "docker-compose.yml", "x-im2: {uid: PUID, gid: PGID}\nservices: {web: {image: x}}\n")
+	if err := s.settingsFile(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if text, _ := os.ReadFile(filepath.Join(s.Root, ".env")); string(text) != "BASE_IMAGE=x\nAPP_GROUP_ID=7\nAPP_USER_ID=1000\n" {
+	if text, _ := os.ReadFile(filepath.Join(s.Root, ".env")); string(text) != "BASE_IMAGE=x\nPGID=7\nPUID=1000\n" {
 		t.Errorf("wrote %q", text)
 	}
 }
