@@ -13,10 +13,10 @@ import (
 // Up builds and starts the pipeline, then waits until every service is healthy.
 // The data folders and the model cache are created first, with the app user as owner.
 func Up(ctx context.Context,
-	replicas *int, // number of demucs workers (default: as memory and processors allow)
+	replicas *string, // number of demucs workers, or SERVICE=NUMBER,...; remembered (auto: as many as fit)
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, replicas, wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), wait) })
 }
 
 // Status shows each service's state, health, UID:GID and image, and the unfinished jobs.

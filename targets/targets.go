@@ -30,9 +30,10 @@ import (
 // Up builds and starts the services, then waits until every one is healthy.
 // The data folders are created first, with the app user as owner.
 func Up(ctx context.Context,
+	replicas *string, // containers of services, as SERVICE=NUMBER,...; remembered (auto: as the Compose file says)
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, nil, wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), wait) })
 }
 
 // Down stops the services and removes their containers; data and images stay.

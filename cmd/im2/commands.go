@@ -8,6 +8,7 @@ import "github.com/im2-audio/im2/targets"
 var groups = []group{
 	{"every day", []target{
 		{targets.Up, "up", "builds and starts the services, then waits until every one is healthy.", `The data folders are created first, with the app user as owner.`, [][2]string{
+			{"replicas", "containers of services, as SERVICE=NUMBER,...; remembered (auto: as the Compose file says)"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},
 		{targets.Status, "status", "shows each service's state, health, UID:GID and image.", ``, [][2]string{

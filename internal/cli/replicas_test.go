@@ -71,3 +71,34 @@ services: {demucs: {image: x, volumes: ["./data/models:/home/demucs/.cache/torch
 		}
 	}
 }
+
+func TestCountsOfContainers(t *testing.T) {
+	t.Parallel()
+	const compose = `name: demo
+services: {demucs: {image: x}, web: {image: x}, one: {image: x, container_name: one}, night: {image: x, profiles: [night]}}
+`
+	for _, c := range []struct{ remembered, flag, want, err string }{
+		{"", "", "", ""},
+		{"", "2", "demucs=2", ""},
+		{"", "web=3, demucs=2", "demucs=2,web=3", ""},
+		{"demucs=1", "", "demucs=1", ""},
+		{"demucs=1,web=2", "web=3", "demucs=1,web=3", ""},
+		{"demucs=1,web=2", "auto", "web=2", ""},
+		{"night=2,web=2", "", "web=2", ""},
+		{"", "web=0", "", `-replicas=web=0: at least 1 is needed`},
+		{"", "-1", "", `at least 1 is needed`},
+		{"", "web=many", "", `-replicas=web=many: "many" is neither a number nor auto; fix: write SERVICE=NUMBER`},
+		{"", "wbe=2", "", `project demo has no service "wbe", but demucs, one, web; did you mean "web"?`},
+		{"", "one=2", "", `service one has the container_name "one"`},
+		{"wbe=2", "", "", `IM2_REPLICAS is "wbe=2" in the environment: project demo has no service "wbe"`},
+	} {
+		got, err := chosen(projectOf(t, compose, "IM2_REPLICAS="+c.remembered), c.flag)
+		if got.String() != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%q over %q: %q, %v; want %q, %q", c.flag, c.remembered, got, err, c.want, c.err)
+		}
+	}
+	_, err := chosen(projectOf(t, "name: demo\nservices: {web: {image: x}}\n"), "2")
+	if err == nil || !strings.Contains(err.Error(), `has no service "demucs", but web; fix: write SERVICE=2`) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -35,9 +35,9 @@ type settled struct {
 // stillUp reports whether the pipeline is up as the last "mage up" left it and nothing is
 // stale; then it prints how it is. Any doubt, and any error, means no: the long way says what
 // is wrong.
-func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Client, replicas *int) bool {
+func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Client, want counts) bool {
 	before, ok := t.readSettled(p)
-	if !ok || before.Config == "" || before.Config != configOf(p, replicas) || !maps.Equal(before.Folders, foldersOf(p)) || t.modelChanged(p) {
+	if !ok || before.Config == "" || before.Config != configOf(p, want) || !maps.Equal(before.Folders, foldersOf(p)) || t.modelChanged(p) {
 		return false
 	}
 	s := stack.Stack{Project: p, Client: c, UI: t.UI}
@@ -71,7 +71,7 @@ func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Clien
 
 // settle remembers that the pipeline is up. It is a convenience: where it cannot be remembered,
 // the next "mage up" goes the long way.
-func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client, replicas *int, has engine.Capacity) {
+func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client, want counts, has engine.Capacity) {
 	path := t.settledPath(p)
 	if path == "" {
 		return
@@ -81,7 +81,7 @@ func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client
 		_ = os.Remove(path)
 		return
 	}
-	text, err := json.Marshal(settled{configOf(p, replicas), has, foldersOf(p), containers})
+	text, err := json.Marshal(settled{configOf(p, want), has, foldersOf(p), containers})
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o700)
 	}
@@ -106,14 +106,14 @@ func (t Target) remembered(p *project.Project, name string) string {
 
 // configOf is a digest of all that decides what Compose would do; "" where files that are not
 // read here have a part in it.
-func configOf(p *project.Project, replicas *int) string {
+func configOf(p *project.Project, want counts) string {
 	if len(p.Compose.Secrets) > 0 || len(p.Compose.Configs) > 0 {
 		return ""
 	}
 	text, err := json.Marshal(struct {
 		Compose  any
-		Replicas *int
-	}{p.Compose, replicas})
+		Replicas string
+	}{p.Compose, want.String()})
 	if err != nil {
 		return ""
 	}

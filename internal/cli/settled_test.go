@@ -168,8 +168,7 @@ func TestWhatMakesUpGoTheLongWay(t *testing.T) { //nolint:funlen // a table of c
 	}
 	t.Run("other flags", func(t *testing.T) {
 		up := upAndSettled(t)
-		one := 1
-		if up.stillUp(t.Context(), up.open(t), up.client, &one) {
+		if up.stillUp(t.Context(), up.open(t), up.client, counts{workers: 1}) {
 			t.Error("the short way")
 		}
 	})

@@ -10,14 +10,15 @@ import (
 )
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.
-// replicas is the number of demucs workers; for nil it is as many as the engine's machine holds,
-// unless the Compose file says how many. wait is how long to wait for other commands on the project.
-func (t Target) Up(ctx context.Context, replicas *int, wait *time.Duration) error {
+// replicas says how many containers services have, as SERVICE=NUMBER with commas, and is remembered. Otherwise there are as
+// many demucs workers as the engine's machine holds, unless the Compose file says how many. wait is how long to wait for other commands on the project.
+func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) error {
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
 	}
-	if err := checkReplicas(p, replicas); err != nil {
+	want, err := chosen(p, replicas)
+	if err != nil {
 		return err
 	}
 	if err := t.checkModel(p); err != nil {
@@ -29,7 +30,7 @@ func (t Target) Up(ctx context.Context, replicas *int, wait *time.Duration) erro
 	if _, err := p.Settings.Separation(); err != nil {
 		return err
 	}
-	if t.stillUp(ctx, p, c, replicas) {
+	if t.stillUp(ctx, p, c, want) {
 		return nil
 	}
 	release, err := t.alone(ctx, p.Root, wait)
@@ -40,7 +41,7 @@ func (t Target) Up(ctx context.Context, replicas *int, wait *time.Duration) erro
 	if err := refuseRoot(ctx, p); err != nil {
 		return err
 	}
-	options, capacity, err := t.scale(ctx, p, c, replicas)
+	options, capacity, err := t.scale(ctx, p, c, want)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,10 @@ func (t Target) Up(ctx context.Context, replicas *int, wait *time.Duration) erro
 		return err
 	}
 	b.RemoveOld(ctx) // those that containers were made from until now
-	t.settle(ctx, p, c, replicas, capacity)
+	if replicas != "" {
+		t.remember(p, want)
+	}
+	t.settle(ctx, p, c, want, capacity)
 	return nil
 }
 

@@ -33,6 +33,7 @@ func (s Settings) Known() []Known {
 		{DemucsMemory, "normal, or low to take less memory and more time", false},
 		{DemucsThreads, "threads of each worker; \"mage up\" shares the processors where it is empty", false},
 	}
+	known = append(known, Known{Replicas, "containers of services, such as demucs=2; \"mage up -replicas\" writes it", false})
 	for _, f := range options.Fields {
 		if f.Setting != DemucsModel {
 			known = append(known, Known{f.Setting, f.About, false})

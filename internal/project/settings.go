@@ -35,6 +35,8 @@ const (
 	DemucsMemory   = "DEMUCS_MEMORY"
 	DemucsThreads  = "DEMUCS_THREADS"
 	CABundle       = "IM2_CA_BUNDLE"
+	// Replicas is how many containers services have, as SERVICE=NUMBER with commas; "mage up -replicas" writes it.
+	Replicas = "IM2_REPLICAS"
 	// defaultUID and defaultGID name the ID variables unless x-im2 names others.
 	defaultUID = "APP_USER_ID"
 	defaultGID = "APP_GROUP_ID"
@@ -155,6 +157,7 @@ func defaults(root string, environ []string) (Settings, error) {
 		DemucsMemory:    string(execution.Normal),
 		DemucsThreads:   "",
 		CABundle:        hostBundle(environ),
+		Replicas:        "",
 	} {
 		values[name] = Setting{Name: name, Value: value, Source: FromDefault}
 	}

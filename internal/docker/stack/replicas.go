@@ -2,11 +2,15 @@ package stack
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // A Need is what each container of a service takes of the engine's machine.
@@ -63,12 +67,44 @@ func (n Need) Check(has engine.Capacity, replicas int) error {
 	if most < 0 || replicas <= most {
 		return nil
 	}
-	code, fix := exit.Unusable, fmt.Sprintf("\"mage up -replicas=%d\" is the most that fits", most)
+	name := n.Service + "="
+	if n.Service == project.Worker {
+		name = ""
+	}
+	code, fix := exit.Unusable, fmt.Sprintf("\"mage up -replicas=%s%d\" is the most that fits", name, most)
 	if most == 0 {
 		code, fix = exit.Missing, "give the engine's machine more memory (Docker Desktop: Settings, Resources)"
 	}
 	return exit.Errorf(code, "starting %d of %s: each needs %s of memory, and the engine's machine has %s in all; %s",
 		replicas, n.Service, gibibytes(n.Memory), gibibytes(has.Memory), fix)
+}
+
+// Scalable returns why there cannot be so many containers of a service; nil if nothing is known against it.
+func Scalable(s types.ServiceConfig, replicas int) error {
+	if replicas > 1 && s.ContainerName != "" {
+		return fmt.Errorf("service %s has the container_name %q, which only one container can have; fix: remove it from the Compose file", s.Name, s.ContainerName)
+	}
+	for _, port := range s.Ports {
+		if has := portCount(port.Published); has > 0 && has < replicas {
+			return fmt.Errorf("service %s publishes port %s, which is enough for %s; fix: give the Compose file a range, such as %q, or no host port",
+				s.Name, port.Published, english.Plural(has, "container", ""), fmt.Sprintf("8000-%d:%d", 8000+replicas-1, port.Target))
+		}
+	}
+	return nil
+}
+
+// portCount is how many ports a published port or range has; 0 where the engine chooses.
+func portCount(published string) int {
+	first, last, isRange := strings.Cut(published, "-")
+	from, err := strconv.Atoi(first)
+	if err != nil || from == 0 {
+		return 0
+	}
+	to, err := strconv.Atoi(last)
+	if !isRange || err != nil {
+		return 1
+	}
+	return to - from + 1
 }
 
 func gibibytes(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/docker/engine"
@@ -37,18 +38,18 @@ func TestHowManyContainersThereShouldBe(t *testing.T) {
 		tooMany int // the least number that is refused; 0 for none
 		fix     string
 	}{
-		{"memory decides", reserved, engine.Capacity{Memory: 23 * gib, CPUs: 8}, 3, 3, 4, "-replicas=3"},
-		{"just so much", reserved, engine.Capacity{Memory: 12 * gib, CPUs: 8}, 2, 2, 3, "-replicas=2"},
-		{"processors decide", reserved, engine.Capacity{Memory: 64 * gib, CPUs: 2}, 10, 2, 11, "-replicas=10"},
-		{"a laptop with 8 GB", oneGB, engine.Capacity{Memory: 8_100_000_000, CPUs: 4}, 7, 4, 8, "-replicas=7"},
-		{"one with two processors", oneGB, engine.Capacity{Memory: 8_100_000_000, CPUs: 2}, 7, 2, 8, "-replicas=7"},
+		{"memory decides", reserved, engine.Capacity{Memory: 23 * gib, CPUs: 8}, 3, 3, 4, "-replicas=w=3"},
+		{"just so much", reserved, engine.Capacity{Memory: 12 * gib, CPUs: 8}, 2, 2, 3, "-replicas=w=2"},
+		{"processors decide", reserved, engine.Capacity{Memory: 64 * gib, CPUs: 2}, 10, 2, 11, "-replicas=w=10"},
+		{"a laptop with 8 GB", oneGB, engine.Capacity{Memory: 8_100_000_000, CPUs: 4}, 7, 4, 8, "-replicas=w=7"},
+		{"one with two processors", oneGB, engine.Capacity{Memory: 8_100_000_000, CPUs: 2}, 7, 2, 8, "-replicas=w=7"},
 		{"a small machine", reserved, engine.Capacity{Memory: 4 * gib, CPUs: 4}, 0, 1, 1, "more memory"},
 		{"nothing is known", types.ServiceConfig{Name: "w"}, engine.Capacity{Memory: gib, CPUs: 4}, -1, 0, 0, ""},
-		{"the file says how many", fixed, engine.Capacity{Memory: 2 * gib, CPUs: 4}, 2, 0, 3, "-replicas=2"},
+		{"the file says how many", fixed, engine.Capacity{Memory: 2 * gib, CPUs: 4}, 2, 0, 3, "-replicas=w=2"},
 		{"it says so under deploy", types.ServiceConfig{Name: "w", Deploy: &types.DeployConfig{
 			Replicas:  &three,
 			Resources: types.Resources{Reservations: &types.Resource{MemoryBytes: gib}},
-		}}, engine.Capacity{Memory: 2 * gib, CPUs: 4}, 2, 0, 3, "-replicas=2"},
+		}}, engine.Capacity{Memory: 2 * gib, CPUs: 4}, 2, 0, 3, "-replicas=w=2"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,5 +74,31 @@ func TestHowManyContainersThereShouldBe(t *testing.T) {
 				t.Errorf("%d of them: %v, want a refusal that says %q", c.tooMany, err, c.fix)
 			}
 		})
+	}
+}
+
+func TestWhatCannotBeScaled(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"container_name: one":                    `container_name "one", which only one container can have`,
+		`ports: ["8080:80"]`:                     `publishes port 8080, which is enough for 1 container; fix: give the Compose file a range, such as "8000-8002:80"`,
+		`ports: ["8080-8081:80"]`:                "8080-8081, which is enough for 2 containers",
+		`ports: ["127.0.0.1:8080:80/udp", "80"]`: "publishes port 8080",
+		`ports: ["8080-8082:80", "80"]`:          "",
+		"expose: [80]":                           "",
+	} {
+		p, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{ConfigFiles: []types.ConfigFile{
+			{Filename: "compose.yml", Content: []byte("name: demo\nservices:\n  web:\n    image: x\n    " + text + "\n")},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Scalable(p.Services["web"], 1); err != nil {
+			t.Errorf("%s: one: %v", text, err)
+		}
+		err = Scalable(p.Services["web"], 3)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }

@@ -50,7 +50,7 @@ func (s *Setup) settingsFile(ctx context.Context) error {
 	}
 	for _, name := range []string{settings.UIDName, settings.GIDName} {
 		if set(name).Name == "" {
-			changed = assign(changed, name, "1000")
+			changed = project.Assign(changed, name, "1000")
 		}
 	}
 	if changed == string(text) {
@@ -129,26 +129,10 @@ func (s *Setup) agreed(ctx context.Context, uid, gid project.Setting) (bool, err
 }
 
 func (s *Setup) writeIDs(uidName, gidName string) error {
-	path := filepath.Join(s.Root, project.LocalFile)
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return exit.Errorf(exit.Unusable, "reading settings: %w", err)
+	if err := project.WriteLocal(s.Root, uidName, s.Host.UID, gidName, s.Host.GID); err != nil {
+		return err
 	}
-	changed := assign(assign(string(text), uidName, s.Host.UID), gidName, s.Host.GID)
-	if err := maybe.WriteFile(path, []byte(changed), 0o644); err != nil {
-		return exit.Errorf(exit.Failed, "writing your IDs: %w", err)
-	}
-	s.UI.Note("wrote %s=%s and %s=%s to %s; run \"mage build\" to use them", uidName, s.Host.UID, gidName, s.Host.GID, path)
+	s.UI.Note("wrote %s=%s and %s=%s to %s; run \"mage build\" to use them", uidName, s.Host.UID, gidName, s.Host.GID, filepath.Join(s.Root, project.LocalFile))
 	s.done++
 	return nil
-}
-
-func assign(text, name, value string) string {
-	var lines []string
-	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-		if !strings.HasPrefix(strings.TrimSpace(line), name+"=") && (line != "" || len(lines) > 0) {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(append(lines, name+"="+value), "\n") + "\n"
 }

@@ -48,21 +48,6 @@ func TestDebianLike(t *testing.T) {
 	}
 }
 
-func TestAssign(t *testing.T) {
-	t.Parallel()
-	cases := []struct{ text, want string }{
-		{"", "X=2\n"},
-		{"X=1\n", "X=2\n"},
-		{"# mine\nA=b\nX=1\nX=0\nXY=3", "# mine\nA=b\nXY=3\nX=2\n"},
-		{"A=b\n\nC=d\n", "A=b\n\nC=d\nX=2\n"},
-	}
-	for _, c := range cases {
-		if got := assign(c.text, "X", "2"); got != c.want {
-			t.Errorf("assign(%q) = %q, want %q", c.text, got, c.want)
-		}
-	}
-}
-
 func TestIDsAreOffered(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
@@ -128,7 +113,7 @@ func TestNoIDsAreOfferedForARootlessEngine(t *testing.T) {
 	for _, ids := range []*bool{nil, &yes} {
 		root := t.TempDir()
 		write(t, root, "docker-compose.yml", "services: {web: {image: x}}\n")
-	write(t, root, ".env", "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n")
+		write(t, root, ".env", "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n")
 		ui, _, notes := term.Test()
 		s := &Setup{Root: root, UI: ui, IDs: ids, Host: Host{OS: "linux", UID: "501", GID: "20"}, Stdin: strings.NewReader("\n")}
 		if err := s.offerIDs(t.Context(), engine.Rootless); err != nil {

@@ -30,7 +30,8 @@ const (
 var Notes = map[string]Note{
 	"up": {
 		Examples: []Example{
-			{"mage up -replicas=2", "two songs at the same time"},
+			{"mage up -replicas=2", "two songs at the same time, from now on"},
+			{"mage up -replicas=auto", "as many as memory and processors allow again"},
 		},
 		Failed:   "an image, the folders or the model could not be created; a service would run as root or did not become healthy",
 		Unusable: noProject + "; fewer than one worker, or more than fit; something cannot be built",
