@@ -9,7 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/im2-audio/im2/internal/docker/engine"
+	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/term/closest"
@@ -42,6 +45,12 @@ func (t Target) Separate(ctx context.Context, o Separate) error {
 	if err := checkAsked(p, asked); err != nil {
 		return err
 	}
+	if err := checkDivided(p); err != nil {
+		return err
+	}
+	if err := t.checkReplaced(ctx, p); err != nil {
+		return err
+	}
 	folder := t.dataFolder(p)
 	if _, err := os.Stat(o.File); err == nil { // for a song that is not there nothing is made
 		if err := folder.Ensure(ctx, p.Root, p.Folders, folder.Owner); err != nil {
@@ -52,6 +61,28 @@ func (t Target) Separate(ctx context.Context, o Separate) error {
 		Data: p.Data, File: o.File, Put: folder.PutSong, Again: o.Again, Options: asked, JSON: o.JSON,
 		Base: t.Root, UI: t.UI,
 	})
+}
+
+// askWithin is how long the engine is asked for what a song may do without knowing.
+const askWithin = 3 * time.Second
+
+// checkReplaced refuses a song that would lie where no service looks: they use a data folder that was moved since. What
+// is not known, as without an engine, is not refused.
+func (t Target) checkReplaced(ctx context.Context, p *project.Project) error {
+	c, err := engine.Open(t.engine(p.Settings.Environ()))
+	if err != nil {
+		return nil //nolint:nilerr // a song needs no engine
+	}
+	limited, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	s := stack.Stack{Project: p, Client: c, UI: t.UI}
+	all, _ := s.Containers(limited)
+	for _, c := range all {
+		if slices.Contains(c.Replaced, p.Data) {
+			return exit.Fixable(exit.Failed, exit.Fix{Type: "mage up", Note: "creates the containers again"}, "the song was not put in: %s", s.ReplacedText(c))
+		}
+	}
+	return ctx.Err()
 }
 
 // asked reads the flags.

@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/stack"
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/job"
 )
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.
@@ -28,6 +32,9 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 		return err
 	}
 	if _, err := p.Settings.Separation(); err != nil {
+		return err
+	}
+	if err := checkDivided(p); err != nil {
 		return err
 	}
 	if t.stillUp(ctx, p, c, want) {
@@ -65,6 +72,18 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 		t.remember(p, want)
 	}
 	t.settle(ctx, p, c, want, capacity)
+	return nil
+}
+
+// checkDivided refuses a pipeline whose folders are different mounts: songs go from one to the next by rename. Other projects
+// need not rename anything.
+func checkDivided(p *project.Project) error {
+	if p.Data == "" || !slices.Contains(p.Folders, filepath.Join(p.Data, job.QueueFolder)) {
+		return nil
+	}
+	if problem, fix := p.Divided(); problem != "" {
+		return exit.Fixable(exit.Failed, fix, "%s", problem)
+	}
 	return nil
 }
 

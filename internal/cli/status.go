@@ -57,6 +57,11 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 		return term.JSONList(t.UI, "jobs", underway(ctx, p, counts), status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts})
 	}
 	s.Print(services, imageTexts(plan))
+	for _, c := range services {
+		if len(c.Replaced) > 0 {
+			t.UI.Note(`%s; "mage up" creates it again`, s.ReplacedText(c))
+		}
+	}
 	if err := t.printJobs(underway(ctx, p, counts)); err != nil {
 		t.UI.Note("not all jobs are shown: %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // reading is how a project's files are read.
@@ -267,9 +268,9 @@ func (p *Project) mountsBelow(folder string) []string {
 	return sources
 }
 
-// Covered returns what is mounted in place of a folder of the data folder: in which service, and where. Neither the host nor
+// covered returns what is mounted in place of a folder of the data folder: in which service, and where. Neither the host nor
 // the other services see what is put there. Both are "" where nothing is.
-func (p *Project) Covered() (service, target string) {
+func (p *Project) covered() (service, target string) {
 	for _, name := range p.Services() {
 		service := p.Compose.Services[name]
 		volumes := service.Volumes
@@ -293,6 +294,26 @@ func (p *Project) Covered() (service, target string) {
 		}
 	}
 	return "", ""
+}
+
+// Divided says why files cannot be renamed from one of the data folder's folders to another, and what is to be done; "" where
+// nothing is known that keeps them from it.
+func (p *Project) Divided() (problem string, fix exit.Fix) {
+	if service, target := p.covered(); service != "" {
+		return fmt.Sprintf("%s mounts something else at %s: what is put into the data folder does not arrive there", service, target),
+			exit.Fix{Note: "remove that mount from the Compose file"}
+	}
+	var folders []string
+	for _, path := range p.Folders {
+		if rel, inside := Inside(p.Data, path); inside {
+			folders = append(folders, rel)
+		}
+	}
+	if name := place.MountIn(p.Data, folders...); name != "" {
+		path := p.Rel(filepath.Join(p.Data, name))
+		return path + " is a mount of its own: files cannot be moved to it from the other folders", exit.Fix{Type: "sudo umount " + path}
+	}
+	return "", exit.Fix{}
 }
 
 // withParents adds the folders between root and each path, parents first, without repeats.

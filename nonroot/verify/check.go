@@ -69,6 +69,26 @@ func checkConfiguration(w want, i inspected, around surroundings) []Finding {
 	return []Finding{privileged, checkNamespaces(i, around), socket, checkDevices(w, i), readOnly, checkLimits(w, i, around)}
 }
 
+// checkMounts checks whether what a container mounts is what there is at its place now, if it mounts anything of this machine.
+// The data folder may have been moved since: then what people put there is not what the service sees.
+func (p *prover) checkMounts(i inspected) (f Finding, any bool) {
+	if !slices.ContainsFunc(i.Mounts, func(m mounted) bool { return m.Type == "bind" }) {
+		return f, false
+	}
+	replaced, err := i.Replaced(p.Proc)
+	switch {
+	case err != nil:
+		return found(Mounts, nonroot.Note, "", "not known whether they were replaced: %v", err), true
+	case len(replaced) == 0:
+		return found(Mounts, nonroot.OK, ByHost, "each is of what is at its source now"), true
+	}
+	var all []string
+	for _, m := range replaced {
+		all = append(all, m.Destination+" of "+m.Source)
+	}
+	return found(Mounts, nonroot.Error, ByHost, "moved, replaced or mounted over since it was started: %s", strings.Join(all, ", ")).remedy(Recreate), true
+}
+
 func checkNamespaces(i inspected, around surroundings) Finding {
 	shared := i.hostNamespaces()
 	switch {

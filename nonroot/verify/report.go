@@ -40,6 +40,7 @@ const (
 	Privileged   Check = "privileged"        // privileged mode
 	Namespaces   Check = "namespaces"        // namespaces of the host
 	EngineSocket Check = "engine-socket"     // mounts of an engine's socket
+	Mounts       Check = "mounts"            // whether they are of what is at their sources now
 	Devices      Check = "devices"           // devices of the machine
 	ReadOnlyRoot Check = "read-only-root"    // the container's own files
 	Limits       Check = "limits"            // memory and processes

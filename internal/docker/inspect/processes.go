@@ -17,15 +17,10 @@ import (
 // list processes. What is not certain to be the container's is an error: an engine in a virtual machine has other
 // process IDs.
 func (c Container) Users(proc string) ([]string, error) {
-	first := filepath.Join(proc, strconv.Itoa(c.State.Pid))
-	mounts, err := os.ReadFile(filepath.Join(first, "mountinfo"))
-	if err != nil {
+	if _, err := c.mountinfo(proc); err != nil {
 		return nil, err
 	}
-	// The engine mounts files of its own for the container into it, such as /etc/hostname.
-	if !strings.Contains(string(mounts), "/"+c.ID+"/") {
-		return nil, fmt.Errorf("process %d of this machine is not the container's", c.State.Pid)
-	}
+	first := filepath.Join(proc, strconv.Itoa(c.State.Pid))
 	const space = "ns/pid"
 	mine, err := os.Readlink(filepath.Join(proc, "self", space))
 	if err != nil {
@@ -50,6 +45,20 @@ func (c Container) Users(proc string) ([]string, error) {
 	}
 	slices.Sort(users)
 	return slices.Compact(users), nil
+}
+
+// mountinfo is what the kernel says of the mounts of a running container. The error is about a process that is not
+// certain to be the container's.
+func (c Container) mountinfo(proc string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(c.State.Pid), "mountinfo"))
+	if err != nil {
+		return "", err
+	}
+	// The engine mounts files of its own for the container into it, such as /etc/hostname.
+	if c.ID == "" || !strings.Contains(string(text), "/"+c.ID+"/") {
+		return "", fmt.Errorf("process %d of this machine is not the container's", c.State.Pid)
+	}
+	return string(text), nil
 }
 
 // userOf returns the effective UID:GID of a process in its user namespace; false for one that has ended.

@@ -44,6 +44,9 @@ type Container struct {
 	Image string `json:"image,omitempty"`
 	// Started is when it was last started; nil before that.
 	Started *time.Time `json:"started,omitempty"`
+	// Replaced are the files and folders that it mounts and that were moved, removed or mounted over since it was
+	// started: it has what was there then. It is empty where that is not known, as with an engine in a virtual machine.
+	Replaced []string `json:"replaced,omitempty"`
 
 	info       engine.ContainerInfo
 	id         string
@@ -108,6 +111,12 @@ func containerOf(i engine.ContainerInfo) Container {
 		c.networks = append(c.networks, network.NetworkID)
 	}
 	slices.Sort(c.networks)
+	if c.running() {
+		mounts, _ := i.Replaced("/proc") // what is not known is not said
+		for _, m := range mounts {
+			c.Replaced = append(c.Replaced, m.Source)
+		}
+	}
 	if h := i.State.Health; h != nil {
 		c.Health = h.Status
 		if n := len(h.Log); n > 0 {

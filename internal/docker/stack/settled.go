@@ -34,7 +34,7 @@ func settled(all []Container) Settled {
 }
 
 func (c Container) content() bool {
-	return c.running() && (c.Health == "" || c.Health == "healthy")
+	return c.running() && len(c.Replaced) == 0 && (c.Health == "" || c.Health == "healthy")
 }
 
 // StillSettled reports whether the containers are the same as before, none more and none less, all

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // UpOptions change what Up does.
@@ -28,10 +30,42 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := s.removeReplaced(ctx, o, before); err != nil {
+		return err
+	}
 	if err := s.compose(ctx, o.Environ, args...); err != nil {
 		return fmt.Errorf("starting %s: %w", s.Project.Name(), err)
 	}
 	return s.waitAndShow(ctx, before)
+}
+
+// removeReplaced stops and removes the containers that mount what is no longer at its place. Compose compares paths, and
+// takes them for up to date.
+func (s Stack) removeReplaced(ctx context.Context, o UpOptions, all []Container) error {
+	var services []string
+	for _, c := range all {
+		if len(c.Replaced) > 0 {
+			s.UI.Note("%s", s.ReplacedText(c))
+			services = append(services, c.Service)
+		}
+	}
+	services = slices.DeleteFunc(slices.Compact(services), func(name string) bool { return !slices.Contains(s.Project.Services(), name) })
+	if len(services) == 0 {
+		return nil
+	}
+	if err := s.compose(ctx, o.Environ, append([]string{"rm", "--stop", "--force"}, services...)...); err != nil {
+		return fmt.Errorf("removing containers that use what was replaced: %w", err)
+	}
+	return nil
+}
+
+// ReplacedText says what a container has in place of what it mounts.
+func (s Stack) ReplacedText(c Container) string {
+	var names []string
+	for _, path := range c.Replaced {
+		names = append(names, safetext.Quoted(s.Project.Rel(path)))
+	}
+	return fmt.Sprintf("%s uses what was %s when it was started: that was moved, replaced or mounted over since", c.label(), safetext.List(names, 3, ", "))
 }
 
 func (s Stack) compose(ctx context.Context, environ []string, args ...string) error {

@@ -21,7 +21,6 @@ import (
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/model"
-	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // hungFiles fixes a file system that says nothing.
@@ -43,18 +42,8 @@ func checkData(_ context.Context, _ *Doctor, f *facts) answer {
 	if p.Data == "" {
 		return ok("the project has none")
 	}
-	if service, target := p.Covered(); service != "" {
-		return failed("remove that mount from the Compose file", "%s mounts something else at %s: what is put into the data folder does not arrive there", service, target)
-	}
-	var folders []string
-	for _, path := range p.Folders {
-		if rel, inside := project.Inside(p.Data, path); inside {
-			folders = append(folders, rel)
-		}
-	}
-	if name := place.MountIn(p.Data, folders...); name != "" {
-		path := p.Rel(filepath.Join(p.Data, name))
-		return failed("sudo umount "+path, "%s is a mount of its own: files cannot be moved to it from the other folders", path)
+	if problem, fix := p.Divided(); problem != "" {
+		return failed(cmp.Or(fix.Type, fix.Note), "%s", problem)
 	}
 	want, note := ownerHere(f)
 	var seen []folder
