@@ -66,11 +66,11 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	if closed != nil {
 		return exit.With(exit.Failed, closed)
 	}
-	return verdict(sum)
+	return verdict(sum, resetter.ByRoot(p.Data))
 }
 
 // verdict is the error where not everything is right now.
-func verdict(sum ownership.Summary) error {
+func verdict(sum ownership.Summary, fix exit.Fix) error {
 	all, alone := sum.ProblemCount(), int64(0)
 	for _, n := range sum.Skipped {
 		alone += n
@@ -83,7 +83,7 @@ func verdict(sum ownership.Summary) error {
 	case os.Geteuid() == 0:
 		return exit.Errorf(exit.Failed, "%s could not be set, for the reasons given", english.Plural(int(all), "entry", ""))
 	default:
-		return exit.Fixable(exit.Failed, permissions.ByRoot, "%s could not be set", english.Plural(int(all), "entry", ""))
+		return exit.Fixable(exit.Failed, fix, "%s could not be set", english.Plural(int(all), "entry", ""))
 	}
 }
 

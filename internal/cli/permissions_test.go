@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/ownership"
 )
@@ -20,7 +21,7 @@ func TestVerdict(t *testing.T) {
 		{ownership.Summary{Problems: []ownership.Problem{mount}, MoreProblems: 1999, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 2000}}, "2,000 entries skipped"},
 		{ownership.Summary{Problems: []ownership.Problem{mount, {Path: "x"}}, Skipped: map[ownership.Skip]int64{ownership.SkipMount: 1}}, "2 entries could not be set"},
 	} {
-		err := verdict(c.sum)
+		err := verdict(c.sum, exit.Fix{})
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}

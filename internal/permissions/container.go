@@ -82,7 +82,7 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 	if err == nil {
 		err = errors.New("it ended without a result")
 	}
-	return ownership.Summary{}, word(req.Data, err)
+	return ownership.Summary{}, r.word(req.Data, err)
 }
 
 // ensureInEngine creates folders through the engine. Root in the container sets existing ones; without more
@@ -108,13 +108,13 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 		err = r.contain(ctx, e, task{image: ownImage, data: data, user: v.owner.String(), userns: v.userns, args: args}, func(message.Message) {})
 	}
 	if err != nil {
-		return word(data, err)
+		return r.word(data, err)
 	}
 	return nil
 }
 
 // word returns the error with the exit code of the command in the container if it has one, else that of err.
-func word(data string, err error) error {
+func (r *Resetter) word(data string, err error) error {
 	var coded *exit.Error
 	var failed *run.Error
 	switch {
@@ -123,7 +123,7 @@ func word(data string, err error) error {
 	case errors.As(err, &coded) && coded.Code == exit.Unusable:
 		return err
 	case errors.As(err, &coded):
-		text, fix := byRoot(err)
+		text, fix := withOwn(err, r.ByRoot(data))
 		return exit.Fixable(coded.Code, fix, "resetting %s through the engine: %s", data, text)
 	case errors.As(err, &failed):
 		code := exit.Failed
@@ -134,7 +134,7 @@ func word(data string, err error) error {
 		if said, closed := strings.CutSuffix(text, syscall.EROFS.Error()); closed {
 			return exit.Errorf(exit.Failed, "resetting %s through the engine: %s%w", data, said, syscall.EROFS)
 		}
-		return exit.Fixable(code, ByRoot, "resetting %s through the engine: %s", data, text)
+		return exit.Fixable(code, r.ByRoot(data), "resetting %s through the engine: %s", data, text)
 	}
 	return exit.Errorf(exit.Failed, "resetting %s through the engine: %w", data, err)
 }

@@ -26,14 +26,28 @@ import (
 	"github.com/im2-audio/im2/ownership"
 )
 
-// ByRoot is what root may do in place of the engine.
-var ByRoot = exit.Fix{Type: "sudo env PATH=$PATH mage reset-permissions", Note: "needs no engine"}
+// byRoot is what root may do in place of the engine.
+var byRoot = exit.Fix{Type: "sudo env PATH=$PATH mage reset-permissions", Note: "needs no engine"}
 
-// byRoot returns an error's text without its fix, and ByRoot or that fix.
-func byRoot(err error) (string, exit.Fix) {
+// ByRoot is what root may do about a data folder after the engine could not do all of it. On an engine that translates
+// IDs, root alone would give everything to the wrong user.
+func (r *Resetter) ByRoot(data string) exit.Fix {
+	switch r.remapped {
+	case engine.Rootless: // it may change what is the user's, who is root there, and what containers made
+		return exit.Fix{Type: "sudo chown -R $(id -u):$(id -g) " + data, Note: `, then "mage reset-permissions"`}
+	case engine.UsernsRemapped:
+		return exit.Fix{}
+	}
+	return byRoot
+}
+
+// withOwn returns an error's text without its fix, and fix with that as another way.
+func withOwn(err error, fix exit.Fix) (string, exit.Fix) {
 	text, own := exit.Split(err)
-	fix := ByRoot
-	if own != (exit.Fix{}) {
+	switch {
+	case fix == exit.Fix{}:
+		fix = own
+	case own != exit.Fix{}:
 		fix.Note += ", or " + own.String()
 	}
 	return text, fix
@@ -52,7 +66,8 @@ type Resetter struct {
 	// EUID is who this process is (os.Geteuid); -1 where users have no numbers.
 	EUID int
 
-	told map[string]bool // notes that were given
+	told     map[string]bool // notes that were given
+	remapped string          // how the engine translates IDs, once it was asked
 }
 
 // Request is one reset.
@@ -93,7 +108,7 @@ func (r *Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, e
 	case w == directly:
 		return r.direct(ctx, req, false)
 	case noEngine != nil:
-		text, fix := byRoot(noEngine)
+		text, fix := withOwn(noEngine, byRoot)
 		return found, exit.Fixable(exit.Failed, fix, "resetting %s: this user may not give files to %s, and the engine cannot do it: %s", req.Data, req.Owner, text)
 	}
 	r.explain("")
@@ -138,13 +153,13 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 			return exit.Fixable(exit.Failed, exit.Fix{Type: "mage setup -ids", Note: "makes your own IDs the services'"}, "%w", err)
 		}
 		if noEngine != nil {
-			text, fix := byRoot(noEngine)
+			text, fix := withOwn(noEngine, byRoot)
 			fix.Note += `, or use your own IDs: "mage setup -ids"`
 			return exit.Fixable(exit.Failed, fix, "preparing %s: this user may not give its folders to %s, and the engine cannot do it: %s", folders[0], owner, text)
 		}
 	}
 	data := folders[0]
-	if err := makeFolder(data); err != nil {
+	if err := r.makeFolder(data); err != nil {
 		return err
 	}
 	r.explain(remapped)
@@ -152,9 +167,9 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 }
 
 // makeFolder creates the data folder itself, which no container can: its parent is not mounted.
-func makeFolder(data string) error {
+func (r *Resetter) makeFolder(data string) error {
 	if err := os.Mkdir(data, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return exit.Fixable(exit.Failed, ByRoot, "making the data folder: %w", err)
+		return exit.Fixable(exit.Failed, r.ByRoot(filepath.Dir(data)), "making the data folder: %w", err)
 	}
 	_, err := isFolder(data)
 	return err
@@ -180,6 +195,7 @@ func (r *Resetter) look(ctx context.Context) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.remapped = e.Server.Remapped()
 	return e, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/internal/run"
@@ -138,6 +139,21 @@ func TestLinesAreHeardWhole(t *testing.T) {
 	}
 }
 
+// On an engine that translates IDs, root alone would set the wrong ones.
+func TestWhatRootMayDo(t *testing.T) {
+	t.Parallel()
+	refusal := exit.Errorf(exit.Missing, "building: no go")
+	for remapped, want := range map[string]string{
+		"": "no go; fix: " + byRoot.String(), engine.UsernsRemapped: "no go",
+		engine.Rootless: `no go; fix: "sudo chown -R $(id -u):$(id -g) /data", then "mage reset-permissions"`,
+	} {
+		r := &Resetter{remapped: remapped}
+		if err := r.word("/data", refusal); !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: %v", remapped, err)
+		}
+	}
+}
+
 func TestWord(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -148,11 +164,11 @@ func TestWord(t *testing.T) {
 	}{
 		{"an interrupt", fmt.Errorf("running: %w", context.Canceled), exit.Interrupted, "the next run goes on"},
 		{"a data folder that is none", exit.Errorf(exit.Unusable, "it is no folder"), exit.Unusable, "it is no folder"},
-		{"no Go to build with", exit.Errorf(exit.Missing, "building: no go"), exit.Missing, ByRoot.String()},
-		{"the engine's refusal", &run.Error{Stderr: "docker: no such mount", Err: errors.New("exit status 125")}, exit.Failed, "engine: no such mount; fix: " + ByRoot.String()},
+		{"no Go to build with", exit.Errorf(exit.Missing, "building: no go"), exit.Missing, byRoot.String()},
+		{"the engine's refusal", &run.Error{Stderr: "docker: no such mount", Err: errors.New("exit status 125")}, exit.Failed, "engine: no such mount; fix: " + byRoot.String()},
 		{"no result", errors.New("it ended without a result"), exit.Failed, "without a result"},
 	} {
-		err := exit.Outermost(word("/data", c.err))
+		err := exit.Outermost(new(Resetter).word("/data", c.err))
 		var coded *exit.Error
 		if !errors.As(err, &coded) || coded.Code != c.code || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v", c.name, err)
