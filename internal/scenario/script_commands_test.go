@@ -45,6 +45,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"chaos":       cmdChaos,
 		"finished":    cmdFinished,
 		"engine":      cmdEngine,
+		"rootless":    cmdRootless,
 		"volume":      cmdVolume,
 		"fill":        cmdFill,
 		"corpus":      cmdCorpus,

@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -110,28 +111,38 @@ func (e *ownEngine) endContainerd() error {
 }
 
 func startOwnEngine(ts *testscript.TestScript, programs string) {
-	names := imagesOf(ts, "label=com.docker.compose.project="+ts.Getenv("COMPOSE_PROJECT_NAME"))
-	for _, base := range []string{"im2/base", "debian:trixie-slim"} { // without it they would be stale
-		names = append(names, imagesOf(ts, "reference="+base)...)
-	}
 	folder, err := os.MkdirTemp("", "engine") // a socket's path is 107 bytes at most (unix(7))
 	ts.Check(err)
 	e := &ownEngine{folder: folder, programs: programs}
 	ts.Value(engineKey{}).(*scriptEngine).own = e
 	ts.Defer(func() { e.stop(ts) })
 	ts.Check(e.start())
-	if len(names) > 0 {
-		save := exec.Command("docker", append([]string{"save"}, names...)...)
-		load := exec.Command("docker", "--host="+e.host(), "load")
-		load.Stdin, err = save.StdoutPipe()
-		ts.Check(err)
-		ts.Check(save.Start())
-		if out, err := load.CombinedOutput(); err != nil {
-			ts.Fatalf("loading %q: %v: %s", names, err, out)
-		}
-		ts.Check(save.Wait())
-	}
+	ts.Check(copyImages(ts, e.host()))
 	ts.Setenv("DOCKER_HOST", e.host())
+}
+
+// copyImages gives another engine what the machine's has of the script's project.
+func copyImages(ts *testscript.TestScript, host string) error {
+	names := imagesOf(ts, "label=com.docker.compose.project="+ts.Getenv("COMPOSE_PROJECT_NAME"))
+	for _, base := range []string{"im2/base", "debian:trixie-slim"} { // without it they would be stale
+		names = append(names, imagesOf(ts, "reference="+base)...)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	var err error
+	save := exec.Command("docker", append([]string{"save"}, names...)...)
+	load := exec.Command("docker", "--host="+host, "load")
+	if load.Stdin, err = save.StdoutPipe(); err != nil {
+		return err
+	}
+	if err := save.Start(); err != nil {
+		return err
+	}
+	if out, err := load.CombinedOutput(); err != nil {
+		return errors.Join(fmt.Errorf("loading %q: %w: %s", names, err, out), save.Process.Kill(), save.Wait())
+	}
+	return save.Wait()
 }
 
 // imagesOf are the names of the images that the machine's engine has of a kind.
@@ -165,13 +176,7 @@ func (e *ownEngine) start() error {
 	if err := e.cmd.Start(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if exec.Command("docker", "--host="+e.host(), "version").Run() == nil {
-			return nil
-		}
-	}
-	text, _ := os.ReadFile(log.Name())
-	return fmt.Errorf("the script's own engine does not answer: %s", text)
+	return answers(e.host(), log.Name())
 }
 
 // stop ends the engine with its containers and removes all that it kept.

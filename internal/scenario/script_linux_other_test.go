@@ -2,7 +2,11 @@
 
 package scenario_test
 
-import "github.com/rogpeppe/go-internal/testscript"
+import (
+	"errors"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
 
 func cmdVolume(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("volume: only Linux has file systems in memory")
@@ -23,6 +27,12 @@ func cmdKinds(ts *testscript.TestScript, _ bool, _ []string) {
 func cmdState(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("state: only Linux tells all of that")
 }
+
+func cmdRootless(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("rootless: only Linux runs an engine without a virtual machine")
+}
+
+func askRootless() error { return errors.New("only Linux runs an engine without a virtual machine") }
 
 // ownEngine is Linux's alone.
 type ownEngine struct{}

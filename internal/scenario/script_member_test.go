@@ -41,7 +41,7 @@ func cmdAs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmdExpect(ts, false, append([]string{
 		args[1], "setpriv", "--reuid=" + args[0], "--regid=" + args[0], "--groups=" + groups,
-		"env", "--unset=DOCKER_CONFIG", "--unset=XDG_CACHE_HOME", "HOME=" + home,
+		"env", "--unset=DOCKER_CONFIG", "--unset=XDG_CACHE_HOME", "HOME=" + home, "TMPDIR=" + home,
 	}, args[2:]...))
 }
 

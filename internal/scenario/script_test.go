@@ -33,9 +33,10 @@ type harness struct {
 	home string // this checkout
 	bin  string // a folder for PATH that has the compiled targets as "mage"
 
-	docker  func() error               // nil when an engine answers; asked once
-	engines func() *semaphore.Weighted // how many separation engines the machine can hold
-	moby    func() (string, error)     // the folder of a current Docker Engine; built once
+	docker   func() error               // nil when an engine answers; asked once
+	rootless func() error               // nil when a rootless engine can be started; asked once
+	engines  func() *semaphore.Weighted // how many separation engines the machine can hold
+	moby     func() (string, error)     // the folder of a current Docker Engine; built once
 
 	mu      sync.Mutex
 	leftOut map[string]int // why, and how many scripts
@@ -49,6 +50,7 @@ func newHarness(t *testing.T) *harness {
 	}
 	h := &harness{home: home, bin: t.TempDir(), leftOut: make(map[string]int)}
 	h.docker = sync.OnceValue(h.askDocker)
+	h.rootless = sync.OnceValue(askRootless)
 	h.engines = sync.OnceValue(func() *semaphore.Weighted { return semaphore.NewWeighted(askMemory() / memoryOfEngine) })
 	h.moby = sync.OnceValues(func() (string, error) {
 		return moby.Build(context.Background(), run.Local{}, home, os.Getenv("IM2_REQUIRE_DOCKER") == "1")
@@ -152,6 +154,8 @@ func (h *harness) condition(name string) (bool, error) {
 		err = h.docker()
 	case "moby":
 		_, err = h.moby()
+	case "rootless":
+		err = h.rootless()
 	case "root":
 		if os.Geteuid() != 0 {
 			err = errors.New("giving files to another user needs root")
