@@ -99,8 +99,8 @@ func New(ctx context.Context, name string,
 	return targets.New(ctx, name, user, dryRun, json, wait)
 }
 
-// ResetPermissions (reset-permissions) gives the data folder the app user as owner, 755 and 644.
-// It creates missing folders and follows no links. What you may not change is changed through
+// ResetPermissions (reset-permissions) gives the data folders the app user as owner, 755 and 644.
+// It creates missing folders, follows no links, and resets the volumes that x-im2 names. What you may not change is changed through
 // the Docker engine.
 func ResetPermissions(ctx context.Context,
 	dryRun *bool, // only count what would change

@@ -45,6 +45,21 @@ func (r *report) into(sum *Summary) {
 	maps.Copy(sum.Skipped, r.skipped)
 }
 
+// Add adds the counts and problems of another reset.
+func (s *Summary) Add(other Summary) {
+	s.Seen += other.Seen
+	s.OwnersChanged += other.OwnersChanged
+	s.ModesChanged += other.ModesChanged
+	s.RightsRemoved += other.RightsRemoved
+	s.Vanished += other.Vanished
+	for why, n := range other.Skipped {
+		s.Skipped[why] += n
+	}
+	listed := min(len(other.Problems), maxProblems-len(s.Problems))
+	s.Problems = append(s.Problems, other.Problems[:listed]...)
+	s.MoreProblems += other.MoreProblems + int64(len(other.Problems)-listed)
+}
+
 // shorten leaves out the middle of a path that nobody can read anyway.
 func shorten(path string) string {
 	const longest, head = 4096, 1000

@@ -96,8 +96,8 @@ func Clean(ctx context.Context,
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Clean(ctx, value(tools), wait) })
 }
 
-// ResetPermissions gives the data folder the app user as owner, 755 and 644.
-// It creates missing folders and follows no links. What you may not change is changed through
+// ResetPermissions gives the data folders the app user as owner, 755 and 644.
+// It creates missing folders, follows no links, and resets the volumes that x-im2 names. What you may not change is changed through
 // the Docker engine.
 func ResetPermissions(ctx context.Context,
 	dryRun *bool, // only count what would change

@@ -37,7 +37,7 @@ var groups = []group{
 		}},
 	}},
 	{"data and model", []target{
-		{targets.ResetPermissions, "reset-permissions", "gives the data folder the app user as owner, 755 and 644.", `It creates missing folders and follows no links. What you may not change is changed through
+		{targets.ResetPermissions, "reset-permissions", "gives the data folders the app user as owner, 755 and 644.", `It creates missing folders, follows no links, and resets the volumes that x-im2 names. What you may not change is changed through
 the Docker engine.`, [][2]string{
 			{"dry-run", "only count what would change"},
 			{"json", "print the summary as JSON"},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -33,7 +34,7 @@ type Reset struct {
 	Path string
 }
 
-// ResetPermissions gives the data folder and everything in it the app user as owner and
+// ResetPermissions gives the data folders and the volumes of x-im2, and everything in them, the app user as owner and
 // 755 or 644 as mode.
 func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	p, err := t.dataProject(ctx)
@@ -42,31 +43,73 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	}
 	resetter := t.resetter(p)
 	var closed error // read-only folders, which do not keep the others from being reset
-	if !o.DryRun {
-		if closed = resetter.Ensure(ctx, p.Root, p.Folders, p.Settings.AppUser); closed != nil && !errors.Is(closed, syscall.EROFS) {
-			return closed
+	for _, tree := range p.Trees {
+		if o.DryRun {
+			break
 		}
-	}
-	below, err := permissions.Below(t.From, p.Data, o.Path)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	sum, err := resetter.Reset(ctx, permissions.Request{Data: p.Data, Below: below, Owner: p.Settings.AppUser, DryRun: o.DryRun})
-	if err != nil {
-		return err
-	}
-	if o.JSON {
-		if err := t.UI.JSON(sum); err != nil {
+		err := resetter.Ensure(ctx, p.Root, tree.Folders, p.Settings.AppUser)
+		if err != nil && !errors.Is(err, syscall.EROFS) {
 			return err
 		}
-	} else {
-		t.tell(p.Rel(filepath.Join(p.Data, below)), p.Settings.AppUser, sum, time.Since(start), o.DryRun)
+		closed = cmp.Or(closed, err)
+	}
+	requests, err := t.requests(p, o)
+	if err != nil {
+		return err
+	}
+	total := ownership.Summary{Skipped: map[ownership.Skip]int64{}, Problems: []ownership.Problem{}}
+	for _, req := range requests {
+		start := time.Now()
+		sum, err := resetter.Reset(ctx, req)
+		if err != nil {
+			return err
+		}
+		if len(requests) > 1 { // it says which of them each problem is in
+			for i := range sum.Problems {
+				sum.Problems[i].Path = filepath.Join(cmp.Or(req.Volume, p.Rel(req.Data)), sum.Problems[i].Path)
+			}
+		}
+		total.Add(sum)
+		if !o.JSON && sum.Seen > 0 { // a volume that is not there was noted
+			t.tell(p.Rel(req.Name()), req.Owner, sum, time.Since(start), o.DryRun)
+		}
+	}
+	if o.JSON {
+		if err := t.UI.JSON(total); err != nil {
+			return err
+		}
 	}
 	if closed != nil {
 		return exit.With(exit.Failed, closed)
 	}
-	return verdict(sum, resetter.ByRoot(p.Data))
+	return verdict(total, resetter.ByRoot(p.Data))
+}
+
+// requests are what is reset: the one folder that -path names, or all data folders and volumes.
+func (t Target) requests(p *project.Project, o Reset) ([]permissions.Request, error) {
+	var all []permissions.Request
+	var refused error
+	for _, tree := range p.Trees {
+		below, err := permissions.Below(t.From, tree.Data, o.Path)
+		switch {
+		case err == nil:
+			all = append(all, permissions.Request{Data: tree.Data, Below: below, Owner: p.Settings.AppUser, DryRun: o.DryRun})
+		case o.Path == "":
+			return nil, err
+		default:
+			refused = cmp.Or(refused, err)
+		}
+	}
+	if o.Path != "" {
+		if len(all) == 0 {
+			return nil, refused
+		}
+		return all[:1], nil
+	}
+	for _, volume := range p.Volumes {
+		all = append(all, permissions.Request{Volume: volume, Below: ".", Owner: p.Settings.AppUser, DryRun: o.DryRun})
+	}
+	return all, nil
 }
 
 // verdict is the error where not everything is right now.

@@ -122,12 +122,14 @@ func configOf(p *project.Project, want counts) string {
 
 // foldersOf maps the data folders to their owner and mode, as they are.
 func foldersOf(p *project.Project) map[string]string {
-	folders := make(map[string]string, len(p.Folders))
-	for _, path := range p.Folders {
-		folders[path] = "missing"
-		if info, err := os.Lstat(path); err == nil {
-			owner, _ := ownership.Of(info)
-			folders[path] = owner.String() + " " + info.Mode().String()
+	folders := make(map[string]string)
+	for _, tree := range p.Trees {
+		for _, path := range tree.Folders {
+			folders[path] = "missing"
+			if info, err := os.Lstat(path); err == nil {
+				owner, _ := ownership.Of(info)
+				folders[path] = owner.String() + " " + info.Mode().String()
+			}
 		}
 	}
 	return folders

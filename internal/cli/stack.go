@@ -89,10 +89,13 @@ func checkDivided(p *project.Project) error {
 
 // prepare makes the data folders, with the app user as their owner.
 func (t Target) prepare(ctx context.Context, p *project.Project) error {
-	if p.Data == "" {
-		return nil
+	resetter := t.resetter(p)
+	for _, tree := range p.Trees {
+		if err := resetter.Ensure(ctx, p.Root, tree.Folders, p.Settings.AppUser); err != nil {
+			return err
+		}
 	}
-	return t.resetter(p).Ensure(ctx, p.Root, p.Folders, p.Settings.AppUser)
+	return nil
 }
 
 // Down stops and removes the services' containers.

@@ -2,6 +2,7 @@ package permissions
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,6 +32,9 @@ const (
 	removeWithin = 2 * time.Second
 )
 
+// volumeFolder is where containers of the helper have a volume.
+const volumeFolder = "/volume"
+
 // task is one run of the helper in a container.
 type task struct {
 	// image has the program.
@@ -39,6 +43,8 @@ type task struct {
 	stdin io.Reader
 	// data is the only folder that is mounted; "" for none.
 	data string
+	// volume is the only volume that is mounted, at volumeFolder; "" for none.
+	volume string
 	// user is who the command runs as; UID 0 gets the three capabilities, others none.
 	user string
 	// userns is docker's --userns; "" for the engine's default.
@@ -61,7 +67,7 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 		return ownership.Summary{}, err
 	}
 	j := task{
-		image: ownImage, data: req.Data, user: rootIn(v.owner.GID), userns: v.userns, dry: req.DryRun,
+		image: ownImage, data: req.Data, volume: req.Volume, user: rootIn(v.owner.GID), userns: v.userns, dry: req.DryRun,
 		args: []string{"-owner=" + v.owner.String(), "-progress=" + tellEvery.String(), "-below=" + req.Below},
 	}
 	if req.DryRun {
@@ -82,7 +88,25 @@ func (r *Resetter) inEngine(ctx context.Context, e *engine.Engine, req Request) 
 	if err == nil {
 		err = errors.New("it ended without a result")
 	}
-	return ownership.Summary{}, r.word(req.Data, err)
+	return ownership.Summary{}, r.word(cmp.Or(req.Data, req.Name()), err)
+}
+
+// volume resets a named volume. One that the engine does not have yet is no fault: Compose creates it, and the image says
+// whose it is.
+func (r *Resetter) volume(ctx context.Context, e *engine.Engine, noEngine error, req Request) (ownership.Summary, error) {
+	if noEngine != nil {
+		return ownership.Summary{}, fmt.Errorf("resetting %s: %w", req.Name(), noEngine)
+	}
+	var failed *run.Error
+	_, err := e.Output(ctx, e.Command("volume", "inspect", req.Volume))
+	switch {
+	case errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such volume"):
+		r.note("%s is not there; \"mage up\" creates it", req.Name())
+		return ownership.Summary{Skipped: map[ownership.Skip]int64{}, Problems: []ownership.Problem{}}, nil
+	case err != nil:
+		return ownership.Summary{}, exit.Errorf(exit.Failed, "looking at %s: %w", req.Name(), err)
+	}
+	return r.inEngine(ctx, e, req)
 }
 
 // ensureInEngine creates folders through the engine. Root in the container sets existing ones; without more
@@ -149,6 +173,9 @@ func (r *Resetter) contain(ctx context.Context, e *engine.Engine, j task, hear f
 		}
 		j.args = append(slices.Clone(j.args), "-folder="+j.data, "-inode="+strconv.FormatUint(filestate.Of(info).Inode, 10))
 	}
+	if j.volume != "" {
+		j.args = append(slices.Clone(j.args), "-folder="+volumeFolder)
+	}
 	image, err := tools.Kit{Home: r.Home, Runner: r.Runner, UI: r.UI}.Image(ctx, e, j.image)
 	if err != nil {
 		return err
@@ -190,6 +217,9 @@ func arguments(name, image string, j task) []string {
 	}
 	if j.data != "" { // at its own path, so that paths in messages are right outside
 		args = append(args, "--mount", engine.BindMount(j.data, j.data))
+	}
+	if j.volume != "" { // without what an image may have there, and no driver of volumes is asked to copy it
+		args = append(args, "--mount", "type=volume,source="+j.volume+",target="+volumeFolder+",volume-nocopy")
 	}
 	return append(append(args, image), j.args...)
 }

@@ -72,14 +72,24 @@ type Resetter struct {
 
 // Request is one reset.
 type Request struct {
-	// Data is the absolute path of the data folder.
+	// Data is the absolute path of the data folder; "" for Volume.
 	Data string
+	// Volume is the engine's name of a named volume, which is reset through the engine.
+	Volume string
 	// Below is the folder in it that is reset, as Below returns it; "." for all.
 	Below string
 	// Owner is the user that everything is to belong to.
 	Owner ownership.Owner
 	// DryRun counts without changing anything.
 	DryRun bool
+}
+
+// Name is what is reset, for messages.
+func (q Request) Name() string {
+	if q.Volume != "" {
+		return "volume " + q.Volume
+	}
+	return filepath.Join(q.Data, q.Below)
 }
 
 // Reset sets owners and modes. What could not be set is in the Summary; the error is
@@ -90,6 +100,8 @@ func (r *Resetter) Reset(ctx context.Context, req Request) (ownership.Summary, e
 	switch remapped := remapping(e); {
 	case ctx.Err() != nil:
 		return ownership.Summary{}, ctx.Err()
+	case req.Volume != "":
+		return r.volume(ctx, e, noEngine, req)
 	case remapped != "":
 		r.explain(remapped)
 		return r.inEngine(ctx, e, req)
@@ -225,6 +237,9 @@ func label(req Request, dry bool) string {
 	doing := "resetting "
 	if dry {
 		doing = "checking "
+	}
+	if req.Volume != "" {
+		return doing + req.Name()
 	}
 	return doing + filepath.Join(filepath.Base(req.Data), req.Below)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -53,8 +55,10 @@ const defaultData = "pipeline-data"
 
 // extension is the x-im2 section of a Compose file.
 type extension struct {
-	// Data is the data folder, relative to the project.
-	Data string `json:"data"`
+	// Data are the data folders, relative to the project: one, or a list.
+	Data oneOrMore `json:"data"`
+	// Volumes are named volumes that belong to the app user, too.
+	Volumes []string `json:"volumes"`
 	// Folders are kept in it beside what services mount.
 	Folders []string `json:"folders"`
 	// Go is the folder below which a build context with a main.go is compiled.
@@ -62,6 +66,26 @@ type extension struct {
 	// UID and GID name the variables that hold the app user's IDs.
 	UID string `json:"uid"`
 	GID string `json:"gid"`
+}
+
+// oneOrMore is a text, or a list of texts.
+type oneOrMore []string
+
+func (o *oneOrMore) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*o = oneOrMore{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(o))
+}
+
+// dataOf returns the data folders that x-im2 names, or the default one.
+func dataOf(own extension) []string {
+	if len(own.Data) == 0 || len(own.Data) == 1 && own.Data[0] == "" {
+		return []string{defaultData}
+	}
+	return own.Data
 }
 
 func (p *Project) readExtension() error {
@@ -76,7 +100,7 @@ func (p *Project) readExtension() error {
 		err = dec.Decode(&p.own)
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "reading x-im2 in the Compose file: %w (known keys: data, folders, go, uid, gid)", err)
+		return exit.Errorf(exit.Unusable, "reading x-im2 in the Compose file: %w (known keys: data, folders, volumes, go, uid, gid)", err)
 	}
 	return nil
 }
@@ -138,9 +162,15 @@ func (s Settings) takenIn(ctx context.Context, files []string, how reading) ([]i
 	if err != nil {
 		return nil, err
 	}
-	if own := mapping(model.Extensions["x-im2"]); own != nil && !how.audit {
-		data, _ := own["data"].(string)
-		r.refuse = (&Project{Root: s.root, Data: filepath.Join(s.root, cmp.Or(data, defaultData))}).refuse
+	early := &Project{Root: s.root, Compose: model}
+	if err := early.readExtension(); err != nil {
+		return nil, err
+	}
+	if early.Declared && !how.audit {
+		for _, data := range dataOf(early.own) {
+			early.Trees = append(early.Trees, Tree{Data: filepath.Join(s.root, data)})
+		}
+		r.refuse = early.refuse
 	}
 	for _, path := range files {
 		if err := r.follow(theComposeFile, path, newScope(s.root, s.root, options.Environment)); err != nil {
@@ -233,26 +263,46 @@ func (p *Project) placeData() error {
 	if !p.Declared {
 		return nil
 	}
-	own := p.own
-	own.Data = cmp.Or(own.Data, defaultData)
-	for _, path := range append([]string{own.Data}, own.Folders...) {
+	all := dataOf(p.own)
+	for _, path := range slices.Concat(all, p.own.Folders) {
 		if filepath.IsAbs(path) {
 			return exit.Errorf(exit.Unusable, "x-im2: %q must be relative: data to the project's folder, folders to the data folder", path)
 		}
 	}
-	p.Data = filepath.Join(p.Root, own.Data)
-	if p.Rel(p.Data) == p.Data || p.Data == p.Root {
-		return exit.Errorf(exit.Unusable, "x-im2: data %q is not a folder below the project's folder %s", own.Data, p.Root)
-	}
-	folders := []string{p.Data}
-	for _, name := range own.Folders {
-		folder := filepath.Join(p.Data, name)
-		if !Within(p.Data, folder) {
-			return exit.Errorf(exit.Unusable, "x-im2: folder %q is not below the data folder %s", name, own.Data)
+	for i, name := range all {
+		data := filepath.Join(p.Root, name)
+		if p.Rel(data) == data || data == p.Root {
+			return exit.Errorf(exit.Unusable, "x-im2: data %q is not a folder below the project's folder %s", name, p.Root)
 		}
-		folders = append(folders, folder)
+		for _, other := range p.Trees {
+			if Within(other.Data, data) || Within(data, other.Data) {
+				return exit.Errorf(exit.Unusable, "x-im2: data %q and %q are in one another; fix: name the outer one alone", p.Rel(other.Data), name)
+			}
+		}
+		folders := []string{data}
+		if i == 0 {
+			for _, folder := range p.own.Folders {
+				folders = append(folders, filepath.Join(data, folder))
+				if !Within(data, filepath.Join(data, folder)) {
+					return exit.Errorf(exit.Unusable, "x-im2: folder %q is not below the data folder %s", folder, name)
+				}
+			}
+		}
+		p.Trees = append(p.Trees, Tree{data, withParents(data, append(folders, p.mountsBelow(data)...))})
 	}
-	p.Folders = withParents(p.Data, append(folders, p.mountsBelow(p.Data)...))
+	p.Data, p.Folders = p.Trees[0].Data, p.Trees[0].Folders
+	return p.placeVolumes()
+}
+
+func (p *Project) placeVolumes() error {
+	for _, name := range p.own.Volumes {
+		volume, ok := p.Compose.Volumes[name]
+		if !ok {
+			return exit.Errorf(exit.Unusable, "x-im2: the Compose file declares no volume %q, but %s; fix: correct it, or declare it under \"volumes\"",
+				name, cmp.Or(safetext.List(slices.Sorted(maps.Keys(p.Compose.Volumes)), 5, ", "), "none"))
+		}
+		p.Volumes = append(p.Volumes, volume.Name)
+	}
 	return nil
 }
 

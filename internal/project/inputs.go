@@ -31,22 +31,30 @@ func (p *Project) refuseInputs() error {
 }
 
 func (p *Project) refuse(in input) error {
-	if !p.InData(in.path) {
+	data := p.treeOf(in.path)
+	if data == "" {
 		return nil
 	}
 	return exit.Errorf(exit.Unusable, "reading %s %q: it is in the data folder %s, where services can change it; fix: move it to another folder",
-		in.what, p.Rel(in.path), p.Rel(p.Data))
+		in.what, p.Rel(in.path), p.Rel(data))
 }
 
-// InData reports whether a path is below the data folder, also through links, so that services can change what it names.
-func (p *Project) InData(path string) bool {
-	return p.Data != "" && (Within(p.Data, path) || Within(p.dataFolder(), resolved(path)))
+// InData reports whether a path is below a data folder, also through links, so that services can change what it names.
+func (p *Project) InData(path string) bool { return p.treeOf(path) != "" }
+
+func (p *Project) treeOf(path string) string {
+	for _, tree := range p.Trees {
+		if Within(tree.Data, path) || Within(withoutLinks(tree.Data), resolved(path)) {
+			return tree.Data
+		}
+	}
+	return ""
 }
 
-// dataFolder is the data folder without links on the way to it. One that is a link itself stays: it is no data folder, as the commands that
-// use it say, and what it leads to is not changed by services.
-func (p *Project) dataFolder() string {
-	return filepath.Join(resolved(filepath.Dir(p.Data)), filepath.Base(p.Data))
+// withoutLinks is a data folder without links on the way to it. One that is a link itself stays: it is no data folder, as the
+// commands that use it say, and what it leads to is not changed by services.
+func withoutLinks(data string) string {
+	return filepath.Join(resolved(filepath.Dir(data)), filepath.Base(data))
 }
 
 // inputs are all files and folders that this project's Compose files and settings name to be read on this machine, also for

@@ -28,17 +28,27 @@ type Project struct {
 	// Declared says that the Compose file has an x-im2 section: that the project follows
 	// our conventions, and wants to be held to them.
 	Declared bool
-	// Data is the absolute path of the data folder; empty when the project has none.
+	// Data is the absolute path of the data folder, the first of Trees; empty when the project has none.
 	Data string
 	// Folders are the absolute paths below Data that must exist with the app user as
 	// owner before Compose starts, parents first.
 	Folders []string
+	// Trees are all data folders.
+	Trees []Tree
+	// Volumes are the named volumes that belong to the app user, by the engine's names.
+	Volumes []string
 	// GoModules is the absolute path of the folder below which a build context with a
 	// main.go is compiled on the host; empty when there is none.
 	GoModules string
 
 	own   extension
 	taken []input // the Compose files, and the files that they take in
+}
+
+// Tree is a data folder: Data and Folders are as in Project.
+type Tree struct {
+	Data    string
+	Folders []string
 }
 
 // Open resolves the project in root. environ is the process environment (os.Environ).

@@ -47,8 +47,10 @@ func checkData(_ context.Context, _ *Doctor, f *facts) answer {
 	}
 	want, note := ownerHere(f)
 	var seen []folder
-	for _, path := range p.Folders {
-		seen = append(seen, inspectFolder(p.Rel(path), path, want != nil))
+	for _, tree := range p.Trees {
+		for _, path := range tree.Folders {
+			seen = append(seen, inspectFolder(p.Rel(path), path, want != nil))
+		}
 	}
 	a := assessFolders(seen, want)
 	a.detail += note

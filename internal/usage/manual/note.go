@@ -85,6 +85,7 @@ var Notes = map[string]Note{
 		},
 		Failed:   "something was skipped or could not be set",
 		Unusable: noData + "; `-path` leads out of the data folder",
+		Missing:  "no engine, for a volume",
 		More:     "permissions.md",
 	},
 	"setup": {
