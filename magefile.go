@@ -8,7 +8,7 @@ package main
 import (
 	"os"
 
-	"github.com/magefile/mage/mage"
+	"github.com/im2-audio/im2/internal/launch"
 )
 
-func main() { os.Exit(mage.Main()) }
+func main() { os.Exit(launch.Main(os.Args)) }

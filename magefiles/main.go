@@ -15,7 +15,7 @@ import (
 // sources are the files of this package: help, completion and the answers to typos are read
 // from them, so that they cannot be older than the targets.
 //
-//go:embed *.go
+//go:embed completion.go dev.go main.go pipeline.go targets.go
 var sources embed.FS
 
 // init answers what was typed wrongly, and what Mage has no words for ("mage help build").

@@ -18,7 +18,8 @@ const Page = "docs/targets.md"
 // head is the text above the targets.
 const head = "<!-- Written from magefiles/, targets/ and internal/usage/manual/note.go: go generate ./internal/usage/manual -->\n" +
 	"# Targets\n\n" +
-	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`). Several targets run in turn:\n" +
+	"`mage` is `go run magefile.go`, `go tool mage`, or an installed Mage (`go install tool`); of the last two\n" +
+	"only one may start at a time in a checkout, which must be writable. Several targets run in turn:\n" +
 	"`mage audit up`. Required arguments come first, then flags.\n" +
 	"`mage -w OTHER TARGET` works on [another project](other-projects.md).\n\n" +
 	"Exit codes:\n\n" +
