@@ -42,14 +42,20 @@ func (b Builder) RemoveOld(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	old = slices.DeleteFunc(old, func(id string) bool { return !slices.Contains(nameless, id) })
+	images, err := b.Client.Images(ctx, old)
+	if err != nil {
+		return
+	}
 	removed := 0
 	var used []string
-	for _, id := range old {
-		if !slices.Contains(nameless, id) {
+	for _, image := range images {
+		// An engine that keeps images in containerd also lists one that lost its name and was built again.
+		if len(image.RepoTags) > 0 {
 			continue
 		}
-		if _, err := b.Client.Output(ctx, b.Client.Command("image", "rm", id)); err != nil {
-			used = append(used, id)
+		if _, err := b.Client.Output(ctx, b.Client.Command("image", "rm", image.ID)); err != nil {
+			used = append(used, image.ID)
 			continue
 		}
 		removed++
