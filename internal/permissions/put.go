@@ -95,6 +95,8 @@ func (f Folder) put(ctx context.Context, e *engine.Engine, stdin io.Reader, args
 		return said, exit.Fixable(exit.Failed, fix, "%w, also to the app user %s", fs.ErrPermission, f.Owner)
 	case said.Problem != nil:
 		return said, said.Problem
+	case errors.Is(err, fs.ErrNotExist): // there is no data folder, and the error says so
+		return said, err
 	case err != nil:
 		text, fix := exit.Split(err)
 		return said, exit.Fixable(exit.Failed, fix, "writing through the engine: %s", text)
