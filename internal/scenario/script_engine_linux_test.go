@@ -20,24 +20,29 @@ import (
 type ownEngine struct {
 	folder   string
 	programs string // the folder that has its programs; "" for those of the machine
+	remapped bool   // it gives containers other IDs (userns-remap)
 	cmd      *exec.Cmd
 }
 
 // cmdEngine starts an engine for this script alone and points DOCKER_HOST to it, with the images
-// that the machine's engine has of the script's project: the machine's dockerd, or with "current" a
+// that the machine's engine has of the script's project: the machine's dockerd, with "remapped" one to which
+// the IDs of containers from 0 on are those from 300000 on of the machine, or with "current" a
 // later one that is built from source and can build images, without a network. Or it ends the engine and
 // starts it again: in order; in a crash of the daemon alone; or all that belongs to it at once, as
 // when the power goes.
 func cmdEngine(ts *testscript.TestScript, neg bool, args []string) {
-	checkUsage(ts, neg, args, 1, "engine start|current|restart|crash|power-cut")
+	checkUsage(ts, neg, args, 1, "engine start|remapped|current|restart|crash|power-cut")
 	switch args[0] {
 	case "start":
-		startOwnEngine(ts, "")
+		startOwnEngine(ts, new(ownEngine))
+		return
+	case "remapped":
+		startOwnEngine(ts, &ownEngine{remapped: true})
 		return
 	case "current":
 		programs, err := ts.Value(harnessKey{}).(*harness).moby()
 		ts.Check(err)
-		startOwnEngine(ts, programs)
+		startOwnEngine(ts, &ownEngine{programs: programs})
 		return
 	}
 	e := ts.Value(engineKey{}).(*scriptEngine).own
@@ -58,7 +63,7 @@ func cmdEngine(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(e.endContainerd())
 	default:
-		ts.Fatalf("usage: engine start|current|restart|crash|power-cut")
+		ts.Fatalf("usage: engine start|remapped|current|restart|crash|power-cut")
 	}
 	ts.Check(e.start())
 }
@@ -110,10 +115,10 @@ func (e *ownEngine) endContainerd() error {
 	return fmt.Errorf("containerd, process %d, does not end", pid)
 }
 
-func startOwnEngine(ts *testscript.TestScript, programs string) {
-	folder, err := os.MkdirTemp("", "engine") // a socket's path is 107 bytes at most (unix(7))
+func startOwnEngine(ts *testscript.TestScript, e *ownEngine) {
+	var err error
+	e.folder, err = os.MkdirTemp("", "engine") // a socket's path is 107 bytes at most (unix(7))
 	ts.Check(err)
-	e := &ownEngine{folder: folder, programs: programs}
 	ts.Value(engineKey{}).(*scriptEngine).own = e
 	ts.Defer(func() { e.stop(ts) })
 	ts.Check(e.start())
@@ -154,6 +159,21 @@ func imagesOf(ts *testscript.TestScript, filter string) []string {
 
 func (e *ownEngine) host() string { return "unix://" + filepath.Join(e.folder, "docker.sock") }
 
+// asRemapped becomes an engine that remaps IDs, in a mount namespace in which its user exists and has subordinate IDs.
+const asRemapped = `set -e
+chmod a+x "$1"
+cd "$1"
+shift
+for file in passwd group; do cp /etc/$file $file; done
+echo 'remapped:x:300000:300000::/nonexistent:/bin/false' >> passwd
+echo 'remapped:x:300000:' >> group
+echo 'remapped:300000:65536' > subuid
+cp subuid subgid
+for file in passwd group subuid subgid; do mount --bind $file /etc/$file; done
+cd /
+exec dockerd --userns-remap=remapped "$@"
+`
+
 // start starts it and waits until it answers. It is in a network namespace of its own: an engine
 // without a bridge removes the bridge that it finds, which is that of the machine's engine. It ends
 // in order, with its containers, when this process is killed.
@@ -167,6 +187,9 @@ func (e *ownEngine) start() error {
 	if e.programs != "" { // builds want a bridge
 		e.cmd = exec.Command(filepath.Join(e.programs, "dockerd"), "--bip=172.31.255.1/24", "--ip-masq=false", "--ip6tables=false")
 		e.cmd.Env = append(os.Environ(), "PATH="+e.programs+":"+os.Getenv("PATH"))
+	}
+	if e.remapped {
+		e.cmd = exec.Command("unshare", "--mount", "--propagation=slave", "sh", "-c", asRemapped, "sh", e.folder, "--bip=172.31.255.1/24", "--ip-masq=false", "--ip6tables=false")
 	}
 	e.cmd.Args = append(e.cmd.Args, "--host="+e.host(), "--iptables=false",
 		"--data-root="+filepath.Join(e.folder, "data"), "--exec-root="+filepath.Join(e.folder, "exec"),
