@@ -45,7 +45,7 @@ func chosen(p *project.Project, flag string) (counts, error) {
 		return nil, exit.Errorf(exit.Unusable, "-replicas=%s: %w", flag, err)
 	}
 	maps.Copy(all, asked)
-	maps.DeleteFunc(all, func(name string, n int) bool { return n == 0 })
+	maps.DeleteFunc(all, func(_ string, n int) bool { return n == 0 })
 	return all, nil
 }
 

@@ -106,7 +106,13 @@ func (r *Resetter) volume(ctx context.Context, e *engine.Engine, noEngine error,
 	case err != nil:
 		return ownership.Summary{}, exit.Errorf(exit.Failed, "looking at %s: %w", req.Name(), err)
 	}
-	return r.inEngine(ctx, e, req)
+	sum, err := r.inEngine(ctx, e, req)
+	var coded *exit.Error
+	if errors.As(err, &coded) { // without a fix: root could not do it without the engine, either
+		text, _ := exit.Split(err)
+		err = exit.Errorf(coded.Code, "%s", text)
+	}
+	return sum, err
 }
 
 // ensureInEngine creates folders through the engine. Root in the container sets existing ones; without more
