@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -216,15 +217,29 @@ func checkSetuid(o observation) Finding {
 const rightUmask = "0022"
 
 // umask is the umask of the service's processes: the first that is not the right one;
-// "" where it could not be seen.
+// "" where it could not be seen. What the engine starts beside them, such as a health check, has that of
+// containerd instead, and who writes the Compose file cannot change it.
 func (o observation) umask() string {
 	mask := ""
 	for _, p := range o.processes {
+		if o.beside(p) {
+			continue
+		}
 		if mask = p.umask; mask != "" && mask != rightUmask {
 			break
 		}
 	}
 	return mask
+}
+
+// beside reports whether the engine started a process in the container after its first one.
+func (o observation) beside(p process) bool {
+	first := "1"
+	if o.by == ByHost {
+		first = strconv.Itoa(o.inspected.State.Pid)
+	}
+	return p.parent != "" && p.pid != first &&
+		!slices.ContainsFunc(o.processes, func(other process) bool { return other.pid == p.parent })
 }
 
 func checkUmask(o observation) Finding {

@@ -317,6 +317,32 @@ func TestUmask(t *testing.T) {
 	if f := checkUmask(s); f.Level != nonroot.Error || s.umask() != "0077" {
 		t.Errorf("one of two: %s (%s)", f.Level, f.Detail)
 	}
+
+	// A health check has the umask of containerd, which is 0000 where dockerd 29 started that.
+	for _, by := range []Way{ByHost, ByContainer} {
+		s = right()
+		s.by, s.inspected.State.Pid = by, 70
+		first, engine := "1", "0"
+		if by == ByHost {
+			first, engine = "70", "60"
+		}
+		s.processes[0].pid, s.processes[0].parent = first, engine
+		s.processes[1].pid, s.processes[1].parent = "71", first
+		health := s.processes[1]
+		health.pid, health.parent, health.umask = "72", engine, "0000"
+		s.processes = append(s.processes, health)
+		if f := checkUmask(s); f.Level != nonroot.OK {
+			t.Errorf("%s, a health check: %s (%s)", by, f.Level, f.Detail)
+		}
+		s.processes[2].parent = "71"
+		if f := checkUmask(s); f.Level != nonroot.Error {
+			t.Errorf("%s, what the service started: %s (%s)", by, f.Level, f.Detail)
+		}
+		s.processes[0].umask, s.processes[2].umask = "0000", "0022"
+		if f := checkUmask(s); f.Level != nonroot.Error {
+			t.Errorf("%s, the first process: %s (%s)", by, f.Level, f.Detail)
+		}
+	}
 }
 
 func TestCanary(t *testing.T) {

@@ -17,6 +17,8 @@ import (
 type process struct {
 	pid  string
 	name string
+	// parent is the process that started it, as /proc of the reader numbers it; "" where it was not seen.
+	parent string
 	// uids and gids are real, effective, saved and file system IDs, as its user namespace has
 	// them; -1 for one that the namespace does not have.
 	uids, gids []int64
@@ -50,7 +52,7 @@ func parseStatus(text string, uid, gid func(int64) int64) (process, error) {
 			fields[name] = strings.TrimSpace(value)
 		}
 	}
-	p.pid, p.name, p.umask = fields["Pid"], fields["Name"], fields["Umask"]
+	p.pid, p.name, p.umask, p.parent = fields["Pid"], fields["Name"], fields["Umask"], fields["PPid"]
 	p.uids, p.gids, p.groups = numbers(fields["Uid"], uid), numbers(fields["Gid"], gid), numbers(fields["Groups"], gid)
 	if len(p.uids) != 4 || len(p.gids) != 4 {
 		return p, fmt.Errorf("the kernel's status of process %q has no IDs", p.pid)
