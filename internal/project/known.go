@@ -52,6 +52,7 @@ func (s Settings) Known() []Known {
 		Known{"DOCKER_HOST", "where the engine is", true},
 		Known{"DOCKER_CONTEXT", "the Docker context that says where the engine is", true},
 		Known{"DOCKER_CONFIG", "the folder of Docker's own configuration", true},
+		Known{"DOCKER_DEFAULT_PLATFORM", "the platform of services that name none, such as linux/arm64", true},
 		Known{"BUILDX_BUILDER", "the builder that Buildx uses", true},
 	)
 }

@@ -3,9 +3,11 @@ package scenario_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -200,6 +202,52 @@ func (e *ownEngine) start() error {
 		return err
 	}
 	return answers(e.host(), log.Name())
+}
+
+// listenForEngine listens where the script's own engine can connect to; nil if it has none.
+func listenForEngine(ts *testscript.TestScript) (net.Listener, error) {
+	e := ts.Value(engineKey{}).(*scriptEngine).own
+	if e == nil {
+		return nil, nil //nolint:nilnil // the machine's engine reaches what listens on the machine
+	}
+	type result struct {
+		net.Listener
+		error
+	}
+	done := make(chan result)
+	go func() {
+		runtime.LockOSThread() // and never unlocked, so that the thread ends with this function
+		l, err := listenIn(e.cmd.Process.Pid)
+		done <- result{l, err}
+	}()
+	r := <-done
+	return r.Listener, r.error
+}
+
+// listenIn moves this thread to the network of a process, where it listens on the loopback interface.
+func listenIn(pid int) (net.Listener, error) {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close() //nolint:errcheck // only read
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, err
+	}
+	loopback, err := unix.NewIfreq("lo")
+	if err != nil {
+		return nil, err
+	}
+	loopback.SetUint16(unix.IFF_UP)
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(socket) //nolint:errcheck // nothing was written
+	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, loopback); err != nil {
+		return nil, err
+	}
+	return net.Listen("tcp4", "127.0.0.1:0")
 }
 
 // stop ends the engine with its containers and removes all that it kept.

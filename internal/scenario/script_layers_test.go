@@ -144,19 +144,26 @@ func cmdBundle(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(append(host, '\n'), own...), 0o600))
 }
 
-// cmdRegistry serves an empty image registry as $REGISTRY until the script ends. Every
-// request is a line in LOG, so that a script can prove that there was none.
+// cmdRegistry serves an empty image registry as $REGISTRY until the script ends, in the network of the script's own
+// engine if it has started one. Every request is a line in LOG, so that a script can prove that there was none.
 func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, args, 1, "registry LOG")
 	path := ts.MkAbs(args[0])
 	images := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
 			_, _ = log.WriteString(r.Method + " " + r.URL.Path + "\n")
 			_ = log.Close()
 		}
 		images.ServeHTTP(w, r)
 	}))
+	listener, err := listenForEngine(ts)
+	ts.Check(err)
+	if listener != nil {
+		ts.Check(server.Listener.Close())
+		server.Listener = listener
+	}
+	server.Start()
 	ts.Defer(server.Close)
 	ts.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
 }

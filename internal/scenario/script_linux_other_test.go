@@ -4,6 +4,7 @@ package scenario_test
 
 import (
 	"errors"
+	"net"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -33,6 +34,8 @@ func cmdRootless(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 func askRootless() error { return errors.New("only Linux runs an engine without a virtual machine") }
+
+func listenForEngine(*testscript.TestScript) (net.Listener, error) { return nil, nil }
 
 // ownEngine is Linux's alone.
 type ownEngine struct{}
