@@ -137,10 +137,13 @@ func (r *Resetter) ensureInEngine(ctx context.Context, e *engine.Engine, data st
 	if err == nil && missing > 0 {
 		err = r.contain(ctx, e, task{image: ownImage, data: data, user: v.owner.String(), userns: v.userns, args: args}, func(message.Message) {})
 	}
-	if err != nil {
-		return r.word(data, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if unknown := r.unknown(ctx, e, owner); unknown != nil {
+		return unknown
+	}
+	return r.word(data, err)
 }
 
 // word returns the error with the exit code of the command in the container if it has one, else that of err.
@@ -255,37 +258,4 @@ func (l *lines) Write(p []byte) (int, error) {
 		}
 		l.hear(m)
 	}
-}
-
-// view is how a container sees owners.
-type view struct {
-	// userns is the value of docker's --userns; "" for the engine's default.
-	userns string
-	// owner is the owner in that view.
-	owner ownership.Owner
-}
-
-// view returns the view in which a container can set owner on everything. Usually, and on a rootless engine,
-// that is the view of the services. With userns-remap, files of users that the engine does not map, such as
-// whoever copied a song into the folder, would belong to nobody there, and the container could not change them.
-// There the container gets the machine's view, and the owner is the mapped one.
-func (r *Resetter) view(ctx context.Context, e *engine.Engine, owner ownership.Owner) (view, error) {
-	if e.Server.Remapped() != engine.UsernsRemapped {
-		return view{owner: owner}, nil
-	}
-	var ids *message.IDMaps
-	err := r.contain(ctx, e, task{image: ownImage, user: "0:0", args: []string{"-maps"}}, func(m message.Message) { ids = m.IDs })
-	if err == nil && ids == nil {
-		err = errors.New("the container did not say")
-	}
-	if err != nil {
-		return view{}, fmt.Errorf("asking which IDs the engine maps: %w", err)
-	}
-	here, known := ids.Outside(owner)
-	if !known {
-		return view{}, exit.Errorf(exit.Unusable, "the engine maps no user %s (%s), so no service can run as that: choose smaller IDs, or map more in /etc/subuid and /etc/subgid",
-			owner, strings.Join(strings.Fields(ids.UID), " "))
-	}
-	r.note("the engine is userns-remapped: its %s is this machine's %s", owner, here)
-	return view{userns: "host", owner: here}, nil
 }
