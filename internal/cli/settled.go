@@ -9,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/renameio/v2/maybe"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/stack"
+	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/ownership"
 )
@@ -30,6 +32,8 @@ type settled struct {
 	Folders map[string]string `json:"folders"`
 	// Containers are those that run.
 	Containers stack.Settled `json:"containers"`
+	// Sources maps what they mount of this machine to which file or folder it is.
+	Sources map[string]string `json:"sources"`
 }
 
 // stillUp reports whether the pipeline is up as the last "mage up" left it and nothing is
@@ -37,7 +41,8 @@ type settled struct {
 // is wrong.
 func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Client, want counts) bool {
 	before, ok := t.readSettled(p)
-	if !ok || before.Config == "" || before.Config != configOf(p, want) || !maps.Equal(before.Folders, foldersOf(p)) || t.modelChanged(p) {
+	if !ok || before.Config == "" || before.Config != configOf(p, want) || !maps.Equal(before.Folders, foldersOf(p)) ||
+		!maps.Equal(before.Sources, sourcesOf(p)) || t.modelChanged(p) {
 		return false
 	}
 	s := stack.Stack{Project: p, Client: c, UI: t.UI}
@@ -81,7 +86,7 @@ func (t Target) settle(ctx context.Context, p *project.Project, c *engine.Client
 		_ = os.Remove(path)
 		return
 	}
-	text, err := json.Marshal(settled{configOf(p, want), has, foldersOf(p), containers})
+	text, err := json.Marshal(settled{configOf(p, want), has, foldersOf(p), containers, sourcesOf(p)})
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o700)
 	}
@@ -133,4 +138,31 @@ func foldersOf(p *project.Project) map[string]string {
 		}
 	}
 	return folders
+}
+
+// sourcesOf maps what services mount of this machine to which file or folder it is now.
+func sourcesOf(p *project.Project) map[string]string {
+	sources := make(map[string]string)
+	for _, name := range p.Services() {
+		for _, v := range p.Compose.Services[name].Volumes {
+			if v.Type == types.VolumeTypeBind {
+				sources[v.Source] = filestate.Which(v.Source)
+			}
+		}
+	}
+	return sources
+}
+
+// replacedSince returns the containers that the last "mage up" left behind, and what has another file or folder since.
+func (t Target) replacedSince(p *project.Project) (containers stack.Settled, sources []string) {
+	before, ok := t.readSettled(p)
+	if !ok {
+		return nil, nil
+	}
+	for path, now := range sourcesOf(p) {
+		if then, known := before.Sources[path]; known && then != now {
+			sources = append(sources, path)
+		}
+	}
+	return before.Containers, sources
 }

@@ -63,6 +63,7 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 	if err := t.fetchModel(ctx, p); err != nil {
 		return err
 	}
+	options.Before, options.Replaced = t.replacedSince(p)
 	s := stack.Stack{Project: p, Client: c, UI: t.UI}
 	if err := s.Up(ctx, options); err != nil {
 		return err

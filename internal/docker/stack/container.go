@@ -54,6 +54,7 @@ type Container struct {
 	networks   []string // the IDs of those it is in, in order
 	number     string
 	healthSaid string
+	unseen     bool // its mounts are not this machine's kernel's
 }
 
 // notCreated is the state of a service without a container.
@@ -112,10 +113,12 @@ func containerOf(i engine.ContainerInfo) Container {
 	}
 	slices.Sort(c.networks)
 	if c.running() {
-		mounts, _ := i.Replaced("/proc") // what is not known is not said
+		mounts, err := i.Replaced("/proc")
+		c.unseen = err != nil
 		for _, m := range mounts {
 			c.Replaced = append(c.Replaced, m.Source)
 		}
+		slices.Sort(c.Replaced)
 	}
 	if h := i.State.Health; h != nil {
 		c.Health = h.Status

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/im2-audio/im2/internal/safetext"
 )
 
@@ -16,6 +18,10 @@ type UpOptions struct {
 	Replicas map[string]int
 	// Environ has entries of the form NAME=value for Compose, which win over the settings.
 	Environ []string
+	// Before are containers that ran earlier, and Replaced paths on this machine that have another file or folder since. It
+	// is for engines in a virtual machine, whose mounts this one does not see.
+	Before   Settled
+	Replaced []string
 }
 
 // Up starts the services from the images that are there, waits until all are healthy
@@ -44,6 +50,13 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 func (s Stack) removeReplaced(ctx context.Context, o UpOptions, all []Container) error {
 	var services []string
 	for _, c := range all {
+		if c.unseen && slices.Contains(o.Before, c.identity()) {
+			for _, v := range s.Project.Compose.Services[c.Service].Volumes {
+				if v.Type == types.VolumeTypeBind && slices.Contains(o.Replaced, v.Source) {
+					c.Replaced = append(c.Replaced, v.Source)
+				}
+			}
+		}
 		if len(c.Replaced) > 0 {
 			s.UI.Note("%s", s.ReplacedText(c))
 			services = append(services, c.Service)
