@@ -48,9 +48,11 @@ func Build(ctx context.Context,
 // Clean removes compiled services and built images, also those that builds have replaced, never data.
 func Clean(ctx context.Context,
 	tools *bool, // also .im2/ and our part of the user's cache: tools, downloaded weights, digests
+	dryRun *bool, // only say what would be removed
+	json *bool, // print JSON
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Clean(ctx, tools, wait)
+	return targets.Clean(ctx, tools, dryRun, json, wait)
 }
 
 // Doctor checks whether this machine can do what the project needs, and says how to fix the rest.

@@ -91,9 +91,13 @@ func Build(ctx context.Context,
 // Clean removes compiled services and built images, also those that builds have replaced, never data.
 func Clean(ctx context.Context,
 	tools *bool, // also .im2/ and our part of the user's cache: tools, downloaded weights, digests
+	dryRun *bool, // only say what would be removed
+	json *bool, // print JSON
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Clean(ctx, value(tools), wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Clean(ctx, cli.Clean{Tools: value(tools), DryRun: value(dryRun), JSON: value(json), Wait: wait})
+	})
 }
 
 // ResetPermissions gives the data folders the app user as owner, 755 and 644.

@@ -45,6 +45,8 @@ the Docker engine.`, [][2]string{
 		}},
 		{targets.Clean, "clean", "removes compiled services and built images, also those that builds have replaced, never data.", ``, [][2]string{
 			{"tools", "also .im2/ and our part of the user's cache: tools, downloaded weights, digests"},
+			{"dry-run", "only say what would be removed"},
+			{"json", "print JSON"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}},
 	}},

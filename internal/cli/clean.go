@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,26 +16,91 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-// Clean removes what was built: the compiled services and the project's images, and with
-// withTools the tools that setup built. Never data.
-func (t Target) Clean(ctx context.Context, withTools bool, wait *time.Duration) error {
+// Clean are the flags of the target of that name.
+type Clean struct {
+	// Tools also removes what setup built, and our part of the user's cache.
+	Tools bool
+	// DryRun only says what would be removed.
+	DryRun bool
+	// JSON prints the answer as JSON.
+	JSON bool
+	// Wait is how long to wait for other commands on the project; nil is as long as it takes.
+	Wait *time.Duration
+}
+
+// cleaned is the answer of "mage clean -json".
+type cleaned struct {
+	Project string    `json:"project"`
+	DryRun  bool      `json:"dry_run"`
+	Removed []removal `json:"removed"`
+}
+
+// removal is one thing that is removed: an image, a replaced image (by its ID), or a file or folder.
+type removal struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// cleaner is one run of the target.
+type cleaner struct {
+	Target
+	Clean
+	project *project.Project
+	removed []removal
+}
+
+// Clean removes what was built: the compiled services and the project's images. Never data.
+func (t Target) Clean(ctx context.Context, o Clean) error {
 	p, err := t.project(ctx)
 	if err != nil {
 		return err
 	}
-	release, err := t.alone(ctx, p.Root, wait)
-	if err != nil {
+	c := &cleaner{Target: t, Clean: o, project: p, removed: []removal{}}
+	if !o.DryRun {
+		release, err := t.alone(ctx, p.Root, o.Wait)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if err := c.images(ctx); err != nil {
 		return err
 	}
-	defer release()
-	if err := t.cleanImages(ctx, p, withTools); err != nil {
+	if err := c.files(); err != nil {
 		return err
 	}
-	programs := image.Builder{Project: p}.Programs(p.Built())
+	if o.JSON {
+		return t.UI.JSON(cleaned{p.Name(), o.DryRun, c.removed})
+	}
+	return nil
+}
+
+// remove does it, unless it is a dry run, and says so.
+func (c *cleaner) remove(kind, name string, do func() error) error {
+	verb := "would remove"
+	if !c.DryRun {
+		if err := do(); err != nil {
+			return err
+		}
+		verb = "removed"
+	}
+	c.removed = append(c.removed, removal{kind, name})
+	switch {
+	case c.JSON:
+	case kind == "file":
+		c.UI.Result("%s %s", verb, name)
+	default:
+		c.UI.Result("%s %s %s", verb, kind, name)
+	}
+	return nil
+}
+
+func (c *cleaner) files() error {
+	programs := image.Builder{Project: c.project}.Programs(c.project.Built())
 	paths := programs
-	if withTools {
-		paths = append(paths, filepath.Join(t.Home, ".im2"))
-		if user := engine.UserFolder(t.Home, t.Environ); user != "" {
+	if c.Tools {
+		paths = append(paths, filepath.Join(c.Home, ".im2"))
+		if user := engine.UserFolder(c.Home, c.Environ); user != "" {
 			paths = append(paths, user)
 		}
 	}
@@ -42,12 +108,17 @@ func (t Target) Clean(ctx context.Context, withTools bool, wait *time.Duration) 
 		if _, err := os.Lstat(path); err != nil {
 			continue
 		}
-		if err := os.RemoveAll(path); err != nil {
-			return exit.Errorf(exit.Failed, "removing what was built: %w", err)
-		}
-		t.UI.Result("removed %s", p.Rel(path))
-		if i < len(programs) {
-			removeEmpty(filepath.Dir(path))
+		err := c.remove("file", c.project.Rel(path), func() error {
+			if err := os.RemoveAll(path); err != nil {
+				return exit.Errorf(exit.Failed, "removing what was built: %w", err)
+			}
+			if i < len(programs) {
+				removeEmpty(filepath.Dir(path))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -60,19 +131,19 @@ func removeEmpty(folder string) {
 	}
 }
 
-// cleanImages removes the images of the project's own modules, and with withTools those
-// that reset permissions and verify. Without an engine there is none to remove.
-func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools bool) error {
+// images removes those of the project's own modules, and with Tools those that reset permissions and verify. Without an
+// engine there is none to remove.
+func (c *cleaner) images(ctx context.Context) error {
 	// Removing needs neither Compose nor Buildx, so their versions do not matter.
-	e, err := engine.Look(ctx, t.engine(p.Settings.Environ()))
+	e, err := engine.Look(ctx, c.engine(c.project.Settings.Environ()))
 	if errors.Is(err, engine.ErrNotInstalled) || errors.Is(err, engine.ErrNotAnswering) || errors.Is(err, engine.ErrDenied) || errors.Is(err, engine.ErrPodman) {
-		t.UI.Note("no images removed: %v", err)
+		c.UI.Note("no images removed: %v", err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if withTools {
+	if c.Tools && !c.DryRun {
 		if err := permissions.RemoveImages(ctx, e); err != nil {
 			return err
 		}
@@ -80,24 +151,38 @@ func (t Target) cleanImages(ctx context.Context, p *project.Project, withTools b
 			return err
 		}
 	}
-	t.builder(p, &e.Client).RemoveOld(ctx)
-	for _, name := range p.Built() {
-		built := p.Image(name)
-		has, err := e.HasImage(ctx, built)
-		if err != nil {
+	b := c.builder(c.project, &e.Client)
+	old, err := b.Old(ctx)
+	if err != nil {
+		return err
+	}
+	if !c.DryRun {
+		old = b.RemoveOld(ctx)
+	}
+	for _, id := range old {
+		_ = c.remove("replaced image", id, func() error { return nil }) // done above
+	}
+	for _, name := range c.project.Built() {
+		if err := c.image(ctx, e, c.project.Image(name)); err != nil {
 			return err
 		}
-		if !has {
-			continue
-		}
-		if _, err := e.Output(ctx, e.Command("image", "rm", built)); err != nil {
+	}
+	return nil
+}
+
+func (c *cleaner) image(ctx context.Context, e *engine.Engine, name string) error {
+	has, err := e.HasImage(ctx, name)
+	if err != nil || !has || slices.Contains(c.removed, removal{"image", name}) { // services may share one
+		return err
+	}
+	return c.remove("image", name, func() error {
+		if _, err := e.Output(ctx, e.Command("image", "rm", name)); err != nil {
 			var fix exit.Fix
 			if strings.Contains(err.Error(), "container") {
 				fix = exit.Fix{Type: "mage down", Note: "removes the containers that use it"}
 			}
-			return exit.Fixable(exit.Failed, fix, "removing image %s: %w", built, err)
+			return exit.Fixable(exit.Failed, fix, "removing image %s: %w", name, err)
 		}
-		t.UI.Result("removed image %s", built)
-	}
-	return nil
+		return nil
+	})
 }

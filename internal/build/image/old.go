@@ -31,39 +31,49 @@ func (b Builder) rememberOld(ctx context.Context, services []string) {
 	b.keepOld(old)
 }
 
-// RemoveOld removes the old images that have no name left and that no container is made from.
-// Others are tried again next time. Nothing depends on it: what cannot be removed stays.
-func (b Builder) RemoveOld(ctx context.Context) {
+// Old returns the IDs of the old images that have no name left.
+func (b Builder) Old(ctx context.Context) ([]string, error) {
 	old := b.old()
 	if len(old) == 0 {
-		return
+		return nil, nil
 	}
 	nameless, err := b.Client.Nameless(ctx)
 	if err != nil {
-		return
+		return nil, err
 	}
-	old = slices.DeleteFunc(old, func(id string) bool { return !slices.Contains(nameless, id) })
-	images, err := b.Client.Images(ctx, old)
-	if err != nil {
-		return
-	}
-	removed := 0
-	var used []string
+	// Engines with containerd may list an image twice, with a name and without one.
+	images, err := b.Client.Images(ctx, slices.DeleteFunc(old, func(id string) bool { return !slices.Contains(nameless, id) }))
+	var ids []string
 	for _, image := range images {
-		// An engine that keeps images in containerd also lists one that lost its name and was built again.
-		if len(image.RepoTags) > 0 {
+		if len(image.RepoTags) == 0 {
+			ids = append(ids, image.ID)
+		}
+	}
+	return ids, err
+}
+
+// RemoveOld removes the old images that have no name left and that no container is made from, and returns their IDs.
+// Others are tried again next time. Nothing depends on it: what cannot be removed stays.
+func (b Builder) RemoveOld(ctx context.Context) []string {
+	old, err := b.Old(ctx)
+	if err != nil {
+		return nil
+	}
+	var removed, used []string
+	for _, id := range old {
+		if _, err := b.Client.Output(ctx, b.Client.Command("image", "rm", id)); err != nil {
+			used = append(used, id)
 			continue
 		}
-		if _, err := b.Client.Output(ctx, b.Client.Command("image", "rm", image.ID)); err != nil {
-			used = append(used, image.ID)
-			continue
-		}
-		removed++
+		removed = append(removed, id)
 	}
-	b.keepOld(used)
-	if removed > 0 {
-		b.UI.Note("removed %s", english.Plural(removed, "image that was replaced", "images that were replaced"))
+	if ctx.Err() == nil {
+		b.keepOld(used)
 	}
+	if len(removed) > 0 {
+		b.UI.Note("removed %s", english.Plural(len(removed), "image that was replaced", "images that were replaced"))
+	}
+	return removed
 }
 
 func (b Builder) old() (ids []string) {

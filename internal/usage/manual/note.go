@@ -116,8 +116,11 @@ var Notes = map[string]Note{
 		Missing:  "no network for the weights; Docker, if the image must be built first",
 	},
 	"clean": {
-		Examples: []Example{{"mage clean", "programs and images"}},
-		Failed:   "an image is in use, or a file could not be removed", Unusable: noProject,
+		Examples: []Example{
+			{"mage clean -dryRun", "only say what would go"},
+			{"mage clean", "programs and images"},
+		},
+		Failed: "an image is in use, or a file could not be removed", Unusable: noProject,
 	},
 	"audit": {
 		Examples: []Example{
