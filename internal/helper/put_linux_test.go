@@ -28,7 +28,11 @@ func TestASongIsWholeWithTheByteAfterIt(t *testing.T) {
 func TestWrongUseOfPut(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		nil, {"song"}, {"song", "-folder=x", "more"}, {"song", "-folder=x", "-name=unquoted"}, {"song", "-folder=x", "-options=no JSON"},
+		nil,
+		{"song"},
+		{"song", "-folder=x", "more"},
+		{"song", "-folder=x", "-name=unquoted"},
+		{"song", "-folder=x", "-options=no JSON"},
 		{"try", "-folder=" + t.TempDir(), "-inode=1"},
 	} {
 		var coded *exit.Error

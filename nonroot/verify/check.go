@@ -72,7 +72,7 @@ func checkConfiguration(w want, i inspected, around surroundings) []Finding {
 
 // checkMounts checks whether what a container mounts is what there is at its place now, if it mounts anything of this machine.
 // The data folder may have been moved since: then what people put there is not what the service sees.
-func (p *prover) checkMounts(i inspected) (f Finding, any bool) {
+func (p *prover) checkMounts(i inspected) (f Finding, has bool) {
 	if !slices.ContainsFunc(i.Mounts, func(m mounted) bool { return m.Type == "bind" }) {
 		return f, false
 	}

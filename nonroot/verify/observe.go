@@ -346,7 +346,7 @@ func (p *prover) service(ctx context.Context, o observation, around surroundings
 		}
 		s.Checks = append(s.Checks, state)
 		s.Checks = append(s.Checks, check(w, o, around)...)
-		if mounts, any := p.checkMounts(i); any {
+		if mounts, has := p.checkMounts(i); has {
 			s.Checks = append(s.Checks, mounts)
 		}
 		if cfg, ok := p.project.Services[s.Service]; ok && !o.container.oneOff {

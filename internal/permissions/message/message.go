@@ -35,11 +35,11 @@ type Message struct {
 	// Stage is where a job waits that was brought back.
 	Stage job.Stage `json:"stage,omitempty"`
 	// Problem is why something could not be written.
-	Problem *Problem `json:"problem,omitempty"`
+	Problem *ProblemError `json:"problem,omitempty"`
 }
 
-// Problem is an error on its way out of a container.
-type Problem struct {
+// ProblemError is an error on its way out of a container.
+type ProblemError struct {
 	// Text is its text, Kinds which of the known errors it wraps.
 	Text  string   `json:"text"`
 	Kinds []string `json:"kinds,omitempty"`
@@ -54,8 +54,8 @@ var kinds = map[string]error{
 }
 
 // ProblemOf returns what there is to say of an error.
-func ProblemOf(err error) *Problem {
-	p := &Problem{Text: strconv.Quote(err.Error())}
+func ProblemOf(err error) *ProblemError {
+	p := &ProblemError{Text: strconv.Quote(err.Error())}
 	for kind, known := range kinds {
 		if errors.Is(err, known) {
 			p.Kinds = append(p.Kinds, kind)
@@ -66,7 +66,7 @@ func ProblemOf(err error) *Problem {
 }
 
 // Error is the text.
-func (p *Problem) Error() string {
+func (p *ProblemError) Error() string {
 	if text, err := strconv.Unquote(p.Text); err == nil {
 		return text
 	}
@@ -74,7 +74,7 @@ func (p *Problem) Error() string {
 }
 
 // Is reports whether the error was one of the known ones.
-func (p *Problem) Is(target error) bool {
+func (p *ProblemError) Is(target error) bool {
 	return p != nil && slices.ContainsFunc(p.Kinds, func(kind string) bool { return kinds[kind] == target })
 }
 

@@ -63,7 +63,7 @@ func TestProblemsSurviveTheWire(t *testing.T) {
 	if got := fmt.Errorf("outside: %w", m.Problem); got.Error() != "outside: "+cause.Error() || !errors.Is(got, syscall.ENOSPC) || errors.Is(got, fs.ErrPermission) {
 		t.Errorf("got %q, %q", got, m.Problem.Kinds)
 	}
-	var none *message.Problem
+	var none *message.ProblemError
 	if errors.Is(none, fs.ErrPermission) {
 		t.Error("no problem is one of permissions")
 	}
