@@ -83,10 +83,12 @@ func Env(ctx context.Context,
 
 // Logs prints the services' logs.
 func Logs(ctx context.Context,
-	service *string, // only this service's
+	service *string, // only these services', with commas
 	follow *bool, // print new lines until interrupted
+	tail *int, // only the last lines of each container (with -follow 100)
+	since *string, // only what is newer: 10m, or a time such as 2026-11-28T09:30:00Z
 ) error {
-	return targets.Logs(ctx, service, follow)
+	return targets.Logs(ctx, service, follow, tail, since)
 }
 
 // New creates a service from a Dockerfile template and adds it to the Compose file.
@@ -114,7 +116,7 @@ func ResetPermissions(ctx context.Context,
 
 // Restart restarts the services and waits until every one is healthy.
 func Restart(ctx context.Context,
-	service *string, // only this one
+	service *string, // only these, with commas
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
 	return targets.Restart(ctx, service, wait)

@@ -52,17 +52,19 @@ func Status(ctx context.Context,
 
 // Logs prints the services' logs.
 func Logs(ctx context.Context,
-	service *string, // only this service's
+	service *string, // only these services', with commas
 	follow *bool, // print new lines until interrupted
+	tail *int, // only the last lines of each container (with -follow 100)
+	since *string, // only what is newer: 10m, or a time such as 2026-11-28T09:30:00Z
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.Logs(ctx, value(service), value(follow))
+		return t.Logs(ctx, cli.Logs{Services: value(service), Follow: value(follow), Tail: tail, Since: value(since)})
 	})
 }
 
 // Restart restarts the services and waits until every one is healthy.
 func Restart(ctx context.Context,
-	service *string, // only this one
+	service *string, // only these, with commas
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Restart(ctx, value(service), wait) })

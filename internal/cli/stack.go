@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"slices"
 	"time"
@@ -114,12 +115,12 @@ func (t Target) Down(ctx context.Context, wait *time.Duration) error {
 }
 
 // Logs prints the logs of one service, or of all for "".
-func (t Target) Logs(ctx context.Context, service string, follow bool) error {
+func (t Target) Logs(ctx context.Context, asked Logs) error {
 	s, err := t.stack(ctx)
 	if err != nil {
 		return err
 	}
-	return s.Logs(ctx, service, follow)
+	return s.Logs(ctx, asked)
 }
 
 // Restart restarts one service, or all for "".
@@ -134,4 +135,26 @@ func (t Target) Restart(ctx context.Context, service string, wait *time.Duration
 	}
 	defer release()
 	return s.Restart(ctx, service)
+}
+
+// Logs is which logs to print.
+type Logs = stack.Logs
+
+// Compose runs Compose with arguments in the project, with its settings, and with this process's input and
+// output. It returns Compose's exit code.
+func (t Target) Compose(ctx context.Context, stdin io.Reader, args []string) (int, error) {
+	s, err := t.stack(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.Through(ctx, stdin, args)
+}
+
+// Exec runs a command in the container of a service, as the service's user, and returns its exit code.
+func (t Target) Exec(ctx context.Context, stdin io.Reader, service string, command []string) (int, error) {
+	s, err := t.stack(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.Exec(ctx, stdin, service, command)
 }

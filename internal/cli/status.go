@@ -61,6 +61,9 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 		if len(c.Replaced) > 0 {
 			t.UI.Note(`%s; "mage up" creates it again`, s.ReplacedText(c))
 		}
+		if len(c.Outdated) > 0 {
+			t.UI.Note(`%s; "mage up" creates it again`, s.OutdatedText(c))
+		}
 	}
 	if err := t.printJobs(underway(ctx, p, counts)); err != nil {
 		t.UI.Note("not all jobs are shown: %v", err)

@@ -47,6 +47,8 @@ type Container struct {
 	// Replaced are the files and folders that it mounts and that were moved, removed or mounted over since it was
 	// started: it has what was there then. It is empty where that is not known, as with an engine in a virtual machine.
 	Replaced []string `json:"replaced,omitempty"`
+	// Outdated says what the project has changed to since the container was made: "image", "user".
+	Outdated []string `json:"outdated,omitempty"`
 
 	info       engine.ContainerInfo
 	id         string

@@ -3,19 +3,17 @@ package stack
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/term/closest"
 )
 
 // Look returns the containers as Containers does, with the users of those that run.
 func (s Stack) Look(ctx context.Context) ([]Container, error) {
 	all, err := s.Containers(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.lookAtProject(ctx, all); err != nil {
 		return nil, err
 	}
 	return all, s.lookAtUsers(ctx, all)
@@ -71,8 +69,8 @@ func (s Stack) Down(ctx context.Context) error {
 
 // Restart stops the services and starts them again, one or all, and waits until they
 // are healthy.
-func (s Stack) Restart(ctx context.Context, service string) error {
-	args, err := s.withService([]string{"restart"}, service)
+func (s Stack) Restart(ctx context.Context, services string) error {
+	args, err := s.withServices([]string{"restart"}, services)
 	if err != nil {
 		return err
 	}
@@ -92,43 +90,4 @@ func (s Stack) waitAndShow(ctx context.Context, before []Container) error {
 	}
 	s.Print(all, nil)
 	return nil
-}
-
-// Logs prints the logs of one service or all; with follow until ctx ends, which is then
-// no error.
-func (s Stack) Logs(ctx context.Context, service string, follow bool) error {
-	args := []string{"logs"}
-	if follow {
-		args = append(args, "--follow", "--tail", "100")
-	}
-	if s.UI.Plain() {
-		args = append(args, "--no-color")
-	}
-	args, err := s.withService(args, service)
-	if err != nil {
-		return err
-	}
-	e, err := s.Client.Find(ctx)
-	if err != nil {
-		return err
-	}
-	c := e.ComposeCommand(s.Project.Root, args...)
-	lines := s.UI.Others() // what a service writes is not ours
-	c.Stdout, c.Stderr = lines, s.UI.Stderr()
-	err = errors.Join(e.Run(ctx, c), lines.Close())
-	if err == nil || follow && ctx.Err() != nil {
-		return nil //nolint:nilerr // an interrupt is how following ends
-	}
-	return fmt.Errorf("reading the logs of %s: %w", s.Project.Name(), err)
-}
-
-func (s Stack) withService(args []string, service string) ([]string, error) {
-	if service == "" {
-		return args, nil
-	}
-	if !slices.Contains(s.Project.Services(), service) {
-		return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s%s",
-			service, s.Project.Name(), strings.Join(s.Project.Services(), ", "), closest.Hint(service, s.Project.Services()))
-	}
-	return append(args, service), nil
 }

@@ -1,0 +1,96 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/term/closest"
+)
+
+// Logs is which logs to print.
+type Logs struct {
+	// Services are names of services with commas between them; "" for all.
+	Services string
+	// Follow prints new lines until the context ends.
+	Follow bool
+	// Tail is how many lines of each container; nil for all, and with Follow for 100.
+	Tail *int
+	// Since is a time before now such as 10m, or a point in time; "" for all.
+	Since string
+}
+
+// Logs prints logs. With Follow, the end of ctx is no error.
+func (s Stack) Logs(ctx context.Context, asked Logs) error {
+	args := []string{"logs"}
+	tail := asked.Tail
+	if asked.Follow {
+		args = append(args, "--follow")
+		if tail == nil && asked.Since == "" {
+			tail = new(100)
+		}
+	}
+	if tail != nil {
+		if *tail < 0 {
+			return exit.Errorf(exit.Unusable, "-tail=%d: it is how many lines to print", *tail)
+		}
+		args = append(args, "--tail", strconv.Itoa(*tail))
+	}
+	if asked.Since != "" {
+		if err := checkTime(asked.Since); err != nil {
+			return err
+		}
+		args = append(args, "--since", asked.Since)
+	}
+	if s.UI.Plain() {
+		args = append(args, "--no-color")
+	}
+	args, err := s.withServices(args, asked.Services)
+	if err != nil {
+		return err
+	}
+	e, err := s.Client.Find(ctx)
+	if err != nil {
+		return err
+	}
+	c := e.ComposeCommand(s.Project.Root, args...)
+	lines := s.UI.Others() // what a service writes is not ours
+	c.Stdout, c.Stderr = lines, s.UI.Stderr()
+	err = errors.Join(e.Run(ctx, c), lines.Close())
+	if err == nil || asked.Follow && ctx.Err() != nil {
+		return nil //nolint:nilerr // an interrupt is how following ends
+	}
+	return fmt.Errorf("reading the logs of %s: %w", s.Project.Name(), err)
+}
+
+// checkTime returns an error unless the engine knows such a time.
+func checkTime(text string) error {
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if _, err := time.Parse(layout, text); err == nil {
+			return nil
+		}
+	}
+	return exit.Errorf(exit.Unusable, "-since=%s: it is a time before now such as 30s, 10m or 2h, or a point in time such as 2026-11-28T09:30:00Z", text)
+}
+
+func (s Stack) withServices(args []string, services string) ([]string, error) {
+	if services == "" {
+		return args, nil
+	}
+	for name := range strings.SplitSeq(services, ",") {
+		if name = strings.TrimSpace(name); !slices.Contains(s.Project.Services(), name) {
+			return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s%s",
+				name, s.Project.Name(), strings.Join(s.Project.Services(), ", "), closest.Hint(name, s.Project.Services()))
+		}
+		args = append(args, strings.TrimSpace(name))
+	}
+	return args, nil
+}
