@@ -27,17 +27,37 @@ type group struct {
 type target struct {
 	function         any
 	use, short, more string
-	flags            [][2]string // name and text
+	// flags, examples and codes have a name, command or exit code each, and its text.
+	flags, examples, codes [][2]string
 }
 
 func (t target) command() *cobra.Command {
 	c := command(t.use, t.short, t.more)
+	c.Example = lines(t.examples)
+	if len(t.codes) > 0 {
+		c.Long += "\n\nExit codes:\n" + lines(t.codes)
+	}
 	function := reflect.ValueOf(t.function)
 	var flags []func() reflect.Value
 	for i, f := range t.flags {
 		flags = append(flags, flag(c, f[0], f[1], function.Type().In(function.Type().NumIn()-len(t.flags)+i)))
 	}
+	optional := optionalWord.FindStringSubmatch(t.use)
+	if optional != nil {
+		c.Args = cobra.ArbitraryArgs
+		c.ValidArgsFunction = complete(strings.ToLower(optional[1]))
+	}
 	c.RunE = func(c *cobra.Command, words []string) error {
+		if optional != nil && len(words) > 0 {
+			name := strings.ToLower(optional[1])
+			if c.Flags().Changed(name) {
+				return fmt.Errorf("%q and --%s: give one of them", strings.Join(words, " "), name)
+			}
+			if err := c.Flags().Set(name, strings.Join(words, ",")); err != nil {
+				return err
+			}
+			words = nil
+		}
 		in := []reflect.Value{reflect.ValueOf(c.Context())}
 		for _, word := range words {
 			in = append(in, reflect.ValueOf(word))
@@ -49,6 +69,22 @@ func (t target) command() *cobra.Command {
 		return err
 	}
 	return c
+}
+
+// optionalWord finds the words that may follow a command in place of the flag of that name.
+var optionalWord = regexp.MustCompile(`\[([A-Z]+)\.\.\.\]$`)
+
+// lines are names and texts in two columns.
+func lines(pairs [][2]string) string {
+	widest := 0
+	for _, pair := range pairs {
+		widest = max(widest, len(pair[0]))
+	}
+	var all []string
+	for _, pair := range pairs {
+		all = append(all, fmt.Sprintf("  %-*s  %s", widest, pair[0], strings.ReplaceAll(pair[1], "`", `"`)))
+	}
+	return strings.Join(all, "\n")
 }
 
 // command returns a command without flags. use is its name, and the words that must follow it.
@@ -140,6 +176,9 @@ func arguments(root *cobra.Command, args []string) []string {
 		case !named:
 			arg = spelled(root, arg)
 			named = arg != "help"
+			if arg == "compose" || arg == "exec" {
+				return append(append(all, arg), args[i+1:]...) // another program's
+			}
 		}
 		all = append(all, arg)
 	}

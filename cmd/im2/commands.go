@@ -10,11 +10,24 @@ var groups = []group{
 		{targets.Up, "up", "builds and starts the services, then waits until every one is healthy.", `The data folders are created first, with the app user as owner.`, [][2]string{
 			{"replicas", "containers of services, as SERVICE=NUMBER,...; remembered (auto: as the Compose file says)"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 up --replicas=demucs=2", "two workers, for two songs at the same time, from now on"},
+			{"im2 up --replicas=auto", "as many as memory and processors allow again"},
+		}, [][2]string{
+			{"1", "an image, the folders or the model could not be created; a service would run as root or did not become healthy"},
+			{"2", "settings or a Compose file that cannot be used; fewer than one worker, or more than fit; something cannot be built"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old; no base image; no network for the model; not enough memory for a worker"},
 		}},
 		{targets.Status, "status", "shows each service's state, health, UID:GID and image.", ``, [][2]string{
 			{"json", "print JSON"},
+		}, [][2]string{
+			{"im2 status --json", "for programs"},
+		}, [][2]string{
+			{"1", "the work failed, or a check found something"},
+			{"2", "settings or a Compose file that cannot be used"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old"},
 		}},
-		{targets.Build, "build", "builds the images that are stale, all in one BuildKit run, and says why each is.", `Go services are compiled first.`, [][2]string{
+		{targets.Build, "build [MODULE...]", "builds the images that are stale, all in one BuildKit run, and says why each is.", `Go services are compiled first.`, [][2]string{
 			{"module", "only this one"},
 			{"force", "also build what is up to date"},
 			{"pull", "pull the base images again first"},
@@ -23,17 +36,47 @@ var groups = []group{
 			{"dry-run", "only say what is stale, and why"},
 			{"json", "print JSON"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 build --dry-run", "what is stale, and why"},
+			{"im2 build --module=demucs --force", "one image, even if up to date"},
+			{"im2 build --push", "push what has an \"image\""},
+		}, [][2]string{
+			{"1", "a build failed; the old images are kept"},
+			{"2", "settings or a Compose file that cannot be used; something cannot be built, such as a missing Dockerfile; no such module or platform"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old; no base image; no builder for several platforms"},
 		}},
-		{targets.Logs, "logs", "prints the services' logs.", ``, [][2]string{
-			{"service", "only this service's"},
+		{targets.Logs, "logs [SERVICE...]", "prints the services' logs.", ``, [][2]string{
+			{"service", "only these services', with commas"},
 			{"follow", "print new lines until interrupted"},
+			{"tail", "only the last lines of each container (with --follow 100)"},
+			{"since", "only what is newer: 10m, or a time such as 2026-11-28T09:30:00Z"},
+		}, [][2]string{
+			{"im2 logs --service=demucs", "one service"},
+			{"im2 logs --follow", "all, until Ctrl-C"},
+			{"im2 logs --tail=20 --since=10m", "the last lines of the last ten minutes"},
+		}, [][2]string{
+			{"1", "the work failed, or a check found something"},
+			{"2", "settings or a Compose file that cannot be used; no such service or time"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old"},
 		}},
-		{targets.Restart, "restart", "restarts the services and waits until every one is healthy.", ``, [][2]string{
-			{"service", "only this one"},
+		{targets.Restart, "restart [SERVICE...]", "restarts the services and waits until every one is healthy.", ``, [][2]string{
+			{"service", "only these, with commas"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 restart --service=organizer,watcher", "only these services"},
+		}, [][2]string{
+			{"1", "a service did not become healthy"},
+			{"2", "settings or a Compose file that cannot be used"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old"},
 		}},
 		{targets.Down, "down", "stops the services and removes their containers; data and images stay.", ``, [][2]string{
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 down", "stop; `im2 up` continues"},
+		}, [][2]string{
+			{"1", "the work failed, or a check found something"},
+			{"2", "settings or a Compose file that cannot be used"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old"},
 		}},
 	}},
 	{"data and model", []target{
@@ -42,12 +85,24 @@ the Docker engine.`, [][2]string{
 			{"dry-run", "only count what would change"},
 			{"json", "print the summary as JSON"},
 			{"path", "only this folder in the data folder"},
+		}, [][2]string{
+			{"im2 reset-permissions --dry-run", "only count"},
+			{"im2 reset-permissions --path=output/song", "one folder in it"},
+		}, [][2]string{
+			{"1", "something was skipped or could not be set"},
+			{"2", "settings or a Compose file that cannot be used; no data folder; \"--path\" leads out of the data folder"},
+			{"3", "no engine, for a volume"},
 		}},
 		{targets.Clean, "clean", "removes compiled services and built images, also those that builds have replaced, never data.", ``, [][2]string{
 			{"tools", "also .im2/ and our part of the user's cache: tools, downloaded weights, digests"},
 			{"dry-run", "only say what would be removed"},
 			{"json", "print JSON"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 clean", "programs and images"},
+		}, [][2]string{
+			{"1", "an image is in use, or a file could not be removed"},
+			{"2", "settings or a Compose file that cannot be used"},
 		}},
 	}},
 	{"checks and figures", []target{
@@ -61,12 +116,27 @@ docs/audit.md of IM2.`, [][2]string{
 			{"baseline", "file with an earlier report as JSON: only what is new counts"},
 			{"only", "only these rules, such as D01,C02"},
 			{"threshold", "lowest severity with exit code 1: error, warning or note (default warning)"},
+		}, [][2]string{
+			{"im2 audit --diff", "what `--fix` would change"},
+			{"im2 audit --fix", "fix what has a safe fix"},
+			{"im2 audit --format=sarif", "for code scanning"},
+			{"im2 audit --format=html > audit.html", "a page to send to somebody"},
+			{"im2 audit --json > baseline.json", "what `--baseline=baseline.json` then leaves out"},
+		}, [][2]string{
+			{"1", "findings at or above the threshold; with \"--diff\", something to fix"},
+			{"2", "the project cannot be read; no such rule, format or severity"},
 		}},
-		{targets.Verify, "verify", "proves on the running containers that nothing runs as root and files get the right owner.", `It checks users, capabilities, isolation, and the files that each service creates for the
+		{targets.Verify, "verify [SERVICE...]", "proves on the running containers that nothing runs as root and files get the right owner.", `It checks users, capabilities, isolation, and the files that each service creates for the
 next one. See docs/verify.md of IM2.`, [][2]string{
 			{"service", "only this service's containers"},
 			{"json", "print JSON"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 verify --service=demucs --json", "one service, for programs"},
+		}, [][2]string{
+			{"1", "a check failed, or did not find the container that runs as root"},
+			{"2", "settings or a Compose file that cannot be used; nothing runs"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old; an engine without Linux containers"},
 		}},
 	}},
 	{"a new machine, a new service", []target{
@@ -75,15 +145,30 @@ passwordless sudo); elsewhere it says what to install. Compose and Buildx are bu
 .im2/ if the machine's are missing or too old.
 If your UID and GID differ from .env, it offers to write yours to .env.local.`, [][2]string{
 			{"ids", "write your own IDs to .env.local (true) or not (false) without asking"},
+		}, [][2]string{
+			{"im2 setup --ids=false", "ask nothing"},
+		}, [][2]string{
+			{"1", "a file could not be written"},
+			{"2", "settings that cannot be read"},
+			{"3", "Docker cannot be installed or started; the error says what to type"},
 		}},
 		{targets.Doctor, "doctor", "checks whether this machine can do what the project needs, and says how to fix the rest.", `It starts a container, builds an image, changes the owner of a file, and removes all of it
 again. See docs/doctor.md of IM2.`, [][2]string{
 			{"check", "only these checks, with commas, and those that they need"},
 			{"list", "list the checks; run none"},
 			{"json", "print JSON"},
+		}, [][2]string{
+			{"im2 doctor --check=mounts,trust", "only these, and those that they need"},
+		}, [][2]string{
+			{"1", "the work failed, or a check found something"},
+			{"2", "wrong use"},
 		}},
 		{targets.Env, "env", "lists every setting: its value, who set it and where, and what it is for.", `Other variables are not shown.`, [][2]string{
 			{"json", "print JSON"},
+		}, [][2]string{
+			{"im2 env --json", "for programs"},
+		}, [][2]string{
+			{"2", "a setting cannot be used; the others are listed"},
 		}},
 		{targets.New, "new NAME", "creates a service from a Dockerfile template and adds it to the Compose file.", `The service has a small program and is healthy at once. Everything is created, or nothing.
 See docs/adding-a-service.md of IM2.`, [][2]string{
@@ -91,6 +176,11 @@ See docs/adding-a-service.md of IM2.`, [][2]string{
 			{"dry-run", "only print what would be written, as a diff"},
 			{"json", "print JSON"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 new loudness --dry-run", "what would be written, as a diff"},
+		}, [][2]string{
+			{"1", "it could not be written; nothing was created"},
+			{"2", "settings or a Compose file that cannot be used; the name cannot be used"},
 		}},
 	}},
 }

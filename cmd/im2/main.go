@@ -43,6 +43,10 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
+	var others ended
+	if errors.As(err, &others) {
+		return int(others)
+	}
 	_, _ = fmt.Fprintln(os.Stderr, "Error: "+strings.TrimSpace(exit.ForIM2(err.Error())))
 	var coded *exit.Error
 	if errors.As(err, &coded) {
@@ -75,6 +79,7 @@ Exit codes: 0; 1 the work failed or a check found something; 2 wrong use or sett
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(throughCommands()...)
 	root.AddCommand(versionCommand())
 	root.SetHelpCommand(helpCommand())
 	return root

@@ -23,6 +23,8 @@ func TestArguments(t *testing.T) {
 		"new Status -user=x":                "new Status --user=x",
 		"logs --service status -- -x":       "logs --service status -- -x",
 		"__complete build -dryRun -mod":     "__complete build --dryRun -mod",
+		"exec web ls -l":                    "exec web ls -l",
+		"Compose -f x up -d":                "compose -f x up -d",
 		"biuld":                             "biuld",
 		"":                                  "",
 	} {

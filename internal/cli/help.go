@@ -9,16 +9,26 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/internal/usage"
+	"github.com/im2-audio/im2/internal/usage/manual"
 )
 
 // pageColumns is how wide a text is where there is no terminal.
 const pageColumns = 100
 
+// readTargets reads the targets, and what there is to say of each beside its signature.
+func readTargets(sources fs.FS) (*usage.Usage, error) {
+	u, err := usage.Read(sources)
+	if err == nil {
+		u.Notes = manual.Notes
+	}
+	return u, err
+}
+
 // Answer reads the arguments of this process before Mage does. It reports whether it answered
 // them, and with which exit code the process is to end then. sources are the targets' files.
 func Answer(sources fs.FS, args []string) (int, bool) {
 	ui := term.New(os.Stdout, os.Stderr, os.Getenv)
-	u, err := usage.Read(sources)
+	u, err := readTargets(sources)
 	if err != nil {
 		return 0, false // only "mage help" needs it, and says so
 	}
@@ -39,7 +49,7 @@ func Answer(sources fs.FS, args []string) (int, bool) {
 
 // Help prints every target, in groups.
 func (t Target) Help(sources fs.FS) error {
-	u, err := usage.Read(sources)
+	u, err := readTargets(sources)
 	if err != nil {
 		return err
 	}
@@ -51,7 +61,7 @@ func (t Target) Help(sources fs.FS) error {
 // Mage takes what follows help in args, the arguments of this process, for targets to run. Here those
 // are explained, and it reports that; an error about them ends the line as well.
 func (t Target) HelpImported(sources fs.FS, args []string) (explained bool, err error) {
-	u, err := usage.Read(sources)
+	u, err := readTargets(sources)
 	if err != nil {
 		return false, err
 	}

@@ -23,15 +23,15 @@ func TestEveryTargetHasItsNote(t *testing.T) {
 			t.Errorf("%s has no example in internal/usage/manual/note.go", target.Name)
 		}
 		for _, example := range note.Examples {
-			programs, err := shellPrograms(example.Command)
+			programs, err := shellPrograms(example[0])
 			if err != nil || len(programs) != 1 {
-				t.Errorf("%s: %d commands, %v", example.Command, len(programs), err)
+				t.Errorf("%s: %d commands, %v", example[0], len(programs), err)
 				continue
 			}
 			words, ours := programs[0].Mage()
 			calls, err := readCalls(all, words)
 			if err != nil || !ours || len(calls) != 1 || calls[0].Target != target.Name {
-				t.Errorf("%s is no example of %s: %v %v", example.Command, target.Name, calls, err)
+				t.Errorf("%s is no example of %s: %v %v", example[0], target.Name, calls, err)
 			}
 		}
 	}

@@ -75,7 +75,18 @@ func (u *Usage) Explain(names []string, columns int) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		texts = append(texts, t.Explain(columns))
+		texts = append(texts, t.Explain(u.note(t), columns))
 	}
 	return strings.Join(texts, "\n"), nil
+}
+
+// note is the note of a target, with the examples that it has the flags for.
+func (u *Usage) note(t Target) Note {
+	name := strings.TrimPrefix(t.Name, u.Prefix)
+	n := u.Notes[Hyphenated(name)]
+	n.Examples = t.Fitting(n.Examples)
+	for i, e := range n.Examples {
+		n.Examples[i][0] = strings.Replace(e[0], "mage "+Hyphenated(name), "mage "+t.Name, 1)
+	}
+	return n
 }

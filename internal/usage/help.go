@@ -35,20 +35,31 @@ func (u *Usage) Overview(title string, columns int) string {
 }
 
 // Explain is what there is to say of one target, for a screen of so many columns.
-func (t Target) Explain(columns int) string {
+func (t Target) Explain(note Note, columns int) string {
 	var b strings.Builder
 	b.WriteString(fill(t.line(), "", indent, columns))
 	b.WriteString("\n" + fill(Capital(strings.TrimSpace(t.Synopsis+" "+t.More)), "", "", columns))
-	if len(t.Flags) == 0 {
-		return b.String()
+	var flags []Example
+	for _, f := range t.Flags {
+		flags = append(flags, Example{f.Spelling(), f.Text})
 	}
-	b.WriteString("\nFlags\n")
+	b.WriteString(list("Flags", flags, columns) + list("Examples", note.Examples, columns) + list("Exit codes", note.Codes(), columns))
+	return b.String()
+}
+
+// list is a heading, and names with their texts; nothing where there are none.
+func list(heading string, entries []Example, columns int) string {
+	if len(entries) == 0 {
+		return ""
+	}
 	widest := 0
-	for _, f := range t.Flags {
-		widest = max(widest, len(f.Spelling()))
+	for _, e := range entries {
+		widest = max(widest, len(e[0]))
 	}
-	for _, f := range t.Flags {
-		b.WriteString(entry(f.Spelling(), f.Text, widest, columns))
+	var b strings.Builder
+	b.WriteString("\n" + heading + "\n")
+	for _, e := range entries {
+		b.WriteString(entry(e[0], plain(e[1]), widest, columns))
 	}
 	return b.String()
 }
@@ -70,7 +81,7 @@ func (t Target) brief() string {
 
 // entry is a name and its text beside it, or below it where the screen is narrow.
 func entry(name, text string, widest, columns int) string {
-	if columns < narrowest {
+	if columns < narrowest || widest > columns/2 {
 		return indent + name + "\n" + fill(text, indent+indent, indent+indent, columns)
 	}
 	first := indent + fmt.Sprintf("%-*s", widest, name) + indent

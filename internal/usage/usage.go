@@ -24,6 +24,8 @@ type Usage struct {
 	Targets []Target
 	// Prefix begins all names where the targets were imported under a name: "im2:".
 	Prefix string
+	// Notes are what there is to say beside, by the targets' names without a prefix.
+	Notes map[string]Note
 }
 
 // Target is one target.

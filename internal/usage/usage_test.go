@@ -128,7 +128,7 @@ func TestNothingIsWiderThanTheScreen(t *testing.T) {
 	for _, columns := range []int{40, 60, 80, 100} {
 		texts := []string{u.Overview("title", columns)}
 		for _, target := range u.Targets {
-			texts = append(texts, target.Explain(columns))
+			texts = append(texts, target.Explain(Note{}, columns))
 		}
 		for _, text := range texts {
 			for line := range strings.Lines(text) {

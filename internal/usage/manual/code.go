@@ -70,7 +70,7 @@ func Wrappers(targets, magefiles fs.FS) ([]byte, error) {
 	out := bytes.NewBufferString(wrapperHead)
 	for _, t := range u.Targets {
 		if !bytes.Contains(own, []byte("\nfunc "+usage.Capital(t.Name)+"(")) {
-			writeWrapper(out, t, bytes.Contains(own, []byte(`"`+hyphenated(t.Name)+`":`)))
+			writeWrapper(out, t, bytes.Contains(own, []byte(`"`+usage.Hyphenated(t.Name)+`":`)))
 		}
 	}
 	return out.Bytes(), nil
@@ -81,7 +81,7 @@ func writeWrapper(out *bytes.Buffer, t usage.Target, alias bool) {
 	name, arguments := usage.Capital(t.Name), []string{"ctx"}
 	synopsis := name + " " + t.Synopsis
 	if alias {
-		synopsis = name + " (" + hyphenated(t.Name) + ") " + t.Synopsis
+		synopsis = name + " (" + usage.Hyphenated(t.Name) + ") " + t.Synopsis
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(synopsis+"\n"+t.More), "\n") {
 		out.WriteString("\n// " + line)
@@ -127,35 +127,46 @@ func Commands(targets fs.FS) ([]byte, error) {
 
 // writeTarget writes the entry of one command.
 func writeTarget(out *bytes.Buffer, t usage.Target) {
-	use := strings.TrimSpace(hyphenated(t.Name) + " " + strings.ToUpper(strings.Join(t.Words, " ")))
+	use := strings.TrimSpace(usage.Hyphenated(t.Name) + " " + strings.ToUpper(strings.Join(t.Words, " ")))
+	if i := slices.IndexFunc(t.Flags, func(f usage.Flag) bool { return f.Name == "service" || f.Name == "module" }); i >= 0 {
+		use += " [" + strings.ToUpper(t.Flags[i].Name) + "...]" // "im2 logs web" is what people type
+	}
 	fmt.Fprintf(out, "\t\t{targets.%s, %q, %q, `%s`, ", usage.Capital(t.Name), use, im2Text(t, t.Synopsis), im2Text(t, t.More))
-	if len(t.Flags) == 0 {
-		out.WriteString("nil},\n")
-		return
-	}
-	out.WriteString("[][2]string{\n")
+	var flags, examples, codes [][2]string
 	for _, f := range t.Flags {
-		fmt.Fprintf(out, "\t\t\t{%q, %q},\n", hyphenated(f.Name), im2Text(t, f.Text))
+		flags = append(flags, [2]string{usage.Hyphenated(f.Name), im2Text(t, f.Text)})
 	}
-	out.WriteString("\t\t}},\n")
+	note := Notes[usage.Hyphenated(t.Name)]
+	for _, e := range t.Fitting(note.Examples) {
+		examples = append(examples, [2]string{im2Text(t, e[0]), im2Text(t, e[1])})
+	}
+	for _, c := range note.Codes() {
+		codes = append(codes, [2]string{c[0], im2Text(t, c[1])})
+	}
+	out.WriteString(pairs(flags) + ", " + pairs(examples) + ", " + pairs(codes) + "},\n")
 }
 
-var (
-	upperCase = regexp.MustCompile(`([a-z])([A-Z])`)
-	dashed    = regexp.MustCompile(` -([a-zA-Z]+)`)
-)
-
-// hyphenated is a name as im2 spells it: dry-run for dryRun.
-func hyphenated(name string) string {
-	return strings.ToLower(upperCase.ReplaceAllString(name, "$1-$2"))
+// pairs is the Go source of names and texts.
+func pairs(all [][2]string) string {
+	if len(all) == 0 {
+		return "nil"
+	}
+	var out strings.Builder
+	out.WriteString("[][2]string{\n")
+	for _, pair := range all {
+		fmt.Fprintf(&out, "\t\t\t{%q, %q},\n", pair[0], pair[1])
+	}
+	return out.String() + "\t\t}"
 }
+
+var dashed = regexp.MustCompile(`[ "` + "`" + `]-([a-zA-Z]+)`)
 
 // im2Text is a text about a target as im2 spells commands and flags.
 func im2Text(t usage.Target, text string) string {
 	return dashed.ReplaceAllStringFunc(exit.ForIM2(text), func(word string) string {
 		for _, f := range t.Flags {
-			if word == " -"+f.Name {
-				return " --" + hyphenated(f.Name)
+			if word[1:] == "-"+f.Name {
+				return word[:1] + "--" + usage.Hyphenated(f.Name)
 			}
 		}
 		return word

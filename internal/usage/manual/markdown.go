@@ -59,10 +59,10 @@ func section(out *strings.Builder, t usage.Target, note Note) {
 	out.WriteString("\n```sh\n")
 	width := 0
 	for _, e := range note.Examples {
-		width = max(width, len(e.Command))
+		width = max(width, len(e[0]))
 	}
 	for _, e := range note.Examples {
-		fmt.Fprintf(out, "%-*s  # %s\n", width, e.Command, e.For)
+		fmt.Fprintf(out, "%-*s  # %s\n", width, e[0], e[1])
 	}
 	out.WriteString("```\n")
 	if len(t.Flags) > 0 {

@@ -1,21 +1,14 @@
 package manual
 
-// Note is what a signature cannot say of a target. A test holds the examples to the flags
-// that there are, and runs each or finds the scenario that does.
-type Note struct {
-	// Examples are command lines with what they are for.
-	Examples []Example
-	// Failed, Unusable and Missing say when the exit code is 1, 2 or 3; "" where it never is.
-	Failed, Unusable, Missing string
-	// More is a page that tells more, relative to docs/; "" for none.
-	More string
-}
+import "github.com/im2-audio/im2/internal/usage"
 
-// Example is one command line.
-type Example struct {
-	Command string
-	For     string
-}
+type (
+	// Note is what a signature cannot say of a target. A test holds the examples to the flags
+	// that there are, and runs each or finds the scenario that does.
+	Note = usage.Note
+	// Example is one command line.
+	Example = usage.Example
+)
 
 // What many targets have in common: the page says it once, above all of them.
 const (
@@ -30,7 +23,7 @@ const (
 var Notes = map[string]Note{
 	"up": {
 		Examples: []Example{
-			{"mage up -replicas=2", "two songs at the same time, from now on"},
+			{"mage up -replicas=demucs=2", "two workers, for two songs at the same time, from now on"},
 			{"mage up -replicas=auto", "as many as memory and processors allow again"},
 		},
 		Failed:   "an image, the folders or the model could not be created; a service would run as root or did not become healthy",
@@ -43,7 +36,7 @@ var Notes = map[string]Note{
 		Failed:   itFailed, Unusable: noProject, Missing: noEngine,
 	},
 	"restart": {
-		Examples: []Example{{"mage restart -service=organizer", "only this service"}},
+		Examples: []Example{{"mage restart -service=organizer,watcher", "only these services"}},
 		Failed:   "a service did not become healthy", Unusable: noProject, Missing: noEngine,
 	},
 	"status": {
@@ -51,8 +44,8 @@ var Notes = map[string]Note{
 		Failed:   itFailed, Unusable: noProject, Missing: noEngine,
 	},
 	"logs": {
-		Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all, until Ctrl-C"}},
-		Failed:   itFailed, Unusable: noProject, Missing: noEngine,
+		Examples: []Example{{"mage logs -service=demucs", "one service"}, {"mage logs -follow", "all, until Ctrl-C"}, {"mage logs -tail=20 -since=10m", "the last lines of the last ten minutes"}},
+		Failed:   itFailed, Unusable: noProject + "; no such service or time", Missing: noEngine,
 	},
 	"separate": {
 		Examples: []Example{
