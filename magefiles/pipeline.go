@@ -60,10 +60,11 @@ func Separate(ctx context.Context, file string,
 // failed.
 func Jobs(ctx context.Context,
 	state *string, // only in these states, with commas
-	json *bool, // print JSON
+	watch *bool, // follow them until Ctrl-C: those on their way, or in these states
+	json *bool, // print JSON; with -watch, one line for each change
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.Jobs(ctx, cli.Jobs{State: value(state), JSON: value(json)})
+		return t.Jobs(ctx, cli.Jobs{State: value(state), Watch: value(watch), JSON: value(json)})
 	})
 }
 

@@ -36,6 +36,8 @@ type Jobs struct {
 	State string
 	// JSON prints JSON.
 	JSON bool
+	// Watch follows the jobs.
+	Watch bool
 }
 
 // jobCounts is what "mage jobs -json" says beside the jobs.
@@ -64,7 +66,9 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 	if err != nil {
 		return err
 	}
-	if !o.JSON {
+	if o.Watch {
+		err = t.watchJobs(ctx, p, stages, o.JSON)
+	} else if !o.JSON {
 		err = t.printList(listed(ctx, p.Data, stages))
 	} else if counts, countErr := queue.New(p.Data).Count(ctx); countErr != nil {
 		err = countErr

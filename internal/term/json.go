@@ -26,6 +26,20 @@ func (u *UI) JSON(v any) error {
 	return nil
 }
 
+// JSONLine writes v as one line of JSON to standard output.
+func (u *UI) JSONLine(v any) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("writing the answer as JSON: %w", err)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, _ = u.out.Write(safetext.JSON(text.Bytes())) // a closed pipe has no reader to tell
+	return nil
+}
+
 // JSONList writes a JSON object like JSON: with a list under this name, whose items are written one by one, so that only
 // one of them is in memory, and with the fields of rest, an object that is not empty. After an error of a later item the
 // object has no end.

@@ -58,8 +58,11 @@ var Notes = map[string]Note{
 		More:     "song.md",
 	},
 	"jobs": {
-		Examples: []Example{{"mage jobs -state=failed,pending -json", "some, for programs"}},
-		Failed:   itFailed, Unusable: noData,
+		Examples: []Example{
+			{"mage jobs -state=failed,pending -json", "some, for programs"},
+			{"mage jobs -watch", "follow those on their way, until Ctrl-C"},
+		},
+		Failed: itFailed, Unusable: noData,
 		More: "song.md",
 	},
 	"retry": {
