@@ -116,7 +116,7 @@ mount --bind tun /dev/net/tun
 test -z "$5" || mount --bind "$5" bin
 cd /
 exec setpriv --reuid="$2" --regid="$2" --clear-groups --pdeathsig=TERM \
-  env -i PATH="$1/bin:$PATH:/usr/sbin:/sbin" HOME="$1/home" XDG_RUNTIME_DIR="$1/run" "$4" --data-root="$1/data"
+  env -i PATH="$1/bin:$PATH:/usr/sbin:/sbin" HOME="$1/home" TMPDIR="$1/home" XDG_RUNTIME_DIR="$1/run" "$4" --data-root="$1/data"
 `
 
 // start starts it and waits until it answers. It ends when this process is killed.

@@ -188,10 +188,13 @@ func (p *prover) lookOnce(ctx context.Context, o *observation) error {
 	switch {
 	case errors.As(err, &failed): // usually the container's end; or the engine cannot, as a rootless one without cgroups
 		why = "the engine cannot list them: " + said(err)
+		if pids, err := o.inspected.Processes(p.Proc); err == nil {
+			why = p.fromHost(o, pids, true)
+		}
 	case err != nil:
 		return err
 	default:
-		why = p.fromHost(o, rows)
+		why = p.fromHost(o, pidsOf(rows), false)
 	}
 	p.readProcesses(ctx, o, rows, why)
 	return ctx.Err()
@@ -220,12 +223,20 @@ func (p *prover) readProcesses(ctx context.Context, o *observation, rows [][]str
 	}
 }
 
-// fromHost reads what this machine's kernel knows of the processes. why says why that is not
-// to be had: the processes of an engine on another machine, or of a virtual one, are not here,
-// and others have their numbers.
-func (p *prover) fromHost(o *observation, rows [][]string) (why string) {
+// pidsOf are the first columns.
+func pidsOf(rows [][]string) (pids []string) {
 	for _, row := range rows {
-		folder := filepath.Join(p.Proc, row[0])
+		pids = append(pids, row[0])
+	}
+	return pids
+}
+
+// fromHost reads what this machine's kernel knows of the processes. certain says that they are known to be the
+// container's; else their control groups must say so. why says why that is not to be had: the processes of an
+// engine on another machine, or of a virtual one, are not here, and others have their numbers.
+func (p *prover) fromHost(o *observation, pids []string, certain bool) (why string) {
+	for _, pid := range pids {
+		folder := filepath.Join(p.Proc, pid)
 		texts, err := readAll(folder, "cgroup", "uid_map", "gid_map")
 		var threads []string
 		if err == nil {
@@ -236,7 +247,7 @@ func (p *prover) fromHost(o *observation, rows [][]string) (why string) {
 			continue // it has ended, such as a health check
 		case err != nil:
 			return "reading the engine's processes: " + err.Error()
-		case !strings.Contains(texts[0], o.inspected.ID):
+		case !certain && !strings.Contains(texts[0], o.inspected.ID):
 			return "the engine's processes are not in this machine's " + p.Proc
 		}
 		if o.uidMap == nil { // those of the first, which is the container's own

@@ -78,7 +78,7 @@ func TestTheKernelsWord(t *testing.T) {
 		}
 		var o observation
 		o.inspected.ID = "abc"
-		why := p.fromHost(&o, [][]string{{"7", "1000", "1000"}, {"8", "1000", "1000"}})
+		why := p.fromHost(&o, []string{"7", "8"}, false)
 		var uids []int64
 		for _, one := range o.processes {
 			if c.why == "" {

@@ -12,11 +12,10 @@ import (
 	"github.com/im2-audio/im2/internal/idmap"
 )
 
-// Users returns the users of a running container's processes as UID:GID in the container, sorted, from proc, which is
-// this machine's /proc. It is for engines without control groups, such as rootless ones without systemd, which cannot
-// list processes. What is not certain to be the container's is an error: an engine in a virtual machine has other
-// process IDs.
-func (c Container) Users(proc string) ([]string, error) {
+// Processes returns the IDs of a running container's processes in proc, which is this machine's /proc. It is for engines
+// without control groups, such as rootless ones without systemd, which cannot list them. What is not certain to be the
+// container's is an error: an engine in a virtual machine has other process IDs.
+func (c Container) Processes(proc string) ([]string, error) {
 	if _, err := c.mountinfo(proc); err != nil {
 		return nil, err
 	}
@@ -33,18 +32,27 @@ func (c Container) Users(proc string) ([]string, error) {
 	if namespace == mine {
 		return nil, errors.New("the container shares the process IDs of this machine")
 	}
-	var users []string
+	var pids []string
 	found, _ := filepath.Glob(filepath.Join(proc, "[0-9]*")) // only a bad pattern fails
 	for _, folder := range found {
-		if other, err := os.Readlink(filepath.Join(folder, space)); err != nil || other != namespace {
-			continue // also one that has ended
+		if other, err := os.Readlink(filepath.Join(folder, space)); err == nil && other == namespace { // else it may have ended
+			pids = append(pids, filepath.Base(folder))
 		}
-		if user, ok := userOf(folder); ok {
+	}
+	return pids, nil
+}
+
+// Users returns the users of the processes that Processes returns as UID:GID in the container, sorted.
+func (c Container) Users(proc string) ([]string, error) {
+	pids, err := c.Processes(proc)
+	var users []string
+	for _, pid := range pids {
+		if user, ok := userOf(filepath.Join(proc, pid)); ok {
 			users = append(users, user)
 		}
 	}
 	slices.Sort(users)
-	return slices.Compact(users), nil
+	return slices.Compact(users), err
 }
 
 // mountinfo is what the kernel says of the mounts of a running container. The error is about a process that is not
