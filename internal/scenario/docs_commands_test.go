@@ -129,8 +129,10 @@ func needsMore(call docCall) bool {
 	switch call.Target {
 	case "":
 		return !slices.ContainsFunc(call.Arguments, func(a string) bool { return a == "-l" || a == "-h" })
-	case "audit", "completion", "help", "jobs", "new", "reset-permissions":
+	case "audit", "completion", "help", "new", "reset-permissions":
 		return false
+	case "jobs":
+		return call.Flags["watch"] == "true" // it ends with an interrupt
 	case "clean":
 		return call.Flags["tools"] == "true"
 	case "demucs-cache":
