@@ -62,10 +62,12 @@ func (f Folder) either(ctx context.Context, directly func() error, through func(
 		}
 		if noEngine != nil {
 			text, fix := exit.Split(noEngine)
-			if fix != (exit.Fix{}) {
-				fix.Note += ", or " + ownIDs.String()
-			} else {
+			switch fix {
+			case engine.StartRootless:
+			case exit.Fix{}:
 				fix = ownIDs
+			default:
+				fix.Note += ", or " + ownIDs.String()
 			}
 			return exit.Fixable(exit.Failed, fix, "%w: it belongs to the app user %s, and the engine cannot write there for you: %s", exit.Reason(err), f.Owner, text)
 		}

@@ -41,11 +41,12 @@ func (r *Resetter) ByRoot(data string) exit.Fix {
 	return byRoot
 }
 
-// withOwn returns an error's text without its fix, and fix with that as another way.
+// withOwn returns an error's text without its fix, and fix with that as another way. Where a rootless engine does not
+// answer, there is no other way than to start it: only that knows whose the data folder must be.
 func withOwn(err error, fix exit.Fix) (string, exit.Fix) {
 	text, own := exit.Split(err)
 	switch {
-	case fix == exit.Fix{}:
+	case fix == exit.Fix{}, own == engine.StartRootless:
 		fix = own
 	case own != exit.Fix{}:
 		fix.Note += ", or " + own.String()
@@ -166,7 +167,9 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 		}
 		if noEngine != nil {
 			text, fix := withOwn(noEngine, byRoot)
-			fix.Note += `, or use your own IDs: "mage setup -ids"`
+			if fix != engine.StartRootless {
+				fix.Note += `, or use your own IDs: "mage setup -ids"`
+			}
 			return exit.Fixable(exit.Failed, fix, "preparing %s: this user may not give its folders to %s, and the engine cannot do it: %s", folders[0], owner, text)
 		}
 	}

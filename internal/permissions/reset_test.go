@@ -152,6 +152,10 @@ func TestWhatRootMayDo(t *testing.T) {
 			t.Errorf("%q: %v", remapped, err)
 		}
 	}
+	silent := exit.Fixable(exit.Missing, engine.StartRootless, "no answer")
+	if text, fix := withOwn(silent, byRoot); text != "no answer" || fix != engine.StartRootless {
+		t.Errorf("a rootless engine that does not answer: %q; fix: %v", text, fix)
+	}
 }
 
 func TestWord(t *testing.T) {

@@ -86,13 +86,16 @@ func hangs() error {
 	return ail(ErrNotAnswering, "no answer within "+answerWithin.String(), fix)
 }
 
+// StartRootless is what fixes a rootless engine that does not answer.
+var StartRootless = exit.Fix{Type: "systemctl --user start docker", Note: "starts your rootless engine"}
+
 // start returns what fixes an engine that does not answer; if DOCKER_HOST or a context chose that engine, how to
 // go back to this machine's.
 func (e *Engine) start() exit.Fix {
 	host := run.Getenv(e.env, "DOCKER_HOST")
 	own := run.Getenv(e.env, "XDG_RUNTIME_DIR")
 	if strings.HasPrefix(host, "unix:///run/user/") || own != "" && strings.HasPrefix(host, "unix://"+own+"/") || host == "" && e.Context == "rootless" {
-		return exit.Fix{Type: "systemctl --user start docker", Note: "starts your rootless engine"}
+		return StartRootless
 	}
 	if host != "" {
 		return exit.Fix{Type: "unset DOCKER_HOST", Note: fmt.Sprintf("goes back to this machine's engine (it is %s)", host)}
