@@ -117,7 +117,7 @@ func Outermost(err error) error {
 		return nil
 	}
 	if errors.Is(err, context.Canceled) {
-		return &Error{Code: Interrupted, Err: fmt.Errorf("interrupted: %w", err)}
+		return &Error{Code: Interrupted, Err: interrupt{err}}
 	}
 	code := Failed
 	var coded *Error
@@ -133,6 +133,24 @@ type printable struct{ error }
 
 func (p printable) Error() string { return safetext.Lines(p.error.Error()) }
 func (p printable) Unwrap() error { return p.error }
+
+// interrupt is an error that only an interrupt led to. Its text says what was going on; "context canceled" is no
+// word of people who typed Ctrl-C.
+type interrupt struct{ error }
+
+var canceled = regexp.MustCompile(`(: |^)?` + context.Canceled.Error())
+
+func (i interrupt) Error() string {
+	text := "interrupted"
+	for line := range strings.Lines(canceled.ReplaceAllString(i.error.Error(), "")) {
+		if line = strings.TrimSpace(line); line != "" && !strings.Contains(text, line) {
+			text += ": " + line
+		}
+	}
+	return safetext.Line(text)
+}
+
+func (i interrupt) Unwrap() error { return i.error }
 
 // Reason is the reason in an error about a file, for a message that names the file itself; any other error as it
 // is.

@@ -41,6 +41,26 @@ func TestOutermost(t *testing.T) {
 	}
 }
 
+func TestAnInterruptSaysWhatWasGoingOn(t *testing.T) {
+	t.Parallel()
+	following := fmt.Errorf("following %q: %w", "song.wav", context.Canceled)
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{context.Canceled, "interrupted"},
+		{following, `interrupted: following "song.wav"`},
+		{errors.Join(following, context.Canceled), `interrupted: following "song.wav"`},
+		{errors.Join(following, errors.New("1 file left"), following), `interrupted: following "song.wav": 1 file left`},
+		{fmt.Errorf("waiting: %w; they go on; \"mage status\" shows them", context.Canceled), `interrupted: waiting; they go on; "mage status" shows them`},
+		{fmt.Errorf("naming \x1b[31m: %w", context.Canceled), `interrupted: naming  [31m`},
+	} {
+		if got := exit.Outermost(c.err).Error(); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
 func TestTheFixIsToldApart(t *testing.T) {
 	t.Parallel()
 	setup := exit.Fix{Type: "mage setup", Note: "installs it"}

@@ -7,9 +7,12 @@ package term
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,8 +111,12 @@ func (u *UI) Text(lines string) {
 	_, _ = io.WriteString(u.out, lines)
 }
 
-// Note writes one line about what is going on to standard error.
+// Note writes one line about what is going on to standard error. It writes none about an error that only an interrupt
+// led to: that is what the command ends with.
 func (u *UI) Note(format string, args ...any) {
+	if slices.ContainsFunc(args, interrupted) {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	line := u.line(format, args)
@@ -119,6 +126,11 @@ func (u *UI) Note(format string, args ...any) {
 		}
 	}
 	_, _ = io.WriteString(u.err, line)
+}
+
+func interrupted(arg any) bool {
+	err, ok := arg.(error)
+	return ok && errors.Is(err, context.Canceled)
 }
 
 func (u *UI) above(bar io.Writer) {

@@ -1,6 +1,8 @@
 package term
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ func TestResultsAndNotesDoNotMix(t *testing.T) {
 	ui, out, err := Test()
 	ui.Result("%d stems", 4)
 	ui.Note("building %s", "demucs")
+	ui.Note("not shown: %v", fmt.Errorf("asking: %w", context.Canceled))
 	ui.Table([]string{"SERVICE", "STATE"}, [][]string{{"demucs", "running"}, {"watcher", "exited"}})
 	if e := ui.JSON(map[string]string{"name": "a<b"}); e != nil {
 		t.Fatal(e)
