@@ -232,14 +232,26 @@ func (o observation) umask() string {
 	return mask
 }
 
-// beside reports whether the engine started a process in the container after its first one.
+// beside reports whether the engine started a process, or one that this one descends from, in the container after
+// its first one.
 func (o observation) beside(p process) bool {
 	first := "1"
 	if o.by == ByHost {
 		first = strconv.Itoa(o.inspected.State.Pid)
 	}
-	return p.parent != "" && p.pid != first &&
-		!slices.ContainsFunc(o.processes, func(other process) bool { return other.pid == p.parent })
+	parents := make(map[string]string)
+	for _, other := range o.processes {
+		parents[other.pid] = other.parent
+	}
+	for pid := p.pid; pid != first; {
+		parent, inside := parents[pid]
+		if !inside || parent == "" {
+			return !inside
+		}
+		delete(parents, pid) // numbers are given again, so that there may be a circle
+		pid = parent
+	}
+	return false
 }
 
 func checkUmask(o observation) Finding {

@@ -330,7 +330,9 @@ func TestUmask(t *testing.T) {
 		s.processes[1].pid, s.processes[1].parent = "71", first
 		health := s.processes[1]
 		health.pid, health.parent, health.umask = "72", engine, "0000"
-		s.processes = append(s.processes, health)
+		sleep := health
+		sleep.pid, sleep.parent = "73", "72"
+		s.processes = append(s.processes, health, sleep)
 		if f := checkUmask(s); f.Level != nonroot.OK {
 			t.Errorf("%s, a health check: %s (%s)", by, f.Level, f.Detail)
 		}
