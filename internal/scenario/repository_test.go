@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -13,6 +14,17 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
+// action is what of action.yml a runner reads.
+type action struct {
+	Inputs map[string]struct{ Default string }
+	Runs   struct {
+		Steps []struct {
+			Run string
+			Env map[string]string
+		}
+	}
+}
+
 // TestAction runs the step of action.yml in projects as a runner of GitHub's does.
 func TestAction(t *testing.T) {
 	t.Parallel()
@@ -20,25 +32,12 @@ func TestAction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var action struct {
-		Inputs map[string]struct{ Default string }
-		Runs   struct {
-			Steps []struct {
-				Run string
-				Env map[string]string
-			}
-		}
-	}
-	if err := yaml.Unmarshal(text, &action); err != nil {
+	var a action
+	if err := yaml.Unmarshal(text, &a); err != nil {
 		t.Fatal(err)
 	}
-	if len(action.Runs.Steps) != 1 {
-		t.Fatalf("%d steps, want 1", len(action.Runs.Steps))
-	}
-	step := action.Runs.Steps[0]
-	home, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
+	if len(a.Runs.Steps) != 1 {
+		t.Fatalf("%d steps, want 1", len(a.Runs.Steps))
 	}
 	const asRoot = "services:\n  web:\n    image: a\n    user: \"0\"\n"
 	for name, c := range map[string]struct {
@@ -52,33 +51,11 @@ func TestAction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			project, temp := t.TempDir(), t.TempDir()
+			project := t.TempDir()
 			if err := os.WriteFile(filepath.Join(project, "compose.yaml"), []byte(c.compose), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			given := map[string]string{"threshold": c.threshold}
-			cmd := exec.CommandContext(t.Context(), "bash", "-e", "-o", "pipefail", "-c", step.Run)
-			cmd.Dir = project
-			output := filepath.Join(temp, "output")
-			cmd.Env = append(os.Environ(), "GITHUB_ACTION_PATH="+home, "RUNNER_TEMP="+temp, "GITHUB_OUTPUT="+output)
-			input := regexp.MustCompile(`\$\{\{ inputs\.(\w+) \}\}`)
-			for variable, value := range step.Env {
-				cmd.Env = append(cmd.Env, variable+"="+input.ReplaceAllStringFunc(value, func(s string) string {
-					name := input.FindStringSubmatch(s)[1]
-					if given[name] != "" {
-						return given[name]
-					}
-					return action.Inputs[name].Default
-				}))
-			}
-			printed, err := cmd.CombinedOutput()
-			var exited *exec.ExitError
-			code := 0
-			if errors.As(err, &exited) {
-				code = exited.ExitCode()
-			} else if err != nil {
-				t.Fatal(err)
-			}
+			code, printed, output := a.run(t, project, map[string]string{"threshold": c.threshold})
 			if code != c.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, printed)
 			}
@@ -88,35 +65,66 @@ func TestAction(t *testing.T) {
 			if code == 2 {
 				return
 			}
-			if n := strings.Count(string(printed), "::error"); n < c.errors || c.errors == 0 && n > 0 {
-				t.Errorf("%d annotations, want %d:\n%s", n, c.errors, printed)
-			}
-			path, err := os.ReadFile(output)
-			if err != nil {
-				t.Fatal(err)
-			}
-			report, err := os.ReadFile(strings.TrimPrefix(strings.TrimSpace(string(path)), "sarif="))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var sarif struct {
-				Version string
-				Runs    []struct{ Results []struct{ Level string } }
-			}
-			if err := json.Unmarshal(report, &sarif); err != nil {
-				t.Fatal(err)
-			}
-			found := 0
-			for _, result := range sarif.Runs[0].Results {
-				if result.Level == "error" {
-					found++
+			path := strings.TrimPrefix(strings.TrimSpace(output), "sarif=")
+			for what, n := range map[string]int{"annotations": strings.Count(printed, "::error"), "errors in the report": sarifErrors(t, path)} {
+				if n < c.errors || c.errors == 0 && n > 0 {
+					t.Errorf("%d %s, want %d:\n%s", n, what, c.errors, printed)
 				}
-			}
-			if sarif.Version != "2.1.0" || found < c.errors || c.errors == 0 && found > 0 {
-				t.Errorf("%d errors in the report, want %d:\n%s", found, c.errors, report)
 			}
 		})
 	}
+}
+
+// run runs the step in a project with some inputs, and returns its exit code, what it printed and its outputs.
+func (a action) run(t *testing.T, project string, inputs map[string]string) (code int, printed, output string) {
+	t.Helper()
+	home, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp, step := t.TempDir(), a.Runs.Steps[0]
+	outputs := filepath.Join(temp, "output")
+	cmd := exec.CommandContext(t.Context(), "bash", "-e", "-o", "pipefail", "-c", step.Run) //nolint:gosec // the action's own script
+	cmd.Dir, cmd.Env = project, append(os.Environ(), "GITHUB_ACTION_PATH="+home, "RUNNER_TEMP="+temp, "GITHUB_OUTPUT="+outputs)
+	input := regexp.MustCompile(`\$\{\{ inputs\.(\w+) \}\}`)
+	for variable, value := range step.Env {
+		cmd.Env = append(cmd.Env, variable+"="+input.ReplaceAllStringFunc(value, func(s string) string {
+			name := input.FindStringSubmatch(s)[1]
+			return cmp.Or(inputs[name], a.Inputs[name].Default)
+		}))
+	}
+	said, err := cmd.CombinedOutput()
+	var exited *exec.ExitError
+	if err != nil && !errors.As(err, &exited) {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(outputs)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(said), string(text)
+}
+
+// sarifErrors is how many errors a report has.
+func sarifErrors(t *testing.T, path string) (n int) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Version string
+		Runs    []struct{ Results []struct{ Level string } }
+	}
+	if err := json.Unmarshal(text, &report); err != nil || report.Version != "2.1.0" {
+		t.Fatalf("SARIF %q, %v", report.Version, err)
+	}
+	for _, result := range report.Runs[0].Results {
+		if result.Level == "error" {
+			n++
+		}
+	}
+	return n
 }
 
 // TestRelease checks the release's configuration with goreleaser itself, and builds im2 as it would.
