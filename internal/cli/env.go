@@ -19,6 +19,8 @@ type env struct {
 	Settings []project.Explained `json:"settings"`
 	// Problems belong to no known setting.
 	Problems []string `json:"problems"`
+	// Typos are names in settings files that nothing reads, with what was probably meant.
+	Typos []string `json:"typos"`
 }
 
 // Env prints every setting with its value, who set it and what it is for. Those that cannot
@@ -28,13 +30,20 @@ func (t Target) Env(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	typos := []string{}
+	if e.Project != nil {
+		typos = append(typos, e.Project.Typos()...)
+	}
 	if e.Compose != nil {
 		e.Problems = append(e.Problems, e.Compose.Error())
 	}
 	if asJSON {
-		err = t.UI.JSON(env{Root: e.Root, Settings: e.Settings, Problems: append([]string{}, e.Problems...)})
+		err = t.UI.JSON(env{Root: e.Root, Settings: e.Settings, Problems: append([]string{}, e.Problems...), Typos: typos})
 	} else {
 		t.printEnv(e)
+		for _, typo := range typos {
+			t.UI.Note("%s", typo)
+		}
 	}
 	if err != nil || e.Usable() {
 		return err

@@ -136,9 +136,16 @@ func watchParent(ctx context.Context, parent int, lost func()) {
 	}
 }
 
-// project opens the project alone.
+// project opens the project alone, and says what in its settings nothing reads.
 func (t Target) project(ctx context.Context) (*project.Project, error) {
-	return project.Open(ctx, t.Root, t.Environ)
+	p, err := project.Open(ctx, t.Root, t.Environ)
+	if err != nil {
+		return nil, err
+	}
+	for _, typo := range p.Typos() {
+		t.UI.Note("%s", typo)
+	}
+	return p, nil
 }
 
 // dataProject opens a project with a data folder.

@@ -91,6 +91,9 @@ func prepare(inv *mage.Invocation) (func(), error) {
 		return nil, err
 	}
 	// The name of what Mage compiles is a digest of the targets alone: another checkout's must not take its place.
+	if !filepath.IsAbs(inv.CacheDir) { // Mage's name for it where there is no home folder
+		inv.CacheDir = temp
+	}
 	sum := sha256.Sum256([]byte(checkout))
 	inv.CacheDir = filepath.Join(inv.CacheDir, hex.EncodeToString(sum[:8]))
 	inv.Dir, inv.GoCmd = temp, filepath.Join(temp, goName+exe())

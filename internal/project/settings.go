@@ -257,9 +257,12 @@ func unreadable(path, text string, parse func(string) error) error {
 			good = i + 1
 		}
 	}
-	return exit.Errorf(exit.Unusable,
-		"reading settings in %s:%d: it is neither NAME=value nor a comment, or its quotes do not end (%q shows what changed)",
-		path, good+1, "git diff "+filepath.Base(path))
+	fix := exit.Fix{Type: "git diff " + filepath.Base(path), Note: "shows what changed"}
+	if filepath.Base(path) == string(FromLocal) { // Git knows nothing of it
+		fix = exit.Fix{Note: "correct that line; without the file, .env alone counts"}
+	}
+	return exit.Fixable(exit.Unusable, fix,
+		"reading settings in %s:%d: it is neither NAME=value nor a comment, or its quotes do not end", path, good+1)
 }
 
 func (s *Settings) lookup(name string) (string, bool) {

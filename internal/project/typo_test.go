@@ -1,0 +1,34 @@
+package project_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/project"
+)
+
+func TestTypos(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		".env":         "APP_USER_ID=1000\nAPP_GROUP_ID=1000\nWEB_PORT=80\nBASE_IMAGES=a\n",
+		".env.local":   "APP_USR_ID=5\nAPP_USER_IDS=6\nSOMETHING=x\n",
+		"compose.yaml": "services:\n  web:\n    image: x\n    user: \"${APP_USER_IDS}\"\n",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := project.Open(t.Context(), root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(p.Typos(), "\n")
+	want := `APP_USR_ID in .env.local:1 is no setting, and nothing reads it; did you mean APP_USER_ID?
+BASE_IMAGES in .env:4 is no setting, and nothing reads it; did you mean BASE_IMAGE?`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
