@@ -99,6 +99,7 @@ the Docker engine.`, [][2]string{
 			{"json", "print JSON"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}, [][2]string{
+			{"im2 clean --dry-run", "only say what would go"},
 			{"im2 clean", "programs and images"},
 		}, [][2]string{
 			{"1", "an image is in use, or a file could not be removed"},

@@ -30,18 +30,18 @@ func (t Target) Env(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	typos := []string{}
+	guessed := []string{}
 	if e.Project != nil {
-		typos = append(typos, e.Project.Typos()...)
+		guessed = typos(e.Project)
 	}
 	if e.Compose != nil {
 		e.Problems = append(e.Problems, e.Compose.Error())
 	}
 	if asJSON {
-		err = t.UI.JSON(env{Root: e.Root, Settings: e.Settings, Problems: append([]string{}, e.Problems...), Typos: typos})
+		err = t.UI.JSON(env{Root: e.Root, Settings: e.Settings, Problems: append([]string{}, e.Problems...), Typos: guessed})
 	} else {
 		t.printEnv(e)
-		for _, typo := range typos {
+		for _, typo := range guessed {
 			t.UI.Note("%s", typo)
 		}
 	}

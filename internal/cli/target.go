@@ -142,7 +142,7 @@ func (t Target) project(ctx context.Context) (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, typo := range p.Typos() {
+	for _, typo := range typos(p) {
 		t.UI.Note("%s", typo)
 	}
 	return p, nil

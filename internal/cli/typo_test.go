@@ -1,4 +1,4 @@
-package project_test
+package cli
 
 import (
 	"os"
@@ -25,7 +25,7 @@ func TestTypos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := strings.Join(p.Typos(), "\n")
+	got := strings.Join(typos(p), "\n")
 	want := `APP_USR_ID in .env.local:1 is no setting, and nothing reads it; did you mean APP_USER_ID?
 BASE_IMAGES in .env:4 is no setting, and nothing reads it; did you mean BASE_IMAGE?`
 	if got != want {
