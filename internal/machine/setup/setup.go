@@ -6,6 +6,7 @@ package setup
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -52,15 +53,7 @@ func (s *Setup) Run(ctx context.Context) error {
 		return err
 	}
 	settings := p.Settings
-	e, err := s.engine(ctx, settings)
-	if err != nil {
-		return err
-	}
-	var base string
-	err = s.spent.Time("base image", func() (err error) {
-		base, err = s.base(ctx, e, settings.Get(project.BaseImage).Value)
-		return err
-	})
+	e, base, err := s.prepare(ctx, settings)
 	if err != nil {
 		return err
 	}
@@ -84,42 +77,53 @@ func (s *Setup) appUser(settings project.Settings) string {
 	return fmt.Sprintf("%s:%s (%s)", uid.Value, gid.Value, uid.Where())
 }
 
-func (s *Setup) engine(ctx context.Context, settings project.Settings) (*engine.Engine, error) {
-	options := engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home}
-	e, err := engine.Look(ctx, options)
+// prepare brings about the engine, the base image, and the tools, which are built beside the other two: that takes
+// the longest, and needs nothing of them.
+func (s *Setup) prepare(ctx context.Context, settings project.Settings) (*engine.Engine, string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	builds := &toolBuilds{kit: tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}}
+	e, base, err := s.engineAndBase(ctx, settings, builds)
 	if err != nil {
+		cancel() // nothing would use them
+	}
+	defer cancel()
+	if buildErr := builds.wait(); err == nil {
+		err = buildErr
+	}
+	for _, b := range builds.all {
+		s.spent.Add("build "+b.tool.Name, b.took)
+		s.done++
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	e, err = engine.Find(ctx, engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home})
+	return e, base, err
+}
+
+func (s *Setup) engineAndBase(ctx context.Context, settings project.Settings, builds *toolBuilds) (e *engine.Engine, base string, err error) {
+	options := engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home}
+	e, err = engine.Look(ctx, options)
+	if err != nil {
+		if errors.Is(err, engine.ErrNotInstalled) && s.Host.Root && s.Host.OS == "linux" {
+			builds.start(ctx, &engine.Engine{}) // what will be installed has neither
+		}
 		if err := s.spent.Time("install and start Docker Engine", func() error { return s.startEngine(ctx, options, e, err) }); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if e, err = engine.Look(ctx, options); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
 	if err := e.Judge(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	kit := tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}
-	for _, plugin := range []struct {
-		tool           tools.Tool
-		version, least string
-	}{
-		{tools.Compose, e.Compose.Version, engine.MinCompose},
-		{tools.Buildx, e.Buildx.Version, engine.MinBuildx},
-	} {
-		if engine.AtLeast(plugin.version, plugin.least) {
-			continue
-		}
-		s.UI.Note("%s is missing or older than %s on this machine", plugin.tool.Name, plugin.least)
-		err := s.spent.Time("build "+plugin.tool.Name, func() error {
-			_, err := kit.Build(ctx, plugin.tool)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		s.done++
-	}
-	return engine.Find(ctx, options)
+	builds.start(ctx, e)
+	err = s.spent.Time("base image", func() (err error) {
+		base, err = s.base(ctx, e, settings.Get(project.BaseImage).Value)
+		return err
+	})
+	return e, base, err
 }
 
 func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (string, error) {
