@@ -80,13 +80,13 @@ func (s *Setup) appUser(settings project.Settings) string {
 // prepare brings about the engine, the base image, and the tools, which are built beside the other two: that takes
 // the longest, and needs nothing of them.
 func (s *Setup) prepare(ctx context.Context, settings project.Settings) (*engine.Engine, string, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	builds := &toolBuilds{kit: tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}}
-	e, base, err := s.engineAndBase(ctx, settings, builds)
-	if err != nil {
-		cancel() // nothing would use them
-	}
+	building, cancel := context.WithCancel(ctx)
 	defer cancel()
+	builds := &toolBuilds{kit: tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}}
+	base, err := s.engineAndBase(building, settings, builds)
+	if err != nil {
+		cancel() // nothing would use the tools
+	}
 	if buildErr := builds.wait(); err == nil {
 		err = buildErr
 	}
@@ -97,33 +97,33 @@ func (s *Setup) prepare(ctx context.Context, settings project.Settings) (*engine
 	if err != nil {
 		return nil, "", err
 	}
-	e, err = engine.Find(ctx, engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home})
+	e, err := engine.Find(ctx, engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home})
 	return e, base, err
 }
 
-func (s *Setup) engineAndBase(ctx context.Context, settings project.Settings, builds *toolBuilds) (e *engine.Engine, base string, err error) {
+func (s *Setup) engineAndBase(ctx context.Context, settings project.Settings, builds *toolBuilds) (base string, err error) {
 	options := engine.Options{Runner: s.Runner, Environ: settings.Environ(), Home: s.Home}
-	e, err = engine.Look(ctx, options)
+	e, err := engine.Look(ctx, options)
 	if err != nil {
 		if errors.Is(err, engine.ErrNotInstalled) && s.Host.Root && s.Host.OS == "linux" {
 			builds.start(ctx, &engine.Engine{}) // what will be installed has neither
 		}
 		if err := s.spent.Time("install and start Docker Engine", func() error { return s.startEngine(ctx, options, e, err) }); err != nil {
-			return nil, "", err
+			return "", err
 		}
 		if e, err = engine.Look(ctx, options); err != nil {
-			return nil, "", err
+			return "", err
 		}
 	}
 	if err := e.Judge(); err != nil {
-		return nil, "", err
+		return "", err
 	}
 	builds.start(ctx, e)
 	err = s.spent.Time("base image", func() (err error) {
 		base, err = s.base(ctx, e, settings.Get(project.BaseImage).Value)
 		return err
 	})
-	return e, base, err
+	return base, err
 }
 
 func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (string, error) {
