@@ -149,6 +149,9 @@ func exeSuffix() string {
 	return ""
 }
 
+// Has reports whether a tool has been built.
+func (k Kit) Has(t Tool) bool { return k.find(t.Name+"-"+t.Version+exeSuffix()) != "" }
+
 // Build builds a tool unless it is there already, and returns its path.
 func (k Kit) Build(ctx context.Context, t Tool) (string, error) {
 	name := t.Name + "-" + t.Version + exeSuffix()

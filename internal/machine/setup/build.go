@@ -2,6 +2,8 @@ package setup
 
 import (
 	"context"
+	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,9 +14,10 @@ import (
 
 // toolBuilds builds tools while other things go on.
 type toolBuilds struct {
-	kit   tools.Kit
-	group errgroup.Group
-	all   []*toolBuild // one after the other: they have most packages in common
+	kit     tools.Kit
+	ownHome string // root's home folder where this is root: others see nothing of it
+	group   errgroup.Group
+	all     []*toolBuild // one after the other: they have most packages in common
 }
 
 type toolBuild struct {
@@ -28,16 +31,23 @@ func (b *toolBuilds) start(ctx context.Context, e *engine.Engine) {
 		return
 	}
 	for _, plugin := range []struct {
-		tool           tools.Tool
-		version, least string
+		tool  tools.Tool
+		found engine.Plugin
+		least string
 	}{
-		{tools.Compose, e.Compose.Version, engine.MinCompose},
-		{tools.Buildx, e.Buildx.Version, engine.MinBuildx},
+		{tools.Compose, e.Compose, engine.MinCompose},
+		{tools.Buildx, e.Buildx, engine.MinBuildx},
 	} {
-		if !engine.AtLeast(plugin.version, plugin.least) {
+		private := b.ownHome != "" && strings.HasPrefix(plugin.found.Path, b.ownHome+string(os.PathSeparator))
+		switch {
+		case !engine.AtLeast(plugin.found.Version, plugin.least):
 			b.kit.UI.Note("%s is missing or older than %s on this machine", plugin.tool.Name, plugin.least)
-			b.all = append(b.all, &toolBuild{tool: plugin.tool})
+		case private && !b.kit.Has(plugin.tool):
+			b.kit.UI.Note("%s is in root's home folder, where other users of this project cannot use it", plugin.tool.Name)
+		default:
+			continue
 		}
+		b.all = append(b.all, &toolBuild{tool: plugin.tool})
 	}
 	b.group.Go(func() error {
 		for _, build := range b.all {

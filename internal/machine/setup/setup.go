@@ -83,6 +83,9 @@ func (s *Setup) prepare(ctx context.Context, settings project.Settings) (*engine
 	building, cancel := context.WithCancel(ctx)
 	defer cancel()
 	builds := &toolBuilds{kit: tools.Kit{Home: s.Home, Runner: s.Runner, UI: s.UI}}
+	if s.Host.Root {
+		builds.ownHome = run.Getenv(s.Environ, "HOME")
+	}
 	base, err := s.engineAndBase(building, settings, builds)
 	if err != nil {
 		cancel() // nothing would use the tools
