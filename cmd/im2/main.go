@@ -69,6 +69,13 @@ Exit codes: 0; 1 the work failed or a check found something; 2 wrong use or sett
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
+	var verbose bool
+	root.PersistentFlags().BoolVarP(&verbose, "verbose", "v", false, "show all that tools such as BuildKit write, and every check")
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		if verbose {
+			_ = os.Setenv("MAGEFILE_VERBOSE", "1") // as "mage -v"; fails for names that are none
+		}
+	}
 	root.SetFlagErrorFunc(explainFlag)
 	root.SetGlobalNormalizationFunc(normalize)
 	for _, g := range groups {

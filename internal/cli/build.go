@@ -84,7 +84,7 @@ func (t Target) printPlan(plan image.Plan) {
 func (t Target) notePlan(plan image.Plan) {
 	for _, m := range plan.Modules {
 		if m.Stale {
-			t.UI.Note("%s  %s", m.Name, m.Text(time.Now()))
+			t.UI.Trace("%s  %s", m.Name, m.Text(time.Now()))
 		}
 	}
 }

@@ -72,19 +72,21 @@ func (t Target) DemucsCache(ctx context.Context, o DemucsCache) error {
 		t.UI.Result("%s is there for %s", p.Rel(p.ModelCache()), p.Settings.AppUser)
 		return nil
 	case isFile(o.Model):
+		began := time.Now()
 		result, err := model.Own(ctx, req, o.Model)
 		if err != nil {
 			return err
 		}
-		t.tellModel(p, result)
+		t.tellModel(p, result, began)
 		t.UI.Result("%s", result.Model)
 		return nil
 	case o.Model != "" || o.Precision != "":
+		began := time.Now()
 		result, err := model.Ensure(ctx, req)
 		if err != nil {
 			return err
 		}
-		t.tellModel(p, result)
+		t.tellModel(p, result, began)
 		return nil
 	}
 	return t.fetchModel(ctx, p)
@@ -100,11 +102,12 @@ func (t Target) ModelName(ctx context.Context, p *project.Project, nameOrFile st
 	if req.Dir == "" {
 		return "", exit.Errorf(exit.Unusable, "no service %q of %s mounts a model cache", workers, p.Name())
 	}
+	began := time.Now()
 	result, err := model.Own(ctx, req, nameOrFile)
 	if err != nil {
 		return "", err
 	}
-	t.tellModel(p, result)
+	t.tellModel(p, result, began)
 	return result.Model, nil
 }
 
@@ -145,7 +148,7 @@ func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
 	if err != nil {
 		return err
 	}
-	t.tellModel(p, result)
+	t.tellModel(p, result, began)
 	if w := t.modelWatch(p); w.Path != "" {
 		if err := w.Record(began, modelOf(p), nil, result.Files[1:], result.Files[0]); err != nil {
 			t.UI.Note("the model will be read again next time: %v", err)
@@ -154,12 +157,12 @@ func (t Target) fetchModel(ctx context.Context, p *project.Project) error {
 	return nil
 }
 
-func (t Target) tellModel(p *project.Project, result model.Result) {
+func (t Target) tellModel(p *project.Project, result model.Result, began time.Time) {
 	state := "was right already"
 	if result.Prepared {
 		state = "was prepared"
 	}
-	t.UI.Note("model: %s (%s) %s", p.Rel(result.Path), humanize.Bytes(uint64(max(result.Bytes, 0))), state)
+	t.UI.Did(began, "model: %s (%s) %s", p.Rel(result.Path), humanize.Bytes(uint64(max(result.Bytes, 0))), state)
 }
 
 // modelChanged reports whether the weights may be others than when they were found to be right,

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -103,7 +104,7 @@ type Local struct{}
 // Run implements Runner.
 func (Local) Run(ctx context.Context, c Cmd) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("running %q: %w", c.Name, err)
+		return fmt.Errorf("running %q: %w", filepath.Base(c.Name), err)
 	}
 	// A command whose output is no longer taken is stopped: it might write, or wait, for ever.
 	running, stop := context.WithCancelCause(ctx)
@@ -128,7 +129,7 @@ func (Local) Run(ctx context.Context, c Cmd) error {
 		killGroup(cmd, c.Sudo)
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("running %q: %w", c.Name, ctx.Err())
+		return fmt.Errorf("running %q: %w", filepath.Base(c.Name), ctx.Err())
 	}
 	if running.Err() != nil {
 		err = context.Cause(running)

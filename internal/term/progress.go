@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 	"github.com/vbauerster/mpb/v8"
@@ -43,6 +44,7 @@ type Progress struct {
 	// mu is never held while the bar is told something: the bar asks for what it guards.
 	mu          sync.Mutex
 	done, total int64
+	now         string // what is told beside the label
 	container   *mpb.Progress
 	bar         *mpb.Bar // nil until it is shown
 
@@ -126,29 +128,29 @@ func (p *Progress) Done() {
 	})
 }
 
-// startBar starts a bar, or, if the terminal has no room for one, a line with the numbers first.
+// frames are those of the spinner.
+var frames = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+
+// startBar starts a bar, or a line with a spinner if the end is unknown or the terminal has no room for a bar.
 func (p *Progress) startBar() (*mpb.Progress, *mpb.Bar) {
 	container := mpb.New(mpb.WithOutput(p.ui.err), mpb.WithAutoRefresh())
-	if columns := p.ui.errColumns; columns > 0 && columns < len(p.label)+besideLabel {
-		// The library would keep the label and cut off the numbers.
-		return container, container.New(0, mpb.NopStyle(), mpb.BarFillerTrim(),
-			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return p.brief() })))
+	columns := p.ui.errColumns
+	if !p.bounded() || columns > 0 && columns < utf8.RuneCountInString(p.label)+besideLabel {
+		spinner := decor.Any(func(decor.Statistics) string {
+			return string(frames[int(time.Since(p.start)/showAfter*2)%len(frames)])
+		})
+		return container, container.New(0, mpb.NopStyle(), mpb.BarFillerTrim(), mpb.PrependDecorators(
+			decor.Meta(spinner, func(text string) string { return cyan.of(text, !p.ui.plain) }),
+			decor.Any(func(decor.Statistics) string { return " " + p.brief(columns-2) })))
 	}
-	name := decor.Name(p.label, decor.WC{W: len(p.label) + 1, C: decor.DindentRight})
-	switch p.unit {
-	case Seconds:
-		return container, container.AddSpinner(0, mpb.PrependDecorators(name, decor.Elapsed(decor.ET_STYLE_GO)))
-	case Count:
-		return container, container.AddSpinner(0,
-			mpb.PrependDecorators(name, decor.Any(func(decor.Statistics) string { return p.counted() })))
-	case Percent:
+	name := decor.Name(p.label, decor.WC{W: utf8.RuneCountInString(p.label) + 1, C: decor.DindentRight})
+	if p.unit == Percent {
 		return container, container.AddBar(0, mpb.PrependDecorators(name),
 			mpb.AppendDecorators(decor.Percentage(), decor.Name("  "), decor.Elapsed(decor.ET_STYLE_GO)))
-	default: // Bytes
-		return container, container.AddBar(0, mpb.PrependDecorators(name),
-			mpb.AppendDecorators(decor.Counters(decor.SizeB1000(0), "% .1f / % .1f"), decor.Name("  "),
-				decor.AverageSpeed(decor.SizeB1000(0), "% .1f")))
 	}
+	return container, container.AddBar(0, mpb.PrependDecorators(name),
+		mpb.AppendDecorators(decor.Counters(decor.SizeB1000(0), "% .1f / % .1f"), decor.Name("  "),
+			decor.AverageSpeed(decor.SizeB1000(0), "% .1f")))
 }
 
 func (p *Progress) plain() {
@@ -184,20 +186,40 @@ func (p *Progress) line() string {
 	}
 }
 
-func (p *Progress) brief() string {
+// say tells what goes on just now.
+func (p *Progress) say(now string) {
 	p.mu.Lock()
-	done, total := p.done, p.total
+	defer p.mu.Unlock()
+	p.now = now
+}
+
+// brief is one line: label, numbers, and what goes on just now. If there is no room for all of them the numbers come
+// first, since what is too long is cut off.
+func (p *Progress) brief(columns int) string {
+	p.mu.Lock()
+	done, total, now := p.done, p.total, p.now
 	p.mu.Unlock()
+	var numbers string
 	switch {
 	case p.unit == Seconds:
-		return time.Since(p.start).Round(time.Second).String() + " " + p.label
+		numbers = time.Since(p.start).Round(time.Second).String()
 	case p.unit == Count:
-		return humanize.Comma(done) + " " + p.label
+		numbers = p.counted()
 	case p.unit == Bytes && total == 0:
-		return size(done) + " " + p.label
+		numbers = size(done)
 	default:
-		return fmt.Sprintf("%d %% %s", done*100/max(total, 1), p.label)
+		numbers = fmt.Sprintf("%d %%", done*100/max(total, 1))
 	}
+	text := p.label + "  " + numbers
+	if columns > 0 && utf8.RuneCountInString(text) > columns {
+		text = numbers + " " + p.label
+	} else if now != "" {
+		text += "  " + now
+	}
+	if letters := []rune(text); columns > 0 && len(letters) > columns {
+		text = string(letters[:max(columns-1, 0)]) + "…"
+	}
+	return text
 }
 
 func (p *Progress) counted() string {

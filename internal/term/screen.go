@@ -81,7 +81,8 @@ func height(lines []string, columns int) int {
 func Fit(header []string, rows [][]string, spare []string, columns int) []string {
 	rows = append([][]string{header}, rows...)
 	for {
-		text := (&table{}).aligned(rows)
+		t := &table{}
+		text := t.aligned(t.cells(rows))
 		if widest(text) <= columns || len(spare) == 0 {
 			lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 			for i, line := range lines {

@@ -10,6 +10,9 @@ import (
 // shown is how many parts a table has: what is below is not worth a look.
 const shown = 15
 
+// least is what is shown as more than 0.0 seconds.
+const least = 50 * time.Millisecond
+
 // Spent is what the parts of a run took. Parts that ran side by side add up to more than the whole.
 type Spent struct{ parts []part }
 
@@ -18,9 +21,11 @@ type part struct {
 	took time.Duration
 }
 
-// Add adds a part.
+// Add adds a part. One that took next to nothing is not worth a line.
 func (s *Spent) Add(name string, took time.Duration) {
-	s.parts = append(s.parts, part{name, took})
+	if took >= least {
+		s.parts = append(s.parts, part{name, took})
+	}
 }
 
 // Time runs do and adds what it took.

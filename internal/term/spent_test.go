@@ -14,6 +14,7 @@ func TestTheTableIsShortAndSorted(t *testing.T) {
 	}
 	spent.Add("the longest", 90*time.Second)
 	spent.Add("the second", 80*time.Second)
+	spent.Add("what was there already", 40*time.Millisecond)
 	ui, out, _ := Test()
 	spent.Print(ui)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

@@ -1,8 +1,8 @@
 // Package term is where targets print: results to standard output, progress and notes to
 // standard error. On a terminal long steps show a live bar; elsewhere, and with CI or
-// TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone, and nothing
-// here has any; NO_COLOR reaches the tools that are started. What is too wide for the terminal
-// is laid out as blocks of lines. Whatever text of others is in it, a terminal finds nothing there to obey.
+// TERM=dumb set, a plain line every few seconds. Nothing is told by colour alone; with NO_COLOR there is
+// none, nor from the tools that are started. What is too wide for the terminal is wrapped, or laid out as
+// blocks of lines. Whatever text of others is in it, a terminal finds nothing there to obey.
 package term
 
 import (
@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -31,9 +32,11 @@ type UI struct {
 	out   io.Writer
 	err   io.Writer
 	live  bool
-	plain bool // tools that are started are to use no colour
-	im2   bool // this is the im2 command: texts name commands as it spells them
-	every time.Duration
+	plain bool // no colour, neither here nor from tools that are started
+	// colours says that results have colours, too; verbose that the output of tools is shown as it comes.
+	colours, verbose bool
+	im2              bool // this is the im2 command: texts name commands as it spells them
+	every            time.Duration
 	// How wide out and err are; 0 where they are no terminal and nothing is too wide.
 	outColumns, errColumns int
 	// bar takes lines that are to stand above the bar that is drawn; nil where there is none.
@@ -42,12 +45,15 @@ type UI struct {
 	turn chan struct{}
 }
 
-// New returns the UI of this process. getenv is asked for CI, TERM and NO_COLOR.
+// New returns the UI of this process. getenv is asked for CI, TERM, NO_COLOR and MAGEFILE_VERBOSE ("mage -v").
 func New(stdout, stderr *os.File, getenv func(string) string) *UI {
-	live := term.IsTerminal(int(stderr.Fd())) && !inCI(getenv("CI")) && getenv("TERM") != "dumb"
+	able := !inCI(getenv("CI")) && getenv("TERM") != "dumb"
+	live, colour := able && term.IsTerminal(int(stderr.Fd())), able && getenv("NO_COLOR") == "" // https://no-color.org: any value counts
+	verbose, _ := strconv.ParseBool(getenv("MAGEFILE_VERBOSE"))                                 // as Mage reads it
 	return &UI{
-		out: stdout, err: stderr, live: live, every: plainEvery,
-		plain:      !live || getenv("NO_COLOR") != "", // https://no-color.org: any value counts
+		out: stdout, err: stderr, live: live, verbose: verbose, every: plainEvery,
+		plain:      !live || !colour,
+		colours:    colour && term.IsTerminal(int(stdout.Fd())),
 		im2:        exit.IsIM2(),
 		outColumns: Columns(stdout), errColumns: Columns(stderr),
 		turn: make(chan struct{}, 1),
@@ -72,6 +78,9 @@ func Test() (ui *UI, out, err *bytes.Buffer) {
 	return &UI{out: out, err: err, plain: true, every: plainEvery}, out, err
 }
 
+// Verbose reports whether everything is to be told.
+func (u *UI) Verbose() bool { return u.verbose }
+
 // Live reports whether standard error is a terminal that can redraw lines.
 func (u *UI) Live() bool { return u.live }
 
@@ -93,7 +102,7 @@ func (u *UI) Stderr() io.Writer {
 func (u *UI) Result(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, _ = io.WriteString(u.out, u.line(format, args)) // a closed pipe has no reader to tell
+	_, _ = io.WriteString(u.out, paintedLines(u.line(format, args), u.colours)) // a closed pipe has no reader to tell
 }
 
 func (u *UI) line(format string, args []any) string {
@@ -117,9 +126,12 @@ func (u *UI) Note(format string, args ...any) {
 	if slices.ContainsFunc(args, interrupted) {
 		return
 	}
+	u.note(u.line(format, args))
+}
+
+func (u *UI) note(line string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	line := u.line(format, args)
 	if u.bar != nil {
 		if _, err := io.WriteString(u.bar, line); err == nil {
 			return

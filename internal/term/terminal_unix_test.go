@@ -155,13 +155,13 @@ func TestATableThatIsTooWideIsBlocks(t *testing.T) {
 		{40, "demucs\n  state: running\n  health: healthy\n  uid:gid: 1000:1000\norganizer\n  state: exited (1)\n  health: -\n  uid:gid: -\n"},
 	} {
 		s := openTerminal(t, c.columns)
-		New(s.tty, s.tty, environment(nil)).Table(header, rows)
+		New(s.tty, s.tty, environment(map[string]string{"NO_COLOR": "1"})).Table(header, rows)
 		if got := s.closed(); got != c.want {
 			t.Errorf("%d columns: got\n%s\nwant\n%s", c.columns, got, c.want)
 		}
 	}
-	long := openTerminal(t, 60)
-	err := New(long.tty, long.tty, environment(nil)).LongTable(header, func(yield func([]string, error) bool) {
+	long := openTerminal(t, 34)
+	err := New(long.tty, long.tty, environment(map[string]string{"NO_COLOR": "1"})).LongTable(header, func(yield func([]string, error) bool) {
 		for i := range atOnce + 1 {
 			if !yield([]string{rows[i/atOnce][0], strings.Repeat("x", i/atOnce*60)}, nil) {
 				return
@@ -173,7 +173,7 @@ func TestATableThatIsTooWideIsBlocks(t *testing.T) {
 		t.Errorf("%v: got %d bytes: %.200s ... %q", err, len(got), got, got[max(0, len(got)-100):])
 	}
 	s := openTerminal(t, 12)
-	New(s.tty, s.tty, environment(nil)).Rows([][]string{{"demucs", "stale: Dockerfile changed"}})
+	New(s.tty, s.tty, environment(map[string]string{"NO_COLOR": "1"})).Rows([][]string{{"demucs", "stale: Dockerfile changed"}})
 	if got := s.closed(); got != "demucs\n  stale: Dockerfile changed\n" {
 		t.Errorf("got %q", got)
 	}
@@ -207,7 +207,7 @@ func TestNotesStandAboveTheBar(t *testing.T) {
 func screen(t *testing.T, text string) string {
 	t.Helper()
 	lines, at := []string{""}, 0
-	for len(text) > 0 {
+	for text = strings.ReplaceAll(text, "\r\n", "\n"); len(text) > 0; {
 		if m := regexp.MustCompile(`^\x1b\[(\d*)([A-Z])`).FindStringSubmatch(text); m != nil {
 			text = text[len(m[0]):]
 			n, _ := strconv.Atoi(m[1])
@@ -223,7 +223,8 @@ func screen(t *testing.T, text string) string {
 			}
 			continue
 		}
-		switch c := text[0]; c {
+		c, size := utf8.DecodeRuneInString(text)
+		switch c {
 		case '\n':
 			if at++; at == len(lines) {
 				lines = append(lines, "")
@@ -232,7 +233,7 @@ func screen(t *testing.T, text string) string {
 		default:
 			lines[at] += string(c) // of a line that is written over, what was there stays to be seen
 		}
-		text = text[1:]
+		text = text[size:]
 	}
 	return strings.Join(lines, "\n")
 }

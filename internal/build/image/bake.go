@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -63,8 +64,9 @@ func (b Builder) run(ctx context.Context, e *engine.Engine, def definition, serv
 	e = e.WithEnv("BUILDX_NO_DEFAULT_ATTESTATIONS=1", "BUILDX_GIT_INFO=false")
 	c := e.BuildxCommand(b.Project.Root, args...)
 	c.Stdin = bytes.NewReader(text) // not a file: arguments may be secret, as a proxy's password is
-	c.Stdout, c.Stderr = b.UI.Stderr(), b.UI.Stderr()
-	return b.explain(e, services, e.Run(ctx, c))
+	step := b.UI.Step("building "+some(services), "built "+some(services))
+	c.Stdout, c.Stderr = step.Output(), step.Output()
+	return b.explain(e, services, step.End(e.Run(ctx, c)))
 }
 
 // print asks Compose what to build: only Compose knows the tags and labels by which it finds its images again.
@@ -96,7 +98,7 @@ func (b Builder) define(printed []byte, services []string) (definition, error) {
 
 func (b Builder) bakeArgs() []string {
 	progress := "plain"
-	if b.UI.Live() {
+	if b.UI.Live() && b.UI.Verbose() {
 		progress = "auto"
 	}
 	return []string{"bake", "--file", "-", "--progress", progress}
@@ -104,6 +106,9 @@ func (b Builder) bakeArgs() []string {
 
 // explain makes an error of a failed build. BuildKit's own output above it names the step and the line.
 func (b Builder) explain(e *engine.Engine, services []string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("building %s: %w", some(services), context.Canceled)
+	}
 	var failed *run.Error
 	if !errors.As(err, &failed) {
 		return err

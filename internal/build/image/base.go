@@ -73,9 +73,8 @@ func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string, platf
 	if len(platform) > 0 {
 		args = append(args, "--platform", platform[0])
 	}
-	progress := ui.Progress("pulling base image "+name, 0, term.Seconds)
-	err := e.Run(ctx, e.Command(args...))
-	progress.Done()
+	step := ui.Step("pulling base image "+name, "pulled base image "+name)
+	err := step.End(e.Run(ctx, e.Command(args...)))
 	var failed *run.Error
 	if errors.As(err, &failed) {
 		if len(platform) > 0 {
@@ -86,7 +85,7 @@ func pull(ctx context.Context, e *engine.Engine, ui *term.UI, name string, platf
 		return exit.Fixable(exit.Missing, fix, "%w: %s: %s", ErrNoBase, name, failed.Stderr)
 	}
 	if err == nil {
-		ui.Note("base image: %s (pulled)", name)
+		ui.Trace("base image: %s (pulled)", name)
 	}
 	return err
 }

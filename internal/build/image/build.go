@@ -149,7 +149,7 @@ func (b Builder) build(ctx context.Context, o Options, services []string, tell f
 		return plan, err
 	}
 	built := len(slices.DeleteFunc(slices.Clone(plan.Modules), func(m Module) bool { return !m.Built }))
-	b.UI.Note("built %d of %d modules in %s", built, len(services), time.Since(start).Round(100*time.Millisecond))
+	b.UI.Trace("built %d of %d modules in %s", built, len(services), time.Since(start).Round(100*time.Millisecond))
 	return plan, nil
 }
 

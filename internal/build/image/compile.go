@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/im2-audio/im2/internal/build/inputs"
@@ -18,7 +19,6 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/term"
 )
 
 // A program is a service's Go program for one platform.
@@ -44,8 +44,7 @@ func (b Builder) compile(ctx context.Context, services []string) error {
 	if err != nil {
 		return err
 	}
-	progress := b.UI.Progress("compiling services", 0, term.Seconds)
-	defer progress.Done()
+	step, n := b.UI.Step("compiling services", ""), 0
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, p := range b.programs(services, engine) {
@@ -53,9 +52,15 @@ func (b Builder) compile(ctx context.Context, services []string) error {
 		if b.watch(p.out()).Changed(madeBy(c)) == "" {
 			continue
 		}
+		n++
 		g.Go(func() error { return b.compileOne(ctx, p.out(), c) })
 	}
-	return g.Wait()
+	if n == 0 {
+		step.Drop()
+		return nil
+	}
+	step.Done("compiled %s", english.Plural(n, "program", ""))
+	return step.End(g.Wait())
 }
 
 func (b Builder) compiler(p program) run.Cmd {
@@ -86,7 +91,7 @@ func goPlatform(platform string) []string {
 
 func (b Builder) compileOne(ctx context.Context, out string, c run.Cmd) error {
 	name := filepath.Base(out)
-	b.UI.Note("compiling %s", b.Project.Rel(out))
+	b.UI.Trace("compiling %s", b.Project.Rel(out))
 	began := time.Now()
 	if err := b.Runner.Run(ctx, c); err != nil {
 		return fmt.Errorf("compiling service %s: %w", name, tools.ExplainGo(err))

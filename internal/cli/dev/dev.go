@@ -103,10 +103,10 @@ func lint(ctx context.Context, t cli.Target, spent *term.Spent) error {
 // quietly runs a command in the checkout that says nothing for minutes: what it says is printed when
 // it has ended, and until then there is progress.
 func quietly(ctx context.Context, t cli.Target, doing, name string, args ...string) error {
-	t.UI.Note("%s", doing)
-	progress := t.UI.Progress(doing, 0, term.Seconds)
+	t.UI.Trace("%s", doing)
+	step := t.UI.Step(doing, doing)
 	out, err := run.Combined(ctx, t.Runner, run.Cmd{Name: name, Args: args, Dir: t.Home, Env: t.Environ})
-	progress.Done()
+	_ = step.End(err)
 	t.UI.Text(string(out))
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, tools.ExplainGo(err))

@@ -61,7 +61,8 @@ func (s Stack) lastLines(ctx context.Context, id string) string {
 
 // Down stops and removes the containers. Data, images and the model cache stay.
 func (s Stack) Down(ctx context.Context) error {
-	if err := s.compose(ctx, nil, "down", "--remove-orphans"); err != nil {
+	step := s.UI.Step("stopping "+s.Project.Name(), "stopped "+s.Project.Name())
+	if err := step.End(s.compose(ctx, step, nil, "down", "--remove-orphans")); err != nil {
 		return fmt.Errorf("stopping %s: %w", s.Project.Name(), err)
 	}
 	return nil
@@ -74,7 +75,12 @@ func (s Stack) Restart(ctx context.Context, services string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.compose(ctx, nil, args...); err != nil {
+	what := strings.Join(args[1:], ", ")
+	if services == "" {
+		what = s.Project.Name()
+	}
+	step := s.UI.Step("restarting "+what, "restarted "+what)
+	if err := step.End(s.compose(ctx, step, nil, args...)); err != nil {
 		return fmt.Errorf("restarting %s: %w", s.Project.Name(), err)
 	}
 	return s.waitAndShow(ctx, nil)

@@ -6,10 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/internal/term"
 )
 
 // UpOptions change what Up does.
@@ -39,10 +42,39 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 	if err := s.removeReplaced(ctx, o, before); err != nil {
 		return err
 	}
-	if err := s.compose(ctx, o.Environ, args...); err != nil {
+	step := s.UI.Step("starting "+s.Project.Name(), "")
+	if err := step.End(s.start(ctx, step, o.Environ, args, before)); err != nil {
 		return fmt.Errorf("starting %s: %w", s.Project.Name(), err)
 	}
 	return s.waitAndShow(ctx, before)
+}
+
+// start runs "compose up", and says how many containers it started.
+func (s Stack) start(ctx context.Context, step *term.Step, environ, args []string, before []Container) error {
+	if err := s.compose(ctx, step, environ, args...); err != nil {
+		return err
+	}
+	after, err := s.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	ran := make(map[string]time.Time)
+	for _, c := range before {
+		if c.running() && c.Started != nil {
+			ran[c.id] = *c.Started
+		}
+	}
+	n := 0
+	for _, c := range after {
+		if c.Started != nil && !c.Started.Equal(ran[c.id]) {
+			n++
+		}
+	}
+	step.Done("started %s", english.Plural(n, "container", ""))
+	if n == 0 {
+		step.Done("every container runs already")
+	}
+	return nil
 }
 
 // removeReplaced stops and removes the containers that mount what is no longer at its place. Compose compares paths, and
@@ -66,7 +98,9 @@ func (s Stack) removeReplaced(ctx context.Context, o UpOptions, all []Container)
 	if len(services) == 0 {
 		return nil
 	}
-	if err := s.compose(ctx, o.Environ, append([]string{"rm", "--stop", "--force"}, services...)...); err != nil {
+	list := safetext.List(services, 4, ", ")
+	step := s.UI.Step("removing the containers of "+list, "removed the containers of "+list)
+	if err := step.End(s.compose(ctx, step, o.Environ, append([]string{"rm", "--stop", "--force"}, services...)...)); err != nil {
 		return fmt.Errorf("removing containers that use what was replaced: %w", err)
 	}
 	return nil
@@ -81,7 +115,8 @@ func (s Stack) ReplacedText(c Container) string {
 	return fmt.Sprintf("%s uses what was %s when it was started: that was moved, replaced or mounted over since", c.label(), safetext.List(names, 3, ", "))
 }
 
-func (s Stack) compose(ctx context.Context, environ []string, args ...string) error {
+// compose runs Compose, which writes to the step's output.
+func (s Stack) compose(ctx context.Context, step *term.Step, environ []string, args ...string) error {
 	e, err := s.Client.Find(ctx)
 	if err != nil {
 		return err
@@ -90,6 +125,6 @@ func (s Stack) compose(ctx context.Context, environ []string, args ...string) er
 		e = e.WithEnv(environ...)
 	}
 	c := e.ComposeCommand(s.Project.Root, args...)
-	c.Stdout, c.Stderr = s.UI.Stderr(), s.UI.Stderr()
+	c.Stdout, c.Stderr = step.Output(), step.Output()
 	return e.Run(ctx, c)
 }

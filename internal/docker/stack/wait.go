@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/term"
 )
 
 const (
@@ -23,29 +22,38 @@ const (
 // wait returns when every service runs and is healthy, or why not. before are the containers before the services
 // were started: one that had already run for long and is still in that run needs no second proof.
 func (s Stack) wait(ctx context.Context, limit time.Duration, before []Container) error {
-	progress := s.UI.Progress("waiting until every service is healthy", 0, term.Seconds)
-	defer progress.Done()
+	step := s.UI.Step("waiting until every service is healthy", "every service is healthy")
+	waited, err := s.poll(ctx, limit, before)
+	if err == nil && !waited {
+		step.Drop()
+		return nil
+	}
+	return step.End(err)
+}
+
+func (s Stack) poll(ctx context.Context, limit time.Duration, before []Container) (waited bool, err error) {
 	deadline := time.Now().Add(limit)
 	w := watch{bad: make(map[string]trouble), runs: lasting(before, time.Now())}
 	for {
 		all, err := s.Containers(ctx)
 		if err != nil {
-			return err
+			return waited, err
 		}
 		verdict := w.judge(all, time.Now())
 		if verdict.ready {
-			return nil
+			return waited, nil
 		}
 		if verdict.failed != nil {
-			return s.explain(ctx, *verdict.failed, "")
+			return waited, s.explain(ctx, *verdict.failed, "")
 		}
 		if time.Now().After(deadline) {
-			return s.explain(ctx, *verdict.waiting, fmt.Sprintf("after %s ", limit))
+			return waited, s.explain(ctx, *verdict.waiting, fmt.Sprintf("after %s ", limit))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until every service is healthy: %w; they go on starting; \"mage status\" shows them", ctx.Err())
+			return waited, fmt.Errorf("waiting until every service is healthy: %w; they go on starting; \"mage status\" shows them", ctx.Err())
 		case <-time.After(500 * time.Millisecond):
+			waited = true
 		}
 	}
 }

@@ -86,14 +86,15 @@ func (k Kit) BuildOwn(ctx context.Context, o Own, goos, goarch string) (string, 
 		return path, nil
 	}
 	path, err := k.make(base+key, func(_, out string) error {
-		k.UI.Note("compiling %s", strings.TrimPrefix(o.Package, modulePath+"/"))
-		return k.Runner.Run(ctx, run.Cmd{
+		k.UI.Trace("compiling %s", strings.TrimPrefix(o.Package, modulePath+"/"))
+		step := k.UI.Step("compiling "+o.Name, "compiled "+o.Name)
+		return step.End(k.Runner.Run(ctx, run.Cmd{
 			Name: "go",
 			// -mod: a vendor folder has only what a package of the project imports.
 			Args: []string{"build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, o.Package},
 			Dir:  k.module(),
 			Env:  append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch, "GOFLAGS="),
-		})
+		}))
 	})
 	if err != nil {
 		return "", exit.Errorf(exit.Missing, "building %s: %w", o.Name, ExplainGo(err))

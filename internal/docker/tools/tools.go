@@ -158,13 +158,12 @@ func (k Kit) Build(ctx context.Context, t Tool) (string, error) {
 	if path := k.find(name); path != "" {
 		return path, nil
 	}
-	k.UI.Note("building %s %s (once, about a minute)", t.Name, t.Version)
-	progress := k.UI.Progress("building "+t.Name, 0, term.Seconds)
-	defer progress.Done()
+	k.UI.Trace("building %s %s (once, about a minute)", t.Name, t.Version)
+	step := k.UI.Step("building "+t.Name+" (once, about a minute)", "built "+t.Name+" "+t.Version)
 	path, err := k.make(name, func(folder, out string) error {
 		return k.buildTool(ctx, t, folder, out)
 	})
-	if err != nil {
+	if err = step.End(err); err != nil {
 		return "", exit.Errorf(exit.Missing, "building %s %s: %w", t.Name, t.Version, ExplainGo(err))
 	}
 	return path, dropOthers(path, t.Name)

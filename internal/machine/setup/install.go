@@ -12,7 +12,6 @@ import (
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
-	"github.com/im2-audio/im2/internal/term"
 )
 
 // startEngine installs Docker Engine if it is missing and starts it. cause is why there is none yet; if nothing
@@ -75,14 +74,13 @@ func (s *Setup) start(ctx context.Context, o engine.Options, sudo []string) erro
 		way{"dockerd", func() error { return s.daemon(sudo) }, 30 * time.Second})
 	var failures []string
 	for _, w := range ways {
-		s.UI.Note("starting the engine: %s", w.name)
+		s.UI.Trace("starting the engine: %s", w.name)
+		step := s.UI.Step("starting the engine: "+w.name, "started the engine: "+w.name)
 		err := w.do()
 		if err == nil {
-			progress := s.UI.Progress("waiting for the engine's answer", 0, term.Seconds)
 			err = s.answers(ctx, o, w.wait)
-			progress.Done()
 		}
-		if err == nil || ctx.Err() != nil || errors.Is(err, engine.ErrDenied) {
+		if err = step.End(err); err == nil || ctx.Err() != nil || errors.Is(err, engine.ErrDenied) {
 			return err // it runs, or nobody waits for it, or it runs for others
 		}
 		failures = append(failures, w.name+": "+err.Error())
@@ -139,20 +137,23 @@ func (s *Setup) needs(ctx context.Context, program string, cause error, packages
 	if !may {
 		return nil, exit.Fixable(exit.Missing, exit.Fix{Type: "sudo apt-get install " + pkg, Note: `, then run "mage setup" again`}, "%w", cause)
 	}
-	s.UI.Note("installing %s from the distribution", pkg)
+	s.UI.Trace("installing %s from the distribution", pkg)
 	s.done++
-	progress := s.UI.Progress("installing "+pkg, 0, term.Seconds)
-	defer progress.Done()
+	step := s.UI.Step("installing "+pkg+" from the distribution", "installed "+pkg)
+	return sudo, step.End(s.install(ctx, sudo, packages))
+}
+
+func (s *Setup) install(ctx context.Context, sudo, packages []string) error {
 	// A fresh Ubuntu updates itself in the background and holds the lock meanwhile.
 	const patience = "DPkg::Lock::Timeout=120"
 	if err := s.root(ctx, sudo, "apt-get", "-o", patience, "update", "-q"); err != nil {
-		return nil, exit.Errorf(exit.Missing, "reading the distribution's package lists: %w", err)
+		return exit.Errorf(exit.Missing, "reading the distribution's package lists: %w", err)
 	}
 	install := append([]string{"apt-get", "-o", patience, "install", "-q", "-y", "--no-install-recommends"}, packages...)
 	if err := s.root(ctx, sudo, install...); err != nil {
-		return nil, exit.Errorf(exit.Missing, "installing %s: %w", pkg, err)
+		return exit.Errorf(exit.Missing, "installing %s: %w", strings.Join(packages, " "), err)
 	}
-	return sudo, nil
+	return nil
 }
 
 // found also searches the system's folders that an ordinary user's PATH often leaves out.

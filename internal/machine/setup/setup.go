@@ -66,7 +66,7 @@ func (s *Setup) Run(ctx context.Context) error {
 	})
 	if s.done == 0 {
 		s.UI.Note("nothing was missing")
-	} else {
+	} else if !s.UI.Live() { // there, each step has its time
 		s.spent.Print(s.UI)
 	}
 	return nil
@@ -152,9 +152,8 @@ func (s *Setup) base(ctx context.Context, e *engine.Engine, asked string) (strin
 	if err != nil {
 		return "", err
 	}
-	progress := s.UI.Progress("fetching Debian "+suite, 0, term.Seconds)
-	defer progress.Done()
-	return own, image.Bootstrap(ctx, e, s.Runner, asked, sudo)
+	step := s.UI.Step("fetching Debian "+suite, "made "+own+" from Debian's archive")
+	return own, step.End(image.Bootstrap(ctx, e, s.Runner, asked, sudo))
 }
 
 // ask returns the answer to a yes-or-no question; only Enter means yes.
