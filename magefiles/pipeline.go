@@ -75,6 +75,13 @@ func Retry(ctx context.Context, id string) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Retry(ctx, id) })
 }
 
+// Cancel takes a job out of the queue, also one in work; -all in place of an ID takes every one.
+// Its song stays in queue/failed, and "mage retry" puts it back. A worker that has it stops within
+// seconds.
+func Cancel(ctx context.Context, id string) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Cancel(ctx, id) })
+}
+
 // DemucsCache (demucs-cache) creates the model cache and prepares the Demucs weights in it.
 // The download is checked, and continues after an interrupt. The weights are Meta's, for
 // personal and research use only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared

@@ -101,7 +101,9 @@ func (t Target) values(ctx context.Context) usage.Values {
 			return []usage.Candidate{{Value: usage.Files}}
 		case "dir":
 			return []usage.Candidate{{Value: usage.Folders}}
-		case "module", "service", "path", "id":
+		case "id":
+			return t.jobIDs(ctx, target)
+		case "module", "service", "path":
 			return t.ofProject(ctx, name)
 		}
 		return nil
@@ -153,11 +155,21 @@ func (t Target) ofProject(ctx context.Context, name string) []usage.Candidate {
 	case "path":
 		return folders(p)
 	}
-	if p.Data == "" {
+	return nil
+}
+
+// jobIDs returns the IDs of the jobs that can be brought back, or cancelled.
+func (t Target) jobIDs(ctx context.Context, target string) []usage.Candidate {
+	p, err := t.dataProject(ctx)
+	if err != nil {
 		return nil
 	}
-	all := []usage.Candidate{{Value: everyJob, Text: "every job that failed"}}
-	for j, err := range queue.New(p.Data).Jobs(ctx, job.Failed) {
+	text, stages := "every job that failed", []job.Stage{job.Failed}
+	if target == "cancel" {
+		text, stages = "every job that has not ended", cancellable
+	}
+	all := []usage.Candidate{{Value: everyJob, Text: text}}
+	for j, err := range queue.New(p.Data).Jobs(ctx, stages...) {
 		if err != nil {
 			break // What is there is offered.
 		}

@@ -24,7 +24,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
-// everyJob is what "mage retry" takes in place of an ID.
+// everyJob is what "mage retry" and "mage cancel" take in place of an ID.
 const everyJob = "-all"
 
 // longestNote is how much of an error a line has room for.
@@ -225,7 +225,7 @@ func (t Target) Retry(ctx context.Context, id string) error {
 	folder := t.dataFolder(p)
 	if id != everyJob {
 		if !job.ValidID(id) {
-			fix := exit.Fix{Type: "mage jobs -state=failed", Note: `lists them, "mage retry -all" takes every one` + hintOfFailed(ctx, q, id)}
+			fix := exit.Fix{Type: "mage jobs -state=failed", Note: `lists them, "mage retry -all" takes every one` + hintOfJob(ctx, q, id, job.Failed)}
 			return exit.Fixable(exit.Unusable, fix, "bringing job %q back: that is no job's ID", id)
 		}
 		return t.retry(ctx, folder, q, id)
@@ -250,15 +250,6 @@ func (t Target) Retry(ctx context.Context, id string) error {
 	return nil
 }
 
-// hintOfFailed names the failed job whose ID is near to what was typed.
-func hintOfFailed(ctx context.Context, q *queue.Queue, typed string) string {
-	ids, err := q.Waiting(ctx, job.Failed)
-	if err != nil {
-		return "" // the error that this would have ended says enough
-	}
-	return closest.Hint(typed, ids)
-}
-
 func (t Target) retry(ctx context.Context, folder permissions.Folder, q *queue.Queue, id string) error {
 	to, err := folder.Retry(ctx, q, id)
 	switch {
@@ -266,7 +257,7 @@ func (t Target) retry(ctx context.Context, folder permissions.Folder, q *queue.Q
 		t.UI.Result("%s is %s", id, to)
 		return nil
 	case errors.Is(err, queue.ErrNotFound):
-		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage jobs -state=failed", Note: "lists them" + hintOfFailed(ctx, q, id)}, "bringing job %s back: %w", id, err)
+		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage jobs -state=failed", Note: "lists them" + hintOfJob(ctx, q, id, job.Failed)}, "bringing job %s back: %w", id, err)
 	case errors.Is(err, queue.ErrNotFailed):
 		return exit.Errorf(exit.Unusable, "bringing job %s back: %w", id, err)
 	default:

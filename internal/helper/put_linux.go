@@ -19,6 +19,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/queue"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // put writes into a data folder as the user that it runs as, for somebody who may not. What it writes comes on
@@ -67,7 +68,7 @@ type putOptions struct {
 func parsePut(args []string, stderr io.Writer) (putOptions, error) {
 	var o putOptions
 	if len(args) == 0 {
-		return o, exit.Errorf(exit.Unusable, "usage: try | song | model | retry, and flags")
+		return o, exit.Errorf(exit.Unusable, "usage: try | song | model | retry | cancel, and flags")
 	}
 	o.verb = args[0]
 	flags := flag.NewFlagSet(Put, flag.ContinueOnError)
@@ -83,7 +84,7 @@ func parsePut(args []string, stderr io.Writer) (putOptions, error) {
 	flags.Func("options", "what is asked for with the song, as JSON", func(text string) error { return json.Unmarshal([]byte(text), &o.song.Options) })
 	flags.StringVar(&o.cache, "cache", "", "the model cache in the data folder")
 	flags.StringVar(&o.model, "model", "", "the name of the model's folder in it")
-	flags.StringVar(&o.job, "job", "", "the ID of the failed job")
+	flags.StringVar(&o.job, "job", "", "the ID of the job to bring back or to cancel")
 	if err := flags.Parse(args[1:]); err != nil {
 		return o, exit.Errorf(exit.Unusable, "reading the command line: %w", err)
 	}
@@ -105,6 +106,8 @@ func (o putOptions) run(ctx context.Context, stdin io.Reader) (said message.Mess
 	case "retry":
 		said.Stage, err = queue.New(o.folder).Retry(ctx, o.job, ownership.Owner{})
 		return said, err
+	case "cancel":
+		return said, spool.For(o.folder, -1, -1).Cancel(o.job)
 	}
 	return said, exit.Errorf(exit.Unusable, "unknown: %q", o.verb)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/queue"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // ownIDs lets this user write to the data folder without an engine.
@@ -168,6 +169,21 @@ func (f Folder) Retry(ctx context.Context, q *queue.Queue, id string) (to job.St
 		return err
 	})
 	return to, err
+}
+
+// Cancel is spool.Spool.Cancel.
+func (f Folder) Cancel(ctx context.Context, id string) error {
+	return f.either(ctx, func() error {
+		uid, gid := f.directOwner()
+		data, err := filepath.EvalSymlinks(f.Data) // the spool follows no link
+		if err == nil {
+			err = spool.For(data, uid, gid).Cancel(id)
+		}
+		return err
+	}, func(e *engine.Engine) error {
+		_, err := f.put(ctx, e, nil, "cancel", "-job="+id)
+		return err
+	})
 }
 
 // ModelFolder makes the folder of a prepared model in the model cache, which is open, and a folder in the data folder.

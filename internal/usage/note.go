@@ -49,7 +49,7 @@ func (t Target) Fitting(all []Example) []Example {
 	return fitting
 }
 
-// everyJob is an argument of "retry", no flag.
+// everyJob is an argument of "retry" and "cancel", no flag.
 const everyJob = "-all"
 
 var upperCase = regexp.MustCompile(`([a-z])([A-Z])`)

@@ -181,7 +181,7 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 	w.full = isFull(outcome)
 	err := w.handOver(ctx, log, j, outcome)
 	if errors.Is(err, spool.ErrLost) {
-		log.Warn("dropped: another worker has the job", "error", err)
+		log.Warn("dropped: the job was taken away", "error", err)
 		return nil
 	}
 	if errors.Is(err, spool.ErrSetAside) {

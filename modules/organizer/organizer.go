@@ -168,7 +168,7 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 		err = j.Requeue(err.Error())
 	}
 	if errors.Is(err, spool.ErrLost) {
-		o.env.Log.Warn("dropped: another worker has the job", "job", j.ID, "name", j.Name)
+		o.env.Log.Warn("dropped: the job was taken away", "job", j.ID, "name", j.Name)
 		return nil
 	}
 	if errors.Is(err, spool.ErrSetAside) {

@@ -1,6 +1,6 @@
 // Package job is the contract for a job on disk: folders, names and the record job.json. The services
 // (pipeline/spool) and the commands on the host (pipeline/queue, pipeline/separate) share nothing
-// else. This package makes no decision that needs a disk; both sides bring their own way to open files.
+// else, but that "mage cancel" uses the spool. This package makes no decision that needs a disk; both sides bring their own way to open files.
 //
 // # What is on disk
 //
@@ -24,8 +24,9 @@
 //
 // The watcher writes in incoming, a worker in the folder that it has claimed. Nobody changes a
 // waiting job (pending, separated); any worker may claim it, by renaming its folder. In a final stage
-// (done, rejected, failed) a job rests; only "mage retry" moves one, from failed. The commands on the
-// host write nothing else in queue/, and nothing in output/ and archive/.
+// (done, rejected, failed) a job rests; only "mage retry" moves one, from failed. "mage cancel" claims a job, or takes
+// it from its worker, by the rules of package spool. The commands on the host write nothing else in queue/, and
+// nothing in output/ and archive/.
 //
 // Files that are not part of this contract (.DS_Store, lost+found) are ignored and move with the job.
 //

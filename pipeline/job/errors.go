@@ -7,6 +7,13 @@ import (
 	"strings"
 )
 
+var (
+	// ErrEnded is returned for a job that was to be cancelled and rests already, or whose end had begun.
+	ErrEnded = errors.New("it has ended")
+	// ErrIncoming is returned for one whose song the watcher is taking: nobody else can know what is done of that.
+	ErrIncoming = errors.New("the watcher is still taking its song")
+)
+
 // errorsShown is how many errors of many jobs a text has.
 const errorsShown = 10
 

@@ -130,6 +130,9 @@ func displayed(raw string) (text string, raws []byte) {
 	return strings.ToValidUTF8(raw, string(utf8.RuneError)), []byte(raw)
 }
 
+// Cancelled is the Error of a job in Failed that somebody took out of the queue.
+const Cancelled = "cancelled"
+
 // A Stage is where a job is, and the name of its folder in queue/.
 type Stage string
 

@@ -60,7 +60,10 @@ const MostEntries = 200_000
 
 // An osDisk is the file system of this machine. No operation follows a link in a path: services do not trust each other, and
 // one that exchanges a folder for a link does not lead another one elsewhere.
-type osDisk struct{}
+type osDisk struct {
+	// uid and gid are what new files get; -1 for this process's own.
+	uid, gid int
+}
 
 func (osDisk) ReadFile(path string) ([]byte, error) {
 	f, err := Open(path)
@@ -75,7 +78,7 @@ func (osDisk) ReadFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-func (osDisk) Temp(dir string, data []byte, sync bool) (path string, err error) {
+func (d osDisk) Temp(dir string, data []byte, sync bool) (path string, err error) {
 	var f *os.File
 	err = in(dir, func(dir string) (err error) {
 		f, err = os.CreateTemp(dir, TempPrefix+"*")
@@ -88,6 +91,9 @@ func (osDisk) Temp(dir string, data []byte, sync bool) (path string, err error) 
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Chmod(FileMode)
+	}
+	if err == nil && (d.uid >= 0 || d.gid >= 0) {
+		err = f.Chown(d.uid, d.gid)
 	}
 	if err == nil && sync {
 		err = f.Sync()

@@ -26,9 +26,9 @@ var (
 	// ErrNoRecord is returned for a job in Incoming that has no job.json.
 	ErrNoRecord = errors.New("job.json was not written yet")
 
-	// ErrLost is returned when the job was taken from this worker, which had not renewed its lease in
-	// time. Another one may have it, and nothing that was made of it here counts.
-	ErrLost = errors.New("the job was taken from this worker, which had not renewed its lease")
+	// ErrLost is returned when the job was taken from this worker: it was cancelled, or the worker had not renewed its
+	// lease in time. Another one may have it, and nothing that was made of it here counts.
+	ErrLost = errors.New("the job was taken from this worker: it was cancelled, or its lease was not renewed in time")
 
 	// errTaken is returned when another worker was faster.
 	errTaken = errors.New("another worker has it")

@@ -54,6 +54,8 @@
 // A worker that starts under the name of an earlier one takes that one's jobs back at once, and
 // one that is told to stop hands its job back itself, and the attempt does not count.
 //
+// Cancel takes a job from its worker in the same way, and a job that waits like a worker.
+//
 // An earlier version had plain IDs in the working stages, and the worker in job.json alone. Such
 // jobs are taken back in the same way.
 package spool

@@ -281,16 +281,25 @@ func (j *Job) putBack(why string) error {
 		}
 		j.begin(start)
 	}
-	if j.stage == job.Separating && j.Rejected != "" { // A rejection had begun; it ends as one.
-		return j.Reject(j.Path(job.SourceFile), j.Error)
-	}
-	if out, err := j.isOut(); out || err != nil {
-		if err != nil {
-			return j.orLost(err)
-		}
-		return j.Finish()
+	if ended, err := j.endBegun(); ended || err != nil {
+		return err
 	}
 	return j.Requeue(why)
+}
+
+// endBegun ends a job whose rejection had begun, or whose results are out, and reports whether it is one.
+func (j *Job) endBegun() (bool, error) {
+	if j.stage == job.Separating && j.Rejected != "" {
+		return true, j.Reject(j.Path(job.SourceFile), j.Error)
+	}
+	out, err := j.isOut()
+	if err != nil {
+		return false, j.orLost(err)
+	}
+	if out {
+		return true, j.Finish()
+	}
+	return false, nil
 }
 
 // isOut reports whether all of the job's results are where they belong, so that it has only to

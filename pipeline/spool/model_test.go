@@ -37,6 +37,10 @@ type model struct {
 	// tokens makes the tokens of claims; a test replaces it by one that repeats itself.
 	tokens func() string
 	names  int
+	// cancelled are the jobs of which Cancel said that they are; nil where nobody cancels any.
+	cancelled map[string]bool
+	// dark says that the power goes before the next step.
+	dark bool
 	// trouble is how many of a thousand things that are asked of the disk fail, and answers get
 	// lost, as long as there are faults.
 	trouble int
@@ -80,12 +84,17 @@ func (m *model) run() error {
 	for _, role := range []func(*proc){(*proc).watch, (*proc).separate, (*proc).separate, (*proc).organize, (*proc).organize} {
 		m.start(role, 0)
 	}
+	if m.cancelled != nil {
+		m.start((*proc).cancel, 0)
+	}
 	defer m.end()
 	deadline := time.Time{}
 	for {
 		p := m.next()
 		m.clock = m.clock.Add(time.Duration(1+m.rng.IntN(20_000)) * time.Microsecond)
 		switch {
+		case m.dark:
+			m.loseAll()
 		case m.faults > 0 && m.rng.IntN(60) == 0:
 			m.fault(p)
 		default:
@@ -135,11 +144,17 @@ func (m *model) fault(p *proc) {
 	case 2, 3:
 		p.wakes = m.clock.Add(time.Duration(m.rng.IntN(300)) * time.Second)
 	case 4:
-		for _, p := range slices.Clone(m.procs) {
-			m.kill(p)
-		}
-		m.disk.lose()
+		m.loseAll()
 	}
+}
+
+// loseAll takes the power away from all.
+func (m *model) loseAll() {
+	m.dark = false
+	for _, p := range slices.Clone(m.procs) {
+		m.kill(p)
+	}
+	m.disk.lose()
 }
 
 // kill ends a process for good, and starts another in its place after a while.
@@ -211,6 +226,25 @@ func TestADiskThatFails(t *testing.T) {
 		if err := m.run(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
+	}
+}
+
+// The same holds while jobs are cancelled, at any step of whoever has them: each ends, as if it had not been, or in failed
+// with all that it is tried again with; and there where Cancel said so.
+func TestCancelledJobsAreNotLost(t *testing.T) {
+	t.Parallel()
+	answered := 0
+	for seed := range 2 * modelRuns(t) {
+		m := newModel(seed)
+		m.cancelled = map[string]bool{}
+		m.trouble = int(seed % 2 * (1 + seed%200))
+		if err := m.run(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		answered += len(m.cancelled)
+	}
+	if answered < int(modelRuns(t))/4 {
+		t.Errorf("only %d jobs were cancelled", answered)
 	}
 }
 

@@ -73,6 +73,9 @@ func (m *model) check() error {
 				continue
 			}
 			jobs[r.Name]++
+			if m.cancelled[id] && (stage != job.Failed || r.Error != job.Cancelled) {
+				complain("%s was cancelled and is %s: %s", id, stage, r.Error)
+			}
 			if err := m.checkJob(dir, stage, &r); err != nil {
 				complain("%s: %w: %+v", dir, err, r)
 			}
@@ -109,6 +112,9 @@ func (m *model) checkJob(dir string, stage job.Stage, r *job.Record) error {
 	case job.Rejected:
 		holds["/rejected/"+r.Rejected] = r.Name
 	default:
+		if r.Error == job.Cancelled {
+			return m.checkCancelled(dir, r)
+		}
 		want = append(want, job.SourceFile)
 		holds[dir+"/"+job.SourceFile] = r.Name
 		if r.Attempt < MaxAttempts && len(r.Failures(job.Organizing)) < MaxAttempts {
@@ -133,6 +139,25 @@ func (m *model) checkJob(dir string, stage job.Stage, r *job.Record) error {
 	}
 	if r.Last().Stage != stage {
 		return fmt.Errorf("its record says %s", r.Last().Stage)
+	}
+	return nil
+}
+
+// checkCancelled checks that a cancelled job can be tried again: it has its song, or its stems, whole.
+func (m *model) checkCancelled(dir string, r *job.Record) error {
+	if r.Last().Stage != job.Failed || m.cancelled == nil {
+		return fmt.Errorf("its record says %s", r.Last().Stage)
+	}
+	if got := m.read(dir + "/" + job.SourceFile); got == r.Name {
+		return nil
+	}
+	if got := m.read("/archive/" + r.Archived); got != r.Name {
+		return fmt.Errorf("its song is neither with it nor in the archive, which holds %q", got)
+	}
+	for _, stem := range modelStems() {
+		if got := m.read(dir + "/" + job.StemsFolder + "/" + stem); got != stem+" of "+r.Name {
+			return fmt.Errorf("%s holds %q", stem, got)
+		}
 	}
 	return nil
 }

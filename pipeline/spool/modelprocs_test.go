@@ -240,5 +240,30 @@ func (p *proc) deliver(j *Job) error {
 	return j.Finish()
 }
 
+// cancel cancels a job now and then, as long as there are faults: in the end all is to come to rest.
+func (p *proc) cancel() {
+	for p.sleep(time.Duration(p.model.rng.IntN(20_000)) * time.Millisecond) {
+		if p.model.faults == 0 {
+			continue
+		}
+		var ids []string
+		for _, stage := range job.Stages {
+			if stage.Final() {
+				break
+			}
+			found, _ := p.spool.List(stage)
+			ids = append(ids, found...)
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		id := ids[p.model.rng.IntN(len(ids))]
+		if err := p.spool.Cancel(id); err == nil {
+			p.model.cancelled[id] = true
+			p.model.dark = p.model.rng.IntN(4) == 0 // What was answered lasts.
+		}
+	}
+}
+
 // Has is place.Has.
 func (v memView) Has(path string) (bool, error) { return place.Placer{Disk: v}.Has(path) }

@@ -50,7 +50,7 @@ var kinds = map[string]error{
 	"permission": fs.ErrPermission, "missing": fs.ErrNotExist, "exists": fs.ErrExist,
 	"read-only": syscall.EROFS, "no-space": syscall.ENOSPC, "quota": syscall.EDQUOT,
 	"changed": handover.ErrChanged, "no-job": queue.ErrNotFound, "not-failed": queue.ErrNotFailed,
-	"no-file": queue.ErrNoFile, "untaken": queue.ErrUntaken,
+	"no-file": queue.ErrNoFile, "untaken": queue.ErrUntaken, "ended": job.ErrEnded, "incoming": job.ErrIncoming,
 }
 
 // ProblemOf returns what there is to say of an error.

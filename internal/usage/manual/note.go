@@ -74,6 +74,15 @@ var Notes = map[string]Note{
 		Unusable: noData + "; no failed job of that ID",
 		More:     "song.md",
 	},
+	"cancel": {
+		Examples: []Example{
+			{"mage cancel 20261120T100000.000002Z-00000002", "one job, by the ID that `mage jobs` shows"},
+			{"mage cancel -all", "every job that has not ended"},
+		},
+		Failed:   "a job could not be cancelled",
+		Unusable: noData + "; no job of that ID, or it has ended",
+		More:     "song.md",
+	},
 	"reset-permissions": {
 		Examples: []Example{
 			{"mage reset-permissions -dryRun", "only count"},
