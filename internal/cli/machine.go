@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/machine/doctor"
 	"github.com/im2-audio/im2/internal/machine/setup"
-	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/usage"
 )
 
@@ -99,12 +99,12 @@ func (t Target) printDoctor(r doctor.Report) {
 			group = f.Group
 			t.UI.Result("%s", group)
 		}
-		t.UI.Result("  %-6s %-13s %s", "["+string(f.Result)+"]", f.Check, safetext.Line(f.Detail))
+		t.UI.Item(fmt.Sprintf("  %-6s %-13s ", "["+string(f.Result)+"]", f.Check), f.Detail)
 		for _, line := range f.More {
-			t.UI.Result("         %13s   %s", "", safetext.Line(line))
+			t.UI.Item(fmt.Sprintf("         %13s   ", ""), line)
 		}
 		if f.Fix != "" {
-			t.UI.Result("         %13s fix: %s", "", safetext.Line(f.Fix))
+			t.UI.Item(fmt.Sprintf("         %13s fix: ", ""), f.Fix)
 		}
 	}
 	t.UI.Result("\n%s: %s, %s, %d skipped, in %.1f s", english.Plural(len(r.Checks), "check", ""), english.Plural(r.Failures, "failure", ""),

@@ -120,12 +120,13 @@ func verifyImage() tools.Image {
 	}
 }
 
-// printReport shows the findings as one table, by service.
+// printReport shows the findings as one table, by service: those to be read, and one line for all others of a
+// container.
 func (t Target) printReport(r verifyReport) {
 	var rows [][]string
 	add := func(who string, all []verifyFinding) {
-		for _, f := range all {
-			rows = append(rows, []string{who, string(f.Check), "[" + f.Level + "]", seenBy(f) + safetext.Line(f.Detail)})
+		for _, row := range findingRows(all, t.UI.Verbose()) {
+			rows = append(rows, append([]string{who}, row...))
 			who = "" // once for each group
 		}
 	}
@@ -139,7 +140,54 @@ func (t Target) printReport(r verifyReport) {
 	add("(data)", r.Data)
 	add("(control)", r.Control)
 	t.UI.Table([]string{"SERVICE", "CHECK", "RESULT", "DETAIL"}, rows)
-	t.UI.Result("\n%s, %s, in %.1f s", english.Plural(r.Failures, "failure", ""), english.Plural(r.Warnings, "warning", ""), r.Seconds)
+	more := ""
+	if !t.UI.Verbose() {
+		more = `; "mage -v verify" shows every check`
+	}
+	t.UI.Result("\n%s, %s, in %.1f s%s", english.Plural(r.Failures, "failure", ""), english.Plural(r.Warnings, "warning", ""), r.Seconds, more)
+}
+
+// findingRows are the rows of a container's findings: all of them, or those to be read and one that counts the others.
+func findingRows(all []verifyFinding, every bool) (rows [][]string) {
+	others, notes, detail := 0, 0, ""
+	for _, f := range all {
+		text := seenBy(f) + safetext.Line(f.Detail)
+		if every || f.telling() {
+			rows = append(rows, []string{string(f.Check), "[" + f.Level + "]", text})
+			continue
+		}
+		others++
+		if f.Level == nonroot.Note.String() {
+			notes++
+		}
+		if f.Check == verify.Users {
+			what, _, _ := strings.Cut(safetext.Line(f.Detail), ": ") // of the control, without how it looks
+			detail = seenBy(f) + what
+		}
+	}
+	if others == 0 {
+		return rows
+	}
+	count := english.Plural(others, "check", "")
+	if len(rows) > 0 {
+		count = english.Plural(others, "other", "")
+	}
+	if notes > 0 {
+		detail = strings.TrimPrefix(detail+", "+english.Plural(notes, "note", ""), ", ")
+	}
+	return append(rows, []string{count, "[ok]", detail})
+}
+
+// telling reports whether a finding is to be read: it is not OK, there is something to do, or it is why there is little
+// else.
+func (f verifyFinding) telling() bool {
+	switch f.Level {
+	case nonroot.OK.String():
+		return false
+	case nonroot.Note.String():
+		return f.Check == verify.State || f.remedy != ""
+	}
+	return true
 }
 
 // seenBy says how something was seen where that is not the best way there is.
@@ -180,6 +228,7 @@ type (
 		Level  string       `json:"result"`
 		By     verify.Way   `json:"by,omitempty"`
 		Detail string       `json:"detail"`
+		remedy verify.Remedy
 	}
 )
 
@@ -208,7 +257,7 @@ func shownFindings(all []verify.Finding, service string) []verifyFinding {
 		case verify.ReadLogs:
 			detail += fmt.Sprintf(`; "mage logs -service=%s" may say why`, service)
 		}
-		shown = append(shown, verifyFinding{f.Check, levelWord(f.Level), f.By, detail})
+		shown = append(shown, verifyFinding{f.Check, levelWord(f.Level), f.By, detail, f.Remedy})
 	}
 	return shown
 }

@@ -177,12 +177,15 @@ func TestALongLastColumnIsWrapped(t *testing.T) {
 		{"canary", "files and folders belong to 1000:1000, 644 and 755"},
 		{"mounts", "see /a/path/that/is/longer/than/the/column/is/wide first"},
 	})
+	New(s.tty, s.tty, environment(noColours)).Item("  [ok]  data  ", "everything below it belongs to 1000:1000")
 	const want = `CHECK   DETAIL
 canary  files and folders belong to
         1000:1000, 644 and 755
 mounts  see
         /a/path/that/is/longer/than/the/column/is/wide
         first
+  [ok]  data  everything below it
+              belongs to 1000:1000
 `
 	if got := s.closed(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -47,6 +47,16 @@ func (u *UI) LongTable(header []string, rows iter.Seq2[[]string, error]) error {
 // Table does.
 func (u *UI) Rows(rows [][]string) { u.write(&table{}, rows) }
 
+// Item writes one line of result, a text behind what it is about. If the terminal is too narrow, the text is wrapped and stays
+// to the right of that.
+func (u *UI) Item(about, text string) {
+	indent, text := utf8.RuneCountInString(about), safetext.Line(text)
+	if room := u.outColumns - indent; room >= narrowest && utf8.RuneCountInString(text) > room {
+		text = wrapped(text, room, indent)
+	}
+	u.Result("%s%s", about, text)
+}
+
 // A table is what is known of one that is written in parts.
 type table struct {
 	header []string
