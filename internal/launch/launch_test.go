@@ -86,13 +86,13 @@ func TestSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "//go:embed"
+	want := []string{"//go:embed"}
 	for _, file := range files {
 		if name := filepath.Base(file); name != "mage_output_file.go" {
-			want += " " + name
+			want = append(want, name)
 		}
 	}
-	if !strings.Contains(string(text), want+"\n") {
-		t.Errorf("main.go should have %q", want)
+	if line := strings.Join(want, " "); !strings.Contains(string(text), line+"\n") {
+		t.Errorf("main.go should have %q", line)
 	}
 }
