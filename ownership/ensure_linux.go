@@ -1,6 +1,7 @@
 package ownership
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ func ensure(root string, folders []string, w want) error {
 	}
 	defer s.close(top)
 	var closed []error
+	var deaf error
 	for _, folder := range folders {
 		err := s.ensureOne(top, folder, w)
 		if err != nil {
@@ -27,11 +29,13 @@ func ensure(root string, folders []string, w want) error {
 		switch {
 		case errors.Is(err, unix.EROFS): // such as a mount of its own; the others are made all the same
 			closed = append(closed, err)
+		case errors.Is(err, ErrNoEffect):
+			deaf = cmp.Or(deaf, err) // the others are on the same file system
 		case err != nil:
 			return err
 		}
 	}
-	return errors.Join(closed...)
+	return errors.Join(append(closed, deaf)...)
 }
 
 // ensureOne makes and sets the folder rel below top. It goes there name by name: a link
@@ -77,8 +81,12 @@ func (s *sys) setOne(fd int, w want, dir int, name []byte) error {
 	if errno := s.look(fd, &st); errno != 0 {
 		return errno
 	}
-	if _, errno := s.give(fd, w, s.needsOf(fd, w, &st), dir, name, &st); errno != 0 {
+	done, errno := s.give(fd, w, s.needsOf(fd, w, &st), dir, name, &st)
+	if errno != 0 {
 		return errno
+	}
+	if !s.took(fd, w, &done, &st, new(unix.Statx_t)) {
+		return ErrNoEffect
 	}
 	return nil
 }

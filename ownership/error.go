@@ -12,6 +12,8 @@ var (
 	// ErrNotFolder: the folder is not a directory. A symbolic link is not accepted, since a container could have
 	// made it; only [Request.Below] may have some.
 	ErrNotFolder = errors.New("it is not a folder (a symbolic link is not accepted)")
+	// ErrNoEffect is that of a file system that keeps no owners or modes, and does not say so.
+	ErrNoEffect = errors.New("its file system took the change, and it has no effect here (see its mount options, such as uid= and umask=)")
 	// ErrProtected: the folder must not be reset. It is the root of the file system, a system folder, a home folder
 	// or one above it.
 	ErrProtected = errors.New("protected folder")

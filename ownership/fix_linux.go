@@ -233,9 +233,9 @@ func (w *worker) change(n *node, name []byte, fd, dir int, st *unix.Statx_t) boo
 		return true
 	}
 	done, errno := w.give(fd, w.want, need, dir, name, st)
-	if errno == 0 && !w.took(fd, &done, st) {
+	if errno == 0 && !w.took(fd, w.want, &done, st, &w.after) {
 		w.changed(done)
-		w.skip(n, name, "", noEffect)
+		w.skip(n, name, "", ErrNoEffect.Error())
 		return false
 	}
 	w.changed(done)
@@ -246,16 +246,13 @@ func (w *worker) change(n *node, name []byte, fd, dir int, st *unix.Statx_t) boo
 	return true
 }
 
-const noEffect = "its file system took the change, and it has no effect here (see its mount options, such as uid= and umask=)"
-
 // took reports whether what was done to fd, seen as st before, had an effect, and takes from done what had none. Some
 // file systems that know no owners say that they changed one. What is wrong in another way now was changed by others.
-func (w *worker) took(fd int, done *need, st *unix.Statx_t) bool {
-	now := &w.after
-	if w.look(fd, now) != 0 {
+func (s *sys) took(fd int, w want, done *need, st, now *unix.Statx_t) bool {
+	if s.look(fd, now) != 0 {
 		return true
 	}
-	left := w.needsOf(fd, w.want, now)
+	left := s.needsOf(fd, w, now)
 	deaf := need{
 		owner:  done.owner && left.owner && now.Uid == st.Uid && now.Gid == st.Gid,
 		mode:   done.mode && left.mode && now.Mode == st.Mode,

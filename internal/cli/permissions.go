@@ -48,6 +48,9 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 			break
 		}
 		err := resetter.Ensure(ctx, p.Root, tree.Folders, p.Settings.AppUser)
+		if errors.Is(err, ownership.ErrNoEffect) {
+			continue // so the reset says
+		}
 		if err != nil && !errors.Is(err, syscall.EROFS) {
 			return err
 		}

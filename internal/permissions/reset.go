@@ -160,6 +160,8 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 	if remapped == "" {
 		err := ownership.Ensure(root, folders, owner)
 		switch {
+		case errors.Is(err, ownership.ErrNoEffect):
+			return exit.Fixable(exit.Failed, exit.Fix{Note: fmt.Sprintf("move the data folder to a file system that keeps owners, or mount its own with uid=%d,gid=%d", owner.UID, owner.GID)}, "%w", err)
 		case !errors.Is(err, fs.ErrPermission):
 			return coded(err)
 		case r.EUID == 0: // such as on a file system of another machine

@@ -47,6 +47,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"engine":      cmdEngine,
 		"rootless":    cmdRootless,
 		"volume":      cmdVolume,
+		"ownerless":   cmdOwnerless,
 		"fill":        cmdFill,
 		"corpus":      cmdCorpus,
 		"kinds":       cmdKinds,

@@ -33,6 +33,12 @@ func cmdRootless(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("rootless: only Linux runs an engine without a virtual machine")
 }
 
+func cmdOwnerless(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("ownerless: only Linux is asked to mount one")
+}
+
+func askOwnerless() error { return errors.New("only Linux is asked to mount a file system") }
+
 func askRootless() error { return errors.New("only Linux runs an engine without a virtual machine") }
 
 func listenForEngine(*testscript.TestScript) (net.Listener, error) { return nil, nil }

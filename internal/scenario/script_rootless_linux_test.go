@@ -29,8 +29,14 @@ func askRootless() error {
 	if _, err := rootlessScript(); err != nil {
 		return err
 	}
+	return needPrograms("a rootless engine", rootlessTools)
+}
+
+// needPrograms returns an error unless all programs are there, by the packages of Debian that have them, and where
+// nothing may be left out installs what is missing. what is what they are needed for.
+func needPrograms(what string, programs map[string]string) error {
 	var missing []string
-	for program, pkg := range rootlessTools {
+	for program, pkg := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			missing = append(missing, pkg)
 		}
@@ -39,7 +45,7 @@ func askRootless() error {
 		return nil
 	}
 	if os.Getenv("IM2_REQUIRE_DOCKER") != "1" {
-		return fmt.Errorf("a rootless engine needs %s", strings.Join(missing, ", "))
+		return fmt.Errorf("%s needs %s", what, strings.Join(missing, ", "))
 	}
 	apt := func(args ...string) ([]byte, error) {
 		return exec.Command("apt-get", append([]string{"-o", "DPkg::Lock::Timeout=120", "--yes"}, args...)...).CombinedOutput()
@@ -49,7 +55,7 @@ func askRootless() error {
 		text, err = apt(append([]string{"install", "--no-install-recommends"}, missing...)...)
 	}
 	if err != nil {
-		return fmt.Errorf("installing %q for a rootless engine: %w: %s", missing, err, text)
+		return fmt.Errorf("installing %q for %s: %w: %s", missing, what, err, text)
 	}
 	return nil
 }

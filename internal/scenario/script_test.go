@@ -156,6 +156,8 @@ func (h *harness) condition(name string) (bool, error) {
 		_, err = h.moby()
 	case "rootless":
 		err = h.rootless()
+	case "ownerless":
+		err = askOwnerless()
 	case "root":
 		if os.Geteuid() != 0 {
 			err = errors.New("giving files to another user needs root")
