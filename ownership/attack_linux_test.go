@@ -122,7 +122,7 @@ type besieged struct {
 // is wrong each time; systems do, too.
 func (b *besieged) reset(t *testing.T, base string) {
 	t.Helper()
-	systems := [][]string{nil, nil, nil, {"protected"}, {"openat2"}, {"fchmodat2"}, {"fchmodat2", "proc"}, {"statx"}}
+	systems := [][]string{nil, nil, nil, {"protected"}, {"openat2"}, {"fchmodat2"}, {"fchmodat2", "proc"}, {"statx"}, {"listxattrat"}}
 	id := uint32(4711 + b.resets%2)
 	req := ownership.Request{Folder: filepath.Join(base, "in"), Owner: ownership.Owner{UID: id, GID: id}, Workers: 1 + b.resets%4}
 	lacks := slices.Clone(systems[b.resets/2%len(systems)])

@@ -11,13 +11,15 @@ var CheckFolder = checkFolder //nolint:gochecknoglobals // for tests
 const MaxProblems = maxProblems
 
 // Lacks are the things that a kernel or a seccomp profile may lack, for ResetWithout.
-func Lacks() []string { return []string{"openat2", "statx", "fchmodat2", "proc", "protected"} }
+func Lacks() []string {
+	return []string{"openat2", "statx", "fchmodat2", "listxattrat", "proc", "protected"}
+}
 
 // ResetWithout is Reset on a system that lacks the things named; without "patience",
 // it does not wait for change times to settle.
 func ResetWithout(ctx context.Context, req Request, lacks ...string) (Summary, error) {
 	f := probe()
-	for i, there := range []*bool{&f.openat2, &f.statx, &f.fchmodat2, &f.proc, &f.protected} {
+	for i, there := range []*bool{&f.openat2, &f.statx, &f.fchmodat2, &f.listAt, &f.proc, &f.protected} {
 		if slices.Contains(lacks, Lacks()[i]) {
 			*there = false
 		}
@@ -34,7 +36,7 @@ func ResetWithout(ctx context.Context, req Request, lacks ...string) (Summary, e
 func Probed() []string {
 	f := probe()
 	var lacks []string
-	for i, there := range []bool{f.openat2, f.statx, f.fchmodat2, f.proc, f.protected} {
+	for i, there := range []bool{f.openat2, f.statx, f.fchmodat2, f.listAt, f.proc, f.protected} {
 		if !there {
 			lacks = append(lacks, Lacks()[i])
 		}

@@ -38,7 +38,10 @@ func hasRights(st *unix.Statx_t) bool {
 // and a link as the last name is not followed. It is only read: what gets changed is pinned, and read again then.
 func (s *sys) rightsAt(dir int, name []byte) rights {
 	if !s.proc {
-		return rights{} // They are read and removed by way of /proc alone.
+		return rights{} // They are removed by way of /proc alone.
+	}
+	if r, ok := s.listed(dir, name, unix.AT_SYMLINK_NOFOLLOW); ok {
+		return r
 	}
 	s.path = append(s.fdPath(dir), '/')
 	s.path = append(s.path, name[:bytes.IndexByte(name, 0)+1]...)
@@ -51,8 +54,36 @@ func (s *sys) rightsOf(fd int, st *unix.Statx_t) rights {
 	if !s.proc || !hasRights(st) {
 		return rights{}
 	}
+	if r, ok := s.listed(fd, s.empty[:], unix.AT_EMPTY_PATH); ok { // not of a pin
+		return r
+	}
 	s.path = append(s.fdPath(fd), 0)
 	return s.readRights(unix.SYS_LISTXATTR, unix.SYS_GETXATTR)
+}
+
+// listed reads the rights of name in dir without a way through /proc; false where that does not tell.
+func (s *sys) listed(dir int, name []byte, flags uintptr) (rights, bool) {
+	if !s.listAt {
+		return rights{}, false
+	}
+	if s.list == nil {
+		s.list = make([]byte, listSize)
+	}
+	n, errno := s.listNames(dir, name, flags)
+	if errno == unix.ERANGE || errno == unix.EBADF {
+		return rights{}, false
+	}
+	return rightsIn(s.list[:n]), true
+}
+
+// listNames fills s.list with the names of an entry's attributes, and returns their length, 0 beside an error.
+func (s *sys) listNames(dir int, name []byte, flags uintptr) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_LISTXATTRAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), flags, // NUL-terminated by contract
+		uintptr(unsafe.Pointer(&s.list[0])), listSize, 0) // a buffer of that size
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
 }
 
 // fdPath is the path of a descriptor; newSys has proved that it is one of procfs.
@@ -60,7 +91,7 @@ func (s *sys) fdPath(fd int) []byte {
 	return strconv.AppendInt(append(s.path[:0], "/proc/self/fd/"...), int64(fd), 10)
 }
 
-// readRights reads the rights of what is at s.path. A file system without attributes has none.
+// readRights reads the rights of what is at s.path.
 func (s *sys) readRights(list, get uintptr) rights {
 	if s.list == nil {
 		s.list = make([]byte, listSize)
@@ -69,11 +100,15 @@ func (s *sys) readRights(list, get uintptr) rights {
 	switch {
 	case errno == unix.ERANGE:
 		return rights{caps: s.hasAttribute(get, capsName), access: s.hasAttribute(get, accessName), preset: s.hasAttribute(get, presetName)}
-	case errno != 0 || n == 0:
+	case errno != 0:
 		return rights{}
 	}
-	var r rights
-	for names := s.list[:n]; len(names) > 0; {
+	return rightsIn(s.list[:n])
+}
+
+// rightsIn are those among the names of attributes. A file system without attributes has none.
+func rightsIn(names []byte) (r rights) {
+	for len(names) > 0 {
 		end := bytes.IndexByte(names, 0) + 1
 		if end == 0 {
 			break

@@ -194,7 +194,7 @@ func setFlag(t *testing.T, path string, flag int) {
 // and with some that are not.
 func TestRows(t *testing.T) {
 	t.Parallel()
-	systems := [][]string{nil, {"openat2"}, {"statx"}, {"fchmodat2"}, {"fchmodat2", "proc"}, {"protected"}, ownership.Lacks()}
+	systems := [][]string{nil, {"openat2"}, {"statx"}, {"fchmodat2"}, {"fchmodat2", "proc"}, {"protected"}, {"listxattrat"}, ownership.Lacks()}
 	for _, lacks := range systems {
 		for _, r := range rows() {
 			t.Run(r.name+" without "+strings.Join(lacks, ","), func(t *testing.T) {

@@ -15,6 +15,7 @@ type features struct {
 	openat2   bool // Linux 5.6; without it: openat of one name with O_NOFOLLOW
 	statx     bool // Linux 4.11; without it: fstatat
 	fchmodat2 bool // Linux 6.6; without it: chmod of /proc/self/fd/N
+	listAt    bool // listxattrat, Linux 6.13; without it: llistxattr of /proc/self/fd/N/NAME, which takes three times as long
 	proc      bool // /proc is mounted; without it: open for reading, compare, fchmod
 	protected bool // see linksProtected; without it: worker.certain
 	waits     int  // see worker.settle
@@ -30,6 +31,8 @@ func probe() features {
 	f := features{openat2: there(number(err)), proc: true, protected: linksProtected(), waits: maxWaits}
 	f.statx = there(number(unix.Statx(-1, ".", 0, unix.STATX_MODE, &unix.Statx_t{})))
 	f.fchmodat2 = there((&sys{}).fchmodat2Empty(-1, 0))
+	_, errno := (&sys{list: make([]byte, listSize)}).listNames(-1, []byte{'.', 0}, 0)
+	f.listAt = there(errno)
 	return f
 }
 
