@@ -67,6 +67,7 @@ type Resetter struct {
 	// EUID is who this process is (os.Geteuid); -1 where users have no numbers.
 	EUID int
 
+	engine   *engine.Engine  // once it has answered
 	told     map[string]bool // notes that were given
 	remapped string          // how the engine translates IDs, once it was asked
 }
@@ -208,11 +209,14 @@ func isFolder(data string) (fs.FileInfo, error) {
 }
 
 func (r *Resetter) look(ctx context.Context) (*engine.Engine, error) {
-	e, err := engine.Look(ctx, engine.Options{Runner: r.Runner, Environ: r.Environ, Home: r.Home})
+	if r.engine != nil {
+		return r.engine, nil
+	}
+	e, err := engine.Reach(ctx, engine.Options{Runner: r.Runner, Environ: r.Environ, Home: r.Home})
 	if err != nil {
 		return nil, err
 	}
-	r.remapped = e.Server.Remapped()
+	r.engine, r.remapped = e, e.Server.Remapped()
 	return e, nil
 }
 

@@ -202,6 +202,24 @@ func Look(ctx context.Context, o Options) (*Engine, error) {
 	return c.look(ctx)
 }
 
+// Reach returns an engine that answers, or the errors of Look. Where a socket answers, it starts no process, and knows
+// neither Compose, Buildx and the context, nor the server's API and whether it is Podman.
+func Reach(ctx context.Context, o Options) (*Engine, error) {
+	c, err := Open(o)
+	if err != nil {
+		return nil, err
+	}
+	return c.reach(ctx)
+}
+
+func (c *Client) reach(ctx context.Context) (*Engine, error) {
+	e := &Engine{Client: *c}
+	if c.socket != nil && c.socket.get(ctx, "/info", &e.Server) == nil && e.Server.Version != "" {
+		return e, nil
+	}
+	return c.look(ctx)
+}
+
 func (c *Client) look(ctx context.Context) (*Engine, error) {
 	e := &Engine{Client: *c}
 	return e, e.ask(ctx)

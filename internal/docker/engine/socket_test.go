@@ -194,6 +194,23 @@ func TestWhatTheSocketAnswers(t *testing.T) {
 	}
 }
 
+func TestReachAsksTheSocketAlone(t *testing.T) {
+	t.Parallel()
+	for answer, asked := range map[string]int{`{"ServerVersion":"20.10.24","SecurityOptions":["name=rootless"]}`: 0, `{}`: 1, `x`: 1} {
+		r := &told{answer: `{"ServerVersion":"20.10.24","SecurityOptions":["name=rootless"]}`}
+		c := reaches(t, r, func(w http.ResponseWriter, q *http.Request) {
+			if q.URL.Path == "/info" {
+				_, _ = io.WriteString(w, answer)
+				return
+			}
+			_, _ = io.WriteString(w, `{"Os":"linux","Arch":"arm64","ApiVersion":"1.41"}`)
+		})
+		if e, err := c.reach(t.Context()); err != nil || e.Server.Remapped() != Rootless || len(r.asked) != asked {
+			t.Errorf("%s: %+v, %v, asked %q", answer, e, err, r.asked)
+		}
+	}
+}
+
 func TestTheCommandIsAskedWhereTheSocketFails(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]http.HandlerFunc{
