@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/renameio/v2/maybe"
@@ -49,25 +50,33 @@ func (t Target) stillUp(ctx context.Context, p *project.Project, c *engine.Clien
 	var plan image.Plan
 	var all []stack.Container
 	has := before.Capacity
-	g, ctx := errgroup.WithContext(ctx)
+	counts := has != (engine.Capacity{})
+	local := has == engine.Local() // to ask the engine takes longer than all the rest
+	g, inTime := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		var err error
-		plan, err = t.builder(p, c).Plan(ctx)
+		plan, err = t.builder(p, c).Plan(inTime)
 		return err
 	})
 	g.Go(func() error {
 		var err error
-		all, ok, err = s.StillSettled(ctx, before.Containers)
+		all, ok, err = s.StillSettled(inTime, before.Containers)
 		return err
 	})
-	if has != (engine.Capacity{}) {
+	if counts && !local {
 		g.Go(func() error {
 			var err error
-			has, err = c.Capacity(ctx)
+			has, err = c.Capacity(inTime)
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil || !ok || has != before.Capacity || len(plan.Stale()) > 0 {
+	if err := g.Wait(); err != nil || !ok || len(plan.Stale()) > 0 {
+		return false
+	}
+	if counts && local && slices.ContainsFunc(all, func(c stack.Container) bool { return !c.Here() }) {
+		has, _ = c.Capacity(ctx) // zero beside an error
+	}
+	if has != before.Capacity {
 		return false
 	}
 	s.Print(all, nil)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -152,6 +153,12 @@ func TestWhatMakesUpGoTheLongWay(t *testing.T) { //nolint:funlen // a table of c
 			}
 		}, false},
 		{"more memory", func(_ *testing.T, up *pipeline) { up.engine.Capacity.Memory *= 2 }, false},
+		{"more memory of a machine that was like this one", func(t *testing.T, up *pipeline) { // and is another one
+			t.Helper()
+			up.engine.Capacity = engine.Local()
+			up.settle(t.Context(), up.open(t), up.client, nil, up.engine.Capacity)
+			up.engine.Capacity.Memory *= 2
+		}, runtime.GOOS != "linux"}, // elsewhere nothing is known, and no capacity was noted
 		{"no place for notes", func(_ *testing.T, up *pipeline) { up.environ = nil }, false},
 	}
 	for _, c := range cases {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"runtime"
 
 	"github.com/im2-audio/im2/internal/exit"
 )
@@ -15,6 +17,16 @@ type Capacity struct {
 	Memory int64 `json:"MemTotal"`
 	// CPUs is how many processors containers may use.
 	CPUs int `json:"NCPU"`
+}
+
+// Local is what this machine has, as an engine on it would say; the zero value where that is not known.
+func Local() Capacity {
+	text, _ := os.ReadFile("/proc/meminfo") // on Linux
+	var kilobytes int64
+	if n, _ := fmt.Sscanf(string(text), "MemTotal: %d kB", &kilobytes); n != 1 {
+		return Capacity{}
+	}
+	return Capacity{Memory: kilobytes << 10, CPUs: runtime.NumCPU()}
 }
 
 // Capacity asks the engine. If it does not answer, the error is the one that Find returns.

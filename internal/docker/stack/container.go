@@ -137,11 +137,17 @@ func (c Container) ID() string { return c.id }
 // Number tells it from others of the same service.
 func (c Container) Number() string { return c.number }
 
+// Here reports whether it is certain that this machine's kernel runs it, and not that of a virtual machine or another one.
+func (c Container) Here() bool { return c.running() && !c.unseen }
+
 func (c Container) running() bool { return c.State == "running" }
 
-// users asks the engine for the UID:GID of the container's processes; several are joined by a comma. It works
-// from outside, so the image needs no ps.
+// users returns the UID:GID of the container's processes, several joined by a comma. Where this machine's kernel does
+// not tell, it asks the engine, which starts a ps for each container. It works from outside, so the image needs no ps.
 func (s Stack) users(ctx context.Context, c Container) (string, error) {
+	if users, err := c.info.UsersHere("/proc", "/sys/fs/cgroup"); err == nil {
+		return strings.Join(users, ","), nil
+	}
 	// The engine refuses a list without the process IDs (seen with 20.10).
 	rows, err := s.Client.Processes(ctx, c.id, "pid", "uid", "gid")
 	if err != nil {
