@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -24,6 +25,9 @@ import (
 // problemsShown is how many entries that could not be set are named.
 const problemsShown = 10
 
+// smallPercent keeps memory small where reading the project needs more of it than the whole walk.
+const smallPercent = 25
+
 // Reset are the flags of ResetPermissions.
 type Reset struct {
 	// DryRun only counts.
@@ -37,6 +41,7 @@ type Reset struct {
 // ResetPermissions gives the data folders and the volumes of x-im2, and everything in them, the app user as owner and
 // 755 or 644 as mode.
 func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(smallPercent))
 	p, err := t.dataProject(ctx)
 	if err != nil {
 		return err
