@@ -208,6 +208,9 @@ func (d *documented) copyProject(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	if err := keepOurs(to); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(filepath.Join(to, "pipeline-data", "output", "song"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func checkUsage(ts *testscript.TestScript, neg bool, args []string, n int, text 
 	}
 }
 
-// cmdProject copies this project, without data and what was built, into a folder, with
+// cmdProject copies this project, without data, what was built and services that were added, into a folder, with
 // $IDS in its .env.local, and removes its containers and images when the script ends.
 func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 	checkUsage(ts, neg, args, 1, "project DIR")
@@ -81,6 +81,7 @@ func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 			},
 		}))
 	}
+	ts.Check(keepOurs(to))
 	uid, gid, _ := strings.Cut(ts.Getenv("IDS"), ":")
 	ids := fmt.Sprintf("APP_USER_ID=%s\nAPP_GROUP_ID=%s\n", uid, gid)
 	ts.Check(os.WriteFile(filepath.Join(to, ".env.local"), []byte(ids), 0o644))
