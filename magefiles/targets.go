@@ -61,9 +61,10 @@ func Clean(ctx context.Context,
 func Doctor(ctx context.Context,
 	check *string, // only these checks, with commas, and those that they need
 	list *bool, // list the checks; run none
+	bundle *bool, // write an archive for a bug report: checks, settings, logs, failed jobs; no secrets, no audio
 	json *bool, // print JSON
 ) error {
-	return targets.Doctor(ctx, check, list, json)
+	return targets.Doctor(ctx, check, list, bundle, json)
 }
 
 // Down stops the services and removes their containers; data and images stay.

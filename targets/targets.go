@@ -166,10 +166,11 @@ func Setup(ctx context.Context,
 func Doctor(ctx context.Context,
 	check *string, // only these checks, with commas, and those that they need
 	list *bool, // list the checks; run none
+	bundle *bool, // write an archive for a bug report: checks, settings, logs, failed jobs; no secrets, no audio
 	json *bool, // print JSON
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.Doctor(ctx, cli.Doctor{Check: value(check), List: value(list), JSON: value(json)})
+		return t.Doctor(ctx, cli.Doctor{Check: value(check), List: value(list), Bundle: value(bundle), JSON: value(json)})
 	})
 }
 

@@ -157,9 +157,11 @@ If your UID and GID differ from .env, it offers to write yours to .env.local.`, 
 again. See docs/doctor.md of IM2.`, [][2]string{
 			{"check", "only these checks, with commas, and those that they need"},
 			{"list", "list the checks; run none"},
+			{"bundle", "write an archive for a bug report: checks, settings, logs, failed jobs; no secrets, no audio"},
 			{"json", "print JSON"},
 		}, [][2]string{
 			{"im2 doctor --check=mounts,trust", "only these, and those that they need"},
+			{"im2 doctor --bundle", "an archive for a bug report, in this folder"},
 		}, [][2]string{
 			{"1", "the work failed, or a check found something"},
 			{"2", "wrong use"},

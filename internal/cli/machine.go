@@ -25,14 +25,22 @@ type Doctor struct {
 	List bool
 	// JSON prints the report as JSON.
 	JSON bool
+	// Bundle writes it, with more, to an archive for a bug report.
+	Bundle bool
 }
 
 // Doctor checks whether this machine can do what the project needs.
 func (t Target) Doctor(ctx context.Context, o Doctor) error {
+	if o.List && o.Bundle {
+		return exit.Errorf(exit.Unusable, "-list runs no checks, and -bundle does: use one of them")
+	}
 	if o.List {
 		return t.listChecks(o.JSON)
 	}
 	names := strings.FieldsFunc(o.Check, func(r rune) bool { return r == ',' || r == ' ' })
+	if o.Bundle {
+		return t.bundle(ctx, names, o.JSON)
+	}
 	d := doctor.Doctor{Root: t.Root, Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI}
 	r, err := d.Run(ctx, names)
 	if err != nil {

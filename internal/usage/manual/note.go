@@ -147,6 +147,7 @@ var Notes = map[string]Note{
 	"doctor": {
 		Examples: []Example{
 			{"mage doctor -check=mounts,trust", "only these, and those that they need"},
+			{"mage doctor -bundle", "an archive for a bug report, in this folder"},
 		},
 		Failed: itFailed, Unusable: wrongUse,
 		More: "doctor.md",
