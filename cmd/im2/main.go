@@ -15,12 +15,12 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/helper"
+	"github.com/im2-audio/im2/internal/term"
 )
 
 func main() {
@@ -47,7 +47,7 @@ func run(args []string) int {
 	if errors.As(err, &others) {
 		return int(others)
 	}
-	_, _ = fmt.Fprintln(os.Stderr, "Error: "+strings.TrimSpace(exit.ForIM2(err.Error())))
+	term.New(os.Stdout, os.Stderr, os.Getenv).Error(err.Error())
 	var coded *exit.Error
 	if errors.As(err, &coded) {
 		return int(coded.Code)

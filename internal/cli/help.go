@@ -38,7 +38,7 @@ func Answer(sources fs.FS, args []string) (int, bool) {
 		if better := stray(args); better != nil {
 			err = better
 		}
-		ui.Note("Error: %v", err)
+		ui.Error(err.Error())
 		return int(exit.Unusable), true
 	case text != "":
 		ui.Text(text)

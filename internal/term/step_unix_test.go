@@ -152,6 +152,7 @@ func TestColoursAreForTerminalsThatWantThem(t *testing.T) {
 		ui.Table([]string{"SERVICE", "STATE"}, [][]string{{"web", "running"}, {"db", "exited (1)"}, {"job", "exited (0)"}})
 		ui.Result("  [fail] data  gone\nfile.yml:3: error C01: bad")
 		_ = ui.Step("building", "built").End(nil)
+		ui.Error("building web: bad\n")
 		got := s.closed()
 		if strings.Contains(got, "\x1b") != c.want {
 			t.Errorf("%v: %q", c.environ, got)
@@ -161,7 +162,7 @@ func TestColoursAreForTerminalsThatWantThem(t *testing.T) {
 		}
 		for _, want := range []string{
 			"\x1b[1mSERVICE\x1b[0m  \x1b[1mSTATE\x1b[0m\n", "web      \x1b[32mrunning\x1b[0m\n", "\x1b[31mexited (1)\x1b[0m\n", "job      exited (0)\n",
-			"\x1b[31m[fail]\x1b[0m data", "file.yml:3: \x1b[31merror\x1b[0m C01: bad", "\x1b[32m✔\x1b[0m built",
+			"\x1b[31m[fail]\x1b[0m data", "file.yml:3: \x1b[31merror\x1b[0m C01: bad", "\x1b[32m✔\x1b[0m built", "\x1b[31mError:\x1b[0m building web: bad\n",
 		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%q is not in %q", want, got)

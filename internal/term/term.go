@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -138,6 +139,11 @@ func (u *UI) note(line string) {
 		}
 	}
 	_, _ = io.WriteString(u.err, line)
+}
+
+// Error writes what a command ends with to standard error.
+func (u *UI) Error(text string) {
+	u.note(red.of("Error:", !u.plain) + " " + u.line("%s", []any{strings.TrimSpace(text)}))
 }
 
 func interrupted(arg any) bool {

@@ -127,3 +127,15 @@ func TestOnlyWhatIsUpIsRemembered(t *testing.T) {
 		t.Error("the engine was not asked")
 	}
 }
+
+func TestWithoutContainersThereIsNothingToRestart(t *testing.T) {
+	e, s := up(t)
+	delete(e.Containers, "1")
+	err := s.Restart(t.Context(), "web")
+	if err == nil || err.Error() != `restarting demo: there are no containers; fix: "mage up" creates them` {
+		t.Errorf("got %v", err)
+	}
+	if err := s.explain(t.Context(), Container{Service: "web", State: notCreated}, ""); err.Error() != `service web has no container; fix: "mage up" creates it` {
+		t.Errorf("got %v", err)
+	}
+}

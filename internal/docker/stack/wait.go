@@ -153,6 +153,9 @@ func (w watch) failed(c *Container, now time.Time) *Container {
 }
 
 func (s Stack) explain(ctx context.Context, c Container, after string) error {
+	if c.Name == "" {
+		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage up", Note: "creates it"}, "%sservice %s has no container", after, c.Service)
+	}
 	text := fmt.Sprintf("%sservice %s is %s", after, c.Service, c.State)
 	if c.ExitCode != nil {
 		text += fmt.Sprintf(" (exit code %d)", *c.ExitCode)
