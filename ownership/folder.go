@@ -8,6 +8,12 @@ import (
 	"strings"
 )
 
+// Check returns a [RefusedError] for a folder that [Reset] refuses whoever asks, such as a system folder, or one that is not there.
+func Check(folder string) error {
+	_, err := checkFolder(folder)
+	return err
+}
+
 // checkFolder is the rule about which folders may be reset. It returns the folder's path without
 // symbolic links. Only the path's last part must not be a link: how one gets there is the operator's
 // business.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -98,13 +99,16 @@ func (r *Resetter) volume(ctx context.Context, e *engine.Engine, noEngine error,
 		return ownership.Summary{}, fmt.Errorf("resetting %s: %w", req.Name(), noEngine)
 	}
 	var failed *run.Error
-	_, err := e.Output(ctx, e.Command("volume", "inspect", req.Volume))
+	options, err := e.Output(ctx, e.Command("volume", "inspect", "--format={{json .Options}}", "--", req.Volume))
 	switch {
 	case errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Stderr), "no such volume"):
 		r.note("%s is not there; \"mage up\" creates it", req.Name())
 		return ownership.Summary{Skipped: map[ownership.Skip]int64{}, Problems: []ownership.Problem{}}, nil
 	case err != nil:
 		return ownership.Summary{}, exit.Errorf(exit.Failed, "looking at %s: %w", req.Name(), err)
+	}
+	if err := checkDevice(options); err != nil {
+		return ownership.Summary{}, exit.Errorf(exit.Unusable, "resetting %s: %w", req.Name(), err)
 	}
 	sum, err := r.inEngine(ctx, e, req)
 	var coded *exit.Error
@@ -113,6 +117,26 @@ func (r *Resetter) volume(ctx context.Context, e *engine.Engine, noEngine error,
 		err = exit.Errorf(coded.Code, "%s", text)
 	}
 	return sum, err
+}
+
+// checkDevice refuses a volume that is a protected folder of this machine, by the options that it was made with: the
+// local driver mounts any folder as a volume (driver_opts with "o: bind").
+func checkDevice(options []byte) error {
+	var made struct{ Device string }
+	if err := json.Unmarshal(options, &made); err != nil {
+		return fmt.Errorf("reading the options of the volume: %w", err)
+	}
+	if !filepath.IsAbs(made.Device) {
+		return nil
+	}
+	folder, err := filepath.EvalSymlinks(made.Device)
+	if err != nil {
+		folder = made.Device // the engine says what is wrong with it, or is on another machine
+	}
+	if err := ownership.Check(folder); errors.Is(err, ownership.ErrProtected) {
+		return err
+	}
+	return nil
 }
 
 // ensureInEngine creates folders through the engine. Root in the container sets existing ones; without more

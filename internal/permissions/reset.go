@@ -193,7 +193,8 @@ func (r *Resetter) makeFolder(data string) error {
 	return err
 }
 
-// isFolder refuses what is not a folder, and a link to one: a mount would follow it.
+// isFolder refuses what is not a folder, a link to one, which a mount would follow, and a protected folder: in a container,
+// at a path with a link in it, it would not be known for one.
 func isFolder(data string) (fs.FileInfo, error) {
 	info, err := os.Lstat(data)
 	if errors.Is(err, fs.ErrNotExist) { // a dry run makes none
@@ -205,7 +206,7 @@ func isFolder(data string) (fs.FileInfo, error) {
 	if !info.IsDir() {
 		return nil, exit.Errorf(exit.Unusable, "%s is not a folder (a symbolic link is not accepted); move it away, then try again", data)
 	}
-	return info, nil
+	return info, coded(ownership.Check(data))
 }
 
 func (r *Resetter) look(ctx context.Context) (*engine.Engine, error) {

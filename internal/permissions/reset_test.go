@@ -82,7 +82,10 @@ func TestBelow(t *testing.T) {
 			t.Errorf("-path=%q: got %v", named, err)
 		}
 	}
-	for _, wrong := range []string{filepath.Join(root, "alias"), filepath.Join(data, "file"), filepath.Join(root, "missing")} {
+	if err := os.Symlink("/", filepath.Join(root, "up")); err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range []string{filepath.Join(root, "alias"), filepath.Join(root, "up", "etc"), filepath.Join(data, "file"), filepath.Join(root, "missing")} {
 		var coded *exit.Error
 		if _, err := Below(root, wrong, ""); !errors.As(err, &coded) || coded.Code != exit.Unusable {
 			t.Errorf("data folder %s: got %v", wrong, err)
