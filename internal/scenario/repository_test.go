@@ -41,13 +41,16 @@ func TestAction(t *testing.T) {
 	}
 	const asRoot = "services:\n  web:\n    image: a\n    user: \"0\"\n"
 	for name, c := range map[string]struct {
-		compose, threshold string
-		code, errors       int
+		compose, threshold, sarif string
+		code, errors              int
 	}{
-		"root":                      {asRoot, "", 1, 1},
-		"not root":                  {strings.Replace(asRoot, `"0"`, `"1000"`, 1), "error", 0, 0},
-		"no threshold":              {asRoot, "loud", 2, 0},
-		"a command for a threshold": {asRoot, `"; touch found; "$(touch found)`, 2, 0},
+		"root":                      {asRoot, "", "", 1, 1},
+		"not root":                  {strings.Replace(asRoot, `"0"`, `"1000"`, 1), "error", "", 0, 0},
+		"no threshold":              {asRoot, "loud", "", 2, 0},
+		"a command for a threshold": {asRoot, `"; touch found; "$(touch found)`, "", 2, 0},
+		"an output for a path":      {asRoot, "", "report\nother=output", 2, 0},
+		"a path like a flag":        {asRoot, "", "--help", 1, 1},
+		"a link for a path":         {asRoot, "", "link", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,14 +58,24 @@ func TestAction(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(project, "compose.yaml"), []byte(c.compose), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			code, printed, output := a.run(t, project, map[string]string{"threshold": c.threshold})
+			kept := filepath.Join(t.TempDir(), "kept")
+			if err := errors.Join(os.WriteFile(kept, nil, 0o600), os.Symlink(kept, filepath.Join(project, "link"))); err != nil {
+				t.Fatal(err)
+			}
+			code, printed, output := a.run(t, project, map[string]string{"threshold": c.threshold, "sarif": c.sarif})
 			if code != c.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, printed)
 			}
 			if _, err := os.Stat(filepath.Join(project, "found")); err == nil {
 				t.Error("an input was run as a command")
 			}
+			if text, err := os.ReadFile(kept); err != nil || len(text) > 0 {
+				t.Errorf("a link of the project was followed: %q, %v", text, err)
+			}
 			if code == 2 {
+				if output != "" {
+					t.Errorf("outputs %q of a step that failed", output)
+				}
 				return
 			}
 			path := strings.TrimPrefix(strings.TrimSpace(output), "sarif=")
