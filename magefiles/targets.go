@@ -104,6 +104,17 @@ func New(ctx context.Context, name string,
 	return targets.New(ctx, name, user, dryRun, json, wait)
 }
 
+// Remove takes a service out of the Compose file, and removes its containers and its image.
+// Its folder is removed if it is as "mage new" made it, and stays otherwise; so do volumes and data. A
+// service that others need is refused.
+func Remove(ctx context.Context, service string,
+	dryRun *bool, // only print what would be done, and the change of the Compose file as a diff
+	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
+) error {
+	return targets.Remove(ctx, service, dryRun, json, wait)
+}
+
 // ResetPermissions (reset-permissions) gives the data folders the app user as owner, 755 and 644.
 // It creates missing folders, follows no links, and resets the volumes that x-im2 names. What you may not change is changed through
 // the Docker engine.

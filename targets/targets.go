@@ -198,6 +198,19 @@ func New(ctx context.Context, name string,
 	})
 }
 
+// Remove takes a service out of the Compose file, and removes its containers and its image.
+// Its folder is removed if it is as "mage new" made it, and stays otherwise; so do volumes and data. A
+// service that others need is refused.
+func Remove(ctx context.Context, service string,
+	dryRun *bool, // only print what would be done, and the change of the Compose file as a diff
+	json *bool, // print JSON
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Remove(ctx, cli.Remove{Service: service, DryRun: value(dryRun), JSON: value(json), Wait: wait})
+	})
+}
+
 // sources are the files of this package: help is read from them.
 //
 //go:embed *.go

@@ -185,5 +185,17 @@ See docs/adding-a-service.md of IM2.`, [][2]string{
 			{"1", "it could not be written; nothing was created"},
 			{"2", "settings or a Compose file that cannot be used; the name cannot be used"},
 		}},
+		{targets.Remove, "remove SERVICE", "takes a service out of the Compose file, and removes its containers and its image.", `Its folder is removed if it is as "im2 new" made it, and stays otherwise; so do volumes and data. A
+service that others need is refused.`, [][2]string{
+			{"dry-run", "only print what would be done, and the change of the Compose file as a diff"},
+			{"json", "print JSON"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"im2 remove loudness --dry-run", "what would be removed, and the change of the Compose file"},
+			{"im2 remove loudness", "the inverse of `im2 new loudness`"},
+		}, [][2]string{
+			{"1", "a container or a file could not be removed; nothing else was"},
+			{"2", "settings or a Compose file that cannot be used; no such service, or others need it"},
+		}},
 	}},
 }

@@ -33,6 +33,7 @@ func TestAdd(t *testing.T) {
 				got = []byte(err.Error() + "\n")
 			} else {
 				checkOnlyAdded(t, before, got)
+				checkCut(t, before, got, example(words).Name)
 				if first := strings.Split(string(got), "\n")[line-1]; !strings.Contains(first, example(words).Name) {
 					t.Errorf("line %d is %q", line, first)
 				}
@@ -56,6 +57,20 @@ func TestAdd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// checkCut fails unless the text without the service is the old one. A section that was empty, or not there, has "{}" then.
+func checkCut(t *testing.T, before, after []byte, name string) {
+	t.Helper()
+	got, err := cut("compose.yaml", after, name)
+	if err != nil {
+		t.Errorf("taking it out again: %v", err)
+		return
+	}
+	if bytes.Equal(got, before) || !hasServices("compose.yaml", before) && kept(got, before, name) {
+		return
+	}
+	t.Errorf("after taking it out again:\n%s\nwant\n%s", got, before)
 }
 
 // checkOnlyAdded fails unless the old text is the new one without one piece. A section that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -45,18 +46,27 @@ func examine(ctx context.Context, r Request, files []string) (*project.Project, 
 var errTry = errors.New("trying the new Compose file")
 
 func examineWith(ctx context.Context, r Request, files []string, path string, text []byte) (*project.Project, error) {
+	return examineWithAll(ctx, r, files, map[string][]byte{path: text})
+}
+
+// examineWithAll reads the project as if these files had other texts.
+func examineWithAll(ctx context.Context, r Request, files []string, texts map[string][]byte) (*project.Project, error) {
 	dir, err := os.MkdirTemp("", "im2-new-")
 	if err != nil {
 		return nil, exit.Errorf(exit.Failed, "%w: %w", errTry, err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	instead := filepath.Join(dir, filepath.Base(path))
-	if err := os.WriteFile(instead, text, 0o600); err != nil {
-		return nil, exit.Errorf(exit.Failed, "%w: %w", errTry, err)
-	}
 	var names []string
-	for _, file := range files {
-		if target, err := filepath.EvalSymlinks(file); file == path || err == nil && target == path {
+	for i, file := range files {
+		text, changed := texts[file]
+		if target, err := filepath.EvalSymlinks(file); err == nil && !changed {
+			text, changed = texts[target]
+		}
+		if changed {
+			instead := filepath.Join(dir, strconv.Itoa(i)+"-"+filepath.Base(file))
+			if err := os.WriteFile(instead, text, 0o600); err != nil {
+				return nil, exit.Errorf(exit.Failed, "%w: %w", errTry, err)
+			}
 			file = instead
 		}
 		names = append(names, file)

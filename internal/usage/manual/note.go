@@ -152,6 +152,15 @@ var Notes = map[string]Note{
 		Failed: itFailed, Unusable: wrongUse,
 		More: "doctor.md",
 	},
+	"remove": {
+		Examples: []Example{
+			{"mage remove loudness -dryRun", "what would be removed, and the change of the Compose file"},
+			{"mage remove loudness", "the inverse of `mage new loudness`"},
+		},
+		Failed:   "a container or a file could not be removed; nothing else was",
+		Unusable: noProject + "; no such service, or others need it",
+		More:     "adding-a-service.md",
+	},
 	"env": {
 		Examples: []Example{{"mage env -json", "for programs"}},
 		Unusable: "a setting cannot be used; the others are listed",
