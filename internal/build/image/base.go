@@ -64,7 +64,7 @@ func Local(ctx context.Context, c *engine.Client, asked string) (string, error) 
 }
 
 func noteStandIn(ui *term.UI, own, asked string) {
-	ui.Note("base image: %s (made from Debian's archive; %s is not available locally)", own, asked)
+	ui.Note("base image: %s, made here, in place of %s", own, asked)
 }
 
 // pull pulls an image, for a platform if there is one.

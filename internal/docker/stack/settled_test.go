@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/im2-audio/im2/internal/docker/engine/enginetest"
 	"github.com/im2-audio/im2/internal/project"
@@ -128,14 +129,12 @@ func TestOnlyWhatIsUpIsRemembered(t *testing.T) {
 	}
 }
 
-func TestWithoutContainersThereIsNothingToRestart(t *testing.T) {
+func TestAContainerThatIsMissingIsNotWaitedFor(t *testing.T) {
 	e, s := up(t)
 	delete(e.Containers, "1")
-	err := s.Restart(t.Context(), "web")
-	if err == nil || err.Error() != `restarting demo: there are no containers; fix: "mage up" creates them` {
-		t.Errorf("got %v", err)
-	}
-	if err := s.explain(t.Context(), Container{Service: "web", State: notCreated}, ""); err.Error() != `service web has no container; fix: "mage up" creates it` {
-		t.Errorf("got %v", err)
+	began := time.Now()
+	err := s.wait(t.Context(), waitHealthy, nil)
+	if err == nil || err.Error() != `service web has no container; fix: "mage up" creates it` || time.Since(began) > grace {
+		t.Errorf("after %s: %v", time.Since(began), err)
 	}
 }

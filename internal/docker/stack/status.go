@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/im2-audio/im2/internal/exit"
 )
 
 // Look returns the containers as Containers does, with the users of those that run.
@@ -78,15 +75,7 @@ func (s Stack) Restart(ctx context.Context, services string) error {
 	if err != nil {
 		return err
 	}
-	asked := args[1:]
-	all, err := s.Containers(ctx)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(all, func(c Container) bool { return c.Name != "" && (len(asked) == 0 || slices.Contains(asked, c.Service)) }) {
-		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage up", Note: "creates them"}, "restarting %s: there are no containers", s.Project.Name())
-	}
-	what := strings.Join(asked, ", ")
+	what := strings.Join(args[1:], ", ")
 	if services == "" {
 		what = s.Project.Name()
 	}

@@ -135,7 +135,7 @@ func (w watch) up(c *Container, now time.Time) bool {
 func (w watch) failed(c *Container, now time.Time) *Container {
 	seen, before := w.bad[c.Name]
 	switch {
-	case c.State == "exited" || c.State == "dead":
+	case c.State == notCreated, c.State == "exited" || c.State == "dead":
 		return c // with a restart policy it would be "restarting"
 	case c.State == "created", c.running() && c.Health != "unhealthy":
 	default:
