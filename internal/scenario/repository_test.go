@@ -51,6 +51,7 @@ func TestAction(t *testing.T) {
 		"an output for a path":      {asRoot, "", "report\nother=output", 2, 0},
 		"a path like a flag":        {asRoot, "", "--help", 1, 1},
 		"a link for a path":         {asRoot, "", "link", 1, 1},
+		"a command in an error":     {"services:\n  web:\n    volumes: [\"/a\\n::set-output name=sarif::/x:/b\"]\n", "", "", 2, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,14 +73,18 @@ func TestAction(t *testing.T) {
 			if text, err := os.ReadFile(kept); err != nil || len(text) > 0 {
 				t.Errorf("a link of the project was followed: %q, %v", text, err)
 			}
+			obeyed := runnerCommands(printed)
 			if code == 2 {
+				if len(obeyed) > 0 {
+					t.Errorf("the runner would obey %q", obeyed)
+				}
 				if output != "" {
 					t.Errorf("outputs %q of a step that failed", output)
 				}
 				return
 			}
 			path := strings.TrimPrefix(strings.TrimSpace(output), "sarif=")
-			for what, n := range map[string]int{"annotations": strings.Count(printed, "::error"), "errors in the report": sarifErrors(t, path)} {
+			for what, n := range map[string]int{"annotations": strings.Count(strings.Join(obeyed, "\n"), "::error"), "errors in the report": sarifErrors(t, path)} {
 				if n < c.errors || c.errors == 0 && n > 0 {
 					t.Errorf("%d %s, want %d:\n%s", n, what, c.errors, printed)
 				}
@@ -116,6 +121,26 @@ func (a action) run(t *testing.T, project string, inputs map[string]string) (cod
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), string(said), string(text)
+}
+
+// runnerCommands returns the lines of a log that a runner obeys.
+func runnerCommands(log string) (all []string) {
+	stopped := ""
+	for line := range strings.Lines(log) {
+		line = strings.TrimSpace(line)
+		token, stops := strings.CutPrefix(line, "::stop-commands::")
+		switch {
+		case stopped != "":
+			if line == "::"+stopped+"::" {
+				stopped = ""
+			}
+		case stops:
+			stopped = token
+		case strings.HasPrefix(line, "::"):
+			all = append(all, line)
+		}
+	}
+	return all
 }
 
 // sarifErrors is how many errors a report has.
