@@ -127,7 +127,7 @@ func (t Target) baseline(path string) ([]nonroot.Finding, error) {
 		err = fmt.Errorf("it is a report of version %d, not %d", earlier.Version, report.Version)
 	}
 	if err != nil {
-		fix := exit.Fix{Type: "mage audit -format=json > " + path, Note: "writes one"}
+		fix := exit.Fix{Type: "mage audit -format=json > " + exit.Word(path), Note: "writes one"}
 		return nil, exit.Fixable(exit.Unusable, fix, "reading the baseline %s: %w", path, exit.Reason(err))
 	}
 	return earlier.Findings, nil

@@ -63,6 +63,17 @@ func (f Fix) String() string {
 	return `"` + f.Type + `" ` + f.Note
 }
 
+// plain are the words that a shell takes as they are.
+var plain = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
+
+// Word returns a path as one word of a command to type, in the quotes that a shell needs for it.
+func Word(path string) string {
+	if plain.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
 // fixMark is between a cause and its fix.
 const fixMark = "; fix: "
 

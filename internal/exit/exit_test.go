@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"testing"
 
 	"github.com/im2-audio/im2/internal/exit"
@@ -88,5 +89,19 @@ func TestTheFixIsToldApart(t *testing.T) {
 		if bare, fix := exit.Split(c.err); bare != c.bare || fix != c.fix {
 			t.Errorf("%s: got %q and %+v", c.full, bare, fix)
 		}
+	}
+}
+
+// What is typed as root must be about the folder that is meant, and nothing else.
+func TestACommandToTypeHasWholePaths(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/srv/data", "/home/me/my songs/data", "/srv/it's", "/srv/a;b", "/srv/$(touch x)", "/srv/ü\"*", "", `/srv/a\b`, "/srv/a\nb"} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf '[%s]' "+exit.Word(path)).Output()
+		if err != nil || string(out) != "["+path+"]" {
+			t.Errorf("%q: the shell has %q, %v", path, out, err)
+		}
+	}
+	if got := exit.Word("/srv/data-1.x"); got != "/srv/data-1.x" {
+		t.Errorf("quotes that nobody needs: %s", got)
 	}
 }

@@ -34,7 +34,7 @@ var byRoot = exit.Fix{Type: "sudo env PATH=$PATH mage reset-permissions", Note: 
 func (r *Resetter) ByRoot(data string) exit.Fix {
 	switch r.remapped {
 	case engine.Rootless: // it may change what is the user's, who is root there, and what containers made
-		return exit.Fix{Type: "sudo chown -R $(id -u):$(id -g) " + data, Note: `, then "mage reset-permissions"`}
+		return exit.Fix{Type: "sudo chown -R $(id -u):$(id -g) " + exit.Word(data), Note: `, then "mage reset-permissions"`}
 	case engine.UsernsRemapped:
 		return exit.Fix{}
 	}

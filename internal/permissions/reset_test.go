@@ -155,6 +155,9 @@ func TestWhatRootMayDo(t *testing.T) {
 			t.Errorf("%q: %v", remapped, err)
 		}
 	}
+	if got, want := (&Resetter{remapped: engine.Rootless}).ByRoot("/my songs").Type, "sudo chown -R $(id -u):$(id -g) '/my songs'"; got != want {
+		t.Errorf("a folder with a space: %s", got)
+	}
 	silent := exit.Fixable(exit.Missing, engine.StartRootless, "no answer")
 	if text, fix := withOwn(silent, byRoot); text != "no answer" || fix != engine.StartRootless {
 		t.Errorf("a rootless engine that does not answer: %q; fix: %v", text, fix)

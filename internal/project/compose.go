@@ -361,7 +361,7 @@ func (p *Project) Divided() (problem string, fix exit.Fix) {
 	}
 	if name := place.MountIn(p.Data, folders...); name != "" {
 		path := p.Rel(filepath.Join(p.Data, name))
-		return path + " is a mount of its own: files cannot be moved to it from the other folders", exit.Fix{Type: "sudo umount " + path}
+		return path + " is a mount of its own: files cannot be moved to it from the other folders", exit.Fix{Type: "sudo umount " + exit.Word(path)}
 	}
 	return "", exit.Fix{}
 }

@@ -89,7 +89,7 @@ func (b *Bench) folder() (path string, remove func(context.Context), err error) 
 		}
 		b.UI.Note("removing %s in the background", path)
 		if err := run.Detach(run.Cmd{Name: "rm", Args: []string{"-rf", "--", path}}, os.DevNull); err != nil {
-			b.UI.Note("removing it: %v; fix: rm -rf %s", err, path)
+			b.UI.Note("removing it: %v; fix: rm -rf %s", err, exit.Word(path))
 		}
 	}, nil
 }

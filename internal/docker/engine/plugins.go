@@ -41,7 +41,7 @@ func withOwnPlugins(home string, environ []string) ([]string, error) {
 	if err != nil {
 		return nil, exit.Errorf(exit.Missing,
 			"using the tools in %s: %w. The folder must be writable for who runs mage: \"sudo chown -R $(id -u) %s\"",
-			ToolsFolder(home), err, filepath.Join(home, ".im2"))
+			ToolsFolder(home), err, exit.Word(filepath.Join(home, ".im2")))
 	}
 	return append(append([]string{}, environ...), "DOCKER_CONFIG="+ours), nil
 }
