@@ -40,8 +40,8 @@ var (
 		Sources: []string{
 			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
 			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "internal/safetext", "ownership",
-			"pipeline/handover", "pipeline/job", "pipeline/modelfolder", "pipeline/options", "pipeline/place", "pipeline/queue", "pipeline/title",
-			"pipeline/weights",
+			"pipeline/handover", "pipeline/job", "pipeline/modelfolder", "pipeline/options", "pipeline/place", "pipeline/queue", "pipeline/spool",
+			"pipeline/title", "pipeline/weights",
 		},
 	}
 	// Measure is the command with which "mage bench" measures others.
