@@ -53,6 +53,10 @@ func (b *Bench) Permissions(ctx context.Context, files, folders int) (Permission
 	if err != nil {
 		return p, err
 	}
+	measure, err := b.own(ctx, tools.Measure)
+	if err != nil {
+		return p, err
+	}
 	path, remove, err := b.folder()
 	if err != nil {
 		return p, err
@@ -70,18 +74,23 @@ func (b *Bench) Permissions(ctx context.Context, files, folders int) (Permission
 	}
 	const ours = "mage reset-permissions"
 	uid, gid := strconv.Itoa(int(wanted.UID)), strconv.Itoa(int(wanted.GID))
-	names := []string{"chown -R, find, find", "find, one careful pass", ours}
+	names := []string{"chown -R, find, find", "find, one careful pass", ours, "statx alone, two threads"}
 	ways := [][]string{
 		{"sh", "-c", threeWalks, "sh", path, uid, gid},
 		{"sh", "-c", oneWalk, "sh", path, uid, gid},
 		{helper, "im2-reset", "-folder=" + path, "-owner=" + wanted.String()},
+		{measure, "walk", path},
 	}
 	for _, state := range []struct {
 		name  string
 		wrong int // one entry in so many is wrong before each run
 	}{{"all right", 0}, {"all wrong", 1}, {"one in a thousand wrong", 1000}} {
 		c := Case{Name: state.name, Ours: ours, Entries: t.entries()}
-		c, err := b.inTurn(c, names, func(way, _ int) (Figures, error) {
+		able := names
+		if state.wrong > 0 {
+			able = names[:len(names)-1] // the last one changes nothing
+		}
+		c, err := b.inTurn(c, able, func(way, _ int) (Figures, error) {
 			if err := t.spoil(ctx, state.wrong); err != nil {
 				return Figures{}, err
 			}

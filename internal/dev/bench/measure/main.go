@@ -1,7 +1,7 @@
 // Command measure runs a command and prints what it needed as JSON. "mage bench" starts it, since
 // the kernel charges a process with its parent's memory at the fork: the parent must be smaller than
 // the targets are. As the first process of a container it passes a signal to stop on, and then
-// prints the figures all the same.
+// prints the figures all the same. "measure walk FOLDER" is a command to be measured: see walk.
 package main
 
 import (
@@ -29,6 +29,9 @@ func main() {
 func measure(ctx context.Context, argv []string) error {
 	if len(argv) == 0 {
 		return errors.New("usage: measure COMMAND [ARG ...]")
+	}
+	if argv[0] == "walk" && len(argv) == 2 {
+		return walk(argv[1])
 	}
 	u, err := run.Measure(ctx, run.Cmd{Name: argv[0], Args: argv[1:], Stdout: os.Stderr, Stderr: os.Stderr})
 	if err != nil && (os.Getpid() != 1 || ctx.Err() == nil) {
