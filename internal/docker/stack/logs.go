@@ -86,11 +86,19 @@ func (s Stack) withServices(args []string, services string) ([]string, error) {
 		return args, nil
 	}
 	for name := range strings.SplitSeq(services, ",") {
-		if name = strings.TrimSpace(name); !slices.Contains(s.Project.Services(), name) {
-			return nil, exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s%s",
-				name, s.Project.Name(), strings.Join(s.Project.Services(), ", "), closest.Hint(name, s.Project.Services()))
+		name = strings.TrimSpace(name)
+		if err := s.checkService(name); err != nil {
+			return nil, err
 		}
-		args = append(args, strings.TrimSpace(name))
+		args = append(args, name)
 	}
 	return args, nil
+}
+
+func (s Stack) checkService(name string) error {
+	all := s.Project.Services()
+	if slices.Contains(all, name) {
+		return nil
+	}
+	return exit.Errorf(exit.Unusable, "there is no service %q in %s; there are: %s%s", name, s.Project.Name(), strings.Join(all, ", "), closest.Hint(name, all))
 }

@@ -39,9 +39,9 @@ func (s Stack) Exec(ctx context.Context, stdin io.Reader, service string, comman
 	if file, ok := stdin.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) || s.UI.Plain() {
 		args = append(args, "--no-TTY") // "im2 exec web cat < file" gives the file's bytes
 	}
-	args, err := s.withServices(args, service)
-	if err != nil {
+	// Not a list of them: Compose would take the second for the command.
+	if err := s.checkService(service); err != nil {
 		return 0, err
 	}
-	return s.Through(ctx, stdin, append(args, command...))
+	return s.Through(ctx, stdin, append(append(args, service), command...))
 }
