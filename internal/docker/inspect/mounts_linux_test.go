@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // started starts a process that has bind mounts of sources, at /mnt/0 and so on, and looks like a container.
@@ -118,5 +120,27 @@ func TestFoldersOnOtherMachinesAreForgotten(t *testing.T) {
 		if len(all) != 1 || all[0].same(place{"0:50", "/data"}) != want {
 			t.Errorf("%s: %+v", text, all)
 		}
+	}
+}
+
+// What runs in a container may be able to mount things in a namespace of its own, as often as the kernel lets it.
+func TestMountsWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	proc := t.TempDir()
+	c := Container{ID: "94964e77508b"}
+	c.State.Pid = 7
+	line := "1 2 8:1 /c/" + c.ID + "/hostname /etc/hostname rw - ext4 /dev/sda1 rw\n"
+	path := filepath.Join(proc, "7", "mountinfo")
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(line), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := c.Replaced(proc); err != nil || all != nil {
+		t.Fatalf("%v, %v", all, err)
+	}
+	if err := os.Truncate(path, run.MostFile+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Replaced(proc); !errors.Is(err, run.ErrTooLong) {
+		t.Errorf("error = %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/im2-audio/im2/internal/idmap"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // Processes returns the IDs of a running container's processes in proc, which is this machine's /proc. It is for engines
@@ -154,7 +155,7 @@ func effective(status, field string) (int64, bool) {
 // mountinfo is what the kernel says of the mounts of a running container. The error is about a process that is not
 // certain to be the container's.
 func (c Container) mountinfo(proc string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(c.State.Pid), "mountinfo"))
+	text, err := run.ReadFile(filepath.Join(proc, strconv.Itoa(c.State.Pid), "mountinfo"))
 	if err != nil {
 		return "", err
 	}
