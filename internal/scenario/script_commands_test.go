@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"ails":        cmdAils,
 		"steady":      cmdSteady,
 		"workers":     cmdWorkers,
+		"weights":     cmdWeights,
 	}
 }
 
@@ -86,6 +88,35 @@ func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 	ids := fmt.Sprintf("APP_USER_ID=%s\nAPP_GROUP_ID=%s\n", uid, gid)
 	ts.Check(os.WriteFile(filepath.Join(to, ".env.local"), []byte(ids), 0o644))
 	cmdCleanup(ts, false, nil)
+}
+
+// cmdWeights writes the published model to a file. It is downloaded unless this machine has it, so the script has no
+// engine and no project of its own yet.
+func cmdWeights(ts *testscript.TestScript, neg bool, args []string) {
+	checkUsage(ts, neg, args, 1, "weights FILE")
+	stores := []string{filepath.Join(ts.Getenv("CHECKOUT"), ".im2", "models")}
+	if cache, err := os.UserCacheDir(); err == nil {
+		stores = append(stores, filepath.Join(cache, "im2", "models"))
+	}
+	for downloaded := false; ; downloaded = true {
+		for _, store := range stores {
+			if err := copy.Copy(filepath.Join(store, "htdemucs.onnx"), ts.MkAbs(args[0])); err == nil {
+				return
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				ts.Fatalf("copying the model: %v", err)
+			}
+		}
+		if downloaded {
+			ts.Fatalf("the model is in none of %q", stores)
+		}
+		folder := ts.MkAbs("of-weights")
+		cmdProject(ts, false, []string{folder})
+		before := ts.MkAbs(".")
+		ts.Check(ts.Chdir(folder))
+		ts.Check(ts.Exec("mage", "demucs-cache"))
+		ts.Check(ts.Chdir(before))
+		ts.Check(os.RemoveAll(folder))
+	}
 }
 
 // cmdCleanup removes the containers, networks and images of the script's Compose project when the
