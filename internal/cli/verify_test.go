@@ -22,8 +22,11 @@ func TestOnlyWhatIsToBeReadHasARow(t *testing.T) {
 		want string
 	}{
 		{"all is well", []verifyFinding{users, setuid}, "2 checks|[ok]|2 processes as 1000:1000, 1 note"},
-		{"something is not", []verifyFinding{users, umask, limits, setuid},
-			"umask|[fail]|0077\nlimits|[warn]|by configuration: none\n2 others|[ok]|2 processes as 1000:1000, 1 note"},
+		{
+			"something is not",
+			[]verifyFinding{users, umask, limits, setuid},
+			"umask|[fail]|0077\nlimits|[warn]|by configuration: none\n2 others|[ok]|2 processes as 1000:1000, 1 note",
+		},
 		{"a note with something to do", []verifyFinding{owners}, "data-owners|[note]|1 entry"},
 		{"a service that has ended", []verifyFinding{ended, setuid}, "state|[note]|it has ended\n1 other|[ok]|1 note"},
 		{"nothing", nil, ""},

@@ -36,9 +36,6 @@ func TestAction(t *testing.T) {
 	if err := yaml.Unmarshal(text, &a); err != nil {
 		t.Fatal(err)
 	}
-	if len(a.Runs.Steps) != 1 {
-		t.Fatalf("%d steps, want 1", len(a.Runs.Steps))
-	}
 	const asRoot = "services:\n  web:\n    image: a\n    user: \"0\"\n"
 	for name, c := range map[string]struct {
 		compose, threshold, sarif string
@@ -75,11 +72,8 @@ func TestAction(t *testing.T) {
 			}
 			obeyed := runnerCommands(printed)
 			if code == 2 {
-				if len(obeyed) > 0 {
-					t.Errorf("the runner would obey %q", obeyed)
-				}
-				if output != "" {
-					t.Errorf("outputs %q of a step that failed", output)
+				if len(obeyed) > 0 || output != "" {
+					t.Errorf("a step that failed: the runner would obey %q; outputs %q", obeyed, output)
 				}
 				return
 			}

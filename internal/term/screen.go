@@ -17,7 +17,7 @@ import (
 // terminal knows.
 const (
 	up     = "\x1b[%dA"
-	clear  = "\r\x1b[J"
+	erase  = "\r\x1b[J"
 	unwrap = "\x1b[?7l"
 	rewrap = "\x1b[?7h"
 )
@@ -57,7 +57,7 @@ func (s *Screen) Show(draw func(columns, rows int) []string) error {
 	if above := height(s.lines, columns); above > 0 {
 		fmt.Fprintf(&b, up, min(above, rows-1))
 	}
-	b.WriteString(clear + unwrap)
+	b.WriteString(erase + unwrap)
 	for _, line := range lines {
 		b.WriteString(safetext.Line(line) + "\n")
 	}

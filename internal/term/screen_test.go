@@ -19,19 +19,19 @@ func TestAScreenReplacesItsLines(t *testing.T) {
 	}
 	show("one", "two")
 	show("one", "two") // writes nothing
-	if got := out.String(); got != clear+unwrap+"one\ntwo\n"+rewrap {
+	if got := out.String(); got != erase+unwrap+"one\ntwo\n"+rewrap {
 		t.Errorf("got %q", got)
 	}
 	out.Reset()
 	show("three\x1b[31m", strings.Repeat("x", 20))
-	if got := out.String(); !strings.HasPrefix(got, fmt.Sprintf(up, 2)+clear) || !strings.Contains(got, "three [31m\n") {
+	if got := out.String(); !strings.HasPrefix(got, fmt.Sprintf(up, 2)+erase) || !strings.Contains(got, "three [31m\n") {
 		t.Errorf("got %q", got)
 	}
 	// A terminal that became narrower has broken the second line.
 	columns = 10
 	out.Reset()
 	show("1", "2", "3", "4", "5", "6", "7")
-	if got := out.String(); !strings.HasPrefix(got, fmt.Sprintf(up, 3)+clear) || strings.Contains(got, "2\n") || !strings.Contains(got, "3\n4\n5\n6\n7\n") {
+	if got := out.String(); !strings.HasPrefix(got, fmt.Sprintf(up, 3)+erase) || strings.Contains(got, "2\n") || !strings.Contains(got, "3\n4\n5\n6\n7\n") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -145,16 +145,17 @@ func (b *Bundle) Write(dir string) (string, error) {
 }
 
 func (b *Bundle) write(to io.Writer) error {
-	list := about
+	var list strings.Builder
+	list.WriteString(about)
 	for _, p := range b.parts {
-		list += "  " + p.name + "\n"
+		list.WriteString("  " + p.name + "\n")
 	}
 	for _, name := range b.left {
-		list += "  " + name + " is left out: there was too much\n"
+		list.WriteString("  " + name + " is left out: there was too much\n")
 	}
 	zip := gzip.NewWriter(to)
 	out := tar.NewWriter(zip)
-	for _, p := range append([]part{{"README.txt", list}}, b.parts...) {
+	for _, p := range append([]part{{"README.txt", list.String()}}, b.parts...) {
 		h := tar.Header{Name: path.Join(b.Name, p.name), Mode: 0o644, Size: int64(len(p.text)), ModTime: b.now, Typeflag: tar.TypeReg}
 		if err := out.WriteHeader(&h); err != nil {
 			return err

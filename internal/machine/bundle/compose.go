@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	yamlv3 "go.yaml.in/yaml/v3"
 	"go.yaml.in/yaml/v4"
-
-	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/compose/composefile"
 	"github.com/im2-audio/im2/internal/project"

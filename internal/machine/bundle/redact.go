@@ -56,8 +56,8 @@ func (r *Redactor) Inside(text string) {
 				continue
 			}
 			r.Secret(one)
-			if clear, err := url.PathUnescape(one); err == nil {
-				r.Secret(clear)
+			if plain, err := url.PathUnescape(one); err == nil {
+				r.Secret(plain)
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func isSecret(name string) bool {
 // userinfo is a URL up to its host: whatever is before the last "@" of its authority.
 var userinfo = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)([^\s/?#"'<>]+)@`)
 
-const secretWord = `(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|authorization|cookie|sig(?:nature)?)`
+const secretWord = `(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|authorization|cookie|sig(?:nature)?)` //nolint:gosec // words, no secret
 
 // assigned is a value behind a name and "=" or ":", with its quotes, and flagged one behind a flag.
 var (
