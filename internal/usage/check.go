@@ -17,14 +17,29 @@ const overview = `"mage" shows all targets`
 // Check reads a line of targets with their arguments as Mage will, and returns what is wrong
 // with it, with what may have been meant; nil where Mage will take it.
 func (u *Usage) Check(args []string) error {
+	var before Target
 	for len(args) > 0 {
 		t, err := u.target(args[0])
 		if err != nil {
-			return err
+			return cmp.Or(before.stray(args[0]), err)
 		}
 		if args, err = t.take(args[1:]); err != nil {
 			return err
 		}
+		before = t
+	}
+	return nil
+}
+
+// stray is the error for a word that is no target and follows t, where it was probably meant for t; nil otherwise.
+func (t Target) stray(word string) error {
+	for _, name := range []string{"service", "module"} {
+		if _, has := t.Flag(name); has {
+			return fmt.Errorf("there is no target %q; for a %s: mage %s -%s=%s", word, name, t.Name, name, word)
+		}
+	}
+	if len(t.Words) > 0 && strings.ContainsAny(word, "/.") {
+		return fmt.Errorf("there is no target %q; %q takes one %s at a time: %s", word, t.Name, strings.ToUpper(t.Words[0]), t.line())
 	}
 	return nil
 }
@@ -46,6 +61,8 @@ func (t Target) take(args []string) ([]string, error) {
 		name, _, _ := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		if _, known := t.Flag(name); known && strings.HasPrefix(args[i], "-") {
 			return nil, fmt.Errorf("%q in %q: flags come after the %s: %s", args[i], t.Name, strings.ToUpper(word), t.line())
+		} else if strings.HasPrefix(args[i], "-") && args[i] != everyJob && t.nearly(name) {
+			return nil, t.unknown(args[i])
 		}
 	}
 	args = args[len(t.Words):]
@@ -56,6 +73,15 @@ func (t Target) take(args []string) ([]string, error) {
 		args = args[1:]
 	}
 	return args, nil
+}
+
+// nearly reports whether a name is nearly that of a flag.
+func (t Target) nearly(name string) bool {
+	var names []string
+	for _, f := range t.Flags {
+		names = append(names, f.Name)
+	}
+	return closest.To(name, names) != ""
 }
 
 // takes returns what is wrong with a flag of t; then is what follows on the line.
