@@ -43,5 +43,8 @@ func (s Stack) Exec(ctx context.Context, stdin io.Reader, service string, comman
 	if err := s.checkService(service); err != nil {
 		return 0, err
 	}
+	if len(command) > 1 && command[0] == "--" { // as for other programs that run one
+		command = command[1:]
+	}
 	return s.Through(ctx, stdin, append(append(args, service), command...))
 }
