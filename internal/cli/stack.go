@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/job"
 )
 
@@ -97,15 +100,47 @@ func checkDivided(p *project.Project) error {
 	return nil
 }
 
-// prepare makes the data folders, with the app user as their owner.
+// prepare makes the data folders, with the app user as their owner. Where one has had another owner until now, such as
+// after a change of the IDs, everything in it and in the volumes is reset: services could not write there.
 func (t Target) prepare(ctx context.Context, p *project.Project) error {
 	resetter := t.resetter(p)
+	var other string
 	for _, tree := range p.Trees {
+		before, had := ownerOf(tree.Data)
 		if err := resetter.Ensure(ctx, p.Root, tree.Folders, p.Settings.AppUser); err != nil {
 			return err
 		}
+		if had && before != p.Settings.AppUser && !resetter.Translates() {
+			other = fmt.Sprintf("%s belonged to %s: all in it is given to %s", p.Rel(tree.Data), before, p.Settings.AppUser)
+		}
+	}
+	if other == "" {
+		return nil
+	}
+	t.UI.Note("%s", other)
+	requests, err := t.requests(p, Reset{})
+	if err != nil {
+		return err
+	}
+	for _, request := range requests {
+		sum, err := resetter.Reset(ctx, request)
+		if err != nil {
+			return err
+		}
+		if err := verdict(sum, resetter.ByRoot(p.Data)); err != nil { // the services say whether they can work
+			t.UI.Note("%v", err)
+		}
 	}
 	return nil
+}
+
+// ownerOf returns the owner of a folder; false where there is none, or its owner is not known.
+func ownerOf(folder string) (ownership.Owner, bool) {
+	info, err := os.Lstat(folder)
+	if err != nil {
+		return ownership.Owner{}, false
+	}
+	return ownership.Of(info)
 }
 
 // Down stops and removes the services' containers.

@@ -41,6 +41,9 @@ func (r *Resetter) ByRoot(data string) exit.Fix {
 	return byRoot
 }
 
+// Translates reports whether the engine gives other IDs to what containers make, as far as it was asked.
+func (r *Resetter) Translates() bool { return r.remapped != "" }
+
 // withOwn returns an error's text without its fix, and fix with that as another way. Where a rootless engine does not
 // answer, there is no other way than to start it: only that knows whose the data folder must be.
 func withOwn(err error, fix exit.Fix) (string, exit.Fix) {
