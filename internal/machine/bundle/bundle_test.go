@@ -47,8 +47,8 @@ func unpack(t *testing.T, path string) map[string]string {
 }
 
 // A project full of secrets: each has "s3" and "cr3t" in it, so that half of one is found, too.
-var secrets = map[string]string{
-	".env":      "APP_USER_ID=1000\nAPP_GROUP_ID=1000\nDB_PASSWORD=s3-env-cr3t\nREGISTRY=https://bob:s3-reg%2Fcr3t@registry.example/x\n", //nolint:gosec // made up
+var secrets = map[string]string{ //nolint:gosec // made up
+	".env":      "APP_USER_ID=1000\nAPP_GROUP_ID=1000\nDB_PASSWORD=s3-env-cr3t\nREGISTRY=https://bob:s3-reg%2Fcr3t@registry.example/x\n",
 	"web.env":   "FROM_FILE=s3-file-cr3t\nSHORT_KEY=s3x\n",
 	"token.txt": "s3-secret-file-cr3t\nsecond line s3cr3t\n",
 	"docker-compose.yml": `
