@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/im2-audio/im2/internal/dev/moby"
+	"github.com/im2-audio/im2/internal/run"
 )
 
 // rootlessTools are what a rootless engine needs beside the engine, and the packages of Debian that have them.
@@ -47,15 +51,8 @@ func needPrograms(what string, programs map[string]string) error {
 	if os.Getenv("IM2_REQUIRE_DOCKER") != "1" {
 		return fmt.Errorf("%s needs %s", what, strings.Join(missing, ", "))
 	}
-	apt := func(args ...string) ([]byte, error) {
-		return exec.Command("apt-get", append([]string{"-o", "DPkg::Lock::Timeout=120", "--yes"}, args...)...).CombinedOutput()
-	}
-	text, err := apt("update")
-	if err == nil {
-		text, err = apt(append([]string{"install", "--no-install-recommends"}, missing...)...)
-	}
-	if err != nil {
-		return fmt.Errorf("installing %q for %s: %w: %s", missing, what, err, text)
+	if err := moby.Packages(context.Background(), run.Local{}, missing...); err != nil {
+		return fmt.Errorf("installing %q for %s: %w", missing, what, err)
 	}
 	return nil
 }

@@ -124,6 +124,20 @@ func needC(ctx context.Context, r run.Runner, install bool) error {
 		return exit.Fixable(exit.Missing, exit.Fix{Type: "sudo apt-get install " + strings.Join(cPackages, " "), Note: "installs them on Debian"},
 			"runc needs a C compiler and libseccomp on %s", runtime.GOOS)
 	}
+	return Packages(ctx, r, cPackages...)
+}
+
+// Packages installs packages of Debian, as root. Only one process of this machine does at a time: "apt-get update" does
+// not wait for another one.
+func Packages(ctx context.Context, r run.Runner, packages ...string) error {
+	const patience, often = 5 * time.Minute, 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	lock := flock.New("/run/im2-packages.lock") // root's alone
+	if _, err := lock.TryLockContext(ctx, often); err != nil {
+		return fmt.Errorf("waiting for another installation: %w", err)
+	}
+	defer lock.Close() //nolint:errcheck // the file stays, the lock goes with the process
 	apt := func(args ...string) error {
 		args = append([]string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"}, args...)
 		return r.Run(ctx, run.Cmd{Name: "env", Args: args})
@@ -131,5 +145,5 @@ func needC(ctx context.Context, r run.Runner, install bool) error {
 	if err := apt("update"); err != nil {
 		return err
 	}
-	return apt(append([]string{"install", "-y", "--no-install-recommends"}, cPackages...)...)
+	return apt(append([]string{"install", "-y", "--no-install-recommends"}, packages...)...)
 }
