@@ -100,7 +100,7 @@ func TestTheIndexNamesEveryPage(t *testing.T) {
 // otherFlags are flags in the text that are not those of a target: whose they are.
 func otherFlags() map[string][]string {
 	return map[string][]string{
-		"Mage":           {"-l", "-h", "-w", "-f", "-d", "-compile"},
+		"Mage":           {"-l", "-h", "-w", "-f", "-d", "-v", "-compile"},
 		"the services":   {"-max-duration", "-stall", "-settle", "-poll"},
 		"find and chown": {"-R", "-exec", "-h"},
 		"docker exec":    {"-u"},
