@@ -46,7 +46,7 @@ func (f Folder) directOwner() (uid, gid int) {
 }
 
 // either does something directly if this user may, and else through the engine. Root may, but on an engine with
-// other IDs does not know whom to give files to.
+// other IDs does not know which user files are for.
 func (f Folder) either(ctx context.Context, directly func() error, through func(*engine.Engine) error) error {
 	var e *engine.Engine
 	var noEngine error

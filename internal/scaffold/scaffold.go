@@ -24,7 +24,7 @@ import (
 	"github.com/im2-audio/im2/internal/project"
 )
 
-// DefaultUser is whom a service runs as unless another name is asked for.
+// DefaultUser is the user that a service runs as unless another name is asked for.
 const DefaultUser = templateUser
 
 const (

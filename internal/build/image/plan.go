@@ -23,7 +23,7 @@ type Module struct {
 	Name string `json:"module"`
 	// Image is the name of its image.
 	Image string `json:"image"`
-	// User is whom the Dockerfile makes the image run as; empty where that is not known.
+	// User is the user that the Dockerfile gives the image; empty where that is not known.
 	User string `json:"user,omitempty"`
 	// Stale says that the image is not what a build would give, as far as can be known.
 	Stale bool `json:"stale"`
