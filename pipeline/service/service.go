@@ -9,7 +9,8 @@
 //
 // A service that cannot work (no weights, wrong owner, full disk) does not exit: it stays,
 // says why, and continues by itself once that is fixed. It exits with 2 when it was called
-// wrongly, and that includes being called as root.
+// wrongly, and that includes being called as root, with more rights than it needs, or with another
+// data folder than the one that is meant (package proof).
 package service
 
 import (
@@ -30,6 +31,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 
@@ -75,11 +77,13 @@ type process struct {
 	stdout io.Writer
 	stderr io.Writer
 	uid    int
+	getenv func(string) string
+	rights func() (proof.Rights, error)
 }
 
 // Main runs the service with this process's arguments and returns its exit code.
 func Main(s Service) int {
-	p := process{args: os.Args[1:], stdout: os.Stdout, stderr: os.Stderr, uid: os.Getuid()}
+	p := process{args: os.Args[1:], stdout: os.Stdout, stderr: os.Stderr, uid: os.Getuid(), getenv: os.Getenv, rights: proof.OfThisProcess}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return s.main(ctx, p)
@@ -98,6 +102,12 @@ func (s Service) main(ctx context.Context, p process) int {
 		return exitUsage
 	}
 	place.SetUmask()
+	leave, err := s.prove(p, env)
+	if err != nil {
+		_, _ = fmt.Fprintf(p.stderr, "%s: proving itself: %v\n", s.Name, err)
+		return exitUsage
+	}
+	defer leave(ctx)()
 	env.Log.Info("started", "data", env.Data, "worker", env.Worker, "uid", p.uid, "gid", os.Getgid())
 	if err := s.Run(ctx, env); err != nil {
 		env.Log.Error("stopped", "error", err)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/proof"
 )
 
 // A result is what a run of a service came to.
@@ -26,8 +28,14 @@ func run(ctx context.Context, s Service, args ...string) result {
 }
 
 func runAs(ctx context.Context, s Service, uid int, args ...string) result {
+	unchecked := func(name string) string { return map[string]string{proof.Switch: proof.Off}[name] }
+	return runIn(ctx, s, process{args: args, uid: uid, getenv: unchecked})
+}
+
+func runIn(ctx context.Context, s Service, p process) result {
 	var stdout, stderr bytes.Buffer
-	code := s.main(ctx, process{args: args, stdout: &stdout, stderr: &stderr, uid: uid})
+	p.stdout, p.stderr = &stdout, &stderr
+	code := s.main(ctx, p)
 	return result{code, stdout.String(), stderr.String()}
 }
 
