@@ -46,6 +46,9 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 	if err != nil {
 		return err
 	}
+	if err := checkDataID(p); err != nil {
+		return err
+	}
 	resetter := t.resetter(p)
 	var closed error // read-only folders, which do not keep the others from being reset
 	for _, tree := range p.Trees {
@@ -60,6 +63,11 @@ func (t Target) ResetPermissions(ctx context.Context, o Reset) error {
 			return err
 		}
 		closed = cmp.Or(closed, err)
+		if err == nil && tree.Data == p.Data {
+			if _, err := t.identify(ctx, p); err != nil {
+				return err
+			}
+		}
 	}
 	requests, err := t.requests(p, o)
 	if err != nil {

@@ -48,6 +48,9 @@ func (t Target) Separate(ctx context.Context, o Separate) error {
 	if err := checkDivided(p); err != nil {
 		return err
 	}
+	if err := checkDataID(p); err != nil {
+		return err
+	}
 	if err := t.checkReplaced(ctx, p); err != nil {
 		return err
 	}

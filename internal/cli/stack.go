@@ -68,6 +68,11 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 	if err := t.prepare(ctx, p); err != nil {
 		return err
 	}
+	environ, err := t.identify(ctx, p)
+	if err != nil {
+		return err
+	}
+	options.Environ = append(options.Environ, environ...)
 	b := t.builder(p, c)
 	if _, err := b.Build(ctx, image.Options{}, t.notePlan); err != nil {
 		return err
@@ -103,6 +108,9 @@ func checkDivided(p *project.Project) error {
 // prepare makes the data folders, with the app user as their owner. Where one has had another owner until now, such as
 // after a change of the IDs, everything in it and in the volumes is reset: services could not write there.
 func (t Target) prepare(ctx context.Context, p *project.Project) error {
+	if err := checkDataID(p); err != nil {
+		return err
+	}
 	resetter := t.resetter(p)
 	var other string
 	for _, tree := range p.Trees {

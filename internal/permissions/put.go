@@ -19,6 +19,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/modelfolder"
+	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -156,6 +157,29 @@ func (f Folder) PutSong(ctx context.Context, data string, song handover.Song, co
 		return err
 	})
 	return placed, err
+}
+
+// MakeID is proof.MakeID.
+func (f Folder) MakeID(ctx context.Context, want string) (id string, err error) {
+	data, err := filepath.EvalSymlinks(f.Data) // as in Cancel
+	if err != nil {
+		return "", err
+	}
+	if id, err = proof.ReadID(data); !errors.Is(err, proof.ErrNoID) {
+		return id, err
+	}
+	err = f.either(ctx, func() error {
+		uid, gid := f.directOwner()
+		id, err = proof.MakeID(data, want, uid, gid)
+		return err
+	}, func(e *engine.Engine) error {
+		if _, err := f.put(ctx, e, nil, "identify", "-id="+want); err != nil {
+			return err
+		}
+		id, err = proof.ReadID(data)
+		return err
+	})
+	return id, err
 }
 
 // Retry is queue.Queue.Retry.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/proof"
 )
 
 // Known is a variable that the targets read, or the tools that they start. Nothing else of an
@@ -34,6 +35,7 @@ func (s Settings) Known() []Known {
 		{DemucsThreads, "threads of each worker; \"mage up\" shares the processors where it is empty", false},
 	}
 	known = append(known, Known{Replicas, "containers of services, such as demucs=2; \"mage up -replicas\" writes it", false})
+	known = append(known, Known{DataID, "the ID of the only data folder to work with, as its file " + proof.IDFile + " has it", false})
 	for _, f := range options.Fields {
 		if f.Setting != DemucsModel {
 			known = append(known, Known{f.Setting, f.About, false})
@@ -46,6 +48,7 @@ func (s Settings) Known() []Known {
 		}
 	}
 	return append(known,
+		Known{proof.NodeVariable, "the name of this machine in the proofs of services", true},
 		Known{"COMPOSE_FILE", "the Compose files to read", true},
 		Known{"COMPOSE_PROFILES", "the profiles of services that are enabled", true},
 		Known{"COMPOSE_PROJECT_NAME", "the Compose project's name", true},

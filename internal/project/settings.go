@@ -21,6 +21,7 @@ import (
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/proof"
 )
 
 // Names of the settings that the targets themselves read.
@@ -35,6 +36,8 @@ const (
 	DemucsMemory   = "DEMUCS_MEMORY"
 	DemucsThreads  = "DEMUCS_THREADS"
 	CABundle       = "IM2_CA_BUNDLE"
+	// DataID is the ID that the data folder must have; empty for the one that it has.
+	DataID = proof.DataVariable
 	// Replicas is how many containers services have, as SERVICE=NUMBER with commas; "mage up -replicas" writes it.
 	Replicas = "IM2_REPLICAS"
 	// defaultUID and defaultGID name the ID variables unless x-im2 names others.
@@ -157,6 +160,7 @@ func defaults(root string, environ []string) (Settings, error) {
 		DemucsMemory:    string(execution.Normal),
 		DemucsThreads:   "",
 		CABundle:        hostBundle(environ),
+		DataID:          "",
 		Replicas:        "",
 	} {
 		values[name] = Setting{Name: name, Value: value, Source: FromDefault}

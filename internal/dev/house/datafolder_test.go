@@ -14,7 +14,7 @@ import (
 // dataFolder are the folders of packages that handle what is below the data folder.
 var dataFolder = []string{
 	"internal/helper/probe", "internal/machine/doctor", "internal/permissions", "modules/demucs", "modules/organizer", "modules/watcher", "nonroot/verify",
-	"pipeline/model", "pipeline/queue", "pipeline/separate", "pipeline/service", "pipeline/spool",
+	"pipeline/model", "pipeline/proof", "pipeline/queue", "pipeline/separate", "pipeline/service", "pipeline/spool",
 }
 
 // byPath are the functions that find a file by its path, and follow links in it.
@@ -66,6 +66,7 @@ var elsewhere = map[string]string{
 	"pipeline/model/store.go os.OpenFile":                     "the user's cache",
 	"pipeline/model/store.go os.Remove":                       "the user's cache",
 	"pipeline/model/store.go os.Rename":                       "the user's cache",
+	"pipeline/proof/rights.go os.ReadFile":                    "/proc",
 	"pipeline/separate/report.go os.OpenFile":                 "the user's own song",
 	"pipeline/separate/report.go os.OpenRoot":                 "the data folder itself, in which all else is done by descriptor",
 	"pipeline/separate/report.go os.Stat":                     "the user's own song, and the folder input/ to compare with its folder",
