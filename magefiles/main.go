@@ -32,6 +32,7 @@ var Default = Help //nolint:gochecknoglobals // how Mage finds it
 
 // Aliases are the hyphenated spellings of targets whose names have two words.
 var Aliases = map[string]any{ //nolint:gochecknoglobals // how Mage finds aliases
+	"cluster-render":    ClusterRender,
 	"demucs-cache":      DemucsCache,
 	"reset-permissions": ResetPermissions,
 }

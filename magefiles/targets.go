@@ -55,6 +55,16 @@ func Clean(ctx context.Context,
 	return targets.Clean(ctx, tools, dryRun, json, wait)
 }
 
+// ClusterRender (cluster-render) prints the services as manifests for Kubernetes, hardened as they are under Compose.
+// What cannot be as it is under Compose is a note, or is refused, with its place in the Compose file. See docs/cluster.md of IM2.
+func ClusterRender(ctx context.Context,
+	out *string, // write files into this folder
+	json *bool, // print JSON
+	replicas *string, // pods of services, as SERVICE=NUMBER,... (default: what "mage up" has remembered, then the Compose file)
+) error {
+	return targets.ClusterRender(ctx, out, json, replicas)
+}
+
 // Doctor checks whether this machine can do what the project needs, and says how to fix the rest.
 // It starts a container, builds an image, changes the owner of a file, and removes all of it
 // again. See docs/doctor.md of IM2.

@@ -149,6 +149,18 @@ func Verify(ctx context.Context,
 	})
 }
 
+// ClusterRender prints the services as manifests for Kubernetes, hardened as they are under Compose.
+// What cannot be as it is under Compose is a note, or is refused, with its place in the Compose file. See docs/cluster.md of IM2.
+func ClusterRender(ctx context.Context,
+	out *string, // write files into this folder
+	json *bool, // print JSON
+	replicas *string, // pods of services, as SERVICE=NUMBER,... (default: what "mage up" has remembered, then the Compose file)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.ClusterRender(ctx, cli.ClusterRender{Out: value(out), JSON: value(json), Replicas: value(replicas)})
+	})
+}
+
 // Setup installs and starts what is missing: Docker, Compose, Buildx, a base image.
 // On Debian and Ubuntu the engine comes from the distribution (as root or with
 // passwordless sudo); elsewhere it says what to install. Compose and Buildx are built into

@@ -140,6 +140,19 @@ next one. See docs/verify.md of IM2.`, [][2]string{
 			{"3", "Docker is not installed, does not answer, refuses this user or is too old; an engine without Linux containers"},
 		}},
 	}},
+	{"many machines", []target{
+		{targets.ClusterRender, "cluster-render", "prints the services as manifests for Kubernetes, hardened as they are under Compose.", `What cannot be as it is under Compose is a note, or is refused, with its place in the Compose file. See docs/cluster.md of IM2.`, [][2]string{
+			{"out", "write files into this folder"},
+			{"json", "print JSON"},
+			{"replicas", "pods of services, as SERVICE=NUMBER,... (default: what \"im2 up\" has remembered, then the Compose file)"},
+		}, [][2]string{
+			{"im2 cluster-render > im2.yaml", "for `kubectl apply -f im2.yaml`"},
+			{"im2 cluster-render --out=manifests", "a file for each service, to keep under version control"},
+		}, [][2]string{
+			{"1", "a file could not be written"},
+			{"2", "settings or a Compose file that cannot be used; something that Kubernetes' restricted profile refuses, or that means something else there"},
+		}},
+	}},
 	{"a new machine, a new service", []target{
 		{targets.Setup, "setup", "installs and starts what is missing: Docker, Compose, Buildx, a base image.", `On Debian and Ubuntu the engine comes from the distribution (as root or with
 passwordless sudo); elsewhere it says what to install. Compose and Buildx are built into

@@ -167,24 +167,15 @@ func (t Target) examine(ctx context.Context, o Audit) (audited, error) {
 	if err != nil || len(names) == 0 {
 		return a, auditError(err)
 	}
-	a.options.Image = t.images(ctx, p, names)
+	// Without an engine nothing is known of them, and the audit says so where it matters.
+	if found := t.inspectImages(ctx, p, names); found != nil {
+		a.options.Image = lookup(found)
+	}
 	return a, ctx.Err()
 }
 
-// images asks the engine for images, all at once. Without an engine nothing is known of them, and the
-// audit says so where it matters.
-func (t Target) images(ctx context.Context, p *project.Project, names []string) func(string) (nonroot.Image, bool) {
-	ctx, cancel := context.WithTimeout(ctx, imagesWithin)
-	defer cancel()
-	var stdout run.Buffer
-	// The exit code says only that the engine has not all of the images.
-	_ = t.Runner.Run(ctx, run.Cmd{
-		Name: "docker", Args: append([]string{"image", "inspect", "--"}, names...), Env: p.Settings.Environ(), Stdout: &stdout,
-	})
-	var found []engine.ImageInfo
-	if json.Unmarshal(stdout.Bytes(), &found) != nil {
-		return nil
-	}
+// lookup returns what is known of an image by its name.
+func lookup(found []engine.ImageInfo) func(string) (nonroot.Image, bool) {
 	lookup := image.Lookup(found)
 	return func(name string) (nonroot.Image, bool) {
 		known, ok := lookup(name)

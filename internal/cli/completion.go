@@ -99,7 +99,7 @@ func (t Target) values(ctx context.Context) usage.Values {
 				return named(t.preparedModels(ctx))
 			}
 			return []usage.Candidate{{Value: usage.Files}}
-		case "dir":
+		case "dir", "out", "k8s":
 			return []usage.Candidate{{Value: usage.Folders}}
 		case "id":
 			return t.jobIDs(ctx, target)

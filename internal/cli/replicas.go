@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/exit"
@@ -33,14 +35,19 @@ func (c counts) String() string {
 	return strings.Join(parts, ",")
 }
 
-// chosen returns what the flag asks for, over what project.Replicas remembers.
+// chosen returns what the flag asks for, over what project.Replicas remembers. It refuses what no engine could start.
 func chosen(p *project.Project, flag string) (counts, error) {
+	return chosenFor(p, flag, stack.Scalable)
+}
+
+// chosenFor is chosen for what several containers of a service have to be.
+func chosenFor(p *project.Project, flag string, scalable func(types.ServiceConfig, int) error) (counts, error) {
 	setting := p.Settings.Get(project.Replicas)
-	all, err := parseCounts(p, setting.Value)
+	all, err := parseCounts(p, setting.Value, scalable)
 	if err != nil {
 		return nil, exit.Errorf(exit.Unusable, "%s is %q in %s: %w", project.Replicas, setting.Value, setting.Where(), err)
 	}
-	asked, err := parseCounts(p, flag)
+	asked, err := parseCounts(p, flag, scalable)
 	if err != nil {
 		return nil, exit.Errorf(exit.Unusable, "-replicas=%s: %w", flag, err)
 	}
@@ -52,9 +59,8 @@ func chosen(p *project.Project, flag string) (counts, error) {
 // auto takes back what was chosen for a service.
 const auto = "auto"
 
-// parseCounts reads SERVICE=NUMBER with commas; a number alone is about the workers, and 0 stands for auto. It refuses
-// what no engine could start.
-func parseCounts(p *project.Project, text string) (counts, error) {
+// parseCounts reads SERVICE=NUMBER with commas; a number alone is about the workers, and 0 stands for auto.
+func parseCounts(p *project.Project, text string, scalable func(types.ServiceConfig, int) error) (counts, error) {
 	all := make(counts)
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part == "" {
@@ -77,7 +83,7 @@ func parseCounts(p *project.Project, text string) (counts, error) {
 		case off:
 			continue // until its profile is on
 		case there:
-			err = stack.Scalable(service, n)
+			err = scalable(service, n)
 		}
 		if !there && !off {
 			hint := closest.Hint(name, p.Services())

@@ -1,10 +1,8 @@
 package project
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -48,61 +46,6 @@ func read(ctx context.Context, s Settings, how reading) (*Project, error) {
 		p.GoModules = filepath.Join(s.root, p.own.Go)
 	}
 	return p, nil
-}
-
-// defaultData is the data folder of a project that names none.
-const defaultData = "pipeline-data"
-
-// extension is the x-im2 section of a Compose file.
-type extension struct {
-	// Data are the data folders, relative to the project: one, or a list.
-	Data oneOrMore `json:"data"`
-	// Volumes are named volumes that belong to the app user, too.
-	Volumes []string `json:"volumes"`
-	// Folders are kept in it beside what services mount.
-	Folders []string `json:"folders"`
-	// Go is the folder below which a build context with a main.go is compiled.
-	Go string `json:"go"`
-	// UID and GID name the variables that hold the app user's IDs.
-	UID string `json:"uid"`
-	GID string `json:"gid"`
-}
-
-// oneOrMore is a text, or a list of texts.
-type oneOrMore []string
-
-func (o *oneOrMore) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*o = oneOrMore{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(o))
-}
-
-// dataOf returns the data folders that x-im2 names, or the default one.
-func dataOf(own extension) []string {
-	if len(own.Data) == 0 || len(own.Data) == 1 && own.Data[0] == "" {
-		return []string{defaultData}
-	}
-	return own.Data
-}
-
-func (p *Project) readExtension() error {
-	var raw any
-	if raw, p.Declared = p.Compose.Extensions["x-im2"]; !p.Declared {
-		return nil
-	}
-	text, err := json.Marshal(raw)
-	if err == nil {
-		dec := json.NewDecoder(bytes.NewReader(text))
-		dec.DisallowUnknownFields() // a misspelt key must not be ignored
-		err = dec.Decode(&p.own)
-	}
-	if err != nil {
-		return exit.Errorf(exit.Unusable, "reading x-im2 in the Compose file: %w (known keys: data, folders, volumes, go, uid, gid)", err)
-	}
-	return nil
 }
 
 // load reads the Compose files and what they take in, each of them once it is known to be a file that may be read.

@@ -40,6 +40,8 @@ type Project struct {
 	// GoModules is the absolute path of the folder below which a build context with a
 	// main.go is compiled on the host; empty when there is none.
 	GoModules string
+	// Cluster is what x-im2 says about Kubernetes.
+	Cluster Cluster
 
 	own   extension
 	taken []input // the Compose files, and the files that they take in

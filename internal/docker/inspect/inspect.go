@@ -17,6 +17,12 @@ type Image struct {
 		Entrypoint []string
 		Cmd        []string
 		Labels     map[string]string
+		// Healthcheck is nil where the image has none. Durations that are 0 are the engine's own.
+		Healthcheck *struct {
+			Test                                          []string
+			Interval, Timeout, StartPeriod, StartInterval time.Duration
+			Retries                                       int
+		}
 	}
 	RootFS  struct{ Layers []string }
 	Created time.Time

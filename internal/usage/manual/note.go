@@ -139,6 +139,15 @@ var Notes = map[string]Note{
 		Unusable: "the project cannot be read; no such rule, format or severity",
 		More:     "audit.md",
 	},
+	"cluster-render": {
+		Examples: []Example{
+			{"mage cluster-render > im2.yaml", "for `kubectl apply -f im2.yaml`"},
+			{"mage cluster-render -out=manifests", "a file for each service, to keep under version control"},
+		},
+		Failed:   "a file could not be written",
+		Unusable: noProject + "; something that Kubernetes' restricted profile refuses, or that means something else there",
+		More:     "cluster.md",
+	},
 	"verify": {
 		Examples: []Example{{"mage verify -service=demucs -json", "one service, for programs"}},
 		Failed:   "a check failed, or did not find the container that runs as root", Unusable: noProject + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",

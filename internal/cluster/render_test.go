@@ -1,0 +1,81 @@
+package cluster_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/cluster"
+	"github.com/im2-audio/im2/internal/policy"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/nonroot"
+)
+
+// render renders a Compose file in a folder of its own, with what the audit says of its users.
+func render(t *testing.T, compose string, changes ...func(*cluster.Options)) (cluster.Rendered, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "docker-compose.yml"), []byte(compose), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("APP_USER_ID=1000\nAPP_GROUP_ID=1000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return renderIn(t, dir, changes...)
+}
+
+func renderIn(t *testing.T, dir string, changes ...func(*cluster.Options)) (cluster.Rendered, error) {
+	t.Helper()
+	p, err := project.Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := nonroot.Audit(t.Context(), p.Compose, policy.Audit(p, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := cluster.Options{Verdicts: make(map[string]nonroot.Verdict), Read: os.ReadFile}
+	for _, v := range found.Verdicts {
+		o.Verdicts[v.Service] = v
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	return cluster.Render(p, o)
+}
+
+// The project's own Compose file becomes what the restricted profile takes.
+func TestOurOwnProject(t *testing.T) {
+	t.Parallel()
+	r, err := renderIn(t, filepath.Join("..", ".."))
+	if err != nil || r.Err() != nil {
+		t.Fatal(err, r.Err())
+	}
+}
+
+// Names that become the same are refused, and not one rendered over the other.
+func TestNamesThatBecomeTheSame(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ compose, want string }{
+		"services": {
+			`services: {a_b: {image: x, user: "1:1"}, a-b: {image: x, user: "1:1"}}`,
+			"the services a-b and a_b both become a-b",
+		},
+		"a folder and a volume": {
+			`{services: {a: {image: x, user: "1:1", volumes: ["./data:/a", "data:/b"]}}, volumes: {data: {}}}`,
+			"become PersistentVolumeClaim data; fix: rename one",
+		},
+		"a Service": {
+			`services: {a: {image: x, user: "1:1", ports: ["80"]}, a-published: {image: x, user: "1:1"}}`,
+			"become Service a-published",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := render(t, c.compose); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
