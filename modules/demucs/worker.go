@@ -93,6 +93,7 @@ func (w *worker) ready(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.SetTimes(w.env.Times)
 		w.spool, w.recovery = s, s.Recovery(w.env.Worker, job.Separating, job.Organizing)
 	} else if err := w.spool.Ready(); err != nil {
 		return err

@@ -104,6 +104,7 @@ func (o *organizer) open() error {
 	if err != nil {
 		return err
 	}
+	s.SetTimes(o.env.Times)
 	o.spool, o.recovery = s, s.Recovery(o.env.Worker, job.Organizing, job.Separating)
 	place.Sweep(s.Output(), place.ClaimPrefix+"*")
 	place.Sweep(s.Archive(), place.ClaimPrefix+"*")
@@ -145,7 +146,7 @@ func (o *organizer) finishOne(ctx context.Context, j *spool.Job) error {
 		o.env.Log.Warn("a job was removed or taken away while it was being organized", "job", j.ID)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
-		if aside := o.spool.SetAside(job.Organizing, j.ID, err); aside == nil {
+		if aside := j.SetAside(err); aside == nil {
 			return err
 		}
 	}

@@ -95,15 +95,24 @@ func (w *watcher) askedFor(j *spool.Job, entry string) (asked, error) {
 		return a, err
 	}
 	if left, found, err := w.readSidecar(entry); err != nil || (found && left.equal(a)) {
-		w.dropSidecar(entry)
+		w.dropSidecar(j, entry)
 	}
 	return a, nil
 }
 
-// dropSidecar removes a sidecar whose song was taken. One that stays would be taken for that of the
-// next song of this name, so that is logged.
-func (w *watcher) dropSidecar(entry string) {
-	err := place.Local.Remove(filepath.Join(w.spool.Input(), job.Sidecar(entry)))
+// dropSidecar removes the sidecar of a job's song, by way of the job's folder: a watcher that lost the job removes none that
+// came since. One that stays would be taken for that of the next song of this name, so that is logged.
+func (w *watcher) dropSidecar(j *spool.Job, entry string) {
+	sidecar, dropped := filepath.Join(w.spool.Input(), job.Sidecar(entry)), j.Path(place.TempPrefix+"asked")
+	info, err := place.Local.Lstat(sidecar)
+	switch {
+	case err == nil && info.IsDir(): // What is in it, if anything, stays.
+		err = place.Local.Remove(sidecar)
+	case err == nil:
+		if err = place.Local.Rename(sidecar, dropped); err == nil {
+			err = place.Local.Remove(dropped)
+		}
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.log.Warn("the sidecar of a song could not be removed", "name", job.Sidecar(entry), "error", err)
 	}

@@ -140,7 +140,7 @@ func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of cras
 		{"they were removed from input", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			moved(t, b, j)
-			b.dropSidecar(entry)
+			b.dropSidecar(j, entry)
 		}, []string{wishText}, nil},
 		{"another song came with the same", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
@@ -167,7 +167,7 @@ func TestOptionsOutliveACrash(t *testing.T) { //nolint:funlen // a table of cras
 		{"they were recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			moved(t, b, j)
-			b.dropSidecar(entry)
+			b.dropSidecar(j, entry)
 			j.SetName(entry)
 			spooltest.Must(t, j.Options.Set("bits", "24")) // The record counts.
 			spooltest.Must(t, j.Save())

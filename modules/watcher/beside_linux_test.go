@@ -107,8 +107,8 @@ func TestTheEndOfALargeFileIsSaid(t *testing.T) {
 	b.large = 1 << 10
 	b.sparse("a.wav", 2<<10)
 	b.rename = func(from, to string) error {
-		id := filepath.Base(filepath.Dir(filepath.Dir(to)))
-		spooltest.Put(t, filepath.Join(b.spool.StageFolder(job.Pending), id), "in the way")
+		c, _ := job.ParseClaim(filepath.Base(filepath.Dir(filepath.Dir(to))))
+		spooltest.Put(t, filepath.Join(b.spool.StageFolder(job.Pending), c.ID), "in the way")
 		return os.Rename(from, to)
 	}
 	for range 4 {
@@ -156,12 +156,12 @@ func TestLargeFilesAreReadInTurn(t *testing.T) {
 	}
 	for turn := range 9 {
 		spooltest.Must(t, b.took(time.Second))
-		longest := slices.MinFunc(waiting, func(a, b heldJob) int { return strings.Compare(a.id, b.id) })
+		longest := slices.MinFunc(waiting, func(a, b heldJob) int { return strings.Compare(a.claim.ID, b.claim.ID) })
 		smallest := slices.MinFunc(waiting, func(a, b heldJob) int { return int(a.size - b.size) })
-		if want := []heldJob{longest, smallest}[turn%2]; b.reading.held.id != want.id {
+		if want := []heldJob{longest, smallest}[turn%2]; b.reading.held.claim.ID != want.claim.ID {
 			t.Errorf("turn %d reads %+v; want %+v", turn, b.reading.held, want)
 		}
-		waiting = slices.DeleteFunc(waiting, func(h heldJob) bool { return h.id == b.reading.held.id })
+		waiting = slices.DeleteFunc(waiting, func(h heldJob) bool { return h.claim.ID == b.reading.held.claim.ID })
 	}
 	spooltest.Must(t, b.took(0))
 	b.wantQueue(map[job.Stage]int{job.Pending: 9})

@@ -21,7 +21,7 @@ const restFor = 5 * time.Second
 
 // A heldJob is one that waits for another try.
 type heldJob struct {
-	id string
+	claim job.Claim
 	// changing means that someone still writes into the file: it has to settle again.
 	changing bool
 	// size is how many bytes the file has if it is to be read beside the turns, else 0, and took how long the last time took.
@@ -88,23 +88,23 @@ func (w *watcher) finishHeld(ctx context.Context) (stops bool, err error) {
 }
 
 func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
-	j, err := w.load(h.id)
+	j, err := w.load(h.claim)
 	switch {
 	case errors.Is(err, errMoved):
 		return nil
 	case errors.Is(err, spool.ErrSetAside):
-		w.log.Error("given up", "job", h.id, "error", err)
+		w.log.Error("given up", "job", h.claim.ID, "error", err)
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		w.log.Warn("a job was removed while it was being taken", "job", h.id)
+		w.log.Warn("a job was removed while it was being taken", "job", h.claim.ID)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
-		if aside := w.spool.SetAside(job.Incoming, h.id, err); aside != nil {
+		if aside := w.spool.Fresh(h.claim).SetAside(err); aside != nil {
 			return w.later(h, errors.Join(err, aside))
 		}
 		return err
 	case err != nil:
-		if j, loadErr := w.spool.Load(job.Incoming, h.id); loadErr == nil { // It could not be moved.
+		if j, loadErr := w.spool.Taken(h.claim); loadErr == nil { // It could not be moved.
 			return w.notFinished(j, h, err)
 		}
 		return w.later(h, err)
@@ -184,7 +184,7 @@ func (w *watcher) finish(ctx context.Context, j *spool.Job, h heldJob) error {
 	}
 	err := w.process(ctx, j, w.large)
 	if large := (*largeError)(nil); errors.As(err, &large) {
-		w.hold(heldJob{id: h.id, size: large.size, failed: h.failed})
+		w.hold(heldJob{claim: h.claim, size: large.size, failed: h.failed})
 		return nil
 	}
 	return w.finished(j, h, err)
@@ -198,7 +198,7 @@ func (w *watcher) finished(j *spool.Job, h heldJob, err error) error {
 		return nil
 	case errors.Is(err, errChanging):
 		w.log.Info("waiting for a file that is still being written", "job", j.ID, "name", j.Name)
-		w.hold(heldJob{id: j.ID, changing: true})
+		w.hold(heldJob{claim: j.Claim(), changing: true})
 		return nil
 	case errors.Is(err, spool.ErrSetAside):
 		w.log.Error("given up", "job", j.ID, "name", j.Name, "error", err)

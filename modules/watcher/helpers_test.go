@@ -45,6 +45,8 @@ func newBenchOn(t *testing.T, data string) *bench {
 	b.watcher = newWatcher(env, settleTime, defaultMaxSize*gigabyte)
 	b.now = func() time.Time { return b.clock }
 	spooltest.Must(t, b.open())
+	spooltest.Must(t, b.acquire(t.Context()))
+	t.Cleanup(func() { b.release() })
 	return b
 }
 
@@ -103,6 +105,17 @@ func (b *bench) oneJob(stage job.Stage) *spool.Job {
 		b.t.Fatalf("%d jobs in %s; want 1", len(jobs), stage)
 	}
 	return jobs[0]
+}
+
+// oneFolder returns the folder of the only job of a stage, which may have no record.
+func (b *bench) oneFolder(stage job.Stage) string {
+	b.t.Helper()
+	ids, err := b.spool.List(stage)
+	spooltest.Must(b.t, err)
+	if len(ids) != 1 {
+		b.t.Fatalf("%d jobs in %s; want 1", len(ids), stage)
+	}
+	return jobtest.Folder(b.t, b.spool, stage, ids[0])
 }
 
 // wantQueue checks how many jobs are in each stage; stages not given must be empty.

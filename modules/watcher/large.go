@@ -88,5 +88,5 @@ func (w *watcher) takeLarge(held []heldJob) (next heldJob, rest []heldJob, ok bo
 }
 
 func before(a, b heldJob) bool {
-	return a.until.Before(b.until) || a.until.Equal(b.until) && a.id < b.id
+	return a.until.Before(b.until) || a.until.Equal(b.until) && a.claim.ID < b.claim.ID
 }

@@ -31,6 +31,13 @@ const leastSongs = 10_000
 // mostSame is how many jobs of one song are known: each is looked at when that song comes again.
 const mostSame = 64
 
+// forget forgets all, so that the jobs are read again.
+func (l *library) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.jobs = nil
+}
+
 func latest(ids []string) []string { return slices.Clone(ids[max(0, len(ids)-mostSame):]) }
 
 // songOf tells songs apart: by their digest, and by what is asked for with them, since other stems or
@@ -93,7 +100,7 @@ func (l *library) first(s *spool.Spool, j *spool.Job) (*spool.Job, error) {
 		other, err := s.Locate(id)
 		switch {
 		case errors.Is(err, spool.ErrNoRecord): // Another goroutine is about to write it.
-			return s.Fresh(id, ""), nil
+			return s.Fresh(job.Claim{ID: id}), nil
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, spool.ErrDamaged):
 			continue
 		case err != nil:

@@ -47,7 +47,7 @@ func watcherService() service.Service {
 		},
 		Run: func(ctx context.Context, env *service.Env) error {
 			w := newWatcher(env, settle, maxSize*gigabyte)
-			defer w.beside.Wait()
+			defer w.release()
 			return env.Loop(ctx, w.turn)
 		},
 	}

@@ -33,7 +33,7 @@ func TestTheServiceTakesASongAndStops(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	env := &service.Env{
-		Data: data, Poll: 5 * time.Millisecond, Worker: "host", Log: slog.New(slog.DiscardHandler),
+		Data: data, Poll: 5 * time.Millisecond, Worker: "host", Times: spool.DefaultTimes, Log: slog.New(slog.DiscardHandler),
 		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
 	}
 	done := make(chan error)

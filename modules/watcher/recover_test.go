@@ -110,7 +110,7 @@ func crashes() []crash { //nolint:funlen // a table of crashes
 			recorded(t, b, j)
 			spooltest.Put(t, j.Path("job.json"), "{")
 			spooltest.Must(t, os.Remove(b.spool.StageFolder(job.Failed)))
-			if b.spool.SetAside(job.Incoming, j.ID, spool.ErrDamaged) == nil {
+			if j.SetAside(spool.ErrDamaged) == nil {
 				t.Fatal("it was set aside to nowhere")
 			}
 		}, job.Failed},
@@ -212,14 +212,15 @@ func TestNothingIsGuessedWhereThereAreTwoFiles(t *testing.T) {
 	j, err := before.spool.Create("host")
 	spooltest.Must(t, err)
 	taken(t, before, j)
-	other := j.Path(job.TakenFolder, "other.wav")
-	spooltest.Put(t, other, "other")
+	spooltest.Put(t, j.Path(job.TakenFolder, "other.wav"), "other")
 	b := newBenchOn(t, before.data)
 	if _, err := b.turn(t.Context()); !errors.Is(err, errSeveral) {
 		t.Errorf("turn = %v; want errSeveral", err)
 	}
+	songs := filepath.Join(b.oneFolder(job.Incoming), job.TakenFolder)
+	other := filepath.Join(songs, "other.wav")
 	spooltest.WantText(t, other, "other")
-	spooltest.WantText(t, j.Path(job.TakenFolder, "song.wav"), wave)
+	spooltest.WantText(t, filepath.Join(songs, "song.wav"), wave)
 	spooltest.Must(t, os.Rename(other, filepath.Join(t.TempDir(), "other.wav")))
 	b.look(restFor)
 	spooltest.WantText(t, b.oneJob(job.Pending).Path(job.SourceFile), wave)
@@ -238,7 +239,7 @@ func TestLeftoversOfADayAgoAreRemoved(t *testing.T) {
 		spooltest.Must(t, os.Chtimes(path, old, old))
 	}
 	young := b.input(".im2-DEF.part", wave)
-	newBenchOn(t, b.data)
+	newBenchOn(t, b.data).look(0)
 	spooltest.WantNames(t, b.spool.Input(), filepath.Base(young), filepath.Base(song))
 	spooltest.WantNames(t, b.spool.StageFolder(job.Incoming))
 	spooltest.WantNames(t, b.spool.RejectedFiles())
@@ -272,7 +273,7 @@ func TestAJobThatCannotBeSeenIsNotForgotten(t *testing.T) {
 	incoming := b.spool.StageFolder(job.Incoming)
 	spooltest.Must(t, os.Rename(incoming, incoming+".away"))
 	spooltest.Must(t, os.Symlink("incoming", incoming)) // It leads to itself, which is no "not there".
-	if err := b.finish(t.Context(), j, heldJob{id: j.ID}); !errors.Is(err, syscall.ELOOP) {
+	if err := b.finish(t.Context(), j, heldJob{claim: j.Claim()}); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("error = %v; want ELOOP", err)
 	}
 	spooltest.Must(t, os.Remove(incoming))

@@ -30,7 +30,7 @@ var (
 // settled is what the file looked like when it was complete. When it is another one by now (it was
 // replaced, or is written again), the job waits until that one is complete.
 func (w *watcher) take(ctx context.Context, name string, settled facts) (took bool, err error) {
-	j, err := w.spool.Create(w.worker)
+	j, err := w.watch.Create()
 	if err != nil {
 		return false, err
 	}
@@ -46,14 +46,14 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 		return w.notTaken(j, name, err)
 	}
 	if wanted {
-		w.dropSidecar(name)
+		w.dropSidecar(j, name)
 	}
 	if !looks(j.Path(job.TakenFolder, name), settled) {
 		w.log.Info("waiting for a file that was replaced or is written again", "job", j.ID, "name", name)
-		w.hold(heldJob{id: j.ID, changing: true})
+		w.hold(heldJob{claim: j.Claim(), changing: true})
 		return true, nil
 	}
-	return true, w.finish(ctx, j, heldJob{id: j.ID})
+	return true, w.finish(ctx, j, heldJob{claim: j.Claim()})
 }
 
 // notTaken removes the job of a file that could not be taken. A file server may say so of a file that
@@ -61,7 +61,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ error) {
 	discarded := discard(j)
 	if discarded != nil {
-		w.hold(heldJob{id: j.ID, changing: true}) // Whatever it holds: the next turn ends it, or goes on with it.
+		w.hold(heldJob{claim: j.Claim(), changing: true}) // Whatever it holds: the next turn ends it, or goes on with it.
 	}
 	switch {
 	case errors.Is(discarded, spool.ErrNotEmpty):
@@ -155,7 +155,6 @@ func (w *watcher) reject(j *spool.Job, taken string) error {
 	if err := j.Reject(taken, j.Error); err != nil {
 		return err
 	}
-	_ = place.Local.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
 	w.log.Warn("rejected", "job", j.ID, "name", j.Name, "reason", j.Error)
 	return nil
 }
@@ -180,12 +179,15 @@ func (w *watcher) publish(j *spool.Job, taken string) error {
 }
 
 // discard removes a job that got no file. One that has something is not that, whatever it is:
-// it is given up with what it has.
+// it is given up with what it has, unless that is a song which a watcher before has just moved there.
 func (w *watcher) discard(j *spool.Job) error {
 	err := discard(j)
 	if errors.Is(err, spool.ErrNotEmpty) {
+		if taken, takenErr := takenFile(j); taken != "" && takenErr == nil {
+			return errChanging
+		}
 		err = fmt.Errorf("%w: it is missing, and %w", spool.ErrDamaged, err)
-		return errors.Join(err, w.spool.SetAside(job.Incoming, j.ID, err))
+		return errors.Join(err, j.SetAside(err))
 	}
 	return err
 }
@@ -196,8 +198,7 @@ func clearTaken(j *spool.Job, taken string) error {
 			return fmt.Errorf("removing what was copied: %w", err)
 		}
 	}
-	_ = place.Local.Remove(j.Path(job.TakenFolder)) // What else is in it, if anything, stays.
-	return j.Clear()
+	return errors.Join(j.DropEmpty(job.TakenFolder), j.Clear())
 }
 
 // makeSource gives the file, or the copy of it where there is one, its final name. The copy
@@ -228,17 +229,17 @@ func makeSource(j *spool.Job, taken string) error {
 
 // load reads a held job, whether its job.json was written or not. One whose move was announced
 // and not made is moved.
-func (w *watcher) load(id string) (*spool.Job, error) {
-	moved, err := w.spool.FinishMove(job.Incoming, id)
+func (w *watcher) load(c job.Claim) (*spool.Job, error) {
+	moved, err := w.spool.FinishMove(c)
 	switch {
 	case errors.Is(err, spool.ErrNoRecord):
-		return w.spool.Fresh(id, w.worker), nil
+		return w.spool.Fresh(c), nil
 	case err != nil:
 		return nil, err
 	case moved:
 		return nil, errMoved
 	default:
-		return w.spool.Load(job.Incoming, id)
+		return w.spool.Taken(c)
 	}
 }
 

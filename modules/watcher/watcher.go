@@ -21,8 +21,8 @@ import (
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
-// A watcher turns the files in input/ into jobs. It is the only one that works in
-// queue/incoming/, so it finishes everything that is there.
+// A watcher turns the files in input/ into jobs, while it has the lease. Then it finishes everything that is in
+// queue/incoming/.
 type watcher struct {
 	data   string
 	worker string
@@ -32,9 +32,18 @@ type watcher struct {
 	// rename is that of place.Local.
 	rename func(oldPath, newPath string) error
 
+	// times are those of leases, and note tells the health check what is no trouble.
+	times spool.Times
+	note  func(text string)
 	// spool is nil until the data folder could be opened.
-	spool  *spool.Spool
-	settle *settler
+	spool *spool.Spool
+	watch *spool.Watch
+	// tenure ends with the lease, and stop ends both; nil while another watcher has it. adopted is when the jobs of others
+	// were last taken.
+	tenure  context.Context //nolint:containedctx // It lives longer than a turn.
+	stop    func()
+	adopted time.Time
+	settle  *settler
 	// library knows which songs have jobs.
 	library library
 	// largest is how many bytes a song may have, and large how many it has at most that is read during a turn.
@@ -60,6 +69,8 @@ func newWatcher(env *service.Env, settle time.Duration, largest int64) *watcher 
 		beat:    func() { _ = env.Health.Beat() }, // The loop reports a heartbeat that cannot be written.
 		now:     time.Now,
 		rename:  place.Local.Rename,
+		times:   env.Times,
+		note:    env.Health.Note,
 		settle:  newSettler(settle),
 		largest: largest,
 		large:   largeFile,
@@ -67,13 +78,30 @@ func newWatcher(env *service.Env, settle time.Duration, largest int64) *watcher 
 	}
 }
 
-// turn finishes what was begun, then takes every file that is complete.
+// turn finishes what was begun, then takes every file that is complete. It does nothing while another watcher has the lease.
 func (w *watcher) turn(ctx context.Context) (busy bool, err error) {
 	if err := w.open(); err != nil {
 		return false, err
 	}
+	if w.tenure == nil {
+		if err := w.acquire(ctx); err != nil || w.tenure == nil {
+			return false, err
+		}
+	}
+	busy, err = w.work(w.tenure)
+	if errors.Is(context.Cause(w.tenure), spool.ErrLost) {
+		w.log.Warn("another watcher has taken over: this one was stopped, or cut off from the data folder")
+		w.release() // What it met after that says nothing.
+		return true, nil
+	}
+	return busy, err
+}
+
+func (w *watcher) work(ctx context.Context) (busy bool, err error) {
 	defer w.settle.endRound()
+	adopted := w.adopt()
 	stops, held := w.finishHeld(ctx)
+	held = job.JoinErrors(adopted, held)
 	if stops {
 		return false, held
 	}
@@ -84,7 +112,6 @@ func (w *watcher) turn(ctx context.Context) (busy bool, err error) {
 	return busy, service.Beside(nil, job.JoinErrors(held, err)) // What is wrong with one file delays no other.
 }
 
-// open prepares the data folder. The first time it also finds what a crash left behind.
 func (w *watcher) open() error {
 	if w.spool != nil {
 		return w.spool.Ready()
@@ -93,17 +120,58 @@ func (w *watcher) open() error {
 	if err != nil {
 		return err
 	}
-	ids, err := s.List(job.Incoming)
+	s.SetTimes(w.times)
+	w.spool, w.watch = s, s.Watch(w.worker)
+	return nil
+}
+
+// acquire begins a tenure if no other watcher has the lease. Of what an earlier one knew, nothing counts.
+func (w *watcher) acquire(ctx context.Context) error {
+	holder, err := w.watch.Acquire()
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		w.held = append(w.held, heldJob{id: id})
-		w.log.Info("resuming a job of an earlier run", "job", id)
+	if holder != "" {
+		w.note("waiting for another watcher, " + holder + ", which takes the songs")
+		return nil
 	}
-	w.spool = s
+	w.note("")
+	w.tenure, w.stop = w.watch.Hold(ctx)
+	w.library.forget()
+	w.settle, w.adopted = newSettler(w.settle.after), time.Time{}
 	w.sweep()
 	return nil
+}
+
+// release ends the tenure, if there is one. The jobs that were begun stay in Incoming, for the next one.
+func (w *watcher) release() {
+	if w.tenure == nil {
+		return
+	}
+	w.stop()
+	w.beside.Wait()
+	if err := w.watch.Release(); err != nil {
+		w.log.Warn("the lease was not given back: the next watcher waits until it ends", "error", err)
+	}
+	w.tenure, w.held, w.reading = nil, nil, nil
+}
+
+// adoptEvery is how often the jobs of watchers are taken that had the lease before.
+const adoptEvery = 5 * time.Second
+
+// adopt takes what earlier runs and other watchers left in Incoming.
+func (w *watcher) adopt() error {
+	if now := w.now(); w.adopted.IsZero() || now.Sub(w.adopted) >= adoptEvery {
+		w.adopted = now
+	} else {
+		return nil
+	}
+	claims, err := w.watch.Adopt()
+	for _, c := range claims {
+		w.hold(heldJob{claim: c})
+		w.log.Info("resuming a job of an earlier run, or of another watcher", "job", c.ID)
+	}
+	return err
 }
 
 // sweep removes what a crash left long ago in the folders that only this service writes to, or
@@ -112,7 +180,6 @@ func (w *watcher) sweep() {
 	place.Sweep(w.spool.Input(), job.UploadPattern)
 	w.sweepSidecars()
 	place.Sweep(w.spool.RejectedFiles(), place.ClaimPrefix+"*")
-	place.Sweep(w.spool.StageFolder(job.Incoming), place.TempPrefix+"*")
 }
 
 func (w *watcher) scan(ctx context.Context) (busy bool, err error) {

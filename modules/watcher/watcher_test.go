@@ -285,15 +285,16 @@ func TestOneFileThatCannotBeTakenDoesNotStopTheOthers(t *testing.T) {
 	b.input("a.wav", wave)
 	b.look(0)
 	b.clock = b.clock.Add(settleTime)
-	b.held = []heldJob{{id: "20261123T113047.123456Z-1a2b3c4d"}}
-	dir := filepath.Join(b.spool.StageFolder(job.Incoming), b.held[0].id)
+	id := "20261123T113047.123456Z-1a2b3c4d"
+	b.adopted = time.Time{}
+	dir := filepath.Join(b.spool.StageFolder(job.Incoming), id)
 	spooltest.Must(t, os.Mkdir(dir, place.FolderMode))
 	spooltest.Must(t, os.WriteFile(filepath.Join(dir, "taken"), nil, 0o600)) // Not the folder that it should be.
 	if _, err := b.turn(t.Context()); !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("error = %v; want ENOTDIR", err)
 	}
 	b.wantQueue(map[job.Stage]int{job.Incoming: 1, job.Pending: 1})
-	spooltest.Must(t, os.RemoveAll(dir))
+	spooltest.Must(t, os.RemoveAll(b.oneFolder(job.Incoming)))
 	b.look(restFor)
 	if len(b.held) != 0 {
 		t.Errorf("held: %v; want nothing once the job is gone", b.held)
@@ -308,6 +309,8 @@ func TestStopEndsATurn(t *testing.T) {
 	b.clock = b.clock.Add(settleTime)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	tenure := b.tenure
+	b.tenure = ctx
 	if _, err := b.turn(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v; want context.Canceled", err)
 	}
@@ -318,6 +321,7 @@ func TestStopEndsATurn(t *testing.T) {
 	if _, err := b.turn(ctx); !errors.Is(err, context.Canceled) || len(b.held) != 1 {
 		t.Errorf("error = %v, held %v", err, b.held)
 	}
+	b.tenure = tenure
 	b.look(0)
 	b.wantQueue(map[job.Stage]int{job.Pending: 1})
 }

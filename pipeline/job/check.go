@@ -213,7 +213,7 @@ func (r *Record) checkNumbers() error {
 			return wrong("stage", string(v.Stage), "there is no such stage")
 		case !isWord(v.Worker):
 			return wrong("worker", v.Worker, notWord)
-		case v.Claim != "" && !isToken(v.Claim):
+		case v.Claim != "" && !IsToken(v.Claim):
 			return wrong("claim", v.Claim, "it is not the token of a claim")
 		case min(v.Attempt, v.Count) < 0 || max(v.Attempt, v.Count) > mostCount || bounded(v.Seconds) != v.Seconds:
 			return fmt.Errorf("history: attempt %d, count %d, seconds %g: one of them is not possible", v.Attempt, v.Count, v.Seconds)

@@ -8,7 +8,8 @@
 //	output/<track>/                         stems and track.json
 //	archive/                                originals of separated songs
 //	rejected/                               refused files, each with a text that says why
-//	queue/incoming/<id>                     the watcher is taking a file
+//	queue/watcher/<worker>.<token>          which watcher takes files; "free" while none does
+//	queue/incoming/<id>.<worker>.<token>    the watcher is taking a file
 //	queue/pending/<id>                      waits for separation
 //	queue/separating/<id>.<worker>.<token>  one demucs worker has it
 //	queue/separated/<id>                    the stems are ready

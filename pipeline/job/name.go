@@ -17,6 +17,8 @@ const (
 	ArchiveFolder  = "archive"
 	RejectedFolder = "rejected"
 	QueueFolder    = "queue"
+	// WatcherFolder is in QueueFolder, and has the lease of the watcher.
+	WatcherFolder = "watcher"
 )
 
 // Folders returns all of them, and those of the stages in the queue, relative to the data folder.
@@ -99,7 +101,8 @@ func NewToken() string {
 	return hex.EncodeToString(random)
 }
 
-func isToken(text string) bool {
+// IsToken reports whether text is one that NewToken can return.
+func IsToken(text string) bool {
 	if len(text) != tokenLength {
 		return false
 	}
@@ -116,7 +119,7 @@ func ValidID(name string) bool {
 		return false
 	}
 	_, err := time.Parse(idTime, name[:len(idTime)])
-	return err == nil && isToken(name[len(idTime)+1:])
+	return err == nil && IsToken(name[len(idTime)+1:])
 }
 
 // A Claim is the name of a job's folder:
@@ -168,7 +171,7 @@ func ParseClaim(name string) (c Claim, ok bool) {
 	c.Worker = parts[1]
 	token, fence, fenced := strings.Cut(parts[2], "-")
 	c.Token, c.Fence = token, fence
-	return c, isToken(token) && (isToken(fence) || !fenced)
+	return c, IsToken(token) && (IsToken(fence) || !fenced)
 }
 
 // WorkerName makes a worker's name one that can be part of a claim.

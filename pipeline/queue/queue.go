@@ -187,7 +187,7 @@ func (q *Queue) open() (*os.Root, error) {
 }
 
 func (q *Queue) nameIn(ctx context.Context, root *os.Root, stage job.Stage, id string) string {
-	if stage.Entry() == "" {
+	if !stage.Working() {
 		return id
 	}
 	spots, err := q.listStage(ctx, root, stage)
@@ -254,7 +254,7 @@ func readJob(root *os.Root, stage job.Stage, id, name string) (Job, bool) {
 		return j, true
 	}
 	// A claim writes nothing: its visit is in the name of the folder until the worker saves the record.
-	if c, ok := job.ParseClaim(name); ok && c.Token != "" && j.Last().Stage != stage && !j.Announced(stage, c) {
+	if c, ok := job.ParseClaim(name); ok && c.Token != "" && stage.Entry() != "" && j.Last().Stage != stage && !j.Announced(stage, c) {
 		var start time.Time
 		if j.Progress != nil {
 			start = j.Progress.Started

@@ -31,6 +31,8 @@ type Health struct {
 
 	mu     sync.Mutex
 	status string
+	// note follows statusOK.
+	note string
 }
 
 // NewHealth makes the heartbeat that is kept in the file at path. It writes nothing.
@@ -57,8 +59,19 @@ func (h *Health) Beat() error {
 	return h.write()
 }
 
+// Note says what a service does that is well and does no work; "" for nothing. The next heartbeat has it.
+func (h *Health) Note(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.note = oneLine(text)
+}
+
 func (h *Health) write() error {
-	if err := place.Local.WriteWhole(h.path, []byte(h.status+"\n")); err != nil {
+	status := h.status
+	if status == statusOK && h.note != "" {
+		status += ": " + h.note
+	}
+	if err := place.Local.WriteWhole(h.path, []byte(status+"\n")); err != nil {
 		return fmt.Errorf("renewing the heartbeat: %w", err)
 	}
 	return nil
@@ -105,36 +118,38 @@ func (s Service) reportHealth(p process) int {
 	if err != nil {
 		return exitUsage
 	}
-	if err := s.readHealth(common.healthFile, time.Now()); err != nil {
+	status, err := s.readHealth(common.healthFile, time.Now())
+	if err != nil {
 		_, _ = fmt.Fprintln(p.stdout, err)
 		return exitFailed
 	}
-	_, _ = fmt.Fprintln(p.stdout, statusOK)
+	_, _ = fmt.Fprintln(p.stdout, status)
 	return exitOK
 }
 
-// readHealth returns what is wrong with the service that writes this heartbeat file.
-func (s Service) readHealth(path string, now time.Time) error {
+// readHealth returns the status of the service that writes this heartbeat file, or what is wrong with it.
+func (s Service) readHealth(path string, now time.Time) (string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s has not started: there is no heartbeat %s; `mage logs -service=%s` shows why",
+		return "", fmt.Errorf("%s has not started: there is no heartbeat %s; `mage logs -service=%s` shows why",
 			s.Name, path, s.Name)
 	}
 	if err != nil {
-		return fmt.Errorf("reading the heartbeat: %w", err)
+		return "", fmt.Errorf("reading the heartbeat: %w", err)
 	}
 	if age := now.Sub(info.ModTime()); age >= freshFor {
-		return fmt.Errorf("%s hangs: its last heartbeat was %s ago; `mage logs -service=%s` shows what it did, `mage restart` restarts it",
+		return "", fmt.Errorf("%s hangs: its last heartbeat was %s ago; `mage logs -service=%s` shows what it did, `mage restart` restarts it",
 			s.Name, age.Round(time.Second), s.Name)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("reading the heartbeat: %w", err)
+		return "", fmt.Errorf("reading the heartbeat: %w", err)
 	}
-	if status := strings.TrimSpace(string(data)); status != statusOK {
-		return errors.New(status)
+	status := strings.TrimSpace(string(data))
+	if status != statusOK && !strings.HasPrefix(status, statusOK+": ") {
+		return "", errors.New(status)
 	}
-	return nil
+	return status, nil
 }
 
 // oneLine joins the lines of a text, because a health check is read as one.

@@ -144,7 +144,7 @@ func TestErrorsHaveAnEnd(t *testing.T) {
 	if err := env.Loop(ctx, turn); err != nil {
 		t.Error(err)
 	}
-	health := (Service{Name: "test"}).readHealth(env.Health.path, time.Now())
+	_, health := (Service{Name: "test"}).readHealth(env.Health.path, time.Now())
 	if health == nil || len(health.Error()) > 5000 || !strings.HasSuffix(health.Error(), "(and 195904 more bytes)") || !utf8.ValidString(health.Error()) {
 		t.Errorf("the health check says %v", health)
 	}

@@ -65,6 +65,8 @@ type Env struct {
 	// Worker names this process in the history of jobs: the host's name, which in a container
 	// differs for each replica and outlives a restart.
 	Worker string
+	// Times are those of the leases.
+	Times spool.Times
 	// Log goes to standard error.
 	Log *slog.Logger
 	// Health is the heartbeat.
@@ -133,8 +135,8 @@ func (s Service) environment(p process) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	if common.poll <= 0 {
-		return nil, fmt.Errorf("-poll %s: it must be more than zero", common.poll)
+	if err := common.check(); err != nil {
+		return nil, err
 	}
 	if s.Check != nil {
 		if err := s.Check(); err != nil {
@@ -146,8 +148,11 @@ func (s Service) environment(p process) (*Env, error) {
 		return nil, fmt.Errorf("naming this worker: %w", err)
 	}
 	health := NewHealth(common.healthFile)
-	return &Env{Data: common.data, Poll: common.poll, Worker: worker, Log: log, Health: health}, nil
+	return &Env{Data: common.data, Poll: common.poll, Worker: worker, Times: common.times, Log: log, Health: health}, nil
 }
+
+// longestPoll is less than freshFor: the heartbeat is renewed on each turn.
+const longestPoll = 10 * time.Second
 
 // commonFlags are those that every service has.
 type commonFlags struct {
@@ -155,6 +160,38 @@ type commonFlags struct {
 	log        string
 	healthFile string
 	poll       time.Duration
+	times      spool.Times
+	// wrong is what is wrong with the environment; nil for nothing.
+	wrong error
+}
+
+func (c *commonFlags) check() error {
+	switch {
+	case c.wrong != nil:
+		return c.wrong
+	case c.poll <= 0:
+		return fmt.Errorf("-poll %s: it must be more than zero; set PIPELINE_POLL in .env and run `mage up`", c.poll)
+	case c.poll > longestPoll:
+		return fmt.Errorf("-poll %s: it must be at most %s, or the health check takes the service for one that hangs; set PIPELINE_POLL in .env and run `mage up`",
+			c.poll, longestPoll)
+	}
+	if err := c.times.Check(); err != nil {
+		return fmt.Errorf("-lease %s -renew %s: %w; set PIPELINE_LEASE and PIPELINE_RENEW in .env and run `mage up`", c.times.Lease, c.times.Renew, err)
+	}
+	return nil
+}
+
+// durationVar adds a flag whose default is a setting, or value where that is empty.
+func (c *commonFlags) durationVar(flags *flag.FlagSet, p *time.Duration, name, setting string, value time.Duration, usage string) {
+	if text := os.Getenv(setting); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			c.wrong = errors.Join(c.wrong, fmt.Errorf("%s %.60q: it must be a time such as 90s or 500ms; set it in .env and run `mage up`", setting, text))
+		} else {
+			value = d
+		}
+	}
+	flags.DurationVar(p, name, value, usage+"; its default is $"+setting)
 }
 
 func (s Service) flags(stderr io.Writer) (*flag.FlagSet, *commonFlags) {
@@ -162,7 +199,9 @@ func (s Service) flags(stderr io.Writer) (*flag.FlagSet, *commonFlags) {
 	flags := flag.NewFlagSet(s.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&c.data, "data", "/pipeline-data", "the data folder")
-	flags.DurationVar(&c.poll, "poll", s.Poll, "how long to wait before looking for work again")
+	c.durationVar(flags, &c.poll, "poll", "PIPELINE_POLL", s.Poll, "how long to wait before looking for work again")
+	c.durationVar(flags, &c.times.Lease, "lease", "PIPELINE_LEASE", spool.DefaultTimes.Lease, "after how long without a sign of life another worker takes over")
+	c.durationVar(flags, &c.times.Renew, "renew", "PIPELINE_RENEW", spool.DefaultTimes.Renew, "how often a worker gives a sign of life")
 	flags.StringVar(&c.log, "log", "text", "how to log: text or json")
 	flags.StringVar(&c.healthFile, "health-file", filepath.Join("/tmp", s.Name+".health"), "the heartbeat file")
 	if s.Flags != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/proof"
+	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // A result is what a run of a service came to.
@@ -60,6 +61,12 @@ func TestWrongUseExitsWith2AndSaysWhy(t *testing.T) {
 		{"argument", 1000, []string{"run"}, `unknown argument "run"`},
 		{"log format", 1000, []string{"-log", "xml"}, `-log "xml": it must be text or json`},
 		{"poll", 1000, []string{"-poll", "0s"}, "-poll 0s: it must be more than zero"},
+		{"poll that seems to hang", 1000, []string{"-poll", "11s"}, "-poll 11s: it must be at most 10s"},
+		{
+			"lease", 1000, []string{"-lease", "11s"}, "-lease 11s -renew 4s: a lease of 11s that is renewed every 4s would be taken from workers that are only slow: " +
+				"it must last for at least 3 renewals, 12s; set PIPELINE_LEASE and PIPELINE_RENEW in .env and run `mage up`\n",
+		},
+		{"renew", 1000, []string{"-renew", "-1s"}, "a lease cannot be renewed every -1s"},
 		{"health with an unknown flag", 1000, []string{"health", "-x"}, "flag provided but not defined: -x"},
 	}
 	for _, tt := range tests {
@@ -114,6 +121,51 @@ func TestAServiceRunsWithItsSettings(t *testing.T) {
 	}
 }
 
+func TestSettingsAreTheDefaultsOfFlags(t *testing.T) {
+	for name, value := range map[string]string{"PIPELINE_POLL": "2s", "PIPELINE_LEASE": "3m", "PIPELINE_RENEW": "10s"} {
+		t.Setenv(name, value)
+	}
+	var env *Env
+	s := Service{Name: "idle", Poll: time.Second, Run: func(_ context.Context, e *Env) error { env = e; return nil }}
+	got := run(t.Context(), s, "-renew", "11s")
+	if want := (spool.Times{Lease: 3 * time.Minute, Renew: 11 * time.Second}); got.code != 0 || env.Poll != 2*time.Second || env.Times != want {
+		t.Errorf("result = %+v, settings = %+v", got, env)
+	}
+	t.Setenv("PIPELINE_LEASE", "a minute")
+	if got = run(t.Context(), s); got.code != 2 || !strings.Contains(got.stderr, `PIPELINE_LEASE "a minute": it must be a time such as 90s or 500ms; set it in .env and run`) {
+		t.Errorf("result = %+v", got)
+	}
+	t.Setenv("PIPELINE_LEASE", "")
+	t.Setenv("PIPELINE_RENEW", "")
+	if got = run(t.Context(), s); got.code != 0 || env.Times != spool.DefaultTimes {
+		t.Errorf("result = %+v, settings = %+v", got, env)
+	}
+}
+
+func TestANoteIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	h := NewHealth(filepath.Join(t.TempDir(), "h"))
+	h.Note("waiting for\nanother one")
+	for _, step := range []struct {
+		err  error
+		want string
+	}{{nil, "ok: waiting for another one\n"}, {errors.New("the disk is full"), "the disk is full\n"}, {nil, "ok: waiting for another one\n"}} {
+		if err := h.Set(step.err); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := os.ReadFile(h.path); err != nil || string(data) != step.want {
+			t.Errorf("heartbeat = %q, %v; want %q", data, err, step.want)
+		}
+	}
+	h.Note("")
+	if err := h.Beat(); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(h.path); err != nil || string(data) != "ok\n" {
+		t.Errorf("heartbeat = %q, %v", data, err)
+	}
+}
+
 func TestAnErrorOfRunExitsWith1(t *testing.T) {
 	t.Parallel()
 	s := Service{Name: "bad", Poll: time.Second, Run: func(context.Context, *Env) error { return errors.New("it broke") }}
@@ -134,6 +186,8 @@ func TestHealth(t *testing.T) {
 		want string
 	}{
 		{"well", "ok\n", 0, 0, "ok\n"},
+		{"well and waits", "ok: waiting for another watcher\n", 0, 0, "ok: waiting for another watcher\n"},
+		{"no note", "okay\n", 0, 1, "okay\n"},
 		{"well a while ago", "ok\n", 20 * time.Second, 0, "ok\n"},
 		{"hangs", "ok\n", 31 * time.Second, 1, "idle hangs: its last heartbeat was 31s ago"},
 		{"unwell", "the model weights are missing; run `mage demucs-cache`\n", 0, 1, "the model weights are missing; run `mage demucs-cache`\n"},

@@ -29,7 +29,7 @@ func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
 		"the new record was written": func(t *testing.T, s *Spool, j *Job) {
 			t.Helper()
 			spooltest.Must(t, os.Remove(s.StageFolder(job.Failed)))
-			if err := s.SetAside(job.Separating, j.ID, cause); err == nil {
+			if err := j.SetAside(cause); err == nil {
 				t.Fatal("it was set aside to nowhere")
 			}
 			spooltest.Must(t, s.Ready())
@@ -50,7 +50,7 @@ func TestSetAsideCanBeRepeatedAfterACrash(t *testing.T) {
 			if name == "the new record was written" {
 				newFinder(t, s, job.Separating).wantFound(Found{j.ID, job.Separating, job.Failed, "w"})
 			} else {
-				spooltest.Must(t, s.SetAside(job.Separating, j.ID, cause))
+				spooltest.Must(t, j.SetAside(cause))
 			}
 			wantOnlyIn(t, s, j.ID, job.Failed)
 			dir := s.jobFolder(job.Failed, j.ID)
@@ -76,7 +76,7 @@ func TestSetAsideKeepsEveryDamagedRecord(t *testing.T) {
 	if !errors.Is(err, ErrDamaged) {
 		t.Fatalf("error = %v; want ErrDamaged", err)
 	}
-	spooltest.Must(t, s.SetAside(job.Separating, j.ID, err))
+	spooltest.Must(t, j.SetAside(err))
 	dir := s.jobFolder(job.Failed, j.ID)
 	if got := readFile(t, filepath.Join(dir, "job.json.damaged (2)", "x")); got != "not looked at" {
 		t.Errorf("kept %q", got)

@@ -97,6 +97,9 @@ func (s *Spool) end(stage job.Stage, c job.Claim) error {
 			return errors.Join(j.finishMove(to), fmt.Errorf("%w: it is %s", job.ErrEnded, to))
 		}
 		j.Unarrive()
+		if err := j.Save(); err != nil { // Before its stems are dropped, or others would make the move without them.
+			return err
+		}
 	} else if j.Last().Stage != stage {
 		attempt := j.Attempt
 		j.begin(s.now().UTC())
@@ -108,11 +111,7 @@ func (s *Spool) end(stage job.Stage, c job.Claim) error {
 		return errors.Join(err, fmt.Errorf("%w: it is %s", job.ErrEnded, j.stage))
 	}
 	j.Error = job.Cancelled
-	var made []string
-	if stage == job.Separating { // Later its stems are complete, and its song may be in archive/.
-		made = append(made, job.StemsFolder)
-	}
-	if err := j.giveUp(j.Error, made...); err != nil {
+	if err := j.giveUp(j.Error, j.made()...); err != nil {
 		return err
 	}
 	return errors.Join(s.stages[job.Failed].sync(), s.stages[stage].sync())

@@ -132,7 +132,7 @@ func TestTheWorkerOfACancelledJobStops(t *testing.T) {
 		spooltest.Must(t, s.Cancel(j.ID))
 		began := time.Now()
 		<-held.Done()
-		if took := time.Since(began); took > renewEvery || !errors.Is(context.Cause(held), ErrLost) {
+		if took := time.Since(began); took > DefaultTimes.Renew || !errors.Is(context.Cause(held), ErrLost) {
 			t.Errorf("after %s: %v", took, context.Cause(held))
 		}
 	})

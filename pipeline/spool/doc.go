@@ -4,9 +4,9 @@
 // # The invariant
 //
 // A job is one folder, and at any instant that folder is in exactly one stage. Whatever is killed at
-// whatever moment, workers or the machine: no job is lost; none has its results in output/ twice, or
+// whatever moment, workers, watchers or the machine: no job is lost; none has its results in output/ twice, or
 // in part; none stays in a working stage for longer than others need to notice; and once it rests,
-// only job.json is left. The model test in this package plays workers that are killed, stopped and
+// only job.json is left. The model test in this package plays workers and watchers that are killed, stopped and
 // started again, power cuts, and disks that fail or lose their answers, at every step, and checks
 // these sentences.
 //
@@ -40,13 +40,14 @@
 // (work/, stems/, progress.json, temporary files) or has just put elsewhere. Everything else in a
 // job's folder moves with the job.
 //
-// Two watchers on one data folder would each keep a list of songs, and take a song that both are given
-// twice: there is one.
+// Of any number of watchers on one data folder, one works at a time: the one that has the lease of a Watch. So
+// one of them has the list of songs that tells which came before, and each job of Incoming is in the hands of one, under
+// a claim as in the other working stages. A watcher that lost the lease without knowing can finish no job, and begins none.
 //
 // # Leases
 //
-// While a worker has a job it rewrites progress.json every few seconds. A process that has seen
-// the same content for a minute takes the job back: it goes where its record says that it was about
+// While a worker has a job it rewrites progress.json every few seconds (Times.Renew). A process that has seen
+// the same content for a minute (Times.Lease) takes the job back: it goes where its record says that it was about
 // to go, or waits again, with the attempt counted. After three attempts it goes to failed, with the
 // errors of all of them. See Recovery for why a slow or sleeping worker that is taken for lost does
 // no harm.
@@ -57,5 +58,5 @@
 // Cancel takes a job from its worker in the same way, and a job that waits like a worker.
 //
 // An earlier version had plain IDs in the working stages, and the worker in job.json alone. Such
-// jobs are taken back in the same way.
+// jobs are taken back in the same way. The watcher's lease is described at Watch.
 package spool

@@ -10,6 +10,9 @@ import (
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
+// strayEvery is that of the leases in most tests.
+var strayEvery = (&Spool{times: DefaultTimes}).strayEvery()
+
 func newSpool(t *testing.T) *Spool {
 	t.Helper()
 	s, err := Open(t.TempDir())

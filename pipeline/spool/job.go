@@ -33,6 +33,9 @@ type Job struct {
 // Stage is where the job is now.
 func (j *Job) Stage() job.Stage { return j.stage }
 
+// Claim is who has the job: the name of its folder.
+func (j *Job) Claim() job.Claim { return j.claim }
+
 // Dir is the job's folder. It changes with the stage.
 func (j *Job) Dir() string { return j.spool.folderOf(j.stage, j.claim) }
 
@@ -209,6 +212,14 @@ func (j *Job) Drop(name string) error {
 	return nil
 }
 
+// DropEmpty removes a folder of the job's folder if it is there and empty. Where it cannot, because of what it is, it stays.
+func (j *Job) DropEmpty(name string) error {
+	if err := removeEmpty(j.disk(), j.Path(name)); Environment(err) {
+		return fmt.Errorf("removing %s of job %s: %w", name, j.ID, err)
+	}
+	return nil
+}
+
 // drop removes an entry of the job's folder. A folder first gets a new random name:
 // emptying it takes many steps, and a worker that is stopped between two of them and lost the
 // job meanwhile must not continue with what the next one has under the same name.
@@ -266,18 +277,20 @@ func (j *Job) Requeue(why string) error {
 		return j.giveBack(why)
 	}
 	j.Error = together(failures)
-	if j.stage != job.Separating { // The stems are complete, and the source may be in archive/.
-		return j.giveUp(why)
+	return j.giveUp(why, j.made()...)
+}
+
+// made are the folders that are dropped when the job does not go on from its stage: later stems are complete, and the song
+// may be in archive/.
+func (j *Job) made() []string {
+	if j.stage == job.Separating {
+		return []string{job.StemsFolder}
 	}
-	return j.giveUp(why, job.StemsFolder)
+	return nil
 }
 
 func (j *Job) giveBack(why string) error {
-	var made []string
-	if j.stage == job.Separating {
-		made = append(made, job.StemsFolder)
-	}
-	if err := j.tidy(made...); err != nil {
+	if err := j.tidy(j.made()...); err != nil {
 		return err
 	}
 	return j.move(j.stage.Entry(), why)

@@ -158,7 +158,7 @@ func TestJobsThatAreGoneGiveErrors(t *testing.T) {
 	for name, err := range map[string]error{
 		"Save": j.Save(), "Clear": j.Clear(), "Fail": j.Fail(errors.New("x")), "Finish": j.Finish(),
 		"HandBack": j.HandBack("x"), "SetProgress": j.SetProgress(job.Decoding, 0, 0), "Reject": j.Reject("gone", "x"),
-		"SetAside": j.spool.SetAside(job.Separating, j.ID, errors.New("x")),
+		"SetAside": j.SetAside(errors.New("x")),
 	} {
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s = %v; want fs.ErrNotExist", name, err)

@@ -8,19 +8,38 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
 )
 
-const (
-	// leaseLife is how long a lease lasts that is not renewed.
-	leaseLife = time.Minute
-	// renewEvery is how often it is renewed: often enough to show progress,
-	// and for a lease to last through a stall of many seconds.
-	renewEvery = 4 * time.Second
-)
+// Times are those of a lease. All who share a data folder must have the same.
+type Times struct {
+	// Lease is how long a lease lasts that is not renewed.
+	Lease time.Duration
+	// Renew is how often it is renewed: often enough to show progress, and for a lease to last through a stall.
+	Renew time.Duration
+}
+
+// DefaultTimes are those of a Spool for which none were set.
+var DefaultTimes = Times{Lease: time.Minute, Renew: 4 * time.Second}
+
+// leastRenewals is how often a lease is renewed at least while it lasts.
+const leastRenewals = 3
+
+// Check returns why leases with these times would be taken from workers that live.
+func (t Times) Check() error {
+	if t.Renew <= 0 {
+		return fmt.Errorf("a lease cannot be renewed every %s", t.Renew)
+	}
+	if t.Lease/leastRenewals < t.Renew {
+		return fmt.Errorf("a lease of %s that is renewed every %s would be taken from workers that are only slow: it must last for at least %d renewals, %s",
+			t.Lease, t.Renew, leastRenewals, leastRenewals*t.Renew)
+	}
+	return nil
+}
 
 // SetProgress records how far the job is: done of total steps of a phase. A total
 // of 0 means that it is not known yet. It renews the lease, and is not kept over a power cut.
@@ -61,11 +80,15 @@ func (j *Job) beat() error {
 // beside is called after each renewal, for what else is to be done by a worker that is busy for
 // long.
 func (j *Job) Hold(ctx context.Context, beside func()) (held context.Context, stop func()) {
+	return hold(ctx, j.spool.times.Renew, j.Renew, beside)
+}
+
+func hold(ctx context.Context, every time.Duration, renew func() error, beside func()) (held context.Context, stop func()) {
 	held, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(renewEvery)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {
@@ -73,7 +96,7 @@ func (j *Job) Hold(ctx context.Context, beside func()) (held context.Context, st
 				return
 			case <-tick.C:
 			}
-			if err := j.Renew(); errors.Is(err, ErrLost) {
+			if err := renew(); errors.Is(err, ErrLost) {
 				cancel(err)
 				return
 			}
@@ -87,7 +110,7 @@ func (j *Job) Hold(ctx context.Context, beside func()) (held context.Context, st
 }
 
 // strayEvery is how often Strays reads the leases. It is called on each turn of a loop, and beside long work.
-const strayEvery = 5 * time.Second
+func (s *Spool) strayEvery() time.Duration { return s.times.Lease / 12 }
 
 // A Recovery takes jobs back from workers that were lost.
 //
@@ -171,14 +194,14 @@ func (r *Recovery) Strays() (found []Found, err error) {
 	now := r.now()
 	var since time.Duration
 	if !r.looked.IsZero() {
-		if since = now.Sub(r.looked); since < strayEvery {
+		if since = now.Sub(r.looked); since < r.spool.strayEvery() {
 			return nil, r.err
 		}
 	}
 	r.looked = now
 	// What passed while this process did not look does not count: it may have been stopped, and
 	// the worker with it.
-	found, r.err = r.look(min(since, 2*strayEvery))
+	found, r.err = r.look(min(since, 2*r.spool.strayEvery()))
 	return found, r.err
 }
 
@@ -192,7 +215,7 @@ func (r *Recovery) look(since time.Duration) (found []Found, err error) {
 			if !r.ended(stage, c, since, seen) {
 				continue
 			}
-			to, err := r.spool.takeBack(stage, c, fmt.Sprintf("its worker %s was lost: it had not renewed its lease for a minute", c.Worker))
+			to, err := r.spool.takeBack(stage, c, fmt.Sprintf("its worker %s was lost: it had not renewed its lease for %s", c.Worker, short(r.spool.times.Lease)))
 			if to != "" {
 				found = append(found, Found{c.ID, stage, to, c.Worker})
 			}
@@ -201,6 +224,15 @@ func (r *Recovery) look(since time.Duration) (found []Found, err error) {
 	}
 	r.seen = seen
 	return found, job.JoinErrors(errs...)
+}
+
+// short is d without the zeros at its end.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	return text
 }
 
 // ended notes what the lease of a claim is now, and reports whether it has ended.
@@ -215,7 +247,7 @@ func (r *Recovery) ended(stage job.Stage, c job.Claim, since time.Duration, seen
 		now.age = before.age + since
 	}
 	seen[key] = now
-	return now.age >= leaseLife
+	return now.age >= r.spool.times.Lease
 }
 
 // lease is a text that changes when the worker renews. The content is read, and not the time of
@@ -313,16 +345,15 @@ func (j *Job) isOut() (bool, error) {
 	return !haveStems && !haveSource, errors.Join(err, sourceErr)
 }
 
-// FinishMove makes the move that the record of a job in stage announces, and reports whether
-// there was one. It is for a service that alone works in that stage: where there are others,
-// the job may be in the hands of one of them.
-func (s *Spool) FinishMove(stage job.Stage, id string) (bool, error) {
-	j, err := s.read(stage, job.Claim{ID: id})
+// FinishMove makes the move that the record of a job in Incoming announces, which this caller has under claim c, and
+// reports whether there was one.
+func (s *Spool) FinishMove(c job.Claim) (bool, error) {
+	j, err := s.read(job.Incoming, c)
 	if err != nil {
 		return false, err
 	}
 	to := j.Last().Stage
-	if !j.Announced(stage, j.claim) || to.Working() || !slices.Contains(job.Stages, to) {
+	if !j.Announced(job.Incoming, j.claim) || to.Working() || !slices.Contains(job.Stages, to) {
 		return false, nil
 	}
 	if to == job.Pending { // A power cut may have kept the record and not the rename of the source before it.
@@ -336,7 +367,14 @@ func (s *Spool) FinishMove(stage job.Stage, id string) (bool, error) {
 // finishMove makes an announced move. Its worker may have been killed before the record was
 // on the disk under its name, or before it was on the disk what was removed before that.
 func (j *Job) finishMove(to job.Stage) error {
-	if err := j.tidy(); err != nil {
+	var made []string
+	switch {
+	case j.stage == job.Separating && to != job.Separated:
+		made = j.made()
+	case j.stage == job.Incoming && to != job.Failed:
+		made = []string{job.AskedFile, job.CopyFile}
+	}
+	if err := errors.Join(j.DropEmpty(job.TakenFolder), j.tidy(made...)); err != nil {
 		return err
 	}
 	if err := j.disk().SyncFolder(j.Dir()); err != nil {

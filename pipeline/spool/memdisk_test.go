@@ -145,7 +145,7 @@ func (d *memDisk) rename(from, to string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	if there, taken := d.now[into][as]; taken && (!replace || d.nodes[there].folder) {
+	if there, taken := d.now[into][as]; taken && (!replace || d.nodes[there].folder != d.nodes[node].folder || len(d.now[there]) > 0) {
 		return &fs.PathError{Op: "mem", Path: to, Err: fs.ErrExist}
 	}
 	d.change(func(n memNames) {
@@ -167,7 +167,15 @@ func (d *memDisk) remove(path string) error {
 	if len(d.now[node]) > 0 {
 		return &fs.PathError{Op: "mem", Path: path, Err: errors.New("not empty")}
 	}
+	var emptied []*memChange // No folder goes before what was in it.
+	for _, c := range d.log {
+		if slices.Contains(c.folders, node) {
+			emptied = append(emptied, c)
+		}
+	}
 	d.change(func(n memNames) { delete(n[in], name) }, []int{in}, nameKey(in, name), nodeKey(node))
+	last := d.log[len(d.log)-1]
+	last.after = append(last.after, emptied...)
 	return nil
 }
 

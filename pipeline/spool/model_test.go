@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	modelSongs = 5
+	modelSongs = 6
 	// modelFaults is how often something goes wrong in one run.
 	modelFaults = 8
 	// modelPatience is how long, by the model's clock, all may take once nothing goes wrong any more.
@@ -59,7 +59,8 @@ func newModel(seed uint64) *model {
 		_ = view.Mkdir("/" + job.QueueFolder + "/" + string(stage))
 	}
 	for i := range modelSongs {
-		_ = m.disk.add(fmt.Sprintf("/input/%d", i), &memNode{data: []byte(song(i)), synced: []byte(song(i))})
+		data := []byte(content(song(i)))
+		_ = m.disk.add("/input/"+song(i), &memNode{data: data, synced: data})
 	}
 	for _, c := range m.disk.log {
 		c.last()
@@ -67,13 +68,20 @@ func newModel(seed uint64) *model {
 	return m
 }
 
-// song is what a file of that number holds: the last one cannot be decoded.
+// song is the name of a file: the last one cannot be decoded, and the one before it is the first one under another name.
 func song(i int) string {
-	if i == modelSongs-1 {
+	switch i {
+	case modelSongs - 1:
 		return fmt.Sprintf("bad %d", i)
+	case modelSongs - 2:
+		return "again 0"
+	default:
+		return fmt.Sprintf("song %d", i)
 	}
-	return fmt.Sprintf("song %d", i)
 }
+
+// content is what the file of a name holds.
+func content(name string) string { return strings.Replace(name, "again", "song", 1) }
 
 func (m *model) now() time.Time { return m.clock }
 
@@ -81,7 +89,7 @@ func (m *model) token() string { return fmt.Sprintf("%08x", m.rng.Uint32()) }
 
 // run plays everything, and returns what is wrong at the end.
 func (m *model) run() error {
-	for _, role := range []func(*proc){(*proc).watch, (*proc).separate, (*proc).separate, (*proc).organize, (*proc).organize} {
+	for _, role := range []func(*proc){(*proc).watch, (*proc).watch, (*proc).watch, (*proc).separate, (*proc).separate, (*proc).organize, (*proc).organize} {
 		m.start(role, 0)
 	}
 	if m.cancelled != nil {

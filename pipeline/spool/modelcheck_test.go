@@ -42,6 +42,11 @@ func (m *model) rest() bool {
 			return false
 		}
 	}
+	for _, name := range m.list("/queue") {
+		if strings.HasPrefix(name, place.TempPrefix) { // The holder of the watcher's lease removes it.
+			return false
+		}
+	}
 	return len(m.list("/input")) == 0
 }
 
@@ -63,7 +68,7 @@ func (m *model) everything() []string {
 func (m *model) check() error {
 	var wrong []error
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
-	jobs := map[string]int{}
+	jobs, same := map[string]int{}, 0
 	for _, stage := range []job.Stage{job.Done, job.Failed, job.Rejected} {
 		for _, id := range m.list("/queue/" + string(stage)) {
 			dir := "/queue/" + string(stage) + "/" + id
@@ -73,6 +78,9 @@ func (m *model) check() error {
 				continue
 			}
 			jobs[r.Name]++
+			if r.DuplicateOf != "" {
+				same++
+			}
 			if m.cancelled[id] && (stage != job.Failed || r.Error != job.Cancelled) {
 				complain("%s was cancelled and is %s: %s", id, stage, r.Error)
 			}
@@ -85,6 +93,9 @@ func (m *model) check() error {
 		if jobs[song(i)] != 1 {
 			complain("%d jobs of %s", jobs[song(i)], song(i))
 		}
+	}
+	if same != 1 {
+		complain("%d of two equal songs were rejected as the same", same)
 	}
 	for _, path := range m.everything() {
 		if strings.Contains(path, place.TempPrefix) || strings.Contains(path, job.WorkFolder+"/") || strings.HasSuffix(path, job.ProgressFile) {
@@ -102,21 +113,21 @@ func (m *model) checkJob(dir string, stage job.Stage, r *job.Record) error {
 	want, holds := []string{job.RecordFile}, map[string]string{}
 	switch stage {
 	case job.Done:
-		holds["/archive/"+r.Archived] = r.Name
+		holds["/archive/"+r.Archived] = content(r.Name)
 		for _, stem := range modelStems() {
-			holds["/output/"+r.Track+"/"+stem] = stem + " of " + r.Name
+			holds["/output/"+r.Track+"/"+stem] = stem + " of " + content(r.Name)
 		}
 		if got := m.list("/output/" + r.Track); len(got) != len(modelStems())+1 {
 			return fmt.Errorf("the track has %v", got)
 		}
 	case job.Rejected:
-		holds["/rejected/"+r.Rejected] = r.Name
+		holds["/rejected/"+r.Rejected] = content(r.Name)
 	default:
 		if r.Error == job.Cancelled {
 			return m.checkCancelled(dir, r)
 		}
 		want = append(want, job.SourceFile)
-		holds[dir+"/"+job.SourceFile] = r.Name
+		holds[dir+"/"+job.SourceFile] = content(r.Name)
 		if r.Attempt < MaxAttempts && len(r.Failures(job.Organizing)) < MaxAttempts {
 			return fmt.Errorf("given up after %d attempts", r.Attempt)
 		}
@@ -148,14 +159,14 @@ func (m *model) checkCancelled(dir string, r *job.Record) error {
 	if r.Last().Stage != job.Failed || m.cancelled == nil {
 		return fmt.Errorf("its record says %s", r.Last().Stage)
 	}
-	if got := m.read(dir + "/" + job.SourceFile); got == r.Name {
+	if got := m.read(dir + "/" + job.SourceFile); got == content(r.Name) {
 		return nil
 	}
-	if got := m.read("/archive/" + r.Archived); got != r.Name {
+	if got := m.read("/archive/" + r.Archived); got != content(r.Name) {
 		return fmt.Errorf("its song is neither with it nor in the archive, which holds %q", got)
 	}
 	for _, stem := range modelStems() {
-		if got := m.read(dir + "/" + job.StemsFolder + "/" + stem); got != stem+" of "+r.Name {
+		if got := m.read(dir + "/" + job.StemsFolder + "/" + stem); got != stem+" of "+content(r.Name) {
 			return fmt.Errorf("%s holds %q", stem, got)
 		}
 	}

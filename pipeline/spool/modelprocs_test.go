@@ -3,6 +3,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -93,42 +94,141 @@ func (p *proc) recovery() *Recovery {
 	return r
 }
 
-// watch is the watcher: it finishes what an earlier one began, and then takes what is there.
+// watch is a watcher: while it has the lease, it finishes what others began, and then takes what is there.
 func (p *proc) watch() {
+	w := p.spool.Watch(p.name)
+	w.now = p.model.now
 	for p.sleep(time.Second) {
-		ids, _ := p.spool.List(job.Incoming)
-		for _, id := range ids {
-			if moved, err := p.spool.FinishMove(job.Incoming, id); moved || (err != nil && !errors.Is(err, ErrNoRecord)) {
-				continue
-			}
-			_ = p.publish(p.spool.Fresh(id, p.name))
-		}
-		entries, _ := p.disk.ReadDir("/input")
-		for _, entry := range entries {
-			j, err := p.spool.Create(p.name)
-			if err == nil {
-				err = p.disk.Rename("/input/"+entry.Name(), j.Path(job.SourceFile))
-			}
-			if err == nil {
-				err = p.publish(j)
-			}
-			if err != nil {
-				break
-			}
+		if holder, err := w.Acquire(); holder == "" && err == nil {
+			p.holdWatch(w)
 		}
 	}
 }
 
-func (p *proc) publish(j *Job) error {
-	data, err := p.disk.ReadFile(j.Path(job.SourceFile))
-	if err != nil {
-		return j.Discard()
+// holdWatch works while the watcher has the lease.
+func (p *proc) holdWatch(w *Watch) {
+	var songs map[string]string // The IDs of the jobs by their songs.
+	var held []job.Claim
+	for p.sleep(DefaultTimes.Renew) && !errors.Is(w.Renew(), ErrLost) {
+		adopted, err := w.Adopt()
+		held = append(held, adopted...)
+		if songs == nil && err == nil {
+			songs, err = p.songs()
+		}
+		if err != nil {
+			continue
+		}
+		var rest []job.Claim
+		for _, c := range held {
+			if err := p.goOn(c, songs); err != nil && !errors.Is(err, ErrLost) && !errors.Is(err, fs.ErrNotExist) {
+				rest = append(rest, c)
+			}
+		}
+		held = rest
+		entries, _ := p.disk.ReadDir("/input")
+		for _, entry := range entries {
+			c, err := p.take(w, entry.Name(), songs)
+			if c.ID != "" && err != nil {
+				held = append(held, c)
+			}
+			if errors.Is(err, ErrLost) {
+				return
+			}
+		}
+		if p.model.rng.IntN(8) == 0 { // It is told to stop.
+			_ = w.Release()
+			return
+		}
 	}
-	if err := p.disk.SyncFolder(j.Dir()); err != nil {
+}
+
+// songs reads which songs have jobs.
+func (p *proc) songs() (map[string]string, error) {
+	songs := map[string]string{}
+	for _, stage := range job.Stages {
+		err := p.spool.Each(stage, func(j *Job, err error) error {
+			if err == nil && j.DuplicateOf == "" && j.SHA256 != "" {
+				songs[content(j.Name)] = j.ID
+			}
+			return ignore(ignore(err, ErrNoRecord), fs.ErrNotExist)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return songs, nil
+}
+
+// take takes a song of /input. With an error and a claim, the job is to be resumed.
+func (p *proc) take(w *Watch, entry string, songs map[string]string) (job.Claim, error) {
+	j, err := w.Create()
+	if err != nil {
+		return job.Claim{}, err
+	}
+	if err = p.disk.Mkdir(j.Path(job.TakenFolder)); err == nil {
+		err = p.disk.Rename("/input/"+entry, j.Path(job.TakenFolder, entry))
+	}
+	if err != nil {
+		return j.claim, errors.Join(err, j.Discard(job.TakenFolder))
+	}
+	return j.claim, p.publish(j, songs)
+}
+
+// goOn goes on with a job of Incoming.
+func (p *proc) goOn(c job.Claim, songs map[string]string) error {
+	moved, err := p.spool.FinishMove(c)
+	if moved {
 		return err
 	}
-	j.SetName(string(data))
-	if err := j.Clear(); err != nil {
+	if errors.Is(err, ErrNoRecord) {
+		return p.publish(p.spool.Fresh(c), songs)
+	}
+	if err != nil {
+		return err
+	}
+	j, err := p.spool.Taken(c)
+	if err != nil {
+		return err
+	}
+	return p.publish(j, songs)
+}
+
+func (p *proc) publish(j *Job, songs map[string]string) error {
+	entries, err := p.disk.ReadDir(j.Path(job.TakenFolder))
+	if ignore(err, fs.ErrNotExist) != nil {
+		return err
+	}
+	taken := ""
+	for _, entry := range entries {
+		taken = entry.Name()
+	}
+	if j.Name == "" {
+		if taken == "" {
+			return j.Discard(job.TakenFolder)
+		}
+		if err := p.disk.SyncFolder(j.Path(job.TakenFolder)); err != nil {
+			return err
+		}
+		j.SetName(taken)
+		j.SHA256 = strings.Repeat("0", 64)
+		if other := songs[content(taken)]; other != "" && other != j.ID {
+			j.DuplicateOf, j.Error = other, "It is the same."
+		} else {
+			songs[content(taken)] = j.ID
+		}
+		if err := j.Save(); err != nil {
+			return err
+		}
+	}
+	if j.Error != "" {
+		return j.Reject(j.Path(job.TakenFolder, cmp.Or(taken, "gone")), j.Error)
+	}
+	if taken != "" {
+		if err := p.disk.Rename(j.Path(job.TakenFolder, taken), j.Path(job.SourceFile)); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(j.DropEmpty(job.TakenFolder), j.Clear()); err != nil {
 		return err
 	}
 	return j.Move(job.Pending)
@@ -177,7 +277,7 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 		if err == nil {
 			err = p.disk.Rename(temp, j.Path(job.WorkFolder, stem))
 		}
-		if p.sleep(renewEvery); err == nil {
+		if p.sleep(DefaultTimes.Renew); err == nil {
 			err = j.Renew()
 		}
 		if err != nil {

@@ -45,11 +45,7 @@ func (j *Job) blocked(to job.Stage) error {
 		blocked = j.Error + "; and " + blocked
 	}
 	j.Error = blocked
-	var drop []string
-	if j.stage == job.Separating {
-		drop = append(drop, job.StemsFolder)
-	}
-	if err := j.giveUp(j.Error, drop...); err != nil {
+	if err := j.giveUp(j.Error, j.made()...); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: job %s: %s", ErrSetAside, j.ID, j.Error)

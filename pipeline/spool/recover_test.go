@@ -42,7 +42,7 @@ func (f *finder) after(d time.Duration) ([]Found, error) {
 // minute looks again and again until a minute is over, but for the last look.
 func (f *finder) minute() {
 	f.t.Helper()
-	for passed := time.Duration(0); passed < leaseLife; passed += strayEvery {
+	for passed := time.Duration(0); passed < DefaultTimes.Lease; passed += strayEvery {
 		if found, err := f.after(strayEvery); len(found) != 0 || err != nil {
 			f.t.Fatalf("found %v, %v after %s", found, err, passed)
 		}
@@ -73,7 +73,7 @@ func TestTheJobOfALostWorkerIsTakenBackAfterAMinute(t *testing.T) {
 	spooltest.Must(t, err)
 	spooltest.WantNames(t, again.Dir(), "job.json", "source")
 	wantHistory(t, &again.Record, "incoming watcher 0 ended", "pending  0 ended",
-		"separating lost 1 ended: its worker lost was lost: it had not renewed its lease for a minute",
+		"separating lost 1 ended: its worker lost was lost: it had not renewed its lease for 1m",
 		"pending  1 ended", "separating me 2 open")
 }
 
@@ -194,7 +194,7 @@ func TestHoldRenewsAndNoticesTheLoss(t *testing.T) {
 		j := claimed(t, s, "song", "w")
 		beside := 0
 		ctx, stop := j.Hold(t.Context(), func() { beside++ })
-		time.Sleep(10*renewEvery + 1)
+		time.Sleep(10*DefaultTimes.Renew + 1)
 		synctest.Wait()
 		var p job.Progress
 		spooltest.Must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &p))
@@ -374,21 +374,21 @@ func TestFinishMove(t *testing.T) {
 	s := newSpool(t)
 	j, err := s.Create("watcher")
 	spooltest.Must(t, err)
-	if _, err := s.FinishMove(job.Incoming, j.ID); !errors.Is(err, ErrNoRecord) {
+	if _, err := s.FinishMove(j.claim); !errors.Is(err, ErrNoRecord) {
 		t.Errorf("error = %v; want ErrNoRecord", err)
 	}
 	j.SetName("song")
 	spooltest.Must(t, j.Save())
-	if moved, err := s.FinishMove(job.Incoming, j.ID); moved || err != nil {
+	if moved, err := s.FinishMove(j.claim); moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}
 	j.Arrive(job.Visit{Stage: job.Pending, Start: time.Now()}, "")
 	spooltest.Must(t, j.Save())
-	if moved, err := s.FinishMove(job.Incoming, j.ID); moved || err != nil {
+	if moved, err := s.FinishMove(j.claim); moved || err != nil {
 		t.Errorf("moved %v, %v without a source", moved, err)
 	}
 	spooltest.Put(t, j.Path(job.SourceFile), "")
-	if moved, err := s.FinishMove(job.Incoming, j.ID); !moved || err != nil {
+	if moved, err := s.FinishMove(j.claim); !moved || err != nil {
 		t.Errorf("moved %v, %v", moved, err)
 	}
 	wantOnlyIn(t, s, j.ID, job.Pending)

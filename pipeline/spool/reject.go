@@ -33,7 +33,7 @@ func (j *Job) Reject(payload, reason string) error {
 	if err != nil {
 		return fmt.Errorf("rejecting job %s: %w", j.ID, j.orLost(err))
 	}
-	if err := j.tidy(); err != nil {
+	if err := errors.Join(j.DropEmpty(job.TakenFolder), j.tidy(j.made()...)); err != nil {
 		return err
 	}
 	return j.move(job.Rejected, reason)
@@ -134,16 +134,9 @@ func (j *Job) reasonText() string {
 	return j.Error + "\n\nJob: " + j.ID + "\n"
 }
 
-// SetAside gives up a job whose job.json is missing or damaged and which no other process has:
-// with what it has, and its job.json beside a new one, it goes to Failed. It may be repeated
-// after a crash at any point; there always is a job.json, the old or the new one.
-func (s *Spool) SetAside(stage job.Stage, id string, cause error) error {
-	c, err := s.find(stage, id)
-	if err != nil {
-		return fmt.Errorf("setting aside a damaged job: %w", err)
-	}
-	return s.setAside(stage, c, cause)
-}
+// SetAside gives up a job whose job.json is missing or damaged: with what it has, and its job.json beside a new one, it
+// goes to Failed. It may be repeated after a crash at any point; there always is a job.json, the old or the new one.
+func (j *Job) SetAside(cause error) error { return j.spool.setAside(j.stage, j.claim, cause) }
 
 func (s *Spool) setAside(stage job.Stage, c job.Claim, cause error) error {
 	now := s.now().UTC()

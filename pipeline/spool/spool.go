@@ -22,6 +22,7 @@ type Spool struct {
 	now  func() time.Time
 	// token makes what tells one job or folder from all others, and claimToken what tells one claim so.
 	token, claimToken func() string
+	times             Times
 	// stages are the folders of the stages, as far as putting them on the disk goes.
 	stages map[job.Stage]*folder
 
@@ -39,7 +40,7 @@ func Open(data string) (*Spool, error) {
 
 func on(disk place.Disk, data string, now func() time.Time, token func() string) *Spool {
 	s := &Spool{
-		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token,
+		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token, times: DefaultTimes,
 		stages: map[job.Stage]*folder{}, backlog: map[job.Stage]*backlog{},
 	}
 	for _, stage := range job.Stages {
@@ -48,6 +49,9 @@ func on(disk place.Disk, data string, now func() time.Time, token func() string)
 	}
 	return s
 }
+
+// SetTimes sets those of all leases. It must be called before any is held or watched.
+func (s *Spool) SetTimes(times Times) { s.times = times }
 
 // Input is the folder where people put songs.
 func (s *Spool) Input() string { return filepath.Join(s.data, job.InputFolder) }
@@ -121,7 +125,7 @@ func (s *Spool) claims(stage job.Stage) ([]job.Claim, error) {
 	}
 	claims := make([]job.Claim, 0, len(entries))
 	for _, entry := range entries {
-		if c, ok := job.ParseClaim(entry.Name()); ok && entry.IsDir() && (c.Token == "" || stage.Entry() != "") {
+		if c, ok := job.ParseClaim(entry.Name()); ok && entry.IsDir() && (c.Token == "" || stage.Working()) {
 			claims = append(claims, c)
 		}
 	}
@@ -129,20 +133,24 @@ func (s *Spool) claims(stage job.Stage) ([]job.Claim, error) {
 }
 
 // Create makes the folder of a new job in Incoming, in the hands of worker. Nothing is known
-// of it yet, and there is no job.json before the first Save.
+// of it yet, and there is no job.json before the first Save. Where there may be several watchers, use Watch.Create.
 func (s *Spool) Create(worker string) (*Job, error) {
-	now := s.now().UTC()
-	j := s.incoming(job.NewID(now, s.token()), worker, now)
+	return s.create(job.WorkerName(worker), s.claimToken())
+}
+
+func (s *Spool) create(worker, token string) (*Job, error) {
+	j := s.Fresh(job.Claim{ID: job.NewID(s.now(), s.token()), Worker: worker, Token: token})
 	if err := s.disk.Mkdir(j.Dir()); err != nil {
 		return nil, fmt.Errorf("making a job: %w", err)
 	}
 	return j, nil
 }
 
-func (s *Spool) incoming(id, worker string, now time.Time) *Job {
-	j := s.job(job.Incoming, job.Claim{ID: id})
-	j.Created = now
-	j.Arrive(job.Visit{Stage: job.Incoming, Start: now, Worker: worker}, "")
+// Fresh returns a job of Incoming whose job.json was never written.
+func (s *Spool) Fresh(c job.Claim) *Job {
+	j := s.job(job.Incoming, c)
+	j.Created = s.now().UTC()
+	j.Arrive(job.Visit{Stage: job.Incoming, Start: j.Created, Worker: c.Worker, Claim: c.Token}, "")
 	return j
 }
 
@@ -169,82 +177,6 @@ func (s *Spool) Flush() error {
 	return errors.Join(errs...)
 }
 
-// restBetween is how long changes of a stage folder may wait after it was put on the disk, unless sync or
-// flush is called. Nothing depends on it: a power cut puts a job back into the stage that it came
-// from, complete. It bounds how many jobs that can be.
-const restBetween = 50 * time.Millisecond
-
-// A folder puts one stage folder on the disk for all who ask at the same time: what they
-// renamed before they asked is covered by the one call that begins after that.
-type folder struct {
-	disk place.Disk
-	path string
-	now  func() time.Time
-
-	mu   sync.Mutex
-	done *sync.Cond
-	// begun and ended count calls; there is one at a time.
-	begun, ended int
-	running      bool
-	// failed is the error of the last call.
-	failed error
-	// dirty means that something was renamed since the last call began, at.
-	dirty bool
-	at    time.Time
-}
-
-func newFolder(disk place.Disk, path string, now func() time.Time) *folder {
-	f := &folder{disk: disk, path: path, now: now}
-	f.done = sync.NewCond(&f.mu)
-	return f
-}
-
-func (f *folder) sync() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for mine := f.begun + 1; f.ended < mine; {
-		if f.running {
-			f.done.Wait()
-			continue
-		}
-		f.call()
-	}
-	return f.failed
-}
-
-// call syncs the folder once, without holding the mutex meanwhile.
-func (f *folder) call() {
-	f.begun++
-	f.running, f.dirty, f.at = true, false, f.now()
-	f.mu.Unlock()
-	err := f.disk.SyncFolder(f.path)
-	f.mu.Lock()
-	f.ended, f.failed, f.running = f.begun, err, false
-	f.dirty = f.dirty || err != nil
-	f.done.Broadcast()
-}
-
-func (f *folder) changed() error {
-	f.mu.Lock()
-	f.dirty = true
-	wait := f.running || (!f.at.IsZero() && f.now().Sub(f.at) < restBetween)
-	f.mu.Unlock()
-	if wait {
-		return nil
-	}
-	return f.sync()
-}
-
-func (f *folder) flush() error {
-	f.mu.Lock()
-	dirty := f.dirty
-	f.mu.Unlock()
-	if !dirty {
-		return nil
-	}
-	return f.sync()
-}
-
 // Load reads a job that this caller has already. It claims nothing. A job that is not there
 // gives fs.ErrNotExist, and one of Incoming without job.json ErrNoRecord.
 func (s *Spool) Load(stage job.Stage, id string) (*Job, error) {
@@ -257,10 +189,20 @@ func (s *Spool) Load(stage job.Stage, id string) (*Job, error) {
 
 func (s *Spool) load(stage job.Stage, c job.Claim) (*Job, error) {
 	j, err := s.read(stage, c)
-	if err == nil && c.Token == "" {
+	if err == nil && (c.Token == "" || stage == job.Incoming) {
 		j.Rewind(stage)
 	}
 	return j, err
+}
+
+// Taken reads a job of Incoming that this caller has under claim c, as Load does. What it says is on the disk: a record that
+// was only renamed may be lost when what was done for it is not.
+func (s *Spool) Taken(c job.Claim) (*Job, error) {
+	j, err := s.load(job.Incoming, c)
+	if err != nil {
+		return nil, err
+	}
+	return j, j.disk().SyncFolder(j.Dir())
 }
 
 // Each reads all jobs of a stage, whoever has them, oldest first, with one listing. visit gets each job, or why it could not be read,
@@ -308,7 +250,7 @@ func (s *Spool) Locate(id string) (*Job, error) {
 
 func (s *Spool) find(stage job.Stage, id string) (job.Claim, error) {
 	bare := job.Claim{ID: id}
-	if there, err := s.disk.Has(s.folderOf(stage, bare)); there || stage.Entry() == "" {
+	if there, err := s.disk.Has(s.folderOf(stage, bare)); there || !stage.Working() {
 		return bare, err
 	}
 	claims, err := s.claims(stage)
@@ -390,9 +332,4 @@ func (j *Job) Reload() error {
 		j.Arrive(visit, "")
 	}
 	return nil
-}
-
-// Fresh is Load for a job of Incoming whose job.json was never written.
-func (s *Spool) Fresh(id, worker string) *Job {
-	return s.incoming(id, worker, s.now().UTC())
 }

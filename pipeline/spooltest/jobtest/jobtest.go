@@ -23,7 +23,7 @@ func Env(t *testing.T, data, worker string) (*service.Env, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
 	return &service.Env{
-		Data: data, Poll: time.Millisecond, Worker: worker,
+		Data: data, Poll: time.Millisecond, Worker: worker, Times: spool.DefaultTimes,
 		Log:    slog.New(slog.NewTextHandler(log, nil)),
 		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
 	}, log

@@ -1,0 +1,156 @@
+//go:build unix
+
+package spool
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/spooltest"
+)
+
+// A watchClock is a Watch with a clock that the test moves.
+type watchClock struct {
+	*Watch
+	clock time.Time
+}
+
+func newWatch(s *Spool, worker string) *watchClock {
+	w := &watchClock{Watch: s.Watch(worker), clock: time.Now()}
+	w.now = func() time.Time { return w.clock }
+	return w
+}
+
+// wantHolder asks for the lease, some time later.
+func (w *watchClock) wantHolder(t *testing.T, later time.Duration, want string) {
+	t.Helper()
+	w.clock = w.clock.Add(later)
+	if holder, err := w.Acquire(); holder != want || err != nil {
+		t.Errorf("Acquire = %q, %v; want %q", holder, err, want)
+	}
+}
+
+func TestOfManyWatchersOneGetsTheLease(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	for round := range 20 {
+		var wait sync.WaitGroup
+		holders := make([]string, 16)
+		watches := make([]*Watch, len(holders))
+		for i := range holders {
+			watches[i] = s.Watch("w" + string(rune('a'+i)))
+			wait.Go(func() {
+				holder, err := watches[i].Acquire()
+				if err != nil {
+					t.Errorf("Acquire = %v", err)
+				}
+				holders[i] = holder
+			})
+		}
+		wait.Wait()
+		got := slices.Index(holders, "")
+		if got < 0 || slices.Contains(holders[got+1:], "") {
+			t.Fatalf("round %d: holders %q; want one without a name", round, holders)
+		}
+		entries, err := os.ReadDir(filepath.Join(s.data, "queue", "watcher"))
+		if err != nil || len(entries) != 1 || !strings.HasPrefix(entries[0].Name(), watches[got].worker+".") {
+			t.Fatalf("round %d: the lease is %v, %v", round, entries, err)
+		}
+		if round%2 == 0 {
+			spooltest.Must(t, watches[got].Release())
+			continue
+		}
+		spooltest.Must(t, os.RemoveAll(filepath.Join(s.data, "queue", "watcher"))) // They make it again.
+	}
+	spooltest.WantNames(t, filepath.Join(s.data, "queue"), "done", "failed", "incoming", "organizing", "pending", "rejected", "separated", "separating")
+}
+
+func TestAWatcherTakesOverAfterAMinute(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	a, b := newWatch(s, "a"), newWatch(s, "b")
+	a.wantHolder(t, 0, "")
+	for range 30 {
+		spooltest.Must(t, a.Renew())
+		b.wantHolder(t, 5*time.Second, "a")
+	}
+	b.wantHolder(t, time.Hour, "a") // It may have been stopped itself.
+	for range 9 {
+		b.wantHolder(t, 5*time.Second, "a")
+	}
+	b.wantHolder(t, 5*time.Second, "")
+	if err := a.Renew(); !errors.Is(err, ErrLost) {
+		t.Errorf("Renew of the one before = %v", err)
+	}
+	a.wantHolder(t, 0, "b") // No run of it was before.
+	spooltest.Must(t, a.Release())
+	spooltest.Must(t, b.Renew())
+	spooltest.Must(t, b.Release())
+	a.wantHolder(t, 0, "")
+	newWatch(s, "a").wantHolder(t, 0, "") // One that was started again.
+}
+
+// What a watcher does after it lost the lease, without knowing, changes nothing.
+func TestAWatcherThatLostTheLease(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	a, b := newWatch(s, "a"), newWatch(s, "b")
+	a.wantHolder(t, 0, "")
+	begun, err := a.Create()
+	spooltest.Must(t, err)
+	spooltest.Put(t, filepath.Join(s.Input(), "song.wav"), "la")
+	b.wantHolder(t, 0, "a")
+	for range 11 {
+		b.wantHolder(t, 5*time.Second, "a")
+	}
+	b.wantHolder(t, 5*time.Second, "")
+
+	if err := s.disk.Rename(filepath.Join(s.Input(), "song.wav"), begun.Path(job.SourceFile)); err != nil {
+		t.Fatal(err) // b has not come to its job so far.
+	}
+	adopted, err := b.Adopt()
+	if err != nil || len(adopted) != 1 || adopted[0].ID != begun.ID {
+		t.Fatalf("adopted %v, %v", adopted, err)
+	}
+	begun.SetName("song.wav")
+	for what, err := range map[string]error{"Save": begun.Save(), "Move": begun.Move(job.Pending), "Reject": begun.Reject(begun.Path(job.SourceFile), "bad")} {
+		if !errors.Is(err, ErrLost) {
+			t.Errorf("%s = %v; want ErrLost", what, err)
+		}
+	}
+	if _, err := a.Create(); !errors.Is(err, ErrLost) {
+		t.Errorf("Create = %v; want ErrLost", err)
+	}
+	if _, err := a.Adopt(); !errors.Is(err, ErrLost) {
+		t.Errorf("Adopt = %v; want ErrLost", err)
+	}
+	spooltest.WantNames(t, s.StageFolder(job.Incoming), adopted[0].Name())
+	j := s.Fresh(adopted[0])
+	spooltest.WantText(t, j.Path(job.SourceFile), "la")
+	j.SetName("song.wav")
+	spooltest.Must(t, j.Move(job.Pending))
+	wantOnlyIn(t, s, j.ID, job.Pending)
+	if again, err := b.Adopt(); len(again) != 0 || err != nil {
+		t.Errorf("adopted again: %v, %v", again, err)
+	}
+}
+
+func TestTwoLeasesAreOneTooMany(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	spooltest.Must(t, s.Watch("a").Release())
+	newWatch(s, "a").wantHolder(t, 0, "")
+	spooltest.Must(t, os.Mkdir(filepath.Join(s.data, "queue", "watcher", "free"), 0o755))
+	spooltest.Put(t, filepath.Join(s.data, "queue", "watcher", ".DS_Store"), "")
+	_, err := s.Watch("b").Acquire()
+	if err == nil || !strings.Contains(err.Error(), `fix: stop all watchers, and remove that folder`) {
+		t.Errorf("error = %v", err)
+	}
+}
