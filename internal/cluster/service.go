@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/im2-audio/im2/nonroot/kubernetes"
+	"github.com/im2-audio/im2/pipeline/proof"
 )
 
 const (
@@ -22,14 +23,6 @@ const (
 	// awaySeconds is how long a pod stays on a node that is not reachable: its jobs are taken over after a minute, and the default of
 	// five is long for somebody who waits for a song.
 	awaySeconds = 10
-)
-
-// Variables that a project with x-im2 finds in each service. Services prove with them which data folder, node and image they have.
-const (
-	envNode    = "IM2_NODE"
-	envProject = "IM2_PROJECT"
-	envImage   = "IM2_IMAGE"
-	envData    = "IM2_DATA_ID"
 )
 
 // service renders a service as a Deployment, and notes what the admission library says of its pods.
@@ -117,22 +110,25 @@ func (p *pod) command() {
 }
 
 func (p *pod) environment() {
-	set := func(name, value string) {
-		p.container.Env = append(p.container.Env, corev1.EnvVar{Name: name, Value: escape(value)})
-	}
-	for _, name := range sortedKeys(p.service.Environment) {
-		if value := p.service.Environment[name]; value != nil { // one without a value is not set
+	all := make(map[string]corev1.EnvVar)
+	set := func(name, value string) { all[name] = corev1.EnvVar{Name: name, Value: escape(value)} }
+	for name, value := range p.service.Environment {
+		if value != nil { // one without a value is not set
 			set(name, *value)
 		}
 	}
-	if !p.project.Declared {
-		return
+	if p.project.Declared { // over what the Compose file says, which knows nothing of a cluster
+		field := &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "spec.nodeName"}
+		all[proof.NodeVariable] = corev1.EnvVar{Name: proof.NodeVariable, ValueFrom: &corev1.EnvVarSource{FieldRef: field}}
+		set(proof.ProjectVariable, p.project.Name())
+		set(proof.EngineVariable, "kubernetes")
+		set(proof.ImageVariable, p.container.Image)
+		if p.options.DataID != "" {
+			set(proof.DataVariable, p.options.DataID)
+		}
 	}
-	p.container.Env = append(p.container.Env, corev1.EnvVar{Name: envNode, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "spec.nodeName"}}})
-	set(envProject, p.project.Name())
-	set(envImage, p.container.Image)
-	if p.options.DataID != "" {
-		set(envData, p.options.DataID)
+	for _, name := range sortedKeys(all) {
+		p.container.Env = append(p.container.Env, all[name])
 	}
 }
 
