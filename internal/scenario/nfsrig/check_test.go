@@ -1,0 +1,105 @@
+//go:build linux
+
+package nfsrig_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// result copies the share out of the file server, as it is there, and returns where it is.
+func (c *cluster) result() string {
+	c.t.Helper()
+	c.server.run("sh", "-c", "rm -rf /host/result && cp -a "+share+" /host/result")
+	return filepath.Join(c.folder, "result")
+}
+
+// faults are what is wrong in a share in which so many songs came out. It knows nothing of the services' code.
+func faults(folder string, songs int) (wrong []string) {
+	found := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		in, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		parts := strings.Split(in, "/")
+		switch info, err := e.Info(); {
+		case err != nil:
+			return err
+		case info.Sys().(*syscall.Stat_t).Uid != user:
+			found("%s belongs to UID %d", in, info.Sys().(*syscall.Stat_t).Uid)
+		case strings.HasPrefix(e.Name(), ".") && in != ".":
+			found("left behind: %s", in)
+		case parts[0] == "models":
+			return fs.SkipDir
+		case len(parts) == 2 && (parts[0] == "output" || parts[0] == "archive"):
+			if name := strings.TrimSuffix(parts[1], ".wav"); !slices.Contains(names(songs), name) || (parts[0] == "archive") == (name == parts[1]) {
+				found("%s is the name of no song", in)
+			}
+		case !e.IsDir() && parts[0] != "output" && (!strings.HasPrefix(in, "queue/done/") || e.Name() != "job.json"):
+			found("left behind: %s", in)
+		}
+		return nil
+	})
+	if err != nil {
+		found("%v", err)
+	}
+	for n := range songs {
+		wrong = append(wrong, faultsOf(folder, n)...)
+	}
+	if done, err := os.ReadDir(filepath.Join(folder, "queue", "done")); err != nil || len(done) != songs {
+		found("%d jobs are done, of %d songs: %v", len(done), songs, err)
+	}
+	return wrong
+}
+
+func names(songs int) (all []string) {
+	for n := range songs {
+		all = append(all, songName(n))
+	}
+	return all
+}
+
+// faultsOf are what is wrong with the results of one song.
+func faultsOf(folder string, n int) (wrong []string) {
+	name := songName(n)
+	if kept, err := os.ReadFile(filepath.Join(folder, "archive", name+".wav")); err != nil || !bytes.Equal(kept, song(n)) {
+		wrong = append(wrong, fmt.Sprintf("archive/%s.wav is not the song: %d bytes, %v", name, len(kept), err))
+	}
+	files, err := os.ReadDir(filepath.Join(folder, "output", name))
+	if err != nil || len(files) != len(stemNames)+1 {
+		return append(wrong, fmt.Sprintf("output/%s has %d files, %v", name, len(files), err))
+	}
+	for i, stem := range stemNames {
+		path := filepath.Join(folder, "output", name, stem+".wav")
+		wav, err := os.ReadFile(path)
+		want := float64(n+1) / 2000 * float64(i+1) / 10
+		if got := loudness(wav); err != nil || math.Abs(got-want) > 2.0/(1<<15) {
+			wrong = append(wrong, fmt.Sprintf("output/%s/%s.wav is as loud as %f and not %f: it is of another song, or damaged: %v", name, stem, got, want, err))
+		}
+	}
+	return wrong
+}
+
+// loudness is the largest sample of a WAV file of 16 bits.
+func loudness(wav []byte) (most float64) {
+	at := bytes.Index(wav, []byte("data"))
+	if at < 0 {
+		return -1
+	}
+	for at += 8; at+2 <= len(wav); at += 2 {
+		most = max(most, math.Abs(float64(int16(binary.LittleEndian.Uint16(wav[at:])))/(1<<15)))
+	}
+	return most
+}
