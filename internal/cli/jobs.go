@@ -54,6 +54,8 @@ type listedJob struct {
 	// OlderEngine says that its stems are in output/, and that an engine made them whose faults this
 	// one has not.
 	OlderEngine bool `json:"older_engine"`
+	// Lost is the record's Losses, said also where there are none.
+	Lost int `json:"losses"`
 }
 
 // Jobs lists the jobs.
@@ -86,7 +88,7 @@ func listed(ctx context.Context, data string, stages []job.Stage) iter.Seq2[list
 	return func(yield func(listedJob, error) bool) {
 		now := time.Now()
 		for j, err := range queue.New(data).Jobs(ctx, stages...) {
-			if !yield(listedJob{j, int64(max(0, now.Sub(j.Made())).Seconds()), olderEngine(data, &j)}, err) {
+			if !yield(listedJob{j, int64(max(0, now.Sub(j.Made())).Seconds()), olderEngine(data, &j), j.Losses}, err) {
 				return
 			}
 		}
@@ -131,7 +133,7 @@ func (t Target) printList(jobs iter.Seq2[listedJob, error]) error {
 			}
 			// Quoted: a name may hold what a terminal would obey.
 			row := []string{
-				j.ID, string(j.Stage), strconv.Quote(j.Name), progressText(&j.Job), strconv.Itoa(j.Attempt),
+				j.ID, string(j.Stage), strconv.Quote(j.Name), progressText(&j.Job), j.Tries(),
 				age(time.Duration(j.AgeSeconds) * time.Second), note(&j),
 			}
 			if !yield(row, nil) {
@@ -251,10 +253,12 @@ func (t Target) Retry(ctx context.Context, id string) error {
 }
 
 func (t Target) retry(ctx context.Context, folder permissions.Folder, q *queue.Queue, id string) error {
+	before, _ := q.Get(ctx, id) // Retry says what is wrong with it.
 	to, err := folder.Retry(ctx, q, id)
 	switch {
 	case err == nil:
 		t.UI.Result("%s is %s", id, to)
+		t.UI.Note("it had %s, and %s", english.Plural(before.Attempt, "attempt", ""), english.Plural(before.Losses, "lost worker", ""))
 		return nil
 	case errors.Is(err, queue.ErrNotFound):
 		return exit.Fixable(exit.Unusable, exit.Fix{Type: "mage jobs -state=failed", Note: "lists them" + hintOfJob(ctx, q, id, job.Failed)}, "bringing job %s back: %w", id, err)

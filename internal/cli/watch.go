@@ -73,7 +73,7 @@ func each(jobs func(func(queue.Job, error) bool), do func(*queue.Job) error) (er
 
 // objectOf prints a job as one line of JSON.
 func (t Target) objectOf(j *queue.Job) error {
-	return t.UI.JSONLine(listedJob{Job: *j, AgeSeconds: int64(ageOf(j).Seconds())})
+	return t.UI.JSONLine(listedJob{Job: *j, AgeSeconds: int64(ageOf(j).Seconds()), Lost: j.Losses})
 }
 
 // lineOf prints a job's state with the time.
@@ -138,7 +138,7 @@ func (w *watched) draw(columns, rows int) []string {
 			song = append(song[:songShown-1], '…')
 		}
 		table = append(table, []string{
-			string(j.Stage), progressText(&j), string(song), age(ageOf(&j)), j.ID, strconv.Itoa(j.Attempt), note(&listedJob{Job: j}),
+			string(j.Stage), progressText(&j), string(song), age(ageOf(&j)), j.ID, j.Tries(), note(&listedJob{Job: j}),
 		})
 	}
 	last := "no job is on its way"

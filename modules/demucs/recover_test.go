@@ -28,8 +28,8 @@ func TestAWorkerTakesUpItsOwnJobsOnly(t *testing.T) {
 	}
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
-	if j := b.in(job.Separated, mine); j.Attempt != 2 {
-		t.Errorf("attempt %d; want that of the lost worker counted", j.Attempt)
+	if j := b.in(job.Separated, mine); j.Attempt != 1 || j.Losses != 1 {
+		t.Errorf("attempt %d, %d losses; want one of each", j.Attempt, j.Losses)
 	}
 	b.in(job.Separating, theirs)
 }
@@ -80,7 +80,7 @@ func TestTheJobOfALostWorkerIsTakenUp(t *testing.T) {
 			_, err := b.turn(t.Context())
 			return err
 		}))
-		if j := b.in(job.Separated, id); j.Attempt != 2 || !strings.Contains(j.History[2].Error, "its worker lost was lost") {
+		if j := b.in(job.Separated, id); j.Attempt != 1 || j.Losses != 1 || !j.History[2].Lost || !strings.Contains(j.History[2].Error, "its worker lost was lost") {
 			t.Errorf("record = %+v", j.Record)
 		}
 	})
@@ -111,7 +111,7 @@ func TestAWorkerThatLostItsJobDropsIt(t *testing.T) {
 			if busy, err := b.turn(t.Context()); !busy || err != nil {
 				t.Errorf("turn = %v, %v; want the worker to go on", busy, err)
 			}
-			if j := b.in(job.Separated, id); j.History[len(j.History)-2].Worker != "other" || j.Attempt != 2 {
+			if j := b.in(job.Separated, id); j.History[len(j.History)-2].Worker != "other" || j.Attempt != 1 || j.Losses != 1 {
 				t.Errorf("record = %+v", j.Record)
 			}
 			if !strings.Contains(b.log.String(), "dropped") {

@@ -202,6 +202,7 @@ func (r *Record) checkNumbers() error {
 		{"source_rate", float64(r.SourceRate), mostCount},
 		{"engine_version", float64(r.EngineVersion), mostCount},
 		{"attempt", float64(r.Attempt), mostCount},
+		{"losses", float64(r.Losses), mostCount},
 	} {
 		if f.value < 0 || f.value > f.most {
 			return fmt.Errorf("%s %g: it must be from 0 to %g", f.field, f.value, f.most)

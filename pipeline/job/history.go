@@ -34,6 +34,8 @@ type Visit struct {
 	Attempt int `json:"attempt"`
 	// Error says why the last visit ended without success.
 	Error string `json:"error,omitempty"`
+	// Lost says that it ended because its worker was lost.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // UnmarshalJSON reads a history of any length, and holds few visits at a time.
@@ -92,7 +94,7 @@ func (h *History) mergeOldest() bool {
 
 // equal says no of stages where each visit is an attempt that counts: see Failures.
 func (v *Visit) equal(other *Visit) bool {
-	return (v.Stage == Pending || v.Stage == Separating) && v.Stage == other.Stage && v.Attempt == other.Attempt && v.Error == other.Error
+	return (v.Stage == Pending || v.Stage == Separating) && v.Stage == other.Stage && v.Attempt == other.Attempt && v.Error == other.Error && v.Lost == other.Lost
 }
 
 // add merges a later visit to the same stage into v.
@@ -102,7 +104,7 @@ func (v *Visit) add(later *Visit) {
 	v.Count = min(max(1, v.Count)+max(1, min(later.Count, mostCount)), mostCount)
 	v.End, v.Attempt, v.Worker, v.Claim = later.End, later.Attempt, later.Worker, later.Claim
 	if later.Error != "" {
-		v.Error = later.Error
+		v.Error, v.Lost = later.Error, later.Lost
 	}
 }
 
@@ -147,6 +149,17 @@ func (r *Record) Begin(stage Stage, worker, token string, start time.Time) {
 	r.Arrive(Visit{Stage: stage, Start: start, Worker: worker, Claim: token}, "")
 }
 
+// Lose records that the worker of the last visit was lost: the attempt does not count, and the loss does.
+func (r *Record) Lose() {
+	r.Losses = min(r.Losses+1, mostCount)
+	if n := len(r.History); n > 0 {
+		r.History[n-1].Lost = true
+		if r.History[n-1].Stage == Separating {
+			r.Attempt = max(0, r.Attempt-1)
+		}
+	}
+}
+
 // Unarrive undoes the last Arrive: the visit before it goes on.
 func (r *Record) Unarrive() {
 	n := len(r.History)
@@ -155,7 +168,7 @@ func (r *Record) Unarrive() {
 	}
 	r.History = r.History[:n-1]
 	r.History[n-2].End = time.Time{}
-	r.History[n-2].Error = ""
+	r.History[n-2].Error, r.History[n-2].Lost = "", false
 }
 
 // Rewind makes the history agree with the stage where the job was found: after a power cut the folder
@@ -183,7 +196,8 @@ func (r *Record) Announced(stage Stage, c Claim) bool {
 }
 
 // Failures are the errors of the attempts in a working stage, oldest first, since the job was last
-// brought back from Failed. An attempt that did not count has none: its number was used again.
+// brought back from Failed. An attempt that did not count has none: its number was used again. Nor has one whose worker was
+// lost.
 func (r *Record) Failures(stage Stage) []string {
 	var failures []string
 	for i, v := range r.History {
@@ -191,7 +205,7 @@ func (r *Record) Failures(stage Stage) []string {
 			failures = nil
 		}
 		switch {
-		case v.Stage != stage || v.Error == "":
+		case v.Stage != stage || v.Error == "" || v.Lost:
 		case stage == Separating && v.Attempt >= 1 && v.Attempt <= len(failures):
 			failures = append(failures[:v.Attempt-1], v.Error)
 		default:

@@ -59,8 +59,10 @@ type Record struct {
 	// EngineVersion is the options.EngineVersion of the stems; 0 in jobs of earlier versions.
 	EngineVersion int `json:"engine_version,omitempty"`
 	// Attempt counts how often separating was begun. It does not count a worker that was stopped
-	// and handed the job back.
-	Attempt int     `json:"attempt"`
+	// and handed the job back, or was lost.
+	Attempt int `json:"attempt"`
+	// Losses counts how often a worker was lost that had the job, in any stage, since the job was made or tried again.
+	Losses  int     `json:"losses,omitempty"`
 	History History `json:"history,omitempty"`
 }
 

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
@@ -228,6 +229,15 @@ type Job struct {
 	// Problem says why the record could not be read; then the Record has nothing but the ID, and the name where that can be told.
 	// A job in Incoming without a record has no problem.
 	Problem string `json:"problem,omitempty"`
+}
+
+// Tries is how often the job was begun, and how many workers were lost that had it, for people: "2", or "1, 3 lost".
+func (j *Job) Tries() string {
+	text := strconv.Itoa(j.Attempt)
+	if j.Losses > 0 {
+		text += fmt.Sprintf(", %d lost", j.Losses)
+	}
+	return text
 }
 
 // readJob reads the job in folder name of a stage, and returns false if it is not there. If only its record

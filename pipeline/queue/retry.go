@@ -104,7 +104,7 @@ func (j *Job) again(to job.Stage, now time.Time) {
 	if n := len(j.History); n > 0 {
 		j.History[n-1].End = now
 	}
-	j.Attempt, j.Error, j.Rejected, j.RejectedBytes = 0, "", "", nil
+	j.Attempt, j.Losses, j.Error, j.Rejected, j.RejectedBytes = 0, 0, "", "", nil
 	if to == job.Pending {
 		j.Track, j.Archived, j.ArchivedBytes = "", "", nil
 	}

@@ -86,7 +86,7 @@ func (w *Watch) changed(j *Job) bool {
 		if j.Progress != nil {
 			phase = j.Progress.Phase
 		}
-		now.state = fmt.Sprint(j.Attempt, phase, percent/w.step, j.Name, j.Error, j.Problem)
+		now.state = fmt.Sprint(j.Attempt, j.Losses, phase, percent/w.step, j.Name, j.Error, j.Problem)
 	}
 	w.seen[j.ID] = now
 	return now != before && (w.wants(now.stage) || w.wants(before.stage))

@@ -238,8 +238,13 @@ func (j *Job) drop(entry fs.DirEntry) error {
 	return j.mending(func() error { return j.disk().RemoveAll(path) })
 }
 
-// MaxAttempts is how often a job is begun before it is given up.
-const MaxAttempts = 3
+const (
+	// MaxAttempts is how often a job is begun before it is given up.
+	MaxAttempts = 3
+	// MaxLosses is how many workers may be lost that had a job before it is given up: it may be what kills them, but so may
+	// whatever else happens to many machines.
+	MaxLosses = 10
+)
 
 // Move hands the job on: it saves the record with the visit to the new stage and renames the
 // folder. When it fails, the job is where it was, and Move may be called again; unless the error
@@ -259,8 +264,7 @@ func (j *Job) HandBack(why string) error {
 	return nil
 }
 
-// Requeue is HandBack with the attempt counted: for a job whose attempt failed, or whose worker
-// was lost, which may well have been the job's doing. After MaxAttempts the job goes to Failed,
+// Requeue is HandBack with the attempt counted: for a job whose attempt failed. After MaxAttempts the job goes to Failed,
 // with the errors of all of them.
 func (j *Job) Requeue(why string) error {
 	failures := j.Failures(j.stage)
@@ -287,6 +291,17 @@ func (j *Job) made() []string {
 		return []string{job.StemsFolder}
 	}
 	return nil
+}
+
+// lose is HandBack with the loss of the job's worker counted. After MaxLosses the job goes to Failed.
+func (j *Job) lose(why string) error {
+	j.Lose()
+	if j.Losses < MaxLosses {
+		j.Error = why
+		return j.giveBack(why)
+	}
+	j.Error = fmt.Sprintf("%d workers were lost that had it, so it may be what ends them; the last time %s", j.Losses, why)
+	return j.giveUp(why, j.made()...)
 }
 
 func (j *Job) giveBack(why string) error {

@@ -267,7 +267,7 @@ func (s *Spool) lease(stage job.Stage, c job.Claim) (text string, ok bool) {
 }
 
 // takeBack takes a job from the worker that has it and puts it where it belongs: to where its
-// record says that it was about to go, or among those that wait, with the attempt counted. It
+// record says that it was about to go, or among those that wait, with the loss counted. It
 // returns that stage, and "" if the job was gone or could not be moved. The error may be one of a job that was
 // moved, as that of a damaged one.
 func (s *Spool) takeBack(stage job.Stage, c job.Claim, why string) (job.Stage, error) {
@@ -316,7 +316,7 @@ func (j *Job) putBack(why string) error {
 	if ended, err := j.endBegun(); ended || err != nil {
 		return err
 	}
-	return j.Requeue(why)
+	return j.lose(why)
 }
 
 // endBegun ends a job whose rejection had begun, or whose results are out, and reports whether it is one.

@@ -128,10 +128,10 @@ func (m *model) checkJob(dir string, stage job.Stage, r *job.Record) error {
 		}
 		want = append(want, job.SourceFile)
 		holds[dir+"/"+job.SourceFile] = content(r.Name)
-		if r.Attempt < MaxAttempts && len(r.Failures(job.Organizing)) < MaxAttempts {
-			return fmt.Errorf("given up after %d attempts", r.Attempt)
+		if r.Losses < MaxLosses {
+			return fmt.Errorf("given up after %d attempts and %d lost workers", r.Attempt, r.Losses)
 		}
-		if len(r.Failures(job.Organizing)) >= MaxAttempts { // It was given up after its source was archived, perhaps.
+		if r.Archived != "" { // It was given up after its source was archived, perhaps.
 			return nil
 		}
 	}

@@ -74,7 +74,7 @@ func TestTheJobOfALostWorkerIsTakenBackAfterAMinute(t *testing.T) {
 	spooltest.WantNames(t, again.Dir(), "job.json", "source")
 	wantHistory(t, &again.Record, "incoming watcher 0 ended", "pending  0 ended",
 		"separating lost 1 ended: its worker lost was lost: it had not renewed its lease for 1m",
-		"pending  1 ended", "separating me 2 open")
+		"pending  0 ended", "separating me 1 open")
 }
 
 func TestALeaseThatIsRenewedDoesNotEnd(t *testing.T) {
@@ -274,8 +274,8 @@ func TestJobsOfAnEarlierVersionAreTakenBack(t *testing.T) {
 		wantOnlyIn(t, s, j.ID, job.Pending)
 		j, err := s.Claim(t.Context(), job.Pending, job.Separating, "me")
 		spooltest.Must(t, err)
-		if j.Attempt != 2 {
-			t.Errorf("attempt %d; want that of the lost worker counted", j.Attempt)
+		if j.Attempt != 1 || j.Losses != 1 {
+			t.Errorf("attempt %d, %d losses; want one of each", j.Attempt, j.Losses)
 		}
 	}
 }
@@ -297,13 +297,13 @@ func TestAnOrganizersJobWaitsAgainWithItsStems(t *testing.T) {
 	j := claimed(t, s, "song", "w")
 	spooltest.Must(t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
 	spooltest.Must(t, j.Move(job.Separated))
-	for attempt := range MaxAttempts {
+	for loss := range MaxLosses {
 		j, err := s.Claim(t.Context(), job.Separated, job.Organizing, "lost")
 		spooltest.Must(t, err)
 		j.Track = "song"
 		spooltest.Must(t, j.Save())
 		want := job.Separated
-		if attempt == MaxAttempts-1 {
+		if loss == MaxLosses-1 {
 			want = job.Failed
 		}
 		newFinder(t, s, job.Organizing).wantFound(Found{j.ID, job.Organizing, want, "lost"})
