@@ -4,21 +4,18 @@ package moby
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
 
+	"github.com/im2-audio/im2/internal/dev/programs"
 	"github.com/im2-audio/im2/internal/exit"
-	"github.com/im2-audio/im2/internal/filestate"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -38,80 +35,26 @@ const runc = "github.com/opencontainers/runc"
 // cPackages are what Debian's packages with a C compiler and with libseccomp are called.
 var cPackages = []string{"gcc", "libc6-dev", "libseccomp-dev", "pkg-config"}
 
-// keptFor is how long a build of other versions stays after it was made: another checkout may use it.
-const keptFor = 30 * 24 * time.Hour
-
 // Build returns a folder that has the programs of static and runc in the versions of tools/engine in this checkout.
 // Put it first in PATH: dockerd looks for the others there. It is in the user's cache; if it is missing, it is
 // built, which takes the network and 4 minutes of one processor. Where C packages are missing, install says that
 // root may install them on Debian; otherwise the error names them.
 func Build(ctx context.Context, r run.Runner, checkout string, install bool) (string, error) {
-	folder, err := build(ctx, r, filepath.Join(checkout, "tools", "engine"), install)
+	compile := func(ctx context.Context, module, out string) error {
+		if err := needC(ctx, r, install); err != nil {
+			return err
+		}
+		build := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out + string(filepath.Separator)}
+		if err := programs.Go(ctx, r, module, "0", slices.Concat(build, static)...); err != nil {
+			return err
+		}
+		return programs.Go(ctx, r, module, "1", slices.Concat(build, []string{"-tags=seccomp", runc})...)
+	}
+	folder, err := programs.Module{Name: "engine", Compile: compile}.Build(ctx, checkout)
 	if err != nil {
 		return "", fmt.Errorf("building Docker Engine: %w", err)
 	}
 	return folder, nil
-}
-
-func build(ctx context.Context, r run.Runner, module string, install bool) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	name, err := key(module)
-	if err != nil {
-		return "", err
-	}
-	cache = filepath.Join(cache, "im2")
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	lock := flock.New(filepath.Join(cache, "engine.lock"))
-	if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
-		return "", fmt.Errorf("waiting for another build: %w", err)
-	}
-	defer func() { _ = lock.Close() }() // releases it
-	folder := filepath.Join(cache, name)
-	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-		return folder, err
-	}
-	if err := needC(ctx, r, install); err != nil {
-		return "", err
-	}
-	unfinished, err := os.MkdirTemp(cache, "engine-unfinished-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(unfinished) }() // not there when all went well
-	if err := compile(ctx, r, module, unfinished); err != nil {
-		return "", err
-	}
-	filestate.RemoveOld(filepath.Join(cache, "engine-*"), keptFor)
-	return folder, errors.Join(os.Chmod(unfinished, 0o755), os.Rename(unfinished, folder))
-}
-
-// key names a build by what it is made from.
-func key(module string) (string, error) {
-	sum := sha256.New()
-	for _, name := range []string{"go.mod", "go.sum"} {
-		text, err := os.ReadFile(filepath.Join(module, name))
-		if err != nil {
-			return "", err
-		}
-		_, _ = fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text) // a hash takes everything
-	}
-	return "engine-" + hex.EncodeToString(sum.Sum(nil))[:12], nil
-}
-
-func compile(ctx context.Context, r run.Runner, module, out string) error {
-	compile := func(cgo string, args ...string) error {
-		args = append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out + string(filepath.Separator)}, args...)
-		return r.Run(ctx, run.Cmd{Name: "go", Args: args, Dir: module, Env: append(os.Environ(), "CGO_ENABLED="+cgo, "GOFLAGS=", "GOWORK=off")})
-	}
-	if err := compile("0", static...); err != nil {
-		return err
-	}
-	return compile("1", "-tags=seccomp", runc)
 }
 
 // needC makes sure that runc can be built.
