@@ -26,6 +26,8 @@ type Test struct {
 	Race bool
 	// Coverage counts which statements run. Of a run with all tests, too few are an error.
 	Coverage bool
+	// Cluster also runs the tests of many machines.
+	Cluster bool
 }
 
 // Do lints, then runs every test of the checkout, and prints what took the longest. What needs
@@ -47,7 +49,7 @@ func (o Test) Do(ctx context.Context, t cli.Target) error {
 		t.UI.Note("scenarios that need a Docker engine are left out: %v", missing)
 	}
 	s := suite.Suite{
-		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Race: o.Race, Coverage: o.Coverage,
+		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Race: o.Race, Coverage: o.Coverage, Cluster: o.Cluster,
 	}
 	if err := s.CanRace(ctx); o.Race && err != nil {
 		t.UI.Note("not looking for data races: %v", err)

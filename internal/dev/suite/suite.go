@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/docker/tools"
@@ -35,20 +36,29 @@ type Suite struct {
 	Race bool
 	// Coverage counts which statements run: in tests, and in the targets that scenarios run.
 	Coverage bool
+	// Cluster also runs the tests that start machines and a cluster: for these ClusterVar is 1.
+	Cluster bool
 }
+
+// ClusterVar is 1 for tests of many machines, which are left out otherwise: they take root, an hour, and programs that
+// are built for half an hour the first time.
+const ClusterVar = "IM2_CLUSTER"
 
 // Run runs the tests and adds what each part took to spent. The coverage is nil unless it was
 // asked for; it is there also when tests failed. The error says that tests failed, or could not be
 // run.
 func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
-	args := []string{"test", "-json", "-shuffle=on", "-timeout=80m"}
+	limit, environ := "80m", s.Environ
+	if s.Cluster {
+		limit, environ = "5h", append(slices.Clone(environ), ClusterVar+"=1")
+	}
+	args := []string{"test", "-json", "-shuffle=on", "-timeout=" + limit}
 	if s.Race {
 		args = append(args, "-race")
 	}
 	if s.Filter != "" {
 		args = append(args, "-run", s.Filter)
 	}
-	environ := s.Environ
 	var data string
 	if s.Coverage {
 		var err error
@@ -57,7 +67,7 @@ func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 		}
 		defer os.RemoveAll(data) //nolint:errcheck // a temporary folder
 		args = append(args, "-covermode=atomic", "-coverpkg="+strings.Join(counted(), ","), "./...", "-args", "-test.gocoverdir="+data)
-		environ = append(append([]string{}, environ...), FolderVar+"="+data, PackagesVar+"="+strings.Join(counted(), ","))
+		environ = append(slices.Clone(environ), FolderVar+"="+data, PackagesVar+"="+strings.Join(counted(), ","))
 	} else {
 		args = append(args, "./...")
 	}

@@ -112,7 +112,7 @@ func runSuite(t *testing.T, s suite.Suite, more string) (coverage suite.Coverage
 	var said bytes.Buffer
 	ui, results, progress := term.Test()
 	s.Runner, s.UI, s.Out = run.Local{}, ui, &said
-	s.Environ = append(os.Environ(), "GOMAXPROCS=2") // two tests at once, on any machine
+	s.Environ = append(os.Environ(), "GOMAXPROCS=2", suite.ClusterVar+"=") // two tests at once, on any machine
 	var spent term.Spent
 	coverage, err = s.Run(t.Context(), &spent)
 	spent.Print(ui)
@@ -194,6 +194,20 @@ func TestOnlyWhatTheFilterNames(t *testing.T) {
 	_, table, _, notes, err := runSuite(t, suite.Suite{Filter: "^TestSign$"}, "")
 	if err != nil || strings.Contains(table+notes, "scenario") {
 		t.Errorf("%v: %s%s", err, table, notes)
+	}
+}
+
+func TestManyMachinesAreLeftOutUnlessAskedFor(t *testing.T) {
+	t.Parallel()
+	const many = `-- internal/many/many_test.go --
+package many
+import ("os"; "testing")
+func TestMany(t *testing.T) { if os.Getenv("IM2_CLUSTER") == "1" { t.Fatal("many machines") } }`
+	for _, asked := range []bool{false, true} {
+		_, _, out, _, err := runSuite(t, suite.Suite{Cluster: asked, Filter: "^TestMany$"}, many)
+		if (err != nil) != asked || strings.Contains(out, "many machines") != asked {
+			t.Errorf("asked for: %t, error %v, output:\n%s", asked, err, out)
+		}
 	}
 }
 
