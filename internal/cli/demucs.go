@@ -64,7 +64,7 @@ func (t Target) DemucsCache(ctx context.Context, o DemucsCache) error {
 		return err
 	}
 	defer release()
-	if err := t.prepare(ctx, p); err != nil {
+	if _, err := t.prepare(ctx, p); err != nil {
 		return err
 	}
 	switch {

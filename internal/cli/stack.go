@@ -65,10 +65,7 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 		return err
 	}
 	// Before Compose: what is missing then would be made by the engine, for root.
-	if err := t.prepare(ctx, p); err != nil {
-		return err
-	}
-	environ, err := t.identify(ctx, p)
+	environ, err := t.prepare(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -106,40 +103,42 @@ func checkDivided(p *project.Project) error {
 }
 
 // prepare makes the data folders, with the app user as their owner. Where one has had another owner until now, such as
-// after a change of the IDs, everything in it and in the volumes is reset: services could not write there.
-func (t Target) prepare(ctx context.Context, p *project.Project) error {
+// after a change of the IDs, everything in it and in the volumes is reset: services could not write there. It returns what
+// tells the services which data folder to accept.
+func (t Target) prepare(ctx context.Context, p *project.Project) (environ []string, err error) {
 	if err := checkDataID(p); err != nil {
-		return err
+		return nil, err
 	}
 	resetter := t.resetter(p)
 	var other string
 	for _, tree := range p.Trees {
 		before, had := ownerOf(tree.Data)
 		if err := resetter.Ensure(ctx, p.Root, tree.Folders, p.Settings.AppUser); err != nil {
-			return err
+			return nil, err
 		}
 		if had && before != p.Settings.AppUser && !resetter.Translates() {
 			other = fmt.Sprintf("%s belonged to %s: all in it is given to %s", p.Rel(tree.Data), before, p.Settings.AppUser)
 		}
 	}
-	if other == "" {
-		return nil
+	environ, err = t.identify(ctx, p)
+	if other == "" || err != nil {
+		return environ, err
 	}
 	t.UI.Note("%s", other)
 	requests, err := t.requests(p, Reset{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, request := range requests {
 		sum, err := resetter.Reset(ctx, request)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := verdict(sum, resetter.ByRoot(p.Data)); err != nil { // the services say whether they can work
 			t.UI.Note("%v", err)
 		}
 	}
-	return nil
+	return environ, nil
 }
 
 // ownerOf returns the owner of a folder; false where there is none, or its owner is not known.
