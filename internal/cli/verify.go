@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool, wait *t
 	report, err := verify.Run(ctx, p.Compose, verify.Options{
 		Docker: verify.Command{Path: command.Name, Env: command.Env}, Image: image, Program: program, Service: service,
 		Helpers:     []string{permissions.Repository, permissions.PutRepository, doctor.Repository},
-		Conventions: policy.Conventions(p), Root: p.Root, Alone: true, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"),
+		Conventions: policy.Conventions(p), Proofs: proofsOf(p), Root: p.Root, Alone: true, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"),
 		Progress: progress.set, Note: func(text string) { t.UI.Note("%s", text) },
 	})
 	progress.done()
@@ -137,6 +138,9 @@ func (t Target) printReport(r verifyReport) {
 		}
 		add(strings.TrimPrefix(name, r.Project+"-"), s.Checks)
 	}
+	for _, s := range r.Elsewhere {
+		add(safetext.Line(s.Service+" on "+cmp.Or(s.Node, s.Container)), s.Checks)
+	}
 	add("(data)", r.Data)
 	add("(control)", r.Control)
 	t.UI.Table([]string{"SERVICE", "CHECK", "RESULT", "DETAIL"}, rows)
@@ -199,7 +203,7 @@ func seenBy(f verifyFinding) string {
 		return "by the image's own id: "
 	case verify.ByConfiguration:
 		return "by configuration: "
-	case verify.ByHost, verify.ByEngine, verify.ByContainer:
+	case verify.ByHost, verify.ByEngine, verify.ByContainer, verify.ByService:
 	}
 	return ""
 }
@@ -214,12 +218,15 @@ type (
 		Warnings int             `json:"warnings"`
 		Seconds  float64         `json:"seconds"`
 		Services []verifyService `json:"services"`
-		Data     []verifyFinding `json:"data,omitempty"`
-		Control  []verifyFinding `json:"control"`
+		// Elsewhere are services of which only a proof is there.
+		Elsewhere []verifyService `json:"elsewhere,omitempty"`
+		Data      []verifyFinding `json:"data,omitempty"`
+		Control   []verifyFinding `json:"control"`
 	}
 	verifyService struct {
 		Service   string          `json:"service"`
 		Container string          `json:"container,omitempty"`
+		Node      string          `json:"node,omitempty"`
 		Asked     string          `json:"asked,omitempty"`
 		Checks    []verifyFinding `json:"checks"`
 	}
@@ -238,9 +245,16 @@ func shownReport(r verify.Report) verifyReport {
 		Data: shownFindings(r.Data, ""), Control: shownFindings(r.Control, ""),
 	}
 	for _, s := range r.Services {
-		shown.Services = append(shown.Services, verifyService{s.Service, s.Container, s.Asked, shownFindings(s.Checks, s.Service)})
+		shown.Services = append(shown.Services, shownService(s))
+	}
+	for _, s := range r.Elsewhere {
+		shown.Elsewhere = append(shown.Elsewhere, shownService(s))
 	}
 	return shown
+}
+
+func shownService(s verify.Service) verifyService {
+	return verifyService{s.Service, s.Container, s.Node, s.Asked, shownFindings(s.Checks, s.Service)}
 }
 
 func shownFindings(all []verify.Finding, service string) []verifyFinding {

@@ -23,6 +23,8 @@ const (
 	// ByStandIn is our own program in another container with the same user, capabilities and
 	// mounts: it proves the configuration, not the container.
 	ByStandIn Way = "stand-in"
+	// ByService is what the service says of itself, in a [Proof]; it can be forged.
+	ByService Way = "service"
 	// ByConfiguration is a conclusion from how the container was configured.
 	ByConfiguration Way = "configuration"
 )
@@ -51,6 +53,7 @@ const (
 	Umask        Check = "umask"             // the mode of new files
 	Canary       Check = "canary"            // owner and modes of a file that the service makes
 	HandOver     Check = "hand-over"         // whether the next service can rename and remove it
+	SelfProof    Check = "proof"             // what the service says of itself
 	DataRights   Check = "data-rights"       // file capabilities and access control lists in the data folder
 	DataOwners   Check = "data-owners"       // owners of what is in the data folder
 )
@@ -109,6 +112,8 @@ type Service struct {
 	Service string `json:"service"`
 	// Container is the container's name; empty where there is none.
 	Container string `json:"container,omitempty"`
+	// Node is the machine of a service in [Report.Elsewhere], as it says; empty where it does not.
+	Node string `json:"node,omitempty"`
 	// Asked is the user that was asked for, and what asked for it.
 	Asked string `json:"asked,omitempty"`
 	// Checks are the findings.
@@ -128,6 +133,9 @@ type Report struct {
 	Seconds float64 `json:"seconds"`
 	// Services are the containers, by service and number, and the foreign ones behind them.
 	Services []Service `json:"services"`
+	// Elsewhere are those of which only a [Proof] is there: on other machines, and of other projects. Container is the host
+	// name of the container.
+	Elsewhere []Service `json:"elsewhere,omitempty"`
 	// Data is what was found in the data folder; nil for a project without one, and with [Options.Service].
 	Data []Finding `json:"data,omitempty"`
 	// Control is what the same checks said of a container of root: OK where they found it out.
@@ -136,7 +144,7 @@ type Report struct {
 
 func (r *Report) count() {
 	all := slices.Concat(r.Control, r.Data)
-	for _, s := range r.Services {
+	for _, s := range slices.Concat(r.Services, r.Elsewhere) {
 		all = append(all, s.Checks...)
 	}
 	for _, f := range all {

@@ -39,6 +39,8 @@ type Options struct {
 	// Conventions are what the project promises; nil for a project without any. Services that are built for
 	// its user must pass every check, and canaries are left in its data folder.
 	Conventions *nonroot.Conventions
+	// Proofs reads what the project's services say of themselves; nil for a project whose services do not.
+	Proofs func() (Proofs, error)
 	// Root is the project's folder, by which what a killed verification left is found again; "" stands for the
 	// project's WorkingDir.
 	Root string
@@ -273,6 +275,7 @@ func (p *prover) prove(ctx context.Context, containers []container) (Report, err
 			r.Services = append(r.Services, p.service(ctx, o, p.around))
 		}
 		err = p.handOver(ctx, all, r.Services)
+		p.proven(&r, all)
 	}
 	if err != nil {
 		return Report{}, fmt.Errorf("verifying %s: %w", p.project.Name, err)

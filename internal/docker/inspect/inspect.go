@@ -46,9 +46,10 @@ type Container struct {
 		}
 	}
 	Config struct {
-		Image  string
-		User   string
-		Labels map[string]string
+		Hostname string
+		Image    string
+		User     string
+		Labels   map[string]string
 	}
 	HostConfig struct {
 		Privileged                                      bool
