@@ -26,8 +26,9 @@ func Audit(ctx context.Context,
 	baseline *string, // file with an earlier report as JSON: only what is new counts
 	only *string, // only these rules, such as D01,C02
 	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
+	k8s *string, // also check the manifests for Kubernetes in this folder
 ) error {
-	return targets.Audit(ctx, fix, try, diff, format, json, baseline, only, threshold)
+	return targets.Audit(ctx, fix, try, diff, format, json, baseline, only, threshold, k8s)
 }
 
 // Build builds the images that are stale, all in one BuildKit run, and says why each is.

@@ -52,6 +52,7 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 		a.check(a.subjects[name])
 	}
 	a.settings()
+	a.more()
 	report := Report{Verdicts: a.verdicts(), Services: len(a.project.Services) + len(a.project.DisabledServices)}
 	report.Findings, report.Suppressed = a.suppress(merge(a.findings))
 	for i := range report.Findings {
@@ -62,6 +63,26 @@ func (a *auditor) run(ctx context.Context) (Report, error) {
 	}
 	report.Omitted = a.omitted
 	return report, nil
+}
+
+// more adds the findings of others, with their lines.
+func (a *auditor) more() {
+	for _, f := range a.options.More {
+		if !a.wanted(f.Rule) {
+			continue
+		}
+		f.path = filepath.FromSlash(f.File)
+		if !filepath.IsAbs(f.path) {
+			f.path = filepath.Join(a.root, f.path)
+		}
+		count := [2]string{f.Rule, f.path}
+		if a.counts[count]++; a.counts[count] > maxSame {
+			a.omitted++
+			continue
+		}
+		f.Message, f.Source = short(f.Message), short(a.source(f.path).Line(f.Line))
+		a.findings = append(a.findings, f)
+	}
 }
 
 // Images returns the names of the images whose users an audit of the project asks [Options.Image] for, so

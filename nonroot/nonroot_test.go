@@ -242,6 +242,9 @@ func TestEveryRuleHasBothExamples(t *testing.T) {
 	t.Parallel()
 	examples := examples(t)
 	for _, rule := range nonroot.Rules() {
+		if rule.ID[0] == 'K' { // in package kubernetes, which knows manifests, and in internal/cluster
+			continue
+		}
 		t.Run(rule.ID, func(t *testing.T) {
 			t.Parallel()
 			var environ []string

@@ -30,6 +30,9 @@ type Options struct {
 	// StandIn is the value in the project that stands for one that is not known, such as of a variable that must be set and is not; ""
 	// for none. A user with it is not judged.
 	StandIn string
+	// More are findings of other checks of the project, such as those of package nonroot/kubernetes: they are sorted, chosen and suppressed
+	// with the rest.
+	More []Finding
 	// Problems are settings that cannot be used, which become findings of E01.
 	Problems []Problem
 }

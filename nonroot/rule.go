@@ -5,7 +5,7 @@ import "slices"
 // Rule is one thing that the audit looks for.
 type Rule struct {
 	// ID is the rule's name in findings, -only and suppressions: D for Dockerfiles, C for
-	// Compose files, E for settings, R for ignore files, S for suppressions.
+	// Compose files, E for settings, R for ignore files, K for manifests of Kubernetes, S for suppressions.
 	ID string
 	// Title says what is found.
 	Title string
@@ -239,6 +239,37 @@ var rules = []Rule{
 		Why:    "The build context has .env, .git or the data folder, and the Dockerfile copies all of it. A file that this user may not read stops the build.",
 		Source: "docs.docker.com, build context, .dockerignore files",
 		Fix:    "adds them to the ignore file",
+	},
+	{
+		ID: "K01", Title: "a pod may run as root", Own: Error, Elsewhere: Error,
+		Why:    "Nothing in the manifest keeps it from it, so that the image decides, today's and tomorrow's.",
+		Source: "kubernetes.io, Pod Security Standards, restricted; k8s.io/pod-security-admission, which says what a cluster would",
+	},
+	{
+		ID: "K02", Title: "a pod has more rights than its user", Own: Error, Elsewhere: Error,
+		Why:    "Privileged containers, the node's namespaces, folders and ports, and capabilities lead to root on the node.",
+		Source: "kubernetes.io, Pod Security Standards, baseline; k8s.io/pod-security-admission",
+	},
+	{
+		ID: "K03", Title: "the restricted profile refuses a pod", Own: Warning, Elsewhere: Warning,
+		Why:    "A namespace that enforces the profile does not start it: it could get new privileges or capabilities, or call all of the kernel.",
+		Source: "kubernetes.io, Pod Security Standards, restricted; k8s.io/pod-security-admission",
+	},
+	{
+		ID: "K04", Title: "a namespace does not enforce the restricted profile", Own: Warning, Elsewhere: Warning,
+		Why:    "It takes whatever manifest comes next, also one that runs as root.",
+		Source: "kubernetes.io, Pod Security Admission, namespace labels",
+	},
+	{
+		ID: "K05", Title: "a key is none of Kubernetes'", Own: Warning, Elsewhere: Warning,
+		Why:    "The API server drops it, and with it the protection that was meant; capitals matter.",
+		Source: "kubernetes.io, kubectl apply, --validate",
+	},
+	{
+		ID: "K06", Title: "the Compose file cannot be rendered for Kubernetes", Own: Error, Elsewhere: Error,
+		Varies: "only for projects whose x-im2 has a registry or storage",
+		Why:    "Something in it would be refused there, or would mean something else.",
+		Source: "docs/cluster.md",
 	},
 	{
 		ID: "S01", Title: "a suppression without a reason", Own: Warning, Elsewhere: Warning,

@@ -127,11 +127,12 @@ func Audit(ctx context.Context,
 	baseline *string, // file with an earlier report as JSON: only what is new counts
 	only *string, // only these rules, such as D01,C02
 	threshold *string, // lowest severity with exit code 1: error, warning or note (default warning)
+	k8s *string, // also check the manifests for Kubernetes in this folder
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
 		return t.Audit(ctx, cli.Audit{
 			Fix: value(fix), Try: value(try), Diff: value(diff), Format: or(format, "text"), JSON: value(json), Baseline: value(baseline), Only: value(only),
-			Threshold: or(threshold, "warning"),
+			Threshold: or(threshold, "warning"), Manifests: value(k8s),
 		})
 	})
 }

@@ -117,15 +117,17 @@ docs/audit.md of IM2.`, [][2]string{
 			{"baseline", "file with an earlier report as JSON: only what is new counts"},
 			{"only", "only these rules, such as D01,C02"},
 			{"threshold", "lowest severity with exit code 1: error, warning or note (default warning)"},
+			{"k8s", "also check the manifests for Kubernetes in this folder"},
 		}, [][2]string{
 			{"im2 audit --diff", "what `--fix` would change"},
 			{"im2 audit --fix", "fix what has a safe fix"},
 			{"im2 audit --format=sarif", "for code scanning"},
+			{"im2 audit -k8s=manifests", "also what a cluster would refuse"},
 			{"im2 audit --format=html > audit.html", "a page to send to somebody"},
 			{"im2 audit --json > baseline.json", "what `--baseline=baseline.json` then leaves out"},
 		}, [][2]string{
 			{"1", "findings at or above the threshold; with \"--diff\", something to fix"},
-			{"2", "the project cannot be read; no such rule, format or severity"},
+			{"2", "the project or a manifest cannot be read; no such rule, format or severity"},
 		}},
 		{targets.Verify, "verify [SERVICE...]", "proves on the running containers that nothing runs as root and files get the right owner.", `It checks users, capabilities, isolation, and the files that each service creates for the
 next one. See docs/verify.md of IM2.`, [][2]string{

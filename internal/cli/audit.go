@@ -45,6 +45,8 @@ type Audit struct {
 	Only string
 	// Threshold is the level from which on findings are a failure.
 	Threshold string
+	// Manifests is a folder with manifests for Kubernetes, which are checked, too; "" for none.
+	Manifests string
 }
 
 // audited is a project to be audited, and how.
@@ -80,6 +82,9 @@ func (t Target) Audit(ctx context.Context, o Audit) error {
 		return err
 	}
 	a.options.Keep = tried
+	if a.options.More, err = t.kubernetes(ctx, a.project, o); err != nil {
+		return err
+	}
 	found, err := nonroot.Audit(ctx, a.project.Compose, a.options)
 	if err != nil {
 		return auditError(err)

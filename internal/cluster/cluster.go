@@ -91,6 +91,8 @@ type Note struct {
 	Refused bool `json:"refused,omitempty"`
 	// Checks are the checks of the admission library that refuse the pod for it.
 	Checks []string `json:"checks,omitempty"`
+	// Baseline says that the baseline profile refuses it, too.
+	Baseline bool `json:"baseline,omitempty"`
 }
 
 // String is "FILE:LINE:COLUMN: KEY: text; fix: what to do".

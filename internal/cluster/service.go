@@ -61,11 +61,14 @@ func (r *renderer) service(s types.ServiceConfig) {
 // admit asks the library that the API server asks, for what no other check has refused already.
 func (r *renderer) admit(service string, t *corev1.PodTemplateSpec) {
 	for _, refusal := range kubernetes.Refusals(&t.ObjectMeta, &t.Spec) {
-		known := slices.ContainsFunc(r.notes, func(n Note) bool { return n.Service == service && slices.Contains(n.Checks, refusal.Check) })
-		if !known {
-			key := kubernetes.ComposeKey(refusal.Check)
-			r.refuse(service, key, "remove "+key, "the restricted profile refuses the pod: %s", refusal).Checks = []string{refusal.Check}
+		known := slices.IndexFunc(r.notes, func(n Note) bool { return n.Service == service && slices.Contains(n.Checks, refusal.Check) })
+		if known >= 0 {
+			r.notes[known].Baseline = r.notes[known].Baseline || refusal.Baseline
+			continue
 		}
+		key := kubernetes.ComposeKey(refusal.Check)
+		n := r.refuse(service, key, "remove "+key, "the restricted profile refuses the pod: %s", refusal)
+		n.Checks, n.Baseline = []string{refusal.Check}, refusal.Baseline
 	}
 }
 

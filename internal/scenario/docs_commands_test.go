@@ -129,7 +129,9 @@ func needsMore(call docCall) bool {
 	switch call.Target {
 	case "":
 		return !slices.ContainsFunc(call.Arguments, func(a string) bool { return a == "-l" || a == "-h" })
-	case "audit", "completion", "help", "new", "reset-permissions":
+	case "audit":
+		return call.Flags["k8s"] != "" // a folder that the copy does not have
+	case "completion", "help", "new", "reset-permissions":
 		return false
 	case "jobs":
 		return call.Flags["watch"] == "true" // it ends with an interrupt

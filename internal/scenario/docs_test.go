@@ -134,7 +134,7 @@ func TestFlagsInTheTextExist(t *testing.T) {
 					t.Errorf("%s:%d: `%s`: %v", page.Path, span.Line, span.Text, err)
 				}
 			}
-			name := regexp.MustCompile(`^-[a-zA-Z][a-zA-Z-]*`).FindString(span.Text)
+			name := regexp.MustCompile(`^-[a-zA-Z][a-zA-Z0-9-]*`).FindString(span.Text)
 			if _, others := unused[name]; others {
 				unused[name] = false
 			} else if name != "" && !known[name] {

@@ -18,7 +18,7 @@ import (
 
 // libraries are the packages that others import.
 func libraries() []string {
-	return []string{"nonroot", "nonroot/report", "nonroot/verify", "ownership"}
+	return []string{"nonroot", "nonroot/kubernetes", "nonroot/report", "nonroot/verify", "ownership"}
 }
 
 // TestTheLibrariesAreKept compares all that the libraries export with testdata/api, so that no change of it goes

@@ -16,6 +16,7 @@ var opensFolder = map[string]string{
 	"internal/machine/doctor/probe/inside.go os.OpenRoot": "the data folder, as it was mounted",
 	"internal/machine/doctor/scratch.go os.OpenRoot":      "the data folder itself",
 	"modules/demucs/engine.go os.OpenRoot":                "/tmp of the worker's container",
+	"nonroot/kubernetes/folder.go root.FS":                "a folder with the user's own manifests",
 	"nonroot/verify/clean.go os.OpenRoot":                 "the data folder itself",
 	"ownership/ownership.go os.OpenRoot":                  "the folder that is to be reset",
 	"ownership/plain.go os.OpenRoot":                      "the folder that is to be reset",

@@ -132,11 +132,12 @@ var Notes = map[string]Note{
 			{"mage audit -diff", "what `-fix` would change"},
 			{"mage audit -fix", "fix what has a safe fix"},
 			{"mage audit -format=sarif", "for code scanning"},
+			{"mage audit -k8s=manifests", "also what a cluster would refuse"},
 			{"mage audit -format=html > audit.html", "a page to send to somebody"},
 			{"mage audit -json > baseline.json", "what `-baseline=baseline.json` then leaves out"},
 		},
 		Failed:   "findings at or above the threshold; with `-diff`, something to fix",
-		Unusable: "the project cannot be read; no such rule, format or severity",
+		Unusable: "the project or a manifest cannot be read; no such rule, format or severity",
 		More:     "audit.md",
 	},
 	"cluster-render": {

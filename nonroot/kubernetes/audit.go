@@ -1,0 +1,202 @@
+package kubernetes
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/im2-audio/im2/internal/compose/composefile"
+	"github.com/im2-audio/im2/nonroot"
+)
+
+// The rules of package nonroot that this package reports.
+const (
+	mayBeRoot   = "K01"
+	moreRights  = "K02"
+	notAllowed  = "K03"
+	notEnforced = "K04"
+	unknownKey  = "K05"
+)
+
+// The labels by which manifests say who has rendered them from which service.
+const (
+	managedBy = "app.kubernetes.io/managed-by"
+	component = "app.kubernetes.io/component"
+	manager   = "im2"
+	enforce   = "pod-security.kubernetes.io/enforce"
+)
+
+// Audited is what was found in a folder.
+type Audited struct {
+	// Findings are for nonroot.Options.More. Their files are relative to the root that was given.
+	Findings []nonroot.Finding
+	// Pods is how many pods and pod templates were checked.
+	Pods int
+}
+
+// Audit checks the manifests in a folder and in those below it: files that end in .yaml, .yml or .json, with one document or several,
+// lists included. Files of findings are relative to root, the project's folder. Links are not followed. Documents that are no objects of
+// Kubernetes, or have no pods, are skipped. An error names the file that cannot be read, with the line where it has one.
+func Audit(ctx context.Context, root, folder string) (Audited, error) {
+	files, err := readFolder(ctx, folder)
+	if err != nil {
+		return Audited{}, err
+	}
+	var all Audited
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return Audited{}, err
+		}
+		a := &auditor{file: filepath.ToSlash(relative(root, filepath.Join(folder, f.name))), Audited: &all}
+		parsed, err := composefile.Parse(a.file, f.text)
+		if err != nil {
+			return Audited{}, err
+		}
+		for _, doc := range parsed.Docs {
+			if err := a.object(composefile.Place{File: parsed, Value: doc}); err != nil {
+				return Audited{}, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func relative(root, path string) string {
+	if rel, err := filepath.Rel(root, path); err == nil {
+		return rel
+	}
+	return path
+}
+
+// auditor checks one file.
+type auditor struct {
+	*Audited
+	file string
+}
+
+// templates are where a pod's template is in the objects that have one, of any kind.
+var templates = [][]string{{"spec", "template"}, {"spec", "jobTemplate", "spec", "template"}, {"template"}}
+
+// object checks one object, or those of a list.
+func (a *auditor) object(at composefile.Place) error {
+	kind := text(at, "kind")
+	if kind == "" || text(at, "apiVersion") == "" {
+		return nil
+	}
+	if items, ok := at.Below("items"); ok && strings.HasSuffix(kind, "List") {
+		for _, item := range items.Items() {
+			if err := a.object(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	switch kind {
+	case "Namespace":
+		a.namespace(at)
+		return nil
+	case "Pod":
+		return a.pod(at, at)
+	}
+	for _, path := range templates {
+		template, ok := at.Below(path...)
+		if !ok {
+			continue
+		}
+		if _, ok := template.Below("spec", "containers"); ok {
+			return a.pod(at, template)
+		}
+	}
+	return nil
+}
+
+// namespace checks that a namespace refuses what the rest of this package finds.
+func (a *auditor) namespace(at composefile.Place) {
+	title := strings.TrimSpace("Namespace " + text(at, "metadata", "name"))
+	if labels, ok := at.Below("metadata", "labels"); ok {
+		if level, ok := labels.Below(enforce); ok && level.Value.Value == "restricted" {
+			return
+		} else if ok {
+			at = level
+		}
+	}
+	if name, ok := at.Below("metadata", "name"); ok {
+		at = name
+	}
+	a.found(notEnforced, at, "", "%s: it takes pods that may run as root: its label %s is not restricted", title, enforce).Hint =
+		"label it " + enforce + ": restricted"
+}
+
+// pod checks a pod, or the template of one in an object.
+func (a *auditor) pod(object, at composefile.Place) error {
+	a.Pods++
+	name := cmp.Or(text(object, "metadata", "name"), text(object, "metadata", "generateName"))
+	title := strings.TrimSpace(text(object, "kind") + " " + name)
+	var template corev1.PodTemplateSpec
+	unknown, err := decode(at, &template, text(at, "kind") == "Pod")
+	if err != nil {
+		return fmt.Errorf("%s:%d: %s is no pod of Kubernetes: %w", a.file, at.Node().Line, title, err)
+	}
+	for _, key := range unknown {
+		a.found(unknownKey, walk(at, key.path), name, "%s: %s: the API server drops it", title, key.text)
+	}
+	p := pod{spec: walk(at, []string{"spec"}), template: template}
+	service := ""
+	if text(object, "metadata", "labels", managedBy) == manager {
+		service = text(object, "metadata", "labels", component)
+	}
+	for _, refusal := range Refusals(&template.ObjectMeta, &template.Spec) {
+		f := a.found(refusal.Rule(), p.place(refusal.Check), name, "%s: %s", title, refusal)
+		if service != "" {
+			f.Hint = fmt.Sprintf("it is from %s of the service %s in the Compose file", ComposeKey(refusal.Check), service)
+		}
+	}
+	return nil
+}
+
+// Rule is the rule of package nonroot that a refusal is a finding of.
+func (r Refusal) Rule() string {
+	switch {
+	case r.Check == "runAsNonRoot" || r.Check == "runAsUser":
+		return mayBeRoot
+	case r.Baseline:
+		return moreRights
+	}
+	return notAllowed
+}
+
+func (a *auditor) found(rule string, at composefile.Place, service, format string, args ...any) *nonroot.Finding {
+	n := at.Node()
+	f := nonroot.Finding{
+		Rule: rule, Level: levels()[rule], Message: fmt.Sprintf(format, args...), File: a.file,
+		Line: n.Line, Column: n.Column, EndColumn: n.Column + max(1, len([]rune(n.Value))),
+	}
+	if service != "" {
+		f.Services, f.Named = []string{service}, true
+	}
+	a.Findings = append(a.Findings, f)
+	return &a.Findings[len(a.Findings)-1]
+}
+
+// levels are those of the rules.
+var levels = sync.OnceValue(func() map[string]nonroot.Level {
+	all := make(map[string]nonroot.Level)
+	for _, r := range nonroot.Rules() {
+		all[r.ID] = r.Own
+	}
+	return all
+})
+
+// text is the value of a key; "" where there is none.
+func text(at composefile.Place, path ...string) string {
+	if found, ok := at.Below(path...); ok && found.Value.Kind == yaml.ScalarNode {
+		return found.Value.Value
+	}
+	return ""
+}
