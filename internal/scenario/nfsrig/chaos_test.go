@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,10 +35,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("IM2_CHAOS_SEED=%d", seed)
 	x := &chaos{cluster: c, rand: rand.New(rand.NewPCG(seed, 0)), songs: numbers[0]}
-	c.must(os.Mkdir(filepath.Join(c.folder, "songs"), 0o755))
-	for n := range x.songs {
-		c.must(os.WriteFile(filepath.Join(c.folder, "songs", songName(n)+".wav"), song(n), 0o644))
-	}
+	c.write(x.songs)
 	for _, m := range c.clients {
 		x.startAll(m)
 	}
@@ -56,19 +52,26 @@ func TestChaos(t *testing.T) {
 	}
 	x.outages.Wait()
 	x.say("all events are over")
-	x.wait(20 * time.Minute)
+	x.end(20 * time.Minute)
 	x.say("all of it took %s", time.Since(began).Round(time.Second))
+}
+
+// TestWatchersAreKilled puts songs in all at once, and kills one of two watchers each second.
+func TestWatchersAreKilled(t *testing.T) {
+	const songs, kills = 40, 12
+	c := newCluster(t, 2)
+	x := &chaos{cluster: c, songs: songs}
+	c.write(songs)
 	for _, m := range c.clients {
-		for _, name := range services {
-			c.must(m.tell("stop", request{Name: c.serviceName(m, name)}))
-		}
+		x.startAll(m)
 	}
-	for _, fault := range faults(c.result(), x.songs) {
-		t.Error(fault)
+	c.server.runAs(user, "sh", "-c", "cp /host/songs/* "+share+"/input")
+	for n := range kills {
+		time.Sleep(time.Second)
+		m := c.clients[n%2]
+		c.must(m.tell("kill", request{Name: c.serviceName(m, "watcher")}))
 	}
-	if t.Failed() {
-		x.keepLogs()
-	}
+	x.end(10 * time.Minute)
 }
 
 // services are those that each client has.
@@ -89,7 +92,11 @@ func (x *chaos) say(format string, args ...any) {
 	x.t.Logf("%s  %s", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
 }
 
+// startAll starts the services of a machine. The clock of one machine is an hour ahead.
 func (x *chaos) startAll(m *machine) {
+	if m == x.clients[1] {
+		m.run("date", "-s", "1 hour")
+	}
 	for _, name := range services {
 		x.start(m, name, 2*time.Second)
 	}
@@ -97,10 +104,8 @@ func (x *chaos) startAll(m *machine) {
 
 // put puts songs into input/ on the file server, until there were so many.
 func (x *chaos) put(until int) {
-	for ; x.given < until; x.given++ {
-		name := songName(x.given) + ".wav"
-		x.server.runAs(user, "cp", "/host/songs/"+name, share+"/input/"+name)
-	}
+	x.give(x.given, until)
+	x.given = until
 }
 
 func (x *chaos) client() *machine { return x.clients[x.rand.IntN(len(x.clients))] }
@@ -151,12 +156,26 @@ func (x *chaos) partition() {
 	})
 }
 
+// end waits until all songs came out, stops the services, and inspects the share.
+func (x *chaos) end(limit time.Duration) {
+	x.t.Helper()
+	x.wait(limit)
+	for _, m := range x.clients {
+		for _, name := range services {
+			x.stop(m, name)
+		}
+	}
+	for _, fault := range faults(x.result(), x.songs) {
+		x.t.Error(fault)
+	}
+}
+
 // wait waits until nothing is left to do.
 func (x *chaos) wait(limit time.Duration) {
 	x.t.Helper()
 	for deadline := time.Now().Add(limit); ; time.Sleep(2 * time.Second) {
 		out := x.server.run("sh", "-c", "cd "+share+" && for f in input queue/incoming queue/pending queue/separating queue/separated queue/organizing; "+
-			"do echo $f $(ls $f | wc -l); done; echo output $(ls output | wc -l)")
+			"do echo $f $(ls $f 2>/dev/null | wc -l); done; echo output $(ls output | wc -l)")
 		left := 0
 		for line := range strings.Lines(out) {
 			var folder string
@@ -175,22 +194,5 @@ func (x *chaos) wait(limit time.Duration) {
 			x.t.Errorf("after %s there is work left: %s", limit, strings.ReplaceAll(out, "\n", ", "))
 			return
 		}
-	}
-}
-
-// keepLogs prints what the services said, but for the ordinary.
-func (x *chaos) keepLogs() {
-	logs, err := filepath.Glob(filepath.Join(x.folder, "*.log"))
-	x.must(err)
-	for _, path := range logs {
-		text, err := os.ReadFile(path)
-		x.must(err)
-		var kept []string
-		for line := range strings.Lines(string(text)) {
-			if !strings.Contains(line, "level=INFO") {
-				kept = append(kept, line)
-			}
-		}
-		x.t.Logf("%s:\n%s", filepath.Base(path), strings.Join(kept[max(0, len(kept)-40):], ""))
 	}
 }

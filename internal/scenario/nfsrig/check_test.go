@@ -33,21 +33,18 @@ func faults(folder string, songs int) (wrong []string) {
 		if err != nil {
 			return err
 		}
-		parts := strings.Split(in, "/")
-		switch info, err := e.Info(); {
-		case err != nil:
+		info, err := e.Info()
+		if err != nil {
 			return err
-		case info.Sys().(*syscall.Stat_t).Uid != user:
-			found("%s belongs to UID %d", in, info.Sys().(*syscall.Stat_t).Uid)
-		case strings.HasPrefix(e.Name(), ".") && in != ".":
-			found("left behind: %s", in)
-		case parts[0] == "models":
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != user {
+			found("%s belongs to UID %d", in, uid)
+		}
+		parts := strings.Split(in, "/")
+		if parts[0] == "models" || parts[0] == "proofs" { // what services left of themselves: each removes old ones when it starts
 			return fs.SkipDir
-		case len(parts) == 2 && (parts[0] == "output" || parts[0] == "archive"):
-			if name := strings.TrimSuffix(parts[1], ".wav"); !slices.Contains(names(songs), name) || (parts[0] == "archive") == (name == parts[1]) {
-				found("%s is the name of no song", in)
-			}
-		case !e.IsDir() && parts[0] != "output" && (!strings.HasPrefix(in, "queue/done/") || e.Name() != "job.json"):
+		}
+		if belongs := (place{parts, e.IsDir()}).belongs(songs); !belongs {
 			found("left behind: %s", in)
 		}
 		return nil
@@ -62,6 +59,38 @@ func faults(folder string, songs int) (wrong []string) {
 		found("%d jobs are done, of %d songs: %v", len(done), songs, err)
 	}
 	return wrong
+}
+
+// place is a file or folder in the share.
+type place struct {
+	parts  []string
+	folder bool
+}
+
+// belongs reports whether it is there when so many songs were separated and nothing else was done.
+func (p place) belongs(songs int) bool {
+	top, depth := p.parts[0], len(p.parts)
+	if strings.HasPrefix(p.parts[depth-1], ".") {
+		return top == "." // the share itself
+	}
+	switch {
+	case top == "data-id":
+		return depth == 1
+	case depth == 1:
+		return p.folder
+	case top == "output":
+		return slices.Contains(names(songs), p.parts[1]) && p.folder == (depth == 2)
+	case top == "archive":
+		return depth == 2 && slices.Contains(names(songs), strings.TrimSuffix(p.parts[1], ".wav"))
+	case top != "queue":
+		return false
+	case depth == 2:
+		return p.folder
+	case p.parts[1] == "done":
+		return depth == 3 && p.folder || depth == 4 && p.parts[3] == "job.json"
+	default:
+		return depth == 3 && p.parts[1] == "watcher" // the watcher's lease
+	}
 }
 
 func names(songs int) (all []string) {

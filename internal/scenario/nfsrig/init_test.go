@@ -146,6 +146,9 @@ func runAs(args []string) int {
 		err = unix.Sethostname([]byte(args[0]))
 	}
 	if err == nil && uid != 0 {
+		for capability := uintptr(0); unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0) == nil; {
+			capability++
+		}
 		if err = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err == nil {
 			err = syscall.Setgroups([]int{uid})
 		}

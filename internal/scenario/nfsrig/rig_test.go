@@ -162,6 +162,8 @@ func (r *rig) newMachine(n int, memory, disk string) *machine {
 // tap is what the machine's network i is plugged into.
 func (m *machine) tap(i int) string { return fmt.Sprintf("tap%d-%d", m.n, i) }
 
+func (m *machine) name() string { return fmt.Sprintf("n%d", m.n) }
+
 // connect ends and begins a partition.
 func (m *machine) connect(on bool) {
 	if on {
@@ -182,7 +184,7 @@ func (m *machine) boot() {
 		"con=null", "con0=null,fd:1", "con1=null", "quiet",
 	}
 	for i := range 2 {
-		args = append(args, fmt.Sprintf("vec%d:transport=tap,ifname=%s,depth=64", i, m.tap(i)))
+		args = append(args, fmt.Sprintf("vec%d:transport=tap,ifname=%s,depth=64,gro=1", i, m.tap(i)))
 	}
 	if m.disk != "" {
 		args = append(args, "ubd0="+m.disk)
@@ -296,4 +298,13 @@ func (m *machine) runAs(uid int, argv ...string) {
 	m.rig.t.Helper()
 	_, err := m.tryAs(10*time.Minute, uid, argv...)
 	m.rig.must(err)
+}
+
+// signal stops the machine's clock, or lets it run on.
+func (m *machine) signal(s syscall.Signal) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.process != nil {
+		m.rig.must(m.process.Process.Signal(s))
+	}
 }

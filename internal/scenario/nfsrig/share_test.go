@@ -22,6 +22,8 @@ const (
 	// data is the data folder in the clients, and share that in the server.
 	data  = "/data"
 	share = "/data/share"
+	// dataID says that the share is the one that is meant.
+	dataID = "the-share-of-nfsrig"
 )
 
 // A cluster is a file server and its clients.
@@ -36,6 +38,11 @@ type cluster struct {
 func newCluster(t *testing.T, clients int) *cluster {
 	t.Helper()
 	c := &cluster{rig: newRig(t), options: "vers=4.2,hard", export: "rw,sync,no_subtree_check,root_squash,fsid=0"}
+	t.Cleanup(func() {
+		if t.Failed() {
+			c.keepLogs()
+		}
+	})
 	disk := filepath.Join(c.folder, "disk")
 	f, err := os.Create(disk)
 	c.must(err)
@@ -83,6 +90,7 @@ func (c *cluster) prepare() {
 	weightstest.Make(c.t, models, "standin", weights.FP32)
 	c.server.run("cp", "-r", "/host/models", share+"/models")
 	c.server.run("mkdir", "-p", share+"/input", share+"/queue", share+"/output", share+"/archive", share+"/rejected")
+	c.server.run("sh", "-c", "echo "+dataID+" > "+share+"/data-id")
 	c.server.run("chown", "-R", fmt.Sprintf("%d:%d", user, user), share)
 }
 
@@ -103,12 +111,29 @@ func (c *cluster) start(m *machine, name string, engine time.Duration, args ...s
 	}
 	r := request{
 		Name: c.serviceName(m, name), Argv: append(argv, args...), UID: user,
-		Env: []string{"STANDIN_TIME=" + engine.String(), "IM2_PROOF=off"},
+		Env: []string{"STANDIN_TIME=" + engine.String(), "IM2_DATA_ID=" + dataID, "IM2_NODE=" + m.name()},
 	}
 	c.must(m.tell("start", r))
 }
 
 // serviceName is a service's name in the whole cluster.
 func (c *cluster) serviceName(m *machine, name string) string {
-	return fmt.Sprintf("n%d-%s", m.n, name)
+	return m.name() + "-" + name
+}
+
+// keepLogs prints what the services said, but for the ordinary.
+func (c *cluster) keepLogs() {
+	logs, err := filepath.Glob(filepath.Join(c.folder, "*.log"))
+	c.must(err)
+	for _, path := range logs {
+		text, err := os.ReadFile(path)
+		c.must(err)
+		var kept []string
+		for line := range strings.Lines(string(text)) {
+			if !strings.Contains(line, "level=INFO") {
+				kept = append(kept, line)
+			}
+		}
+		c.t.Logf("%s:\n%s", filepath.Base(path), strings.Join(kept[max(0, len(kept)-40):], ""))
+	}
 }

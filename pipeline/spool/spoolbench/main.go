@@ -2,8 +2,12 @@
 // bench" runs it, since the targets and the services know each other only through files.
 //
 //	spoolbench -dir FOLDER [-jobs N] [-workers N] [-waiting N]
+//	spoolbench -dir FOLDER -fill N
+//	spoolbench -dir FOLDER -operations N
 //
-// It makes data folders in FOLDER, which the caller removes, and prints one JSON object.
+// The first makes data folders in FOLDER, which the caller removes, and prints one JSON object. In the others FOLDER is a data
+// folder: jobs are put among those that wait, or each operation is measured N times with those that wait there. These are
+// for a share, which is filled faster on its server.
 package main
 
 import (
@@ -31,6 +35,7 @@ import (
 type bench struct {
 	dir                    string
 	jobs, workers, waiting int
+	fill, operations       int
 }
 
 // report is what is printed; bench.Spool reads it.
@@ -73,13 +78,27 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&b.jobs, "jobs", 5000, "how many jobs go through all stages")
 	flags.IntVar(&b.workers, "workers", 8, "how many workers each stage has")
 	flags.IntVar(&b.waiting, "waiting", 100000, "how many jobs wait in the longest queue")
+	flags.IntVar(&b.fill, "fill", 0, "put so many jobs among those that wait, and do nothing else")
+	flags.IntVar(&b.operations, "operations", 0, "measure each operation so often, and do nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if b.dir == "" || min(b.jobs, b.workers, b.waiting) < 1 {
 		return errors.New("-dir must name a folder; -jobs, -workers and -waiting must be above zero")
 	}
-	r, err := b.measure(ctx)
+	var r any
+	var err error
+	switch {
+	case b.fill > 0:
+		var s *spool.Spool
+		if s, err = spool.Open(b.dir); err == nil {
+			return fill(ctx, s, b.fill)
+		}
+	case b.operations > 0:
+		r, err = measureOperations(ctx, b.dir, b.operations)
+	default:
+		r, err = b.measure(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("measuring the spool: %w", err)
 	}

@@ -25,6 +25,27 @@ func TestEveryJobIsMeasured(t *testing.T) {
 	}
 }
 
+func TestOperationsAreMeasuredWithJobsWaiting(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	if err := run(t.Context(), []string{"-dir", data, "-fill=30"}, &bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // which leave as many waiting
+		var out bytes.Buffer
+		if err := run(t.Context(), []string{"-dir", data, "-operations=7"}, &out); err != nil {
+			t.Fatal(err)
+		}
+		var o operations
+		if err := json.Unmarshal(out.Bytes(), &o); err != nil {
+			t.Fatal(err)
+		}
+		if o.Waiting != 30 || o.ListMilliseconds <= 0 || min(o.PutMicroseconds, o.ClaimMicroseconds, o.HandOnMicroseconds) <= 0 {
+			t.Errorf("%s", &out)
+		}
+	}
+}
+
 func TestWhatCannotBeMeasured(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -1,0 +1,133 @@
+//go:build linux
+
+package nfsrig_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// least is how much of linear the throughput must be at least.
+const least = 0.95
+
+// TestScaling separates songs with 1, 2, 4 and 8 workers on two hosts, and a stand-in engine that takes 10 s for each. There
+// are as many songs for each worker each time.
+func TestScaling(t *testing.T) {
+	const engine, each = 10 * time.Second, 6
+	c := newCluster(t, 2)
+	c.write(8 * each)
+	c.start(c.clients[0], "organizer", 0)
+	var one float64
+	for _, workers := range []int{1, 2, 4, 8} {
+		c.start(c.clients[0], "watcher", 0)
+		c.give(0, workers*each)
+		c.count("queue/pending", workers*each)
+		c.stop(c.clients[0], "watcher")
+		before := c.inside("output")
+		began := time.Now()
+		for n := range workers {
+			c.start(c.clients[n%2], fmt.Sprintf("demucs-%d", n), engine)
+		}
+		c.count("output", before+workers*each)
+		perMinute := float64(workers*each) / time.Since(began).Minutes()
+		if workers == 1 {
+			one = perMinute
+		}
+		t.Logf("%d workers: %.2f songs a minute, %.2f of linear", workers, perMinute, perMinute/one/float64(workers))
+		if perMinute < least*one*float64(workers) {
+			t.Errorf("with %d workers, the throughput is not %.2f of linear", workers, least)
+		}
+		for n := range workers {
+			c.stop(c.clients[n%2], fmt.Sprintf("demucs-%d", n))
+		}
+		c.server.run("sh", "-c", "rm -rf "+share+"/queue/done/* "+share+"/archive/*")
+	}
+}
+
+// TestOperations measures what each operation of the queue costs on NFS while other songs wait.
+func TestOperations(t *testing.T) {
+	const times = 200
+	c := newCluster(t, 1)
+	var first float64
+	waiting := 0
+	for _, want := range []int{0, 1000, 10_000, 100_000} {
+		if want > waiting {
+			c.server.runAs(user, "/host/spoolbench", "-dir="+share, "-fill="+strconv.Itoa(want-waiting))
+			waiting = want
+		}
+		c.server.run("sync")
+		out, err := c.clients[0].tryAs(10*time.Minute, user, "/host/spoolbench", "-dir="+data, "-operations="+strconv.Itoa(times))
+		c.must(err)
+		var o struct {
+			Waiting int     `json:"waiting"`
+			List    float64 `json:"list_milliseconds"`
+			Put     float64 `json:"put_microseconds"`
+			Claim   float64 `json:"claim_microseconds"`
+			HandOn  float64 `json:"hand_on_microseconds"`
+		}
+		c.must(json.Unmarshal([]byte(out), &o))
+		t.Logf("%d waiting: put %.1f ms, claim %.1f ms, hand on %.1f ms, list all %.1f ms", o.Waiting, o.Put/1000, o.Claim/1000, o.HandOn/1000, o.List)
+		if o.Waiting != want {
+			t.Errorf("%d wait, not %d", o.Waiting, want)
+		}
+		sum := o.Put + o.Claim + o.HandOn
+		if first == 0 {
+			first = sum
+		}
+		if sum > 2*first { // what else the machine does is in it
+			t.Errorf("with %d waiting, a song costs %.1f ms; without, %.1f ms", want, sum/1000, first/1000)
+		}
+	}
+}
+
+// write writes songs that the machines can read.
+func (c *cluster) write(songs int) {
+	c.t.Helper()
+	c.must(os.MkdirAll(c.folder+"/songs", 0o755))
+	for n := range songs {
+		c.must(os.WriteFile(c.folder+"/songs/"+songName(n)+".wav", song(n), 0o644))
+	}
+}
+
+// give puts songs into input/ on the file server. They are on its disk before it goes on, as they are when a client has
+// put them in: until then a power cut takes them away.
+func (c *cluster) give(from, to int) {
+	c.t.Helper()
+	for n := from; n < to; n++ {
+		name := songName(n) + ".wav"
+		c.server.runAs(user, "sh", "-c", fmt.Sprintf("cp /host/songs/%s %s/input && sync %[2]s/input/%[1]s %[2]s/input", name, share))
+	}
+}
+
+// inside is how many entries a folder in the share has.
+func (c *cluster) inside(folder string) int {
+	c.t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(c.server.run("sh", "-c", "ls "+share+"/"+folder+" | wc -l")))
+	c.must(err)
+	return n
+}
+
+// count waits until a folder in the share has so many entries.
+func (c *cluster) count(folder string, n int) {
+	c.t.Helper()
+	for deadline := time.Now().Add(10 * time.Minute); ; time.Sleep(300 * time.Millisecond) {
+		is := c.inside(folder)
+		if is == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("%s has %d entries, not %d", folder, is, n)
+		}
+	}
+}
+
+// stop kills a service for good.
+func (c *cluster) stop(m *machine, name string) {
+	c.t.Helper()
+	c.must(m.tell("stop", request{Name: c.serviceName(m, name)}))
+}
