@@ -169,8 +169,15 @@ func shareProcessors(p *project.Project, has engine.Capacity, replicas int) []st
 	return []string{fmt.Sprintf("%s=%d", project.DemucsThreads, min(stack.Threads(has, replicas), execution.MaxThreads))}
 }
 
-// checkExecution refuses what the worker would refuse, before anything is built for it.
+// checkExecution refuses what services would refuse, before anything is built for it.
 func checkExecution(p *project.Project) error {
+	if p.TellsOfLeases() {
+		for _, name := range project.LeaseSettings {
+			if err := p.Settings.CheckLease(name); err != nil {
+				return err
+			}
+		}
+	}
 	if p.ModelCache() == "" {
 		return nil
 	}

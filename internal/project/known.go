@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/proof"
 )
@@ -36,6 +37,11 @@ func (s Settings) Known() []Known {
 	}
 	known = append(known, Known{Replicas, "containers of services, such as demucs=2; \"mage up -replicas\" writes it", false})
 	known = append(known, Known{DataID, "the ID of the only data folder to work with, as its file " + proof.IDFile + " has it", false})
+	known = append(known,
+		Known{lease.PollSetting, "how often services look for work, at most 10s", false},
+		Known{lease.LeaseSetting, "after how long without a sign of life another worker takes over; 1m where it is empty", false},
+		Known{lease.RenewSetting, "how often a worker gives a sign of life; 4s where it is empty", false},
+	)
 	for _, f := range options.Fields {
 		if f.Setting != DemucsModel {
 			known = append(known, Known{f.Setting, f.About, false})

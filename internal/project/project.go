@@ -8,6 +8,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/template"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/pipeline/execution"
+	"github.com/im2-audio/im2/pipeline/lease"
 )
 
 // Project is a folder with a Compose file, resolved.
@@ -166,6 +168,49 @@ func (s Setting) CheckExecution() error {
 	}
 	if err != nil {
 		return exit.Errorf(exit.Unusable, "%s is %q in %s: %w; fix: correct it there, or remove the line", s.Name, s.Value, s.Where(), err)
+	}
+	return nil
+}
+
+// LeaseSettings are how services find out that one of them was lost.
+var LeaseSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting}
+
+// TellsOfLeases reports whether a service of the project is given LeaseSettings: other projects may use the names for
+// something else.
+func (p *Project) TellsOfLeases() bool {
+	for _, service := range p.Compose.Services {
+		if _, ok := service.Environment[lease.LeaseSetting]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckLease returns an error where services would refuse one of LeaseSettings; nil for any other setting. Its exit code
+// is exit.Unusable.
+func (s Settings) CheckLease(name string) error {
+	if !slices.Contains(LeaseSettings, name) {
+		return nil
+	}
+	setting := s.Get(name)
+	d, err := lease.Parse(setting.Value, time.Second)
+	switch {
+	case err != nil:
+	case name == lease.PollSetting:
+		err = lease.CheckPoll(d)
+	case name == lease.LeaseSetting:
+		var times lease.Times
+		renew := s.Get(lease.RenewSetting)
+		times.Lease, _ = lease.Parse(setting.Value, lease.Default.Lease)
+		if times.Renew, err = lease.Parse(renew.Value, lease.Default.Renew); err != nil {
+			return nil //nolint:nilerr // It is that setting that is wrong.
+		}
+		if err = times.Check(); setting.Value == "" {
+			setting = renew
+		}
+	}
+	if err != nil {
+		return exit.Errorf(exit.Unusable, "%s is %q in %s: %w; fix: correct it there, or remove the line", setting.Name, setting.Value, setting.Where(), err)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/execution"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/proof"
 )
@@ -162,6 +163,10 @@ func defaults(root string, environ []string) (Settings, error) {
 		CABundle:        hostBundle(environ),
 		DataID:          "",
 		Replicas:        "",
+
+		lease.PollSetting:  "",
+		lease.LeaseSetting: "",
+		lease.RenewSetting: "",
 	} {
 		values[name] = Setting{Name: name, Value: value, Source: FromDefault}
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
-	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 )
@@ -61,7 +61,7 @@ func TestAWatcherThatWasStoppedTakesNoSong(t *testing.T) {
 		b := newBench(t)
 		second := newSecond(b)
 		b.release()
-		b.spool.SetTimes(spool.Times{Lease: time.Minute, Renew: time.Millisecond})
+		b.spool.SetTimes(lease.Times{Lease: time.Minute, Renew: time.Millisecond})
 		spooltest.Must(t, b.acquire(t.Context()))
 		b.input("song.wav", wave)
 		b.input(job.Sidecar("song.wav"), `{"bits": "24"}`)

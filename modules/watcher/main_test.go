@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -33,7 +34,7 @@ func TestTheServiceTakesASongAndStops(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	env := &service.Env{
-		Data: data, Poll: 5 * time.Millisecond, Worker: "host", Times: spool.DefaultTimes, Log: slog.New(slog.DiscardHandler),
+		Data: data, Poll: 5 * time.Millisecond, Worker: "host", Times: lease.Default, Log: slog.New(slog.DiscardHandler),
 		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
 	}
 	done := make(chan error)

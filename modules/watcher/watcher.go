@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -33,7 +34,7 @@ type watcher struct {
 	rename func(oldPath, newPath string) error
 
 	// times are those of leases, and note tells the health check what is no trouble.
-	times spool.Times
+	times lease.Times
 	note  func(text string)
 	// spool is nil until the data folder could be opened.
 	spool *spool.Spool

@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -66,7 +67,7 @@ type Env struct {
 	// differs for each replica and outlives a restart.
 	Worker string
 	// Times are those of the leases.
-	Times spool.Times
+	Times lease.Times
 	// Log goes to standard error.
 	Log *slog.Logger
 	// Health is the heartbeat.
@@ -151,29 +152,23 @@ func (s Service) environment(p process) (*Env, error) {
 	return &Env{Data: common.data, Poll: common.poll, Worker: worker, Times: common.times, Log: log, Health: health}, nil
 }
 
-// longestPoll is less than freshFor: the heartbeat is renewed on each turn.
-const longestPoll = 10 * time.Second
-
 // commonFlags are those that every service has.
 type commonFlags struct {
 	data       string
 	log        string
 	healthFile string
 	poll       time.Duration
-	times      spool.Times
+	times      lease.Times
 	// wrong is what is wrong with the environment; nil for nothing.
 	wrong error
 }
 
 func (c *commonFlags) check() error {
-	switch {
-	case c.wrong != nil:
+	if c.wrong != nil {
 		return c.wrong
-	case c.poll <= 0:
-		return fmt.Errorf("-poll %s: it must be more than zero; set PIPELINE_POLL in .env and run `mage up`", c.poll)
-	case c.poll > longestPoll:
-		return fmt.Errorf("-poll %s: it must be at most %s, or the health check takes the service for one that hangs; set PIPELINE_POLL in .env and run `mage up`",
-			c.poll, longestPoll)
+	}
+	if err := lease.CheckPoll(c.poll); err != nil {
+		return fmt.Errorf("-poll %s: %w; set PIPELINE_POLL in .env and run `mage up`", c.poll, err)
 	}
 	if err := c.times.Check(); err != nil {
 		return fmt.Errorf("-lease %s -renew %s: %w; set PIPELINE_LEASE and PIPELINE_RENEW in .env and run `mage up`", c.times.Lease, c.times.Renew, err)
@@ -181,15 +176,12 @@ func (c *commonFlags) check() error {
 	return nil
 }
 
-// durationVar adds a flag whose default is a setting, or value where that is empty.
-func (c *commonFlags) durationVar(flags *flag.FlagSet, p *time.Duration, name, setting string, value time.Duration, usage string) {
-	if text := os.Getenv(setting); text != "" {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			c.wrong = errors.Join(c.wrong, fmt.Errorf("%s %.60q: it must be a time such as 90s or 500ms; set it in .env and run `mage up`", setting, text))
-		} else {
-			value = d
-		}
+// timeVar adds a flag whose default is a setting, or value where that is empty.
+func (c *commonFlags) timeVar(flags *flag.FlagSet, p *time.Duration, name, setting string, value time.Duration, usage string) {
+	text := os.Getenv(setting)
+	value, err := lease.Parse(text, value)
+	if err != nil {
+		c.wrong = errors.Join(c.wrong, fmt.Errorf("%s %.60q: %w; set it in .env and run `mage up`", setting, text, err))
 	}
 	flags.DurationVar(p, name, value, usage+"; its default is $"+setting)
 }
@@ -199,9 +191,9 @@ func (s Service) flags(stderr io.Writer) (*flag.FlagSet, *commonFlags) {
 	flags := flag.NewFlagSet(s.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&c.data, "data", "/pipeline-data", "the data folder")
-	c.durationVar(flags, &c.poll, "poll", "PIPELINE_POLL", s.Poll, "how long to wait before looking for work again")
-	c.durationVar(flags, &c.times.Lease, "lease", "PIPELINE_LEASE", spool.DefaultTimes.Lease, "after how long without a sign of life another worker takes over")
-	c.durationVar(flags, &c.times.Renew, "renew", "PIPELINE_RENEW", spool.DefaultTimes.Renew, "how often a worker gives a sign of life")
+	c.timeVar(flags, &c.poll, "poll", lease.PollSetting, s.Poll, "how long to wait before looking for work again")
+	c.timeVar(flags, &c.times.Lease, "lease", lease.LeaseSetting, lease.Default.Lease, "after how long without a sign of life another worker takes over")
+	c.timeVar(flags, &c.times.Renew, "renew", lease.RenewSetting, lease.Default.Renew, "how often a worker gives a sign of life")
 	flags.StringVar(&c.log, "log", "text", "how to log: text or json")
 	flags.StringVar(&c.healthFile, "health-file", filepath.Join("/tmp", s.Name+".health"), "the heartbeat file")
 	if s.Flags != nil {

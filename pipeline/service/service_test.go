@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/proof"
-	"github.com/im2-audio/im2/pipeline/spool"
 )
 
 // A result is what a run of a service came to.
@@ -128,7 +128,7 @@ func TestSettingsAreTheDefaultsOfFlags(t *testing.T) {
 	var env *Env
 	s := Service{Name: "idle", Poll: time.Second, Run: func(_ context.Context, e *Env) error { env = e; return nil }}
 	got := run(t.Context(), s, "-renew", "11s")
-	if want := (spool.Times{Lease: 3 * time.Minute, Renew: 11 * time.Second}); got.code != 0 || env.Poll != 2*time.Second || env.Times != want {
+	if want := (lease.Times{Lease: 3 * time.Minute, Renew: 11 * time.Second}); got.code != 0 || env.Poll != 2*time.Second || env.Times != want {
 		t.Errorf("result = %+v, settings = %+v", got, env)
 	}
 	t.Setenv("PIPELINE_LEASE", "a minute")
@@ -137,7 +137,7 @@ func TestSettingsAreTheDefaultsOfFlags(t *testing.T) {
 	}
 	t.Setenv("PIPELINE_LEASE", "")
 	t.Setenv("PIPELINE_RENEW", "")
-	if got = run(t.Context(), s); got.code != 0 || env.Times != spool.DefaultTimes {
+	if got = run(t.Context(), s); got.code != 0 || env.Times != lease.Default {
 		t.Errorf("result = %+v, settings = %+v", got, env)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -132,7 +133,7 @@ func TestTheWorkerOfACancelledJobStops(t *testing.T) {
 		spooltest.Must(t, s.Cancel(j.ID))
 		began := time.Now()
 		<-held.Done()
-		if took := time.Since(began); took > DefaultTimes.Renew || !errors.Is(context.Cause(held), ErrLost) {
+		if took := time.Since(began); took > lease.Default.Renew || !errors.Is(context.Cause(held), ErrLost) {
 			t.Errorf("after %s: %v", took, context.Cause(held))
 		}
 	})

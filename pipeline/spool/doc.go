@@ -46,8 +46,8 @@
 //
 // # Leases
 //
-// While a worker has a job it rewrites progress.json every few seconds (Times.Renew). A process that has seen
-// the same content for a minute (Times.Lease) takes the job back: it goes where its record says that it was about
+// While a worker has a job it rewrites progress.json every few seconds (lease.Times.Renew). A process that has seen
+// the same content for a minute (lease.Times.Lease) takes the job back: it goes where its record says that it was about
 // to go, or waits again, with the loss counted. After three attempts that failed it goes to failed, with the
 // errors of all of them; and after ten workers that were lost, since it may be what kills them. See Recovery for why a slow or sleeping worker that is taken for lost does
 // no harm.

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
 // strayEvery is that of the leases in most tests.
-var strayEvery = (&Spool{times: DefaultTimes}).strayEvery()
+var strayEvery = (&Spool{times: lease.Default}).strayEvery()
 
 func newSpool(t *testing.T) *Spool {
 	t.Helper()

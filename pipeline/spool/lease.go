@@ -15,32 +15,6 @@ import (
 	"github.com/im2-audio/im2/pipeline/job"
 )
 
-// Times are those of a lease. All who share a data folder must have the same.
-type Times struct {
-	// Lease is how long a lease lasts that is not renewed.
-	Lease time.Duration
-	// Renew is how often it is renewed: often enough to show progress, and for a lease to last through a stall.
-	Renew time.Duration
-}
-
-// DefaultTimes are those of a Spool for which none were set.
-var DefaultTimes = Times{Lease: time.Minute, Renew: 4 * time.Second}
-
-// leastRenewals is how often a lease is renewed at least while it lasts.
-const leastRenewals = 3
-
-// Check returns why leases with these times would be taken from workers that live.
-func (t Times) Check() error {
-	if t.Renew <= 0 {
-		return fmt.Errorf("a lease cannot be renewed every %s", t.Renew)
-	}
-	if t.Lease/leastRenewals < t.Renew {
-		return fmt.Errorf("a lease of %s that is renewed every %s would be taken from workers that are only slow: it must last for at least %d renewals, %s",
-			t.Lease, t.Renew, leastRenewals, leastRenewals*t.Renew)
-	}
-	return nil
-}
-
 // SetProgress records how far the job is: done of total steps of a phase. A total
 // of 0 means that it is not known yet. It renews the lease, and is not kept over a power cut.
 func (j *Job) SetProgress(phase job.Phase, done, total int) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -109,7 +110,7 @@ func (p *proc) watch() {
 func (p *proc) holdWatch(w *Watch) {
 	var songs map[string]string // The IDs of the jobs by their songs.
 	var held []job.Claim
-	for p.sleep(DefaultTimes.Renew) && !errors.Is(w.Renew(), ErrLost) {
+	for p.sleep(lease.Default.Renew) && !errors.Is(w.Renew(), ErrLost) {
 		adopted, err := w.Adopt()
 		held = append(held, adopted...)
 		if songs == nil && err == nil {
@@ -277,7 +278,7 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 		if err == nil {
 			err = p.disk.Rename(temp, j.Path(job.WorkFolder, stem))
 		}
-		if p.sleep(DefaultTimes.Renew); err == nil {
+		if p.sleep(lease.Default.Renew); err == nil {
 			err = j.Renew()
 		}
 		if err != nil {

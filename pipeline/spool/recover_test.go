@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
@@ -42,7 +43,7 @@ func (f *finder) after(d time.Duration) ([]Found, error) {
 // minute looks again and again until a minute is over, but for the last look.
 func (f *finder) minute() {
 	f.t.Helper()
-	for passed := time.Duration(0); passed < DefaultTimes.Lease; passed += strayEvery {
+	for passed := time.Duration(0); passed < lease.Default.Lease; passed += strayEvery {
 		if found, err := f.after(strayEvery); len(found) != 0 || err != nil {
 			f.t.Fatalf("found %v, %v after %s", found, err, passed)
 		}
@@ -194,7 +195,7 @@ func TestHoldRenewsAndNoticesTheLoss(t *testing.T) {
 		j := claimed(t, s, "song", "w")
 		beside := 0
 		ctx, stop := j.Hold(t.Context(), func() { beside++ })
-		time.Sleep(10*DefaultTimes.Renew + 1)
+		time.Sleep(10*lease.Default.Renew + 1)
 		synctest.Wait()
 		var p job.Progress
 		spooltest.Must(t, json.Unmarshal([]byte(readFile(t, j.Path("progress.json"))), &p))

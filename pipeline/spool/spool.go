@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -22,7 +23,7 @@ type Spool struct {
 	now  func() time.Time
 	// token makes what tells one job or folder from all others, and claimToken what tells one claim so.
 	token, claimToken func() string
-	times             Times
+	times             lease.Times
 	// stages are the folders of the stages, as far as putting them on the disk goes.
 	stages map[job.Stage]*folder
 
@@ -40,7 +41,7 @@ func Open(data string) (*Spool, error) {
 
 func on(disk place.Disk, data string, now func() time.Time, token func() string) *Spool {
 	s := &Spool{
-		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token, times: DefaultTimes,
+		data: data, disk: place.Placer{Disk: disk}, now: now, token: token, claimToken: token, times: lease.Default,
 		stages: map[job.Stage]*folder{}, backlog: map[job.Stage]*backlog{},
 	}
 	for _, stage := range job.Stages {
@@ -51,7 +52,7 @@ func on(disk place.Disk, data string, now func() time.Time, token func() string)
 }
 
 // SetTimes sets those of all leases. It must be called before any is held or watched.
-func (s *Spool) SetTimes(times Times) { s.times = times }
+func (s *Spool) SetTimes(times lease.Times) { s.times = times }
 
 // Input is the folder where people put songs.
 func (s *Spool) Input() string { return filepath.Join(s.data, job.InputFolder) }

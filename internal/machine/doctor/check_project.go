@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/model"
 	"github.com/im2-audio/im2/pipeline/options"
 )
@@ -59,6 +60,10 @@ func problem(e project.Explanation, s project.Setting) string {
 	case project.DemucsProvider, project.DemucsMemory, project.DemucsThreads:
 		if e.Project == nil || e.Project.ModelCache() != "" {
 			err = s.CheckExecution()
+		}
+	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting:
+		if e.Project == nil || e.Project.TellsOfLeases() {
+			err = e.Values.CheckLease(s.Name)
 		}
 	case project.CABundle:
 		err = image.CheckBundle(e.Root, e.Values)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -23,7 +24,7 @@ func Env(t *testing.T, data, worker string) (*service.Env, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
 	return &service.Env{
-		Data: data, Poll: time.Millisecond, Worker: worker, Times: spool.DefaultTimes,
+		Data: data, Poll: time.Millisecond, Worker: worker, Times: lease.Default,
 		Log:    slog.New(slog.NewTextHandler(log, nil)),
 		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
 	}, log
