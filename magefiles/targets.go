@@ -61,9 +61,10 @@ func Clean(ctx context.Context,
 func ClusterRender(ctx context.Context,
 	out *string, // write files into this folder
 	json *bool, // print JSON
+	autoscale *string, // scale the demucs workers by the songs that need one, up to their replicas: keda or hpa
 	replicas *string, // pods of services, as SERVICE=NUMBER,... (default: what "mage up" has remembered, then the Compose file)
 ) error {
-	return targets.ClusterRender(ctx, out, json, replicas)
+	return targets.ClusterRender(ctx, out, json, autoscale, replicas)
 }
 
 // Doctor checks whether this machine can do what the project needs, and says how to fix the rest.

@@ -155,10 +155,11 @@ func Verify(ctx context.Context,
 func ClusterRender(ctx context.Context,
 	out *string, // write files into this folder
 	json *bool, // print JSON
+	autoscale *string, // scale the demucs workers by the songs that need one, up to their replicas: keda or hpa
 	replicas *string, // pods of services, as SERVICE=NUMBER,... (default: what "mage up" has remembered, then the Compose file)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.ClusterRender(ctx, cli.ClusterRender{Out: value(out), JSON: value(json), Replicas: value(replicas)})
+		return t.ClusterRender(ctx, cli.ClusterRender{Out: value(out), JSON: value(json), Autoscale: value(autoscale), Replicas: value(replicas)})
 	})
 }
 

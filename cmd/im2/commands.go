@@ -146,10 +146,12 @@ next one. See docs/verify.md of IM2.`, [][2]string{
 		{targets.ClusterRender, "cluster-render", "prints the services as manifests for Kubernetes, hardened as they are under Compose.", `What cannot be as it is under Compose is a note, or is refused, with its place in the Compose file. See docs/cluster.md of IM2.`, [][2]string{
 			{"out", "write files into this folder"},
 			{"json", "print JSON"},
+			{"autoscale", "scale the demucs workers by the songs that need one, up to their replicas: keda or hpa"},
 			{"replicas", "pods of services, as SERVICE=NUMBER,... (default: what \"im2 up\" has remembered, then the Compose file)"},
 		}, [][2]string{
 			{"im2 cluster-render > im2.yaml", "for `kubectl apply -f im2.yaml`"},
 			{"im2 cluster-render --out=manifests", "a file for each service, to keep under version control"},
+			{"im2 cluster-render --autoscale=keda --replicas=8", "one to eight workers, as songs need them"},
 		}, [][2]string{
 			{"1", "a file could not be written"},
 			{"2", "settings or a Compose file that cannot be used; something that Kubernetes' restricted profile refuses, or that means something else there"},

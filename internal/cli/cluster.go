@@ -32,6 +32,8 @@ type ClusterRender struct {
 	Out string
 	// JSON prints the objects and the notes as JSON.
 	JSON bool
+	// Autoscale is one of cluster.Autoscalers; "" for none.
+	Autoscale string
 	// Replicas are as those of Up.
 	Replicas string
 }
@@ -58,7 +60,7 @@ func (t Target) ClusterRender(ctx context.Context, o ClusterRender) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.manifests(ctx, p, cluster.Options{Replicas: want})
+	r, err := t.manifests(ctx, p, cluster.Options{Autoscale: o.Autoscale, Replicas: want})
 	if err != nil {
 		return err
 	}

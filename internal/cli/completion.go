@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/im2-audio/im2/internal/cluster"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/usage"
@@ -99,6 +100,8 @@ func (t Target) values(ctx context.Context) usage.Values {
 				return named(t.preparedModels(ctx))
 			}
 			return []usage.Candidate{{Value: usage.Files}}
+		case "autoscale":
+			return named(cluster.Autoscalers)
 		case "dir", "out", "k8s":
 			return []usage.Candidate{{Value: usage.Folders}}
 		case "id":

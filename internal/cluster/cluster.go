@@ -37,6 +37,9 @@ const (
 	AnnotationModel = "im2/model"
 )
 
+// Autoscalers are the values of [Options.Autoscale], beside "" for none.
+var Autoscalers = []string{"keda", "hpa"}
+
 // Options are what the Compose file does not say.
 type Options struct {
 	// Images are references with a digest, by service; others are named as they would be pushed ([Reference]).
@@ -50,6 +53,8 @@ type Options struct {
 	Replicas map[string]int
 	// DataID identifies the data folder: services refuse any other. "" for none.
 	DataID string
+	// Autoscale is one of Autoscalers: the worker of a pipeline is scaled by the songs that wait, up to its replicas.
+	Autoscale string
 	// IsFile says that a bind mount's source is a file, not a folder; nil for none.
 	IsFile func(path string) bool
 	// Read reads a Compose file again, for the lines of notes; nil for notes without lines.
@@ -185,6 +190,9 @@ func Render(p *project.Project, o Options) (Rendered, error) {
 	for _, name := range p.Services() {
 		r.decide(p.Compose.Services[name])
 		r.service(p.Compose.Services[name])
+	}
+	if err := r.autoscale(); err != nil {
+		return Rendered{}, err
 	}
 	return r.finish()
 }

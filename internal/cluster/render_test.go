@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/nonroot/kubernetes"
 )
 
 // render renders a Compose file in a folder of its own, with what the audit says of its users.
@@ -45,12 +47,30 @@ func renderIn(t *testing.T, dir string, changes ...func(*cluster.Options)) (clus
 	return cluster.Render(p, o)
 }
 
-// The project's own Compose file becomes what the restricted profile takes.
+// The project's own Compose file becomes what the restricted profile takes, and every field is one of the API.
 func TestOurOwnProject(t *testing.T) {
 	t.Parallel()
-	r, err := renderIn(t, filepath.Join("..", ".."))
-	if err != nil || r.Err() != nil {
-		t.Fatal(err, r.Err())
+	for _, scaler := range append(slices.Clone(cluster.Autoscalers), "") {
+		r, err := renderIn(t, filepath.Join("..", ".."), func(o *cluster.Options) { o.Autoscale = scaler })
+		if err != nil || r.Err() != nil {
+			t.Fatal(err, r.Err())
+		}
+		read(t, r)
+		for _, service := range []string{"watcher", "demucs", "organizer"} {
+			template := deployment(t, r, service).Spec.Template
+			if refusals := kubernetes.Refusals(&template.ObjectMeta, &template.Spec); len(refusals) > 0 {
+				t.Errorf("%s: %v", service, refusals)
+			}
+		}
+		if n := deployment(t, r, "demucs").Spec.Replicas; (n == nil) != (scaler != "") {
+			t.Errorf("with %q, the workers have %v replicas: applying it again would undo what the autoscaler did", scaler, n)
+		}
+		if args := deployment(t, r, "organizer").Spec.Template.Spec.Containers[0].Args; (len(args) == 0) != (scaler == "") {
+			t.Errorf("with %q, the organizer has the arguments %q", scaler, args)
+		}
+	}
+	if _, err := render(t, `services: {a: {image: x, user: "1:1"}}`, func(o *cluster.Options) { o.Autoscale = "keda" }); err == nil || !strings.Contains(err.Error(), "no services demucs and organizer") {
+		t.Errorf("a project without workers: %v", err)
 	}
 }
 

@@ -41,6 +41,7 @@ func (r *renderer) service(s types.ServiceConfig) {
 	p.volumes()
 	p.secrets()
 	p.surroundings()
+	p.counts()
 	p.spec.Containers = []corev1.Container{p.container}
 	labels := r.meta("", s.Name).Labels
 	replicas := int32(r.replicas(s)) //nolint:gosec // Compose bounds it
@@ -48,11 +49,13 @@ func (r *renderer) service(s types.ServiceConfig) {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: r.meta(Name(s.Name), s.Name),
 		Spec: appsv1.DeploymentSpec{
-			Replicas: &replicas,
 			Selector: &metav1.LabelSelector{MatchLabels: r.selects(s.Name)},
 			Strategy: r.strategy(s),
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: p.spec},
 		},
+	}
+	if !r.scaled(s) { // otherwise the number is the autoscaler's
+		d.Spec.Replicas = &replicas
 	}
 	r.add(d)
 	r.admit(s.Name, &d.Spec.Template)

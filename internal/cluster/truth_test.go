@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
@@ -30,6 +31,7 @@ func read(t *testing.T, r cluster.Rendered) (all []any) {
 		known := map[string]any{
 			"Namespace": &corev1.Namespace{}, "NetworkPolicy": &networkingv1.NetworkPolicy{}, "PersistentVolumeClaim": &corev1.PersistentVolumeClaim{},
 			"PersistentVolume": &corev1.PersistentVolume{}, "ConfigMap": &corev1.ConfigMap{}, "Service": &corev1.Service{}, "Deployment": &appsv1.Deployment{},
+			"HorizontalPodAutoscaler": &autoscalingv2.HorizontalPodAutoscaler{}, "ScaledObject": &cluster.ScaledObject{},
 		}[head.Kind]
 		if known == nil {
 			t.Fatalf("kind %q is not expected", head.Kind)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"time"
 
@@ -17,10 +18,19 @@ func main() {
 }
 
 func organizerService() service.Service {
+	var metrics string
 	return service.Service{
 		Name: "organizer",
 		Poll: defaultPoll,
+		Flags: func(f *flag.FlagSet) {
+			f.StringVar(&metrics, "metrics", "", "serve GET /metrics at this address, such as :9090")
+		},
 		Run: func(ctx context.Context, env *service.Env) error {
+			if metrics != "" {
+				if err := serve(ctx, env, metrics); err != nil {
+					return err
+				}
+			}
 			return env.Loop(ctx, newOrganizer(env).turn)
 		},
 	}

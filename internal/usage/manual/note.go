@@ -144,6 +144,7 @@ var Notes = map[string]Note{
 		Examples: []Example{
 			{"mage cluster-render > im2.yaml", "for `kubectl apply -f im2.yaml`"},
 			{"mage cluster-render -out=manifests", "a file for each service, to keep under version control"},
+			{"mage cluster-render -autoscale=keda -replicas=8", "one to eight workers, as songs need them"},
 		},
 		Failed:   "a file could not be written",
 		Unusable: noProject + "; something that Kubernetes' restricted profile refuses, or that means something else there",
