@@ -162,8 +162,9 @@ func Setup(ctx context.Context,
 // next one. See docs/verify.md of IM2.
 func Verify(ctx context.Context,
 	service *string, // only this service's containers
+	proofs *bool, // only what services say of themselves in the data folder, on all machines; needs no engine
 	json *bool, // print JSON
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Verify(ctx, service, json, wait)
+	return targets.Verify(ctx, service, proofs, json, wait)
 }

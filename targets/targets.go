@@ -142,11 +142,12 @@ func Audit(ctx context.Context,
 // next one. See docs/verify.md of IM2.
 func Verify(ctx context.Context,
 	service *string, // only this service's containers
+	proofs *bool, // only what services say of themselves in the data folder, on all machines; needs no engine
 	json *bool, // print JSON
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.Verify(ctx, value(service), value(json), wait)
+		return t.Verify(ctx, cli.Verify{Service: value(service), Proofs: value(proofs), JSON: value(json), Wait: wait})
 	})
 }
 

@@ -132,10 +132,12 @@ docs/audit.md of IM2.`, [][2]string{
 		{targets.Verify, "verify [SERVICE...]", "proves on the running containers that nothing runs as root and files get the right owner.", `It checks users, capabilities, isolation, and the files that each service creates for the
 next one. See docs/verify.md of IM2.`, [][2]string{
 			{"service", "only this service's containers"},
+			{"proofs", "only what services say of themselves in the data folder, on all machines; needs no engine"},
 			{"json", "print JSON"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}, [][2]string{
 			{"im2 verify --service=demucs --json", "one service, for programs"},
+			{"im2 verify --proofs", "what services on all machines that share the data folder say of themselves"},
 		}, [][2]string{
 			{"1", "a check failed, or did not find the container that runs as root"},
 			{"2", "settings or a Compose file that cannot be used; nothing runs"},

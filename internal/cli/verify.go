@@ -24,10 +24,23 @@ import (
 	"github.com/im2-audio/im2/nonroot/verify"
 )
 
+// Verify are the flags of Target.Verify.
+type Verify struct {
+	// Service is the only one to check; "" for all.
+	Service string
+	// Proofs checks what services say of themselves, and nothing else.
+	Proofs bool
+	// JSON prints the report as JSON.
+	JSON bool
+	// Wait is how long to wait for other commands on the project; nil as long as it takes.
+	Wait *time.Duration
+}
+
 // Verify proves on the running containers that nothing is root and that files come out right.
-// service is the only one to check, "" for all.
-// wait is how long to wait for other commands on the project, nil as long as it takes.
-func (t Target) Verify(ctx context.Context, service string, asJSON bool, wait *time.Duration) error {
+func (t Target) Verify(ctx context.Context, o Verify) error {
+	if o.Proofs {
+		return t.verifyProofs(ctx, o)
+	}
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
@@ -40,7 +53,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool, wait *t
 	if e.Server.OSType != "linux" {
 		return exit.Errorf(exit.Missing, "verifying %s: the engine runs containers of %q, and only those of Linux can be checked", p.Name(), e.Server.OSType)
 	}
-	release, err := t.alone(ctx, p.Root, wait)
+	release, err := t.alone(ctx, p.Root, o.Wait)
 	if err != nil {
 		return err
 	}
@@ -56,7 +69,7 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool, wait *t
 	}
 	command, progress := c.Command(), &verifyProgress{ui: t.UI}
 	report, err := verify.Run(ctx, p.Compose, verify.Options{
-		Docker: verify.Command{Path: command.Name, Env: command.Env}, Image: image, Program: program, Service: service,
+		Docker: verify.Command{Path: command.Name, Env: command.Env}, Image: image, Program: program, Service: o.Service,
 		Helpers:     []string{permissions.Repository, permissions.PutRepository, doctor.Repository},
 		Conventions: policy.Conventions(p), Proofs: proofsOf(p), Root: p.Root, Alone: true, Sockets: c.Sockets(), Cache: t.remembered(p, "verify"),
 		Progress: progress.set, Note: func(text string) { t.UI.Note("%s", text) },
@@ -65,6 +78,11 @@ func (t Target) Verify(ctx context.Context, service string, asJSON bool, wait *t
 	if err != nil {
 		return verifyError(ctx, c, p, err)
 	}
+	return t.answer(p, report, o.JSON)
+}
+
+// answer prints a report. The error says how many checks failed.
+func (t Target) answer(p *project.Project, report verify.Report, asJSON bool) (err error) {
 	shown := shownReport(report)
 	if asJSON {
 		err = t.UI.JSON(shown)
@@ -88,7 +106,13 @@ func verifyError(ctx context.Context, c *engine.Client, p *project.Project, err 
 	case errors.As(err, &unknown):
 		return exit.Errorf(exit.Unusable, "%w%s", err, closest.Hint(unknown.Service, unknown.Services))
 	case errors.As(err, &idle):
-		return exit.Errorf(exit.Unusable, "%w: \"mage up\" starts it", err)
+		hint := ""
+		if left := proofsOf(p); left != nil {
+			if all, err := left(); err == nil && len(all.Found) > 0 {
+				hint = `, and "mage verify -proofs" checks what those on other machines say`
+			}
+		}
+		return exit.Errorf(exit.Unusable, "%w: \"mage up\" starts it%s", err, hint)
 	case errors.As(err, &failed), errors.Is(err, context.DeadlineExceeded):
 		err = c.Diagnose(ctx, err)
 	}
@@ -242,7 +266,7 @@ type (
 func shownReport(r verify.Report) verifyReport {
 	shown := verifyReport{
 		Project: r.Project, Result: levelWord(r.Result), Failures: r.Failures, Warnings: r.Warnings, Seconds: r.Seconds,
-		Data: shownFindings(r.Data, ""), Control: shownFindings(r.Control, ""),
+		Services: []verifyService{}, Data: shownFindings(r.Data, ""), Control: append([]verifyFinding{}, shownFindings(r.Control, "")...),
 	}
 	for _, s := range r.Services {
 		shown.Services = append(shown.Services, shownService(s))

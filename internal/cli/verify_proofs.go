@@ -1,14 +1,38 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/policy"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/nonroot/verify"
 	"github.com/im2-audio/im2/pipeline/proof"
 )
+
+// verifyProofs checks what services say of themselves in the data folder: for a machine that mounts it and runs none of them.
+func (t Target) verifyProofs(ctx context.Context, o Verify) error {
+	p, err := t.dataProject(ctx)
+	if err != nil {
+		return err
+	}
+	report, err := verify.Claims(p.Compose, verify.Options{Service: o.Service, Conventions: policy.Conventions(p), Proofs: proofsOf(p)})
+	var none *verify.NotRunningError
+	if errors.As(err, &none) {
+		return exit.Errorf(exit.Unusable, "no service of %s has left a proof in %s: \"mage up\" starts them", p.Name(), p.Rel(filepath.Join(p.Data, proof.Folder)))
+	}
+	if err != nil {
+		return verifyError(ctx, nil, p, err)
+	}
+	if !o.JSON {
+		t.UI.Note("this is what services say of themselves: nothing else is checked")
+	}
+	return t.answer(p, report, o.JSON)
+}
 
 // proofsOf reads the proofs that the services of the project leave; nil for a project whose services leave none.
 func proofsOf(p *project.Project) func() (verify.Proofs, error) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/im2-audio/im2/nonroot"
 	"github.com/im2-audio/im2/nonroot/internal/capability"
 )
@@ -47,6 +49,24 @@ type Proofs struct {
 
 // late is how long a service is not seen that is there no more: it says every minute that it is.
 const late = 3 * time.Minute
+
+// Claims checks what services say of themselves, and nothing else: for a machine that has none of their containers, or no
+// engine. All of it is in [Report.Elsewhere]. Of the options, Service, Conventions and Proofs count. The error is an
+// *[UnknownServiceError], or a *[NotRunningError] where no proof is there.
+func Claims(project *types.Project, o Options) (Report, error) {
+	start, p := time.Now(), newProver(project, o)
+	if err := p.known(); err != nil {
+		return Report{}, err
+	}
+	r := Report{Project: project.Name, Services: []Service{}, Control: []Finding{}}
+	p.proven(&r, nil)
+	if len(r.Elsewhere) == 0 && len(r.Data) == 0 {
+		return Report{}, &NotRunningError{Project: project.Name, Service: o.Service}
+	}
+	r.Seconds = time.Since(start).Seconds()
+	r.count()
+	return r, nil
+}
 
 // proven adds to the report what the services say of themselves. all are the observations of r.Services.
 func (p *prover) proven(r *Report, all []observation) {

@@ -164,3 +164,28 @@ func TestAProofExcusesNothing(t *testing.T) {
 		t.Errorf("checks = %+v", r.Services[0].Checks)
 	}
 }
+
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	project := &types.Project{Name: "shop", Services: types.Services{"app": {Name: "app"}}}
+	one := fitting()
+	one.Problems = []string{"it runs as root"}
+	o := Options{Proofs: func() (Proofs, error) {
+		return Proofs{Services: []string{"app"}, Data: "ID", Found: []Proof{fitting(), one}}, nil
+	}}
+	r, err := Claims(project, o)
+	if err != nil || r.Result != nonroot.Error || r.Failures != 1 || len(r.Elsewhere) != 2 || r.Services == nil || r.Control == nil {
+		t.Errorf("Claims = %+v, %v", r, err)
+	}
+	var none *NotRunningError
+	if _, err := Claims(project, Options{Proofs: func() (Proofs, error) { return Proofs{}, nil }}); !errors.As(err, &none) {
+		t.Errorf("without a proof: %v", err)
+	}
+	if _, err := Claims(project, Options{}); !errors.As(err, &none) {
+		t.Errorf("without proofs: %v", err)
+	}
+	var unknown *UnknownServiceError
+	if _, err := Claims(project, Options{Service: "web", Proofs: o.Proofs}); !errors.As(err, &unknown) {
+		t.Errorf("of no service: %v", err)
+	}
+}

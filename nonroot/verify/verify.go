@@ -188,9 +188,17 @@ func (p *prover) note(format string, args ...any) {
 	}
 }
 
-func (p *prover) choose(ctx context.Context) ([]container, error) {
+// known returns an *UnknownServiceError for an Options.Service that the project does not have.
+func (p *prover) known() error {
 	if names := p.services(); p.Service != "" && !slices.Contains(names, p.Service) {
-		return nil, &UnknownServiceError{Project: p.project.Name, Service: p.Service, Services: names}
+		return &UnknownServiceError{Project: p.project.Name, Service: p.Service, Services: names}
+	}
+	return nil
+}
+
+func (p *prover) choose(ctx context.Context) ([]container, error) {
+	if err := p.known(); err != nil {
+		return nil, err
 	}
 	all, err := p.containers(ctx)
 	if err != nil {

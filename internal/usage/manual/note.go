@@ -151,8 +151,11 @@ var Notes = map[string]Note{
 		More:     "cluster.md",
 	},
 	"verify": {
-		Examples: []Example{{"mage verify -service=demucs -json", "one service, for programs"}},
-		Failed:   "a check failed, or did not find the container that runs as root", Unusable: noProject + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
+		Examples: []Example{
+			{"mage verify -service=demucs -json", "one service, for programs"},
+			{"mage verify -proofs", "what services on all machines that share the data folder say of themselves"},
+		},
+		Failed: "a check failed, or did not find the container that runs as root", Unusable: noProject + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
 		More: "verify.md",
 	},
 	"doctor": {
