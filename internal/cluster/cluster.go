@@ -187,6 +187,9 @@ func Render(p *project.Project, o Options) (Rendered, error) {
 		return Rendered{}, err
 	}
 	r.configs()
+	for _, name := range sortedKeys(p.Compose.Jobs) {
+		r.note("", "jobs."+name, "it is not rendered: only services are")
+	}
 	for _, name := range p.Services() {
 		r.decide(p.Compose.Services[name])
 		r.service(p.Compose.Services[name])

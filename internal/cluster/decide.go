@@ -86,7 +86,7 @@ var decisions = map[string]decision{
 	"extra_hosts":                          {rendered, "hostAliases", ""},
 	"gpus":                                 {rendered, "resources.limits nvidia.com/gpu", ""},
 	"group_add":                            {rendered, "securityContext.supplementalGroups; numbers only", ""},
-	"healthcheck":                          {rendered, "readinessProbe, livenessProbe and startupProbe", ""},
+	"healthcheck":                          {rendered, "readinessProbe; a pod that fails it is not ready, and not ended", ""},
 	"hostname":                             {rendered, "hostname", ""},
 	"image":                                {rendered, "image", ""},
 	"init":                                 {noted, "a pod has no init process: a service that starts others has to wait for them itself", ""},

@@ -41,11 +41,8 @@ func TestFields(t *testing.T) { //nolint:funlen // a table of cases
 		"an unnamed volume": {service: `volumes: [/cache]`, want: []string{"emptyDir: {} name: cache"}, not: []string{"PersistentVolumeClaim"}},
 		"health check": {
 			service: `healthcheck: {test: [CMD, a, b], interval: 5s, timeout: 1500ms, retries: 4, start_period: 31s, start_interval: 2s}`,
-			want: []string{
-				"readinessProbe: exec: command: - a - b failureThreshold: 4 periodSeconds: 5 timeoutSeconds: 2",
-				"livenessProbe: exec: command: - a - b failureThreshold: 12 periodSeconds: 5",
-				"startupProbe: exec: command: - a - b failureThreshold: 20 periodSeconds: 2",
-			},
+			want:    []string{"readinessProbe: exec: command: - a - b failureThreshold: 4 periodSeconds: 5 timeoutSeconds: 2"},
+			not:     []string{"livenessProbe", "startupProbe"},
 		},
 		"health check of a shell": {service: `healthcheck: {test: "a && b"}`, want: []string{"command: - /bin/sh - -c - a && b failureThreshold: 3 periodSeconds: 30 timeoutSeconds: 30"}, not: []string{"startupProbe"}},
 		"no health check":         {service: `healthcheck: {disable: true}`, not: []string{"Probe"}},
@@ -198,6 +195,7 @@ func TestStorageThatCannotBeMeant(t *testing.T) {
 	t.Parallel()
 	const two = `services: {a: {image: x, user: "1000:1000", volumes: ["./data:/d", "./conf:/c"]}}`
 	for storage, want := range map[string]string{
+		`{class: no_name}`:       `storage.class "no_name" can be no name there`,
 		`{size: much}`:           `storage.size "much" is no size; fix: write one such as 100Gi`,
 		`{size: "-1Gi"}`:         "is no size",
 		`{claim: songs}`:         "names one folder, and services share 2: data, conf; fix:",

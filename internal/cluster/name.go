@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/im2-audio/im2/internal/project"
 )
@@ -32,23 +33,31 @@ func Name(compose string) string {
 	return mapped
 }
 
-// Reference is the name by which a service's image is pulled: one that the project builds is in x-im2's registry, whatever the
-// registry that its name has; any other one is as the Compose file names it.
+// existing is the name of something that is in the cluster already: as it is, if Kubernetes takes it.
+func existing(name string) string {
+	if len(validation.IsDNS1123Subdomain(name)) == 0 {
+		return name
+	}
+	return Name(name)
+}
+
+// Reference is the name by which a service's image is pulled. One that the project builds is in x-im2's registry, with the path that it
+// has otherwise; any other one is as the Compose file names it.
 func Reference(p *project.Project, service string) string {
-	image := p.Image(service)
+	image, registry := p.Image(service), p.Cluster.Registry
 	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil || p.Compose.Services[service].Build == nil || p.Cluster.Registry == "" {
+	if err != nil || p.Compose.Services[service].Build == nil || registry == "" || strings.HasPrefix(image, registry+"/") {
 		return image
 	}
 	path := reference.Path(named)
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		path = path[i+1:]
+	if familiar := reference.FamiliarName(named); strings.HasSuffix(path, familiar) { // without Docker Hub's "library/"
+		path = familiar
 	}
 	tag := "latest"
 	if tagged, ok := named.(reference.Tagged); ok {
 		tag = tagged.Tag()
 	}
-	return p.Cluster.Registry + "/" + path + ":" + tag
+	return registry + "/" + path + ":" + tag
 }
 
 // relative is a path as notes show it.

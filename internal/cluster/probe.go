@@ -10,14 +10,11 @@ import (
 // The engine's own values for what a health check does not say, in seconds.
 const (
 	defaultInterval, defaultTimeout, defaultRetries = 30, 30, 3
-	defaultStartInterval                            = 5
-	// patience is how many times as often as Compose's retries a probe must fail until the container is restarted. Compose only
-	// shows that it is unhealthy; a restart costs a worker the song that it is at.
-	patience = 3
 )
 
-// probes maps the health check: a service that fails it is not ready, as an unhealthy container is not healthy, and is
-// restarted if it goes on failing.
+// probes maps the health check to a readiness probe: a service that fails it is not ready, as an unhealthy container is not healthy, and nothing
+// else happens. A liveness or startup probe would end it: a service that says that its share hangs or its disk is full would lose the song
+// that it is at, and start again and again. So a start_period has no meaning, either: a pod is not ready before its first success.
 func (p *pod) probes() {
 	check := p.service.HealthCheck
 	if image := p.options.Health[p.service.Name]; check == nil || len(check.Test) == 0 && !check.Disable {
@@ -27,22 +24,14 @@ func (p *pod) probes() {
 	if command == nil {
 		return
 	}
-	probe := func(period, timeout, failures int64) *corev1.Probe {
-		return &corev1.Probe{
-			ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: command}},
-			PeriodSeconds: bounded(period), TimeoutSeconds: bounded(timeout), FailureThreshold: bounded(failures),
-		}
-	}
-	period, timeout := secondsOr(check.Interval, defaultInterval), secondsOr(check.Timeout, defaultTimeout)
 	retries := int64(defaultRetries)
 	if check.Retries != nil && *check.Retries > 0 && *check.Retries < maxProbe {
 		retries = int64(*check.Retries)
 	}
-	p.container.ReadinessProbe = probe(period, timeout, retries)
-	p.container.LivenessProbe = probe(period, timeout, patience*retries)
-	if start := secondsOr(check.StartPeriod, 0); start > 0 {
-		every := secondsOr(check.StartInterval, defaultStartInterval)
-		p.container.StartupProbe = probe(every, timeout, (start+every-1)/every+retries)
+	p.container.ReadinessProbe = &corev1.Probe{
+		ProbeHandler:  corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: command}},
+		PeriodSeconds: bounded(secondsOr(check.Interval, defaultInterval)), TimeoutSeconds: bounded(secondsOr(check.Timeout, defaultTimeout)),
+		FailureThreshold: bounded(retries),
 	}
 }
 
@@ -64,8 +53,8 @@ func merged(check, image *types.HealthCheckConfig) *types.HealthCheckConfig {
 		return image
 	}
 	return &types.HealthCheckConfig{
-		Test: image.Test, Interval: cmp.Or(check.Interval, image.Interval), Timeout: cmp.Or(check.Timeout, image.Timeout), Retries: cmp.Or(check.Retries, image.Retries),
-		StartPeriod: cmp.Or(check.StartPeriod, image.StartPeriod), StartInterval: cmp.Or(check.StartInterval, image.StartInterval),
+		Test: image.Test, Interval: cmp.Or(check.Interval, image.Interval), Timeout: cmp.Or(check.Timeout, image.Timeout),
+		Retries: cmp.Or(check.Retries, image.Retries),
 	}
 }
 

@@ -99,3 +99,47 @@ func TestNamesThatBecomeTheSame(t *testing.T) {
 		})
 	}
 }
+
+// Images that are built are in the registry of x-im2, with what told them apart before; others are where they were.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	const compose = `name: one
+x-im2: {registry: reg.test/team}
+services:
+  a: {user: "1000:1000", build: .}
+  b: {user: "1000:1000", build: ., image: shop/web}
+  c: {user: "1000:1000", build: ., image: "other.test/shop/web:2"}
+  d: {user: "1000:1000", build: ., image: "reg.test/team/d:3"}
+  e: {user: "1000:1000", image: "postgres:17"}
+`
+	r, err := render(t, compose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for service, want := range map[string]string{
+		"a": "reg.test/team/one-a:latest", "b": "reg.test/team/shop/web:latest", "c": "reg.test/team/shop/web:2", "d": "reg.test/team/d:3", "e": "postgres:17",
+	} {
+		if got := deployment(t, r, service).Spec.Template.Spec.Containers[0].Image; got != want {
+			t.Errorf("%s: got %s, want %s", service, got, want)
+		}
+	}
+}
+
+// One file is no folder: it is a ConfigMap, which the note says how to create, and cannot be written.
+func TestOneFile(t *testing.T) {
+	t.Parallel()
+	isFile := func(o *cluster.Options) {
+		o.IsFile = func(path string) bool { return filepath.Base(path) == "web.conf" }
+	}
+	r, err := render(t, `services: {a: {image: x, user: "1:1", volumes: ["./conf/web.conf:/etc/web.conf:ro"]}}`, isFile)
+	if err != nil || r.Err() != nil {
+		t.Fatal(err, r.Err())
+	}
+	m := deployment(t, r, "a").Spec.Template.Spec.Containers[0].VolumeMounts[0]
+	if m.SubPath != "web.conf" || m.MountPath != "/etc/web.conf" || !m.ReadOnly || !strings.Contains(r.Notes[0].Text, "create configmap conf-web-conf --from-file=conf/web.conf") {
+		t.Errorf("%+v, %v", m, r.Notes)
+	}
+	if r, err = render(t, `services: {a: {image: x, user: "1:1", volumes: ["./web.conf:/etc/web.conf"]}}`, isFile); err != nil || len(r.Refused()) != 1 {
+		t.Errorf("one that can be written: %v, %v", err, r.Notes)
+	}
+}

@@ -85,7 +85,7 @@ func (r *renderer) plan() error {
 		v := r.project.Compose.Volumes[name]
 		c := &claim{name: Name(name), volume: name}
 		if v.External {
-			c.name, c.existing = v.Name, true
+			c.name, c.existing = existing(v.Name), true
 		}
 		r.claims = append(r.claims, c)
 	}
@@ -138,6 +138,12 @@ func (r *renderer) storage() error {
 	size, err := resource.ParseQuantity(cmp.Or(storage.Size, defaultSize))
 	if err != nil || size.Sign() <= 0 {
 		return exit.Errorf(exit.Unusable, "rendering %s for Kubernetes: x-im2: storage.size %q is no size; fix: write one such as 100Gi", r.project.Name(), storage.Size)
+	}
+	for key, name := range map[string]string{"class": storage.Class, "claim": storage.Claim} {
+		if name != "" && existing(name) != name {
+			return exit.Errorf(exit.Unusable, "rendering %s for Kubernetes: x-im2: storage.%s %q can be no name there; fix: write one that \"kubectl get\" shows",
+				r.project.Name(), key, name)
+		}
 	}
 	for _, c := range r.own() {
 		if c.folder != "" {

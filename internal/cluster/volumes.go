@@ -134,7 +134,7 @@ func (p *pod) secrets() {
 	for i, s := range p.service.Secrets {
 		name, external := Name(s.Source), p.project.Compose.Secrets[s.Source].External
 		if external {
-			name = p.project.Compose.Secrets[s.Source].Name
+			name = existing(p.project.Compose.Secrets[s.Source].Name)
 		}
 		key := fmt.Sprintf("secrets.%d", i)
 		if !external {
@@ -146,7 +146,7 @@ func (p *pod) secrets() {
 		c := p.project.Compose.Configs[s.Source]
 		name := Name(s.Source)
 		if c.External {
-			name = c.Name
+			name = existing(c.Name)
 		}
 		key := fmt.Sprintf("configs.%d", i)
 		if !c.External && c.Content == "" {
