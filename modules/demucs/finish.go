@@ -78,8 +78,7 @@ func keepStems(ctx context.Context, j *spool.Job) error {
 			return err
 		}
 	}
-	stems := j.Path(job.StemsFolder)
-	if err := place.Local.Mkdir(stems); err != nil {
+	if err := j.Mkdir(job.StemsFolder); err != nil {
 		return fmt.Errorf("keeping the stems: %w", err)
 	}
 	for _, file := range j.Files {
@@ -87,5 +86,5 @@ func keepStems(ctx context.Context, j *spool.Job) error {
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
 	}
-	return errors.Join(place.SyncFolder(stems), j.Drop(job.WorkFolder))
+	return errors.Join(place.SyncFolder(j.Path(job.StemsFolder)), j.Drop(job.WorkFolder))
 }

@@ -245,7 +245,7 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	if err := j.Clear(job.StemsFolder); err != nil {
 		return err
 	}
-	if err := place.Local.Mkdir(j.Path(job.WorkFolder)); err != nil {
+	if err := j.Mkdir(job.WorkFolder); err != nil {
 		return fmt.Errorf("preparing: %w", err)
 	}
 	if err := j.SetProgress(job.Decoding, 0, 0); err != nil {

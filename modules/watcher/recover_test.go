@@ -64,6 +64,24 @@ func crashes() []crash { //nolint:funlen // a table of crashes
 			j.History = append(j.History, job.Visit{Stage: job.Pending})
 			spooltest.Must(t, j.Save())
 		}, job.Pending},
+		{"a power cut put it back after an attempt failed", func(t *testing.T, b *bench, j *spool.Job) {
+			t.Helper()
+			recorded(t, b, j)
+			spooltest.Must(t, os.Rename(j.Path(job.TakenFolder, "song.wav"), j.Path(job.SourceFile)))
+			for _, stage := range []job.Stage{job.Pending, job.Separating, job.Pending} {
+				j.Arrive(job.Visit{Stage: stage}, "")
+			}
+			j.Error = "it crashed"
+			spooltest.Must(t, j.Save())
+		}, job.Pending},
+		{"a power cut undid the removal of the folder", func(t *testing.T, b *bench, j *spool.Job) {
+			t.Helper()
+			recorded(t, b, j)
+			spooltest.Must(t, os.Rename(j.Path(job.TakenFolder, "song.wav"), j.Path(job.SourceFile)))
+			spooltest.Put(t, j.Path(job.AskedFile), "{}")
+			j.Arrive(job.Visit{Stage: job.Pending}, "")
+			spooltest.Must(t, j.Save())
+		}, job.Pending},
 		{"its rejection was recorded", func(t *testing.T, b *bench, j *spool.Job) {
 			t.Helper()
 			recorded(t, b, j)

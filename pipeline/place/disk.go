@@ -29,7 +29,8 @@ type Disk interface {
 	ReadDir(path string) ([]fs.DirEntry, error)
 	Lstat(path string) (fs.FileInfo, error)
 	// Temp makes a new file with data and FileMode in the folder dir, under a name that begins
-	// with TempPrefix, and returns its path. With sync, the data is on the disk by then.
+	// with TempPrefix, and returns its path. With sync, the data is on the disk by then. With an error, the path is that of what
+	// could not be removed, or "".
 	Temp(dir string, data []byte, sync bool) (path string, err error)
 	Mkdir(path string) error
 	// Rename is rename(2): it replaces a file at newPath.
@@ -99,7 +100,9 @@ func (d osDisk) Temp(dir string, data []byte, sync bool) (path string, err error
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		_ = Local.Remove(path)
+		if Local.Remove(path) != nil {
+			return path, err
+		}
 		return "", err
 	}
 	return path, nil
@@ -170,7 +173,27 @@ func (osDisk) Chmod(path string, mode fs.FileMode) error {
 func (osDisk) SyncFolder(dir string) error { return SyncFolder(dir) }
 
 // A Placer does what this package is for on a Disk.
-type Placer struct{ Disk }
+type Placer struct {
+	Disk
+	// Moved is told of a temporary file that is not where it was made, since its folder was moved meanwhile; nil for nobody.
+	Moved func(temp string)
+}
+
+// Discard removes a temporary file that Temp made.
+func (p Placer) Discard(temp string) {
+	if err := p.Remove(temp); errors.Is(err, fs.ErrNotExist) && p.Moved != nil {
+		p.Moved(temp)
+	}
+}
+
+// making is Temp for what follows it: with an error, nothing is left.
+func (p Placer) making(dir string, data []byte, sync bool) (string, error) {
+	temp, err := p.Temp(dir, data, sync)
+	if err != nil && temp != "" {
+		p.Discard(temp)
+	}
+	return temp, err
+}
 
 // WriteDurable writes data to path whole: a reader sees the old content or the new one, also
 // after a power cut. What is written is on the disk before it gets its name, and the name before
@@ -190,10 +213,10 @@ func (p Placer) WriteWhole(path string, data []byte) error { return p.write(path
 // when it fails, and its error names path alone: the temporary name would be another one each
 // time.
 func (p Placer) write(path string, data []byte, sync bool) error {
-	temp, err := p.Temp(filepath.Dir(path), data, sync)
+	temp, err := p.making(filepath.Dir(path), data, sync)
 	if err == nil {
 		if err = p.Rename(temp, path); err != nil {
-			_ = p.Remove(temp)
+			p.Discard(temp)
 		}
 	}
 	if err != nil {
@@ -253,12 +276,12 @@ func (p Placer) PutText(path, text, scratch string) error {
 	if taken, err := p.Has(path); taken || err != nil {
 		return fmt.Errorf("writing %q: %w", path, cmp.Or(err, fs.ErrExist))
 	}
-	temp, err := p.Temp(scratch, []byte(text), true)
+	temp, err := p.making(scratch, []byte(text), true)
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", path, plain(err))
 	}
 	if err := p.RenameNew(temp, path); err != nil {
-		_ = p.Remove(temp)
+		p.Discard(temp)
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
 	return p.SyncFolder(filepath.Dir(path))

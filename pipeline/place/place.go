@@ -34,7 +34,7 @@ const TempPrefix = ".tmp-"
 var Local = For(-1, -1)
 
 // For is Local for root, which gives new files these IDs; those of this process where they are -1.
-func For(uid, gid int) Placer { return Placer{osDisk{uid, gid}} }
+func For(uid, gid int) Placer { return Placer{Disk: osDisk{uid, gid}} }
 
 // plain takes the paths off an error of the os package.
 func plain(err error) error {

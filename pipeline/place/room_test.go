@@ -30,7 +30,7 @@ func TestErrorsOfWritingNameTheFileAlone(t *testing.T) {
 			t.Errorf("%s: %v; then %v", name, first, second)
 		}
 	}
-	err := Placer{fullDisk{}}.WriteDurable(filepath.Join(dir, "g"), nil)
+	err := Placer{Disk: fullDisk{}}.WriteDurable(filepath.Join(dir, "g"), nil)
 	if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), TempPrefix) {
 		t.Errorf("error = %v", err)
 	}

@@ -36,6 +36,10 @@
 // for longer than a lease may still write below the name that its job had, for as long. The server
 // refuses its renames all the same, so that it can hand nothing on.
 //
+// A process that was stopped or cut off while it made a file or folder may make it in the folder that the job has by
+// then, also where that rests. Its name is a temporary one that nothing else has, and the process removes it as soon as it finds the
+// job gone. So it stays only if the process is killed in between.
+//
 // Files are deleted by name only, and only those that a service made itself and can make again
 // (work/, stems/, progress.json, temporary files) or has just put elsewhere. Everything else in a
 // job's folder moves with the job.

@@ -44,7 +44,44 @@ func (j *Job) Path(elem ...string) string {
 	return filepath.Join(append([]string{j.Dir()}, elem...)...)
 }
 
-func (j *Job) disk() place.Placer { return j.spool.disk }
+func (j *Job) disk() place.Placer {
+	return place.Placer{Disk: j.spool.disk.Disk, Moved: j.removeMoved}
+}
+
+// removeMoved removes a temporary file or an empty folder that was made in the job's folder after that was taken away: a process may be stopped, and
+// a file server cut off, between finding the folder and making something in it. The name is one that nothing else has.
+func (j *Job) removeMoved(temp string) {
+	for range triesMoved {
+		for _, stage := range job.Stages {
+			c, err := j.spool.find(stage, j.ID)
+			if err == nil && j.spool.disk.Remove(filepath.Join(j.spool.folderOf(stage, c), filepath.Base(temp))) == nil {
+				return
+			}
+		}
+	}
+}
+
+// triesMoved is how often all stages are searched for a job that may move on meanwhile.
+const triesMoved = 2
+
+// Mkdir makes a folder in the job's folder. Its name is on the disk when it returns: what is put into it is not found under a
+// temporary one after a power cut, and removed.
+func (j *Job) Mkdir(name string) error {
+	temp := j.Path(place.TempPrefix + j.spool.token())
+	err := j.mending(func() error { return j.disk().Mkdir(temp) })
+	if err == nil {
+		if err = j.disk().Rename(temp, j.Path(name)); err != nil {
+			j.disk().Discard(temp)
+		}
+	}
+	if err == nil {
+		err = j.disk().SyncFolder(j.Dir())
+	}
+	if err != nil {
+		return fmt.Errorf("making %s of job %s: %w", name, j.ID, j.orLost(err))
+	}
+	return nil
+}
 
 // orLost returns err, or ErrLost besides when the reason is that the job's folder is gone.
 func (j *Job) orLost(err error) error {
@@ -87,11 +124,11 @@ func (j *Job) Write(data []byte, elem ...string) error {
 	path := j.Path(elem...)
 	err := j.mending(func() error {
 		temp, err := j.disk().Temp(j.Dir(), data, true)
-		if err != nil {
-			return err
+		if err == nil {
+			err = j.disk().Rename(temp, path)
 		}
-		if err = j.disk().Rename(temp, path); err != nil {
-			_ = j.disk().Remove(temp)
+		if err != nil && temp != "" {
+			j.disk().Discard(temp)
 		}
 		return err
 	})

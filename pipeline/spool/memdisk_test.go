@@ -116,6 +116,14 @@ func (d *memDisk) add(path string, node *memNode) error {
 	if err != nil {
 		return err
 	}
+	return d.addIn(in, name, path, node)
+}
+
+// addIn is add in a folder that was found before, and may have been moved or removed since.
+func (d *memDisk) addIn(in int, name, path string, node *memNode) error {
+	if !d.reaches(memRoot, in) {
+		return notThere(path)
+	}
 	if _, taken := d.now[in][name]; taken {
 		return &fs.PathError{Op: "mem", Path: path, Err: fs.ErrExist}
 	}
@@ -130,6 +138,19 @@ func (d *memDisk) add(path string, node *memNode) error {
 	}, []int{in}, nameKey(in, name), nodeKey(id))
 	d.last[fmt.Sprintf("made %d", id)] = d.log[len(d.log)-1]
 	return nil
+}
+
+// reaches reports whether a folder is at, or somewhere below it.
+func (d *memDisk) reaches(at, folder int) bool {
+	if at == folder {
+		return true
+	}
+	for _, node := range d.now[at] {
+		if d.nodes[node].folder && d.reaches(node, folder) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *memDisk) rename(from, to string, replace bool) error {
@@ -249,136 +270,3 @@ func (i memInfo) Mode() fs.FileMode {
 	}
 	return place.FileMode
 }
-
-// A memView is the disk as one process uses it. Each step of each operation passes the gate,
-// where the process may be stopped or killed.
-type memView struct {
-	*memDisk
-	gate func() error
-	// temps makes the names of temporary files.
-	temps func() string
-	// loses reports whether the answer to a rename that was made gets lost, as a file server's may:
-	// asked again, it finds nothing there.
-	loses func() bool
-}
-
-func (v memView) ReadFile(path string) ([]byte, error) {
-	if err := v.gate(); err != nil {
-		return nil, err
-	}
-	at, err := v.find(path)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Clone(v.nodes[at].data), nil
-}
-
-func (v memView) ReadDir(path string) ([]fs.DirEntry, error) {
-	if err := v.gate(); err != nil {
-		return nil, err
-	}
-	at, err := v.find(path)
-	if err != nil {
-		return nil, err
-	}
-	var entries []fs.DirEntry
-	for _, name := range slices.Sorted(maps.Keys(v.now[at])) {
-		entries = append(entries, memInfo{name, v.nodes[v.now[at][name]]})
-	}
-	return entries, nil
-}
-
-func (v memView) Lstat(path string) (fs.FileInfo, error) {
-	if err := v.gate(); err != nil {
-		return nil, err
-	}
-	at, err := v.find(path)
-	if err != nil {
-		return nil, err
-	}
-	return memInfo{filepath.Base(path), v.nodes[at]}, nil
-}
-
-func (v memView) Temp(dir string, data []byte, sync bool) (string, error) {
-	if err := v.gate(); err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, place.TempPrefix+v.temps())
-	node := &memNode{data: slices.Clone(data)}
-	if err := v.add(path, node); err != nil || !sync {
-		return path, err
-	}
-	if err := v.gate(); err != nil {
-		if !errors.Is(err, errKilled) {
-			_ = v.remove(path)
-		}
-		return "", err
-	}
-	if !v.ignores(path) {
-		node.synced = node.data
-	}
-	return path, nil
-}
-
-func (v memView) Mkdir(path string) error {
-	if err := v.gate(); err != nil {
-		return err
-	}
-	return v.add(path, &memNode{folder: true})
-}
-
-func (v memView) Rename(from, to string) error {
-	if err := v.gate(); err != nil {
-		return err
-	}
-	return v.renamed(from, to, true)
-}
-
-func (v memView) renamed(from, to string, replace bool) error {
-	err := v.rename(from, to, replace)
-	if err == nil && v.loses() {
-		return notThere(from)
-	}
-	return err
-}
-
-func (v memView) RenameNew(from, to string) error {
-	if err := v.gate(); err != nil {
-		return err
-	}
-	return v.renamed(from, to, false)
-}
-
-func (v memView) Remove(path string) error {
-	if err := v.gate(); err != nil {
-		return err
-	}
-	return v.remove(path)
-}
-
-func (v memView) RemoveAll(path string) error {
-	entries, err := v.ReadDir(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, entry := range entries {
-		if err == nil {
-			err = v.RemoveAll(filepath.Join(path, entry.Name()))
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return ignore(v.Remove(path), fs.ErrNotExist)
-}
-
-func (v memView) SyncFolder(path string) error {
-	if err := v.gate(); err != nil {
-		return err
-	}
-	return v.syncFolder(path)
-}
-
-func (v memView) Chmod(string, fs.FileMode) error { return v.gate() }
-
-func (v memView) Touch(string) error { return v.gate() }

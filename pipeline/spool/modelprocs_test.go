@@ -270,7 +270,7 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 	if strings.HasPrefix(string(source), "bad") {
 		return j.Reject(j.Path(job.SourceFile), "It is bad.")
 	}
-	if err := errors.Join(j.Clear(job.StemsFolder), p.disk.Mkdir(j.Path(job.WorkFolder)), j.SetProgress(job.Decoding, 0, 0)); err != nil {
+	if err := errors.Join(j.Clear(job.StemsFolder), j.Mkdir(job.WorkFolder), j.SetProgress(job.Decoding, 0, 0)); err != nil {
 		return err
 	}
 	for _, stem := range modelStems() {
@@ -286,7 +286,7 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 		}
 		_, _ = r.Strays()
 	}
-	if err := p.disk.Mkdir(j.Path(job.StemsFolder)); err != nil {
+	if err := j.Mkdir(job.StemsFolder); err != nil {
 		return err
 	}
 	for _, stem := range modelStems() {

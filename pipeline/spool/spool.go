@@ -199,9 +199,13 @@ func (s *Spool) load(stage job.Stage, c job.Claim) (*Job, error) {
 // Taken reads a job of Incoming that this caller has under claim c, as Load does. What it says is on the disk: a record that
 // was only renamed may be lost when what was done for it is not.
 func (s *Spool) Taken(c job.Claim) (*Job, error) {
-	j, err := s.load(job.Incoming, c)
+	j, err := s.read(job.Incoming, c)
 	if err != nil {
 		return nil, err
+	}
+	if j.Last().Stage != job.Incoming { // A power cut put it back, and its error is one of a stage that it had come to.
+		j.Rewind(job.Incoming)
+		j.Error = ""
 	}
 	return j, j.disk().SyncFolder(j.Dir())
 }
