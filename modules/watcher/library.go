@@ -56,20 +56,18 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 		return err
 	}
 	jobs, n := map[string][]string{}, 0
-	for _, stage := range job.Stages {
-		err := s.Each(stage, func(j *spool.Job, err error) error {
-			if n%1000 == 0 {
-				beat()
-			}
-			n++
-			if err == nil && j.SHA256 != "" && j.DuplicateOf == "" {
-				jobs[songOf(j)] = append(jobs[songOf(j)], j.ID)
-			}
-			return ctx.Err()
-		})
-		if err != nil {
-			return err
+	err = s.Every(func(j *spool.Job, err error) error {
+		if n%1000 == 0 {
+			beat()
 		}
+		n++
+		if err == nil && j.SHA256 != "" && j.DuplicateOf == "" {
+			jobs[songOf(j)] = append(jobs[songOf(j)], j.ID)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
 	}
 	for song, ids := range l.jobs { // One that was taken just now may have no record so far.
 		for _, id := range ids {
@@ -80,7 +78,7 @@ func (l *library) read(ctx context.Context, s *spool.Spool, beat func()) error {
 	}
 	for song, ids := range jobs {
 		slices.Sort(ids)
-		jobs[song] = latest(ids)
+		jobs[song] = latest(slices.Compact(ids))
 	}
 	l.jobs, l.most = jobs, 2*len(jobs)+leastSongs
 	return nil

@@ -53,3 +53,36 @@ func TestJobsAreListedOnce(t *testing.T) {
 		t.Errorf("finding it: %v, %d listings", err, disk.lists)
 	}
 }
+
+// A movingDisk does something once, before it lists a folder.
+type movingDisk struct {
+	place.Disk
+	at   string
+	once func()
+}
+
+func (d *movingDisk) ReadDir(path string) ([]fs.DirEntry, error) {
+	if once := d.once; path == d.at && once != nil {
+		d.once = nil
+		once()
+	}
+	return d.Disk.ReadDir(path)
+}
+
+// A job that is given back while the stages are listed, to one that was, is found all the same.
+func TestEveryFindsWhatIsGivenBackMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	j, still := claimed(t, s, "moves", "w"), pending(t, s, "stays")
+	disk := &movingDisk{s.disk.Disk, s.StageFolder(job.Separating), func() { spooltest.Must(t, j.HandBack("stopped")) }}
+	found := map[string]int{}
+	err := on(disk, s.data, s.now, s.token).Every(func(j *Job, err error) error {
+		if err == nil {
+			found[j.ID]++
+		}
+		return err
+	})
+	if err != nil || disk.once != nil || len(found) != 2 || found[j.ID] != 1 || found[still.ID] != 1 {
+		t.Errorf("found %v, %v; want %s and %s", found, err, j.ID, still.ID)
+	}
+}

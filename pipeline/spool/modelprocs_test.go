@@ -146,16 +146,14 @@ func (p *proc) holdWatch(w *Watch) {
 // songs reads which songs have jobs.
 func (p *proc) songs() (map[string]string, error) {
 	songs := map[string]string{}
-	for _, stage := range job.Stages {
-		err := p.spool.Each(stage, func(j *Job, err error) error {
-			if err == nil && j.DuplicateOf == "" && j.SHA256 != "" {
-				songs[content(j.Name)] = j.ID
-			}
-			return ignore(ignore(err, ErrNoRecord), fs.ErrNotExist)
-		})
-		if err != nil {
-			return nil, err
+	err := p.spool.Every(func(j *Job, err error) error {
+		if err == nil && j.DuplicateOf == "" && j.SHA256 != "" {
+			songs[content(j.Name)] = j.ID
 		}
+		return ignore(ignore(err, ErrNoRecord), fs.ErrNotExist)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return songs, nil
 }

@@ -225,6 +225,41 @@ func (s *Spool) Each(stage job.Stage, visit func(j *Job, err error) error) error
 	return nil
 }
 
+// Every is Each for all stages. A job that is given back meanwhile, behind where this is, is found by a second look; others that
+// move may be visited twice.
+func (s *Spool) Every(visit func(j *Job, err error) error) error {
+	seen := map[string]bool{}
+	for _, stage := range job.Stages {
+		err := s.Each(stage, func(j *Job, err error) error {
+			if err == nil {
+				seen[j.ID] = true
+			}
+			return visit(j, err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, stage := range job.Stages {
+		if stage.Final() {
+			break
+		}
+		ids, err := s.List(stage)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if seen[id] {
+				continue
+			}
+			if err := visit(s.Locate(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Locate reads a job, whoever has it and wherever it is. A job that is in no stage gives
 // fs.ErrNotExist.
 func (s *Spool) Locate(id string) (*Job, error) {
