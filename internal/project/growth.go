@@ -1,6 +1,8 @@
 package project
 
 import (
+	"bytes"
+	"iter"
 	"math"
 	"regexp"
 
@@ -10,7 +12,6 @@ import (
 
 var (
 	assignmentStart = regexp.MustCompile(`(?m)^\s*(?:export\s+)?[A-Za-z_][\w.-]*\s*[=:]`)
-	assignedName    = regexp.MustCompile(`([A-Za-z_][\w.-]*)\s*[=:]`)
 	referredName    = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)`)
 )
 
@@ -36,12 +37,34 @@ func growth(text []byte, sizes map[string]int, lookup func(string) (string, bool
 			}
 			size = min(size+known, math.MaxInt32)
 		}
-		for _, m := range assignedName.FindAllSubmatch(piece, -1) {
-			sizes[string(m[1])] = max(sizes[string(m[1])], size)
+		for name := range assignedNames(piece) {
+			sizes[name] = max(sizes[name], size)
 		}
 		whole = min(whole+size, math.MaxInt32)
 	}
 	return whole
+}
+
+// assignedNames are the names before each "=" and ":", with blanks in between. A regular expression takes 60 ns for
+// each byte here, and a large value of many included files seconds.
+func assignedNames(piece []byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i, c := range piece {
+			if c != '=' && c != ':' {
+				continue
+			}
+			before := bytes.TrimRight(piece[:i], "\t\n\f\r ")
+			name := bytes.TrimLeft(before[len(bytes.TrimRightFunc(before, inName)):], "0123456789-.")
+			if len(name) > 0 && !yield(string(name)) {
+				return
+			}
+		}
+	}
+}
+
+// inName tells whether r may be in the name of a variable as godotenv takes it.
+func inName(r rune) bool {
+	return r == '_' || r == '-' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
 // checkGrowth returns an error for a settings file whose values come to more than any file that is read.

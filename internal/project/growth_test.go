@@ -2,8 +2,11 @@ package project
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +69,26 @@ func TestSettingsThatMultiply(t *testing.T) {
 		_, _, err := Examine(t.Context(), root, nil)
 		if bad := err == nil || !strings.Contains(err.Error(), "more than 16 MiB"); bad != (name == "a service") { // an audit reads none of those
 			t.Errorf("%s: Examine: %v", name, err)
+		}
+	}
+}
+
+// TestAssignedNames compares with the regular expression that says what a name is.
+func TestAssignedNames(t *testing.T) {
+	t.Parallel()
+	slow := regexp.MustCompile(`([A-Za-z_][\w.-]*)\s*[=:]`)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		text := make([]byte, random.IntN(24))
+		for i := range text {
+			text[i] = "aZ_7.-=:=: \n\t\v$é"[random.IntN(17)]
+		}
+		var want []string
+		for _, m := range slow.FindAllSubmatch(text, -1) {
+			want = append(want, string(m[1]))
+		}
+		if got := slices.Collect(assignedNames(text)); !slices.Equal(got, want) {
+			t.Fatalf("%q: %q, not %q", text, got, want)
 		}
 	}
 }

@@ -2,10 +2,12 @@ package project
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -256,7 +258,7 @@ func (r *references) include(i types.IncludeConfig, at scope) error {
 	if r.varsSize > maxVariablesSize {
 		return exit.Errorf(exit.Unusable, "reading the Compose files: the variables of all that they include have more than %d MiB; fix: leave out of env_file what is not needed", maxVariablesSize>>20)
 	}
-	key := fmt.Sprintf("%q", []any{i.Path, folder, working, env})
+	key := digest(i.Path, folder, working, env)
 	if r.seen[key] {
 		return nil
 	}
@@ -270,6 +272,16 @@ func (r *references) include(i types.IncludeConfig, at scope) error {
 		}
 	}
 	return nil
+}
+
+// digest stands for what is included from where and with which variables, in few bytes: they may be many megabytes.
+func digest(paths []string, folder, working string, env types.Mapping) string {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q", append(paths, folder, working))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		fmt.Fprintf(sum, "%d %s%d %s", len(name), name, len(env[name]), env[name])
+	}
+	return string(sum.Sum(nil))
 }
 
 // environment returns the variables of what is included, with folder as its project_directory.
