@@ -14,12 +14,13 @@ import (
 func Test(ctx context.Context,
 	lint *bool, // lint first (default true)
 	run *string, // only tests whose names match this pattern
+	packages *string, // only these packages, with commas, such as ./pipeline/... (default: all)
 	race *bool, // find data races, if there is a C compiler
 	coverage *bool, // measure coverage; too little is an error
 	cluster *bool, // also the tests of many machines, as root: they take hours, the first time also to build
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return dev.Test{Lint: or(lint, true), Run: value(run), Race: value(race), Coverage: value(coverage), Cluster: value(cluster)}.Do(ctx, t)
+		return dev.Test{Lint: or(lint, true), Run: value(run), Packages: value(packages), Race: value(race), Coverage: value(coverage), Cluster: value(cluster)}.Do(ctx, t)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -31,10 +32,7 @@ func siege(t *testing.T) (time.Duration, int) {
 		must(t, err)
 		return d, 1
 	}
-	if os.Getenv("IM2_REQUIRE_DOCKER") == "1" { // the gate
-		return 20 * time.Second, 20_000
-	}
-	return 4 * time.Second, 1
+	return time.Duration(thorough.Of(20, 2)) * time.Second, thorough.Of(20_000, 1)
 }
 
 // TestAttackers resets a folder again and again while others, who may do what root may,

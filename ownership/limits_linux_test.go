@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -129,13 +130,14 @@ func put(dir int, name string) error {
 	return unix.Close(fd)
 }
 
-func TestTwentyThousandLevels(t *testing.T) {
+func TestManyLevels(t *testing.T) {
 	t.Parallel()
-	top := deepTree(t, 20_000, func(dir int) error { return put(dir, "f") })
-	if m := limits(t, top); m.Sum.Seen != 40_001 || m.Sum.ModesChanged < 40_000 {
+	levels := thorough.Of(20_000, 4000)
+	top := deepTree(t, levels, func(dir int) error { return put(dir, "f") })
+	if m := limits(t, top); m.Sum.Seen != int64(2*levels)+1 || m.Sum.ModesChanged < int64(2*levels) {
 		t.Errorf("%+v", m)
 	}
-	if m := limits(t, top); m.Sum.Seen != 40_001 || m.Sum.ModesChanged != 0 {
+	if m := limits(t, top); m.Sum.Seen != int64(2*levels)+1 || m.Sum.ModesChanged != 0 {
 		t.Errorf("the second run: %+v", m)
 	}
 }
@@ -171,7 +173,7 @@ const namesVar = "IM2_OWNERSHIP_NAMES"
 func TestManyNames(t *testing.T) {
 	t.Parallel()
 	var top string
-	names := 200_000
+	names := thorough.Of(200_000, 20_000)
 	if text := os.Getenv(namesVar); text != "" {
 		n, err := strconv.Atoi(text)
 		must(t, err)

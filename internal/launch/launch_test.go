@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/im2-audio/im2/internal/dev/thorough"
 )
 
 func checkout(t *testing.T) string {
@@ -35,7 +37,7 @@ func TestTogether(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, "compose.yaml"), []byte(compose), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for range 15 {
+		for range thorough.Of(15, 3) {
 			all.Go(func() {
 				cmd := exec.CommandContext(t.Context(), "go", "run", "magefile.go", "-w", folder, "audit")
 				cmd.Dir, cmd.Env = home, append(os.Environ(), "TMPDIR="+temp)

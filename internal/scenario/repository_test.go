@@ -36,6 +36,7 @@ func TestAction(t *testing.T) {
 	if err := yaml.Unmarshal(text, &a); err != nil {
 		t.Fatal(err)
 	}
+	temp := t.TempDir()
 	const asRoot = "services:\n  web:\n    image: a\n    user: \"0\"\n"
 	for name, c := range map[string]struct {
 		compose, threshold, sarif string
@@ -50,8 +51,7 @@ func TestAction(t *testing.T) {
 		"a link for a path":         {asRoot, "", "link", 1, 1},
 		"a command in an error":     {"services:\n  web:\n    volumes: [\"/a\\n::set-output name=sarif::/x:/b\"]\n", "", "", 2, 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, func(t *testing.T) { // not parallel: the program of the one before is used again
 			project := t.TempDir()
 			if err := os.WriteFile(filepath.Join(project, "compose.yaml"), []byte(c.compose), 0o600); err != nil {
 				t.Fatal(err)
@@ -60,7 +60,7 @@ func TestAction(t *testing.T) {
 			if err := errors.Join(os.WriteFile(kept, nil, 0o600), os.Symlink(kept, filepath.Join(project, "link"))); err != nil {
 				t.Fatal(err)
 			}
-			code, printed, output := a.run(t, project, map[string]string{"threshold": c.threshold, "sarif": c.sarif})
+			code, printed, output := a.run(t, temp, project, map[string]string{"threshold": c.threshold, "sarif": c.sarif})
 			if code != c.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, printed)
 			}
@@ -88,14 +88,13 @@ func TestAction(t *testing.T) {
 }
 
 // run runs the step in a project with some inputs, and returns its exit code, what it printed and its outputs.
-func (a action) run(t *testing.T, project string, inputs map[string]string) (code int, printed, output string) {
+func (a action) run(t *testing.T, temp, project string, inputs map[string]string) (code int, printed, output string) {
 	t.Helper()
 	home, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	temp, step := t.TempDir(), a.Runs.Steps[0]
-	outputs := filepath.Join(temp, "output")
+	step, outputs := a.Runs.Steps[0], filepath.Join(t.TempDir(), "output")
 	cmd := exec.CommandContext(t.Context(), "bash", "-e", "-o", "pipefail", "-c", step.Run) //nolint:gosec // the action's own script
 	cmd.Dir, cmd.Env = project, append(os.Environ(), "GITHUB_ACTION_PATH="+home, "RUNNER_TEMP="+temp, "GITHUB_OUTPUT="+outputs)
 	input := regexp.MustCompile(`\$\{\{ inputs\.(\w+) \}\}`)

@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/semaphore"
 
@@ -59,16 +58,7 @@ func newHarness(t *testing.T) *harness {
 	if runtime.GOOS == "windows" {
 		out += ".exe"
 	}
-	// Mage keeps a file beside the targets while it compiles them: one at a time.
-	if err := os.MkdirAll(filepath.Join(home, ".im2"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	lock := flock.New(filepath.Join(home, ".im2", "compile.lock"))
-	if err := lock.Lock(); err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Close() //nolint:errcheck // the process ends, and with it the lock
-	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-compile", out)
+	cmd := exec.CommandContext(t.Context(), "go", "run", "magefile.go", "-compile", out)
 	if packages := os.Getenv("IM2_COVER_PACKAGES"); packages != "" { // "mage test -coverage": what targets run counts, too
 		cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -cover -covermode=atomic -coverpkg="+packages+",command-line-arguments") // what Mage calls the targets: without its main package, a program keeps no count
 	}

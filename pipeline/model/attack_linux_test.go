@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/ownership"
 )
 
@@ -96,7 +97,7 @@ func TestNobodyTurnsTheModelElsewhere(t *testing.T) {
 	attacks.Go(func() { a.attack(stop) })
 	made := 0
 	tries := 0
-	for ; tries < 200 || made == 0 && tries < 2000; tries++ {
+	for ; tries < thorough.Of(200, 30) || made == 0 && tries < 2000; tries++ {
 		_ = os.RemoveAll(f.path("test-fp32")) // The attacker's fault, where it cannot be removed.
 		if got, err := f.ensure(t.Context()); err == nil && got.Prepared {
 			made++

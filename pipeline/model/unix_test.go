@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/ownership"
 )
@@ -140,7 +141,7 @@ func TestAttackedWhilePreparing(t *testing.T) {
 			}
 		}
 	}()
-	for range 100 {
+	for range thorough.Of(100, 20) {
 		_, _ = f.ensure(t.Context()) // It may well fail.
 		if err := os.RemoveAll(f.path("test-fp32")); err != nil {
 			t.Fatal(err)

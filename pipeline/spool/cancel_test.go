@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -143,7 +144,7 @@ func TestTheWorkerOfACancelledJobStops(t *testing.T) {
 func TestWhatIsCancelledLasts(t *testing.T) {
 	t.Parallel()
 	lost := 0
-	for seed := range uint64(20) {
+	for seed := range uint64(thorough.Of(20, 4)) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		m := newModel(seed)
 		disk := memView{m.disk, func() error { return nil }, m.token, func() bool { return false }}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
@@ -205,19 +206,15 @@ func (m *model) fails() bool { return m.faults > 0 && m.trouble > 0 && m.rng.Int
 func (m *model) loses() bool { return m.fails() }
 
 // modelRuns is how many seeds are played.
-func modelRuns(t *testing.T) uint64 {
-	t.Helper()
-	if testing.Short() {
-		return 100
-	}
-	return 600
+func modelRuns() uint64 {
+	return uint64(thorough.Of(600, 60))
 }
 
 // Whatever is killed or stopped at whatever step, and whenever the power goes, the invariant in
 // the package comment holds.
 func TestNothingIsLostAndNothingDoneTwice(t *testing.T) {
 	t.Parallel()
-	for seed := range modelRuns(t) {
+	for seed := range modelRuns() {
 		if err := newModel(seed).run(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -228,7 +225,7 @@ func TestNothingIsLostAndNothingDoneTwice(t *testing.T) {
 // did, as a file server does.
 func TestADiskThatFails(t *testing.T) {
 	t.Parallel()
-	for seed := range modelRuns(t) {
+	for seed := range modelRuns() {
 		m := newModel(seed)
 		m.trouble = 1 + int(seed%200)
 		if err := m.run(); err != nil {
@@ -242,7 +239,7 @@ func TestADiskThatFails(t *testing.T) {
 func TestCancelledJobsAreNotLost(t *testing.T) {
 	t.Parallel()
 	answered := 0
-	for seed := range 2 * modelRuns(t) {
+	for seed := range 2 * modelRuns() {
 		m := newModel(seed)
 		m.cancelled = map[string]bool{}
 		m.trouble = int(seed % 2 * (1 + seed%200))
@@ -251,7 +248,7 @@ func TestCancelledJobsAreNotLost(t *testing.T) {
 		}
 		answered += len(m.cancelled)
 	}
-	if answered < int(modelRuns(t))/4 {
+	if answered < int(modelRuns())/4 {
 		t.Errorf("only %d jobs were cancelled", answered)
 	}
 }

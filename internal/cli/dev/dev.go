@@ -22,6 +22,8 @@ type Test struct {
 	Lint bool
 	// Run is a pattern: only tests with such names.
 	Run string
+	// Packages are patterns of packages with commas between them: only their tests. Empty is all.
+	Packages string
 	// Race looks for data races meanwhile, where there is a C compiler.
 	Race bool
 	// Coverage counts which statements run. Of a run with all tests, too few are an error.
@@ -49,7 +51,7 @@ func (o Test) Do(ctx context.Context, t cli.Target) error {
 		t.UI.Note("scenarios that need a Docker engine are left out: %v", missing)
 	}
 	s := suite.Suite{
-		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Race: o.Race, Coverage: o.Coverage, Cluster: o.Cluster,
+		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Packages: o.Packages, Race: o.Race, Coverage: o.Coverage, Cluster: o.Cluster,
 	}
 	if err := s.CanRace(ctx); o.Race && err != nil {
 		t.UI.Note("not looking for data races: %v", err)
@@ -65,7 +67,7 @@ func (o Test) Do(ctx context.Context, t cli.Target) error {
 	if covered != nil {
 		covered.Print(t.UI)
 	}
-	if err != nil || !o.Coverage || o.Run != "" || missing != nil { // the bound is for all tests and all scenarios
+	if err != nil || !o.Coverage || o.Run != "" || o.Packages != "" || missing != nil { // the bound is for all tests and all scenarios
 		return err
 	}
 	return covered.Check()

@@ -3,6 +3,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/internal/docker/tools"
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
@@ -32,6 +34,8 @@ type Suite struct {
 	Out io.Writer
 	// Filter is go test's -run; empty runs every test.
 	Filter string
+	// Packages are patterns of packages, with commas between them, such as "./pipeline/..."; empty is all.
+	Packages string
 	// Race has the race detector in all tests. It needs a C compiler.
 	Race bool
 	// Coverage counts which statements run: in tests, and in the targets that scenarios run.
@@ -48,9 +52,9 @@ const ClusterVar = "IM2_CLUSTER"
 // asked for; it is there also when tests failed. The error says that tests failed, or could not be
 // run.
 func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
-	limit, environ := "80m", s.Environ
+	limit, environ := "80m", append(slices.Clone(s.Environ), thorough.Var+"=1")
 	if s.Cluster {
-		limit, environ = "5h", append(slices.Clone(environ), ClusterVar+"=1")
+		limit, environ = "5h", append(environ, ClusterVar+"=1")
 	}
 	args := []string{"test", "-json", "-shuffle=on", "-timeout=" + limit}
 	if s.Race {
@@ -59,6 +63,7 @@ func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 	if s.Filter != "" {
 		args = append(args, "-run", s.Filter)
 	}
+	packages := strings.Split(cmp.Or(s.Packages, "./..."), ",")
 	var data string
 	if s.Coverage {
 		var err error
@@ -66,10 +71,11 @@ func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 			return nil, exit.Errorf(exit.Failed, "measuring coverage: %w", err)
 		}
 		defer os.RemoveAll(data) //nolint:errcheck // a temporary folder
-		args = append(args, "-covermode=atomic", "-coverpkg="+strings.Join(counted(), ","), "./...", "-args", "-test.gocoverdir="+data)
-		environ = append(slices.Clone(environ), FolderVar+"="+data, PackagesVar+"="+strings.Join(counted(), ","))
+		args = append(append(args, "-covermode=atomic", "-coverpkg="+strings.Join(counted(), ",")), packages...)
+		args = append(args, "-args", "-test.gocoverdir="+data)
+		environ = append(environ, FolderVar+"="+data, PackagesVar+"="+strings.Join(counted(), ","))
 	} else {
-		args = append(args, "./...")
+		args = append(args, packages...)
 	}
 	events := &events{out: s.Out, ui: s.UI, spent: spent, said: make(map[test]string)}
 	err := s.Runner.Run(ctx, run.Cmd{Name: "go", Args: args, Dir: s.Home, Env: environ, Stdout: events, Stderr: s.UI.Stderr()})

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/im2-audio/im2/internal/dev/thorough"
 )
 
 // attack exchanges each canary's folder that appears in mount for a link to victim, as a service that was taken over
@@ -54,7 +56,8 @@ func TestNobodyTurnsACanaryElsewhere(t *testing.T) {
 		stop := make(chan struct{})
 		attacker.Go(func() { exchanged = attack(mount, victim, stop) })
 		made, lost := 0, 0
-		for range 300 {
+		tries := thorough.Of(300, 40)
+		for range tries {
 			if results, err := Leave(mount, Prefix+"x", []string{"."}); err == nil && results[0].Failed == "" {
 				made++
 			}
@@ -69,7 +72,7 @@ func TestNobodyTurnsACanaryElsewhere(t *testing.T) {
 		}
 		close(stop)
 		attacker.Wait()
-		t.Logf("%s: 300 tries: %d canaries made, %d folders exchanged, %d files lost", filepath.Base(victim), made, exchanged, lost)
+		t.Logf("%s: %d tries: %d canaries made, %d folders exchanged, %d files lost", filepath.Base(victim), tries, made, exchanged, lost)
 		entries, err := os.ReadDir(victim)
 		if err != nil || len(entries) != 1 || lost > 0 {
 			t.Errorf("the folder has %v now, lost %d times, %v", entries, lost, err)

@@ -203,7 +203,7 @@ var Notes = map[string]Note{
 		Examples: []Example{
 			{"mage test -race -coverage", "as the gate does"},
 			{"mage test -cluster -lint=false -run=TestScripts/cluster", "the scenarios on a Kubernetes cluster"},
-			{"mage test -lint=false -run=^TestParseID$", "only these"},
+			{"mage test -lint=false -packages=./pipeline/... -run=^TestParse", "only these"},
 		},
 		Failed: "a test or the linter failed, or coverage is too low", Missing: "the linter could not be downloaded",
 	},

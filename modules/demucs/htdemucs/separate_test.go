@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/modules/demucs/htdemucs"
 )
 
@@ -260,10 +261,10 @@ func TestAgainstTheSecondImplementation(t *testing.T) {
 		frames, shifts int
 		overlap        float64
 	}{
-		{77777, 0, 0.25},
 		{stride + 1, 0, 0.25},
+		{77777, 0, 0.25},
 		{100000, 2, 0.3},
-	} {
+	}[:thorough.Of(3, 1)] {
 		mix := music(test.frames)
 		out := separate(t, newNetwork(2, crooked), mix, htdemucs.Options{Overlap: test.overlap, Shifts: test.shifts, Threads: 2})
 		var silences []int
