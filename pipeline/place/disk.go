@@ -35,7 +35,8 @@ type Disk interface {
 	Mkdir(path string) error
 	// Rename is rename(2): it replaces a file at newPath.
 	Rename(oldPath, newPath string) error
-	// RenameNew replaces nothing: when there is something at newPath, it fails with fs.ErrExist.
+	// RenameNew replaces nothing: when there is something at newPath, it fails with fs.ErrExist. After a crash a file may be
+	// at both paths, and then RenameNew ends that.
 	RenameNew(oldPath, newPath string) error
 	Remove(path string) error
 	// RemoveAll removes a file, or a folder with all that is in it; as much as it can besides an error. What is not there is
@@ -161,7 +162,7 @@ func (osDisk) Mkdir(path string) error {
 func (osDisk) Rename(oldPath, newPath string) error { return between(oldPath, newPath, os.Rename) }
 
 func (osDisk) RenameNew(oldPath, newPath string) error {
-	return between(oldPath, newPath, func(oldPath, newPath string) error { return rename(oldPath, newPath, renameExclusive) })
+	return between(oldPath, newPath, func(oldPath, newPath string) error { return rename(oldPath, newPath, renameExclusive, os.Link) })
 }
 
 func (osDisk) Remove(path string) error { return at(path, os.Remove) }
@@ -236,6 +237,22 @@ func (p Placer) Has(path string) (bool, error) {
 	return err == nil, err
 }
 
+// Taken reports whether there is something else at path than src, which may have that name besides its own: see RenameNew.
+func (p Placer) Taken(src, path string) (bool, error) {
+	there, err := p.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || !there.Mode().IsRegular() {
+		return err == nil, err
+	}
+	mine, err := p.Lstat(src)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return err == nil && !os.SameFile(mine, there), err
+}
+
 // Put moves src into the folder dir under the first free name of names and returns it.
 //
 // announce, when not nil, is called with each name before it is tried, so that the caller can
@@ -243,7 +260,7 @@ func (p Placer) Has(path string) (bool, error) {
 // move has reached the disk when Put returns nil. src must be on the file system of dir.
 func (p Placer) Put(src, dir string, names Naming, announce func(name string) error) (string, error) {
 	name, err := FirstFree(names, func(name string) (bool, error) {
-		if taken, err := p.Has(filepath.Join(dir, name)); taken || err != nil {
+		if taken, err := p.Taken(src, filepath.Join(dir, name)); taken || err != nil {
 			return false, err
 		}
 		if announce != nil {

@@ -1,7 +1,7 @@
 // Package place puts files and folders where people and other services find them:
 // written whole, and never over something that is already there.
 //
-// What must happen only once is one rename(2) or mkdir(2), so that it holds on NFS and on the
+// What must happen only once is one rename(2), link(2) or mkdir(2), so that it holds on NFS and on the
 // shared folders of a virtual machine, where locks and O_EXCL cannot be trusted between hosts.
 // Folders get mode 0755 and files 0644, whatever the umask of the caller is.
 package place

@@ -19,9 +19,10 @@ const ClaimPrefix = ".claim-"
 //
 // On Linux this is one system call, exclusive. File systems that do not offer it (NFS, some shared
 // folders) get the same promise among everyone who uses this function: a folder is renamed
-// plainly, because rename(2) refuses to replace a folder that holds anything; for a file the
-// new name is reserved first by making a hidden folder, which only one of several can make.
-func rename(oldPath, newPath string, exclusive func(string, string) error) error {
+// plainly, because rename(2) refuses to replace a folder that holds anything; a file gets its new name by link(2). A crash may
+// leave it with both, and then this may be called again. Where it may have no second name, the
+// new one is reserved first by making a hidden folder, which only one of several can make.
+func rename(oldPath, newPath string, exclusive, link func(string, string) error) error {
 	err := exclusive(oldPath, newPath)
 	if err == nil || !notOffered(err) {
 		return err
@@ -33,7 +34,38 @@ func rename(oldPath, newPath string, exclusive func(string, string) error) error
 	if info.IsDir() {
 		return renameFolder(oldPath, newPath)
 	}
+	if info.Mode().IsRegular() {
+		err := renameLinked(oldPath, newPath, link)
+		if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	return renameReserved(oldPath, newPath)
+}
+
+// renameLinked leaves newPath alone with an error, but for that of the removal of oldPath.
+func renameLinked(oldPath, newPath string, link func(string, string) error) error {
+	err := link(oldPath, newPath)
+	if errors.Is(err, fs.ErrExist) && isFile(oldPath, newPath) {
+		err = nil
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("renaming %q to %q: %w", filepath.Base(oldPath), filepath.Base(newPath), fs.ErrExist)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(oldPath); err != nil && !errors.Is(err, fs.ErrNotExist) { // A file server may have lost its first answer.
+		return err
+	}
+	return nil
+}
+
+// isFile reports whether two paths are names of one regular file.
+func isFile(path, other string) bool {
+	a, err := Local.Lstat(path)
+	b, otherErr := Local.Lstat(other)
+	return err == nil && otherErr == nil && a.Mode().IsRegular() && os.SameFile(a, b)
 }
 
 // renameFolder relies on rename(2): it replaces an empty folder at most.

@@ -15,12 +15,14 @@ import (
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
-// ways are the two ways to rename without replacing: the one of the system, and the one for
+// ways are the ways to rename without replacing: the one of the system, and those for
 // file systems that do not offer it.
 func ways() map[string]func(string, string) error {
+	none := func(string, string) error { return unsupported() }
 	return map[string]func(string, string) error{
-		"system": renameExclusive,
-		"plain":  func(string, string) error { return unsupported() },
+		"system":   func(from, to string) error { return rename(from, to, renameExclusive, none) },
+		"linked":   func(from, to string) error { return rename(from, to, none, os.Link) },
+		"reserved": func(from, to string) error { return rename(from, to, none, none) },
 	}
 }
 
@@ -29,9 +31,6 @@ func TestRenameNeverReplaces(t *testing.T) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if notOffered(way("", "")) && name == "system" {
-				t.Skip("this system has no such rename")
-			}
 			dir := t.TempDir()
 			at := func(name string) string { return filepath.Join(dir, name) }
 			spooltest.Put(t, at("a"), "a")
@@ -40,15 +39,15 @@ func TestRenameNeverReplaces(t *testing.T) {
 			mkdirWith(t, at("e"), "2")
 
 			for _, pair := range [][2]string{{"a", "b"}, {"d", "e"}, {"d", "b"}, {"a", "e"}} {
-				if err := rename(at(pair[0]), at(pair[1]), way); !errors.Is(err, fs.ErrExist) {
+				if err := way(at(pair[0]), at(pair[1])); !errors.Is(err, fs.ErrExist) {
 					t.Errorf("rename %v = %v; want fs.ErrExist", pair, err)
 				}
 			}
 			spooltest.WantText(t, at("b"), "b")
-			if err := rename(at("gone"), at("x"), way); !errors.Is(err, fs.ErrNotExist) {
+			if err := way(at("gone"), at("x")); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("rename of nothing = %v; want fs.ErrNotExist", err)
 			}
-			if err := errors.Join(rename(at("a"), at("c"), way), rename(at("d"), at("f"), way)); err != nil {
+			if err := errors.Join(way(at("a"), at("c")), way(at("d"), at("f"))); err != nil {
 				t.Fatal(err)
 			}
 			spooltest.WantText(t, at("c"), "a")
@@ -71,7 +70,7 @@ func TestRenameOfManyToOneNameHasOneWinner(t *testing.T) {
 				src := filepath.Join(dir, "src"+string(rune('0'+i)))
 				spooltest.Put(t, src, "x")
 				wg.Go(func() {
-					err := rename(src, filepath.Join(dir, "dst"), way)
+					err := way(src, filepath.Join(dir, "dst"))
 					mu.Lock()
 					defer mu.Unlock()
 					if err == nil {
@@ -89,6 +88,29 @@ func TestRenameOfManyToOneNameHasOneWinner(t *testing.T) {
 	}
 }
 
+// What a crash left with both names is moved when that is done again, and is not what has taken the name.
+func TestAFileThatHasBothNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	from, into := filepath.Join(dir, "job"), filepath.Join(dir, "archive")
+	mkdirWith(t, from, "source")
+	mkdirWith(t, into, "other")
+	if err := os.Link(filepath.Join(from, "source"), filepath.Join(into, "song")); err != nil {
+		t.Fatal(err)
+	}
+	name, err := Placer{Disk: linking{Local.Disk}}.Put(filepath.Join(from, "source"), into, FileNames("song"), nil)
+	if name != "song" || err != nil {
+		t.Errorf("Put = %q, %v", name, err)
+	}
+	spooltest.WantNames(t, into, "other", "song")
+	spooltest.WantNames(t, from)
+}
+
+// A linking disk is one of a file server.
+type linking struct{ Disk }
+
+func (linking) RenameNew(from, to string) error { return ways()["linked"](from, to) }
+
 // Nobody takes a name that somebody has reserved, however long ago: who was stopped in between, or
 // has another clock, would write over what the other one put there.
 func TestAReservationHolds(t *testing.T) {
@@ -104,7 +126,7 @@ func TestAReservationHolds(t *testing.T) {
 	if err := os.Chtimes(claim, old, old); err != nil {
 		t.Fatal(err)
 	}
-	if err := rename(src, dst, func(string, string) error { return unsupported() }); !errors.Is(err, fs.ErrExist) {
+	if err := ways()["reserved"](src, dst); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("rename over a reservation = %v; want fs.ErrExist", err)
 	}
 	spooltest.WantNames(t, dir, filepath.Base(claim), "src")

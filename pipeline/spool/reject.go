@@ -84,7 +84,7 @@ func rejectedNames(name string) place.Naming {
 // tryRejected puts text and file under one name. It returns false when the name is taken.
 func (j *Job) tryRejected(payload, name string) (bool, error) {
 	file, text := filepath.Join(j.spool.RejectedFiles(), name), j.spool.reasonPath(name)
-	if taken, err := j.disk().Has(file); taken || err != nil {
+	if taken, err := j.disk().Taken(payload, file); taken || err != nil {
 		return false, err
 	}
 	j.SetRejected(name)
