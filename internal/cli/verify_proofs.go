@@ -36,7 +36,7 @@ func (t Target) verifyProofs(ctx context.Context, o Verify) error {
 
 // proofsOf reads the proofs that the services of the project leave; nil for a project whose services leave none.
 func proofsOf(p *project.Project) func() (verify.Proofs, error) {
-	if !comparesID(p) {
+	if !p.ComparesID() {
 		return nil
 	}
 	return func() (all verify.Proofs, err error) {

@@ -42,6 +42,9 @@ func checkData(_ context.Context, _ *Doctor, f *facts) answer {
 	if p.Data == "" {
 		return ok("the project has none")
 	}
+	if problem, fix := p.OtherData(); problem != "" {
+		return failed(fix.String(), "%s", problem)
+	}
 	if problem, fix := p.Divided(); problem != "" {
 		return failed(cmp.Or(fix.Type, fix.Note), "%s", problem)
 	}
