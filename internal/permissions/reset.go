@@ -153,6 +153,9 @@ func (r *Resetter) note(format string, args ...any) {
 	r.UI.Note("%s", text)
 }
 
+// onServer is for a file system of another machine that takes this one's root for nobody.
+var onServer = exit.Fix{Note: `on the file server, give the folder to these IDs ("mage reset-permissions" there does), or write the IDs that it has into .env.local`}
+
 // Ensure makes the folders of a project with the owner and ownership.FolderMode, parents
 // first, the data folder being the first. root is the project's folder.
 func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, owner ownership.Owner) error {
@@ -168,8 +171,8 @@ func (r *Resetter) Ensure(ctx context.Context, root string, folders []string, ow
 			return exit.Fixable(exit.Failed, exit.Fix{Note: fmt.Sprintf("move the data folder to a file system that keeps owners, or mount its own with uid=%d,gid=%d", owner.UID, owner.GID)}, "%w", err)
 		case !errors.Is(err, fs.ErrPermission):
 			return coded(err)
-		case r.EUID == 0: // such as on a file system of another machine
-			return exit.Fixable(exit.Failed, exit.Fix{Type: "mage setup -ids", Note: "makes your own IDs the services'"}, "%w", err)
+		case r.EUID == 0:
+			return exit.Fixable(exit.Failed, onServer, "%w: the file system lets root change no owners", err)
 		}
 		if noEngine != nil {
 			text, fix := withOwn(noEngine, byRoot)

@@ -56,21 +56,30 @@ func TestChaos(t *testing.T) {
 	x.say("all of it took %s", time.Since(began).Round(time.Second))
 }
 
-// TestWatchersAreKilled puts songs in all at once, and kills one of two watchers each second.
+// TestWatchersAreKilled kills one of two hasty watchers after the other while they take many songs.
 func TestWatchersAreKilled(t *testing.T) {
-	const songs, kills = 40, 12
+	const songs, kills = 80, 20
 	c := newCluster(t, 2)
 	x := &chaos{cluster: c, songs: songs}
 	c.write(songs)
 	for _, m := range c.clients {
-		x.startAll(m)
+		c.start(m, "watcher", 0, "-settle=300ms", "-poll=100ms")
+		c.start(m, "demucs", 0)
+		c.start(m, "organizer", 0)
 	}
-	c.server.runAs(user, "sh", "-c", "cp /host/songs/* "+share+"/input")
+	var put sync.WaitGroup
+	put.Go(func() {
+		c.clients[0].runAs(user, "sh", "-c", "for song in /host/songs/*; do cp $song "+data+"/input; sleep 0.2; done")
+	})
 	for n := range kills {
-		time.Sleep(time.Second)
-		m := c.clients[n%2]
+		time.Sleep(1300 * time.Millisecond)
+		m := c.clients[1]
+		if n%4 == 3 { // One works on while the other starts again and again.
+			m = c.clients[0]
+		}
 		c.must(m.tell("kill", request{Name: c.serviceName(m, "watcher")}))
 	}
+	put.Wait()
 	x.end(10 * time.Minute)
 }
 

@@ -124,7 +124,7 @@ func (r *rig) build() {
 	env := append(os.Environ(), "CGO_ENABLED=0")
 	for _, args := range [][]string{
 		{"test", "-c", "-o", filepath.Join(r.folder, "machine"), "."},
-		{"build", "-C", module, "-o", r.folder, "./modules/watcher", "./modules/organizer", "./modules/demucs", "./pipeline/spool/spoolbench"},
+		{"build", "-C", module, "-o", r.folder, "./modules/watcher", "./modules/organizer", "./modules/demucs", "./pipeline/spool/spoolbench", "./cmd/im2"},
 	} {
 		_, err := output(r.t.Context(), env, "go", args...)
 		r.must(err)

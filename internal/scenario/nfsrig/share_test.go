@@ -31,13 +31,11 @@ type cluster struct {
 	*rig
 	server  *machine
 	clients []*machine
-	// options are how the clients mount the share; export is how the server shares it.
-	options, export string
 }
 
 func newCluster(t *testing.T, clients int) *cluster {
 	t.Helper()
-	c := &cluster{rig: newRig(t), options: "vers=4.2,hard", export: "rw,sync,no_subtree_check,root_squash,fsid=0"}
+	c := &cluster{rig: newRig(t)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			c.keepLogs()
@@ -68,19 +66,24 @@ func (c *cluster) serve() {
 	m.run("mount", "-t", "ext4", "/dev/ubda", data)
 	m.run("mkdir", "-p", share, data+"/state/rpc_pipefs", data+"/state/nfsdcld", data+"/state/v4recovery", data+"/state/sm")
 	m.run("mount", "--bind", data+"/state", "/var/lib/nfs")
-	m.run("touch", "/var/lib/nfs/etab", "/var/lib/nfs/rmtab")
-	m.run("sh", "-c", fmt.Sprintf("echo %q > /run/exports", share+" "+dataNet+"0/24("+c.export+")"))
+	m.run("touch", "/var/lib/nfs/etab", "/var/lib/nfs/rmtab", "/run/exports")
 	m.run("mount", "-t", "rpc_pipefs", "rpc", "/var/lib/nfs/rpc_pipefs")
 	m.run("modprobe", "nfsd")
 	m.run("mount", "-t", "nfsd", "nfsd", "/proc/fs/nfsd")
 	for _, argv := range [][]string{
 		{"nfsdcld"},
-		{"exportfs", "-ra"},
 		{"rpc.mountd", "-N", "3"},
 		{"rpc.nfsd", "-N", "3", "-G", "10", "-L", "10", "4"}, // shorter than the usual 90 s
 	} {
 		m.run(argv...)
 	}
+	c.export("")
+}
+
+// export shares the folder, with these options beside the usual ones.
+func (c *cluster) export(options string) {
+	c.t.Helper()
+	c.server.run("exportfs", "-o", strings.TrimSuffix("rw,sync,no_subtree_check,root_squash,fsid=0,"+options, ","), dataNet+"0/24:"+share)
 }
 
 // prepare makes the data folder, with a model that the service takes for the user's own.
@@ -97,7 +100,7 @@ func (c *cluster) prepare() {
 func (c *cluster) mount(m *machine) {
 	c.t.Helper()
 	// The server may still wait for the clients that it knew before it was cut.
-	m.run("mount", "-t", "nfs4", "-o", c.options, dataNet+strconv.Itoa(serverNode)+":/", data)
+	m.run("mount", "-t", "nfs4", "-o", "vers=4.2,hard", dataNet+strconv.Itoa(serverNode)+":/", data)
 }
 
 // start starts a service under a name, which is "service" or "service-N".

@@ -3,6 +3,7 @@
 package nfsrig_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,35 +45,53 @@ func TestShareHangs(t *testing.T) {
 func TestOtherUsers(t *testing.T) {
 	c := newCluster(t, 1)
 	m := c.clients[0]
-	wrong := map[string]func(){
-		"the folder belongs to another user": func() { c.server.run("chown", "-R", "2000:2000", share) },
-		"the server takes everybody for another user": func() {
-			c.server.run("exportfs", "-o", c.export+",all_squash,anonuid=2000,anongid=2000", dataNet+"0/24:"+share)
+	wrong := []struct {
+		name string
+		make func()
+		// reset is what resetting says on a client, where root is nobody.
+		reset string
+	}{
+		{
+			"the folder belongs to another user", func() { c.server.run("chown", "-R", "2000:2000", share) },
+			"operation not permitted: the file system lets root change no owners; fix: on the file server, give",
+		},
+		{
+			"the server takes everybody for another user", func() {
+				c.server.run("chown", "-R", "2000:2000", share+"/input")
+				c.export("all_squash,anonuid=2000,anongid=2000")
+			}, "operation not permitted: it belongs to 2000:2000",
 		},
 	}
-	right := func() {
-		c.server.run("exportfs", "-o", c.export, dataNet+"0/24:"+share)
-		c.server.run("chown", "-R", "1000:1000", share)
-	}
 	c.write(len(wrong))
-	n := 0
-	for name, make := range wrong {
-		make()
+	project := filepath.Join(c.folder, "project")
+	c.must(os.MkdirAll(filepath.Join(project, "pipeline-data"), 0o755))
+	c.must(os.WriteFile(filepath.Join(project, "docker-compose.yml"), []byte("name: rig\nservices: {}\nx-im2: {data: pipeline-data}\n"), 0o644))
+	m.run("mount", "--bind", data, "/host/project/pipeline-data")
+	c.server.run("mount", "--bind", share, "/host/project/pipeline-data")
+	reset := func(m *machine) (string, error) {
+		return m.try(time.Minute, "sh", "-c", "cd /host/project && APP_USER_ID=1000 APP_GROUP_ID=1000 /host/im2 reset-permissions 2>&1")
+	}
+	for n, w := range wrong {
+		as := func(service string) string { return fmt.Sprintf("%s-%d", service, n) } // with a log of its own
+		w.make()
 		for _, service := range services {
-			c.start(m, service, time.Second)
+			c.start(m, as(service), time.Second)
 		}
 		for _, service := range services {
-			c.said(m, service, "cannot be written by 1000:1000: run `mage reset-permissions`")
+			c.said(m, as(service), "cannot be written by 1000:1000: run `mage reset-permissions`")
 		}
-		right()
+		if out, err := reset(m); err == nil || !strings.Contains(out, w.reset) {
+			t.Errorf("%s: reset-permissions on a client: %v: %s", w.name, err, out)
+		}
+		c.export("")
+		if out, err := reset(c.server); err != nil {
+			t.Errorf("%s: reset-permissions on the server: %v: %s", w.name, err, out)
+		}
 		c.give(n, n+1)
-		n++
-		c.count("output", n)
+		c.count("output", n+1)
 		for _, service := range services {
-			c.stop(m, service)
-			c.must(os.Remove(filepath.Join(c.folder, c.serviceName(m, service)+".log")))
+			c.stop(m, as(service))
 		}
-		t.Log(name)
 	}
 }
 
