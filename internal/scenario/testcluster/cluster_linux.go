@@ -119,6 +119,18 @@ func (c *cluster) group(m *machine) string {
 	return "/" + groups + "/" + filepath.Base(c.folder) + "-" + m.name
 }
 
+// makeGroups makes a control group below that of each controller.
+func makeGroups(group string) error {
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil { // one tree for all
+		return os.MkdirAll("/sys/fs/cgroup"+group, 0o755)
+	}
+	roots, err := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
+	for _, root := range roots {
+		err = errors.Join(err, os.MkdirAll(filepath.Dir(root)+group, 0o755))
+	}
+	return err
+}
+
 // removeGroups removes the control groups of clusters in which no process is left: the kernel refuses the others.
 func removeGroups() {
 	for _, pattern := range []string{"/sys/fs/cgroup/" + groups, "/sys/fs/cgroup/*/" + groups} {

@@ -6,7 +6,8 @@
 //
 // It prints variables when the nodes are ready, one on each line: KUBECONFIG for an administrator, OUTSIDER for
 // somebody without any right, KUBECTL, REGISTRY, and LOGS for the folder of all logs. Then it obeys lines on its
-// standard input and answers each with "ok" or an error: "cut N" takes node N off the network, "heal N" puts it back. It
+// standard input and answers each with "ok" or an error: "cut N" takes node N off the network and stops its
+// pods, as a file server that they cannot reach would, "heal N" puts it back. It
 // ends with the input or with a signal, and removes all that it made.
 package main
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,14 +41,13 @@ authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
 authorization: {mode: AlwaysAllow}
 healthzPort: 0
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-# This machine's control groups are not the cluster's.
 failCgroupV1: false
 cgroupDriver: cgroupfs
 cgroupRoot: $GROUP
-cgroupsPerQOS: false
 enforceNodeAllocatable: []
 failSwapOn: false
-evictionHard: {memory.available: 50Mi, nodefs.available: 1%, imagefs.available: 1%}
+# A full disk is the machine's trouble, and removes no pods.
+evictionHard: {memory.available: 50Mi, nodefs.available: 100Mi, imagefs.available: 100Mi}
 imageGCHighThresholdPercent: 99
 imageGCLowThresholdPercent: 98
 resolvConf: ""
@@ -75,6 +76,9 @@ func (c *cluster) addNode(ctx context.Context) error {
 		if err := m.ip(ctx, args...); err != nil {
 			return err
 		}
+	}
+	if err := makeGroups(c.group(m)); err != nil {
+		return err
 	}
 	if err := c.configure(m, n); err != nil {
 		return err
@@ -117,4 +121,24 @@ func (c *cluster) connect(ctx context.Context, n int, on bool) error {
 		return c.control.ip(ctx, "link", "set", link, "nomaster", "down")
 	}
 	return c.control.ip(ctx, "link", "set", link, "master", "br0", "up")
+}
+
+// freeze stops the pods of a node, or lets them go on. It stands for the file server that a node without a network cannot
+// reach: there, whoever uses the share waits, until the network is back. Here, the share is a folder that all nodes see.
+func (c *cluster) freeze(m *machine, on bool) error {
+	file, text := "/sys/fs/cgroup"+c.group(m)+"/cgroup.freeze", "0"
+	if on {
+		text = "1"
+	}
+	if _, err := os.Stat(file); err != nil { // the first version of control groups
+		file, text = "/sys/fs/cgroup/freezer"+c.group(m)+"/freezer.state", "THAWED"
+		if on {
+			text = "FROZEN"
+		}
+	}
+	err := os.WriteFile(file, []byte(text), 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // there has been no pod on it
+	}
+	return err
 }

@@ -68,5 +68,6 @@ func (c *cluster) do(ctx context.Context, line string) error {
 	if _, err := fmt.Sscan(line, &word, &n); err != nil || n < 1 || n > len(c.nodes) || word != "cut" && word != "heal" {
 		return fmt.Errorf("unknown line %q: cut N, heal N", line)
 	}
-	return c.connect(ctx, n, word == "heal")
+	cut := word == "cut"
+	return errors.Join(c.connect(ctx, n, !cut), c.freeze(c.nodes[n-1], cut))
 }
