@@ -32,7 +32,11 @@ var Default = Help //nolint:gochecknoglobals // how Mage finds it
 
 // Aliases are the hyphenated spellings of targets whose names have two words.
 var Aliases = map[string]any{ //nolint:gochecknoglobals // how Mage finds aliases
+	"cluster-down":      ClusterDown,
+	"cluster-logs":      ClusterLogs,
 	"cluster-render":    ClusterRender,
+	"cluster-status":    ClusterStatus,
+	"cluster-up":        ClusterUp,
 	"demucs-cache":      DemucsCache,
 	"reset-permissions": ResetPermissions,
 }

@@ -151,6 +151,43 @@ func Verify(ctx context.Context,
 	})
 }
 
+// ClusterUp builds and pushes the images, starts the services on a Kubernetes cluster, and waits until every one is healthy.
+// The cluster is that of kubectl's context. The data folder must be the share that the cluster's claim is on. See docs/cluster.md of
+// IM2.
+func ClusterUp(ctx context.Context,
+	replicas *string, // pods of services, as SERVICE=NUMBER,... (default: what "mage up" has remembered, then the Compose file)
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.ClusterUp(ctx, value(replicas), wait) })
+}
+
+// ClusterStatus shows the pods of each service on the cluster: node, UID:GID and state.
+func ClusterStatus(ctx context.Context,
+	json *bool, // print JSON, with the proofs that services left in the data folder
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.ClusterStatus(ctx, value(json)) })
+}
+
+// ClusterLogs prints the logs of the services' pods on the cluster.
+func ClusterLogs(ctx context.Context,
+	service *string, // only these services', with commas
+	follow *bool, // print new lines until interrupted
+	tail *int, // only the last lines of each pod (with -follow 100)
+	since *string, // only what is newer: 10m, or a time such as 2026-11-28T09:30:00Z
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.ClusterLogs(ctx, cli.Logs{Services: value(service), Follow: value(follow), Tail: tail, Since: value(since)})
+	})
+}
+
+// ClusterDown removes the services from the cluster; the namespace, the claims and the data stay.
+func ClusterDown(ctx context.Context,
+	volumes *bool, // also remove the claims: the cluster may then remove what is on them
+	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.ClusterDown(ctx, value(volumes), wait) })
+}
+
 // ClusterRender prints the services as manifests for Kubernetes, hardened as they are under Compose.
 // What cannot be as it is under Compose is a note, or is refused, with its place in the Compose file. See docs/cluster.md of IM2.
 func ClusterRender(ctx context.Context,

@@ -145,6 +145,51 @@ next one. See docs/verify.md of IM2.`, [][2]string{
 		}},
 	}},
 	{"many machines", []target{
+		{targets.ClusterUp, "cluster-up", "builds and pushes the images, starts the services on a Kubernetes cluster, and waits until every one is healthy.", `The cluster is that of kubectl's context. The data folder must be the share that the cluster's claim is on. See docs/cluster.md of
+IM2.`, [][2]string{
+			{"replicas", "pods of services, as SERVICE=NUMBER,... (default: what \"im2 up\" has remembered, then the Compose file)"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"mage cluster-up", "as many pods as the Compose file says"},
+			{"mage cluster-up --replicas=demucs=2", "two workers"},
+		}, [][2]string{
+			{"1", "an image, the folders or the model could not be created; the cluster refuses a pod, or one did not become healthy"},
+			{"2", "settings or a Compose file that cannot be used; no registry; something that Kubernetes' restricted profile refuses, or that means something else there"},
+			{"3", "Docker is not installed, does not answer, refuses this user or is too old; no kubectl, or no context; the cluster does not answer, or refuses this user; the registry cannot be reached"},
+		}},
+		{targets.ClusterStatus, "cluster-status", "shows the pods of each service on the cluster: node, UID:GID and state.", ``, [][2]string{
+			{"json", "print JSON, with the proofs that services left in the data folder"},
+		}, [][2]string{
+			{"mage cluster-status --json", "for programs"},
+		}, [][2]string{
+			{"1", "the work failed, or a check found something"},
+			{"2", "settings or a Compose file that cannot be used"},
+			{"3", "no kubectl, or no context; the cluster does not answer, or refuses this user"},
+		}},
+		{targets.ClusterLogs, "cluster-logs [SERVICE...]", "prints the logs of the services' pods on the cluster.", ``, [][2]string{
+			{"service", "only these services', with commas"},
+			{"follow", "print new lines until interrupted"},
+			{"tail", "only the last lines of each pod (with --follow 100)"},
+			{"since", "only what is newer: 10m, or a time such as 2026-11-28T09:30:00Z"},
+		}, [][2]string{
+			{"mage cluster-logs --service=demucs --tail=20 --since=10m", "the last lines of the last ten minutes"},
+			{"mage cluster-logs --follow", "all, until Ctrl-C"},
+		}, [][2]string{
+			{"1", "the work failed, or a check found something"},
+			{"2", "settings or a Compose file that cannot be used; no such service or time"},
+			{"3", "no kubectl, or no context; the cluster does not answer, or refuses this user"},
+		}},
+		{targets.ClusterDown, "cluster-down", "removes the services from the cluster; the namespace, the claims and the data stay.", ``, [][2]string{
+			{"volumes", "also remove the claims: the cluster may then remove what is on them"},
+			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
+		}, [][2]string{
+			{"mage cluster-down", "stop; `mage cluster-up` continues"},
+			{"mage cluster-down --volumes", "also give the space back"},
+		}, [][2]string{
+			{"1", "the work failed, or a check found something"},
+			{"2", "settings or a Compose file that cannot be used"},
+			{"3", "no kubectl, or no context; the cluster does not answer, or refuses this user"},
+		}},
 		{targets.ClusterRender, "cluster-render", "prints the services as manifests for Kubernetes, hardened as they are under Compose.", `What cannot be as it is under Compose is a note, or is refused, with its place in the Compose file. See docs/cluster.md of IM2.`, [][2]string{
 			{"out", "write files into this folder"},
 			{"json", "print JSON"},

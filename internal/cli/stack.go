@@ -36,16 +36,7 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 	if err != nil {
 		return err
 	}
-	if err := t.checkModel(p); err != nil {
-		return err
-	}
-	if err := checkExecution(p); err != nil {
-		return err
-	}
-	if _, err := p.Settings.Separation(); err != nil {
-		return err
-	}
-	if err := checkDivided(p); err != nil {
+	if err := t.checkPipeline(p); err != nil {
 		return err
 	}
 	if t.stillUp(ctx, p, c, want) {
@@ -88,6 +79,20 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 	}
 	t.settle(ctx, p, c, want, capacity)
 	return nil
+}
+
+// checkPipeline refuses settings and folders with which the pipeline cannot work.
+func (t Target) checkPipeline(p *project.Project) error {
+	if err := t.checkModel(p); err != nil {
+		return err
+	}
+	if err := checkExecution(p); err != nil {
+		return err
+	}
+	if _, err := p.Settings.Separation(); err != nil {
+		return err
+	}
+	return checkDivided(p)
 }
 
 // checkDivided refuses a pipeline whose folders are different mounts: songs go from one to the next by rename. Other projects

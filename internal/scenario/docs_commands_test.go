@@ -23,8 +23,9 @@ import (
 func otherPrograms() map[string]string {
 	return map[string]string{
 		"go install tool": "TestMageCanBeInstalled runs it",
-		"go install github.com/im2-audio/im2/cmd/im2@latest": "im2-command builds it from this checkout",
-		"sudo chcon -Rt container_file_t pipeline-data":      "it is for machines on which SELinux confines containers",
+		"go install github.com/im2-audio/im2/cmd/im2@latest":                 "im2-command builds it from this checkout",
+		"sudo mount -t nfs -o vers=4.2,hard fileserver:/songs pipeline-data": "it is for a machine that has a file server; nfsrig mounts one",
+		"sudo chcon -Rt container_file_t pipeline-data":                      "it is for machines on which SELinux confines containers",
 	}
 }
 

@@ -46,6 +46,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"chaos":       cmdChaos,
 		"finished":    cmdFinished,
 		"engine":      cmdEngine,
+		"cluster":     cmdCluster,
+		"losses":      cmdLosses,
 		"rootless":    cmdRootless,
 		"volume":      cmdVolume,
 		"ownerless":   cmdOwnerless,

@@ -37,6 +37,12 @@ func cmdOwnerless(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("ownerless: only Linux is asked to mount one")
 }
 
+func cmdCluster(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Fatalf("cluster: only Linux has the namespaces that it is made of")
+}
+
+func askCluster() error { return errors.New("only Linux has the namespaces of a cluster") }
+
 func askOwnerless() error { return errors.New("only Linux is asked to mount a file system") }
 
 func askRootless() error { return errors.New("only Linux runs an engine without a virtual machine") }

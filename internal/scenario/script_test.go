@@ -115,6 +115,7 @@ func (h *harness) setup(env *testscript.Env) error {
 		env.Setenv("IDS", fmt.Sprintf("%d:%d", uid, os.Getgid()))
 	}
 	env.Values[engineKey{}] = new(scriptEngine)
+	env.Values[clusterKey{}] = new(scriptCluster)
 	env.Values[harnessKey{}] = h
 	env.Setenv("MAGE", filepath.Join(h.bin, "mage"))
 	// Compose finds its containers by this name, so two scripts must not share one.
@@ -144,6 +145,12 @@ func (h *harness) condition(name string) (bool, error) {
 		err = h.docker()
 	case "moby":
 		_, err = h.moby()
+	case "cluster":
+		if !wantsCluster() { // also where nothing may be left out
+			h.leaveOut("the tests of many machines run with: mage test -cluster")
+			return false, nil
+		}
+		err = askCluster()
 	case "rootless":
 		err = h.rootless()
 	case "ownerless":
@@ -165,10 +172,14 @@ func (h *harness) condition(name string) (bool, error) {
 	if os.Getenv("IM2_REQUIRE_DOCKER") == "1" {
 		return false, fmt.Errorf("IM2_REQUIRE_DOCKER=1 and [%s] is not met: %w", name, err)
 	}
+	h.leaveOut(err.Error())
+	return false, nil
+}
+
+func (h *harness) leaveOut(why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.leftOut[err.Error()]++
-	return false, nil
+	h.leftOut[why]++
 }
 
 // TestEveryTargetHasAScenario fails for a target that no script runs.

@@ -20,7 +20,7 @@ func (u *Usage) Groups() []Group {
 		{"every day", []string{"up", "status", "separate", "jobs", "cancel", "retry", "build", "logs", "restart", "down"}},
 		{"data and model", []string{"reset-permissions", "demucs-cache", "clean"}},
 		{"checks and figures", []string{"audit", "verify", "bench"}},
-		{"many machines", []string{"cluster-render"}},
+		{"many machines", []string{"cluster-up", "cluster-status", "cluster-logs", "cluster-down", "cluster-render"}},
 		{"a new machine, a new service", []string{"setup", "doctor", "env", "new", "remove", "completion", "help"}},
 		{"development", []string{"test", "lint"}},
 	}

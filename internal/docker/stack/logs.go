@@ -37,7 +37,7 @@ func (s Stack) Logs(ctx context.Context, asked Logs) error {
 	}
 	if tail != nil {
 		if *tail < 0 {
-			return exit.Errorf(exit.Unusable, "-tail=%d: it is how many lines to print", *tail)
+			return noTail(*tail)
 		}
 		args = append(args, "--tail", strconv.Itoa(*tail))
 	}
@@ -68,12 +68,52 @@ func (s Stack) Logs(ctx context.Context, asked Logs) error {
 	return fmt.Errorf("reading the logs of %s: %w", s.Project.Name(), err)
 }
 
+// Kubectl returns the arguments with which "kubectl logs" prints the same lines of its pods.
+func (asked Logs) Kubectl() ([]string, error) {
+	tail := -1 // all: with a selector, kubectl prints ten otherwise
+	if asked.Follow && asked.Since == "" {
+		tail = 100
+	}
+	if asked.Tail != nil {
+		tail = *asked.Tail
+		if tail < 0 {
+			return nil, noTail(tail)
+		}
+	}
+	args := []string{"--tail=" + strconv.Itoa(tail)}
+	if asked.Follow {
+		args = append(args, "--follow")
+	}
+	if asked.Since == "" {
+		return args, nil
+	}
+	if err := checkTime(asked.Since); err != nil {
+		return nil, err
+	}
+	if _, err := time.ParseDuration(asked.Since); err == nil {
+		return append(args, "--since="+asked.Since), nil
+	}
+	for _, layout := range pointsInTime {
+		if at, err := time.ParseInLocation(layout, asked.Since, time.Local); err == nil {
+			return append(args, "--since-time="+at.Format(time.RFC3339)), nil
+		}
+	}
+	return args, nil
+}
+
+func noTail(n int) error {
+	return exit.Errorf(exit.Unusable, "-tail=%d: it is how many lines to print", n)
+}
+
+// pointsInTime are the forms of a point in time that the engine knows.
+var pointsInTime = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly}
+
 // checkTime returns an error unless the engine knows such a time.
 func checkTime(text string) error {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+	for _, layout := range pointsInTime {
 		if _, err := time.Parse(layout, text); err == nil {
 			return nil
 		}
@@ -82,17 +122,23 @@ func checkTime(text string) error {
 }
 
 func (s Stack) withServices(args []string, services string) ([]string, error) {
+	names, err := s.Chosen(services)
+	return append(args, names...), err
+}
+
+// Chosen returns the services that a text names, with commas between them; none for "". The error says that there is no such one.
+func (s Stack) Chosen(services string) (names []string, err error) {
 	if services == "" {
-		return args, nil
+		return nil, nil
 	}
 	for name := range strings.SplitSeq(services, ",") {
 		name = strings.TrimSpace(name)
 		if err := s.checkService(name); err != nil {
 			return nil, err
 		}
-		args = append(args, name)
+		names = append(names, name)
 	}
-	return args, nil
+	return names, nil
 }
 
 func (s Stack) checkService(name string) error {

@@ -16,6 +16,7 @@ const (
 	noEngine  = "Docker is not installed, does not answer, refuses this user or is too old"
 	wrongUse  = "wrong use"
 	itFailed  = "the work failed, or a check found something"
+	noCluster = "no kubectl, or no context; the cluster does not answer, or refuses this user"
 	noData    = noProject + "; no data folder"
 )
 
@@ -139,6 +140,28 @@ var Notes = map[string]Note{
 		Failed:   "findings at or above the threshold; with `-diff`, something to fix",
 		Unusable: "the project or a manifest cannot be read; no such rule, format or severity",
 		More:     "audit.md",
+	},
+	"cluster-up": {
+		Examples: []Example{
+			{"mage cluster-up", "as many pods as the Compose file says"},
+			{"mage cluster-up -replicas=demucs=2", "two workers"},
+		},
+		Failed:   "an image, the folders or the model could not be created; the cluster refuses a pod, or one did not become healthy",
+		Unusable: noProject + "; no registry; something that Kubernetes' restricted profile refuses, or that means something else there",
+		Missing:  noEngine + "; " + noCluster + "; the registry cannot be reached",
+		More:     "cluster.md",
+	},
+	"cluster-status": {
+		Examples: []Example{{"mage cluster-status -json", "for programs"}},
+		Failed:   itFailed, Unusable: noProject, Missing: noCluster, More: "cluster.md",
+	},
+	"cluster-logs": {
+		Examples: []Example{{"mage cluster-logs -service=demucs -tail=20 -since=10m", "the last lines of the last ten minutes"}, {"mage cluster-logs -follow", "all, until Ctrl-C"}},
+		Failed:   itFailed, Unusable: noProject + "; no such service or time", Missing: noCluster, More: "cluster.md",
+	},
+	"cluster-down": {
+		Examples: []Example{{"mage cluster-down", "stop; `mage cluster-up` continues"}, {"mage cluster-down -volumes", "also give the space back"}},
+		Failed:   itFailed, Unusable: noProject, Missing: noCluster, More: "cluster.md",
 	},
 	"cluster-render": {
 		Examples: []Example{

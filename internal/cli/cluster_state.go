@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/cluster"
+	"github.com/im2-audio/im2/internal/docker/stack"
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/kubectl"
+	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/pipeline/proof"
+)
+
+// servicesOfCluster and storageOfCluster are the kinds of objects that a project has in its namespace.
+const (
+	servicesOfCluster = "deployments.apps,services,configmaps,networkpolicies.networking.k8s.io"
+	storageOfCluster  = "persistentvolumeclaims"
+)
+
+// endsWithin is how long pods may take to end. One on a node that does not answer takes for ever.
+const endsWithin = time.Minute
+
+// selector is of all objects of a project.
+func selector(p *project.Project) string {
+	return cluster.LabelProject + "=" + cluster.Name(p.Name()) + "," + cluster.LabelManagedBy + "=" + cluster.Manager
+}
+
+func (t Target) lookAtCluster(ctx context.Context, k *kubectl.Kubectl, p *project.Project) (kubectl.State, error) {
+	return k.Look(ctx, cluster.Name(p.Name()), selector(p), cluster.LabelService)
+}
+
+// cluster opens the project and finds kubectl and the cluster.
+func (t Target) cluster(ctx context.Context) (*project.Project, *kubectl.Kubectl, error) {
+	p, err := t.project(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := t.kubectl(ctx, p)
+	return p, k, err
+}
+
+// clusterStatus is the answer of "mage cluster-status -json".
+type clusterStatus struct {
+	Project   string `json:"project"`
+	Context   string `json:"context"`
+	Namespace string `json:"namespace"`
+	kubectl.State
+	// Proofs are those that services left in the data folder, if this machine has it.
+	Proofs []proof.Left `json:"proofs"`
+}
+
+// ClusterStatus prints what the cluster has of the project.
+func (t Target) ClusterStatus(ctx context.Context, asJSON bool) error {
+	p, k, err := t.cluster(ctx)
+	if err != nil {
+		return err
+	}
+	state, err := t.lookAtCluster(ctx, k, p)
+	if err != nil {
+		return fmt.Errorf("asking for %s on %s: %w", p.Name(), k.Context, err)
+	}
+	proofs := t.proofsOf(p)
+	if asJSON {
+		return t.UI.JSON(clusterStatus{p.Name(), k.Context, cluster.Name(p.Name()), state, append([]proof.Left{}, proofs...)})
+	}
+	if len(state.Services) == 0 {
+		t.UI.Note(`%s is not on %s; "mage cluster-up" starts it there`, p.Name(), k.Context)
+		return nil
+	}
+	t.printCluster(state)
+	return nil
+}
+
+// proofsOf are the proofs in the data folder. What cannot be read is said.
+func (t Target) proofsOf(p *project.Project) []proof.Left {
+	if p.Data == "" {
+		return nil
+	}
+	all, _, err := proof.List(p.Data)
+	if err != nil {
+		t.UI.Note("the proofs of the services are not shown: %v", err)
+	}
+	return all
+}
+
+// printCluster prints the pods of services, and what is wrong.
+func (t Target) printCluster(state kubectl.State) {
+	var rows [][]string
+	for _, s := range state.Services {
+		found := false
+		for _, pod := range state.Pods {
+			if pod.Service == s.Name {
+				found = true
+				rows = append(rows, []string{s.Name, pod.Name, cmp.Or(pod.Node, "-"), cmp.Or(pod.User, "-"), pod.State, strconv.Itoa(pod.Restarts)})
+			}
+		}
+		if !found {
+			rows = append(rows, []string{s.Name, "-", "-", "-", "none", "0"})
+		}
+	}
+	t.UI.Table([]string{"SERVICE", "POD", "NODE", "UID:GID", "STATE", "RESTARTS"}, rows)
+	for _, problem := range state.Problems() {
+		t.UI.Note("%v", problem)
+	}
+}
+
+// ClusterLogs prints logs of the project's pods.
+func (t Target) ClusterLogs(ctx context.Context, asked Logs) error {
+	args, err := asked.Kubectl()
+	if err != nil {
+		return err
+	}
+	p, k, err := t.cluster(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := stack.Stack{Project: p}.Chosen(asked.Services)
+	if err != nil {
+		return err
+	}
+	of := selector(p)
+	if len(names) > 0 {
+		for i, name := range names {
+			names[i] = cluster.Name(name)
+		}
+		of += "," + cluster.LabelService + " in (" + strings.Join(slices.Compact(names), ",") + ")"
+	}
+	args = append([]string{"logs", "--namespace=" + cluster.Name(p.Name()), "--selector=" + of, "--prefix", "--max-log-requests=1000"}, args...)
+	lines := t.UI.Others() // what a service writes is not ours
+	err = k.Stream(ctx, lines, t.UI.Stderr(), args...)
+	_ = lines.Close() // the terminal's trouble
+	if err == nil || asked.Follow && ctx.Err() != nil {
+		return nil //nolint:nilerr // an interrupt is how following ends
+	}
+	return fmt.Errorf("reading the logs of %s on %s: %w", p.Name(), k.Context, err)
+}
+
+// ClusterDown removes the services from the cluster; with volumes also the claims, and with them what the cluster keeps for them.
+func (t Target) ClusterDown(ctx context.Context, volumes bool, wait *time.Duration) error {
+	p, k, err := t.cluster(ctx)
+	if err != nil {
+		return err
+	}
+	release, err := t.alone(ctx, p.Root, wait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	namespace := cluster.Name(p.Name())
+	rights := []kubectl.Right{{Verb: "delete", Resource: "deployments.apps"}, {Verb: "list", Resource: "pods"}}
+	kinds := []string{servicesOfCluster}
+	if volumes {
+		kinds = append(kinds, storageOfCluster)
+		rights = append(rights, kubectl.Right{Verb: "delete", Resource: storageOfCluster})
+	}
+	if err := k.Need(ctx, namespace, rights...); err != nil {
+		return err
+	}
+	step := t.UI.Step("removing "+p.Name()+" from "+k.Context, "removed "+p.Name()+" from "+k.Context)
+	if err := step.End(t.removeFromCluster(ctx, k, p, kinds)); err != nil {
+		return fmt.Errorf("removing %s from %s: %w", p.Name(), k.Context, err)
+	}
+	return nil
+}
+
+// removeFromCluster removes objects of these kinds, the pods first, and waits until the pods have ended.
+func (t Target) removeFromCluster(ctx context.Context, k *kubectl.Kubectl, p *project.Project, kinds []string) error {
+	for _, kind := range kinds {
+		if err := k.Delete(ctx, cluster.Name(p.Name()), kind, selector(p)); err != nil {
+			return err
+		}
+		for deadline := time.Now().Add(endsWithin); ; {
+			state, err := t.lookAtCluster(ctx, k, p)
+			if err != nil {
+				return err
+			}
+			if len(state.Pods) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				left := state.Pods[0]
+				return exit.Fixable(exit.Failed, exit.Fix{Type: "kubectl get node " + left.Node, Note: "shows whether the node answers"},
+					"the pod %s on %s has not ended after %s", safetext.Line(left.Name), safetext.Line(left.Node), endsWithin)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(500 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+// Package kubectl runs the kubectl command, with the context that its user has chosen, and says in one line what is
+// wrong with a cluster.
+package kubectl
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/run"
+)
+
+// answers is how long the API server may take for one answer.
+const answers = 15 * time.Second
+
+// Kubectl is the command and the environment that tells it which cluster is meant.
+type Kubectl struct {
+	// Context is the name of the context that is in force.
+	Context string
+
+	path    string
+	runner  run.Runner
+	environ []string
+}
+
+// Open finds the command, and asks it which context is in force and whether that cluster answers. The exit code of
+// its errors is exit.Missing.
+func Open(ctx context.Context, r run.Runner, environ []string) (*Kubectl, error) {
+	path, err := run.Find("kubectl")
+	if err != nil {
+		return nil, exit.Fixable(exit.Missing, exit.Fix{Note: "install it as https://kubernetes.io/docs/tasks/tools/ says"}, `no command "kubectl" in PATH`)
+	}
+	k := &Kubectl{path: path, runner: r, environ: environ}
+	out, err := run.Output(ctx, r, k.command("config", "current-context"))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if k.Context = strings.TrimSpace(string(out)); err != nil || k.Context == "" {
+		return nil, exit.Fixable(exit.Missing, exit.Fix{Type: "kubectl config use-context NAME", Note: `chooses a cluster, "kubectl config get-contexts" lists them`},
+			"kubectl has no current context: %s", said(err))
+	}
+	if _, err := k.output(ctx, nil, "get", "--raw=/readyz"); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// command has a limit for each answer. What waits for events sets its own.
+func (k *Kubectl) command(args ...string) run.Cmd {
+	return run.Cmd{Name: k.path, Args: append(args, "--request-timeout="+answers.String()), Env: k.environ}
+}
+
+// output runs kubectl and returns what it writes. Its errors are explained.
+func (k *Kubectl) output(ctx context.Context, input []byte, args ...string) ([]byte, error) {
+	cmd := k.command(args...)
+	if input != nil {
+		cmd.Stdin = bytes.NewReader(input)
+	}
+	out := run.Buffer{Limit: 64 << 20}
+	cmd.Stdout = &out
+	err := k.runner.Run(ctx, cmd)
+	return out.Bytes(), k.explain(ctx, err)
+}
+
+// get reads objects of a namespace as JSON; kinds are names with commas. What is not there is no error.
+func (k *Kubectl) get(ctx context.Context, into any, namespace string, args ...string) error {
+	out, err := k.output(ctx, nil, append([]string{"get", "--namespace=" + namespace, "--output=json", "--ignore-not-found"}, args...)...)
+	if err != nil || len(bytes.TrimSpace(out)) == 0 {
+		return err
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		return exit.Errorf(exit.Failed, "reading what kubectl says of %s: %w", namespace, err)
+	}
+	return nil
+}
+
+// Apply gives the cluster objects as YAML or JSON. It asks for what other tools do not own (server-side apply).
+func (k *Kubectl) Apply(ctx context.Context, manifests []byte) error {
+	_, err := k.output(ctx, manifests, "apply", "--server-side", "--field-manager=im2", "--force-conflicts", "--filename=-")
+	return err
+}
+
+// Delete removes objects of these kinds, with commas, and waits until they are gone.
+func (k *Kubectl) Delete(ctx context.Context, namespace, kinds, selector string) error {
+	cmd := []string{"delete", kinds, "--namespace=" + namespace, "--selector=" + selector, "--ignore-not-found", "--wait=true"}
+	return k.explain(ctx, k.runner.Run(ctx, run.Cmd{Name: k.path, Args: cmd, Env: k.environ}))
+}
+
+// Stream runs kubectl with its output passed on, without a limit of time.
+func (k *Kubectl) Stream(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
+	return k.explain(ctx, k.runner.Run(ctx, run.Cmd{Name: k.path, Args: args, Env: k.environ, Stdout: stdout, Stderr: stderr}))
+}
+
+// said is what kubectl wrote about an error, in one line.
+func said(err error) string {
+	var failed *run.Error
+	if err == nil || !errors.As(err, &failed) || failed.Stderr == "" {
+		return fmt.Sprint(err)
+	}
+	lines := strings.Split(strings.TrimSpace(failed.Stderr), "\n")
+	for _, line := range lines { // after warnings and lines of a log
+		if text, is := strings.CutPrefix(line, "error: "); is {
+			return text
+		}
+		if strings.HasPrefix(line, "Error from server") || strings.HasPrefix(line, "Unable to connect") || strings.HasPrefix(line, "The connection") {
+			return line
+		}
+	}
+	return cmp.Or(lines[len(lines)-1], failed.Error())
+}
+
+// unreachable are parts of what kubectl says where no API server answers.
+var unreachable = []string{
+	"Unable to connect to the server", "was refused", "no such host", "i/o timeout", "deadline exceeded", "no route to host",
+	"network is unreachable", "connection reset", "Client.Timeout",
+}
+
+// explain turns an error of kubectl into one that says what to do.
+func (k *Kubectl) explain(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return cmp.Or(err, ctx.Err())
+	}
+	text := said(err)
+	for _, part := range unreachable {
+		if strings.Contains(text, part) {
+			return exit.Fixable(exit.Missing, exit.Fix{Type: "kubectl config use-context NAME", Note: "chooses another cluster, if this one is not meant"},
+				"the cluster of context %q does not answer: %s", k.Context, text)
+		}
+	}
+	switch {
+	case strings.Contains(text, "Unauthorized") || strings.Contains(text, "must be logged in"):
+		return exit.Fixable(exit.Missing, exit.Fix{Note: "log in to it again, or get a new kubeconfig from its administrator"},
+			"the cluster of context %q does not accept your credentials: %s", k.Context, text)
+	case strings.Contains(text, "(Forbidden)") && !strings.Contains(text, "violates PodSecurity"):
+		return exit.Fixable(exit.Missing, exit.Fix{Note: "ask its administrator for this right"}, "the cluster of context %q refuses: %s", k.Context, text)
+	}
+	return exit.Errorf(exit.Failed, "%s", text)
+}

@@ -1,0 +1,244 @@
+package kubectl
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Pod is one container of a service on a cluster.
+type Pod struct {
+	Service string `json:"service"`
+	Name    string `json:"pod"`
+	Node    string `json:"node"`
+	// User is the container's UID:GID as the node says, or else as the pod asks for.
+	User  string `json:"user"`
+	Image string `json:"image"`
+	// State is "healthy", "starting", "ending", "waiting", "failed", or Kubernetes' word for what is wrong, such as
+	// "ImagePullBackOff"; Why is the text with it.
+	State string `json:"state"`
+	Why   string `json:"why,omitempty"`
+	// Restarts is how often it was started again.
+	Restarts int `json:"restarts"`
+}
+
+// Healthy is the state of a pod that does its work.
+const Healthy = "healthy"
+
+// Service is what the cluster has of one service.
+type Service struct {
+	Name string `json:"service"`
+	// Want is how many containers there should be, Ready how many are healthy and of the version that was asked for.
+	Want  int `json:"want"`
+	Ready int `json:"ready"`
+	// Refused is why the cluster makes no pod; "" where it does.
+	Refused string `json:"refused,omitempty"`
+}
+
+// Claim is a request for storage.
+type Claim struct {
+	Name  string `json:"claim"`
+	Phase string `json:"phase"`
+	// Class is the storage class; "" for none.
+	Class string `json:"class"`
+	// Why is what the cluster says about a claim that it has not met.
+	Why string `json:"why,omitempty"`
+}
+
+// State is what a cluster has of a project.
+type State struct {
+	Services []Service `json:"services"`
+	Pods     []Pod     `json:"pods"`
+	Claims   []Claim   `json:"claims"`
+}
+
+// object has what is read of deployments, pods, claims and events.
+type object struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name       string            `json:"name"`
+		Labels     map[string]string `json:"labels"`
+		Generation int64             `json:"generation"`
+		Deletion   *time.Time        `json:"deletionTimestamp"`
+	} `json:"metadata"`
+	Spec   json.RawMessage `json:"spec"`
+	Status json.RawMessage `json:"status"`
+	// Of an event:
+	Reason   string `json:"reason"`
+	Message  string `json:"message"`
+	Involved struct {
+		Kind string `json:"kind"`
+		Name string `json:"name"`
+	} `json:"involvedObject"`
+}
+
+// Look reads what a namespace has with a label; label is the key of the one that names the service.
+func (k *Kubectl) Look(ctx context.Context, namespace, selector, label string) (State, error) {
+	var all list[object]
+	if err := k.get(ctx, &all, namespace, "deployments.apps,pods,persistentvolumeclaims", "--selector="+selector); err != nil {
+		return State{}, err
+	}
+	s := State{Services: []Service{}, Pods: []Pod{}, Claims: []Claim{}}
+	pending := false
+	for _, o := range all.Items {
+		name := o.Metadata.Labels[label]
+		switch o.Kind {
+		case "Deployment":
+			s.Services = append(s.Services, o.service(name))
+		case "Pod":
+			s.Pods = append(s.Pods, o.pod(name))
+		case "PersistentVolumeClaim":
+			c := o.claim()
+			pending = pending || c.Phase != bound
+			s.Claims = append(s.Claims, c)
+		}
+	}
+	slices.SortFunc(s.Pods, func(a, b Pod) int { return strings.Compare(a.Service+"\x00"+a.Name, b.Service+"\x00"+b.Name) })
+	if pending {
+		return s, k.explainClaims(ctx, namespace, s.Claims)
+	}
+	return s, nil
+}
+
+// bound is the phase of a claim that is met.
+const bound = "Bound"
+
+// explainClaims adds what the last event of each says.
+func (k *Kubectl) explainClaims(ctx context.Context, namespace string, claims []Claim) error {
+	var events list[object]
+	if err := k.get(ctx, &events, namespace, "events", "--field-selector=involvedObject.kind=PersistentVolumeClaim"); err != nil {
+		return err
+	}
+	for _, e := range events.Items {
+		for i := range claims {
+			if claims[i].Name == e.Involved.Name && claims[i].Phase != bound && e.Reason != "WaitForFirstConsumer" {
+				claims[i].Why = e.Message
+			}
+		}
+	}
+	return nil
+}
+
+// deployment is what is read of one.
+type deployment struct {
+	Replicas           *int  `json:"replicas"` // in the specification: nil is 1
+	ObservedGeneration int64 `json:"observedGeneration"`
+	Updated            int   `json:"updatedReplicas"`
+	Ready              int   `json:"readyReplicas"`
+	Conditions         []struct {
+		Type, Status, Message string
+	} `json:"conditions"`
+}
+
+func (o *object) service(name string) Service {
+	var spec, status deployment
+	_, _ = json.Unmarshal(o.Spec, &spec), json.Unmarshal(o.Status, &status) // the API server's own
+	s := Service{Name: name, Want: 1}
+	if spec.Replicas != nil {
+		s.Want = *spec.Replicas
+	}
+	if status.ObservedGeneration >= o.Metadata.Generation { // otherwise the controllers have not seen the change
+		s.Ready = min(status.Ready, status.Updated)
+	}
+	for _, c := range status.Conditions {
+		if c.Type == "ReplicaFailure" && c.Status == "True" {
+			s.Refused = c.Message
+		}
+	}
+	return s
+}
+
+func (o *object) claim() Claim {
+	var spec struct {
+		Class string `json:"storageClassName"`
+	}
+	var status struct {
+		Phase string `json:"phase"`
+	}
+	_, _ = json.Unmarshal(o.Spec, &spec), json.Unmarshal(o.Status, &status) // the API server's own
+	return Claim{Name: o.Metadata.Name, Phase: status.Phase, Class: spec.Class}
+}
+
+// containerState is the state of a container: one of the three is there.
+type containerState struct {
+	Waiting, Terminated *struct {
+		Reason, Message string
+		ExitCode        int
+	}
+}
+
+// containerStatus is what a node says of a container.
+type containerStatus struct {
+	Ready        bool
+	RestartCount int
+	ImageID      string
+	State        containerState
+	LastState    containerState
+	User         struct {
+		Linux *struct{ UID, GID int64 }
+	}
+}
+
+func (o *object) pod(service string) Pod {
+	type security struct {
+		RunAsUser, RunAsGroup *int64
+	}
+	var spec struct {
+		NodeName        string
+		SecurityContext security
+		Containers      []struct{ Image string }
+	}
+	var status struct {
+		Phase, Reason, Message string
+		Conditions             []struct{ Type, Status, Message string }
+		ContainerStatuses      []containerStatus
+	}
+	_, _ = json.Unmarshal(o.Spec, &spec), json.Unmarshal(o.Status, &status) // the API server's own
+	p := Pod{Service: service, Name: o.Metadata.Name, Node: spec.NodeName, State: "waiting"}
+	if len(spec.Containers) > 0 {
+		p.Image = spec.Containers[0].Image
+	}
+	if s := spec.SecurityContext; s.RunAsUser != nil && s.RunAsGroup != nil {
+		p.User = fmt.Sprintf("%d:%d", *s.RunAsUser, *s.RunAsGroup)
+	}
+	for _, c := range status.Conditions {
+		if c.Type == "PodScheduled" && c.Status != "True" {
+			p.State, p.Why = "Unschedulable", c.Message
+		}
+	}
+	if len(status.ContainerStatuses) > 0 {
+		p.take(status.ContainerStatuses[0])
+	}
+	switch {
+	case status.Phase == "Failed":
+		p.State, p.Why = "failed", strings.TrimSpace(status.Reason+" "+status.Message)
+	case o.Metadata.Deletion != nil:
+		p.State, p.Why = "ending", ""
+	}
+	return p
+}
+
+func (p *Pod) take(c containerStatus) {
+	p.Restarts = c.RestartCount
+	if c.User.Linux != nil {
+		p.User = fmt.Sprintf("%d:%d", c.User.Linux.UID, c.User.Linux.GID)
+	}
+	switch {
+	case c.State.Waiting != nil && c.State.Waiting.Reason == "ContainerCreating":
+		p.State = "starting"
+	case c.State.Waiting != nil:
+		p.State, p.Why = c.State.Waiting.Reason, c.State.Waiting.Message
+		if end := c.LastState.Terminated; end != nil {
+			p.Why = fmt.Sprintf("exit code %d", end.ExitCode)
+		}
+	case c.State.Terminated != nil:
+		p.State, p.Why = "failed", fmt.Sprintf("exit code %d", c.State.Terminated.ExitCode)
+	case c.Ready:
+		p.State = Healthy
+	default:
+		p.State = "starting"
+	}
+}
