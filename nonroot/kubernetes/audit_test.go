@@ -132,6 +132,10 @@ func TestWhatCannotBeRead(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
+	large := "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n" + strings.Repeat("  - {name: a, image: x}\n", 15_000)
+	if _, err := audit(t, map[string]string{"a.yaml": large}); err == nil || !strings.Contains(err.Error(), "no cluster takes as much") {
+		t.Errorf("a large pod: %v", err)
+	}
 	if _, err := audit(t, map[string]string{"a.txt": "x"}); !errors.Is(err, kubernetes.ErrNone) {
 		t.Errorf("without manifests: %v", err)
 	}

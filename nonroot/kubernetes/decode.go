@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,12 @@ type unknown struct {
 // decode reads a part of a document as the API server does, and returns the keys that the API does not have. A pod has keys of its
 // own beside those of a template.
 func decode(at composefile.Place, into *corev1.PodTemplateSpec, isPod bool) ([]unknown, error) {
-	again, err := yaml.Marshal(expand(at.Value))
+	left := maxPod
+	whole := expand(at.Value, &left)
+	if left < 0 {
+		return nil, fmt.Errorf("it has more than %d keys and values, and no cluster takes as much", maxPod)
+	}
+	again, err := yaml.Marshal(whole)
 	if err != nil {
 		return nil, err
 	}
@@ -31,16 +37,16 @@ func decode(at composefile.Place, into *corev1.PodTemplateSpec, isPod bool) ([]u
 		return nil, err
 	}
 	var target any = into
-	whole := corev1.Pod{}
+	pod := corev1.Pod{}
 	if isPod {
-		target = &whole
+		target = &pod
 	}
 	strict, err := json.UnmarshalStrict(text, target, json.DisallowUnknownFields) // with capitals as they are
 	if err != nil {
 		return nil, err
 	}
 	if isPod {
-		into.ObjectMeta, into.Spec = whole.ObjectMeta, whole.Spec
+		into.ObjectMeta, into.Spec = pod.ObjectMeta, pod.Spec
 	}
 	var all []unknown
 	for _, e := range strict {
@@ -53,9 +59,12 @@ func decode(at composefile.Place, into *corev1.PodTemplateSpec, isPod bool) ([]u
 	return all, nil
 }
 
-// expand writes aliases out: what they stand for may be outside of the part that is decoded. How much that may come to was checked when the
-// file was parsed.
-func expand(n *yaml.Node) *yaml.Node {
+// maxPod is how many keys and values a pod may have: etcd keeps objects of up to 1.5 MB.
+const maxPod = 50_000
+
+// expand writes aliases out: what they stand for may be outside of the part that is decoded. It stops when nothing is left of so
+// many nodes.
+func expand(n *yaml.Node, left *int) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -63,7 +72,10 @@ func expand(n *yaml.Node) *yaml.Node {
 	clone.Anchor, clone.Content = "", nil
 	clone.HeadComment, clone.LineComment, clone.FootComment = "", "", ""
 	for _, child := range n.Content {
-		clone.Content = append(clone.Content, expand(child))
+		if *left--; *left < 0 {
+			break
+		}
+		clone.Content = append(clone.Content, expand(child, left))
 	}
 	return &clone
 }

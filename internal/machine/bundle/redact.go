@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -49,7 +50,7 @@ func (r *Redactor) Named(name, value string) {
 
 // Inside adds what looks like a secret within a text, such as the password of a URL.
 func (r *Redactor) Inside(text string) {
-	for _, m := range userinfo.FindAllStringSubmatch(text, -1) {
+	for _, m := range userinfo().FindAllStringSubmatch(text, -1) {
 		user, password, _ := strings.Cut(m[2], ":")
 		for _, one := range []string{m[2], password, user} {
 			if one == user && password != "" { // who it is, is no secret
@@ -61,7 +62,7 @@ func (r *Redactor) Inside(text string) {
 			}
 		}
 	}
-	for _, form := range []*regexp.Regexp{assigned, flagged} {
+	for _, form := range []*regexp.Regexp{assigned(), flagged()} {
 		for _, m := range form.FindAllStringSubmatch(text, -1) {
 			r.Secret(strings.Trim(m[len(m)-1], "\\\"'"))
 		}
@@ -112,30 +113,38 @@ func isSecret(name string) bool {
 	return secretName.MatchString(name) && name != "PWD" && name != "OLDPWD" && name != "SSH_AUTH_SOCK" && name != "XAUTHORITY"
 }
 
+// pattern is compiled when it is first needed: every command would wait for it otherwise.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // userinfo is a URL up to its host: whatever is before the last "@" of its authority.
-var userinfo = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)([^\s/?#"'<>]+)@`)
+var userinfo = pattern(`(?i)\b([a-z][a-z0-9+.-]*://)([^\s/?#"'<>]+)@`)
 
 const secretWord = `(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|authorization|cookie|sig(?:nature)?)` //nolint:gosec // words, no secret
 
 // assigned is a value behind a name and "=" or ":", with its quotes, and flagged one behind a flag.
 var (
-	assigned = regexp.MustCompile(`(?i)(` + secretWord + `[\w.-]*\\?["']?[ \t]*[=:][ \t]*)(\\"(?:[^"\\]|\\[^"])*\\?"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',;&\\]+)`)
-	flagged  = regexp.MustCompile(`(?i)((?:^|[ \t])(?:--?[\w-]*` + secretWord + `|-u)[ \t]+)([^\s"',;&]+)`)
+	assigned = pattern(`(?i)(` + secretWord + `[\w.-]*\\?["']?[ \t]*[=:][ \t]*)(\\"(?:[^"\\]|\\[^"])*\\?"?|"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|[^\s"',;&\\]+)`)
+	flagged  = pattern(`(?i)((?:^|[ \t])(?:--?[\w-]*` + secretWord + `|-u)[ \t]+)([^\s"',;&]+)`)
 )
+
+// assignment stands for what hideValue returns.
+const assignment = "="
 
 // looks are the forms of secrets, with what stands for each.
 var looks = []struct {
-	form *regexp.Regexp
+	form func() *regexp.Regexp
 	with string
 }{
-	{regexp.MustCompile(`(?s)-----BEGIN [^-]*PRIVATE KEY-----.*?(-----END [^-]*PRIVATE KEY-----|$)`), redacted},
+	{pattern(`(?s)-----BEGIN [^-]*PRIVATE KEY-----.*?(-----END [^-]*PRIVATE KEY-----|$)`), redacted},
 	{userinfo, "${1}" + redacted + "@"},
-	{regexp.MustCompile(`(?i)\b(bearer|basic|digest|token)\s+[a-z0-9._~+/=-]{8,}`), "${1} " + redacted},
-	{assigned, ""}, // see Text
+	{pattern(`(?i)\b(bearer|basic|digest|token)\s+[a-z0-9._~+/=-]{8,}`), "${1} " + redacted},
+	{assigned, assignment}, // see Text
 	{flagged, "${1}" + redacted},
-	{regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?`), redacted},
-	{regexp.MustCompile(`\b(A(KIA|SIA)[0-9A-Z]{16}|gh[a-z]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{8,}|sk-[\w-]{16,}|hf_\w{16,}|npm_\w{16,}|AIza[\w-]{30,})`), redacted},
-	{regexp.MustCompile(`[A-Za-z0-9_+=-]{32,}`), ""}, // see random
+	{pattern(`\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?`), redacted},
+	{pattern(`\b(A(KIA|SIA)[0-9A-Z]{16}|gh[a-z]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{8,}|sk-[\w-]{16,}|hf_\w{16,}|npm_\w{16,}|AIza[\w-]{30,})`), redacted},
+	{pattern(`[A-Za-z0-9_+=-]{32,}`), ""}, // see random
 }
 
 // Text returns a text without secrets.
@@ -150,13 +159,13 @@ func (r *Redactor) Text(text string) string {
 	}
 	text = r.replacer.Replace(text)
 	for _, l := range looks {
-		switch {
-		case l.form == assigned:
-			text = assigned.ReplaceAllStringFunc(text, hideValue)
-		case l.with == "":
-			text = l.form.ReplaceAllStringFunc(text, random)
+		switch l.with {
+		case assignment:
+			text = assigned().ReplaceAllStringFunc(text, hideValue)
+		case "":
+			text = l.form().ReplaceAllStringFunc(text, random)
 		default:
-			text = l.form.ReplaceAllString(text, l.with)
+			text = l.form().ReplaceAllString(text, l.with)
 		}
 	}
 	return text
@@ -164,7 +173,7 @@ func (r *Redactor) Text(text string) string {
 
 // hideValue hides the value of an assignment, and keeps its quotes: JSON stays JSON.
 func hideValue(assignment string) string {
-	m := assigned.FindStringSubmatch(assignment)
+	m := assigned().FindStringSubmatch(assignment)
 	quote := m[2][:len(m[2])-len(strings.TrimLeft(m[2], "\\\"'"))]
 	return m[1] + quote + redacted + quote
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // kinds are these devices, with what can be done by one. Left out are those that are no more than themselves (sound, video,
@@ -13,43 +14,48 @@ import (
 // device-mapper's control without CAP_SYS_ADMIN).
 var kinds = []struct {
 	can   string
-	names *regexp.Regexp
+	names func() *regexp.Regexp
 	// numbers are "c" or "b" with the major number, and the minor ones; none means all. Those of NVMe controllers, UIO and some
 	// others are given when the machine starts.
 	numbers map[string][]int
 }{
 	{
-		"has every device of the machine in it", regexp.MustCompile(`^(?:char)?$`), nil,
+		"has every device of the machine in it", pattern(`^(?:char)?$`), nil,
 	},
 	{
 		"holds files of the machine, which can be read and written past all rights",
-		regexp.MustCompile(`^(?:(?:sd|hd|vd|xvd|ubd)[a-z]+\d*|(?:nvme\d+(?:c\d+)?n|mmcblk|md|md_d|dm-|loop|nbd|rbd|drbd|bcache|zd|zram|pmem|ram|dasd[a-z]+|mtd|mtdblock|ubi|ubiblock)\d*(?:[_p.-]?\w+)*|root|(?:block|disk|mapper|md|zvol|drbd|raw|loop-control)(?:/.*)?)$`),
+		pattern(`^(?:(?:sd|hd|vd|xvd|ubd)[a-z]+\d*|(?:nvme\d+(?:c\d+)?n|mmcblk|md|md_d|dm-|loop|nbd|rbd|drbd|bcache|zd|zram|pmem|ram|dasd[a-z]+|mtd|mtdblock|ubi|ubiblock)\d*(?:[_p.-]?\w+)*|root|(?:block|disk|mapper|md|zvol|drbd|raw|loop-control)(?:/.*)?)$`),
 		map[string][]int{"b": nil, "c 90": nil},
 	},
 	{
 		"controls disks, or reads and writes them with its commands",
-		regexp.MustCompile(`^(?:nvme\d+|nvme-fabrics|ng\d+n\d+|sg\d+|st\d+|nst\d+|bsg(?:/.*)?|bus/scsi(?:/.*)?|megaraid_sas_ioctl_node|mpt\dctl|twa\d+|cciss(?:/.*)?)$`),
+		pattern(`^(?:nvme\d+|nvme-fabrics|ng\d+n\d+|sg\d+|st\d+|nst\d+|bsg(?:/.*)?|bus/scsi(?:/.*)?|megaraid_sas_ioctl_node|mpt\dctl|twa\d+|cciss(?:/.*)?)$`),
 		map[string][]int{"c 21": nil},
 	},
 	{
 		"is the machine's memory, or its ports, which reach all memory",
-		regexp.MustCompile(`^(?:mem|kmem|port|kcore|oldmem|crash|fmem|uio\d+|vfio|vfio/noiommu-\d+)$`),
+		pattern(`^(?:mem|kmem|port|kcore|oldmem|crash|fmem|uio\d+|vfio|vfio/noiommu-\d+)$`),
 		map[string][]int{"c 1": {1, 2, 4}},
 	},
 	{
 		"changes how the processor works, the kernel's entry among it",
-		regexp.MustCompile(`^(?:cpu(?:/.*)?|msr\d+)$`),
+		pattern(`^(?:cpu(?:/.*)?|msr\d+)$`),
 		map[string][]int{"c 202": nil},
 	},
 	{
 		"types, and reads what is typed, on the machine's keyboard",
-		regexp.MustCompile(`^(?:uinput|uhid|input(?:/.*)?|misc/uinput|vhci)$`),
+		pattern(`^(?:uinput|uhid|input(?:/.*)?|misc/uinput|vhci)$`),
 		map[string][]int{"c 10": {137, 223, 239}, "c 13": nil},
 	},
 	{
 		"controls the whole machine from outside of its system",
-		regexp.MustCompile(`^(?:ipmi\d+|ipmi/.*|ipmidev/.*|mei\d*)$`), nil,
+		pattern(`^(?:ipmi\d+|ipmi/.*|ipmidev/.*|mei\d*)$`), nil,
 	},
+}
+
+// pattern is compiled when it is first needed: every command would wait for it otherwise.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
 // Power says what can be done by a device of the machine; "" for no more than with that device.
@@ -63,7 +69,7 @@ func Power(name string) (can string) {
 		return Rule("c " + number)
 	}
 	for _, k := range kinds {
-		if k.names.MatchString(name) {
+		if k.names().MatchString(name) {
 			return k.can
 		}
 	}
