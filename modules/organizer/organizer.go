@@ -257,11 +257,9 @@ func (o *organizer) putInPlace(j *spool.Job, haveStems bool) error {
 		}
 	}
 	if haveStems {
-		if err := o.putOut(j); err != nil {
-			return err
-		}
+		return o.putOut(j)
 	}
-	return nil
+	return j.SettleMoves()
 }
 
 func (o *organizer) archive(j *spool.Job) error {

@@ -148,6 +148,15 @@ func (j *Job) Settle() error {
 	return nil
 }
 
+// SettleMoves returns when it is on the disk what was moved out of the job's folder. Who goes on with what another process did
+// must call it before the job ends: that may have been killed before it did.
+func (j *Job) SettleMoves() error {
+	if err := j.disk().SyncFolder(j.Dir()); err != nil {
+		return fmt.Errorf("settling job %s: %w", j.ID, j.orLost(err))
+	}
+	return nil
+}
+
 // Deliver moves an entry of the job's folder into the folder dir, which is none of the queue,
 // under the first of these names that is free. record is told each name before it is tried, and
 // the record is saved with what it changes: a crash leaves either the entry in the job's folder

@@ -302,10 +302,13 @@ func (j *Job) endBegun() (bool, error) {
 	if err != nil {
 		return false, j.orLost(err)
 	}
-	if out {
-		return true, j.Finish()
+	if !out {
+		return false, nil
 	}
-	return false, nil
+	if err := j.SettleMoves(); err != nil {
+		return false, err
+	}
+	return true, j.Finish()
 }
 
 // isOut reports whether all of the job's results are where they belong, so that it has only to

@@ -153,18 +153,14 @@ func (d *memDisk) reaches(at, folder int) bool {
 	return false
 }
 
-func (d *memDisk) rename(from, to string, replace bool) error {
-	in, name, err := d.parent(from)
-	if err != nil {
-		return err
+// renameIn renames between folders that were found before, and may have been moved or removed since.
+func (d *memDisk) renameIn(in int, name string, into int, as, from, to string, replace bool) error {
+	if !d.reaches(memRoot, in) || !d.reaches(memRoot, into) {
+		return notThere(from)
 	}
 	node, ok := d.now[in][name]
 	if !ok {
 		return notThere(from)
-	}
-	into, as, err := d.parent(to)
-	if err != nil {
-		return err
 	}
 	if there, taken := d.now[into][as]; taken && (!replace || d.nodes[there].folder != d.nodes[node].folder || len(d.now[there]) > 0) {
 		return &fs.PathError{Op: "mem", Path: to, Err: fs.ErrExist}

@@ -113,7 +113,20 @@ func (v memView) Rename(from, to string) error {
 }
 
 func (v memView) renamed(from, to string, replace bool) error {
-	err := v.rename(from, to, replace)
+	in, name, err := v.parent(from)
+	if err != nil {
+		return err
+	}
+	into, as, err := v.parent(to)
+	if err != nil {
+		return err
+	}
+	if v.rng.IntN(4) == 0 {
+		if err := v.gate(); err != nil {
+			return err
+		}
+	}
+	err = v.renameIn(in, name, into, as, from, to, replace)
 	if err == nil && v.loses() {
 		return notThere(from)
 	}

@@ -68,7 +68,7 @@ func (m *model) everything() []string {
 func (m *model) check() error {
 	var wrong []error
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
-	jobs, same := map[string]int{}, 0
+	jobs, same, results := map[string]int{}, 0, map[string]bool{}
 	for _, stage := range []job.Stage{job.Done, job.Failed, job.Rejected} {
 		for _, id := range m.list("/queue/" + string(stage)) {
 			dir := "/queue/" + string(stage) + "/" + id
@@ -78,6 +78,9 @@ func (m *model) check() error {
 				continue
 			}
 			jobs[r.Name]++
+			for _, path := range []string{"/output/" + r.Track, "/archive/" + r.Archived, "/rejected/" + r.Rejected, "/rejected/" + r.Rejected + ".txt"} {
+				results[path] = true
+			}
 			if r.DuplicateOf != "" {
 				same++
 			}
@@ -96,6 +99,13 @@ func (m *model) check() error {
 	}
 	if same != 1 {
 		complain("%d of two equal songs were rejected as the same", same)
+	}
+	for _, folder := range []string{"/output", "/archive", "/rejected"} {
+		for _, name := range m.list(folder) {
+			if !results[folder+"/"+name] {
+				complain("no job has put this there: %s/%s", folder, name)
+			}
+		}
 	}
 	for _, path := range m.everything() {
 		if strings.Contains(path, place.TempPrefix) || strings.Contains(path, job.WorkFolder+"/") || strings.HasSuffix(path, job.ProgressFile) {

@@ -328,7 +328,11 @@ func (p *proc) deliver(j *Job) error {
 			return err
 		}
 	}
-	if haveStems {
+	if !haveStems {
+		if err := j.SettleMoves(); err != nil {
+			return err
+		}
+	} else {
 		if err := j.Deliver(job.StemsFolder, "/output", place.FolderNames(j.Name, place.NameLimit), func(name string) error {
 			j.Track = name
 			return j.Write([]byte(name), job.StemsFolder, "track.json")

@@ -29,6 +29,8 @@ func (j *Job) Reject(payload, reason string) error {
 	there, err := j.disk().Has(payload)
 	if err == nil && there {
 		err = j.putRejected(payload)
+	} else if err == nil {
+		err = j.SettleMoves()
 	}
 	if err != nil {
 		return fmt.Errorf("rejecting job %s: %w", j.ID, j.orLost(err))
