@@ -54,8 +54,12 @@ func (s *separation) report(j queue.Job, h handed) error {
 		return exit.Errorf(exit.Failed, "separating %q: it was rejected: %s; it is now %s",
 			h.name, strings.TrimSuffix(plain(j.Error), "."), safetext.Quoted(s.rel(job.RejectedFolder, job.OneName(j.RawRejected()))))
 	case j.Stage == job.Failed:
+		tries := english.Plural(j.Attempt, "attempt", "")
+		if j.Losses > 0 {
+			tries += " and " + english.Plural(j.Losses, "lost worker", "")
+		}
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
-			h.name, english.Plural(j.Attempt, "attempt", ""), plain(j.Error), s.kept(j))
+			h.name, tries, plain(j.Error), s.kept(j))
 	}
 	track := job.OneName(j.Track)
 	if track == "" {

@@ -160,6 +160,10 @@ func TestJobDoesNotSucceed(t *testing.T) {
 				}
 			}
 		}, []string{`given up after 1 attempt: its file was removed; "mage logs`}},
+		{"failed after its workers were lost", func(p *pipeline) {
+			p.end, p.why = job.Failed, "10 workers were lost"
+			p.change = func(r *job.Record, _ job.Stage) { r.Losses = 10 }
+		}, []string{"given up after 1 attempt and 10 lost workers: 10 workers were lost"}},
 		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "bass.wav is missing in"}},
 		{"a track elsewhere", func(p *pipeline) {
 			p.change = func(r *job.Record, _ job.Stage) { r.Track = "../input" }
