@@ -83,7 +83,12 @@ volumes: {alone: {}, both: {}, there: {external: true, name: existing}, unused: 
 				"name: alone namespace: one spec: accessModes: - ReadWriteOnce", "name: both namespace: one spec: accessModes: - ReadWriteMany",
 				"claimName: existing", "strategy: type: Recreate",
 			},
-			not: []string{"name: existing namespace", "unused"},
+			said: []string{"services.a.volumes.0: it has to be writable for the service", "services.a.volumes.0: it begins empty: the engine copies into it what the image has at /a"},
+			not:  []string{"name: existing namespace", "unused", "fsGroup"},
+		},
+		"a volume of one pod": {
+			file: "services: {a: {image: x, user: \"1:2\", volumes: [{type: volume, source: v, target: /v, volume: {nocopy: true}}]}}\nvolumes: {v: {}}",
+			want: []string{"securityContext: fsGroup: 2 fsGroupChangePolicy: OnRootMismatch runAsGroup: 2"},
 		},
 		"an NFS share": {
 			file: "x-im2: {data: ./data, storage: {nfs: \"files.test:/export/songs\", size: 1Ti}}\nservices: {a: {image: x, user: \"1000:1000\", volumes: [\"./data:/data\"]}}",
@@ -104,14 +109,14 @@ volumes: {alone: {}, both: {}, there: {external: true, name: existing}, unused: 
 		"secrets and configs": {
 			file: `services:
   a: {image: x, user: "1:1", secrets: [s, {source: e, target: other, mode: 0400}], configs: [{source: c, target: /etc/c}]}
-secrets: {s: {environment: SECRET}, e: {external: true, name: theirs}}
+secrets: {s: {file: "./a b"}, e: {external: true, name: theirs}}
 configs: {c: {content: hello}}`,
 			want: []string{
 				"mountPath: /run/secrets/s name: file-s readOnly: true subPath: s", "secret: secretName: s", "mountPath: /run/secrets/other", "defaultMode: 292 secretName: theirs",
 				"data: c: hello", "mountPath: /etc/c",
 			},
 			not:  []string{"hunter2"},
-			said: []string{"the Secret s is not created"},
+			said: []string{"the Secret s is not created: kubectl -n one create secret generic s '--from-file=s=a b'"},
 		},
 		"networks": {
 			file: `services:

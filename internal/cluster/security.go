@@ -12,8 +12,8 @@ import (
 )
 
 // security sets the user and takes all rights. What the Compose file asks for beyond that is rendered as it is: the admission library
-// says whether it is refused. There is no fsGroup: with one, the kubelet gives every file of the share to that group, again for
-// each pod that starts.
+// says whether it is refused. A share gets no fsGroup: with one, the kubelet gives every file of it to that group, again
+// for each pod that starts.
 func (p *pod) security() {
 	no, yes := false, true
 	pod := &corev1.PodSecurityContext{RunAsNonRoot: &yes, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}}

@@ -39,6 +39,7 @@ func (r *renderer) service(s types.ServiceConfig) {
 	p.resources()
 	p.probes()
 	p.volumes()
+	p.ownVolumes()
 	p.secrets()
 	p.surroundings()
 	p.counts()

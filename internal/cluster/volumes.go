@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/safetext"
 )
@@ -58,7 +59,7 @@ func (p *pod) volumes() {
 		case types.VolumeTypeBind:
 			p.bind(key, v)
 		case types.VolumeTypeVolume:
-			p.named(v)
+			p.named(key, v)
 		case types.VolumeTypeTmpfs:
 			var size int64
 			if v.Tmpfs != nil {
@@ -109,14 +110,17 @@ func (p *pod) boundFile(key string, v types.ServiceVolumeConfig) {
 		return
 	}
 	name, item := Name(rel), path.Base(rel)
-	p.note(p.service.Name, key, "%s is taken from the ConfigMap %s, which is not created: kubectl -n %s create configmap %s --from-file=%s", safetext.Quoted(rel), name,
-		p.namespace, name, safetext.Quoted(rel))
+	p.note(p.service.Name, key, "%s is taken from the ConfigMap %s, which is not created: kubectl -n %s create configmap %s %s", safetext.Quoted(rel), name,
+		p.namespace, name, exit.Word("--from-file="+rel))
 	p.mount("file-"+name, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}},
 		corev1.VolumeMount{MountPath: v.Target, SubPath: item, ReadOnly: true})
 }
 
 // named mounts a named volume, or an unnamed one: that is as old as the pod.
-func (p *pod) named(v types.ServiceVolumeConfig) {
+func (p *pod) named(key string, v types.ServiceVolumeConfig) {
+	if v.Volume == nil || !v.Volume.NoCopy {
+		p.note(p.service.Name, key, "it begins empty: the engine copies into it what the image has at %s, and Kubernetes does not", safetext.Quoted(v.Target))
+	}
 	if c := p.claimOf(v); c != nil {
 		p.claim(c, v)
 		return
@@ -129,6 +133,30 @@ func (p *pod) claim(c *claim, v types.ServiceVolumeConfig) {
 	p.mount(Name(c.name), source, corev1.VolumeMount{MountPath: v.Target, SubPath: c.subPath(v), ReadOnly: v.ReadOnly})
 }
 
+// ownVolumes gives the volumes of one pod to its group, since storage that is new belongs to root: once, as long as their first folder is right.
+// It is not done to a pod that mounts a share, too, see security.
+func (p *pod) ownVolumes() {
+	single, shared := "", false
+	for i, v := range p.service.Volumes {
+		c := p.claimOf(v)
+		switch {
+		case c == nil:
+		case c.mode() == corev1.ReadWriteOnce && !c.existing:
+			single = fmt.Sprintf("volumes.%d", i)
+		default:
+			shared = true
+		}
+	}
+	switch gid := p.spec.SecurityContext.RunAsGroup; {
+	case single == "":
+	case shared || gid == nil:
+		p.note(p.service.Name, single, "it has to be writable for the service: storage that is new belongs to root")
+	default:
+		once := corev1.FSGroupChangeOnRootMismatch
+		p.spec.SecurityContext.FSGroup, p.spec.SecurityContext.FSGroupChangePolicy = gid, &once
+	}
+}
+
 // secrets mounts what the service reads of secrets and configs. Their content is never in a manifest.
 func (p *pod) secrets() {
 	for i, s := range p.service.Secrets {
@@ -138,7 +166,8 @@ func (p *pod) secrets() {
 		}
 		key := fmt.Sprintf("secrets.%d", i)
 		if !external {
-			p.note(p.service.Name, key, "the Secret %s is not created: kubectl -n %s create secret generic %s --from-file=%s=FILE", name, p.namespace, name, safetext.Quoted(s.Source))
+			p.note(p.service.Name, key, "the Secret %s is not created: kubectl -n %s create secret generic %s %s", name, p.namespace, name,
+				p.from(s.Source, p.project.Compose.Secrets[s.Source].File))
 		}
 		p.file(key, types.FileReferenceConfig(s), "/run/secrets/"+s.Source, corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, DefaultMode: mode(types.FileReferenceConfig(s))}})
 	}
@@ -150,12 +179,20 @@ func (p *pod) secrets() {
 		}
 		key := fmt.Sprintf("configs.%d", i)
 		if !c.External && c.Content == "" {
-			p.note(p.service.Name, key, "the ConfigMap %s is not created: kubectl -n %s create configmap %s --from-file=%s=FILE", name, p.namespace, name, safetext.Quoted(s.Source))
+			p.note(p.service.Name, key, "the ConfigMap %s is not created: kubectl -n %s create configmap %s %s", name, p.namespace, name, p.from(s.Source, c.File))
 		}
 		p.file(key, types.FileReferenceConfig(s), "/"+s.Source, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 			LocalObjectReference: corev1.LocalObjectReference{Name: name}, DefaultMode: mode(types.FileReferenceConfig(s)),
 		}})
 	}
+}
+
+// from is the argument with which kubectl reads a key from a file; path may be empty.
+func (r *renderer) from(key, path string) string {
+	if path == "" {
+		return "--from-file=" + key + "=FILE"
+	}
+	return exit.Word("--from-file=" + key + "=" + relative(r.project, path))
 }
 
 // file mounts one key of a Secret or ConfigMap where Compose puts it.
