@@ -128,7 +128,7 @@ func (p *pod) environment() {
 		field := &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "spec.nodeName"}
 		all[proof.NodeVariable] = corev1.EnvVar{Name: proof.NodeVariable, ValueFrom: &corev1.EnvVarSource{FieldRef: field}}
 		set(proof.ProjectVariable, p.project.Name())
-		set(proof.EngineVariable, "kubernetes")
+		set(proof.EngineVariable, proof.Kubernetes)
 		set(proof.ImageVariable, p.container.Image)
 		if p.options.DataID != "" {
 			set(proof.DataVariable, p.options.DataID)

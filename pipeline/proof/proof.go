@@ -66,13 +66,19 @@ type Proof struct {
 	Rights Rights `json:"rights"`
 }
 
+// Compose and Kubernetes are values of Proof.Engine.
+const (
+	Compose    = "compose"
+	Kubernetes = "kubernetes"
+)
+
 // New is the proof of a service that starts now. get reads a variable of its environment.
 func New(service, program, host, data string, rights Rights, get func(string) string) Proof {
 	engine := get(EngineVariable)
 	if engine == "" {
-		engine = "compose"
+		engine = Compose
 		if get("KUBERNETES_SERVICE_HOST") != "" { // the kubelet sets it in every pod
-			engine = "kubernetes"
+			engine = Kubernetes
 		}
 	}
 	return Proof{

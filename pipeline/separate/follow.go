@@ -13,12 +13,13 @@ import (
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
 // follow returns the song's job when it has come to rest.
 func (s *separation) follow(ctx context.Context, h handed) (queue.Job, error) {
-	d := &display{ui: s.UI, name: shown(h.name), patience: s.patience}
+	d := &display{ui: s.UI, data: s.Data, name: shown(h.name), patience: s.patience}
 	defer d.close()
 	search := &search{separation: s, handed: h}
 	tick := time.NewTicker(s.poll)
@@ -216,6 +217,7 @@ type state struct {
 // display shows the states of one job, one after the other.
 type display struct {
 	ui       *term.UI
+	data     string // the data folder
 	name     string
 	patience time.Duration
 
@@ -235,9 +237,25 @@ func (d *display) show(s state) {
 	if s.idle && !d.told && time.Since(d.since) >= d.patience {
 		d.told = true
 		d.close() // A note must not fall into the bar's line.
-		d.ui.Note(`%s: still %s: the pipeline seems not to be running; "mage up" starts it, "mage status" shows it`, d.name, s.label)
+		start, show := "mage up", "mage status"
+		if onCluster(d.data) {
+			start, show = "mage cluster-up", "mage cluster-status"
+		}
+		d.ui.Note(`%s: still %s: the pipeline seems not to be running; "%s" starts it, "%s" shows it`, d.name, s.label, start, show)
 		d.open(s)
 	}
+}
+
+// onCluster reports whether the services that were last seen in the data folder are on a cluster.
+func onCluster(data string) bool {
+	all, _, _ := proof.List(data) // without proofs, this machine is meant
+	newest, found := proof.Left{}, false
+	for _, left := range all {
+		if left.Err == nil && (!found || left.Unseen < newest.Unseen) {
+			newest, found = left, true
+		}
+	}
+	return newest.Engine == proof.Kubernetes
 }
 
 // change begins a new state. Without a terminal each one is printed at once, since a short

@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
@@ -99,6 +100,23 @@ func TestPipelineThatDoesNotRun(t *testing.T) {
 	const want = `song.mp3: still waiting for the watcher: the pipeline seems not to be running; "mage up" starts it`
 	if n := strings.Count(s.err.String(), want); n != 1 {
 		t.Errorf("told %d times: %q", n, s.err)
+	}
+}
+
+func TestPipelineThatDoesNotRunOnACluster(t *testing.T) {
+	t.Parallel()
+	s := newTry(t, newData(t), "song.mp3")
+	s.patience = 5 * time.Millisecond
+	engine := func(name string) string { return map[string]string{proof.EngineVariable: proof.Kubernetes}[name] }
+	defer proof.New("watcher", "v1", "watcher-1", "", proof.Rights{}, engine).Keep(t.Context(), s.Data)()
+	p := &pipeline{t: t, data: s.Data, end: job.Done}
+	time.AfterFunc(500*time.Millisecond, p.start) // long enough on a busy machine, too
+	if err := s.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const want = `the pipeline seems not to be running; "mage cluster-up" starts it, "mage cluster-status" shows it`
+	if !strings.Contains(s.err.String(), want) {
+		t.Errorf("not told: %q", s.err)
 	}
 }
 
