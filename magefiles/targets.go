@@ -96,10 +96,11 @@ func ClusterStatus(ctx context.Context,
 // The cluster is that of kubectl's context. The data folder must be the share that the cluster's claim is on. See docs/cluster.md of
 // IM2.
 func ClusterUp(ctx context.Context,
+	autoscale *string, // scale the demucs workers by the songs that need one, up to their replicas: keda or hpa
 	replicas *string, // pods of services, as SERVICE=NUMBER,... (default: what "mage up" has remembered, then the Compose file)
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.ClusterUp(ctx, replicas, wait)
+	return targets.ClusterUp(ctx, autoscale, replicas, wait)
 }
 
 // Doctor checks whether this machine can do what the project needs, and says how to fix the rest.

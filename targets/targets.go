@@ -155,10 +155,13 @@ func Verify(ctx context.Context,
 // The cluster is that of kubectl's context. The data folder must be the share that the cluster's claim is on. See docs/cluster.md of
 // IM2.
 func ClusterUp(ctx context.Context,
+	autoscale *string, // scale the demucs workers by the songs that need one, up to their replicas: keda or hpa
 	replicas *string, // pods of services, as SERVICE=NUMBER,... (default: what "mage up" has remembered, then the Compose file)
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.ClusterUp(ctx, value(replicas), wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.ClusterUp(ctx, cli.ClusterUp{Autoscale: value(autoscale), Replicas: value(replicas), Wait: wait})
+	})
 }
 
 // ClusterStatus shows the pods of each service on the cluster: node, UID:GID and state.

@@ -147,6 +147,7 @@ next one. See docs/verify.md of IM2.`, [][2]string{
 	{"many machines", []target{
 		{targets.ClusterUp, "cluster-up", "builds and pushes the images, starts the services on a Kubernetes cluster, and waits until every one is healthy.", `The cluster is that of kubectl's context. The data folder must be the share that the cluster's claim is on. See docs/cluster.md of
 IM2.`, [][2]string{
+			{"autoscale", "scale the demucs workers by the songs that need one, up to their replicas: keda or hpa"},
 			{"replicas", "pods of services, as SERVICE=NUMBER,... (default: what \"im2 up\" has remembered, then the Compose file)"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}, [][2]string{

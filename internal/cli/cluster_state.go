@@ -18,7 +18,10 @@ import (
 	"github.com/im2-audio/im2/pipeline/proof"
 )
 
-// servicesOfCluster and storageOfCluster are the kinds of objects that a project has in its namespace.
+// servicesOfCluster, scalersOfCluster and storageOfCluster are the kinds of objects that a project has in its namespace. Not every
+// cluster knows each of scalersOfCluster.
+var scalersOfCluster = []string{"scaledobjects.keda.sh", "horizontalpodautoscalers.autoscaling"}
+
 const (
 	servicesOfCluster = "deployments.apps,services,configmaps,networkpolicies.networking.k8s.io"
 	storageOfCluster  = "persistentvolumeclaims"
@@ -155,7 +158,7 @@ func (t Target) ClusterDown(ctx context.Context, volumes bool, wait *time.Durati
 	defer release()
 	namespace := cluster.Name(p.Name())
 	rights := []kubectl.Right{{Verb: "delete", Resource: "deployments.apps"}, {Verb: "list", Resource: "pods"}}
-	kinds := []string{servicesOfCluster}
+	kinds := append(slices.Clone(scalersOfCluster), servicesOfCluster)
 	if volumes {
 		kinds = append(kinds, storageOfCluster)
 		rights = append(rights, kubectl.Right{Verb: "delete", Resource: storageOfCluster})
@@ -176,7 +179,7 @@ func (t Target) removeFromCluster(ctx context.Context, k *kubectl.Kubectl, p *pr
 		if err := k.Delete(ctx, cluster.Name(p.Name()), kind, selector(p)); err != nil {
 			return err
 		}
-		for deadline := time.Now().Add(endsWithin); ; {
+		for deadline := time.Now().Add(endsWithin); kind == servicesOfCluster; {
 			state, err := t.lookAtCluster(ctx, k, p)
 			if err != nil {
 				return err

@@ -25,14 +25,22 @@ import (
 // clusterHealthy is how long all services together may take to become healthy on a cluster: nodes pull images first.
 const clusterHealthy = 10 * time.Minute
 
+// ClusterUp are the flags of the target of that name.
+type ClusterUp struct {
+	// Autoscale and Replicas are those of ClusterRender.
+	Autoscale, Replicas string
+	// Wait is how long to wait for other commands on the project; nil is as long as it takes.
+	Wait *time.Duration
+}
+
 // ClusterUp builds and pushes the images, gives the manifests to the cluster of kubectl's context, and waits until every
-// service is healthy there. replicas and wait are those of Up, but replicas are not remembered.
-func (t Target) ClusterUp(ctx context.Context, replicas string, wait *time.Duration) error {
+// service is healthy there.
+func (t Target) ClusterUp(ctx context.Context, o ClusterUp) error {
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
 	}
-	want, err := chosenFor(p, replicas, func(types.ServiceConfig, int) error { return nil })
+	want, err := chosenFor(p, o.Replicas, func(types.ServiceConfig, int) error { return nil })
 	if err != nil {
 		return err
 	}
@@ -46,7 +54,7 @@ func (t Target) ClusterUp(ctx context.Context, replicas string, wait *time.Durat
 	if err := refuseRoot(ctx, p); err != nil {
 		return err
 	}
-	options := cluster.Options{Replicas: want}
+	options := cluster.Options{Autoscale: o.Autoscale, Replicas: want}
 	r, err := t.manifests(ctx, p, options)
 	if err != nil {
 		return err
@@ -61,7 +69,7 @@ func (t Target) ClusterUp(ctx context.Context, replicas string, wait *time.Durat
 	if err := k.Need(ctx, r.Namespace, rightsFor(r)...); err != nil {
 		return err
 	}
-	release, err := t.alone(ctx, p.Root, wait)
+	release, err := t.alone(ctx, p.Root, o.Wait)
 	if err != nil {
 		return err
 	}
@@ -119,18 +127,24 @@ func rightsFor(r cluster.Rendered) []kubectl.Right {
 			continue
 		}
 		seen[kind.Kind] = true
-		resource := strings.ToLower(kind.Kind) + "s"
-		if stem, is := strings.CutSuffix(resource, "ys"); is {
-			resource = stem + "ies"
-		}
-		if kind.Group != "" {
-			resource += "." + kind.Group
-		}
 		for _, verb := range []string{"create", "patch"} {
-			rights = append(rights, kubectl.Right{Verb: verb, Resource: resource, Cluster: o.GetNamespace() == ""})
+			rights = append(rights, kubectl.Right{Verb: verb, Resource: resourceOf(o), Cluster: o.GetNamespace() == ""})
 		}
 	}
 	return rights
+}
+
+// resourceOf is what the API calls objects of this kind, such as deployments.apps.
+func resourceOf(o cluster.Object) string {
+	kind := o.GetObjectKind().GroupVersionKind()
+	resource := strings.ToLower(kind.Kind) + "s"
+	if stem, is := strings.CutSuffix(resource, "ys"); is {
+		resource = stem + "ies"
+	}
+	if kind.Group != "" {
+		resource += "." + kind.Group
+	}
+	return resource
 }
 
 // deploy gives the cluster what was rendered, takes away services that are no longer in it, and waits.
@@ -144,21 +158,8 @@ func (t Target) deploy(ctx context.Context, p *project.Project, k *kubectl.Kubec
 	if err := step.End(k.Apply(ctx, text)); err != nil {
 		return fmt.Errorf("applying the manifests: %w", err)
 	}
-	before, err := t.lookAtCluster(ctx, k, p)
-	if err != nil {
+	if err := t.removeOld(ctx, p, k, r); err != nil {
 		return err
-	}
-	wanted := make(map[string]bool)
-	for _, o := range r.Objects {
-		wanted[o.GetLabels()[cluster.LabelService]] = true
-	}
-	for _, s := range before.Services {
-		if !wanted[s.Name] {
-			t.UI.Note("removing %s, which is no longer in the Compose file", s.Name)
-			if err := k.Delete(ctx, r.Namespace, servicesOfCluster, selector(p)+","+cluster.LabelService+"="+s.Name); err != nil {
-				return err
-			}
-		}
 	}
 	look := func(ctx context.Context) (kubectl.State, error) { return t.lookAtCluster(ctx, k, p) }
 	state, err := k.Wait(ctx, clusterHealthy, look, func(s kubectl.Service, pods []kubectl.Pod) {
@@ -168,6 +169,37 @@ func (t Target) deploy(ctx context.Context, p *project.Project, k *kubectl.Kubec
 		return fmt.Errorf("starting %s on %s: %w", p.Name(), k.Context, err)
 	}
 	t.printCluster(state)
+	return nil
+}
+
+// removeOld removes services and scalers that an earlier call made, and that were not rendered now.
+func (t Target) removeOld(ctx context.Context, p *project.Project, k *kubectl.Kubectl, r cluster.Rendered) error {
+	wanted := make(map[string]bool) // services, and kinds
+	for _, o := range r.Objects {
+		wanted[o.GetLabels()[cluster.LabelService]] = true
+		wanted[resourceOf(o)] = true
+	}
+	there, err := t.lookAtCluster(ctx, k, p)
+	if err != nil {
+		return err
+	}
+	for _, s := range there.Services {
+		if wanted[s.Name] {
+			continue
+		}
+		t.UI.Note("removing %s, which is no longer in the Compose file", s.Name)
+		if err := k.Delete(ctx, r.Namespace, servicesOfCluster, selector(p)+","+cluster.LabelService+"="+s.Name); err != nil {
+			return err
+		}
+	}
+	for _, kind := range scalersOfCluster {
+		if wanted[kind] {
+			continue
+		}
+		if err := k.Delete(ctx, r.Namespace, kind, selector(p)); err != nil {
+			t.UI.Note("not removing %s of an earlier call: %v", kind, err)
+		}
+	}
 	return nil
 }
 

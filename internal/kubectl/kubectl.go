@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -87,10 +88,15 @@ func (k *Kubectl) Apply(ctx context.Context, manifests []byte) error {
 	return err
 }
 
-// Delete removes objects of these kinds, with commas, and waits until they are gone.
+// Delete removes objects of these kinds, with commas, and waits until they are gone. Of kinds that the cluster does not
+// know there are none.
 func (k *Kubectl) Delete(ctx context.Context, namespace, kinds, selector string) error {
 	cmd := []string{"delete", kinds, "--namespace=" + namespace, "--selector=" + selector, "--ignore-not-found", "--wait=true"}
-	return k.explain(ctx, k.runner.Run(ctx, run.Cmd{Name: k.path, Args: cmd, Env: k.environ}))
+	err := k.runner.Run(ctx, run.Cmd{Name: k.path, Args: cmd, Env: k.environ})
+	if err != nil && strings.Contains(said(err), "doesn't have a resource type") {
+		return nil
+	}
+	return k.explain(ctx, err)
 }
 
 // Stream runs kubectl with its output passed on, without a limit of time.
@@ -122,6 +128,9 @@ var unreachable = []string{
 	"network is unreachable", "connection reset", "Client.Timeout",
 }
 
+// unknownKind is what kubectl says of an object whose definition is not installed.
+var unknownKind = regexp.MustCompile(`no matches for kind "(\w+)" in version "([\w./]+)"`)
+
 // explain turns an error of kubectl into one that says what to do.
 func (k *Kubectl) explain(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
@@ -133,6 +142,9 @@ func (k *Kubectl) explain(ctx context.Context, err error) error {
 			return exit.Fixable(exit.Missing, exit.Fix{Type: "kubectl config use-context NAME", Note: "chooses another cluster, if this one is not meant"},
 				"the cluster of context %q does not answer: %s", k.Context, text)
 		}
+	}
+	if kind := unknownKind.FindStringSubmatch(text); kind != nil {
+		return exit.Fixable(exit.Missing, exit.Fix{Note: "install what defines it on the cluster"}, "the cluster of context %q has no %s %s", k.Context, kind[2], kind[1])
 	}
 	switch {
 	case strings.Contains(text, "Unauthorized") || strings.Contains(text, "must be logged in"):

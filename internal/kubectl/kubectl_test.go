@@ -64,6 +64,10 @@ func TestWhatIsWrongWithAClusterIsOneLine(t *testing.T) {
 			`case "$1" in config) echo home;; *) echo 'Error from server (Forbidden): forbidden: User "x" cannot get path "/readyz"' >&2; exit 1;; esac`,
 			`the cluster of context "home" refuses: Error from server (Forbidden): forbidden: User "x" cannot get path "/readyz"; fix: ask its administrator for this right`, exit.Missing,
 		},
+		"a kind that it does not know": {
+			`case "$1" in config) echo home;; *) echo 'error: resource mapping not found for name: "demucs": no matches for kind "ScaledObject" in version "keda.sh/v1alpha1"' >&2; echo 'ensure CRDs are installed first' >&2; exit 1;; esac`,
+			`the cluster of context "home" has no keda.sh/v1alpha1 ScaledObject; fix: install what defines it on the cluster`, exit.Missing,
+		},
 		"something else": {
 			`case "$1" in config) echo home;; *) echo 'error: exec plugin: not found' >&2; exit 1;; esac`, `exec plugin: not found`, exit.Failed,
 		},
@@ -155,7 +159,7 @@ func TestTheStateIsReadFromTheCluster(t *testing.T) {
 		"web-3": {Service: "web", State: "Unschedulable", Why: "no nodes"},
 		"web-4": {Service: "web", State: "CrashLoopBackOff", Why: "exit code 3", Restarts: 2},
 		"web-5": {Service: "web", State: "ending"},
-		"web-6": {Service: "web", State: "failed", Why: "Evicted no room"},
+		"web-6": {Service: "web", State: "ended", Why: "Evicted no room"},
 	}
 	for i, pod := range s.Pods {
 		expected := want[pod.Name]
@@ -171,16 +175,30 @@ func TestTheStateIsReadFromTheCluster(t *testing.T) {
 	for _, problem := range s.Problems() {
 		said = append(said, problem.Error())
 	}
+	if len(said) != 5 {
+		t.Errorf("problems %q: a pod that was evicted has another in its place", said)
+	}
 	for i, want := range []string{
 		"the claim data for the data folder is not met: no class of that name; fix: make a volume or a storage class with the access mode ReadWriteMany for it",
 		`the cluster makes no pod of db: it violates PodSecurity "restricted:latest": runAsUser=0; fix: "mage audit" names the keys`,
 		"b cannot pull the image of web: no such host; fix: the nodes must reach the registry r.test and be allowed to pull from it",
 		"no node takes web: no nodes",
 		`web does not stay up on : CrashLoopBackOff: exit code 3; fix: "mage cluster-logs -service=web" says more`,
-		"web does not stay up on : failed: Evicted no room",
 	} {
 		if len(said) <= i || !strings.Contains(said[i], want) {
 			t.Errorf("problem %d of %q is not %q", i, said, want)
+		}
+	}
+}
+
+func TestThereIsNothingOfUnknownKinds(t *testing.T) {
+	k, err := open(t, here(`*gone*) echo gone;; *none*) echo "error: the server doesn't have a resource type \"none\"" >&2; exit 1;; *) echo "error: no" >&2; exit 1;;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, wrong := range map[string]bool{"gone": false, "none": false, "other": true} {
+		if err := k.Delete(t.Context(), "im2", kind, "a=b"); (err != nil) != wrong {
+			t.Errorf("%s: %v", kind, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type Pod struct {
 	// User is the container's UID:GID as the node says, or else as the pod asks for.
 	User  string `json:"user"`
 	Image string `json:"image"`
-	// State is "healthy", "starting", "ending", "waiting", "failed", or Kubernetes' word for what is wrong, such as
+	// State is "healthy", "starting", "ending", "ended", "waiting", "failed", or Kubernetes' word for what is wrong, such as
 	// "ImagePullBackOff"; Why is the text with it.
 	State string `json:"state"`
 	Why   string `json:"why,omitempty"`
@@ -213,8 +213,8 @@ func (o *object) pod(service string) Pod {
 		p.take(status.ContainerStatuses[0])
 	}
 	switch {
-	case status.Phase == "Failed":
-		p.State, p.Why = "failed", strings.TrimSpace(status.Reason+" "+status.Message)
+	case status.Phase == "Failed" || status.Phase == "Succeeded": // such as by eviction: there is another pod in its place
+		p.State, p.Why = "ended", strings.TrimSpace(status.Reason+" "+status.Message)
 	case o.Metadata.Deletion != nil:
 		p.State, p.Why = "ending", ""
 	}
