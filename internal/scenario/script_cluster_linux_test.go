@@ -36,8 +36,8 @@ func cmdCluster(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return
 	}
-	program := ts.MkAbs(".cluster/testcluster")
-	build := exec.Command("go", "build", "-o", program, "./internal/scenario/testcluster")
+	program := ts.MkAbs(".cluster/clustertest")
+	build := exec.Command("go", "build", "-o", program, "./internal/scenario/clustertest")
 	build.Dir = ts.Getenv("CHECKOUT")
 	if out, err := build.CombinedOutput(); err != nil {
 		ts.Fatalf("building the cluster: %v: %s", err, out)

@@ -57,7 +57,7 @@ func (c *cluster) startControl(ctx context.Context) error {
 	if err := m.start("kube-apiserver", "--etcd-servers="+etcd, "--bind-address="+controlAddress, "--advertise-address="+controlAddress,
 		"--secure-port=6443", "--tls-cert-file="+in("server.pem"), "--tls-private-key-file="+in("server.key"), "--client-ca-file="+in("ca.pem"),
 		"--service-account-key-file="+in("accounts.key"), "--service-account-signing-key-file="+in("accounts.key"),
-		"--service-account-issuer=https://testcluster", "--authorization-mode=RBAC", "--service-cluster-ip-range="+serviceNetwork,
+		"--service-account-issuer=https://clustertest", "--authorization-mode=RBAC", "--service-cluster-ip-range="+serviceNetwork,
 		"--kubelet-preferred-address-types=InternalIP"); err != nil {
 		return err
 	}

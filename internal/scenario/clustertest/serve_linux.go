@@ -15,7 +15,7 @@ func serve(ctx context.Context, checkout string, nodes int, input io.Reader, out
 	if os.Geteuid() != 0 {
 		return errors.New("namespaces of one's own take root")
 	}
-	folder, err := os.MkdirTemp("", "testcluster")
+	folder, err := os.MkdirTemp("", "clustertest")
 	if err != nil {
 		return err
 	}

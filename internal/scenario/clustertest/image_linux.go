@@ -18,7 +18,7 @@ import (
 // pushPause makes the image in which each pod begins, and returns its name in the registry.
 func (c *cluster) pushPause(ctx context.Context) (string, error) {
 	program := filepath.Join(c.folder, "pause")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./internal/scenario/testcluster/pause")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./internal/scenario/clustertest/pause")
 	build.Dir, build.Env = c.checkout, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program of pods: %w: %s", err, out)

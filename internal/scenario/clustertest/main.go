@@ -1,8 +1,8 @@
-// Command testcluster runs a Kubernetes cluster on this machine until it is told to end: etcd, API server, controllers,
+// Command clustertest runs a Kubernetes cluster on this machine until it is told to end: etcd, API server, controllers,
 // scheduler, a registry, and nodes with containerd and kubelet, each in namespaces of its own. Nothing of it has an
 // address outside of them except two ports on loopback. It takes root. Where its programs are missing, it builds them.
 //
-//	testcluster [-checkout FOLDER] [-nodes N]
+//	clustertest [-checkout FOLDER] [-nodes N]
 //
 // It prints variables when the nodes are ready, one on each line: KUBECONFIG for an administrator, OUTSIDER for
 // somebody without any right, KUBECTL, REGISTRY, and LOGS for the folder of all logs. Then it obeys lines on its

@@ -28,7 +28,7 @@ func newAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert := template("testcluster")
+	cert := template("clustertest")
 	cert.IsCA, cert.BasicConstraintsValid, cert.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
 	if err != nil {
@@ -69,11 +69,11 @@ func (a *authority) issue(cert *x509.Certificate, addresses ...string) (certPEM,
 
 const kubeconfig = `apiVersion: v1
 kind: Config
-current-context: testcluster
+current-context: clustertest
 contexts:
-- {name: testcluster, context: {cluster: testcluster, user: %[1]s}}
+- {name: clustertest, context: {cluster: clustertest, user: %[1]s}}
 clusters:
-- {name: testcluster, cluster: {server: "https://%[2]s", certificate-authority-data: %[3]s}}
+- {name: clustertest, cluster: {server: "https://%[2]s", certificate-authority-data: %[3]s}}
 users:
 - {name: %[1]s, user: {client-certificate-data: %[4]s, client-key-data: %[5]s}}
 `

@@ -28,7 +28,7 @@ type cluster struct {
 }
 
 // groups is where the control groups of clusters are.
-const groups = "im2-testcluster"
+const groups = "im2-clustertest"
 
 // start starts a cluster of so many nodes and waits until all are ready. Stop it also after an error.
 func (c *cluster) start(ctx context.Context, nodes int) error {
