@@ -135,12 +135,12 @@ func (c *cluster) inside(folder string) int {
 	return n
 }
 
-// count waits until a folder in the share has so many entries.
+// count waits until a folder in the share has so many entries, or more.
 func (c *cluster) count(folder string, n int) {
 	c.t.Helper()
 	for deadline := time.Now().Add(10 * time.Minute); ; time.Sleep(300 * time.Millisecond) {
 		is := c.inside(folder)
-		if is == n {
+		if is >= n {
 			return
 		}
 		if time.Now().After(deadline) {
