@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/dev/kubernetes"
@@ -114,10 +115,8 @@ func (c *cluster) stop() error {
 	return errors.Join(append(errs, os.RemoveAll(c.folder))...)
 }
 
-// group is the control group of a machine's pods.
-func (c *cluster) group(m *machine) string {
-	return "/" + groups + "/" + filepath.Base(c.folder) + "-" + m.name
-}
+// group is the control group of a machine's pods. Its name begins with this process, which tells whether it is still used.
+func (c *cluster) group(m *machine) string { return fmt.Sprintf("/%s/%d-%s", groups, os.Getpid(), m.name) }
 
 // makeGroups makes a control group below that of each controller.
 func makeGroups(group string) error {
@@ -131,13 +130,18 @@ func makeGroups(group string) error {
 	return err
 }
 
-// removeGroups removes the control groups of clusters in which no process is left: the kernel refuses the others.
+// removeGroups removes the control groups of this cluster, and of those that were killed. The kernel refuses those in which a
+// process is left.
 func removeGroups() {
-	for _, pattern := range []string{"/sys/fs/cgroup/" + groups, "/sys/fs/cgroup/*/" + groups} {
-		roots, _ := filepath.Glob(pattern) // only a bad pattern fails
-		for _, root := range roots {
+	for _, pattern := range []string{"/sys/fs/cgroup/" + groups + "/*-*", "/sys/fs/cgroup/*/" + groups + "/*-*"} {
+		all, _ := filepath.Glob(pattern) // only a bad pattern fails
+		for _, group := range all {
+			pid, _, _ := strings.Cut(filepath.Base(group), "-")
+			if _, err := os.Stat("/proc/" + pid); err == nil && pid != strconv.Itoa(os.Getpid()) {
+				continue // another cluster's
+			}
 			var folders []string
-			_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			_ = filepath.WalkDir(group, func(path string, d fs.DirEntry, err error) error {
 				if err == nil && d.IsDir() {
 					folders = append(folders, path)
 				}
@@ -146,6 +150,7 @@ func removeGroups() {
 			for i := len(folders) - 1; i >= 0; i-- {
 				_ = os.Remove(folders[i]) // see above
 			}
+			_ = os.Remove(filepath.Dir(group)) // unless another cluster has some there
 		}
 	}
 }
