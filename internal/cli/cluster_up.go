@@ -69,6 +69,11 @@ func (t Target) ClusterUp(ctx context.Context, o ClusterUp) error {
 	if err := k.Need(ctx, r.Namespace, rightsFor(r)...); err != nil {
 		return err
 	}
+	if claim := p.Cluster.Storage.Claim; claim != "" {
+		if err := k.NeedClaim(ctx, r.Namespace, claim); err != nil {
+			return err
+		}
+	}
 	release, err := t.alone(ctx, p.Root, o.Wait)
 	if err != nil {
 		return err

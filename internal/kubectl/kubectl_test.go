@@ -191,6 +191,24 @@ func TestTheStateIsReadFromTheCluster(t *testing.T) {
 	}
 }
 
+func TestAClaimThatIsNamedMustBeForSeveralNodes(t *testing.T) {
+	k, err := open(t, here(`*" none "*) ;; *" one "*) echo '{"kind": "PersistentVolumeClaim", "spec": {"accessModes": ["ReadWriteOnce"]}}';;
+*) echo '{"kind": "PersistentVolumeClaim", "spec": {"accessModes": ["ReadWriteOnce", "ReadWriteMany"]}}';;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"none":    "the namespace im2 has no claim none; fix: make it there",
+		"one":     "the claim one in the namespace im2 is ReadWriteOnce: services on several nodes cannot share it; fix: ",
+		"several": "",
+	} {
+		err := k.NeedClaim(t.Context(), "im2", name)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}
+
 func TestThereIsNothingOfUnknownKinds(t *testing.T) {
 	k, err := open(t, here(`*gone*) echo gone;; *none*) echo "error: the server doesn't have a resource type \"none\"" >&2; exit 1;; *) echo "error: no" >&2; exit 1;;`))
 	if err != nil {

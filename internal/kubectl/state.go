@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/im2-audio/im2/internal/exit"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // Pod is one container of a service on a cluster.
@@ -101,6 +104,25 @@ func (k *Kubectl) Look(ctx context.Context, namespace, selector, label string) (
 		return s, k.explainClaims(ctx, namespace, s.Claims)
 	}
 	return s, nil
+}
+
+// NeedClaim returns an error unless a namespace has a claim of this name that several nodes can write to.
+func (k *Kubectl) NeedClaim(ctx context.Context, namespace, name string) error {
+	var found object
+	if err := k.get(ctx, &found, namespace, "persistentvolumeclaims", name); err != nil {
+		return err
+	}
+	var spec struct{ AccessModes []string }
+	if found.Kind == "" {
+		return exit.Fixable(exit.Failed, exit.Fix{Note: "make it there, with the access mode ReadWriteMany, or name another one in x-im2"},
+			"the namespace %s has no claim %s", namespace, name)
+	}
+	_ = json.Unmarshal(found.Spec, &spec) // the API server's own
+	if !slices.Contains(spec.AccessModes, "ReadWriteMany") {
+		return exit.Fixable(exit.Failed, exit.Fix{Note: "name one with ReadWriteMany in x-im2"},
+			"the claim %s in the namespace %s is %s: services on several nodes cannot share it", name, namespace, safetext.List(spec.AccessModes, 10, ", "))
+	}
+	return nil
 }
 
 // bound is the phase of a claim that is met.

@@ -36,7 +36,7 @@ func TestNothingIsLeft(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.Start(); err != nil {
+			if err = cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
 			ready := false

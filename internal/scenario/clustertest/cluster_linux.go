@@ -116,7 +116,9 @@ func (c *cluster) stop() error {
 }
 
 // group is the control group of a machine's pods. Its name begins with this process, which tells whether it is still used.
-func (c *cluster) group(m *machine) string { return fmt.Sprintf("/%s/%d-%s", groups, os.Getpid(), m.name) }
+func (c *cluster) group(m *machine) string {
+	return fmt.Sprintf("/%s/%d-%s", groups, os.Getpid(), m.name)
+}
 
 // makeGroups makes a control group below that of each controller.
 func makeGroups(group string) error {
