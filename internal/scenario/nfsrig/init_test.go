@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -141,6 +142,7 @@ func command(ctx context.Context, r request) *exec.Cmd {
 
 // runAs runs a program: HOST UID PROGRAM ARG...
 func runAs(args []string) int {
+	runtime.LockOSThread() // the rights are a thread's, and the thread that is replaced is the one that calls
 	uid, err := strconv.Atoi(args[1])
 	if err == nil && args[0] != "" {
 		err = unix.Sethostname([]byte(args[0]))
