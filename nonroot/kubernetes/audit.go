@@ -59,7 +59,7 @@ func Audit(ctx context.Context, root, folder string) (Audited, error) {
 			return Audited{}, err
 		}
 		for _, doc := range parsed.Docs {
-			if err := a.object(composefile.Place{File: parsed, Value: doc}); err != nil {
+			if err := a.object(composefile.Place{File: parsed, Value: doc}, ""); err != nil {
 				return Audited{}, err
 			}
 		}
@@ -83,15 +83,21 @@ type auditor struct {
 // templates are where a pod's template is in the objects that have one, of any kind.
 var templates = [][]string{{"spec", "template"}, {"spec", "jobTemplate", "spec", "template"}, {"template"}}
 
-// object checks one object, or those of a list.
-func (a *auditor) object(at composefile.Place) error {
+// object checks one object, or those of a list. As kubectl reads it, a list is what has items, whatever its kind is, and an item
+// that has no kind and no version has those of the list: implied is that kind, "" outside of a list.
+func (a *auditor) object(at composefile.Place, implied string) error {
 	kind := text(at, "kind")
-	if kind == "" || text(at, "apiVersion") == "" {
+	if kind == "" && text(at, "apiVersion") == "" {
+		kind = implied
+	} else if text(at, "apiVersion") == "" {
 		return nil
 	}
-	if items, ok := at.Below("items"); ok && strings.HasSuffix(kind, "List") {
+	if kind == "" {
+		return nil
+	}
+	if items, ok := at.Below("items"); ok {
 		for _, item := range items.Items() {
-			if err := a.object(item); err != nil {
+			if err := a.object(item, strings.TrimSuffix(kind, "List")); err != nil {
 				return err
 			}
 		}
@@ -102,7 +108,7 @@ func (a *auditor) object(at composefile.Place) error {
 		a.namespace(at)
 		return nil
 	case "Pod":
-		return a.pod(at, at)
+		return a.pod(at, at, kind)
 	}
 	for _, path := range templates {
 		template, ok := at.Below(path...)
@@ -110,7 +116,7 @@ func (a *auditor) object(at composefile.Place) error {
 			continue
 		}
 		if _, ok := template.Below("spec", "containers"); ok {
-			return a.pod(at, template)
+			return a.pod(at, template, kind)
 		}
 	}
 	return nil
@@ -133,13 +139,13 @@ func (a *auditor) namespace(at composefile.Place) {
 		"label it " + enforce + ": restricted"
 }
 
-// pod checks a pod, or the template of one in an object.
-func (a *auditor) pod(object, at composefile.Place) error {
+// pod checks a pod, or the template of one in an object of this kind.
+func (a *auditor) pod(object, at composefile.Place, kind string) error {
 	a.Pods++
 	name := cmp.Or(text(object, "metadata", "name"), text(object, "metadata", "generateName"))
-	title := strings.TrimSpace(text(object, "kind") + " " + name)
+	title := strings.TrimSpace(kind + " " + name)
 	var template corev1.PodTemplateSpec
-	unknown, err := decode(at, &template, text(at, "kind") == "Pod")
+	unknown, err := decode(at, &template, kind == "Pod")
 	if err != nil {
 		return fmt.Errorf("%s:%d: %s is no pod of Kubernetes: %w", a.file, at.Node().Line, title, err)
 	}

@@ -120,6 +120,23 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// kubectl takes an object with items for a list whatever its kind is, and gives items without a kind that of the list: what it makes a
+// pod of is checked.
+func TestWhatKubectlReadsAsAListIsOne(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"another kind":           "apiVersion: v1\nkind: Pods\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: " + bad + "}]\n",
+		"items without a kind":   "apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}, spec: " + bad + "}]\n",
+		"both":                   "apiVersion: v1\nkind: Pod\nitems: [{metadata: {name: a}, spec: " + bad + "}]\n",
+		"templates of such ones": "apiVersion: apps/v1\nkind: DeploymentList\nitems: [{metadata: {name: a}, spec: {template: {spec: " + bad + "}}}]\n",
+	} {
+		found, err := audit(t, map[string]string{"a.yaml": text})
+		if err != nil || found.Pods != 1 || show(found) != "K01 3" {
+			t.Errorf("%s: %d pods, %q, %v", name, found.Pods, show(found), err)
+		}
+	}
+}
+
 // What cannot be read is one error with its line, and nothing outside of the folder is read.
 func TestWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
