@@ -53,9 +53,17 @@ func Open(ctx context.Context, r run.Runner, environ []string) (*Kubectl, error)
 	return k, nil
 }
 
-// command has a limit for each answer. What waits for events sets its own.
+// command has a limit for each answer. What waits for events sets none.
 func (k *Kubectl) command(args ...string) run.Cmd {
-	return run.Cmd{Name: k.path, Args: append(args, "--request-timeout="+answers.String()), Env: k.environ}
+	return k.unlimited(append(args, "--request-timeout="+answers.String())...)
+}
+
+// unlimited names the context once it is known: the current one may change while images are built.
+func (k *Kubectl) unlimited(args ...string) run.Cmd {
+	if k.Context != "" {
+		args = append(args, "--context="+k.Context)
+	}
+	return run.Cmd{Name: k.path, Args: args, Env: k.environ}
 }
 
 // output runs kubectl and returns what it writes. Its errors are explained.
@@ -92,7 +100,7 @@ func (k *Kubectl) Apply(ctx context.Context, manifests []byte) error {
 // know there are none.
 func (k *Kubectl) Delete(ctx context.Context, namespace, kinds, selector string) error {
 	cmd := []string{"delete", kinds, "--namespace=" + namespace, "--selector=" + selector, "--ignore-not-found", "--wait=true"}
-	err := k.runner.Run(ctx, run.Cmd{Name: k.path, Args: cmd, Env: k.environ})
+	err := k.runner.Run(ctx, k.unlimited(cmd...))
 	if err != nil && strings.Contains(said(err), "doesn't have a resource type") {
 		return nil
 	}
@@ -101,7 +109,9 @@ func (k *Kubectl) Delete(ctx context.Context, namespace, kinds, selector string)
 
 // Stream runs kubectl with its output passed on, without a limit of time.
 func (k *Kubectl) Stream(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
-	return k.explain(ctx, k.runner.Run(ctx, run.Cmd{Name: k.path, Args: args, Env: k.environ, Stdout: stdout, Stderr: stderr}))
+	cmd := k.unlimited(args...)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return k.explain(ctx, k.runner.Run(ctx, cmd))
 }
 
 // said is what kubectl wrote about an error, in one line.

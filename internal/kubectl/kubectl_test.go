@@ -3,6 +3,7 @@ package kubectl_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -241,5 +242,34 @@ func TestAnInterruptIsNotTheClustersFault(t *testing.T) {
 	cancel()
 	if err := k.Apply(ctx, []byte("{}")); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// Between the first question and the last change images are built: whoever chooses another context meanwhile, as in another
+// terminal, does not send the rest there.
+func TestTheClusterStaysTheOneThatWasFound(t *testing.T) {
+	asked := filepath.Join(t.TempDir(), "asked")
+	t.Setenv("ASKED", asked)
+	k, err := open(t, here(`*) echo "$*" >>"$ASKED";;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(k.Apply(t.Context(), []byte("{}")), k.Delete(t.Context(), "songs", "services", "a=b"),
+		k.Stream(t.Context(), io.Discard, io.Discard, "logs", "--prefix"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != 3 {
+		t.Errorf("%d commands: %q", len(lines), lines)
+	}
+	for _, line := range lines {
+		if !strings.Contains(line+" ", " --context=home ") {
+			t.Errorf("%q goes to any cluster", line)
+		}
 	}
 }
