@@ -24,7 +24,7 @@ func TestScaling(t *testing.T) {
 	c.write(8 * each)
 	c.start(c.clients[0], "organizer", 0)
 	var one float64
-	for _, workers := range []int{1, 8, 4, 2} {
+	for _, workers := range []int{1, 2, 4, 8} {
 		c.start(c.clients[0], "watcher", 0)
 		c.give(0, workers*each)
 		c.count("queue/pending", workers*each)
