@@ -118,8 +118,8 @@ func (p *prover) compare(one Proof, data string, o observation) Finding {
 	if one.Project != "" && one.Project != p.project.Name {
 		return found(SelfProof, nonroot.Error, ByService, "it says that it is of the project %s", one.Project)
 	}
-	if one.ReadOnlyRoot != o.inspected.HostConfig.ReadonlyRootfs {
-		return found(SelfProof, nonroot.Error, ByService, "it says that its root is read-only, and the engine that it is not")
+	if engine := o.inspected.HostConfig.ReadonlyRootfs; one.ReadOnlyRoot != engine {
+		return found(SelfProof, nonroot.Error, ByService, "whether its root is read-only: it says %t, and the engine %t", one.ReadOnlyRoot, engine)
 	}
 	differs := "no process of it was seen"
 	for i, process := range o.processes {

@@ -63,7 +63,7 @@ func TestAProofIsComparedWithWhatIsSeen(t *testing.T) {
 		}, nonroot.Error, "the bounding set is KILL, and not none"},
 		{"new privileges are seen", func(_ *Proof, o *observation) { o.processes[0].newPrivs, o.processes[1].newPrivs = 0, 0 }, nonroot.Error, "NoNewPrivs is 0"},
 		{"no filter is seen", func(_ *Proof, o *observation) { o.processes[0].seccomp, o.processes[1].seccomp = 0, 0 }, nonroot.Error, "Seccomp is 0, and not 2"},
-		{"a writable root is seen", func(_ *Proof, o *observation) { o.inspected.HostConfig.ReadonlyRootfs = false }, nonroot.Error, "and the engine that it is not"},
+		{"a writable root is seen", func(_ *Proof, o *observation) { o.inspected.HostConfig.ReadonlyRootfs = false }, nonroot.Error, "it says true, and the engine false"},
 		{"no process is seen", func(_ *Proof, o *observation) { o.processes = nil }, nonroot.Error, "no process"},
 		{"it says what it must not be", func(one *Proof, _ *observation) { one.Problems = []string{"it runs as root"} }, nonroot.Error, "it runs as root"},
 		{"another app user", func(one *Proof, o *observation) {
