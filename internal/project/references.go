@@ -277,9 +277,9 @@ func (r *references) include(i types.IncludeConfig, at scope) error {
 // digest stands for what is included from where and with which variables, in few bytes: they may be many megabytes.
 func digest(paths []string, folder, working string, env types.Mapping) string {
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%q", append(paths, folder, working))
+	sum.Write(fmt.Appendf(nil, "%q", append(paths, folder, working)))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		fmt.Fprintf(sum, "%d %s%d %s", len(name), name, len(env[name]), env[name])
+		sum.Write(fmt.Appendf(nil, "%d %s%d %s", len(name), name, len(env[name]), env[name]))
 	}
 	return string(sum.Sum(nil))
 }
