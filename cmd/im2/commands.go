@@ -151,8 +151,8 @@ IM2.`, [][2]string{
 			{"replicas", "pods of services, as SERVICE=NUMBER,... (default: what \"im2 up\" has remembered, then the Compose file)"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}, [][2]string{
-			{"mage cluster-up", "as many pods as the Compose file says"},
-			{"mage cluster-up --replicas=demucs=2", "two workers"},
+			{"im2 cluster-up", "as many pods as the Compose file says"},
+			{"im2 cluster-up --replicas=demucs=2", "two workers"},
 		}, [][2]string{
 			{"1", "an image, the folders or the model could not be created; the cluster refuses a pod, or one did not become healthy"},
 			{"2", "settings or a Compose file that cannot be used; no registry; something that Kubernetes' restricted profile refuses, or that means something else there"},
@@ -161,7 +161,7 @@ IM2.`, [][2]string{
 		{targets.ClusterStatus, "cluster-status", "shows the pods of each service on the cluster: node, UID:GID and state.", ``, [][2]string{
 			{"json", "print JSON, with the proofs that services left in the data folder"},
 		}, [][2]string{
-			{"mage cluster-status --json", "for programs"},
+			{"im2 cluster-status --json", "for programs"},
 		}, [][2]string{
 			{"1", "the work failed, or a check found something"},
 			{"2", "settings or a Compose file that cannot be used"},
@@ -173,8 +173,8 @@ IM2.`, [][2]string{
 			{"tail", "only the last lines of each pod (with --follow 100)"},
 			{"since", "only what is newer: 10m, or a time such as 2026-11-28T09:30:00Z"},
 		}, [][2]string{
-			{"mage cluster-logs --service=demucs --tail=20 --since=10m", "the last lines of the last ten minutes"},
-			{"mage cluster-logs --follow", "all, until Ctrl-C"},
+			{"im2 cluster-logs --service=demucs --tail=20 --since=10m", "the last lines of the last ten minutes"},
+			{"im2 cluster-logs --follow", "all, until Ctrl-C"},
 		}, [][2]string{
 			{"1", "the work failed, or a check found something"},
 			{"2", "settings or a Compose file that cannot be used; no such service or time"},
@@ -184,8 +184,8 @@ IM2.`, [][2]string{
 			{"volumes", "also remove the claims: the cluster may then remove what is on them"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}, [][2]string{
-			{"mage cluster-down", "stop; `mage cluster-up` continues"},
-			{"mage cluster-down --volumes", "also give the space back"},
+			{"im2 cluster-down", "stop; `im2 cluster-up` continues"},
+			{"im2 cluster-down --volumes", "also give the space back"},
 		}, [][2]string{
 			{"1", "the work failed, or a check found something"},
 			{"2", "settings or a Compose file that cannot be used"},

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/im2-audio/im2/internal/dev/moby"
+	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -143,6 +144,10 @@ func (h *harness) condition(name string) (bool, error) {
 	switch name {
 	case "docker":
 		err = h.docker()
+	case "thorough":
+		if thorough.Of(1, 0) == 0 {
+			err = errors.New("what compiles for long runs with: mage test")
+		}
 	case "moby":
 		_, err = h.moby()
 	case "cluster":
