@@ -66,6 +66,7 @@ func (t Target) ClusterUp(ctx context.Context, o ClusterUp) error {
 	if err != nil {
 		return err
 	}
+	t.UI.Note("%s goes to the cluster of context %q, into the namespace %s", p.Name(), k.Context, r.Namespace)
 	if err := k.Need(ctx, r.Namespace, rightsFor(r)...); err != nil {
 		return err
 	}
