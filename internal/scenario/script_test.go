@@ -20,10 +20,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/im2-audio/im2/internal/dev/moby"
+	"github.com/im2-audio/im2/internal/dev/suite"
 	"github.com/im2-audio/im2/internal/dev/thorough"
 	"github.com/im2-audio/im2/internal/run"
 )
@@ -60,7 +62,17 @@ func newHarness(t *testing.T) *harness {
 		out += ".exe"
 	}
 	cmd := exec.CommandContext(t.Context(), "go", "run", "magefile.go", "-compile", out)
-	if packages := os.Getenv("IM2_COVER_PACKAGES"); packages != "" { // "mage test -coverage": what targets run counts, too
+	if packages := os.Getenv(suite.PackagesVar); packages != "" { // "mage test -coverage": what targets run counts, too
+		// The cover tool knows no overlay, so Mage itself compiles. It keeps a file beside the targets meanwhile: one at a time.
+		if err := os.MkdirAll(filepath.Join(home, ".im2"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		lock := flock.New(filepath.Join(home, ".im2", "compile.lock"))
+		if err := lock.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Close() //nolint:errcheck // the process ends, and with it the lock
+		cmd = exec.CommandContext(t.Context(), "go", "tool", "mage", "-compile", out)
 		cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -cover -covermode=atomic -coverpkg="+packages+",command-line-arguments") // what Mage calls the targets: without its main package, a program keeps no count
 	}
 	if text, err := cmd.CombinedOutput(); err != nil {
