@@ -35,6 +35,8 @@ const (
 	Manager        = "im2"
 	// AnnotationModel has a hash of all that was rendered: the same hash means that there is nothing to apply.
 	AnnotationModel = "im2/model"
+	// AnnotationProject is, on a namespace, the project's name as Compose has it: several become one [Name].
+	AnnotationProject = "im2/project"
 )
 
 // Autoscalers are the values of [Options.Autoscale], beside "" for none.
@@ -264,6 +266,7 @@ func (r *renderer) selects(service string) map[string]string {
 func (r *renderer) namespaceObject() Object {
 	n := &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: r.meta(r.namespace, "")}
 	n.Namespace = ""
+	n.Annotations = map[string]string{AnnotationProject: r.project.Name()}
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		n.Labels["pod-security.kubernetes.io/"+mode] = "restricted"
 		n.Labels["pod-security.kubernetes.io/"+mode+"-version"] = "latest"

@@ -51,7 +51,7 @@ func TestFields(t *testing.T) { //nolint:funlen // a table of cases
 		"one starts first":        {service: `scale: 4, deploy: {update_config: {order: start-first, parallelism: 2}}`, want: []string{"replicas: 4", "maxSurge: 2 maxUnavailable: 0"}},
 		"one ends first":          {service: `scale: 2`, want: []string{"maxSurge: 0 maxUnavailable: 1"}},
 		"notes":                   {service: `init: true, depends_on: {}, ulimits: {nofile: 9}, restart: "no"`, said: []string{"web.init: a pod has no init", "web.ulimits:", "web.restart: a Deployment always"}},
-		"no network":              {service: `network_mode: none, ports: ["80:80"]`, want: []string{"podSelector: {} policyTypes: - Ingress - Egress"}, not: []string{"kind: Service", "name: network-"}},
+		"no network":              {service: `network_mode: none, ports: ["80:80"]`, want: []string{"podSelector: matchLabels: app.kubernetes.io/name: one policyTypes: - Ingress - Egress"}, not: []string{"kind: Service", "name: network-"}},
 		"published": {
 			service: `ports: ["127.0.0.1:8080:80", "8443:443", "53:53/udp"]`,
 			want:    []string{"name: web-published", "name: p8080-tcp port: 8080 protocol: TCP targetPort: 80", "name: p53-udp port: 53 protocol: UDP", "ingress: - ports: - port: 443 protocol: TCP - port: 53 protocol: UDP podSelector"},
@@ -94,7 +94,7 @@ volumes: {alone: {}, both: {}, there: {external: true, name: existing}, unused: 
 			file: "x-im2: {data: ./data, storage: {nfs: \"files.test:/export/songs\", size: 1Ti}}\nservices: {a: {image: x, user: \"1000:1000\", volumes: [\"./data:/data\"]}}",
 			want: []string{
 				"kind: PersistentVolume metadata:", "accessModes: - ReadWriteMany capacity: storage: 1Ti claimRef: name: data namespace: one mountOptions: - nfsvers=4.2 - hard nfs: path: /export/songs server: files.test persistentVolumeReclaimPolicy: Retain",
-				`storageClassName: "" volumeName: one-data`,
+				`storageClassName: "" volumeName: one.data`,
 			},
 		},
 		"a claim that is there": {

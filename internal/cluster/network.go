@@ -15,10 +15,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// network renders a policy that forbids everything, and those that allow what Compose's networks do: services on one reach one another by
+// network renders a policy that forbids the project's pods everything, and those that allow what Compose's networks do: services on one reach one another by
 // name, and the outside unless the network is internal; published ports are reached by everybody.
 func (r *renderer) network() {
-	r.add(r.policy("deny-all", metav1.LabelSelector{}, networkingv1.NetworkPolicySpec{}))
+	ours := metav1.LabelSelector{MatchLabels: map[string]string{LabelProject: r.namespace}}
+	r.add(r.policy("deny-all", ours, networkingv1.NetworkPolicySpec{}))
 	for _, network := range sortedKeys(r.project.Compose.Networks) {
 		var members []string
 		for _, name := range r.project.Services() {

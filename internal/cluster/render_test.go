@@ -143,3 +143,44 @@ func TestOneFile(t *testing.T) {
 		t.Errorf("one that can be written: %v, %v", err, r.Notes)
 	}
 }
+
+// The projects a_b and a-b share the name of a namespace: it says which of them it is of. Every object says which model it is of, by
+// which one of an earlier model is told from it.
+func TestTheNamespaceNamesTheProject(t *testing.T) {
+	t.Parallel()
+	const rest = "\nservices: {organizer: {image: x, user: \"1:1\", ports: [\"80\"], networks: [n]}, demucs: {image: x, user: \"1:1\", networks: [n]}}\nnetworks: {n: {}}\n"
+	for _, name := range []string{"a_b", "a-b"} {
+		r, err := render(t, "name: "+name+rest, func(o *cluster.Options) { o.Autoscale = "hpa" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Objects[0].GetAnnotations()[cluster.AnnotationProject]; got != name || r.Namespace != "a-b" {
+			t.Errorf("the namespace %s is of %q, want %q", r.Namespace, got, name)
+		}
+		for _, o := range r.Objects {
+			if got := o.GetAnnotations()[cluster.AnnotationModel]; got != r.Model || r.Model == "" {
+				t.Errorf("%s %s is of the model %q", o.GetObjectKind().GroupVersionKind().Kind, o.GetName(), got)
+			}
+		}
+	}
+}
+
+// A volume is in no namespace: the volumes of the claim "b-c" of a and of the claim "c" of a-b have two names.
+func TestVolumesOfTwoProjectsHaveTwoNames(t *testing.T) {
+	t.Parallel()
+	names := make(map[string]bool)
+	for project, folder := range map[string]string{"a": "b-c", "a-b": "c"} {
+		r, err := render(t, "name: "+project+"\nx-im2: {data: ./"+folder+", storage: {nfs: \"files.test:/x\"}}\nservices: {s: {image: x, user: \"1000:1000\", volumes: [\"./"+folder+":/d\"]}}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range r.Objects {
+			if o.GetObjectKind().GroupVersionKind().Kind == "PersistentVolume" {
+				names[o.GetName()] = true
+			}
+		}
+	}
+	if len(names) != 2 {
+		t.Errorf("the volumes of two projects are %v", names)
+	}
+}

@@ -84,7 +84,8 @@ func (r *renderer) replicas(s types.ServiceConfig) int {
 	return s.GetScale()
 }
 
-// strategy replaces pods as Compose replaces containers: the old one ends first.
+// strategy tells the old pod to end before the new one starts. Both may run for stop_grace_period, except where a volume is one pod's:
+// pods that are ending do not count for a rolling update.
 func (r *renderer) strategy(s types.ServiceConfig) appsv1.DeploymentStrategy {
 	for _, v := range s.Volumes {
 		if c := r.claimOf(v); c != nil && c.mode() == corev1.ReadWriteOnce {

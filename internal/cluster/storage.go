@@ -165,7 +165,7 @@ func (r *renderer) storage() error {
 		switch {
 		case storage.NFS != "":
 			r.add(r.nfsVolume(c, size))
-			pvc.Spec.StorageClassName, pvc.Spec.VolumeName = new(string), r.namespace+"-"+c.name
+			pvc.Spec.StorageClassName, pvc.Spec.VolumeName = new(string), r.volumeName(c)
 		case storage.Class != "":
 			pvc.Spec.StorageClassName = &storage.Class
 		}
@@ -174,12 +174,15 @@ func (r *renderer) storage() error {
 	return nil
 }
 
+// volumeName has the namespace's name in it, since volumes are in none. Names of namespaces have no dots, so no other two make the same.
+func (r *renderer) volumeName(c *claim) string { return r.namespace + "." + c.name }
+
 // nfsVolume is the volume of a share. It is kept when the claim is removed: the songs are on it.
 func (r *renderer) nfsVolume(c *claim, size resource.Quantity) Object {
 	server, path := r.project.Cluster.Storage.ServerPath()
 	pv := &corev1.PersistentVolume{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolume"},
-		ObjectMeta: r.meta(r.namespace+"-"+c.name, ""), // it is in no namespace, so its name has that of ours
+		ObjectMeta: r.meta(r.volumeName(c), ""),
 		Spec: corev1.PersistentVolumeSpec{
 			Capacity:                      corev1.ResourceList{corev1.ResourceStorage: size},
 			AccessModes:                   []corev1.PersistentVolumeAccessMode{c.mode()},
