@@ -117,8 +117,8 @@ func TestRightsThatAreLackingAreNamed(t *testing.T) {
 
 // objects are a deployment with a pod that is healthy, one that is refused, and a claim that is not met.
 const objects = `{"items": [
-{"kind": "Deployment", "metadata": {"name": "web", "generation": 2, "labels": {"of": "web"}}, "spec": {"replicas": 2}, "status": {"observedGeneration": 2, "updatedReplicas": 1, "readyReplicas": 2}},
-{"kind": "Deployment", "metadata": {"name": "db", "generation": 3, "labels": {"of": "db"}}, "spec": {}, "status": {"observedGeneration": 2, "updatedReplicas": 1, "readyReplicas": 1,
+{"kind": "Deployment", "metadata": {"name": "web", "generation": 2, "labels": {"of": "web"}}, "spec": {"replicas": 2}, "status": {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 2}},
+{"kind": "Deployment", "metadata": {"name": "db", "generation": 3, "labels": {"of": "db"}}, "spec": {}, "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
  "conditions": [{"type": "ReplicaFailure", "status": "True", "message": "pods \"db-1\" is forbidden: violates PodSecurity \"restricted:latest\": runAsUser=0"}]}},
 {"kind": "Pod", "metadata": {"name": "web-2", "labels": {"of": "web"}}, "spec": {"nodeName": "b", "containers": [{"image": "r.test/web@sha256:1"}], "securityContext": {"runAsUser": 7, "runAsGroup": 8}},
  "status": {"phase": "Pending", "containerStatuses": [{"restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such host"}}}]}},
@@ -148,7 +148,7 @@ func TestTheStateIsReadFromTheCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (kubectl.Service{Name: "web", Want: 2, Ready: 1}); len(s.Services) != 2 || s.Services[0] != want {
+	if want := (kubectl.Service{Name: "web", Want: 2, Ready: 1, Old: 1}); len(s.Services) != 2 || s.Services[0] != want {
 		t.Errorf("services %+v, want %+v first", s.Services, want)
 	}
 	if s.Services[1].Ready != 0 || s.Services[1].Refused == "" {
@@ -188,6 +188,33 @@ func TestTheStateIsReadFromTheCluster(t *testing.T) {
 	} {
 		if len(said) <= i || !strings.Contains(said[i], want) {
 			t.Errorf("problem %d of %q is not %q", i, said, want)
+		}
+	}
+}
+
+// With start-first, the old pod is healthy while the new one starts.
+func TestAServiceIsHealthyAfterItsRollout(t *testing.T) {
+	k, err := open(t, here(`get*) cat objects;;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for name, c := range map[string]struct {
+		status string
+		want   kubectl.Service
+	}{
+		"the new pod starts":         {`"replicas": 2, "updatedReplicas": 1, "availableReplicas": 1, "readyReplicas": 1`, kubectl.Service{Ready: 0, Old: 1}},
+		"the old pod is still there": {`"replicas": 2, "updatedReplicas": 1, "availableReplicas": 2, "readyReplicas": 2`, kubectl.Service{Ready: 1, Old: 1}},
+		"the old pod has ended":      {`"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "readyReplicas": 1`, kubectl.Service{Ready: 1}},
+		"ready for too short a time": {`"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1`, kubectl.Service{}},
+	} {
+		text := `{"items": [{"kind": "Deployment", "metadata": {"labels": {"of": "web"}}, "status": {` + c.status + `}}]}`
+		if err := os.WriteFile("objects", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.want.Name, c.want.Want = "web", 1
+		if s, err := k.Look(t.Context(), "im2", "a=b", "of"); err != nil || len(s.Services) != 1 || s.Services[0] != c.want {
+			t.Errorf("%s: %v, %+v, want %+v", name, err, s.Services, c.want)
 		}
 	}
 }

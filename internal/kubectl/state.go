@@ -37,6 +37,8 @@ type Service struct {
 	// Want is how many containers there should be, Ready how many are healthy and of the version that was asked for.
 	Want  int `json:"want"`
 	Ready int `json:"ready"`
+	// Old is how many containers of an earlier version have not been told to end.
+	Old int `json:"old"`
 	// Refused is why the cluster makes no pod; "" where it does.
 	Refused string `json:"refused,omitempty"`
 }
@@ -146,10 +148,10 @@ func (k *Kubectl) explainClaims(ctx context.Context, namespace string, claims []
 
 // deployment is what is read of one.
 type deployment struct {
-	Replicas           *int  `json:"replicas"` // in the specification: nil is 1
+	Replicas           *int  `json:"replicas"` // in the specification: nil is 1; in the status: of all versions
 	ObservedGeneration int64 `json:"observedGeneration"`
 	Updated            int   `json:"updatedReplicas"`
-	Ready              int   `json:"readyReplicas"`
+	Available          int   `json:"availableReplicas"` // of all versions
 	Conditions         []struct {
 		Type, Status, Message string
 	} `json:"conditions"`
@@ -163,7 +165,10 @@ func (o *object) service(name string) Service {
 		s.Want = *spec.Replicas
 	}
 	if status.ObservedGeneration >= o.Metadata.Generation { // otherwise the controllers have not seen the change
-		s.Ready = min(status.Ready, status.Updated)
+		if status.Replicas != nil {
+			s.Old = max(0, *status.Replicas-status.Updated)
+		}
+		s.Ready = min(max(0, status.Available-s.Old), status.Updated) // those that are available may be the old ones
 	}
 	for _, c := range status.Conditions {
 		if c.Type == "ReplicaFailure" && c.Status == "True" {

@@ -32,7 +32,7 @@ func (k *Kubectl) Wait(ctx context.Context, limit time.Duration, look func(conte
 		}
 		waiting := 0
 		for _, s := range state.Services {
-			if s.Ready < s.Want {
+			if s.Ready < s.Want || s.Old > 0 {
 				waiting++
 			} else if !told[s.Name] {
 				told[s.Name] = true

@@ -35,6 +35,8 @@ func TestWaitingEnds(t *testing.T) {
 	quota.Services[0].Refused = "exceeded quota"
 	unmet := wants(0)
 	unmet.Claims = []kubectl.Claim{{Name: "data", Phase: "Pending", Why: "no class"}}
+	old := wants(1, pod("healthy", "", 0))
+	old.Services[0].Old = 1
 	for name, c := range map[string]struct {
 		states []kubectl.State
 		want   string // "" for no error
@@ -42,6 +44,7 @@ func TestWaitingEnds(t *testing.T) {
 	}{
 		"healthy at once":          {[]kubectl.State{wants(1)}, "", 0},
 		"healthy in the end":       {[]kubectl.State{{}, wants(0), wants(0, pod("starting", "", 0)), wants(1)}, "", 3 * time.Second},
+		"an old pod is left":       {[]kubectl.State{old, old, wants(1)}, "", 2 * time.Second},
 		"pulled at the second try": {[]kubectl.State{wants(0, pod("ErrImagePull", "busy", 0)), wants(0, pod("ImagePullBackOff", "busy", 0)), wants(1)}, "", 2 * time.Second},
 		"cannot be pulled":         {[]kubectl.State{wants(0, pod("ErrImagePull", "no host", 0)), wants(0, pod("ImagePullBackOff", "no host", 0))}, "a cannot pull the image of web: no host", 15 * time.Second},
 		"crashes":                  {[]kubectl.State{wants(0, pod("starting", "", 0)), wants(0, pod("CrashLoopBackOff", "exit code 3", 2))}, "web does not stay up on a: CrashLoopBackOff: exit code 3", time.Second},
