@@ -157,7 +157,7 @@ func (p *prover) wrong(one Proof, data string) string {
 func (p *prover) elsewhere(one Proof, data string) Finding {
 	seen := "seen in the last minutes"
 	if one.Unseen > late {
-		seen = fmt.Sprintf("last seen %s before the newest", one.Unseen.Round(time.Second))
+		seen = fmt.Sprintf("last seen %s ago", one.Unseen.Round(time.Second))
 	}
 	text := fmt.Sprintf("%s, project %q, as %s:%s, %s", one.Engine, one.Project, ids(one.UIDs), ids(one.GIDs), seen)
 	wrong := p.wrong(one, data)

@@ -128,7 +128,7 @@ func TestProofsOfOtherMachines(t *testing.T) {
 		{"root", func(one *Proof) { one.Problems = []string{"it runs as root"} }, nonroot.Error, "it runs as root"},
 		{"another folder", func(one *Proof) { one.Data = "other" }, nonroot.Error, `the data folder "other"`},
 		{"another project", func(one *Proof) { one.Project = "mall" }, nonroot.Warning, `project "mall", as 1000:1000, seen in the last minutes: another project works on this data folder`},
-		{"gone", func(one *Proof) { one.Unseen, one.Problems = 4*time.Minute, []string{"x"} }, nonroot.Note, "last seen 4m0s before the newest: its machine is cut off, or it was killed"},
+		{"gone", func(one *Proof) { one.Unseen, one.Problems = 4*time.Minute, []string{"x"} }, nonroot.Note, "last seen 4m0s ago: its machine is cut off, or it was killed"},
 	} {
 		one := fitting()
 		one.Host, one.Node = "other", "n2"

@@ -63,18 +63,19 @@ func MakeID(data, want string, uid, gid int) (string, error) {
 }
 
 // CheckID returns the ID of a data folder, and an error where another one is wanted; "" wants none. The error says in one line
-// what it means, and what fixes it.
-func CheckID(data, want string) (string, error) {
+// what it means, and what fixes it on engine.
+func CheckID(data, want, engine string) (string, error) {
 	id, err := ReadID(data)
+	up, restart := starts(engine)
 	switch {
 	case want == "":
 		return id, nil
 	case err != nil:
-		return "", fmt.Errorf(`%q: %w, and %s=%s: it is not the data folder that is meant, such as a share that is not mounted; fix: mount it, and run "mage restart"`,
-			data, err, DataVariable, want)
+		return "", fmt.Errorf(`%q: %w, and %s=%s: it is not the data folder that is meant, such as a share that is not mounted; fix: mount it, and run %q`,
+			data, err, DataVariable, want, restart)
 	case id != want:
-		return "", fmt.Errorf(`%q: its %s is %s, and %s=%s: it is not the data folder that is meant; fix: mount the right one and run "mage restart", or "mage up" for this one`,
-			data, IDFile, id, DataVariable, want)
+		return "", fmt.Errorf(`%q: its %s is %s, and %s=%s: it is not the data folder that is meant; fix: mount the right one and run %q, or %q for this one`,
+			data, IDFile, id, DataVariable, want, restart, up)
 	}
 	return id, nil
 }

@@ -3,6 +3,7 @@ package proof
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,8 +72,8 @@ type Left struct {
 	Proof
 	// File is the name of its file.
 	File string
-	// Unseen is how long before the newest proof it was written: services write theirs each minute, and the clock of the
-	// file server alone counts.
+	// Unseen is how long ago it was written, by the clock of the file server alone: services write theirs each minute. Where
+	// this process may not ask that clock by writing a file, it is how long before the newest proof.
 	Unseen time.Duration
 	// Err says why it could not be read; then there is nothing else but File.
 	Err error
@@ -101,13 +102,35 @@ func List(data string) (all []Left, more int, err error) {
 	if len(all) == 0 {
 		return nil, more, nil
 	}
-	newest := slices.MaxFunc(times, time.Time.Compare)
+	now, err := clock(folder)
+	if err != nil {
+		now = slices.MaxFunc(times, time.Time.Compare)
+	}
 	for i := range all {
 		if all[i].Err == nil {
-			all[i].Unseen = newest.Sub(times[i])
+			all[i].Unseen = max(0, now.Sub(times[i]))
 		}
 	}
 	return all, more, nil
+}
+
+// clock asks the file server what time it is.
+func clock(folder string) (time.Time, error) {
+	path := filepath.Join(folder, place.TempPrefix+rand.Text())
+	if err := place.Local.WriteWhole(path, nil); err != nil {
+		return time.Time{}, err
+	}
+	defer func() { _ = place.Local.Remove(path) }() // Else a service that starts a day later removes it.
+	f, err := place.Open(path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	info, err := f.Stat()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }
 
 func read(folder, name string) (left Left, at time.Time) {

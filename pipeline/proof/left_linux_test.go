@@ -23,7 +23,7 @@ func TestAProofIsLeftAndRemoved(t *testing.T) {
 	if err != nil || more != 0 || len(all) != 2 {
 		t.Fatalf("List = %+v, %d, %v", all, more, err)
 	}
-	if one := all[0]; one.File != "demucs-b_2.json" || one.Host != "b/2" || one.Err != nil || one.Rights.Check() != nil {
+	if one := all[0]; one.File != "demucs-b_2.json" || one.Host != "b/2" || one.Err != nil || one.Rights.Check(Compose) != nil {
 		t.Errorf("first = %+v", one)
 	}
 	if one := all[1]; one.File != "watcher-a1.json" || one.Unseen > time.Minute || one.Project != "im2" {
@@ -112,26 +112,38 @@ func TestAFIFOInPlaceOfTheFolderIsNotWaitedFor(t *testing.T) {
 	placetest.OpensNoFIFO(t, folder, func() error { _, _, err := List(data); return err })
 }
 
-// The time is that of the newest proof: no clock of this machine counts.
-func TestUnseenIsCountedFromTheNewest(t *testing.T) {
+// One that was killed is not there any more, also where it is the newest; and a time to come makes no other one late.
+func TestUnseenIsCountedFromNow(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	defer sample("watcher", "a").Keep(t.Context(), data)()
 	defer sample("watcher", "b").Keep(t.Context(), data)()
-	ahead := time.Now().Add(time.Hour)
-	for name, at := range map[string]time.Time{"watcher-a.json": ahead, "watcher-b.json": ahead.Add(-5 * time.Minute)} {
+	defer sample("watcher", "c").Keep(t.Context(), data)()
+	now := time.Now()
+	for name, at := range map[string]time.Time{"watcher-a.json": now.Add(time.Hour), "watcher-b.json": now.Add(-5 * time.Minute)} {
 		spooltest.Must(t, os.Chtimes(filepath.Join(data, Folder, name), at, at))
 	}
 	all, _, err := List(data)
-	if err != nil || len(all) != 2 || all[0].Unseen != 0 || all[1].Unseen.Round(time.Second) != 5*time.Minute {
+	if err != nil || len(all) != 3 || all[0].Unseen != 0 || all[1].Unseen.Round(time.Minute) != 5*time.Minute || all[2].Unseen > time.Minute {
 		t.Errorf("List = %+v, %v", all, err)
+	}
+	spooltest.Must(t, os.Remove(filepath.Join(data, Folder, "watcher-a.json")))
+	old := now.Add(-time.Hour)
+	spooltest.Must(t, os.Chtimes(filepath.Join(data, Folder, "watcher-b.json"), old, old))
+	spooltest.Must(t, os.Remove(filepath.Join(data, Folder, "watcher-c.json")))
+	all, _, err = List(data)
+	if err != nil || len(all) != 1 || all[0].Unseen.Round(time.Minute) != time.Hour {
+		t.Errorf("List of one that was killed = %+v, %v", all, err)
+	}
+	if left, err := os.ReadDir(filepath.Join(data, Folder)); err != nil || len(left) != 1 {
+		t.Errorf("in the folder: %v, %v", left, err)
 	}
 }
 
 func TestTheIDOfADataFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	if id, err := CheckID(data, ""); id != "" || err != nil {
+	if id, err := CheckID(data, "", Compose); id != "" || err != nil {
 		t.Errorf("without an ID, and none wanted: %q, %v", id, err)
 	}
 	id, err := MakeID(data, "", -1, -1)
@@ -142,7 +154,7 @@ func TestTheIDOfADataFolder(t *testing.T) {
 		t.Errorf("MakeID again = %q, %v; want %q", again, err, id)
 	}
 	spooltest.WantNames(t, data, IDFile)
-	if got, err := CheckID(data, id); got != id || err != nil {
+	if got, err := CheckID(data, id, Compose); got != id || err != nil {
 		t.Errorf("CheckID = %q, %v", got, err)
 	}
 	other := t.TempDir()
@@ -163,7 +175,7 @@ func TestTheIDOfADataFolder(t *testing.T) {
 		broken:                         "is no ID",
 		piped:                          "not a regular file",
 	} {
-		_, err := CheckID(data, id)
+		_, err := CheckID(data, id, Compose)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), fmt.Sprintf("%q: ", data)) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("CheckID = %v; want %q", err, want)
 		}

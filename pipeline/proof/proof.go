@@ -74,18 +74,31 @@ const (
 
 // New is the proof of a service that starts now. get reads a variable of its environment.
 func New(service, program, host, data string, rights Rights, get func(string) string) Proof {
-	engine := get(EngineVariable)
-	if engine == "" {
-		engine = Compose
-		if get("KUBERNETES_SERVICE_HOST") != "" { // the kubelet sets it in every pod
-			engine = Kubernetes
-		}
-	}
 	return Proof{
-		Version: Version, Service: service, Program: program, Host: host, Data: data, Engine: short(engine),
+		Version: Version, Service: service, Program: program, Host: host, Data: data, Engine: short(Engine(get)),
 		Project: short(get(ProjectVariable)), Node: short(get(NodeVariable)), Image: short(get(ImageVariable)),
 		Started: time.Now().UTC().Truncate(time.Second), Rights: rights,
 	}
+}
+
+// Engine is what started this service: what it was told, or what its environment shows.
+func Engine(get func(string) string) string {
+	if engine := get(EngineVariable); engine != "" {
+		return engine
+	}
+	if get("KUBERNETES_SERVICE_HOST") != "" { // the kubelet sets it in every pod
+		return Kubernetes
+	}
+	return Compose
+}
+
+// starts are the commands that start a service again with what its project says now, and where it is already. They are
+// for who reads the log of a service on engine.
+func starts(engine string) (up, restart string) {
+	if engine == Kubernetes {
+		return "mage cluster-up", "mage cluster-up"
+	}
+	return "mage up", "mage restart"
 }
 
 func short(text string) string {

@@ -71,7 +71,7 @@ func TestEachRightThatIsTooMuchIsRefused(t *testing.T) {
 		if n := len(r.Problems()); n != 1 {
 			t.Errorf("%s %s: %d problems; want 1", c.field, c.value, n)
 		}
-		err = r.Check()
+		err = r.Check(Compose)
 		if err == nil || !strings.Contains(err.Error(), c.what) || !strings.Contains(err.Error(), "; fix: set "+c.fix) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s %s: %v; want %q and the fix %q, in one line", c.field, c.value, err, c.what, c.fix)
 		}
@@ -83,11 +83,11 @@ func TestEachRightThatIsTooMuchIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Check(); err == nil || !strings.Contains(err.Error(), "its root file system is not mounted read-only; fix: set read_only: true") {
+	if err := r.Check(Compose); err == nil || !strings.Contains(err.Error(), "its root file system is not mounted read-only; fix: set read_only: true") {
 		t.Errorf("with a writable root: %v", err)
 	}
 	r.ReadOnlyRoot = true
-	if err := r.Check(); err != nil {
+	if err := r.Check(Compose); err != nil {
 		t.Errorf("nothing is wrong with it: %v", err)
 	}
 	if r.Seccomp != 2 || len(r.Groups) != 1 {
@@ -118,7 +118,7 @@ func TestAStatusWithoutAFieldIsAnError(t *testing.T) {
 func TestEverythingThatIsWrongIsSaid(t *testing.T) {
 	t.Parallel()
 	r := Rights{Groups: []int64{0}, Effective: 1, Permitted: 1, Inheritable: 1, Bounding: 1, Ambient: 1}
-	err := r.Check()
+	err := r.Check(Compose)
 	if n := len(r.Problems()); n != 10 || err == nil || strings.Count(err.Error(), "cap_drop") != 1 {
 		t.Errorf("%d problems: %v", n, err)
 	}
@@ -130,7 +130,7 @@ func TestParseRefusesWhatIsNoProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := parse(whole); err != nil || p.Host != "c0ffee" || p.Rights.Check() != nil {
+	if p, err := parse(whole); err != nil || p.Host != "c0ffee" || p.Rights.Check(Compose) != nil {
 		t.Errorf("parse = %+v, %v", p, err)
 	}
 	for name, text := range map[string]string{
@@ -155,7 +155,7 @@ func TestParseRefusesWhatIsNoProof(t *testing.T) {
 	}
 	// IDs that are not there are root's.
 	p, err := parse([]byte(strings.Replace(string(whole), `"uids":[1000,1000,1000,1000]`, `"uids":[1000]`, 1)))
-	if err != nil || p.Rights.Check() == nil {
+	if err != nil || p.Rights.Check(Compose) == nil {
 		t.Errorf("a proof with one UID: %+v, %v", p, err)
 	}
 }
@@ -183,4 +183,22 @@ func sample(service, host string) Proof {
 	rights, _ := parseStatus(right)
 	rights.ReadOnlyRoot = true
 	return New(service, "v1", host, "", rights, func(name string) string { return map[string]string{ProjectVariable: "im2"}[name] })
+}
+
+// In a pod, no cure starts containers beside the cluster's.
+func TestTheCureIsOneForTheEngine(t *testing.T) {
+	t.Parallel()
+	for engine, want := range map[string]string{Compose: `"mage up"`, Kubernetes: `"mage cluster-up"`} {
+		_, noID := CheckID(t.TempDir(), "AAAABBBBCCCCDDDD", engine)
+		for _, err := range []error{Rights{}.Check(engine), noID} {
+			if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "mage restart", "mage up"), want) {
+				t.Errorf("%s: %v", engine, err)
+			}
+		}
+	}
+	none := func(string) string { return "" }
+	pod := func(name string) string { return map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}[name] }
+	if Engine(none) != Compose || Engine(pod) != Kubernetes {
+		t.Errorf("Engine = %q and %q", Engine(none), Engine(pod))
+	}
 }

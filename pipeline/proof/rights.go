@@ -175,8 +175,8 @@ func (r Rights) Problems() (all []Problem) {
 }
 
 // Check returns nil for a process that has no more rights than it should. Otherwise the error says what is wrong, in one
-// line, and what the Compose file has to say.
-func (r Rights) Check() error {
+// line, and what the Compose file has to say, for a service on engine.
+func (r Rights) Check(engine string) error {
 	var what, fixes []string
 	for _, p := range r.Problems() {
 		what = append(what, p.What)
@@ -187,7 +187,8 @@ func (r Rights) Check() error {
 	if len(what) == 0 {
 		return nil
 	}
-	return fmt.Errorf(`%s; fix: set %s for this service in docker-compose.yml, and run "mage up"`, strings.Join(what, "; "), strings.Join(fixes, ", "))
+	up, _ := starts(engine)
+	return fmt.Errorf(`%s; fix: set %s for this service in docker-compose.yml, and run %q`, strings.Join(what, "; "), strings.Join(fixes, ", "), up)
 }
 
 func words(ids []int64) string { return strings.Trim(fmt.Sprint(ids), "[]") }

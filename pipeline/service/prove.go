@@ -19,14 +19,15 @@ func (s Service) prove(p process, env *Env) (leave func(context.Context) (stop f
 	default:
 		return nil, fmt.Errorf("%s is %q; fix: remove it, or set it to %q to run %s by hand outside of a container", proof.Switch, value, proof.Off, s.Name)
 	}
+	engine := proof.Engine(p.getenv)
 	rights, err := p.rights()
 	if err != nil {
 		return nil, fmt.Errorf("asking the kernel which rights it has: %w; fix: %s=%s runs it unchecked", err, proof.Switch, proof.Off)
 	}
-	if err := rights.Check(); err != nil {
+	if err := rights.Check(engine); err != nil {
 		return nil, fmt.Errorf("container %q: %w (%s=%s runs it by hand, unchecked)", env.Worker, err, proof.Switch, proof.Off)
 	}
-	id, err := proof.CheckID(env.Data, p.getenv(proof.DataVariable))
+	id, err := proof.CheckID(env.Data, p.getenv(proof.DataVariable), engine)
 	if err != nil {
 		return nil, err
 	}
