@@ -168,7 +168,16 @@ func (t Target) deploy(ctx context.Context, p *project.Project, k *kubectl.Kubec
 		return err
 	}
 	look := func(ctx context.Context) (kubectl.State, error) { return t.lookAtCluster(ctx, k, p) }
-	state, err := k.Wait(ctx, clusterHealthy, look, func(s kubectl.Service, pods []kubectl.Pod) {
+	state, err := look(ctx)
+	if err != nil {
+		return err
+	}
+	if failing := state.Failing(); len(failing) > 0 {
+		if err := k.DeletePods(ctx, r.Namespace, failing); err != nil {
+			t.UI.Note("not starting %s again at once: %v", safetext.List(failing, 10, ", "), err)
+		}
+	}
+	state, err = k.Wait(ctx, clusterHealthy, look, func(s kubectl.Service, pods []kubectl.Pod) {
 		t.UI.Did(began, "%s: %s healthy on %s", s.Name, english.Plural(s.Want, "pod", ""), nodesOf(pods))
 	})
 	if err != nil {

@@ -107,6 +107,12 @@ func (k *Kubectl) Delete(ctx context.Context, namespace, kinds, selector string)
 	return k.explain(ctx, err)
 }
 
+// DeletePods tells these pods to end, and waits for none of them. What they are of makes others in their place.
+func (k *Kubectl) DeletePods(ctx context.Context, namespace string, names []string) error {
+	_, err := k.output(ctx, nil, append([]string{"delete", "pods", "--namespace=" + namespace, "--ignore-not-found", "--wait=false"}, names...)...)
+	return err
+}
+
 // Stream runs kubectl with its output passed on, without a limit of time.
 func (k *Kubectl) Stream(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
 	cmd := k.unlimited(args...)

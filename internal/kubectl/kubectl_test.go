@@ -3,6 +3,7 @@ package kubectl_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -215,6 +216,50 @@ func TestAServiceIsHealthyAfterItsRollout(t *testing.T) {
 		c.want.Name, c.want.Want = "web", 1
 		if s, err := k.Look(t.Context(), "im2", "a=b", "of"); err != nil || len(s.Services) != 1 || s.Services[0] != c.want {
 			t.Errorf("%s: %v, %+v, want %+v", name, err, s.Services, c.want)
+		}
+	}
+}
+
+// A pod of which an event is the last says nothing itself: it is ContainerCreating.
+func TestWhatAPodCannotStartWithoutIsNamed(t *testing.T) {
+	k, err := open(t, here(`*" events "*) cat events;; get*) cat objects;;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	const creating = `{"waiting": {"reason": "ContainerCreating"}}`
+	for name, c := range map[string]struct{ state, events, want string }{
+		"a secret": {
+			creating, `{"reason": "FailedMount", "message": "MountVolume.SetUp failed for volume \"v\" : secret \"key\" not found", "lastTimestamp": "2026-11-28T09:30:02Z"},
+				{"reason": "Scheduled", "metadata": {"creationTimestamp": "2026-11-28T09:30:01Z"}}`,
+			`north cannot start web: FailedMount: MountVolume.SetUp failed for volume "v" : secret "key" not found; fix: "kubectl -n im2 create secret generic key --from-file=NAME=FILE" where NAME is its name in the Compose file, and FILE has the content`,
+		},
+		"a ConfigMap of an environment": {
+			`{"waiting": {"reason": "CreateContainerConfigError", "message": "configmap \"more\" not found"}}`, ``,
+			`north cannot start web: CreateContainerConfigError: configmap "more" not found; fix: "kubectl -n im2 create configmap more --from-file=NAME=FILE" where `,
+		},
+		"a disk": {
+			creating, `{"reason": "FailedAttachVolume", "message": "Multi-Attach error", "lastTimestamp": "2026-11-28T09:30:02Z"}`,
+			`north cannot start web: FailedAttachVolume: Multi-Attach error; fix: "kubectl -n im2 describe pod web-1" says more`,
+		},
+		"mounted since": {
+			creating, `{"reason": "Pulling", "lastTimestamp": "2026-11-28T09:30:03Z"}, {"reason": "FailedMount", "message": "slow", "lastTimestamp": "2026-11-28T09:30:02Z"}`, "",
+		},
+		"another pod's": {creating, `{"reason": "FailedMount", "message": "slow", "involvedObject": {"name": "web-2"}}`, ""}, // the last of two counts
+	} {
+		events := strings.ReplaceAll(c.events, `{"reason"`, `{"involvedObject": {"name": "web-1"}, "reason"`)
+		pod := `{"kind": "Pod", "metadata": {"name": "web-1", "namespace": "im2", "labels": {"of": "web"}}, "spec": {"nodeName": "north"}, "status": {"containerStatuses": [{"state": ` + c.state + `}]}}`
+		for file, items := range map[string]string{"objects": pod, "events": events} {
+			if err := os.WriteFile(file, []byte(`{"items": [`+items+`]}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := k.Look(t.Context(), "im2", "a=b", "of")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := fmt.Sprint(s.Problems()); !strings.HasPrefix(said, "["+c.want) || c.want == "" && said != "[]" {
+			t.Errorf("%s: %s, want %s", name, said, c.want)
 		}
 	}
 }

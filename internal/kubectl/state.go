@@ -21,11 +21,14 @@ type Pod struct {
 	User  string `json:"user"`
 	Image string `json:"image"`
 	// State is "healthy", "starting", "ending", "ended", "waiting", "failed", or Kubernetes' word for what is wrong, such as
-	// "ImagePullBackOff"; Why is the text with it.
+	// "ImagePullBackOff" or, of a pod that would be starting, "FailedMount"; Why is the text with it.
 	State string `json:"state"`
 	Why   string `json:"why,omitempty"`
 	// Restarts is how often it was started again.
 	Restarts int `json:"restarts"`
+
+	namespace string
+	before    int // how many of the restarts Wait does not count
 }
 
 // Healthy is the state of a pod that does its work.
@@ -65,15 +68,18 @@ type object struct {
 	Kind     string `json:"kind"`
 	Metadata struct {
 		Name       string            `json:"name"`
+		Namespace  string            `json:"namespace"`
 		Labels     map[string]string `json:"labels"`
 		Generation int64             `json:"generation"`
 		Deletion   *time.Time        `json:"deletionTimestamp"`
+		Created    time.Time         `json:"creationTimestamp"`
 	} `json:"metadata"`
 	Spec   json.RawMessage `json:"spec"`
 	Status json.RawMessage `json:"status"`
 	// Of an event:
-	Reason   string `json:"reason"`
-	Message  string `json:"message"`
+	Reason   string     `json:"reason"`
+	Message  string     `json:"message"`
+	Last     *time.Time `json:"lastTimestamp"` // nil if it happened once, by the newer API
 	Involved struct {
 		Kind string `json:"kind"`
 		Name string `json:"name"`
@@ -87,14 +93,16 @@ func (k *Kubectl) Look(ctx context.Context, namespace, selector, label string) (
 		return State{}, err
 	}
 	s := State{Services: []Service{}, Pods: []Pod{}, Claims: []Claim{}}
-	pending := false
+	pending, starting := false, false
 	for _, o := range all.Items {
 		name := o.Metadata.Labels[label]
 		switch o.Kind {
 		case "Deployment":
 			s.Services = append(s.Services, o.service(name))
 		case "Pod":
-			s.Pods = append(s.Pods, o.pod(name))
+			p := o.pod(name)
+			starting = starting || p.State == "starting"
+			s.Pods = append(s.Pods, p)
 		case "PersistentVolumeClaim":
 			c := o.claim()
 			pending = pending || c.Phase != bound
@@ -102,6 +110,9 @@ func (k *Kubectl) Look(ctx context.Context, namespace, selector, label string) (
 		}
 	}
 	slices.SortFunc(s.Pods, func(a, b Pod) int { return strings.Compare(a.Service+"\x00"+a.Name, b.Service+"\x00"+b.Name) })
+	if starting {
+		k.explainPods(ctx, namespace, s.Pods)
+	}
 	if pending {
 		return s, k.explainClaims(ctx, namespace, s.Claims)
 	}
@@ -144,6 +155,33 @@ func (k *Kubectl) explainClaims(ctx context.Context, namespace string, claims []
 		}
 	}
 	return nil
+}
+
+// explainPods says of pods that are starting that they lack a volume, where that is the last thing that happened to them.
+func (k *Kubectl) explainPods(ctx context.Context, namespace string, pods []Pod) {
+	var events list[object]
+	if k.get(ctx, &events, namespace, "events", "--field-selector=involvedObject.kind=Pod") != nil {
+		return // who may not read events, as for cluster-down, has the rest
+	}
+	last := make(map[string]object)
+	for _, e := range events.Items {
+		if before, is := last[e.Involved.Name]; !is || !e.when().Before(before.when()) {
+			last[e.Involved.Name] = e
+		}
+	}
+	for i, p := range pods {
+		if e := last[p.Name]; p.State == "starting" && (e.Reason == "FailedMount" || e.Reason == "FailedAttachVolume") {
+			pods[i].State, pods[i].Why = e.Reason, e.Message
+		}
+	}
+}
+
+// when is the time of an event.
+func (o *object) when() time.Time {
+	if o.Last != nil {
+		return *o.Last
+	}
+	return o.Metadata.Created
 }
 
 // deployment is what is read of one.
@@ -224,7 +262,7 @@ func (o *object) pod(service string) Pod {
 		ContainerStatuses      []containerStatus
 	}
 	_, _ = json.Unmarshal(o.Spec, &spec), json.Unmarshal(o.Status, &status) // the API server's own
-	p := Pod{Service: service, Name: o.Metadata.Name, Node: spec.NodeName, State: "waiting"}
+	p := Pod{Service: service, Name: o.Metadata.Name, Node: spec.NodeName, State: "waiting", namespace: o.Metadata.Namespace}
 	if len(spec.Containers) > 0 {
 		p.Image = spec.Containers[0].Image
 	}
