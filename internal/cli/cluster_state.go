@@ -18,15 +18,6 @@ import (
 	"github.com/im2-audio/im2/pipeline/proof"
 )
 
-// servicesOfCluster, scalersOfCluster and storageOfCluster are the kinds of objects that a project has in its namespace. Not every
-// cluster knows each of scalersOfCluster.
-var scalersOfCluster = []string{"scaledobjects.keda.sh", "horizontalpodautoscalers.autoscaling"}
-
-const (
-	servicesOfCluster = "deployments.apps,services,configmaps,networkpolicies.networking.k8s.io"
-	storageOfCluster  = "persistentvolumeclaims"
-)
-
 // endsWithin is how long pods may take to end. One on a node that does not answer takes for ever.
 const endsWithin = time.Minute
 
@@ -157,13 +148,21 @@ func (t Target) ClusterDown(ctx context.Context, volumes bool, wait *time.Durati
 	}
 	defer release()
 	namespace := cluster.Name(p.Name())
-	rights := []kubectl.Right{{Verb: "delete", Resource: "deployments.apps"}, {Verb: "list", Resource: "pods"}}
-	kinds := append(slices.Clone(scalersOfCluster), servicesOfCluster)
-	if volumes {
-		kinds = append(kinds, storageOfCluster)
-		rights = append(rights, kubectl.Right{Verb: "delete", Resource: storageOfCluster})
+	kinds, err := scalers(ctx, k)
+	if err != nil {
+		return err
 	}
-	if err := k.Need(ctx, namespace, rights...); err != nil {
+	kinds = append(kinds, servicesOfCluster)
+	if volumes {
+		kinds = append(kinds, claimsOfCluster)
+		if p.Cluster.Storage.NFS != "" { // one that is kept is for a claim that is gone, and for no other
+			kinds = append(kinds, volumesOfCluster)
+		}
+	}
+	if err := k.Need(ctx, namespace, slices.Concat(looking, removing(kinds))...); err != nil {
+		return err
+	}
+	if _, err := sameProject(ctx, k, p); err != nil {
 		return err
 	}
 	step := t.UI.Step("removing "+p.Name()+" from "+k.Context, "removed "+p.Name()+" from "+k.Context)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -67,13 +66,8 @@ func (t Target) ClusterUp(ctx context.Context, o ClusterUp) error {
 		return err
 	}
 	t.UI.Note("%s goes to the cluster of context %q, into the namespace %s", p.Name(), k.Context, r.Namespace)
-	if err := k.Need(ctx, r.Namespace, rightsFor(r)...); err != nil {
+	if err := t.allowed(ctx, p, k, r); err != nil {
 		return err
-	}
-	if claim := p.Cluster.Storage.Claim; claim != "" {
-		if err := k.NeedClaim(ctx, r.Namespace, claim); err != nil {
-			return err
-		}
 	}
 	release, err := t.alone(ctx, p.Root, o.Wait)
 	if err != nil {
@@ -123,37 +117,7 @@ func (t Target) publish(ctx context.Context, p *project.Project, c *engine.Clien
 	return images, run.Getenv(environ, project.DataID), nil
 }
 
-// rightsFor are the rights that a user needs to give a cluster the manifests and to see what becomes of them.
-func rightsFor(r cluster.Rendered) []kubectl.Right {
-	rights := []kubectl.Right{{Verb: "list", Resource: "pods"}, {Verb: "list", Resource: "events"}}
-	seen := make(map[string]bool)
-	for _, o := range r.Objects {
-		kind := o.GetObjectKind().GroupVersionKind()
-		if seen[kind.Kind] {
-			continue
-		}
-		seen[kind.Kind] = true
-		for _, verb := range []string{"create", "patch"} {
-			rights = append(rights, kubectl.Right{Verb: verb, Resource: resourceOf(o), Cluster: o.GetNamespace() == ""})
-		}
-	}
-	return rights
-}
-
-// resourceOf is what the API calls objects of this kind, such as deployments.apps.
-func resourceOf(o cluster.Object) string {
-	kind := o.GetObjectKind().GroupVersionKind()
-	resource := strings.ToLower(kind.Kind) + "s"
-	if stem, is := strings.CutSuffix(resource, "ys"); is {
-		resource = stem + "ies"
-	}
-	if kind.Group != "" {
-		resource += "." + kind.Group
-	}
-	return resource
-}
-
-// deploy gives the cluster what was rendered, takes away services that are no longer in it, and waits.
+// deploy gives the cluster what was rendered, removes what is no longer in it, and waits.
 func (t Target) deploy(ctx context.Context, p *project.Project, k *kubectl.Kubectl, r cluster.Rendered) error {
 	text, err := r.YAML()
 	if err != nil {
@@ -164,7 +128,7 @@ func (t Target) deploy(ctx context.Context, p *project.Project, k *kubectl.Kubec
 	if err := step.End(k.Apply(ctx, text)); err != nil {
 		return fmt.Errorf("applying the manifests: %w", err)
 	}
-	if err := t.removeOld(ctx, p, k, r); err != nil {
+	if err := t.removeOld(ctx, p, k, r.Model); err != nil {
 		return err
 	}
 	look := func(ctx context.Context) (kubectl.State, error) { return t.lookAtCluster(ctx, k, p) }
@@ -184,37 +148,6 @@ func (t Target) deploy(ctx context.Context, p *project.Project, k *kubectl.Kubec
 		return fmt.Errorf("starting %s on %s: %w", p.Name(), k.Context, err)
 	}
 	t.printCluster(state)
-	return nil
-}
-
-// removeOld removes services and scalers that an earlier call made, and that were not rendered now.
-func (t Target) removeOld(ctx context.Context, p *project.Project, k *kubectl.Kubectl, r cluster.Rendered) error {
-	wanted := make(map[string]bool) // services, and kinds
-	for _, o := range r.Objects {
-		wanted[o.GetLabels()[cluster.LabelService]] = true
-		wanted[resourceOf(o)] = true
-	}
-	there, err := t.lookAtCluster(ctx, k, p)
-	if err != nil {
-		return err
-	}
-	for _, s := range there.Services {
-		if wanted[s.Name] {
-			continue
-		}
-		t.UI.Note("removing %s, which is no longer in the Compose file", s.Name)
-		if err := k.Delete(ctx, r.Namespace, servicesOfCluster, selector(p)+","+cluster.LabelService+"="+s.Name); err != nil {
-			return err
-		}
-	}
-	for _, kind := range scalersOfCluster {
-		if wanted[kind] {
-			continue
-		}
-		if err := k.Delete(ctx, r.Namespace, kind, selector(p)); err != nil {
-			t.UI.Note("not removing %s of an earlier call: %v", kind, err)
-		}
-	}
 	return nil
 }
 

@@ -160,7 +160,7 @@ func (k *Kubectl) explain(ctx context.Context, err error) error {
 		}
 	}
 	if kind := unknownKind.FindStringSubmatch(text); kind != nil {
-		return exit.Fixable(exit.Missing, exit.Fix{Note: "install what defines it on the cluster"}, "the cluster of context %q has no %s %s", k.Context, kind[2], kind[1])
+		return k.NoKind(kind[2], kind[1])
 	}
 	switch {
 	case strings.Contains(text, "Unauthorized") || strings.Contains(text, "must be logged in"):
