@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/internal/safetext"
 )
 
 // answers is how long the API server may take for one answer.
@@ -96,15 +98,58 @@ func (k *Kubectl) Apply(ctx context.Context, manifests []byte) error {
 	return err
 }
 
+// gone is how long Delete waits. By itself, kubectl waits for a week.
+const gone = 2 * time.Minute
+
 // Delete removes objects of these kinds, with commas, and waits until they are gone. Of kinds that the cluster does not
-// know there are none.
+// know there are none. The error names what is still there, and what keeps it.
 func (k *Kubectl) Delete(ctx context.Context, namespace, kinds, selector string) error {
-	cmd := []string{"delete", kinds, "--namespace=" + namespace, "--selector=" + selector, "--ignore-not-found", "--wait=true"}
+	return k.remove(ctx, namespace, kinds, "--selector="+selector)
+}
+
+// Remove is Delete for objects by their [Object.Ref]. Some may be gone already.
+func (k *Kubectl) Remove(ctx context.Context, namespace string, refs ...string) error {
+	return k.remove(ctx, namespace, refs...)
+}
+
+func (k *Kubectl) remove(ctx context.Context, namespace string, what ...string) error {
+	cmd := slices.Concat([]string{"delete"}, what, []string{"--namespace=" + namespace, "--ignore-not-found", "--wait=true", "--timeout=" + gone.String()})
 	err := k.runner.Run(ctx, k.unlimited(cmd...))
-	if err != nil && strings.Contains(said(err), "doesn't have a resource type") {
+	switch {
+	case err != nil && strings.Contains(said(err), "doesn't have a resource type"):
 		return nil
+	case err != nil && strings.Contains(said(err), "timed out waiting"):
+		return k.kept(ctx, namespace, what)
 	}
 	return k.explain(ctx, err)
+}
+
+// kept is the error that objects which were deleted are still there; nil if they are gone by now.
+func (k *Kubectl) kept(ctx context.Context, namespace string, what []string) error {
+	left, err := k.List(ctx, namespace, what...)
+	if err != nil {
+		return err
+	}
+	var names []string
+	var fix exit.Fix
+	for _, o := range left {
+		finalizers := safetext.List(o.Meta.Finalizers, 10, ", ")
+		names = append(names, fmt.Sprintf("%s (finalizers: %s)", o.Ref(), cmp.Or(finalizers, "none")))
+		switch {
+		case len(names) > 1:
+		case strings.HasSuffix(finalizers, "-protection"): // Kubernetes' own, until nothing uses it
+			fix = exit.Fix{Type: "kubectl -n " + namespace + " describe " + o.Ref(), Note: "names what uses it: end that"}
+		default:
+			fix = exit.Fix{
+				Type: "kubectl -n " + namespace + " patch " + o.Ref() + ` --type=merge --patch='{"metadata":{"finalizers":null}}'`,
+				Note: "removes it at once, if what should handle the finalizer is not on the cluster",
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return exit.Fixable(exit.Failed, fix, "still there after %s: %s", gone, safetext.List(names, 10, ", "))
 }
 
 // DeletePods tells these pods to end, and waits for none of them. What they are of makes others in their place.

@@ -294,6 +294,31 @@ func TestThereIsNothingOfUnknownKinds(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotRemovedIsNamed(t *testing.T) {
+	k, err := open(t, here(`delete*--timeout=2m0s*) echo "error: timed out waiting for the condition on x/y" >&2; exit 1;; get*) cat left;;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	const claim, scaled = `{"kind": "PersistentVolumeClaim", "metadata": {"name": "data", "finalizers": ["kubernetes.io/pvc-protection"]}}`,
+		`{"kind": "ScaledObject", "apiVersion": "keda.sh/v1alpha1", "metadata": {"name": "web", "finalizers": ["finalizer.keda.sh"]}}`
+	for left, want := range map[string]string{
+		claim: `still there after 2m0s: persistentvolumeclaim/data (finalizers: kubernetes.io/pvc-protection); fix: "kubectl -n im2 describe persistentvolumeclaim/data" names what uses it: end that`,
+		scaled + "," + claim: `still there after 2m0s: scaledobject.keda.sh/web (finalizers: finalizer.keda.sh), persistentvolumeclaim/data (finalizers: kubernetes.io/pvc-protection); ` +
+			`fix: "kubectl -n im2 patch scaledobject.keda.sh/web --type=merge --patch='{"metadata":{"finalizers":null}}'" removes it at once, if what should handle the finalizer is not on the cluster`,
+		"": "<nil>",
+	} {
+		if err := os.WriteFile("left", []byte(`{"items": [`+left+`]}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{k.Delete(t.Context(), "im2", "x", "a=b"), k.Remove(t.Context(), "im2", "x/web", "x/data")} {
+			if fmt.Sprint(err) != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		}
+	}
+}
+
 func TestNothingOnAClusterIsNoError(t *testing.T) {
 	k, err := open(t, here(`get*) ;;`))
 	if err != nil {

@@ -31,6 +31,8 @@ type Meta struct {
 	Annotations map[string]string
 	// Owners are the objects that have made it, and with which it goes.
 	Owners []struct{ Name string } `json:"ownerReferences"`
+	// Finalizers name what has to be done before the object is gone.
+	Finalizers []string
 }
 
 // List reads objects of a namespace: args are kinds with commas, and a selector or a name.
@@ -46,12 +48,6 @@ func (k *Kubectl) List(ctx context.Context, namespace string, args ...string) ([
 		return []Object{found.Object}, nil
 	}
 	return found.Items, nil
-}
-
-// Remove removes objects, by their [Object.Ref], and waits until they are gone. Some may be gone already.
-func (k *Kubectl) Remove(ctx context.Context, namespace string, refs ...string) error {
-	_, err := k.output(ctx, nil, append([]string{"delete", "--namespace=" + namespace, "--ignore-not-found", "--wait=true", "--timeout=" + answers.String()}, refs...)...)
-	return err
 }
 
 // Knows says whether the cluster has a kind of objects: one of a group and version, such as "keda.sh/v1alpha1", by its plural.
