@@ -21,6 +21,17 @@ import (
 // endsWithin is how long pods may take to end. One on a node that does not answer takes for ever.
 const endsWithin = time.Minute
 
+// endLimit is endsWithin after the longest stop_grace_period.
+func endLimit(p *project.Project) time.Duration {
+	var longest time.Duration
+	for _, service := range p.Compose.Services {
+		if service.StopGracePeriod != nil {
+			longest = max(longest, time.Duration(*service.StopGracePeriod))
+		}
+	}
+	return endsWithin + longest
+}
+
 // selector is of all objects of a project.
 func selector(p *project.Project) string {
 	return cluster.LabelProject + "=" + cluster.Name(p.Name()) + "," + cluster.LabelManagedBy + "=" + cluster.Manager
@@ -115,7 +126,7 @@ func (t Target) ClusterLogs(ctx context.Context, asked Logs) error {
 	if err != nil {
 		return err
 	}
-	names, err := stack.Stack{Project: p}.Chosen(asked.Services)
+	names, err := stack.Stack{Project: p}.Chosen(composeNames(p, asked.Services))
 	if err != nil {
 		return err
 	}
@@ -126,7 +137,7 @@ func (t Target) ClusterLogs(ctx context.Context, asked Logs) error {
 		}
 		of += "," + cluster.LabelService + " in (" + strings.Join(slices.Compact(names), ",") + ")"
 	}
-	args = append([]string{"logs", "--namespace=" + cluster.Name(p.Name()), "--selector=" + of, "--prefix", "--max-log-requests=1000"}, args...)
+	args = append([]string{"logs", "--namespace=" + cluster.Name(p.Name()), "--selector=" + of, "--prefix", "--ignore-errors", "--max-log-requests=1000"}, args...)
 	lines := t.UI.Others() // what a service writes is not ours
 	err = k.Stream(ctx, lines, t.UI.Stderr(), args...)
 	_ = lines.Close() // the terminal's trouble
@@ -134,6 +145,22 @@ func (t Target) ClusterLogs(ctx context.Context, asked Logs) error {
 		return nil //nolint:nilerr // an interrupt is how following ends
 	}
 	return fmt.Errorf("reading the logs of %s on %s: %w", p.Name(), k.Context, err)
+}
+
+// composeNames puts the Compose names of services, with commas between them, in the place of those that the cluster prints.
+func composeNames(p *project.Project, services string) string {
+	names := strings.Split(services, ",")
+	for i, name := range names {
+		if slices.Contains(p.Services(), name) {
+			continue
+		}
+		for _, service := range p.Services() {
+			if cluster.Name(service) == strings.TrimSpace(name) {
+				names[i] = service
+			}
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 // ClusterDown removes the services from the cluster; with volumes also the claims, and with them what the cluster keeps for them.
@@ -178,7 +205,7 @@ func (t Target) removeFromCluster(ctx context.Context, k *kubectl.Kubectl, p *pr
 		if err := k.Delete(ctx, cluster.Name(p.Name()), kind, selector(p)); err != nil {
 			return err
 		}
-		for deadline := time.Now().Add(endsWithin); kind == servicesOfCluster; {
+		for deadline := time.Now().Add(endLimit(p)); kind == servicesOfCluster; {
 			state, err := t.lookAtCluster(ctx, k, p)
 			if err != nil {
 				return err
@@ -189,7 +216,7 @@ func (t Target) removeFromCluster(ctx context.Context, k *kubectl.Kubectl, p *pr
 			if time.Now().After(deadline) {
 				left := state.Pods[0]
 				return exit.Fixable(exit.Failed, exit.Fix{Type: "kubectl get node " + left.Node, Note: "shows whether the node answers"},
-					"the pod %s on %s has not ended after %s", safetext.Line(left.Name), safetext.Line(left.Node), endsWithin)
+					"the pod %s on %s has not ended after %s", safetext.Line(left.Name), safetext.Line(left.Node), endLimit(p))
 			}
 			select {
 			case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -20,6 +21,7 @@ import (
 const failed = `#!/bin/sh
 case "$*" in
 "config current-context"*) echo home ;;
+*--raw=/apis*) echo '{}' ;;
 "delete pods --namespace=shop --ignore-not-found --wait=false web-1 "*) touch deleted ;;
 *deployments.apps,pods*)
     if test -e deleted; then state='"ready": true'; else state='"restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}'; fi
@@ -49,8 +51,19 @@ func TestPodsThatFailedAreTriedAgainAtOnce(t *testing.T) {
 	}
 	ui, out, note := term.Test()
 	p := &project.Project{Compose: &types.Project{Name: "shop", Services: types.Services{"web": {Name: "web"}}}}
-	err = Target{UI: ui, Runner: run.Local{}}.deploy(t.Context(), p, k, cluster.Rendered{Namespace: "shop"})
+	err = Target{UI: ui, Runner: run.Local{}}.deploy(t.Context(), p, k, cluster.Rendered{Namespace: "shop", Model: "of now"})
 	if _, gone := os.Stat("deleted"); err != nil || gone != nil || !strings.Contains(out.String(), "healthy") {
 		t.Errorf("%v, %v, %s%s", err, gone, out.String(), note.String())
+	}
+}
+
+func TestPodsMayEndAsSlowlyAsTheComposeFileSays(t *testing.T) {
+	t.Parallel()
+	short, long := types.Duration(time.Second), types.Duration(10*time.Minute)
+	var quick, slow types.ServiceConfig
+	quick.StopGracePeriod, slow.StopGracePeriod = &short, &long
+	p := &project.Project{Compose: &types.Project{Services: types.Services{"a": quick, "b": slow, "c": {}}}}
+	if limit := endLimit(p); limit != 11*time.Minute {
+		t.Error(limit)
 	}
 }
