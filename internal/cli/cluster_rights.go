@@ -97,7 +97,8 @@ func (t Target) allowed(ctx context.Context, p *project.Project, k *kubectl.Kube
 			return k.NoKind(kedaVersion, kind.Kind)
 		}
 	}
-	rights := slices.Concat(looking, rendering(r), removing(append(kinds, servicesOfCluster)))
+	again := []kubectl.Right{{Verb: "delete", Resource: "pods"}} // those that failed
+	rights := slices.Concat(looking, again, rendering(r), removing(append(kinds, servicesOfCluster)))
 	claim := p.Cluster.Storage.Claim
 	if claim != "" {
 		rights = append(rights, kubectl.Right{Verb: "get", Resource: claimsOfCluster})
