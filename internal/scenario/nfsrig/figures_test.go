@@ -15,23 +15,25 @@ import (
 // least is how much of linear the throughput must be at least.
 const least = 0.95
 
-// TestScaling separates songs with 1, 2, 4 and 8 workers on two hosts, and a stand-in engine that takes 30 s for each: with
-// 10 s, the one processor of each machine is measured, on which a song costs about a second beside its engine. There are as many
-// songs for each worker each time, and the time begins when each of them may have done one.
+// TestScaling separates songs with 1, 2, 4 and 8 workers on two hosts, and a stand-in engine that takes 10 s for each. There
+// are as many songs for each worker each time. The time begins when each of them may have done one, and ends while there is
+// another one for each: it is the throughput of workers that have songs, without a start and an end in which some have none.
+// They start one after the other: otherwise all end their songs at once, again and again, on machines with one processor each.
 func TestScaling(t *testing.T) {
-	const engine, each = 30 * time.Second, 3
+	const engine, each = 10 * time.Second, 9
 	c := newCluster(t, 2)
-	c.write(8 * each)
+	c.write(8 * (each + 1))
 	c.start(c.clients[0], "organizer", 0)
 	var one float64
 	for _, workers := range []int{1, 2, 4, 8} {
 		c.start(c.clients[0], "watcher", 0)
-		c.give(0, workers*each)
-		c.count("queue/pending", workers*each)
+		c.give(0, workers*(each+1))
+		c.count("queue/pending", workers*(each+1))
 		c.stop(c.clients[0], "watcher")
 		before := c.inside("output")
 		for n := range workers {
 			c.start(c.clients[n%2], fmt.Sprintf("demucs-%d", n), engine)
+			time.Sleep(engine / time.Duration(workers))
 		}
 		first := c.count("output", before+workers) // a machine takes a while to start them all
 		began := time.Now()
@@ -43,6 +45,7 @@ func TestScaling(t *testing.T) {
 		if perMinute < least*one*float64(workers) {
 			t.Errorf("with %d workers, the throughput is not %.2f of linear", workers, least)
 		}
+		c.count("output", before+workers*(each+1))
 		for n := range workers {
 			c.stop(c.clients[n%2], fmt.Sprintf("demucs-%d", n))
 		}
