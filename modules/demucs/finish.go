@@ -8,6 +8,7 @@ import (
 	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/peaks"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -67,9 +68,9 @@ func (w *worker) runFFmpeg(ctx context.Context, p render.Process) error {
 	return c.run(ctx)
 }
 
-// keepStems puts the files that the finishing made on the disk and makes them the job's. Everything
-// else that was made on the way is dropped.
-func keepStems(ctx context.Context, j *spool.Job) error {
+// keepStems puts the files that the finishing made on the disk and makes them the job's, with what their waveforms are
+// drawn from. Everything else that was made on the way is dropped.
+func keepStems(ctx context.Context, j *spool.Job, waves peaks.Peaks) error {
 	for _, file := range j.Files {
 		if err := ctx.Err(); err != nil { // A slow disk may take long for each.
 			return fmt.Errorf("keeping the stems: %w", err)
@@ -85,6 +86,13 @@ func keepStems(ctx context.Context, j *spool.Job) error {
 		if err := place.Local.Rename(j.Path(job.WorkFolder, job.StemsFolder, file), j.Path(job.StemsFolder, file)); err != nil {
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
+	}
+	data, err := waves.Bytes()
+	if err == nil {
+		err = j.Write(data, job.StemsFolder, job.PeaksFile)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the stems: %w", err)
 	}
 	return errors.Join(place.SyncFolder(j.Path(job.StemsFolder)), j.Drop(job.WorkFolder))
 }

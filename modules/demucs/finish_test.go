@@ -70,7 +70,7 @@ func TestTheRecordTellsWhatWasMade(t *testing.T) {
 	_, err = b.turn(t.Context())
 	spooltest.Must(t, err)
 	got := b.in(job.Separated, j.ID)
-	spooltest.WantNames(t, got.Path(job.StemsFolder), "vocals.wav", "no_vocals.wav")
+	spooltest.WantNames(t, got.Path(job.StemsFolder), "vocals.wav", "no_vocals.wav", job.PeaksFile)
 	if want := []string{"vocals.wav", "no_vocals.wav"}; !slices.Equal(got.Files, want) || got.Gain != 1 || got.SumDB != nil ||
 		len(got.Warnings) > 0 || got.SourceRate != mixRate || got.EngineVersion != options.EngineVersion ||
 		!got.Settings.Equal(j.Options.Over(options.Default())) {

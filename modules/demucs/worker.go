@@ -286,7 +286,7 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	j.Engine, j.EngineVersion, j.Model, j.Error = w.settings.engine, options.EngineVersion, model.name, ""
 	j.Settings, j.SourceRate = settings, source.rate
 	j.Files, j.Gain, j.SumDB, j.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings)
-	return keepStems(ctx, j)
+	return keepStems(ctx, j, made.Peaks)
 }
 
 // checkSource makes sure that there is a file to decode: ffmpeg would say of a removed one

@@ -30,7 +30,7 @@ func TestAJobGetsItsStems(t *testing.T) {
 	}
 	j := b.in(job.Separated, id)
 	spooltest.WantNames(t, j.Dir(), "job.json", "progress.json", "source", "stems")
-	spooltest.WantNames(t, j.Path(job.StemsFolder), "bass.wav", "drums.wav", "other.wav", "vocals.wav")
+	spooltest.WantNames(t, j.Path(job.StemsFolder), "bass.wav", "drums.wav", "other.wav", "peaks.json", "vocals.wav")
 	for _, stem := range stemNames() {
 		info, err := os.Stat(j.Path(job.StemsFolder, stem+".wav"))
 		if err != nil || info.Mode() != place.FileMode {

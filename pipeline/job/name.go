@@ -37,8 +37,9 @@ const (
 	ProgressFile = "progress.json"
 	// SourceFile is the song. It always has this name, so that no hostile name gets on a command line.
 	SourceFile = "source"
-	// StemsFolder holds the finished stems and, later, TrackFile.
+	// StemsFolder holds the finished stems, PeaksFile (see pipeline/peaks) and, later, TrackFile.
 	StemsFolder = "stems"
+	PeaksFile   = "peaks.json"
 	TrackFile   = "track.json"
 	// WorkFolder is scratch space of the worker.
 	WorkFolder = "work"

@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/peaks"
 )
 
 const (
@@ -23,8 +24,8 @@ const (
 
 // findings are what the pass over the raw stems is for.
 type findings struct {
-	// peak is the largest sample of each output, at the rate of the mix.
-	peak []float64
+	// waves are what was measured of each output, at the rate of the mix.
+	waves []*peaks.Meter
 	// sum is Made.SumDB.
 	sum *float64
 }
@@ -38,7 +39,7 @@ type examination struct {
 	holes  []holes
 	// equal has the pairs of stems that are the same so far.
 	equal map[[2]int]bool
-	peak  []float64
+	waves []*peaks.Meter
 	// lack is the energy of what the stems lack of the mix.
 	lack float64
 	// sum and samples are for an output that has several inputs.
@@ -51,9 +52,12 @@ type examination struct {
 // examine reads the mix and all raw stems once. A *FaultError is something that the engine did wrong.
 func (r *renderer) examine(ctx context.Context) (findings, error) {
 	e := &examination{
-		renderer: r, peak: make([]float64, len(r.plan.outputs)), equal: make(map[[2]int]bool),
+		renderer: r, waves: make([]*peaks.Meter, len(r.plan.outputs)), equal: make(map[[2]int]bool),
 		levels: make([]level, len(r.plan.inputs)), holes: make([]holes, len(r.plan.inputs)),
 		sum: make([]float64, blockFrames*channels), samples: make([]float32, blockFrames*channels),
+	}
+	for i := range e.waves {
+		e.waves[i] = peaks.NewMeter(r.Frames, channels)
 	}
 	defer e.close()
 	if err := e.open(); err != nil {
@@ -74,7 +78,7 @@ func (r *renderer) examine(ctx context.Context) (findings, error) {
 	if err := e.faults(); err != nil {
 		return findings{}, err
 	}
-	return findings{e.peak, e.sumDB()}, nil
+	return findings{e.waves, e.sumDB()}, nil
 }
 
 func (e *examination) open() error {
@@ -143,7 +147,7 @@ func (e *examination) block(frames int) error {
 		}
 	}
 	e.addUp(n)
-	e.peaks(n)
+	e.measure(n)
 	return nil
 }
 
@@ -174,7 +178,7 @@ func (e *examination) addUp(n int) {
 	}
 }
 
-func (e *examination) peaks(n int) {
+func (e *examination) measure(n int) {
 	for i, out := range e.plan.outputs {
 		samples := e.samples
 		if same, ok := out.same(); ok {
@@ -182,7 +186,7 @@ func (e *examination) peaks(n int) {
 		} else {
 			mixdown(samples, e.sum[:n], e.inputs, out.factors)
 		}
-		e.peak[i] = max(e.peak[i], loudest(samples[:n]))
+		e.waves[i].Add(samples[:n])
 	}
 }
 

@@ -23,10 +23,10 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/peaks"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -95,6 +95,8 @@ type Made struct {
 	// Rate is the sample rate of the files in Hz, Frames their length.
 	Rate   int
 	Frames int64
+	// Peaks are what the waveforms of the files are drawn from, measured at the rate of the mix.
+	Peaks peaks.Peaks
 	// Warnings are for the person who listens to the files.
 	Warnings []string
 }
@@ -113,7 +115,7 @@ func Render(ctx context.Context, job Job) (Made, error) {
 	if err := r.dropUnneeded(); err != nil {
 		return Made{}, err
 	}
-	gain, err := r.gainFor(ctx, found.peak)
+	gain, err := r.gainFor(ctx, found.waves)
 	if err != nil {
 		return Made{}, err
 	}
@@ -122,7 +124,7 @@ func Render(ctx context.Context, job Job) (Made, error) {
 			return Made{}, fmt.Errorf("writing the stem %q: %w", out.name, err)
 		}
 	}
-	return r.made(found.sum, gain), nil
+	return r.made(found, gain), nil
 }
 
 // Check reads the mix and the raw stems, and makes nothing of them. A *FaultError is returned when the
@@ -207,11 +209,14 @@ func (r *renderer) path(input int) string {
 
 // gainFor decides by how much all samples are multiplied: by one, unless a peak would not fit and
 // the options want all stems to be scaled alike.
-func (r *renderer) gainFor(ctx context.Context, peak []float64) (float64, error) {
+func (r *renderer) gainFor(ctx context.Context, waves []*peaks.Meter) (float64, error) {
 	if r.Options.Clip != options.Rescale || r.format.full == 0 {
 		return 1, nil
 	}
-	most := slices.Max(peak)
+	most := 0.0
+	for _, wave := range waves {
+		most = max(most, wave.Loudest())
+	}
 	if r.mustMeasure() { // Between the samples a signal may go higher.
 		most = 0
 		for _, out := range r.plan.outputs {
@@ -260,11 +265,16 @@ func (r *renderer) write(ctx context.Context, out output, gain float64) (err err
 	return err
 }
 
-func (r *renderer) made(sum *float64, gain float64) Made {
+func (r *renderer) made(found findings, gain float64) Made {
+	sum := found.sum
 	m := Made{Gain: gain, SumDB: sum, Rate: r.rate, Frames: r.frames}
-	for _, out := range r.plan.outputs {
-		m.Files = append(m.Files, out.name+"."+r.format.ext)
+	stems := make([]peaks.Stem, len(r.plan.outputs))
+	for i, out := range r.plan.outputs {
+		file := out.name + "." + r.format.ext
+		m.Files = append(m.Files, file)
+		stems[i] = found.waves[i].Stem(file, gain)
 	}
+	m.Peaks = peaks.New(r.Frames, MixRate, stems)
 	if quieter := -20 * math.Log10(gain); quieter >= audibleGain {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("all stems were made quieter by %.2f dB, so that none of them clips; "+
 			"choose 24 bits or float, or another clip mode, to change that", quieter))

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/peaks"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
@@ -51,6 +52,35 @@ func TestTheFilesHoldTheStems(t *testing.T) {
 		left, err := os.ReadDir(filepath.Join(job.Work.Name(), job.Raw))
 		if err != nil || len(left) > 0 || place.Exists(filepath.Join(job.Work.Name(), job.Mix)) {
 			t.Errorf("raw files are left: %v, %v", left, err)
+		}
+	}
+}
+
+// The waveforms are those of the files, also of what is added up, made quieter and cut off.
+func TestThePeaksAreThoseOfTheFiles(t *testing.T) {
+	t.Parallel()
+	for _, change := range []options.Options{
+		{}, {Bits: "24", TwoStems: "vocals"}, {Bits: "float", Sum: options.SumExact, Stems: []string{"other"}}, {Clip: options.Clamp}, {Bits: "float", Clip: options.ClipNone},
+	} {
+		s := newSong(3*blockFrames + 17)
+		s.scale(7)
+		job := put(t, s, wave(change))
+		made := finish(t, job)
+		if p := made.Peaks; p.DurationSeconds != float64(job.Frames)/MixRate || p.Bins != peaks.MostBins || len(p.Stems) != len(made.Files) {
+			t.Errorf("peaks of %v: %v s, %d bins, %d stems", change, p.DurationSeconds, p.Bins, len(p.Stems))
+		}
+		for i, stem := range made.Peaks.Stems {
+			samples := samplesOf(t, path(job, made.Files[i]))
+			if stem.File != made.Files[i] {
+				t.Errorf("peaks of %s; want %s", stem.File, made.Files[i])
+			}
+			for bin := range peaks.MostBins {
+				part := samples[int64(bin)*job.Frames/peaks.MostBins*channels : int64(bin+1)*job.Frames/peaks.MostBins*channels]
+				low, high := max(-1, min(1, slices.Min(part)))*peaks.Full, max(-1, min(1, slices.Max(part)))*peaks.Full
+				if math.Abs(float64(stem.Min[bin])-low) > 0.51 || math.Abs(float64(stem.Max[bin])-high) > 0.51 {
+					t.Fatalf("%s of %v, bin %d: %d to %d; want %v to %v", stem.File, change, bin, stem.Min[bin], stem.Max[bin], low, high)
+				}
+			}
 		}
 	}
 }
@@ -309,7 +339,7 @@ func BenchmarkRender(b *testing.B) {
 func TestAGainThatNobodyHears(t *testing.T) {
 	t.Parallel()
 	for gain, want := range map[float64]int{1: 0, 0.9999: 0, 0.99: 1} {
-		if made := (&renderer{}).made(nil, gain); len(made.Warnings) != want || made.Gain != gain {
+		if made := (&renderer{}).made(findings{}, gain); len(made.Warnings) != want || made.Gain != gain {
 			t.Errorf("%v: %+v; want %d warnings", gain, made, want)
 		}
 	}
