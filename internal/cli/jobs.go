@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"os"
 	"path"
@@ -133,8 +132,8 @@ func (t Target) printList(jobs iter.Seq2[listedJob, error]) error {
 			}
 			// Quoted: a name may hold what a terminal would obey.
 			row := []string{
-				j.ID, string(j.Stage), strconv.Quote(j.Name), progressText(&j.Job), j.Tries(),
-				age(time.Duration(j.AgeSeconds) * time.Second), note(&j),
+				j.ID, string(j.Stage), strconv.Quote(j.Name), j.ProgressText(), j.Tries(),
+				queue.AgeText(time.Duration(j.AgeSeconds) * time.Second), note(&j),
 			}
 			if !yield(row, nil) {
 				return
@@ -169,17 +168,6 @@ func olderEngine(data string, j *queue.Job) bool {
 	return err == nil && info.IsDir()
 }
 
-// progressText is how far the separation is.
-func progressText(j *queue.Job) string {
-	if j.Stage != job.Separating || j.Progress == nil {
-		return "-"
-	}
-	if percent, known := j.Progress.Percent(); known {
-		return fmt.Sprintf("%d %%", percent)
-	}
-	return inLine(string(j.Progress.Phase))
-}
-
 // note is what went wrong with a job.
 func note(j *listedJob) string {
 	switch {
@@ -201,20 +189,6 @@ func inLine(text string) string {
 		return "-"
 	}
 	return text
-}
-
-// age is a duration in its largest unit.
-func age(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d d", int(d.Hours()/24))
-	}
 }
 
 // Retry brings a failed job back, or every one.

@@ -123,7 +123,7 @@ func (t Target) printJobs(jobs iter.Seq2[queue.Job, error]) (err error) {
 		}
 		if n++; n <= jobsShown {
 			// Quoted: a name may hold what a terminal would obey.
-			rows = append(rows, []string{strconv.Quote(j.Name), string(j.Stage), progressText(&j)})
+			rows = append(rows, []string{strconv.Quote(j.Name), string(j.Stage), j.ProgressText()})
 		}
 	}
 	if n == 0 {

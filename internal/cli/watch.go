@@ -82,7 +82,7 @@ func (t Target) lineOf(j *queue.Job) error {
 	if j.Stage != "" {
 		line = append(line, strconv.Quote(j.Name)) // quoted: a name may hold what a terminal would obey
 	}
-	if progress := progressText(j); progress != "-" {
+	if progress := j.ProgressText(); progress != "-" {
 		line = append(line, progress)
 	}
 	if text := note(&listedJob{Job: *j}); text != "-" && j.Stage != "" {
@@ -138,7 +138,7 @@ func (w *watched) draw(columns, rows int) []string {
 			song = append(song[:songShown-1], '…')
 		}
 		table = append(table, []string{
-			string(j.Stage), progressText(&j), string(song), age(ageOf(&j)), j.ID, j.Tries(), note(&listedJob{Job: j}),
+			string(j.Stage), j.ProgressText(), string(song), queue.AgeText(ageOf(&j)), j.ID, j.Tries(), note(&listedJob{Job: j}),
 		})
 	}
 	last := "no job is on its way"

@@ -14,7 +14,6 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/permissions/message"
-	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -106,7 +105,7 @@ func (o putOptions) run(ctx context.Context, stdin io.Reader) (said message.Mess
 	case "model":
 		return said, o.putModel(stdin)
 	case "retry":
-		said.Stage, err = queue.New(o.folder).Retry(ctx, o.job, ownership.Owner{})
+		said.Stage, err = queue.New(o.folder).Retry(ctx, o.job, 0, 0)
 		return said, err
 	case "cancel":
 		return said, spool.For(o.folder, -1, -1).Cancel(o.job)

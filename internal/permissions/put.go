@@ -185,7 +185,7 @@ func (f Folder) MakeID(ctx context.Context, want string) (id string, err error) 
 // Retry is queue.Queue.Retry.
 func (f Folder) Retry(ctx context.Context, q *queue.Queue, id string) (to job.Stage, err error) {
 	err = f.either(ctx, func() error {
-		to, err = q.Retry(ctx, id, f.Owner)
+		to, err = q.Retry(ctx, id, int(f.Owner.UID), int(f.Owner.GID))
 		return err
 	}, func(e *engine.Engine) error {
 		said, err := f.put(ctx, e, nil, "retry", "-job="+id)

@@ -1,5 +1,5 @@
-// Package queue reads the pipeline's jobs on the host, and brings back those that failed. It
-// writes nothing else.
+// Package queue reads the pipeline's jobs, for the commands on the host and the services that only
+// read, and brings back those that failed. It writes nothing else.
 //
 // What surprises: jobs move while they are read. A job may no longer be where it was seen a moment
 // ago, so Get tries all stages again, and List goes over the stages so that it neither misses a
@@ -17,7 +17,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
@@ -90,15 +89,8 @@ func (q *Queue) Waiting(ctx context.Context, stage job.Stage) ([]string, error) 
 
 // Count returns how many jobs are in each stage. It reads no records.
 func (q *Queue) Count(ctx context.Context) (map[job.Stage]int, error) {
-	where, err := q.locate(ctx)
-	counts := map[job.Stage]int{}
-	for _, stage := range job.Stages {
-		counts[stage] = 0
-	}
-	for _, at := range where {
-		counts[at.stage]++
-	}
-	return counts, err
+	listing, err := q.List(ctx)
+	return listing.Counts(), err
 }
 
 // Get returns one job, wherever it is now. The error wraps ErrNotFound when no stage has it.
@@ -229,15 +221,6 @@ type Job struct {
 	// Problem says why the record could not be read; then the Record has nothing but the ID, and the name where that can be told.
 	// A job in Incoming without a record has no problem.
 	Problem string `json:"problem,omitempty"`
-}
-
-// Tries is how often the job was begun, and how many workers were lost that had it, for people: "2", or "1, 3 lost".
-func (j *Job) Tries() string {
-	text := strconv.Itoa(j.Attempt)
-	if j.Losses > 0 {
-		text += fmt.Sprintf(", %d lost", j.Losses)
-	}
-	return text
 }
 
 // readJob reads the job in folder name of a stage, and returns false if it is not there. If only its record

@@ -10,7 +10,6 @@ import (
 	"path"
 	"time"
 
-	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
@@ -29,10 +28,10 @@ var (
 // job.Failed no service touches a job, and the job leaves it by the same rename as all others.
 //
 // A job that has its source waits for separation; one that lost only the organizer, whose source
-// may be in archive/, waits with its stems for that. owner is who gets the record where this is
+// may be in archive/, waits with its stems for that. uid and gid are who gets the record where this is
 // root. The error wraps ErrNotFound, ErrNotFailed, ErrNoFile or ErrUntaken where that is
 // the reason.
-func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (job.Stage, error) {
+func (q *Queue) Retry(ctx context.Context, id string, uid, gid int) (job.Stage, error) {
 	j, err := q.Get(ctx, id)
 	if err != nil {
 		return "", err
@@ -57,7 +56,7 @@ func (q *Queue) Retry(ctx context.Context, id string, owner ownership.Owner) (jo
 		return "", fmt.Errorf("something else has its name in %s/%s: move that away", job.QueueFolder, to)
 	}
 	j.again(to, time.Now().UTC())
-	err = writeRecord(root, dir, &j.Record, owner)
+	err = writeRecord(root, dir, &j.Record, uid, gid)
 	if err == nil {
 		err = root.Rename(dir, path.Join(string(to), id))
 	}
@@ -111,14 +110,13 @@ func (j *Job) again(to job.Stage, now time.Time) {
 	j.History = append(j.History, job.Visit{Stage: to, Start: now})
 }
 
-func writeRecord(root *os.Root, dir string, record *job.Record, owner ownership.Owner) error {
+func writeRecord(root *os.Root, dir string, record *job.Record, uid, gid int) error {
 	data, err := record.Bytes()
 	if err != nil {
 		return err
 	}
-	uid, gid := -1, -1
-	if os.Geteuid() == 0 {
-		uid, gid = int(owner.UID), int(owner.GID)
+	if os.Geteuid() != 0 {
+		uid, gid = -1, -1
 	}
 	temp := path.Join(dir, place.TempPrefix+rand.Text())
 	if err := place.WriteNewIn(root, temp, data, uid, gid); err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 )
@@ -22,7 +21,7 @@ func TestRetryCanBeRepeated(t *testing.T) {
 	put(t, data, job.Failed, id, job.RecordFile, text)
 	put(t, data, job.Failed, id, job.SourceFile, "sound")
 	q := New(data)
-	to, err := q.Retry(t.Context(), id, ownership.Owner{UID: 1234, GID: 1234})
+	to, err := q.Retry(t.Context(), id, 1234, 1234)
 	if err != nil || to != job.Pending {
 		t.Fatalf("Retry = %v, %v", to, err)
 	}
@@ -34,7 +33,7 @@ func TestRetryCanBeRepeated(t *testing.T) {
 	if err != nil || info.Mode() != place.FileMode {
 		t.Errorf("job.json is %v, %v", info, err)
 	}
-	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); !errors.Is(err, ErrNotFailed) {
+	if _, err := q.Retry(t.Context(), id, 0, 0); !errors.Is(err, ErrNotFailed) {
 		t.Errorf("error = %v; want ErrNotFailed", err)
 	}
 }
@@ -53,23 +52,23 @@ func TestRetrySaysWhatKeepsIt(t *testing.T) {
 	makeDir(string(job.Failed), id, job.TakenFolder)
 	put(t, data, job.Failed, filepath.Join(id, job.TakenFolder), "a\nb.mp3", "sound")
 	q := New(data)
-	_, err := q.Retry(t.Context(), id, ownership.Owner{})
+	_, err := q.Retry(t.Context(), id, 0, 0)
 	if !errors.Is(err, ErrUntaken) || !strings.Contains(err.Error(), `taken/a\nb.mp3" into input/`) {
 		t.Errorf("error = %v", err)
 	}
 	put(t, data, job.Failed, id, job.SourceFile, "sound")
-	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFailed) {
+	if _, err := q.Retry(t.Context(), id, 0, 0); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFailed) {
 		t.Errorf("error = %v; want that there is no queue/pending", err)
 	}
 	makeDir(string(job.Pending))
 	put(t, data, job.Pending, "", id, "in its place")
-	if _, err := q.Retry(t.Context(), id, ownership.Owner{}); err == nil || !strings.HasSuffix(err.Error(), "its name in queue/pending: move that away") {
+	if _, err := q.Retry(t.Context(), id, 0, 0); err == nil || !strings.HasSuffix(err.Error(), "its name in queue/pending: move that away") {
 		t.Errorf("error = %v; want that something is in its place", err)
 	}
 	if err := os.Remove(filepath.Join(data, job.QueueFolder, string(job.Pending), id)); err != nil {
 		t.Fatal(err)
 	}
-	if to, err := q.Retry(t.Context(), id, ownership.Owner{}); to != job.Pending || err != nil {
+	if to, err := q.Retry(t.Context(), id, 0, 0); to != job.Pending || err != nil {
 		t.Errorf("Retry = %v, %v", to, err)
 	}
 }
