@@ -14,9 +14,10 @@ import (
 // The data folders and the model cache are created first, with the app user as owner.
 func Up(ctx context.Context,
 	replicas *string, // number of demucs workers, or SERVICE=NUMBER,...; remembered (auto: as many as fit)
+	web *string, // on or off: whether the pages for a browser are started, too; remembered
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), value(web), wait) })
 }
 
 // Status shows each service's state, health, UID:GID and image, and the unfinished jobs.

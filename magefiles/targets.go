@@ -152,6 +152,12 @@ func New(ctx context.Context, name string,
 	return targets.New(ctx, name, user, dryRun, json, wait)
 }
 
+// Open opens the project's pages in a browser, and prints their address.
+// They are those of the service that x-im2 names as web, and have to run.
+func Open(ctx context.Context) error {
+	return targets.Open(ctx)
+}
+
 // Remove takes a service out of the Compose file, and removes its containers and its image.
 // Its folder is removed if it is as "mage new" made it, and stays otherwise; so do volumes and data. A
 // service that others need is refused.

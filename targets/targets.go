@@ -31,9 +31,16 @@ import (
 // The data folders are created first, with the app user as owner.
 func Up(ctx context.Context,
 	replicas *string, // containers of services, as SERVICE=NUMBER,...; remembered (auto: as the Compose file says)
+	web *string, // on or off: whether the project's pages are started, too; remembered
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), value(web), wait) })
+}
+
+// Open opens the project's pages in a browser, and prints their address.
+// They are those of the service that x-im2 names as web, and have to run.
+func Open(ctx context.Context) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Open(ctx) })
 }
 
 // Down stops the services and removes their containers; data and images stay.

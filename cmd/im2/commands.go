@@ -9,14 +9,22 @@ var groups = []group{
 	{"every day", []target{
 		{targets.Up, "up", "builds and starts the services, then waits until every one is healthy.", `The data folders are created first, with the app user as owner.`, [][2]string{
 			{"replicas", "containers of services, as SERVICE=NUMBER,...; remembered (auto: as the Compose file says)"},
+			{"web", "on or off: whether the project's pages are started, too; remembered"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}, [][2]string{
 			{"im2 up --replicas=demucs=2", "two workers, for two songs at the same time, from now on"},
 			{"im2 up --replicas=auto", "as many as memory and processors allow again"},
+			{"im2 up --web=off", "without the pages for a browser, from now on"},
 		}, [][2]string{
 			{"1", "an image, the folders or the model could not be created; a service would run as root or did not become healthy"},
 			{"2", "settings or a Compose file that cannot be used; fewer than one worker, or more than fit; something cannot be built"},
 			{"3", "Docker is not installed, does not answer, refuses this user or is too old; no base image; no network for the model; not enough memory for a worker"},
+		}},
+		{targets.Open, "open", "opens the project's pages in a browser, and prints their address.", `They are those of the service that x-im2 names as web, and have to run.`, nil, [][2]string{
+			{"im2 open", "where there is no desktop, only the address is printed"},
+		}, [][2]string{
+			{"1", "the pages do not answer, or are off"},
+			{"2", "settings or a Compose file that cannot be used; the project has no pages"},
 		}},
 		{targets.Status, "status", "shows each service's state, health, UID:GID and image.", ``, [][2]string{
 			{"json", "print JSON"},

@@ -73,6 +73,8 @@ func (t Target) values(ctx context.Context) usage.Values {
 		switch name {
 		case "shell":
 			return named(usage.Shells())
+		case "web":
+			return named(project.WebValues)
 		case "format":
 			if target == "audit" {
 				return named(slices.Sorted(slices.Values(auditFormats)))

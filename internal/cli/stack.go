@@ -24,10 +24,15 @@ const quickPercent = 800
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.
 // replicas says how many containers services have, as SERVICE=NUMBER with commas, and is remembered. Otherwise there are as
-// many demucs workers as the engine's machine holds, unless the Compose file says how many. wait is how long to wait for other commands on the project.
-func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) error {
+// many demucs workers as the engine's machine holds, unless the Compose file says how many. web is on or off, whether its pages are
+// started, and is remembered; "" for as it was. wait is how long to wait for other commands on the project.
+func (t Target) Up(ctx context.Context, replicas, web string, wait *time.Duration) error {
 	collect := debug.SetGCPercent(quickPercent)
 	defer debug.SetGCPercent(collect)
+	t, rememberWeb, err := t.withWeb(web)
+	if err != nil {
+		return err
+	}
 	p, c, err := t.docker(ctx)
 	if err != nil {
 		return err
@@ -36,10 +41,12 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 	if err != nil {
 		return err
 	}
-	if err := t.checkPipeline(p); err != nil {
+	if err := t.checkPipeline(p, web); err != nil {
 		return err
 	}
 	if t.stillUp(ctx, p, c, want) {
+		rememberWeb(p)
+		t.showWeb(p)
 		return nil
 	}
 	debug.SetGCPercent(collect)
@@ -71,18 +78,23 @@ func (t Target) Up(ctx context.Context, replicas string, wait *time.Duration) er
 	options.Before, options.Replaced = t.replacedSince(p)
 	s := stack.Stack{Project: p, Client: c, UI: t.UI}
 	if err := s.Up(ctx, options); err != nil {
-		return err
+		return portTaken(p, err)
 	}
 	b.RemoveOld(ctx) // those that containers were made from until now
 	if replicas != "" {
 		t.remember(p, want)
 	}
+	rememberWeb(p)
+	t.showWeb(p)
 	t.settle(ctx, p, c, want, capacity)
 	return nil
 }
 
-// checkPipeline refuses settings and folders with which the pipeline cannot work.
-func (t Target) checkPipeline(p *project.Project) error {
+// checkPipeline refuses settings, flags and folders with which the pipeline cannot work.
+func (t Target) checkPipeline(p *project.Project, web string) error {
+	if err := checkWeb(p, web); err != nil {
+		return err
+	}
 	if err := t.checkModel(p); err != nil {
 		return err
 	}

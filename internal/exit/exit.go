@@ -183,7 +183,7 @@ func IsIM2() bool {
 }
 
 // commands are the commands of im2 in texts that name them as Mage does. A test of cmd/im2 compares them.
-var commands = regexp.MustCompile(`\bmage (-v )?(audit|build|clean|cluster-(?:down|logs|render|status|up)|doctor|down|env|help|logs|new|remove|reset-permissions|restart|setup|status|up|verify)\b`)
+var commands = regexp.MustCompile(`\bmage (-v )?(audit|build|clean|cluster-(?:down|logs|render|status|up)|doctor|down|env|help|logs|new|open|remove|reset-permissions|restart|setup|status|up|verify)\b`)
 
 // ForIM2 puts im2 in place of Mage into a text that says what to type: both know the same commands.
 func ForIM2(text string) string { return commands.ReplaceAllString(text, "im2 $1$2") }

@@ -39,6 +39,7 @@ func read(ctx context.Context, s Settings, how reading) (*Project, error) {
 	s.UIDName, s.GIDName = cmp.Or(p.own.UID, s.UIDName), cmp.Or(p.own.GID, s.GIDName)
 	s.adopt(s.UIDName, s.GIDName)
 	p.Settings = s
+	p.placeWeb()
 	if filepath.IsAbs(p.own.Go) {
 		return nil, exit.Errorf(exit.Unusable, "x-im2: go %q must be relative to the project's folder", p.own.Go)
 	}
@@ -262,7 +263,8 @@ func (p *Project) mountsBelow(folder string) []string {
 }
 
 // covered returns what is mounted in place of a folder of the data folder: in which service, and where. Neither the host nor
-// the other services see what is put there. Both are "" where nothing is.
+// the other services see what is put there. Both are "" where nothing is. The folder itself may be mounted there in a service that
+// else only reads: that one moves nothing.
 func (p *Project) covered() (service, target string) {
 	for _, name := range p.Services() {
 		service := p.Compose.Services[name]
@@ -273,7 +275,10 @@ func (p *Project) covered() (service, target string) {
 		}
 		var targets []string
 		for _, v := range volumes {
-			targets = append(targets, v.Target)
+			rel, err := filepath.Rel(volumes[i].Target, v.Target)
+			if err != nil || !volumes[i].ReadOnly || v.Type != types.VolumeTypeBind || v.Source != filepath.Join(p.Data, rel) {
+				targets = append(targets, v.Target)
+			}
 		}
 		for _, mount := range service.Tmpfs {
 			target, _, _ := strings.Cut(mount, ":")

@@ -26,6 +26,8 @@ type extension struct {
 	// UID and GID name the variables that hold the app user's IDs.
 	UID string `json:"uid"`
 	GID string `json:"gid"`
+	// Web is the service with the pages, see Project.Web.
+	Web string `json:"web"`
 	// Registry and Storage are for Kubernetes, see Cluster.
 	Registry string  `json:"registry"`
 	Storage  Storage `json:"storage"`
@@ -63,7 +65,7 @@ func (p *Project) readExtension() error {
 		err = dec.Decode(&p.own)
 	}
 	if err != nil {
-		return exit.Errorf(exit.Unusable, "reading x-im2 in the Compose file: %w (known keys: data, folders, volumes, go, uid, gid, registry, storage)", err)
+		return exit.Errorf(exit.Unusable, "reading x-im2 in the Compose file: %w (known keys: data, folders, volumes, go, uid, gid, web, registry, storage)", err)
 	}
 	if err := p.own.Storage.check(); err != nil {
 		return exit.Errorf(exit.Unusable, "reading x-im2 in the Compose file: %w", err)

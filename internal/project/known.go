@@ -36,6 +36,7 @@ func (s Settings) Known() []Known {
 		{DemucsThreads, "threads of each worker; \"mage up\" shares the processors where it is empty", false},
 	}
 	known = append(known, Known{Replicas, "containers of services, such as demucs=2; \"mage up -replicas\" writes it", false})
+	known = append(known, Known{Web, "whether the pages for a browser are started: on, or off; \"mage up -web\" writes it", false})
 	known = append(known, Known{DataID, "the ID of the only data folder to work with, as its file " + proof.IDFile + " has it", false})
 	known = append(known,
 		Known{lease.PollSetting, "how often services look for work, at most 10s", false},
@@ -54,6 +55,8 @@ func (s Settings) Known() []Known {
 		}
 	}
 	return append(known,
+		Known{WebAddress, "where the pages are on this machine", true},
+		Known{WebHosts, "names by which a browser may ask for the pages, beside localhost", true},
 		Known{proof.NodeVariable, "the name of this machine in the proofs of services", true},
 		Known{"COMPOSE_FILE", "the Compose files to read", true},
 		Known{"COMPOSE_PROFILES", "the profiles of services that are enabled", true},

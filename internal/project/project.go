@@ -44,6 +44,8 @@ type Project struct {
 	GoModules string
 	// Cluster is what x-im2 says about Kubernetes.
 	Cluster Cluster
+	// Web is the service with the pages that "mage open" opens; empty in a project without one.
+	Web string
 
 	own   extension
 	taken []input // the Compose files, and the files that they take in

@@ -41,6 +41,11 @@ const (
 	DataID = proof.DataVariable
 	// Replicas is how many containers services have, as SERVICE=NUMBER with commas; "mage up -replicas" writes it.
 	Replicas = "IM2_REPLICAS"
+	// Web is on or off: whether the service with the pages is started; "mage up -web" writes it.
+	Web = "IM2_WEB"
+	// WebAddress is where the pages are on this machine, as IP:PORT; empty for the Compose file's own. WebHosts are further names of it.
+	WebAddress = "WEB_ADDRESS"
+	WebHosts   = "WEB_HOSTS"
 	// defaultUID and defaultGID name the ID variables unless x-im2 names others.
 	defaultUID = "APP_USER_ID"
 	defaultGID = "APP_GROUP_ID"
@@ -163,6 +168,7 @@ func defaults(root string, environ []string) (Settings, error) {
 		CABundle:        hostBundle(environ),
 		DataID:          "",
 		Replicas:        "",
+		Web:             webOn,
 
 		lease.PollSetting:  "",
 		lease.LeaseSetting: "",

@@ -11,11 +11,12 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// ours are the services that IM2 comes with. A checkout may have more, which scenarios and pages know nothing of.
+// ours are the services that IM2 comes with and that scenarios have unless they ask for more: the pages of web would be built and
+// started in each. A checkout may have others, which scenarios and pages know nothing of.
 var ours = []string{"watcher", "demucs", "demucs-gpu", "organizer"}
 
-// keepOurs takes all other services out of a copy of the project.
-func keepOurs(project string) error {
+// keepOurs takes all services out of a copy of the project, but ours and those that are named.
+func keepOurs(project string, also ...string) error {
 	path := filepath.Join(project, "docker-compose.yml")
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -26,7 +27,7 @@ func keepOurs(project string) error {
 		return err
 	}
 	for name := range file.Services {
-		if slices.Contains(ours, name) {
+		if slices.Contains(ours, name) || slices.Contains(also, name) {
 			continue
 		}
 		section := regexp.MustCompile(`(?m)^\n?  ` + regexp.QuoteMeta(name) + `:\n(?:(?:    .*)?\n)*`)
@@ -62,7 +63,7 @@ func TestKeepOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(string(alone) + "\n  loudness:\n    <<: *service\n    build:\n\n      context: ./modules/loudness\n      args: *ids\n")
+	write(strings.Replace(string(alone), "\nnetworks:\n", "\n\n  loudness:\n    <<: *service\n    build:\n\n      context: ./modules/loudness\n      args: *ids\n\nnetworks:\n", 1))
 	if err := keepOurs(project); err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"steady":      cmdSteady,
 		"workers":     cmdWorkers,
 		"weights":     cmdWeights,
+		"free-port":   cmdPort,
+		"hold-port":   cmdHold,
+		"page":        cmdPage,
 	}
 }
 
@@ -73,10 +76,12 @@ func checkUsage(ts *testscript.TestScript, neg bool, args []string, n int, text 
 	}
 }
 
-// cmdProject copies this project, without data, what was built and services that were added, into a folder, with
-// $IDS in its .env.local, and removes its containers and images when the script ends.
+// cmdProject copies this project, without data, what was built, the pages and services that were added, into a folder, with
+// $IDS in its .env.local, and removes its containers and images when the script ends. Services that are named stay in it.
 func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
-	checkUsage(ts, neg, args, 1, "project DIR")
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: project DIR [SERVICE ...]")
+	}
 	home, to := ts.Getenv("CHECKOUT"), ts.MkAbs(args[0])
 	for _, name := range []string{"go.mod", "go.sum", ".env", "docker-compose.yml", "modules", "pipeline"} {
 		ts.Check(copy.Copy(filepath.Join(home, name), filepath.Join(to, name), copy.Options{
@@ -85,7 +90,7 @@ func cmdProject(ts *testscript.TestScript, neg bool, args []string) {
 			},
 		}))
 	}
-	ts.Check(keepOurs(to))
+	ts.Check(keepOurs(to, args[1:]...))
 	uid, gid, _ := strings.Cut(ts.Getenv("IDS"), ":")
 	ids := fmt.Sprintf("APP_USER_ID=%s\nAPP_GROUP_ID=%s\n", uid, gid)
 	ts.Check(os.WriteFile(filepath.Join(to, ".env.local"), []byte(ids), 0o644))

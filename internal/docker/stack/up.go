@@ -39,6 +39,12 @@ func (s Stack) Up(ctx context.Context, o UpOptions) error {
 	if err != nil {
 		return err
 	}
+	if s.Project.WebOff() { // Compose does not know that it is left out.
+		args = append(args, s.Project.Services()...)
+		if err := s.removeLeftOut(ctx, o, before); err != nil {
+			return err
+		}
+	}
 	if err := s.removeReplaced(ctx, o, before); err != nil {
 		return err
 	}
@@ -98,12 +104,27 @@ func (s Stack) removeReplaced(ctx context.Context, o UpOptions, all []Container)
 	if len(services) == 0 {
 		return nil
 	}
-	list := safetext.List(services, 4, ", ")
-	step := s.UI.Step("removing the containers of "+list, "removed the containers of "+list)
-	if err := step.End(s.compose(ctx, step, o.Environ, append([]string{"rm", "--stop", "--force"}, services...)...)); err != nil {
+	if err := s.remove(ctx, o, services...); err != nil {
 		return fmt.Errorf("removing containers that use what was replaced: %w", err)
 	}
 	return nil
+}
+
+// removeLeftOut stops and removes the containers of the pages, which are left out.
+func (s Stack) removeLeftOut(ctx context.Context, o UpOptions, all []Container) error {
+	if !slices.ContainsFunc(all, func(c Container) bool { return c.Service == s.Project.Web }) {
+		return nil
+	}
+	if err := s.remove(ctx, o, s.Project.Web); err != nil {
+		return fmt.Errorf("removing what is left out: %w", err)
+	}
+	return nil
+}
+
+func (s Stack) remove(ctx context.Context, o UpOptions, services ...string) error {
+	list := safetext.List(services, 4, ", ")
+	step := s.UI.Step("removing the containers of "+list, "removed the containers of "+list)
+	return step.End(s.compose(ctx, step, o.Environ, append([]string{"rm", "--stop", "--force"}, services...)...))
 }
 
 // ReplacedText says what a container has in place of what it mounts.

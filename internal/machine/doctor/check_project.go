@@ -65,6 +65,10 @@ func problem(e project.Explanation, s project.Setting) string {
 		if e.Project == nil || e.Project.TellsOfLeases() {
 			err = e.Values.CheckLease(s.Name)
 		}
+	case project.Web, project.WebAddress:
+		if e.Project == nil || e.Project.Web != "" {
+			err = e.Values.CheckWeb(s.Name)
+		}
 	case project.CABundle:
 		err = image.CheckBundle(e.Root, e.Values)
 	default:

@@ -26,11 +26,17 @@ var Notes = map[string]Note{
 		Examples: []Example{
 			{"mage up -replicas=demucs=2", "two workers, for two songs at the same time, from now on"},
 			{"mage up -replicas=auto", "as many as memory and processors allow again"},
+			{"mage up -web=off", "without the pages for a browser, from now on"},
 		},
 		Failed:   "an image, the folders or the model could not be created; a service would run as root or did not become healthy",
 		Unusable: noProject + "; fewer than one worker, or more than fit; something cannot be built",
 		Missing:  noEngine + "; no base image; no network for the model; not enough memory for a worker",
 		More:     "failures.md",
+	},
+	"open": {
+		Examples: []Example{{"mage open", "where there is no desktop, only the address is printed"}},
+		Failed:   "the pages do not answer, or are off", Unusable: noProject + "; the project has no pages",
+		More: "web.md",
 	},
 	"down": {
 		Examples: []Example{{"mage down", "stop; `mage up` continues"}},

@@ -1,0 +1,31 @@
+package server
+
+import (
+	"net/http"
+)
+
+// songRoutes adds the pages and files of one song.
+func (s *Server) songRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /song/{key}", s.songPage)
+	mux.HandleFunc("GET /song/{key}/file/{name}", s.songFile)
+}
+
+// songView is what the page of a song shows.
+type songView struct {
+	*song
+	// Track is what its track.json says; empty where that cannot be used.
+	Track track
+	// Stems are the names of its audio files.
+	Stems []string
+}
+
+func (s *Server) songPage(w http.ResponseWriter, r *http.Request) {
+	one := s.library.find(r.Context(), r.PathValue("key"))
+	if one == nil {
+		s.notFound(w, r)
+		return
+	}
+	view := songView{song: one, Stems: s.stemsOf(one)}
+	view.Track, _ = readTrack(s.data, one.Folder) // The song says what is wrong with it.
+	s.show(w, http.StatusOK, "song", view)
+}
