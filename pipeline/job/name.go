@@ -17,8 +17,9 @@ const (
 	ArchiveFolder  = "archive"
 	RejectedFolder = "rejected"
 	QueueFolder    = "queue"
-	// WatcherFolder is in QueueFolder, and has the lease of the watcher.
+	// WatcherFolder is in QueueFolder, and has the lease of the watcher: one folder, FreeWatcher or as ParseWatcher reads it.
 	WatcherFolder = "watcher"
+	FreeWatcher   = "free"
 )
 
 // Folders returns all of them, and those of the stages in the queue, relative to the data folder.
@@ -173,6 +174,12 @@ func ParseClaim(name string) (c Claim, ok bool) {
 	token, fence, fenced := strings.Cut(parts[2], "-")
 	c.Token, c.Fence = token, fence
 	return c, IsToken(token) && (IsToken(fence) || !fenced)
+}
+
+// ParseWatcher reads the name of the watcher's lease while a worker has it: <worker>.<token>.
+func ParseWatcher(name string) (worker string, ok bool) {
+	worker, token, _ := strings.Cut(name, ".")
+	return worker, worker == WorkerName(worker) && IsToken(token)
 }
 
 // WorkerName makes a worker's name one that can be part of a claim.

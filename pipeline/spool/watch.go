@@ -14,16 +14,16 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
-// freeWatch is the name of the watcher's lease while nobody has it.
-const freeWatch = "free"
-
 // triesAdopt is how often Adopt lists the jobs: a watcher that lost its lease takes its last ones back meanwhile.
 const triesAdopt = 10
+
+// triesFind is how often the lease is read that seems to have two names: a list may have the name before a renewal and the one after.
+const triesFind = 5
 
 // A Watch is the lease of the watcher: of any number of processes, one at a time takes songs. It may be used by several
 // goroutines.
 //
-// The lease is a name: queue/watcher/ has one entry, "free" or <worker>.<token>, which its holder renames to another
+// The lease is a name: queue/watcher/ has one entry, a folder "free" or <worker>.<token>, which its holder renames to another
 // name every few seconds. Who has seen the same name for as long as a lease lasts renames it to its own. Of several,
 // one succeeds, and the holder before finds out at its next renewal.
 //
@@ -70,9 +70,9 @@ func (w *Watch) Acquire() (holder string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the lease of the watcher: %w", err)
 	}
-	holder, _, _ = strings.Cut(name, ".")
+	holder, _ = job.ParseWatcher(name)
 	left := !w.known && holder == w.worker
-	if name != freeWatch && !left && !w.ended(name) {
+	if name != job.FreeWatcher && !left && !w.ended(name) {
 		w.known = true
 		return holder, nil
 	}
@@ -85,32 +85,41 @@ func (w *Watch) Acquire() (holder string, err error) {
 		return "", fmt.Errorf("taking the lease of the watcher: %w", err)
 	}
 	w.name, w.next, w.token, w.known, w.seen = mine, "", w.spool.claimToken(), true, ""
+	w.mark()
 	return "", nil
+}
+
+// mark makes the file server's clock say in the lease's time of change since when this process has it: renaming keeps that time.
+func (w *Watch) mark() {
+	if temp, err := w.spool.disk.Temp(w.path(w.name), nil, false); temp != "" || err == nil {
+		_ = w.spool.disk.Remove(temp) // Else it is renamed with the lease, until the next sweep.
+	}
 }
 
 func (w *Watch) newName() string { return w.worker + "." + w.spool.token() }
 
 // find returns the name of the lease, and makes it where there is none.
 func (w *Watch) find() (string, error) {
-	entries, err := w.spool.disk.ReadDir(w.spool.watchFolder())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
 	var names []string
-	for _, entry := range entries {
-		worker, token, _ := strings.Cut(entry.Name(), ".")
-		if entry.Name() == freeWatch || worker == job.WorkerName(worker) && job.IsToken(token) {
-			names = append(names, entry.Name())
+	for range triesFind {
+		entries, err := w.spool.disk.ReadDir(w.spool.watchFolder())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		names = nil
+		for _, entry := range entries {
+			if _, held := job.ParseWatcher(entry.Name()); held || entry.Name() == job.FreeWatcher {
+				names = append(names, entry.Name())
+			}
+		}
+		switch len(names) {
+		case 0:
+			return job.FreeWatcher, w.make()
+		case 1:
+			return names[0], nil
 		}
 	}
-	switch len(names) {
-	case 0:
-		return freeWatch, w.make()
-	case 1:
-		return names[0], nil
-	default:
-		return "", fmt.Errorf("%q has several: %q and %q; fix: stop all watchers, and remove that folder", w.spool.watchFolder(), names[0], names[1])
-	}
+	return "", fmt.Errorf("%q has several: %q and %q; fix: stop all watchers, and remove that folder", w.spool.watchFolder(), names[0], names[1])
 }
 
 // make makes the lease and its folder at once: made one after the other, there would be a moment in which another
@@ -119,7 +128,7 @@ func (w *Watch) make() error {
 	disk, temp := w.spool.disk, filepath.Join(filepath.Dir(w.spool.watchFolder()), place.TempPrefix+w.spool.token())
 	err := disk.Mkdir(temp)
 	if err == nil {
-		err = disk.Mkdir(filepath.Join(temp, freeWatch))
+		err = disk.Mkdir(filepath.Join(temp, job.FreeWatcher))
 	}
 	if err == nil {
 		err = disk.SyncFolder(temp)
@@ -138,7 +147,10 @@ func (w *Watch) make() error {
 
 // sweep removes what a crash left where only the holder writes, or whoever makes the lease.
 func (w *Watch) sweep() {
-	for _, dir := range []string{filepath.Dir(w.spool.watchFolder()), w.spool.StageFolder(job.Incoming)} {
+	w.mu.Lock()
+	lease := w.path(w.name)
+	w.mu.Unlock()
+	for _, dir := range []string{filepath.Dir(w.spool.watchFolder()), lease, w.spool.StageFolder(job.Incoming)} {
 		entries, _ := w.spool.disk.ReadDir(dir)
 		for _, entry := range entries {
 			if strings.HasPrefix(entry.Name(), place.TempPrefix) {
@@ -172,10 +184,31 @@ func (w *Watch) rename(from, to string) error {
 	return err
 }
 
+// tenure returns the token of this process's latest time as holder.
+func (w *Watch) tenure() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.token
+}
+
+// renewIn is Renew for what was begun in one tenure. It may have been given back meanwhile, and another one begun.
+func (w *Watch) renewIn(token string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.token != token {
+		return ErrLost
+	}
+	return w.renew()
+}
+
 // Renew renews the lease. The error is ErrLost if another process has it; with any other one, this process may have it.
 func (w *Watch) Renew() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.renew()
+}
+
+func (w *Watch) renew() error {
 	if w.name == "" {
 		return ErrLost
 	}
@@ -196,17 +229,14 @@ func (w *Watch) Renew() error {
 
 // Release gives the lease back, if this process has it: the next one need not wait for its end.
 func (w *Watch) Release() error {
-	err := w.Renew() // It may have the next name.
-	if errors.Is(err, ErrLost) {
-		return nil
-	}
-	w.mu.Lock()
+	w.mu.Lock() // To the end: a renewal between the two names would lose the one that is given back.
 	defer w.mu.Unlock()
+	err := w.renew() // It may have the next name.
 	if err == nil {
-		err = w.rename(w.name, freeWatch)
+		err = ignore(w.rename(w.name, job.FreeWatcher), fs.ErrNotExist) // Another process may have taken it by now.
 	}
 	w.name, w.next = "", ""
-	return err
+	return ignore(err, ErrLost)
 }
 
 // Hold renews the lease every few seconds until stop is called. The context that it returns ends with the cause ErrLost if
@@ -217,14 +247,12 @@ func (w *Watch) Hold(ctx context.Context) (held context.Context, stop func()) {
 
 // Create is Spool.Create for the holder of the lease. The error is ErrLost for another one.
 func (w *Watch) Create() (*Job, error) {
-	w.mu.Lock()
-	token := w.token
-	w.mu.Unlock()
+	token := w.tenure()
 	j, err := w.spool.create(w.worker, token)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.Renew(); err != nil {
+	if err := w.renewIn(token); err != nil {
 		return nil, errors.Join(err, ignore(j.Discard(), fs.ErrNotExist))
 	}
 	return j, nil
@@ -233,21 +261,22 @@ func (w *Watch) Create() (*Job, error) {
 // Adopt takes the jobs of Incoming that holders before had, or make without knowing that they lost the lease, and returns
 // them under the claims that they have now. It does what it can besides an error.
 func (w *Watch) Adopt() (adopted []job.Claim, err error) {
+	token := w.tenure()
 	for range triesAdopt {
 		claims, listErr := w.spool.claims(job.Incoming)
 		err = listErr
 		found := false
 		for _, c := range claims {
-			if w.has(c) {
+			if c.Fence == token || c.Fence == "" && c.Token == token { // It is in the hands of this holder.
 				continue
 			}
 			if !found { // What was listed before this is no later holder's.
-				if err := w.Renew(); err != nil {
+				if err := w.renewIn(token); err != nil {
 					return adopted, err
 				}
 			}
 			found = true
-			mine := c.Fenced(w.token)
+			mine := c.Fenced(token)
 			moveErr := w.spool.moveFolder(w.spool.folderOf(job.Incoming, c), w.spool.folderOf(job.Incoming, mine))
 			if won, _ := w.spool.disk.Has(w.spool.folderOf(job.Incoming, mine)); won {
 				adopted = append(adopted, mine)
@@ -261,9 +290,4 @@ func (w *Watch) Adopt() (adopted []job.Claim, err error) {
 	}
 	w.sweep()
 	return adopted, err
-}
-
-// has reports whether a job is in the hands of this holder.
-func (w *Watch) has(c job.Claim) bool {
-	return c.Fence == w.token || c.Fence == "" && c.Token == w.token
 }

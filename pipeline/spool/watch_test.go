@@ -4,6 +4,7 @@ package spool
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -152,5 +154,124 @@ func TestTwoLeasesAreOneTooMany(t *testing.T) {
 	_, err := s.Watch("b").Acquire()
 	if err == nil || !strings.Contains(err.Error(), `fix: stop all watchers, and remove that folder`) {
 		t.Errorf("error = %v", err)
+	}
+}
+
+// A meanwhileDisk does something once, after the first call that ends: what another process does meanwhile.
+type meanwhileDisk struct {
+	place.Disk
+	after string // "list", "rename" or "mkdir"
+	do    func()
+}
+
+func (d *meanwhileDisk) ended(call string) {
+	if do := d.do; call == d.after && do != nil {
+		d.do = nil
+		do()
+	}
+}
+
+func (d *meanwhileDisk) ReadDir(path string) ([]fs.DirEntry, error) {
+	defer d.ended("list")
+	return d.Disk.ReadDir(path)
+}
+
+func (d *meanwhileDisk) Rename(oldPath, newPath string) error {
+	defer d.ended("rename")
+	return d.Disk.Rename(oldPath, newPath)
+}
+
+func (d *meanwhileDisk) Mkdir(path string) error {
+	defer d.ended("mkdir")
+	return d.Disk.Mkdir(path)
+}
+
+func (s *Spool) meanwhile(after string, do func()) {
+	s.disk.Disk = &meanwhileDisk{s.disk.Disk, after, do}
+}
+
+// A list that was read during a renewal may have both names.
+func TestALeaseThatIsBeingRenewedIsOne(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	newWatch(s, "a").wantHolder(t, 0, "")
+	second := filepath.Join(s.data, "queue", "watcher", "a.00112233")
+	spooltest.Must(t, os.Mkdir(second, 0o755))
+	s.meanwhile("list", func() { spooltest.Must(t, os.Remove(second)) })
+	newWatch(s, "b").wantHolder(t, 0, "a")
+}
+
+// A lease that another one takes while it is given back is not one that could not be given back.
+func TestALeaseIsTakenWhileItIsGivenBack(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	a := newWatch(s, "a")
+	a.wantHolder(t, 0, "")
+	s.meanwhile("rename", func() { spooltest.Must(t, os.Rename(a.path(a.next), a.path("b.00112233"))) })
+	if err := a.Release(); err != nil {
+		t.Errorf("Release = %v", err)
+	}
+	spooltest.WantNames(t, a.path(""), "b.00112233")
+}
+
+// A job that was begun before the lease was given back is not one of the holder that this process became again.
+func TestAJobOfAnEarlierTenureIsLost(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	a := newWatch(s, "a")
+	a.wantHolder(t, 0, "")
+	s.meanwhile("mkdir", func() {
+		spooltest.Must(t, a.Release())
+		a.wantHolder(t, 0, "")
+	})
+	if _, err := a.Create(); !errors.Is(err, ErrLost) {
+		t.Errorf("Create = %v; want ErrLost", err)
+	}
+	spooltest.WantNames(t, s.StageFolder(job.Incoming))
+	spooltest.Must(t, a.Renew())
+}
+
+// What several goroutines do with one lease neither loses it nor makes a second one: the next holder waits for nothing.
+func TestALeaseIsGivenBackDuringRenewals(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t)
+	for round := range 50 {
+		w := s.Watch("a")
+		if holder, err := w.Acquire(); holder != "" || err != nil {
+			t.Fatalf("round %d: Acquire = %q, %v", round, holder, err)
+		}
+		var wait sync.WaitGroup
+		start := make(chan struct{})
+		for range 4 {
+			wait.Go(func() {
+				<-start
+				for {
+					err := w.Renew()
+					if errors.Is(err, ErrLost) {
+						return
+					}
+					if err != nil {
+						t.Errorf("Renew = %v", err)
+						return
+					}
+				}
+			})
+		}
+		for range 2 {
+			wait.Go(func() {
+				<-start
+				if j, err := w.Create(); err == nil {
+					spooltest.Must(t, j.Discard())
+				} else if !errors.Is(err, ErrLost) {
+					t.Errorf("Create = %v", err)
+				}
+				if err := w.Release(); err != nil {
+					t.Errorf("Release = %v", err)
+				}
+			})
+		}
+		close(start)
+		wait.Wait()
+		spooltest.WantNames(t, w.path(""), "free")
 	}
 }
