@@ -38,6 +38,7 @@ var looking = []kubectl.Right{
 	{Verb: "list", Resource: "pods"},
 	{Verb: "list", Resource: "events"},
 	{Verb: "list", Resource: "deployments.apps"},
+	{Verb: "list", Resource: "replicasets.apps"},
 	{Verb: "list", Resource: claimsOfCluster},
 	{Verb: "get", Resource: "namespaces"},
 }

@@ -23,7 +23,7 @@ case "$*" in
 "config current-context"*) echo home ;;
 *--raw=/apis*) echo '{}' ;;
 "delete pods --namespace=shop --ignore-not-found --wait=false web-1 "*) touch deleted ;;
-*deployments.apps,pods*)
+*deployments.apps,replicasets.apps,pods*)
     if test -e deleted; then state='"ready": true'; else state='"restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}'; fi
     echo '{"items": [
 {"kind": "Deployment", "metadata": {"labels": {"app.kubernetes.io/component": "web"}}, "status": {"updatedReplicas": 1, "availableReplicas": '$(ls deleted 2>&- | wc -l)'}},

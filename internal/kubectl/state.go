@@ -26,6 +26,8 @@ type Pod struct {
 	Why   string `json:"why,omitempty"`
 	// Restarts is how often it was started again.
 	Restarts int `json:"restarts"`
+	// Old says that it is of an earlier version of its service, or of a service that is gone: it ends by itself.
+	Old bool `json:"old,omitempty"`
 
 	namespace string
 	before    int // how many of the restarts Wait does not count
@@ -67,12 +69,13 @@ type State struct {
 type object struct {
 	Kind     string `json:"kind"`
 	Metadata struct {
-		Name       string            `json:"name"`
-		Namespace  string            `json:"namespace"`
-		Labels     map[string]string `json:"labels"`
-		Generation int64             `json:"generation"`
-		Deletion   *time.Time        `json:"deletionTimestamp"`
-		Created    time.Time         `json:"creationTimestamp"`
+		Name        string            `json:"name"`
+		Namespace   string            `json:"namespace"`
+		Labels      map[string]string `json:"labels"`
+		Annotations map[string]string `json:"annotations"`
+		Generation  int64             `json:"generation"`
+		Deletion    *time.Time        `json:"deletionTimestamp"`
+		Created     time.Time         `json:"creationTimestamp"`
 	} `json:"metadata"`
 	Spec   json.RawMessage `json:"spec"`
 	Status json.RawMessage `json:"status"`
@@ -89,18 +92,21 @@ type object struct {
 // Look reads what a namespace has with a label; label is the key of the one that names the service.
 func (k *Kubectl) Look(ctx context.Context, namespace, selector, label string) (State, error) {
 	var all list[object]
-	if err := k.get(ctx, &all, namespace, "deployments.apps,pods,persistentvolumeclaims", "--selector="+selector); err != nil {
+	if err := k.get(ctx, &all, namespace, "deployments.apps,replicasets.apps,pods,persistentvolumeclaims", "--selector="+selector); err != nil {
 		return State{}, err
 	}
 	s := State{Services: []Service{}, Pods: []Pod{}, Claims: []Claim{}}
+	newest := newestVersions(all.Items, label)
 	pending, starting := false, false
 	for _, o := range all.Items {
 		name := o.Metadata.Labels[label]
+		version, known := newest[name]
 		switch o.Kind {
 		case "Deployment":
-			s.Services = append(s.Services, o.service(name))
+			s.Services = append(s.Services, o.service(name, version))
 		case "Pod":
 			p := o.pod(name)
+			p.Old = !known || version.unseen || version.hash != "" && o.Metadata.Labels[templateHash] != version.hash
 			starting = starting || p.State == "starting"
 			s.Pods = append(s.Pods, p)
 		case "PersistentVolumeClaim":
@@ -117,6 +123,59 @@ func (k *Kubectl) Look(ctx context.Context, namespace, selector, label string) (
 		return s, k.explainClaims(ctx, namespace, s.Claims)
 	}
 	return s, nil
+}
+
+// templateHash is the label that tells the pods of one version of a service from those of another, and revision the
+// annotation that numbers versions, on a deployment its newest.
+const (
+	templateHash = "pod-template-hash"
+	revision     = "deployment.kubernetes.io/revision"
+)
+
+// version is the newest one of a service.
+type version struct {
+	// unseen says that the controllers have not seen it: all that is there is of earlier ones.
+	unseen bool
+	// hash is that of its pods; "" where that is not known.
+	hash string
+	// refused is why the cluster makes no pod of it.
+	refused string
+}
+
+// newestVersions are the newest versions of the services that have a deployment.
+func newestVersions(all []object, label string) map[string]version {
+	newest := make(map[string]version)
+	for _, o := range all {
+		if o.Kind != "Deployment" {
+			continue
+		}
+		var status deployment
+		_ = json.Unmarshal(o.Status, &status) // the API server's own
+		v := version{unseen: status.ObservedGeneration < o.Metadata.Generation}
+		if !v.unseen {
+			v.refused = status.refused()
+		}
+		service, number := o.Metadata.Labels[label], o.Metadata.Annotations[revision]
+		for _, set := range all {
+			if !v.unseen && number != "" && set.Kind == "ReplicaSet" && set.Metadata.Labels[label] == service && set.Metadata.Annotations[revision] == number {
+				var of deployment
+				_ = json.Unmarshal(set.Status, &of)                                 // as above
+				v.hash, v.refused = set.Metadata.Labels[templateHash], of.refused() // a deployment also says why those of earlier ones are refused
+			}
+		}
+		newest[service] = v
+	}
+	return newest
+}
+
+// refused is why the cluster makes no pod; "" where it does.
+func (d *deployment) refused() string {
+	for _, c := range d.Conditions {
+		if c.Type == "ReplicaFailure" && c.Status == "True" {
+			return c.Message
+		}
+	}
+	return ""
 }
 
 // NeedClaim returns an error unless a namespace has a claim of this name that several nodes can write to.
@@ -184,7 +243,7 @@ func (o *object) when() time.Time {
 	return o.Metadata.Created
 }
 
-// deployment is what is read of one.
+// deployment is what is read of one, and of the sets of pods that it makes for each version.
 type deployment struct {
 	Replicas           *int  `json:"replicas"` // in the specification: nil is 1; in the status: of all versions
 	ObservedGeneration int64 `json:"observedGeneration"`
@@ -195,23 +254,18 @@ type deployment struct {
 	} `json:"conditions"`
 }
 
-func (o *object) service(name string) Service {
+func (o *object) service(name string, newest version) Service {
 	var spec, status deployment
 	_, _ = json.Unmarshal(o.Spec, &spec), json.Unmarshal(o.Status, &status) // the API server's own
-	s := Service{Name: name, Want: 1}
+	s := Service{Name: name, Want: 1, Refused: newest.refused}
 	if spec.Replicas != nil {
 		s.Want = *spec.Replicas
 	}
-	if status.ObservedGeneration >= o.Metadata.Generation { // otherwise the controllers have not seen the change
+	if !newest.unseen {
 		if status.Replicas != nil {
 			s.Old = max(0, *status.Replicas-status.Updated)
 		}
 		s.Ready = min(max(0, status.Available-s.Old), status.Updated) // those that are available may be the old ones
-	}
-	for _, c := range status.Conditions {
-		if c.Type == "ReplicaFailure" && c.Status == "True" {
-			s.Refused = c.Message
-		}
 	}
 	return s
 }

@@ -25,7 +25,8 @@ const (
 
 // Wait reads the state until all services that are wanted are healthy, and returns the last one. tell is called once for
 // each service that is. The error says what keeps a service from it; one that another try cannot fix comes at once. Restarts
-// before the first look are not held against a pod: what caused them may be fixed.
+// before the first look are not held against a pod: what caused them may be fixed. What is wrong with pods of earlier versions
+// keeps no new one from being healthy, and is said only at the limit.
 func (k *Kubectl) Wait(ctx context.Context, limit time.Duration, look func(context.Context) (State, error), tell func(Service, []Pod)) (State, error) {
 	deadline := time.Now().Add(limit)
 	since, told := make(map[string]time.Time), make(map[string]bool)
@@ -48,7 +49,7 @@ func (k *Kubectl) Wait(ctx context.Context, limit time.Duration, look func(conte
 		if waiting == 0 && len(state.Services) > 0 {
 			return state, nil
 		}
-		troubles := state.troubles()
+		troubles := state.troubles(false)
 		for what := range since {
 			if !slices.ContainsFunc(troubles, func(t trouble) bool { return t.what == what }) {
 				delete(since, what)
@@ -63,8 +64,8 @@ func (k *Kubectl) Wait(ctx context.Context, limit time.Duration, look func(conte
 			}
 		}
 		if time.Now().After(deadline) {
-			if len(troubles) > 0 {
-				return state, troubles[0].err
+			if all := state.troubles(true); len(all) > 0 {
+				return state, all[0].err
 			}
 			return state, exit.Errorf(exit.Failed, "not all services are healthy after %s", limit)
 		}
@@ -106,7 +107,7 @@ func (s *State) Failing() []string {
 // Problems returns what is wrong, whether or not another try may fix it.
 func (s *State) Problems() []error {
 	var all []error
-	for _, t := range s.troubles() {
+	for _, t := range s.troubles(true) {
 		all = append(all, t.err)
 	}
 	return all
@@ -129,8 +130,8 @@ type trouble struct {
 	err      error
 }
 
-// troubles returns what is wrong, the causes first.
-func (s *State) troubles() []trouble {
+// troubles returns what is wrong, the causes first; with old, also with pods of earlier versions, after those of the newest.
+func (s *State) troubles(old bool) []trouble {
 	var all []trouble
 	for _, c := range s.Claims {
 		if c.Phase != bound && c.Why != "" {
@@ -144,10 +145,17 @@ func (s *State) troubles() []trouble {
 			all = append(all, refused(service))
 		}
 	}
+	var earlier []trouble
 	for _, p := range s.Pods {
-		if t, is := p.trouble(); is {
+		switch t, is := p.trouble(); {
+		case is && p.Old:
+			earlier = append(earlier, t)
+		case is:
 			all = append(all, t)
 		}
+	}
+	if old {
+		all = append(all, earlier...)
 	}
 	return all
 }

@@ -37,6 +37,8 @@ func TestWaitingEnds(t *testing.T) {
 	unmet.Claims = []kubectl.Claim{{Name: "data", Phase: "Pending", Why: "no class"}}
 	old := wants(1, pod("healthy", "", 0))
 	old.Services[0].Old = 1
+	before := pod("CrashLoopBackOff", "exit code 3", 9)
+	before.Old, before.Name = true, "web-0"
 	for name, c := range map[string]struct {
 		states []kubectl.State
 		want   string // "" for no error
@@ -50,6 +52,9 @@ func TestWaitingEnds(t *testing.T) {
 		"crashes":                  {[]kubectl.State{wants(0, pod("starting", "", 0)), wants(0, pod("CrashLoopBackOff", "exit code 3", 2))}, "web does not stay up on a: CrashLoopBackOff: exit code 3", time.Second},
 		"crashed before":           {[]kubectl.State{wants(0, pod("CrashLoopBackOff", "exit code 3", 5)), wants(0, pod("starting", "", 6)), wants(1)}, "", 2 * time.Second},
 		"crashes as before":        {[]kubectl.State{wants(0, pod("starting", "", 5)), wants(0, pod("CrashLoopBackOff", "exit code 3", 7))}, "web does not stay up on a: CrashLoopBackOff: exit code 3", time.Second},
+		"the old one crashes":      {[]kubectl.State{wants(0), wants(0, before, pod("starting", "", 0)), wants(0, before, pod("starting", "", 0)), wants(1)}, "", 3 * time.Second},
+		"both crash":               {[]kubectl.State{wants(0), wants(0, before, pod("CrashLoopBackOff", "exit code 4", 2))}, "web does not stay up on a: CrashLoopBackOff: exit code 4", time.Second},
+		"only the old one is bad":  {[]kubectl.State{wants(0), wants(0, before)}, "web does not stay up on a: CrashLoopBackOff: exit code 3", 2*time.Minute + time.Second},
 		"mounted at the third try": {[]kubectl.State{wants(0, pod("FailedMount", "timed out", 0)), wants(0, pod("FailedMount", "timed out", 0)), wants(1)}, "", 2 * time.Second},
 		"cannot be mounted":        {[]kubectl.State{wants(0, pod("FailedMount", "timed out", 0))}, "a cannot start web: FailedMount: timed out; fix: ", time.Minute},
 		"a key is missing":         {[]kubectl.State{wants(0, pod("CreateContainerConfigError", "no key", 0))}, "a cannot start web: CreateContainerConfigError: no key; fix: ", time.Minute},
