@@ -182,7 +182,11 @@ func (t Target) ClusterDown(ctx context.Context, volumes bool, wait *time.Durati
 	kinds = append(kinds, servicesOfCluster)
 	if volumes {
 		kinds = append(kinds, claimsOfCluster)
-		if p.Cluster.Storage.NFS != "" { // one that is kept is for a claim that is gone, and for no other
+		has, err := t.hasVolumes(ctx, k, p)
+		if err != nil {
+			return err
+		}
+		if has { // one that is kept is for a claim that is gone, and for no other
 			kinds = append(kinds, volumesOfCluster)
 		}
 	}
@@ -197,6 +201,25 @@ func (t Target) ClusterDown(ctx context.Context, volumes bool, wait *time.Durati
 		return fmt.Errorf("removing %s from %s: %w", p.Name(), k.Context, err)
 	}
 	return nil
+}
+
+// hasVolumes says whether the cluster may have volumes that cluster-up has made for a share. The Compose file need not name the share any
+// longer.
+func (t Target) hasVolumes(ctx context.Context, k *kubectl.Kubectl, p *project.Project) (bool, error) {
+	if p.Cluster.Storage.NFS != "" {
+		return true, nil
+	}
+	namespace := cluster.Name(p.Name())
+	may, err := k.May(ctx, namespace, kubectl.Right{Verb: "list", Resource: volumesOfCluster, Cluster: true})
+	if err != nil {
+		return false, err
+	}
+	if !may {
+		t.UI.Note("you may not list the cluster's volumes: one for a share that the Compose file named earlier stays there")
+		return false, nil
+	}
+	found, err := k.List(ctx, namespace, volumesOfCluster, "--selector="+selector(p))
+	return len(found) > 0, err
 }
 
 // removeFromCluster removes objects of these kinds, the pods first, and waits until the pods have ended.

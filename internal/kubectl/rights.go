@@ -49,6 +49,22 @@ type list[T any] struct {
 
 // Need returns an error that names the rights which this user lacks in a namespace. Its exit code is exit.Missing.
 func (k *Kubectl) Need(ctx context.Context, namespace string, rights ...Right) error {
+	lacking, err := k.lacking(ctx, namespace, rights)
+	if err != nil || len(lacking) == 0 {
+		return err
+	}
+	return exit.Fixable(exit.Missing, exit.Fix{Note: "ask the cluster's administrator for these rights"},
+		"the cluster of context %q does not let you %s in the namespace %s", k.Context, strings.Join(lacking, ", "), namespace)
+}
+
+// May says whether this user has a right in a namespace.
+func (k *Kubectl) May(ctx context.Context, namespace string, right Right) (bool, error) {
+	lacking, err := k.lacking(ctx, namespace, []Right{right})
+	return err == nil && len(lacking) == 0, err
+}
+
+// lacking names those of the rights that this user has not.
+func (k *Kubectl) lacking(ctx context.Context, namespace string, rights []Right) (lacking []string, err error) {
 	ask := list[review]{APIVersion: "v1", Kind: "List"}
 	for _, r := range rights {
 		name, group, _ := strings.Cut(r.Resource, ".")
@@ -61,26 +77,21 @@ func (k *Kubectl) Need(ctx context.Context, namespace string, rights ...Right) e
 	}
 	text, err := json.Marshal(ask)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out, err := k.output(ctx, text, "create", "--filename=-", "--output=json")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var lacking []string
 	answers := json.NewDecoder(bytes.NewReader(out)) // one after the other
 	for _, r := range rights {
 		var answer review
 		if err := answers.Decode(&answer); err != nil {
-			return exit.Errorf(exit.Failed, "asking the cluster of context %q for your rights: %w", k.Context, err)
+			return nil, exit.Errorf(exit.Failed, "asking the cluster of context %q for your rights: %w", k.Context, err)
 		}
 		if !answer.Status.Allowed {
 			lacking = append(lacking, r.Verb+" "+r.Resource)
 		}
 	}
-	if len(lacking) == 0 {
-		return nil
-	}
-	return exit.Fixable(exit.Missing, exit.Fix{Note: "ask the cluster's administrator for these rights"},
-		"the cluster of context %q does not let you %s in the namespace %s", k.Context, strings.Join(lacking, ", "), namespace)
+	return lacking, nil
 }
