@@ -59,6 +59,8 @@ type clusterStatus struct {
 	kubectl.State
 	// Proofs are those that services left in the data folder, if this machine has it.
 	Proofs []proof.Left `json:"proofs"`
+	// Watcher is the watcher that takes songs; null where none does, or this machine has no data folder.
+	Watcher *leaseholder `json:"watcher"`
 }
 
 // ClusterStatus prints what the cluster has of the project.
@@ -72,14 +74,16 @@ func (t Target) ClusterStatus(ctx context.Context, asJSON bool) error {
 		return fmt.Errorf("asking for %s on %s: %w", p.Name(), k.Context, err)
 	}
 	proofs := t.proofsOf(p)
+	holder := t.leaseholder(ctx, p)
 	if asJSON {
-		return t.UI.JSON(clusterStatus{p.Name(), k.Context, cluster.Name(p.Name()), state, append([]proof.Left{}, proofs...)})
+		return t.UI.JSON(clusterStatus{p.Name(), k.Context, cluster.Name(p.Name()), state, append([]proof.Left{}, proofs...), holder})
 	}
 	if len(state.Services) == 0 {
 		t.UI.Note(`%s is not on %s; "mage cluster-up" starts it there`, p.Name(), k.Context)
 		return nil
 	}
 	t.printCluster(state)
+	t.printLeaseholder(holder)
 	return nil
 }
 

@@ -11,8 +11,10 @@ import (
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/docker/stack"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
@@ -28,6 +30,50 @@ type status struct {
 	Images []image.Module `json:"images"`
 	// Counts is how many jobs are in each stage, those that have ended included.
 	Counts map[job.Stage]int `json:"counts"`
+	// Watcher is the watcher that takes songs; null where none does.
+	Watcher *leaseholder `json:"watcher"`
+}
+
+// leaseholder is the watcher that has the lease.
+type leaseholder struct {
+	queue.Watcher
+	// Node is its machine, if it says so in its proof.
+	Node string `json:"node"`
+}
+
+// leaseholder reads which watcher has the lease; nil where none has. What cannot be read is said.
+func (t Target) leaseholder(ctx context.Context, p *project.Project) *leaseholder {
+	if p.Data == "" {
+		return nil
+	}
+	found, err := queue.New(p.Data).Watcher(ctx)
+	if err != nil {
+		t.UI.Note("which watcher takes songs is not shown: %v", err)
+	}
+	if found == nil {
+		return nil
+	}
+	l := &leaseholder{Watcher: *found}
+	proofs, _ := proof.Read(p.Data) // without a proof, the machine is not known
+	for _, one := range proofs {
+		if one.Err == nil && job.WorkerName(one.Host) == l.Holder {
+			l.Node = one.Node
+		}
+	}
+	return l
+}
+
+// printLeaseholder says which watcher has the lease.
+func (t Target) printLeaseholder(l *leaseholder) {
+	if l == nil {
+		return
+	}
+	on := ""
+	if l.Node != "" {
+		on = " on " + safetext.Line(l.Node)
+	}
+	t.UI.Result("")
+	t.UI.Result("songs are taken by the watcher %s%s since %s, seen %s", l.Holder, on, l.Since.Local().Format(time.DateTime), l.Renewed.Local().Format(time.DateTime))
 }
 
 // Status prints how the services are, whether their images are up to date, and which jobs are
@@ -53,8 +99,10 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 			counts = nil
 		}
 	}
+	holder := t.leaseholder(ctx, p)
 	if asJSON {
-		return term.JSONList(t.UI, "jobs", underway(ctx, p, counts), status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts})
+		return term.JSONList(t.UI, "jobs", underway(ctx, p, counts),
+			status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts, Watcher: holder})
 	}
 	s.Print(services, imageTexts(plan))
 	for _, c := range services {
@@ -65,6 +113,7 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 			t.UI.Note(`%s; "mage up" creates it again`, s.OutdatedText(c))
 		}
 	}
+	t.printLeaseholder(holder)
 	if err := t.printJobs(underway(ctx, p, counts)); err != nil {
 		t.UI.Note("not all jobs are shown: %v", err)
 	}

@@ -81,28 +81,11 @@ type Left struct {
 
 // List reads the proofs in a data folder, by file name. more is how many there are that were not read.
 func List(data string) (all []Left, more int, err error) {
-	folder := filepath.Join(data, Folder)
-	entries, err := place.Local.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, nil
+	all, times, more, err := list(data)
+	if err != nil || len(all) == 0 {
+		return nil, more, err
 	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("listing the proofs: %w", err)
-	}
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !strings.HasSuffix(e.Name(), suffix) })
-	more = max(0, len(entries)-mostProofs)
-	times := make([]time.Time, 0, len(entries))
-	for _, e := range entries[:len(entries)-more] {
-		left, at := read(folder, e.Name())
-		if errors.Is(left.Err, fs.ErrNotExist) {
-			continue // its service has ended
-		}
-		all, times = append(all, left), append(times, at)
-	}
-	if len(all) == 0 {
-		return nil, more, nil
-	}
-	now, err := clock(folder)
+	now, err := clock(filepath.Join(data, Folder))
 	if err != nil {
 		now = slices.MaxFunc(times, time.Time.Compare)
 	}
@@ -112,6 +95,34 @@ func List(data string) (all []Left, more int, err error) {
 		}
 	}
 	return all, more, nil
+}
+
+// Read is List without a question to the file server's clock: Unseen is 0, and nothing is written.
+func Read(data string) ([]Left, error) {
+	all, _, _, err := list(data)
+	return all, err
+}
+
+// list reads the proofs, and when each was written.
+func list(data string) (all []Left, times []time.Time, more int, err error) {
+	folder := filepath.Join(data, Folder)
+	entries, err := place.Local.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, 0, nil
+	}
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("listing the proofs: %w", err)
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !strings.HasSuffix(e.Name(), suffix) })
+	more = max(0, len(entries)-mostProofs)
+	for _, e := range entries[:len(entries)-more] {
+		left, at := read(folder, e.Name())
+		if errors.Is(left.Err, fs.ErrNotExist) {
+			continue // its service has ended
+		}
+		all, times = append(all, left), append(times, at)
+	}
+	return all, times, more, nil
 }
 
 // clock asks the file server what time it is.
