@@ -15,14 +15,18 @@ import (
 var pushed = regexp.MustCompile(`(?m)^\S+: digest: (sha256:[0-9a-f]{64}) size: \d+`)
 
 // Push pushes a local image as a reference with a tag, and returns that reference with the digest that the registry has
-// given it, without the tag. What the engine says goes to progress.
+// given it, without the tag. What the engine says goes to progress. A name that the engine has no image of before, it has none of after.
 func (c *Client) Push(ctx context.Context, image, to string, progress io.Writer) (string, error) {
+	there, err := c.HasImage(ctx, to) // such as image itself
+	if err != nil {
+		return "", fmt.Errorf("pushing %s: %w", to, err)
+	}
 	if err := c.Run(ctx, c.Command("image", "tag", image, to)); err != nil {
 		return "", fmt.Errorf("pushing %s: %w", to, err)
 	}
-	defer func() { // the name is the registry's
-		_ = c.Run(context.WithoutCancel(ctx), c.Command("image", "rm", "--no-prune", to))
-	}()
+	if !there {
+		defer func() { _ = c.Run(context.WithoutCancel(ctx), c.Command("image", "rm", "--no-prune", to)) }()
+	}
 	var out run.Buffer
 	cmd := c.Command("image", "push", to)
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, progress), progress
