@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/im2-audio/im2/internal/build/image"
+	"github.com/im2-audio/im2/internal/build/inputs"
 	"github.com/im2-audio/im2/internal/cluster"
 	"github.com/im2-audio/im2/internal/docker/engine"
 	"github.com/im2-audio/im2/internal/exit"
@@ -69,6 +71,9 @@ func (t Target) ClusterUp(ctx context.Context, o ClusterUp) error {
 	if err := t.allowed(ctx, p, k, r); err != nil {
 		return err
 	}
+	if options.Platforms, err = t.platforms(ctx, p, c, k, r.Namespace); err != nil {
+		return err
+	}
 	release, err := t.alone(ctx, p.Root, o.Wait)
 	if err != nil {
 		return err
@@ -115,6 +120,54 @@ func (t Target) publish(ctx context.Context, p *project.Project, c *engine.Clien
 		images[service] = digest
 	}
 	return images, run.Getenv(environ, project.DataID), nil
+}
+
+// platforms compares what the images are built for with what the nodes are. It returns the platforms of services of which some nodes cannot
+// run the image. The error says that no node can.
+func (t Target) platforms(ctx context.Context, p *project.Project, c *engine.Client, k *kubectl.Kubectl, namespace string) (map[string]string, error) {
+	if len(p.Built()) == 0 {
+		return nil, nil
+	}
+	own, err := c.Platform(ctx)
+	if err != nil {
+		return nil, err
+	}
+	may, err := k.May(ctx, namespace, kubectl.Right{Verb: "list", Resource: "nodes", Cluster: true})
+	if err != nil {
+		return nil, err
+	}
+	if !may {
+		t.UI.Note("you may not list the nodes: whether they can run images for %s is not checked", own)
+		return nil, nil
+	}
+	nodes, err := k.NodePlatforms(ctx)
+	if err != nil || len(nodes) == 0 { // some clusters make them when there are pods
+		return nil, err
+	}
+	lookup := func(name string) (string, bool) {
+		value, set := p.Compose.Environment[name]
+		return value, set
+	}
+	some := make(map[string]string)
+	for _, service := range p.Built() {
+		platform := inputs.Spelt(inputs.Platforms(p.Compose.Services[service], lookup, false), own)[0]
+		system, rest, _ := strings.Cut(platform, "/")
+		architecture, _, _ := strings.Cut(rest, "/") // nodes do not tell their variant
+		switch n := nodes[system+"/"+architecture]; {
+		case n == 0:
+			return nil, exit.Fixable(exit.Failed, exit.Fix{Type: inputs.DefaultPlatform + "=" + most(nodes) + " mage cluster-up", Note: "builds for another platform, or set platform: of the services"},
+				"no node of the cluster of context %q can run the image of %s, which is built for %s: they are %s",
+				k.Context, service, platform, safetext.List(slices.Sorted(maps.Keys(nodes)), 10, ", "))
+		case len(nodes) > 1:
+			some[service] = platform
+		}
+	}
+	return some, nil
+}
+
+// most is the platform that most nodes have.
+func most(nodes map[string]int) string {
+	return slices.MaxFunc(slices.Sorted(maps.Keys(nodes)), func(a, b string) int { return cmp.Compare(nodes[a], nodes[b]) })
 }
 
 // deploy gives the cluster what was rendered, removes what is no longer in it, and waits.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/im2-audio/im2/internal/cluster"
+	"github.com/im2-audio/im2/internal/docker/engine/enginetest"
 	"github.com/im2-audio/im2/internal/kubectl"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/run"
@@ -54,6 +56,63 @@ func TestPodsThatFailedAreTriedAgainAtOnce(t *testing.T) {
 	err = Target{UI: ui, Runner: run.Local{}}.deploy(t.Context(), p, k, cluster.Rendered{Namespace: "shop", Model: "of now"})
 	if _, gone := os.Stat("deleted"); err != nil || gone != nil || !strings.Contains(out.String(), "healthy") {
 		t.Errorf("%v, %v, %s%s", err, gone, out.String(), note.String())
+	}
+}
+
+// Images are compared with the nodes before anything is built: what no node can run is not pushed, and where only some can, pods go there.
+func TestImagesAreForTheNodes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the fake kubectl is a shell script")
+	}
+	node := func(platform string) string {
+		system, architecture, _ := strings.Cut(platform, "/")
+		return `{"kind": "Node", "status": {"nodeInfo": {"operatingSystem": "` + system + `", "architecture": "` + architecture + `"}}}`
+	}
+	service := func(image, platform string, build *types.BuildConfig) (s types.ServiceConfig) {
+		s.Name, s.Image, s.Platform, s.Build = image, image, platform, build
+		return s
+	}
+	arm, own, pulled := service("arm", "linux/arm64/v8", &types.BuildConfig{}), service("own", "", &types.BuildConfig{}), service("pulled", "", nil)
+	const noNode = `no node of the cluster of context "home" can run the image of own, which is built for linux/amd64: they are linux/arm64, windows/amd64; ` +
+		`fix: "DOCKER_DEFAULT_PLATFORM=linux/arm64 mage cluster-up" builds for another platform, or set platform: of the services`
+	for name, c := range map[string]struct {
+		nodes     []string
+		services  types.Services
+		may       string
+		want      map[string]string
+		err, says string
+	}{
+		"all can":      {[]string{"linux/amd64", "linux/amd64"}, types.Services{"own": own, "pulled": pulled}, "true", map[string]string{}, "", ""},
+		"none can":     {[]string{"linux/arm64", "linux/arm64", "windows/amd64"}, types.Services{"own": own}, "true", nil, noNode, ""},
+		"some can":     {[]string{"linux/arm64", "linux/amd64"}, types.Services{"own": own, "arm": arm}, "true", map[string]string{"own": "linux/amd64", "arm": "linux/arm64"}, "", ""},
+		"as asked for": {[]string{"linux/arm64"}, types.Services{"arm": arm}, "true", map[string]string{}, "", ""},
+		"pulled ones":  {[]string{"linux/arm64"}, types.Services{"pulled": pulled}, "true", nil, "", ""},
+		"no nodes":     {nil, types.Services{"own": own}, "true", nil, "", ""},
+		"not allowed":  {[]string{"linux/arm64"}, types.Services{"own": own}, "false", nil, "", "you may not list the nodes: whether they can run images for linux/amd64 is not checked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var nodes []string
+			for _, platform := range c.nodes {
+				nodes = append(nodes, node(platform))
+			}
+			bin := t.TempDir()
+			script := "#!/bin/sh\ncase \"$*\" in \"config current-context\"*) echo home;; create*) echo '{\"status\": {\"allowed\": " + c.may + "}}';; *\" nodes \"*) echo '{\"items\": [" +
+				strings.Join(nodes, ",") + "]}';; esac\n"
+			if err := os.WriteFile(filepath.Join(bin, "kubectl"), []byte(script), 0o755); err != nil { //nolint:gosec // it is run
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", bin)
+			k, err := kubectl.Open(t.Context(), run.Local{}, os.Environ())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ui, _, note := term.Test()
+			p := &project.Project{Compose: &types.Project{Name: "shop", Services: c.services}}
+			got, err := Target{UI: ui, Runner: run.Local{}}.platforms(t.Context(), p, enginetest.Open(t, &enginetest.Engine{}), k, "shop")
+			if !maps.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err || !strings.Contains(note.String(), c.says) {
+				t.Errorf("got %v, %v, %q; want %v, %q, %q", got, err, note.String(), c.want, c.err, c.says)
+			}
+		})
 	}
 }
 

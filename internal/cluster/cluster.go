@@ -49,6 +49,8 @@ type Options struct {
 	// Verdicts say which user services run as, by service: those of nonroot.Audit. A service without one, and without a numeric
 	// "user:", is refused.
 	Verdicts map[string]nonroot.Verdict
+	// Platforms are what images are built for, by service: pods go to nodes of that platform alone. None for those that any node can run.
+	Platforms map[string]string
 	// Health are the health checks of images, by service, for services whose Compose file has none.
 	Health map[string]*types.HealthCheckConfig
 	// Replicas are how many pods services have, over what the Compose file says.
@@ -211,6 +213,7 @@ type renderer struct {
 	claims    []*claim
 	objects   []Object
 	notes     []Note
+	lacks     bool // a note says how to create something in the namespace
 }
 
 func (r *renderer) add(o Object) { r.objects = append(r.objects, o) }

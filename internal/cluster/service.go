@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -182,7 +183,7 @@ func (p *pod) surroundings() {
 	p.spec.TerminationGracePeriodSeconds = &grace
 	p.spec.AutomountServiceAccountToken, p.spec.EnableServiceLinks = &no, &no
 	p.spec.Hostname = p.hostname()
-	if system, architecture, ok := strings.Cut(p.service.Platform, "/"); ok {
+	if system, architecture, ok := strings.Cut(cmp.Or(p.service.Platform, p.options.Platforms[p.service.Name]), "/"); ok {
 		architecture, _, _ = strings.Cut(architecture, "/") // a variant is no label of nodes
 		p.spec.NodeSelector = map[string]string{corev1.LabelOSStable: system, corev1.LabelArchStable: architecture}
 	}
