@@ -125,6 +125,36 @@ services:
 	}
 }
 
+// The commands of notes work in the order in which they are said.
+func TestTheNamespaceIsCreatedBeforeWhatIsInIt(t *testing.T) {
+	t.Parallel()
+	r, err := render(t, `name: one
+services:
+  a: {image: x, user: "1:1", secrets: [s], configs: [c]}
+  b: {image: x, user: "1:1", secrets: [s]}
+secrets: {s: {file: ./s}}
+configs: {c: {file: ./c}}
+`)
+	if err != nil || r.Err() != nil {
+		t.Fatal(err, r.Err())
+	}
+	var commands []string
+	for _, line := range r.Lines() {
+		if _, command, is := strings.Cut(line, ": kubectl "); is {
+			commands = append(commands, command)
+		}
+	}
+	want := []string{
+		"create namespace one, unless cluster-up has made it", "-n one create secret generic s --from-file=s=s (also b)", "-n one create configmap c --from-file=c=c",
+	}
+	if !slices.Equal(commands, want) {
+		t.Errorf("the notes say %q, want %q", commands, want)
+	}
+	if r, err := render(t, `services: {a: {image: x, user: "1:1"}}`); err != nil || strings.Contains(strings.Join(r.Lines(), "\n"), "create namespace") {
+		t.Errorf("%v, %q", err, r.Lines())
+	}
+}
+
 // One file is no folder: it is a ConfigMap, which the note says how to create, and cannot be written.
 func TestOneFile(t *testing.T) {
 	t.Parallel()
@@ -136,7 +166,7 @@ func TestOneFile(t *testing.T) {
 		t.Fatal(err, r.Err())
 	}
 	m := deployment(t, r, "a").Spec.Template.Spec.Containers[0].VolumeMounts[0]
-	if m.SubPath != "web.conf" || m.MountPath != "/etc/web.conf" || !m.ReadOnly || !strings.Contains(r.Notes[0].Text, "create configmap conf-web-conf --from-file=conf/web.conf") {
+	if m.SubPath != "web.conf" || m.MountPath != "/etc/web.conf" || !m.ReadOnly || !strings.Contains(r.Notes[1].Text, "create configmap conf-web-conf --from-file=conf/web.conf") {
 		t.Errorf("%+v, %v", m, r.Notes)
 	}
 	if r, err = render(t, `services: {a: {image: x, user: "1:1", volumes: ["./web.conf:/etc/web.conf"]}}`, isFile); err != nil || len(r.Refused()) != 1 {

@@ -110,7 +110,7 @@ func (p *pod) boundFile(key string, v types.ServiceVolumeConfig) {
 		return
 	}
 	name, item := Name(rel), path.Base(rel)
-	p.note(p.service.Name, key, "%s is taken from the ConfigMap %s, which is not created: kubectl -n %s create configmap %s %s", safetext.Quoted(rel), name,
+	p.lack(key, "%s is taken from the ConfigMap %s, which is not created: kubectl -n %s create configmap %s %s", safetext.Quoted(rel), name,
 		p.namespace, name, exit.Word("--from-file="+rel))
 	p.mount("file-"+name, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}},
 		corev1.VolumeMount{MountPath: v.Target, SubPath: item, ReadOnly: true})
@@ -157,6 +157,15 @@ func (p *pod) ownVolumes() {
 	}
 }
 
+// lack says how to create something that the pod mounts and no manifest has. Its namespace comes first.
+func (p *pod) lack(key, format string, args ...any) {
+	if !p.lacks {
+		p.lacks = true
+		p.note("", "name", "Secrets and ConfigMaps are created in the namespace %[1]s, which has to be there: kubectl create namespace %[1]s, unless cluster-up has made it", p.namespace)
+	}
+	p.note(p.service.Name, key, format, args...)
+}
+
 // secrets mounts what the service reads of secrets and configs. Their content is never in a manifest.
 func (p *pod) secrets() {
 	for i, s := range p.service.Secrets {
@@ -166,7 +175,7 @@ func (p *pod) secrets() {
 		}
 		key := fmt.Sprintf("secrets.%d", i)
 		if !external {
-			p.note(p.service.Name, key, "the Secret %s is not created: kubectl -n %s create secret generic %s %s", name, p.namespace, name,
+			p.lack(key, "the Secret %s is not created: kubectl -n %s create secret generic %s %s", name, p.namespace, name,
 				p.from(s.Source, p.project.Compose.Secrets[s.Source].File))
 		}
 		p.file(key, types.FileReferenceConfig(s), "/run/secrets/"+s.Source, corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, DefaultMode: mode(types.FileReferenceConfig(s))}})
@@ -179,7 +188,7 @@ func (p *pod) secrets() {
 		}
 		key := fmt.Sprintf("configs.%d", i)
 		if !c.External && c.Content == "" {
-			p.note(p.service.Name, key, "the ConfigMap %s is not created: kubectl -n %s create configmap %s %s", name, p.namespace, name, p.from(s.Source, c.File))
+			p.lack(key, "the ConfigMap %s is not created: kubectl -n %s create configmap %s %s", name, p.namespace, name, p.from(s.Source, c.File))
 		}
 		p.file(key, types.FileReferenceConfig(s), "/"+s.Source, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 			LocalObjectReference: corev1.LocalObjectReference{Name: name}, DefaultMode: mode(types.FileReferenceConfig(s)),
