@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/im2-audio/im2/internal/cluster"
 	"github.com/im2-audio/im2/internal/exit"
@@ -31,6 +34,9 @@ func (t Target) kubernetes(ctx context.Context, p *project.Project, o Audit) ([]
 	found, err := kubernetes.Audit(ctx, p.Root, folder)
 	if err == nil && found.Pods == 0 {
 		err = errors.New("no pod is in its manifests")
+		if names := unknownKinds(found.Unknown); len(names) > 0 {
+			err = fmt.Errorf("no pod is in its manifests, as far as is known of %s", safetext.List(names, 10, ", "))
+		}
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -38,7 +44,27 @@ func (t Target) kubernetes(ctx context.Context, p *project.Project, o Audit) ([]
 	case err != nil:
 		return nil, exit.Errorf(exit.Unusable, "-k8s=%s: %w", safetext.Quoted(o.Manifests), exit.Reason(err))
 	}
+	if names := unknownKinds(found.Unknown); len(names) > 0 {
+		t.UI.Note("-k8s=%s: not checked, or not all of it, since only what handles these kinds knows their pods: %s", safetext.Quoted(o.Manifests), safetext.List(names, 10, ", "))
+	}
 	return append(all, found.Findings...), nil
+}
+
+// unknownKinds names the kinds of objects that were not checked, each with the place of the first one.
+func unknownKinds(all []kubernetes.Unknown) []string {
+	of := make(map[string][]kubernetes.Unknown)
+	for _, u := range all {
+		of[u.Kind] = append(of[u.Kind], u)
+	}
+	var names []string
+	for _, kind := range slices.Sorted(maps.Keys(of)) {
+		name := fmt.Sprintf("%s (%s:%d", kind, of[kind][0].File, of[kind][0].Line)
+		if more := len(of[kind]) - 1; more > 0 {
+			name += fmt.Sprintf(" and %d more", more)
+		}
+		names = append(names, safetext.Line(name+")"))
+	}
+	return names
 }
 
 // unrenderable are the findings in the Compose file for which it cannot be rendered.

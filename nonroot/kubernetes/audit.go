@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -38,11 +39,24 @@ type Audited struct {
 	Findings []nonroot.Finding
 	// Pods is how many pods and pod templates were checked.
 	Pods int
+	// Unknown are the objects of kinds that Kubernetes itself does not have and in which not every container is in a pod template that was
+	// found. What makes pods of them is not known.
+	Unknown []Unknown
+}
+
+// Unknown is an object that was not checked, or not all of it.
+type Unknown struct {
+	// Kind has its group with it, such as "Prometheus.monitoring.coreos.com".
+	Kind string
+	// File is relative to the root, with slashes; Line is where the object begins.
+	File string
+	Line int
 }
 
 // Audit checks the manifests in a folder and in those below it: files that end in .yaml, .yml or .json, with one document or several,
 // lists included. Files of findings are relative to root, the project's folder. Links are not followed. Documents that are no objects of
-// Kubernetes, or have no pods, are skipped. An error names the file that cannot be read, with the line where it has one.
+// Kubernetes, or of a kind of its own that has no pods, are skipped. In objects of other kinds, every pod template is checked, wherever it
+// is: a mapping whose spec has containers. An error names the file that cannot be read, with the line where it has one.
 func Audit(ctx context.Context, root, folder string) (Audited, error) {
 	files, err := readFolder(ctx, folder)
 	if err != nil {
@@ -80,7 +94,7 @@ type auditor struct {
 	file string
 }
 
-// templates are where a pod's template is in the objects that have one, of any kind.
+// templates are where a pod's template is in the objects of Kubernetes' own kinds that have one.
 var templates = [][]string{{"spec", "template"}, {"spec", "jobTemplate", "spec", "template"}, {"template"}}
 
 // object checks one object, or those of a list. As kubectl reads it, a list is what has items, whatever its kind is, and an item
@@ -110,6 +124,11 @@ func (a *auditor) object(at composefile.Place, implied string) error {
 	case "Pod":
 		return a.pod(at, at, kind)
 	}
+	group, _, grouped := strings.Cut(text(at, "apiVersion"), "/")
+	if grouped && !slices.Contains(ownGroups, group) {
+		a.foreign(at, kind, group)
+		return nil
+	}
 	for _, path := range templates {
 		template, ok := at.Below(path...)
 		if !ok {
@@ -120,6 +139,56 @@ func (a *auditor) object(at composefile.Place, implied string) error {
 		}
 	}
 	return nil
+}
+
+// ownGroups are the groups of Kubernetes' own kinds.
+var ownGroups = []string{
+	"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "apps", "authentication.k8s.io", "authorization.k8s.io",
+	"autoscaling", "batch", "certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "extensions",
+	"flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io", "networking.k8s.io", "node.k8s.io", "policy", "rbac.authorization.k8s.io",
+	"resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io",
+}
+
+// podless are kinds of others from which no pods are made.
+var podless = []string{
+	"Certificate.cert-manager.io", "HTTPRoute.gateway.networking.k8s.io", "PodMonitor.monitoring.coreos.com",
+	"PrometheusRule.monitoring.coreos.com", "ScaledObject.keda.sh", "ServiceMonitor.monitoring.coreos.com",
+}
+
+// foreign checks every pod template in an object of a kind that Kubernetes itself does not have.
+func (a *auditor) foreign(at composefile.Place, kind, group string) {
+	found, others := podTemplates(at)
+	unknown := (len(found) == 0 || others) && !slices.Contains(podless, kind+"."+group)
+	for _, template := range found {
+		unknown = a.template(at, template, kind) != nil || unknown // it only looks like one
+	}
+	if unknown {
+		a.Unknown = append(a.Unknown, Unknown{kind + "." + group, a.file, at.Node().Line})
+	}
+}
+
+// podTemplates are those below an object. others says that it has containers outside of them, too.
+func podTemplates(object composefile.Place) (found []composefile.Place, others bool) {
+	seen := make(map[*yaml.Node]bool) // what several aliases stand for
+	var walk func(at composefile.Place)
+	walk = func(at composefile.Place) {
+		if seen[at.Value] {
+			return
+		}
+		seen[at.Value] = true
+		if containers, ok := at.Below("spec", "containers"); ok && containers.Value.Kind == yaml.SequenceNode && at.Value != object.Value {
+			found = append(found, at)
+			return
+		}
+		for _, child := range at.Items() {
+			if child.Key != nil && slices.Contains([]string{"container", "containers", "initContainers"}, child.Key.Value) {
+				others = true
+			}
+			walk(child)
+		}
+	}
+	walk(object)
+	return found, others
 }
 
 // namespace checks that a namespace refuses what the rest of this package finds.
@@ -141,29 +210,52 @@ func (a *auditor) namespace(at composefile.Place) {
 
 // pod checks a pod, or the template of one in an object of this kind.
 func (a *auditor) pod(object, at composefile.Place, kind string) error {
-	a.Pods++
-	name := cmp.Or(text(object, "metadata", "name"), text(object, "metadata", "generateName"))
-	title := strings.TrimSpace(kind + " " + name)
 	var template corev1.PodTemplateSpec
 	unknown, err := decode(at, &template, kind == "Pod")
 	if err != nil {
-		return fmt.Errorf("%s:%d: %s is no pod of Kubernetes: %w", a.file, at.Node().Line, title, err)
+		return fmt.Errorf("%s:%d: %s is no pod of Kubernetes: %w", a.file, at.Node().Line, titleOf(object, kind), err)
 	}
 	for _, key := range unknown {
-		a.found(unknownKey, walk(at, key.path), name, "%s: %s: the API server drops it", title, key.text)
+		a.found(unknownKey, walk(at, key.path), nameOf(object), "%s: %s: the API server drops it", titleOf(object, kind), key.text)
 	}
+	a.refusals(object, at, kind, template)
+	return nil
+}
+
+// template checks a pod template in an object of a kind that Kubernetes itself does not have: it may have keys beside those of a pod. The
+// error says that it is none.
+func (a *auditor) template(object, at composefile.Place, kind string) error {
+	var template corev1.PodTemplateSpec
+	if _, err := decode(at, &template, false); err != nil {
+		return err
+	}
+	a.refusals(object, at, kind, template)
+	return nil
+}
+
+// nameOf is the name of an object; "" for none.
+func nameOf(object composefile.Place) string {
+	return cmp.Or(text(object, "metadata", "name"), text(object, "metadata", "generateName"))
+}
+
+func titleOf(object composefile.Place, kind string) string {
+	return strings.TrimSpace(kind + " " + nameOf(object))
+}
+
+// refusals finds what the restricted profile refuses of a pod.
+func (a *auditor) refusals(object, at composefile.Place, kind string, template corev1.PodTemplateSpec) {
+	a.Pods++
 	p := pod{spec: walk(at, []string{"spec"}), template: template}
 	service := ""
 	if text(object, "metadata", "labels", managedBy) == manager {
 		service = text(object, "metadata", "labels", component)
 	}
 	for _, refusal := range Refusals(&template.ObjectMeta, &template.Spec) {
-		f := a.found(refusal.Rule(), p.place(refusal.Check), name, "%s: %s", title, refusal)
+		f := a.found(refusal.Rule(), p.place(refusal.Check), nameOf(object), "%s: %s", titleOf(object, kind), refusal)
 		if service != "" {
 			f.Hint = fmt.Sprintf("it is from %s of the service %s in the Compose file", ComposeKey(refusal.Check), service)
 		}
 	}
-	return nil
 }
 
 // Rule is the rule of package nonroot that a refusal is a finding of.

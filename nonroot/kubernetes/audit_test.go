@@ -137,6 +137,44 @@ func TestWhatKubectlReadsAsAListIsOne(t *testing.T) {
 	}
 }
 
+// Kinds of others have pod templates wherever they like, with keys of their own; what is not checked is said.
+func TestKindsOfOthers(t *testing.T) {
+	t.Parallel()
+	const ray = "apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {name: r}\nspec:\n  headGroupSpec: {template: {spec: " + good + "}}\n  workerGroupSpecs:\n  - template: {spec: " + bad + "}\n"
+	for name, c := range map[string]struct {
+		text, want, unknown string
+		pods                int
+	}{
+		"several templates":    {ray, "K01 7", "", 2},
+		"keys of its own":      {"apiVersion: serving.knative.dev/v1\nkind: Service\nspec: {template: {spec: " + strings.Replace(bad, "{", "{containerConcurrency: 1, ", 1) + "}}", "K01 3", "", 1},
+		"a merged template":    {"apiVersion: a.test/v1\nkind: A\nx: &x {template: {spec: " + bad + "}}\nspec: {<<: *x}", "K01 3", "", 1},
+		"containers elsewhere": {ray + "  sidecar: {containers: [{name: a}]}\n", "K01 7", "RayCluster.ray.io k8s/a.yaml:1", 2},
+		"no template":          {"---\n---\napiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec: {replicas: 1}", "", "Prometheus.monitoring.coreos.com k8s/a.yaml:3", 0},
+		"a part of a pod":      {"apiVersion: a.test/v1\nkind: A\nspec: {containers: [{name: a}]}", "", "A.a.test k8s/a.yaml:1", 0},
+		"only looks like one":  {"apiVersion: a.test/v1\nkind: A\nspec: {template: {spec: {containers: [a, b]}}}", "", "A.a.test k8s/a.yaml:1", 0},
+		"containers by name":   {"apiVersion: a.test/v1\nkind: A\nspec: {template: {spec: {containers: {a: {image: x}}}}}", "", "A.a.test k8s/a.yaml:1", 0},
+		"known to have none":   {"apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec: {scaleTargetRef: {name: a}}", "", "", 0},
+		"of a list":            {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: a.test/v1, kind: A}\n", "", "A.a.test k8s/a.yaml:4", 0},
+		"the cluster's own":    {"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n---\napiVersion: v1\nkind: Secret\n---\na: b", "", "", 0},
+		"aliases":              {"apiVersion: a.test/v1\nkind: A\nspec: {a: &a {b: 1}, c: *a, d: *a}", "", "A.a.test k8s/a.yaml:1", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found, err := audit(t, map[string]string{"a.yaml": c.text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var unknown []string
+			for _, u := range found.Unknown {
+				unknown = append(unknown, fmt.Sprintf("%s %s:%d", u.Kind, u.File, u.Line))
+			}
+			if show(found) != c.want || found.Pods != c.pods || strings.Join(unknown, ", ") != c.unknown {
+				t.Errorf("%q in %d pods, unknown %q; want %q in %d, %q", show(found), found.Pods, unknown, c.want, c.pods, c.unknown)
+			}
+		})
+	}
+}
+
 // What cannot be read is one error with its line, and nothing outside of the folder is read.
 func TestWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
