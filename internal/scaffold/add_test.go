@@ -118,6 +118,9 @@ func example(words []string) *Service {
 		Name: "echo", User: DefaultUser, root: "/p", Folder: "/p/modules/echo",
 		uid: "${APP_USER_ID:-1000}", gid: "${APP_GROUP_ID:-1000}", data: "/p/data", Mount: "/data",
 	}
+	if len(words) > 0 && words[0] == "pipeline:" {
+		s.Kind = Pipeline
+	}
 	if len(words) > 1 && words[0] == "name" {
 		s.Name = strings.TrimSuffix(words[1], ":")
 	}

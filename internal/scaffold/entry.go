@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/im2-audio/im2/internal/project"
 )
 
 // template is an entry for a Compose file, with words in capitals for what is different in each.
@@ -35,9 +37,22 @@ func (s *Service) entry(root *yaml.Node, before int) (*yaml.Node, error) {
 	}
 	if base != nil {
 		n = only(n, func(key string) bool { return key == "build" || key == "volumes" })
+	}
+	if told := anchored(root, before, tellsData); told != nil && s.Kind == Pipeline { // the program checks itself, and verify expects its proof
+		if _, set := pair(base, "environment"); set == nil {
+			n.Content = append([]*yaml.Node{plain("environment"), alias(told)}, n.Content...)
+		}
+	}
+	if base != nil {
 		n.Content = append([]*yaml.Node{plain("<<"), alias(base)}, n.Content...)
 	}
 	return n, nil
+}
+
+// tellsData reports whether a section is an environment that tells services which data folder is meant.
+func tellsData(n *yaml.Node) bool {
+	_, id := pair(n, project.DataID)
+	return id != nil
 }
 
 func fill(n *yaml.Node, values map[string]string) {
