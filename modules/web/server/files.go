@@ -79,13 +79,17 @@ func (s *Server) stemsOf(one *song) []string {
 
 // attachment says under which name a file is to be kept.
 func attachment(name string) string {
-	name = strings.Map(func(r rune) rune {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": safeName(name)})
+}
+
+// safeName is a name that every system can give to a file.
+func safeName(name string) string {
+	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`<>:"/\|?*`, r) {
 			return '_'
 		}
 		return r
 	}, printable(name))
-	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }
 
 // A steady writer gives up a client that reads too slowly.

@@ -8,6 +8,7 @@ import (
 func (s *Server) songRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /song/{key}", s.songPage)
 	mux.HandleFunc("GET /song/{key}/file/{name}", s.songFile)
+	mux.HandleFunc("GET /song/{key}/stems.zip", s.songZip)
 }
 
 // songView is what the page of a song shows.
@@ -15,8 +16,10 @@ type songView struct {
 	*song
 	// Track is what its track.json says; empty where that cannot be used.
 	Track track
-	// Stems are the names of its audio files.
-	Stems []string
+	// Lanes are its stems.
+	Lanes []lane
+	// Facts say how it was made.
+	Facts []fact
 }
 
 func (s *Server) songPage(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +28,8 @@ func (s *Server) songPage(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	view := songView{song: one, Stems: s.stemsOf(one)}
+	view := songView{song: one, Lanes: lanesOf(s.stemsOf(one))}
 	view.Track, _ = readTrack(s.data, one.Folder) // The song says what is wrong with it.
+	view.Facts = view.Track.facts()
 	s.show(w, http.StatusOK, "song", view)
 }

@@ -28,6 +28,8 @@ type track struct {
 	Stems           []string        `json:"stems"`
 	Settings        options.Options `json:"settings"`
 	SourceRate      int             `json:"source_rate"`
+	Gain            float64         `json:"gain"`
+	SumDB           *float64        `json:"sum_db"`
 	Warnings        []string        `json:"warnings"`
 	Tags            tags            `json:"tags"`
 }
