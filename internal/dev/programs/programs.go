@@ -1,4 +1,4 @@
-// Package programs builds programs for tests from the Go modules in tools/, into the user's cache.
+// Package programs builds programs for tests from what is pinned in tools/, into the user's cache.
 package programs
 
 import (
@@ -21,10 +21,12 @@ import (
 // keptFor is how long a build of other versions stays after it was made: another checkout may use it.
 const keptFor = 30 * 24 * time.Hour
 
-// Module is a Go module below tools/ of a checkout that pins programs of others.
+// Module is a folder below tools/ of a checkout that pins programs of others: a Go module, unless Pins says otherwise.
 type Module struct {
 	// Name is its folder in tools/, and the beginning of the names in the cache.
 	Name string
+	// Pins are the files that say which versions these are; nil for go.mod and go.sum.
+	Pins []string
 	// Compile builds the programs in the module's folder into the folder out. It runs only if they are missing.
 	Compile func(ctx context.Context, module, out string) error
 }
@@ -68,8 +70,12 @@ func (m Module) Build(ctx context.Context, checkout string) (string, error) {
 
 // key names a build by what it is made from.
 func (m Module) key(module string) (string, error) {
+	pins := m.Pins
+	if pins == nil {
+		pins = []string{"go.mod", "go.sum"}
+	}
 	sum := sha256.New()
-	for _, name := range []string{"go.mod", "go.sum"} {
+	for _, name := range pins {
 		text, err := os.ReadFile(filepath.Join(module, name))
 		if err != nil {
 			return "", err

@@ -1,0 +1,236 @@
+//go:build linux
+
+package pages_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/im2-audio/im2/internal/dev/browser"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/peaks"
+)
+
+// updateShots makes the pictures in docs/ again.
+var updateShots = os.Getenv("IM2_UPDATE_SCRIPTS") == "1"
+
+const (
+	shots = "docs/pages"
+	// mostShot is how many bytes a picture in docs/ may have.
+	mostShot = 150 << 10
+)
+
+var sizes = [][2]int64{{360, 740}, {768, 1024}, {1440, 900}}
+
+// music is a song whose waveforms look like some; there is no sound in it.
+var music = song{name: "Mirror Lake", stems: stems, seconds: 215, wave: func(stem, bin int) float64 {
+	beat := float64(bin) / peaks.MostBins * 96
+	verse := 0.5 + 0.5*math.Sin(beat*math.Pi/24-1)
+	switch stem {
+	case 0: // phrases with breath between them, not before the first verse
+		if beat < 12 || beat > 90 || math.Mod(beat, 8) > 6.2 {
+			return 0.01
+		}
+		return 0.25 + 0.5*math.Abs(math.Sin(beat*1.7)*math.Sin(beat*0.61))*(0.5+0.5*verse)
+	case 1: // beats
+		if beat < 6 {
+			return 0.02
+		}
+		return 0.15 + 0.65*math.Pow(math.Abs(noise(bin)), 3)*(0.6+0.4*verse)
+	case 2:
+		return 0.3 + 0.12*math.Sin(math.Floor(beat*2))*verse + 0.05*noise(bin*7)
+	default:
+		return 0.12 + 0.3*verse + 0.1*noise(bin*13)
+	}
+}}
+
+// putJob makes a job in a stage of the queue.
+func putJob(t *testing.T, data string, number int, name string, stage job.Stage, change func(*job.Record)) string {
+	t.Helper()
+	made := time.Now().Add(time.Duration(number-60) * time.Minute).UTC()
+	r := job.Record{ID: job.NewID(made, fmt.Sprintf("%08x", number)), Name: name, Size: 4_000_000, Created: made, MIME: "audio/mpeg"}
+	if change != nil {
+		change(&r)
+	}
+	r.History = job.History{{Stage: stage, Start: made}}
+	folder := filepath.Join(data, job.QueueFolder, string(stage), r.ID)
+	must(t, os.MkdirAll(folder, 0o755))
+	text, err := r.Bytes()
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(folder, job.RecordFile), text, 0o644))
+	return r.ID
+}
+
+// putProgress says how far a job is that is being separated, and gives it a worker.
+func putProgress(t *testing.T, data, id string, percent int) {
+	t.Helper()
+	stage := filepath.Join(data, job.QueueFolder, string(job.Separating))
+	folder := filepath.Join(stage, job.Claim{ID: id, Worker: "demucs-1", Token: "00c0ffee"}.Name())
+	if _, err := os.Stat(folder); err != nil {
+		must(t, os.Rename(filepath.Join(stage, id), folder))
+	}
+	text := fmt.Sprintf(`{"phase":"separating","done":%d,"total":100,"updated":%q,"beat":1}`, percent, time.Now().UTC().Format(time.RFC3339))
+	temp := filepath.Join(folder, ".tmp-progress")
+	must(t, os.WriteFile(temp, []byte(text), 0o644))
+	must(t, os.Rename(temp, filepath.Join(folder, job.ProgressFile)))
+}
+
+// busy is a site in which much goes on.
+func busy(t *testing.T) site {
+	t.Helper()
+	s := newSite(t, music, song{name: "Paper Boats", stems: stems, seconds: 187}, song{name: "Night Train", stems: []string{"vocals", "no_vocals"}, seconds: 251})
+	putProgress(t, s.data, putJob(t, s.data, 1, "North Wind.flac", job.Separating, func(r *job.Record) { r.Attempt = 1 }), 63)
+	putJob(t, s.data, 2, "Harbour Lights.mp3", job.Pending, nil)
+	putJob(t, s.data, 3, "Two Rivers.mp3", job.Pending, func(r *job.Record) { r.Attempt = 1 })
+	putJob(t, s.data, 4, "Mirror Lake.mp3", job.Done, func(r *job.Record) { r.Attempt, r.Track = 1, "Mirror Lake" })
+	putJob(t, s.data, 5, "Copper Sky.mp3", job.Failed, func(r *job.Record) {
+		r.Attempt, r.Error = 3, "ffmpeg failed: exit status 1; it says: Invalid data found"
+	})
+	putJob(t, s.data, 6, "letter.mp3", job.Rejected, func(r *job.Record) {
+		r.Error = `"letter.mp3" is no audio file: it is a PDF document`
+		r.SetRejected("letter.mp3")
+	})
+	return s
+}
+
+// axe is the text of axe-core.
+var axe = sync.OnceValues(func() (string, error) {
+	checkout, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	path, err := browser.Axe(context.Background(), run.Local{}, checkout, required)
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(path)
+	return string(text), err
+})
+
+// A violation is what axe-core finds fault with.
+type violation struct {
+	ID     string   `json:"id"`
+	Impact string   `json:"impact"`
+	Help   string   `json:"help"`
+	Where  []string `json:"where"`
+}
+
+// wantAccessible fails the test for each serious fault that axe-core finds in the page.
+func (b *tab) wantAccessible(text, what string) {
+	b.t.Helper()
+	b.run(text)
+	found := eval[[]violation](b, `axe.run({ resultTypes: ['violations'] }).then((r) => r.violations.map((v) => (
+		{ id: v.id, impact: v.impact, help: v.help, where: v.nodes.map((n) => n.html + ' ' + n.failureSummary) })))`)
+	for _, v := range found {
+		if v.Impact == "serious" || v.Impact == "critical" {
+			b.t.Errorf("%s: %s (%s): %s: %q", what, v.ID, v.Impact, v.Help, v.Where)
+		}
+	}
+}
+
+func (b *tab) dark(on bool) {
+	b.t.Helper()
+	scheme := map[bool]string{true: "dark", false: "light"}[on]
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	must(b.t, err)
+}
+
+// Every page can be used by everybody at every size: no serious fault that axe-core knows, light and dark, nothing that is
+// wider than the screen, and no complaint of the browser.
+func TestPagesAreForEverybody(t *testing.T) {
+	t.Parallel()
+	text, err := axe()
+	need(t, "axe-core", "", err)
+	s := busy(t)
+	b := newTab(t)
+	pages := map[string]string{"queue": s.url + "/", "library": s.url + "/library", "failed": s.url + "/failed", "song": s.song(t, "Mirror"), "missing": s.url + "/nothing"}
+	for name, url := range pages {
+		for _, size := range sizes {
+			for _, dark := range []bool{false, true} {
+				what := fmt.Sprintf("%s at %d, dark: %v", name, size[0], dark)
+				b.dark(dark)
+				b.open(url, size[0], size[1])
+				if name == "song" {
+					b.until(`document.getElementById('player').player.peaks?.size === 4`)
+					b.press("1", "m", "m") // which colours buttons
+				}
+				b.wantAccessible(text, what)
+				if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+					t.Errorf("%s is %d pixels wider than the screen", what, over)
+				}
+			}
+		}
+	}
+	b.quiet("404")
+}
+
+// A row of the queue changes while it is looked at, until it leads to the song.
+func TestARowMovesLive(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, short)
+	b := newTab(t)
+	b.open(s.url+"/", 1440, 900)
+	b.until(`document.body.textContent.includes('Nothing was put in yet')`)
+	id := putJob(t, s.data, 1, "short.mp3", job.Pending, func(r *job.Record) { r.Track = short.name })
+	row := func(want string) {
+		t.Helper()
+		b.until(fmt.Sprintf(`document.getElementById('job-%s')?.textContent.includes(%q)`, id, want))
+	}
+	stage := func(s job.Stage) string { return filepath.Join(string(s), id) }
+	queue := filepath.Join(s.data, job.QueueFolder)
+	row("waiting")
+	must(t, os.Rename(filepath.Join(queue, stage(job.Pending)), filepath.Join(queue, stage(job.Separating))))
+	putProgress(t, s.data, id, 40)
+	row("40 %")
+	putProgress(t, s.data, id, 90)
+	row("90 %")
+	must(t, os.Rename(filepath.Join(queue, string(job.Separating), job.Claim{ID: id, Worker: "demucs-1", Token: "00c0ffee"}.Name()), filepath.Join(queue, stage(job.Done))))
+	row("done")
+	b.click(fmt.Sprintf(`[id="job-%s"] a`, id))
+	b.until(`document.querySelectorAll('.lane').length === 4`)
+	b.quiet("")
+}
+
+// TestPictures makes those in docs/ with IM2_UPDATE_SCRIPTS=1. They must be looked at: no test says whether a page is ugly.
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	if !updateShots {
+		for _, name := range []string{"queue", "library", "song"} {
+			for _, size := range sizes {
+				path := filepath.Join(shots, fmt.Sprintf("%s-%d.png", name, size[0]))
+				if info, err := os.Stat(path); err != nil || info.Size() > mostShot {
+					t.Errorf("%s: %v, or more than %d bytes; IM2_UPDATE_SCRIPTS=1 makes it", path, err, mostShot)
+				}
+			}
+		}
+		return
+	}
+	s := busy(t)
+	b := newTab(t)
+	must(t, os.MkdirAll(shots, 0o755))
+	for _, size := range sizes {
+		for name, url := range map[string]string{"queue": s.url + "/", "library": s.url + "/library", "song": s.song(t, "Mirror")} {
+			b.dark(size[0] == 768)
+			b.open(url, size[0], size[1])
+			b.until(`document.readyState === 'complete'`)
+			if name == "song" {
+				b.until(`document.getElementById('player').player.peaks?.size === 4`)
+				b.run(`(() => { const p = document.getElementById('player').player; p.seek(64); p.loopFrom(); p.seek(96); p.loopTo(); p.seek(73); p.say('') })()`)
+				b.press("1")
+			}
+			picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+			must(t, err)
+			must(t, os.WriteFile(filepath.Join(shots, fmt.Sprintf("%s-%d.png", name, size[0])), picture, 0o644))
+		}
+	}
+}

@@ -1,0 +1,370 @@
+//go:build linux
+
+// Package pages_test opens the pages of the service web in a real browser, with songs that are made for the test: what
+// they show at each size, what can be heard, and whether the keyboard and a screen reader are enough.
+package pages_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/im2-audio/im2/internal/dev/browser"
+	"github.com/im2-audio/im2/internal/run"
+	"github.com/im2-audio/im2/pipeline/peaks"
+)
+
+const (
+	rate     = 44100
+	channels = 2
+	// appUser is which user the service runs as if this is root: as root it refuses.
+	appUser = 1000
+	// patience is for a machine that is busy.
+	patience = 3 * time.Minute
+)
+
+// required says that a missing program fails the tests, and may be installed.
+var required = os.Getenv("IM2_REQUIRE_DOCKER") == "1"
+
+// need returns the path of what a test cannot do without.
+func need(t *testing.T, what string, path string, err error) string {
+	t.Helper()
+	if err == nil {
+		return path
+	}
+	if required {
+		t.Fatalf("IM2_REQUIRE_DOCKER=1 and there is no %s: %v", what, err)
+	}
+	t.Skipf("LEFT OUT: no %s: %v", what, err)
+	return ""
+}
+
+// A song is a folder in output/ that is made for a test.
+type song struct {
+	name    string
+	stems   []string
+	seconds int
+	// sounds are the frames in which all stems are not silent, from each of these on for 20 seconds.
+	sounds []int
+	// wave is how loud a stem is said to be in each bin of peaks.json, from 0 to 1; nil for what is true.
+	wave func(stem, bin int) float64
+}
+
+var stems = []string{"vocals", "drums", "bass", "other"}
+
+// amplitude is how loud the stem i is: all have the same noise, so that who hears two of them at once can compare them.
+func amplitude(i int) float64 { return 0.4 / float64(i+1) }
+
+// noise is white, and the same for each frame and run.
+func noise(frame int) float64 {
+	x := uint32(frame)*2654435761 + 12345
+	x ^= x >> 16
+	x *= 0x45d9f3b
+	x ^= x >> 16
+	return float64(x)/(1<<31) - 1
+}
+
+// put makes the song below data. What is silent takes no room on the disk.
+func (s song) put(t *testing.T, data string) {
+	t.Helper()
+	folder := filepath.Join(data, "output", s.name)
+	must(t, os.MkdirAll(folder, 0o755))
+	frames := int64(s.seconds) * rate
+	var waves []peaks.Stem
+	var files []string
+	for i, stem := range s.stems {
+		file := stem + ".wav"
+		files = append(files, file)
+		meter := peaks.NewMeter(frames, channels)
+		out, err := os.Create(filepath.Join(folder, file))
+		must(t, err)
+		header := wavHeader(frames)
+		_, err = out.Write(header)
+		must(t, err)
+		must(t, out.Truncate(int64(len(header))+frames*channels*2))
+		at := 0
+		for _, from := range s.sounds {
+			meter.Add(make([]float32, (from-at)*channels))
+			n := min(20*rate, int(frames)-from)
+			samples, block := make([]float32, 0, n*channels), make([]byte, 0, n*channels*2)
+			for frame := from; frame < from+n; frame++ {
+				x := amplitude(i) * noise(frame)
+				for range channels {
+					samples = append(samples, float32(x))
+					block = binary.LittleEndian.AppendUint16(block, uint16(int16(x*(1<<15))))
+				}
+			}
+			meter.Add(samples)
+			_, err = out.WriteAt(block, int64(len(header)+from*channels*2))
+			must(t, err)
+			at = from + n
+		}
+		must(t, out.Close())
+		wave := meter.Stem(file, 1)
+		for bin := range wave.Max {
+			if s.wave != nil {
+				wave.Max[bin] = int(s.wave(i, bin) * peaks.Full)
+				wave.Min[bin] = -wave.Max[bin] * 9 / 10
+			}
+		}
+		waves = append(waves, wave)
+	}
+	text, err := peaks.New(frames, rate, waves).Bytes()
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(folder, "peaks.json"), text, 0o644))
+	track, err := json.Marshal(map[string]any{
+		"job": "20261120T100000.000001Z-0000000a", "track": s.name, "source": s.name + ".mp3", "sha256": strings.Repeat("ab", 32),
+		"duration_seconds": s.seconds, "engine": "onnx", "model": "htdemucs", "created": "2026-11-20T10:00:00Z", "finished": "2026-11-20T10:05:00Z",
+		"stems": files, "timings": map[string]float64{"separating": 60}, "source_rate": rate, "engine_version": 2, "gain": 0.93, "sum_db": 41.5,
+		"settings": map[string]any{"format": "wav", "bits": "16", "clip": "rescale", "overlap": 0.25, "shifts": 0, "model": "htdemucs", "sum": "model", "rate": "44100"},
+		"warnings": []string{"all stems were made quieter by 0.63 dB, so that none of them clips"},
+	})
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(folder, "track.json"), track, 0o644))
+}
+
+func wavHeader(frames int64) []byte {
+	size := uint32(frames * channels * 2)
+	h := append([]byte("RIFF"), binary.LittleEndian.AppendUint32(nil, size+36)...)
+	h = append(h, "WAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00"...)
+	h = binary.LittleEndian.AppendUint32(h, rate)
+	h = binary.LittleEndian.AppendUint32(h, rate*channels*2)
+	h = append(h, "\x04\x00\x10\x00data"...)
+	return binary.LittleEndian.AppendUint32(h, size)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// program is the service, compiled once.
+var program = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "im2-pages-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(folder, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, "web")
+	out, err := exec.Command("go", "build", "-o", path, "./modules/web").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("compiling the service: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// A site is the service with a data folder of its own.
+type site struct {
+	data, url string
+}
+
+// newSite starts the service on songs.
+func newSite(t *testing.T, songs ...song) site {
+	t.Helper()
+	path, err := program()
+	must(t, err)
+	base := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(base), 0o755)) // so that another user may read what is in it
+	data := filepath.Join(base, "data")
+	for _, folder := range []string{"input", "output", "archive", "rejected", "queue/incoming", "queue/pending", "queue/separating", "queue/separated", "queue/organizing", "queue/done", "queue/rejected", "queue/failed"} {
+		must(t, os.MkdirAll(filepath.Join(data, folder), 0o755))
+	}
+	for _, s := range songs {
+		s.put(t, data)
+	}
+	health := filepath.Join(base, "health")
+	must(t, os.Mkdir(health, 0o777))
+	must(t, os.Chmod(health, 0o777))
+	said := new(lockedBuffer)
+	cmd := exec.CommandContext(t.Context(), path, "-data", data, "-listen", "127.0.0.1:0", "-health-file", filepath.Join(health, "web"))
+	cmd.Env = append(os.Environ(), "IM2_PROOF=off")
+	cmd.Stderr = said
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: appUser, Gid: appUser}}
+	}
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the service said:\n%s", said)
+		}
+	})
+	address := regexp.MustCompile(`msg="serving pages" address=(\S+)`)
+	var url string
+	waitFor(t, "the service", func() bool {
+		if m := address.FindStringSubmatch(said.String()); m != nil {
+			url = "http://" + m[1]
+		}
+		return url != ""
+	})
+	return site{data, url}
+}
+
+// song returns the address of a song's page, which the library links.
+func (s site) song(t *testing.T, name string) string {
+	t.Helper()
+	link := regexp.MustCompile(`href="(/songs?/[^"/]+)"`)
+	var found string
+	waitFor(t, "the page of "+name, func() bool {
+		m := link.FindStringSubmatch(s.get(t, "/library?q="+name))
+		if m != nil {
+			found = s.url + m[1]
+		}
+		return m != nil
+	})
+	return found
+}
+
+func (s site) get(t *testing.T, path string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+	must(t, err)
+	answer, err := http.DefaultClient.Do(request)
+	must(t, err)
+	defer answer.Body.Close() //nolint:errcheck // it was only read
+	var text bytes.Buffer
+	_, err = text.ReadFrom(answer.Body)
+	must(t, err)
+	return text.String()
+}
+
+func waitFor(t *testing.T, what string, reached func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !reached(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain for %s", patience, what)
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// A tab is one page in the browser, and what it complained of.
+type tab struct {
+	t   *testing.T
+	ctx context.Context //nolint:containedctx // chromedp keeps the tab in it
+
+	mu       sync.Mutex
+	troubles []string
+}
+
+// newTab starts a browser.
+func newTab(t *testing.T) *tab {
+	t.Helper()
+	path, err := browser.Chromium(t.Context(), run.Local{}, required)
+	path = need(t, "Chromium", path, err)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("disable-audio-output", true))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	b := &tab{t: t, ctx: ctx}
+	said := chromedp.Console(ctx)
+	go func() {
+		for m, err := range said {
+			if err == nil && (m.IsException() || m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleWarning) {
+				b.mu.Lock()
+				b.troubles = append(b.troubles, m.String()+" "+m.URL)
+				b.mu.Unlock()
+			}
+		}
+	}()
+	return b
+}
+
+// quiet fails the test for what the browser complained of so far, unless it has to do with allowed.
+func (b *tab) quiet(allowed string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, text := range b.troubles {
+		if allowed == "" || !strings.Contains(text, allowed) {
+			b.t.Errorf("the browser complains: %s", text)
+		}
+	}
+	b.troubles = nil
+}
+
+func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	must(b.t, chromedp.Do(ctx, actions...))
+}
+
+// open shows a page of this size, and waits until its scripts have run.
+func (b *tab) open(url string, width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(url))
+}
+
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (b *tab) press(keys ...string) {
+	b.t.Helper()
+	for _, key := range keys {
+		b.do(chromedp.KeyEvent(key))
+	}
+}
+
+// run runs statements in the page.
+func (b *tab) run(statements string) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](statements, chromedp.EvalAwaitPromise))
+}
+
+// eval returns what an expression is in the page. It may be a promise.
+func eval[T any](b *tab, expression string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	must(b.t, err)
+	return value
+}
+
+// until waits until an expression is true in the page.
+func (b *tab) until(expression string) {
+	b.t.Helper()
+	waitFor(b.t, expression, func() bool { return eval[bool](b, "Boolean("+expression+")") })
+}
