@@ -83,6 +83,18 @@ func Cancel(ctx context.Context, id string) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Cancel(ctx, id) })
 }
 
+// Pause keeps the workers from taking songs; those that they have they finish.
+// It holds for every worker on the data folder, whatever is restarted, until "mage resume". Songs in
+// input/ are still taken into the queue, and finished stems put into output/.
+func Pause(ctx context.Context) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Pause(ctx) })
+}
+
+// Resume ends what "mage pause" began.
+func Resume(ctx context.Context) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Resume(ctx) })
+}
+
 // DemucsCache (demucs-cache) creates the model cache and prepares the Demucs weights in it.
 // The download is checked, and continues after an interrupt. The weights are Meta's, for
 // personal and research use only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared

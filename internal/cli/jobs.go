@@ -20,6 +20,7 @@ import (
 	"github.com/im2-audio/im2/internal/term/closest"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
@@ -43,6 +44,8 @@ type Jobs struct {
 type jobCounts struct {
 	// Counts is how many there are in each stage, whatever was asked for.
 	Counts map[job.Stage]int `json:"counts"`
+	// Paused says since when workers take no song; null where they do.
+	Paused *pause.Pause `json:"paused"`
 }
 
 // listedJob is a job with its age.
@@ -67,14 +70,20 @@ func (t Target) Jobs(ctx context.Context, o Jobs) error {
 	if err != nil {
 		return err
 	}
-	if o.Watch {
+	paused, err := pause.Read(p.Data)
+	switch {
+	case err != nil:
+	case o.Watch:
+		t.notePaused(paused)
 		err = t.watchJobs(ctx, p, stages, o.JSON)
-	} else if !o.JSON {
+	case !o.JSON:
 		err = t.printList(listed(ctx, p.Data, stages))
-	} else if counts, countErr := queue.New(p.Data).Count(ctx); countErr != nil {
-		err = countErr
-	} else {
-		err = term.JSONList(t.UI, "jobs", listed(ctx, p.Data, stages), jobCounts{counts})
+		t.notePaused(paused)
+	default:
+		var counts map[job.Stage]int
+		if counts, err = queue.New(p.Data).Count(ctx); err == nil {
+			err = term.JSONList(t.UI, "jobs", listed(ctx, p.Data, stages), jobCounts{counts, paused})
+		}
 	}
 	if err != nil {
 		return exit.Errorf(exit.Failed, "listing the jobs: %w", err)

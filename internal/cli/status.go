@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
@@ -32,6 +33,8 @@ type status struct {
 	Counts map[job.Stage]int `json:"counts"`
 	// Watcher is the watcher that takes songs; null where none does.
 	Watcher *leaseholder `json:"watcher"`
+	// Paused says since when workers take no song; null where they do.
+	Paused *pause.Pause `json:"paused"`
 }
 
 // leaseholder is the watcher that has the lease.
@@ -93,7 +96,11 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 		t.UI.Note("the images are not shown: %v", err)
 	}
 	var counts map[job.Stage]int
+	var paused *pause.Pause
 	if p.Data != "" {
+		if paused, err = pause.Read(p.Data); err != nil {
+			t.UI.Note("%v", err)
+		}
 		if counts, err = queue.New(p.Data).Count(ctx); err != nil {
 			t.UI.Note("the jobs are not shown: %v", err)
 			counts = nil
@@ -102,7 +109,7 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 	holder := t.leaseholder(ctx, p)
 	if asJSON {
 		return term.JSONList(t.UI, "jobs", underway(ctx, p, counts),
-			status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts, Watcher: holder})
+			status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts, Watcher: holder, Paused: paused})
 	}
 	s.Print(services, imageTexts(plan))
 	for _, c := range services {
@@ -118,6 +125,7 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 		t.UI.Note("not all jobs are shown: %v", err)
 	}
 	t.printCounts(counts)
+	t.notePaused(paused)
 	return nil
 }
 

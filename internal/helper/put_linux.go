@@ -16,6 +16,7 @@ import (
 	"github.com/im2-audio/im2/internal/permissions/message"
 	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/modelfolder"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
@@ -61,14 +62,14 @@ type putOptions struct {
 	inode        uint64
 	song         handover.Song
 	cache, model string
-	job, id      string
+	job, id, by  string
 }
 
 // parsePut reads the command line; what is wrong with it goes to stderr, too.
 func parsePut(args []string, stderr io.Writer) (putOptions, error) {
 	var o putOptions
 	if len(args) == 0 {
-		return o, exit.Errorf(exit.Unusable, "usage: try | song | model | retry | cancel | identify, and flags")
+		return o, exit.Errorf(exit.Unusable, "usage: try | song | model | retry | cancel | pause | resume | identify, and flags")
 	}
 	o.verb = args[0]
 	flags := flag.NewFlagSet(Put, flag.ContinueOnError)
@@ -85,6 +86,7 @@ func parsePut(args []string, stderr io.Writer) (putOptions, error) {
 	flags.StringVar(&o.cache, "cache", "", "the model cache in the data folder")
 	flags.StringVar(&o.model, "model", "", "the name of the model's folder in it")
 	flags.StringVar(&o.job, "job", "", "the ID of the job to bring back or to cancel")
+	flags.StringVar(&o.by, "by", "", "who pauses")
 	flags.StringVar(&o.id, "id", "", "the ID of a data folder that has none; a random one otherwise")
 	if err := flags.Parse(args[1:]); err != nil {
 		return o, exit.Errorf(exit.Unusable, "reading the command line: %w", err)
@@ -109,6 +111,10 @@ func (o putOptions) run(ctx context.Context, stdin io.Reader) (said message.Mess
 		return said, err
 	case "cancel":
 		return said, spool.For(o.folder, -1, -1).Cancel(o.job)
+	case "pause":
+		return said, pause.Set(o.folder, o.by, -1, -1)
+	case "resume":
+		return said, pause.Clear(o.folder)
 	case "identify":
 		_, err := proof.MakeID(o.folder, o.id, -1, -1)
 		return said, err

@@ -19,6 +19,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/modelfolder"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -206,6 +207,25 @@ func (f Folder) Cancel(ctx context.Context, id string) error {
 		return err
 	}, func(e *engine.Engine) error {
 		_, err := f.put(ctx, e, nil, "cancel", "-job="+id)
+		return err
+	})
+}
+
+// Pause is pause.Set.
+func (f Folder) Pause(ctx context.Context, by string) error {
+	return f.either(ctx, func() error {
+		uid, gid := f.directOwner()
+		return pause.Set(f.Data, by, uid, gid)
+	}, func(e *engine.Engine) error {
+		_, err := f.put(ctx, e, nil, "pause", "-by="+by)
+		return err
+	})
+}
+
+// Resume is pause.Clear.
+func (f Folder) Resume(ctx context.Context) error {
+	return f.either(ctx, func() error { return pause.Clear(f.Data) }, func(e *engine.Engine) error {
+		_, err := f.put(ctx, e, nil, "resume")
 		return err
 	})
 }

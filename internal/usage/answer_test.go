@@ -111,7 +111,7 @@ func TestComplete(t *testing.T) {
 		line string
 		want []string
 	}{
-		{"mage res", []string{"reset-permissions", "restart"}},
+		{"mage res", []string{"reset-permissions", "restart", "resume"}},
 		{"mage build -mod", []string{"-module="}},
 		{"mage build -force -f", nil},
 		{"mage build -module=", []string{"-module=demucs", "-module=watcher"}},

@@ -17,7 +17,7 @@ type Group struct {
 // below a heading of its own, and a test fails.
 func (u *Usage) Groups() []Group {
 	groups := []Group{
-		{"every day", []string{"up", "open", "status", "separate", "jobs", "cancel", "retry", "build", "logs", "restart", "down"}},
+		{"every day", []string{"up", "open", "status", "separate", "jobs", "cancel", "retry", "pause", "resume", "build", "logs", "restart", "down"}},
 		{"data and model", []string{"reset-permissions", "demucs-cache", "clean"}},
 		{"checks and figures", []string{"audit", "verify", "bench"}},
 		{"many machines", []string{"cluster-up", "cluster-status", "cluster-logs", "cluster-down", "cluster-render"}},

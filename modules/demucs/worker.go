@@ -45,6 +45,8 @@ type worker struct {
 	// was found out last.
 	unfit error
 	tried time.Time
+	// paused means that the last claim was refused because the data folder is paused.
+	paused bool
 	// full means that the last job met a full disk, so that all is not well until one did not.
 	full bool
 	// createFile makes the file of the mix: place.Create, unless a test has a full disk.
@@ -70,7 +72,10 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	}
 	w.noRoom = nil
 	j, err := w.spool.ClaimBut(ctx, job.Pending, job.Separating, w.env.Worker, w.lacksRoom)
+	w.notePause(err)
 	switch {
+	case errors.Is(err, spool.ErrPaused):
+		return false, service.Beside(nil, found)
 	case errors.Is(err, spool.ErrNone) && w.noRoom != nil:
 		return false, errors.Join(found, w.noRoom)
 	case errors.Is(err, spool.ErrNone):
@@ -85,6 +90,25 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 		return false, service.Beside(nil, errors.Join(found, err))
 	}
 	return true, service.Beside(w.handle(ctx, j), found)
+}
+
+// notePause tells the health check and, when it changes, the log, after a claim had this error.
+func (w *worker) notePause(claim error) {
+	paused := errors.Is(claim, spool.ErrPaused)
+	if w.paused && errors.Is(claim, spool.ErrNone) { // The last one that waited may have been cancelled.
+		paused, _ = w.spool.Paused() // The next claim says what is wrong.
+	}
+	if paused == w.paused {
+		return
+	}
+	w.paused = paused
+	if paused {
+		w.env.Health.Note("paused, takes no song until `mage resume`")
+		w.env.Log.Info("paused: taking no song")
+		return
+	}
+	w.env.Health.Note("")
+	w.env.Log.Info("no longer paused")
 }
 
 func (w *worker) ready(ctx context.Context) error {

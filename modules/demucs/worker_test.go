@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -101,6 +102,44 @@ func TestWhatComesOfAJob(t *testing.T) {
 			spooltest.WantNames(t, b.spool.RejectedFiles(), "song.mp3", "song.mp3.txt")
 		})
 	}
+}
+
+// A pause is said in health check and log, lasts over a restart, and is over when its file is gone.
+func TestAPausedWorkerTakesNothing(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	b := newBenchOn(t, data, "ffmpeg", "engine", "me")
+	id := b.add("song.mp3", "sound").ID
+	spooltest.Must(t, pause.Set(data, "anna", -1, -1))
+	wantHealth := func(b *bench, want string) {
+		t.Helper()
+		for range 2 {
+			busy, err := b.turn(t.Context())
+			if busy || err != nil {
+				t.Fatalf("turn = %v, %v", busy, err)
+			}
+		}
+		spooltest.Must(t, b.env.Health.Set(nil))
+		if got, err := os.ReadFile(b.health); err != nil || string(got) != want {
+			t.Errorf("health = %q, %v; want %q", got, err, want)
+		}
+	}
+	const paused = "ok: paused, takes no song until `mage resume`\n"
+	wantHealth(b, paused)
+	again := newBenchOn(t, data, "ffmpeg", "engine", "me")
+	wantHealth(again, paused)
+	again.in(job.Pending, id)
+	spooltest.Must(t, again.spool.Cancel(id)) // Then nothing waits, and it is paused all the same.
+	wantHealth(again, paused)
+	if n := strings.Count(again.log.String(), "paused: taking no song"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, again.log)
+	}
+	spooltest.Must(t, pause.Clear(data))
+	wantHealth(again, "ok\n")
+	id = again.add("song.mp3", "sound").ID
+	_, err := again.turn(t.Context())
+	spooltest.Must(t, err)
+	again.in(job.Separated, id)
 }
 
 func TestATrackThatIsTooLongIsRejected(t *testing.T) {

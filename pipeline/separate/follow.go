@@ -13,6 +13,7 @@ import (
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/internal/term"
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
@@ -169,6 +170,13 @@ func (s *separation) state(ctx context.Context, j queue.Job, found, gone bool) (
 }
 
 func (s *separation) waiting(ctx context.Context, j queue.Job) (state, error) {
+	paused, err := pause.Read(s.Data)
+	if err != nil {
+		return state{}, err
+	}
+	if paused != nil {
+		return state{label: "waiting: the pipeline is " + paused.String() + `, and "mage resume" continues`}, nil
+	}
 	pending, err := s.queue.Waiting(ctx, job.Pending)
 	if err != nil {
 		return state{}, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -25,6 +26,9 @@ var (
 	ErrSetAside = errors.New("the job was moved to queue/failed")
 	// ErrNoRecord is returned for a job in Incoming that has no job.json.
 	ErrNoRecord = errors.New("job.json was not written yet")
+
+	// ErrPaused is returned while the data folder is paused: no job is claimed for separation. See package pause.
+	ErrPaused = errors.New("the pipeline is paused")
 
 	// ErrLost is returned when the job was taken from this worker: it was cancelled, or the worker had not renewed its
 	// lease in time. Another one may have it, and nothing that was made of it here counts.
@@ -61,6 +65,8 @@ func Environment(err error) bool {
 // A claim is one rename and writes nothing: a power cut may undo it, and then the job waits
 // again.
 //
+// While the data folder is paused, the error for one that waits in Pending is ErrPaused.
+//
 // A job that cannot be claimed does not block the others: it is passed over for refusedFor, and Claim returns its error
 // where no other is left.
 func (s *Spool) Claim(ctx context.Context, from, to job.Stage, worker string) (*Job, error) {
@@ -87,6 +93,9 @@ func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string,
 		if skip != nil && skip(id) {
 			continue
 		}
+		if err := s.checkPause(from); err != nil {
+			return nil, err
+		}
 		j, err := s.claim(from, to, id, worker)
 		switch {
 		case err == nil:
@@ -97,6 +106,30 @@ func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string,
 			s.refuse(from, id, err)
 		}
 	}
+}
+
+// Paused reports whether no job of Pending may be claimed.
+func (s *Spool) Paused() (bool, error) {
+	paused, err := s.disk.Has(pause.Path(s.data))
+	if err != nil {
+		return false, fmt.Errorf("asking whether the pipeline is paused: %w", err)
+	}
+	return paused, nil
+}
+
+// checkPause returns ErrPaused where no job of a stage may be claimed. It is asked for each claim, and not where nothing
+// waits: that would be one more question to a file server for each turn of each worker.
+func (s *Spool) checkPause(from job.Stage) error {
+	if from != job.Pending {
+		return nil
+	}
+	if paused, err := s.Paused(); !paused || err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.backlog[from].ids = nil // The next claim is of the oldest again.
+	return ErrPaused
 }
 
 func (s *Spool) claim(from, to job.Stage, id, worker string) (*Job, error) {

@@ -40,7 +40,7 @@ var (
 		Sources: []string{
 			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
 			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "internal/safetext", "ownership",
-			"pipeline/handover", "pipeline/job", "pipeline/lease", "pipeline/modelfolder", "pipeline/options", "pipeline/place", "pipeline/proof",
+			"pipeline/handover", "pipeline/job", "pipeline/lease", "pipeline/modelfolder", "pipeline/options", "pipeline/pause", "pipeline/place", "pipeline/proof",
 			"pipeline/queue", "pipeline/spool", "pipeline/title", "pipeline/weights",
 		},
 	}
@@ -52,7 +52,7 @@ var (
 	// SpoolBench is the command that measures how the services hand jobs on.
 	SpoolBench = Own{
 		Name: "spoolbench", Package: modulePath + "/pipeline/spool/spoolbench",
-		Sources: []string{"pipeline/job", "pipeline/lease", "pipeline/options", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/title", "pipeline/weights"},
+		Sources: []string{"pipeline/job", "pipeline/lease", "pipeline/options", "pipeline/pause", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/title", "pipeline/weights"},
 	}
 	// Mage is the mage command in the version that the checkout has, as people install it.
 	Mage = Own{Name: "mage", Package: "github.com/magefile/mage"}

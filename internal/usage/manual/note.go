@@ -90,6 +90,16 @@ var Notes = map[string]Note{
 		Unusable: noData + "; no job of that ID, or it has ended",
 		More:     "song.md",
 	},
+	"pause": {
+		Examples: []Example{{"mage pause", "before maintenance, or to have the processors for something else"}},
+		Failed:   "the data folder cannot be written", Unusable: noData,
+		More: "song.md",
+	},
+	"resume": {
+		Examples: []Example{{"mage resume", "take songs again"}},
+		Failed:   "the data folder cannot be written", Unusable: noData,
+		More: "song.md",
+	},
 	"reset-permissions": {
 		Examples: []Example{
 			{"mage reset-permissions -dryRun", "only count"},
