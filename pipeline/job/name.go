@@ -75,6 +75,15 @@ func SidecarOf(name string) (entry string, ok bool) {
 	return entry, ok && entry != ""
 }
 
+// ReasonExtension is what the text that says why a file was rejected has after its name.
+const ReasonExtension = ".txt"
+
+// ReasonFile is the name in rejected/ of the text about the file of this name there. One that leaves no room for the extension is
+// shortened for it.
+func ReasonFile(name string) string {
+	return title.Shorten(name, title.Limit-len(ReasonExtension)) + ReasonExtension
+}
+
 // OneName returns name if it is the name of one entry of a folder, and "" if it leads elsewhere.
 func OneName(name string) string {
 	if name == "." || !filepath.IsLocal(name) || filepath.Base(name) != name {

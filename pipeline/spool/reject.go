@@ -10,11 +10,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
-	"github.com/im2-audio/im2/pipeline/title"
 )
-
-// reasonExtension is what the text that says why a file was rejected has after its name.
-const reasonExtension = ".txt"
 
 // Reject ends a job whose file cannot be separated: payload (a path) goes to rejected/ under
 // the original name, or one with a number when that is taken, beside a text with the reason;
@@ -74,7 +70,7 @@ func share(d place.Disk, path string) error {
 // rejectedNames gives the file its own name whole if it can have that, and otherwise numbered
 // ones with room for the extension of the text: the number must be in the text's name too.
 func rejectedNames(name string) place.Naming {
-	whole, short := place.FileNames(name), place.FileNamesWithin(name, place.NameLimit-len(reasonExtension))
+	whole, short := place.FileNames(name), place.FileNamesWithin(name, place.NameLimit-len(job.ReasonExtension))
 	return func(n int) string {
 		if n == 1 {
 			return whole(n)
@@ -123,11 +119,9 @@ func (s *Spool) Notice(name, text string) error {
 	return err
 }
 
-// reasonPath is where the text about a rejected file goes. A name that leaves no room for
-// the extension is shortened for it.
+// reasonPath is where the text about a rejected file goes.
 func (s *Spool) reasonPath(name string) string {
-	short := title.Shorten(name, place.NameLimit-len(reasonExtension))
-	return filepath.Join(s.RejectedFiles(), short+reasonExtension)
+	return filepath.Join(s.RejectedFiles(), job.ReasonFile(name))
 }
 
 // reasonText is what the person reads. The job's ID makes it differ from every other text, so
