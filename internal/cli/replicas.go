@@ -171,9 +171,9 @@ func shareProcessors(p *project.Project, has engine.Capacity, replicas int) []st
 
 // checkExecution refuses what services would refuse, before anything is built for it.
 func checkExecution(p *project.Project) error {
-	if p.TellsOfLeases() {
-		for _, name := range project.LeaseSettings {
-			if err := p.Settings.CheckLease(name); err != nil {
+	if p.TellsServices() {
+		for _, name := range project.ServiceSettings {
+			if err := p.Settings.CheckService(name); err != nil {
 				return err
 			}
 		}

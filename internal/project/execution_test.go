@@ -42,7 +42,7 @@ func TestHowItIsComputedIsChecked(t *testing.T) {
 	}
 }
 
-func TestTimesOfLeasesAreChecked(t *testing.T) {
+func TestSettingsOfServicesAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		env  string
@@ -52,6 +52,8 @@ func TestTimesOfLeasesAreChecked(t *testing.T) {
 		{"PIPELINE_POLL=2s\nPIPELINE_LEASE=5m\nPIPELINE_RENEW=20s\n", ""},
 		{"PIPELINE_POLL=soon\n", `PIPELINE_POLL is "soon" in .env:1: it must be a time such as 90s or 500ms; fix: correct it there, or remove the line`},
 		{"PIPELINE_POLL=1m\n", `PIPELINE_POLL is "1m" in .env:1: it must be at most 10s, or the health check takes the service for one that hangs; fix: correct it there, or remove the line`},
+		{"LOG_FORMAT=json\n", ""},
+		{"LOG_FORMAT=xml\n", `LOG_FORMAT is "xml" in .env:1: it must be text or json; fix: correct it there, or remove the line`},
 		{"PIPELINE_LEASE=10s\n", `PIPELINE_LEASE is "10s" in .env:1: a lease of 10s that is renewed every 4s would be taken from workers that are only slow: it must last for at least 3 renewals, 12s; fix: correct it there, or remove the line`},
 		{"PIPELINE_RENEW=30s\n", `PIPELINE_RENEW is "30s" in .env:1: a lease of 1m0s that is renewed every 30s would be taken from workers that are only slow: it must last for at least 3 renewals, 1m30s; fix: correct it there, or remove the line`},
 		{"PIPELINE_LEASE=1m\nPIPELINE_RENEW=x\n", `PIPELINE_RENEW is "x" in .env:2: it must be a time such as 90s or 500ms; fix: correct it there, or remove the line`},
@@ -62,7 +64,7 @@ func TestTimesOfLeasesAreChecked(t *testing.T) {
 		}
 		var got []string
 		for _, setting := range s.All() {
-			if err := s.CheckLease(setting.Name); err != nil {
+			if err := s.CheckService(setting.Name); err != nil {
 				got = append(got, err.Error())
 			}
 		}

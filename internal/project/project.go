@@ -17,6 +17,7 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/lease"
+	"github.com/im2-audio/im2/pipeline/logging"
 )
 
 // Project is a folder with a Compose file, resolved.
@@ -174,12 +175,12 @@ func (s Setting) CheckExecution() error {
 	return nil
 }
 
-// LeaseSettings are how services find out that one of them was lost.
-var LeaseSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting}
+// ServiceSettings are those of all services: how they find out that one of them was lost, and how they log.
+var ServiceSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting}
 
-// TellsOfLeases reports whether a service of the project is given LeaseSettings: other projects may use the names for
+// TellsServices reports whether a service of the project is given ServiceSettings: other projects may use the names for
 // something else.
-func (p *Project) TellsOfLeases() bool {
+func (p *Project) TellsServices() bool {
 	for _, service := range p.Compose.Services {
 		if _, ok := service.Environment[lease.LeaseSetting]; ok {
 			return true
@@ -188,16 +189,21 @@ func (p *Project) TellsOfLeases() bool {
 	return false
 }
 
-// CheckLease returns an error where services would refuse one of LeaseSettings; nil for any other setting. Its exit code
+// CheckService returns an error where services would refuse one of ServiceSettings; nil for any other setting. Its exit code
 // is exit.Unusable.
-func (s Settings) CheckLease(name string) error {
-	if !slices.Contains(LeaseSettings, name) {
+func (s Settings) CheckService(name string) error {
+	if !slices.Contains(ServiceSettings, name) {
 		return nil
 	}
-	setting := s.Get(name)
-	d, err := lease.Parse(setting.Value, time.Second)
+	setting, _ := s.inForce(name)
+	d, err := time.Duration(0), error(nil)
+	if name != logging.Setting {
+		d, err = lease.Parse(setting.Value, time.Second)
+	}
 	switch {
 	case err != nil:
+	case name == logging.Setting:
+		err = logging.Check(setting.Value)
 	case name == lease.PollSetting:
 		err = lease.CheckPoll(d)
 	case name == lease.LeaseSetting:

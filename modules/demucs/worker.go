@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
@@ -81,7 +82,7 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 	case errors.Is(err, spool.ErrNone):
 		return false, service.Beside(nil, found)
 	case errors.Is(err, spool.ErrSetAside):
-		w.env.Log.Error("given up", "error", err)
+		w.env.Log.Error("given up", logging.JobKey, job.IDOf(err), "error", err)
 		return true, service.Beside(nil, found)
 	case spool.StopsAll(err):
 		w.full = w.full || isFull(err)
@@ -162,10 +163,10 @@ func (w *worker) handBackOwed() error {
 	err := w.owed.HandBack(w.owedWhy)
 	if spool.StopsAll(err) {
 		_ = w.owed.Renew() // A full disk has room for that.
-		return err
+		return job.WithID(w.owed.ID, err)
 	}
 	if errors.Is(err, spool.ErrSetAside) {
-		w.env.Log.Error("given up", "job", w.owed.ID, "name", w.owed.Name, "error", err)
+		w.env.Log.Error("given up", logging.JobKey, w.owed.ID, "name", w.owed.Name, "error", err)
 	}
 	w.owed = nil // It is handed back or given up, or Own takes it.
 	return nil
@@ -180,7 +181,7 @@ func (w *worker) takeBackStrays() error {
 
 func (w *worker) logFound(found []spool.Found) {
 	for _, f := range found {
-		w.env.Log.Warn("taking a job back from a worker that was lost", "job", f.ID, "worker", f.Worker, "now", f.To)
+		w.env.Log.Warn("taking a job back from a worker that was lost", logging.JobKey, f.ID, "worker", f.Worker, "now", f.To)
 	}
 }
 
@@ -191,11 +192,11 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 	}
 	stopBeat := w.env.Health.KeepAlive(ctx)
 	defer stopBeat()
-	log := w.env.Log.With("job", j.ID, "name", j.Name)
+	log := w.env.Log.With(logging.JobKey, j.ID, "name", j.Name)
 	log.Info("separating", "attempt", j.Attempt)
 	held, release := j.Hold(ctx, func() {
 		if err := w.takeBackStrays(); err != nil {
-			w.env.Log.Warn("taking back jobs of lost workers", "error", err)
+			w.env.Log.Warn("taking back jobs of lost workers", "error", err) // The turn that follows says of which.
 		}
 	})
 	outcome := w.separate(held, j)
@@ -219,7 +220,7 @@ func (w *worker) handle(ctx context.Context, j *spool.Job) error {
 			w.owed, w.owedWhy = j, err.Error()
 		}
 	}
-	return err
+	return job.WithID(j.ID, err)
 }
 
 func (w *worker) well() {
@@ -339,7 +340,7 @@ func (w *worker) runEngine(ctx context.Context, j *spool.Job, mix string, frames
 func (w *worker) progress(j *spool.Job, phase job.Phase) func(done, total int) {
 	return func(done, total int) {
 		if err := j.SetProgress(phase, done, total); err != nil {
-			w.env.Log.Warn("progress", "job", j.ID, "error", err)
+			w.env.Log.Warn("progress", logging.JobKey, j.ID, "error", err)
 		}
 	}
 }

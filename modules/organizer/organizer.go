@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
@@ -63,7 +64,7 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	case errors.Is(err, spool.ErrNone):
 		return false, service.Beside(nil, held)
 	case errors.Is(err, spool.ErrSetAside):
-		o.env.Log.Error("given up", "error", err)
+		o.env.Log.Error("given up", logging.JobKey, job.IDOf(err), "error", err)
 		return true, service.Beside(nil, held)
 	case spool.StopsAll(err):
 		return false, errors.Join(held, err)
@@ -91,7 +92,7 @@ func (o *organizer) takeBackLost() error {
 		found, err = append(found, own...), errors.Join(err, ownErr)
 	}
 	for _, f := range found {
-		o.env.Log.Warn("taking a job back from a worker that was lost", "job", f.ID, "worker", f.Worker, "now", f.To)
+		o.env.Log.Warn("taking a job back from a worker that was lost", logging.JobKey, f.ID, "worker", f.Worker, "now", f.To)
 	}
 	return err
 }
@@ -143,15 +144,15 @@ func (o *organizer) finishOne(ctx context.Context, j *spool.Job) error {
 	case err == nil:
 		return o.finish(ctx, j)
 	case errors.Is(err, spool.ErrLost):
-		o.env.Log.Warn("a job was removed or taken away while it was being organized", "job", j.ID)
+		o.env.Log.Warn("a job was removed or taken away while it was being organized", logging.JobKey, j.ID)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
 		if aside := j.SetAside(err); aside == nil {
-			return err
+			return job.WithID(j.ID, err)
 		}
 	}
 	o.held = append(o.held, j)
-	return err
+	return job.WithID(j.ID, err)
 }
 
 // finish organizes a job in Organizing. When that cannot be done now, the job is held.
@@ -161,25 +162,25 @@ func (o *organizer) finish(ctx context.Context, j *spool.Job) error {
 	case err == nil, errors.Is(err, spool.ErrLost):
 	case spool.Environment(err), errors.Is(err, fs.ErrNotExist), o.spool.Ready() != nil: // Somebody removed a folder, for example.
 	case errors.Is(err, errNoStems), errors.Is(err, errReplaced):
-		o.env.Log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+		o.env.Log.Error("given up", logging.JobKey, j.ID, "name", j.Name, "error", err)
 		err = j.Fail(err)
 	default:
-		o.env.Log.Error("failed", "job", j.ID, "name", j.Name, "error", err)
+		o.env.Log.Error("failed", logging.JobKey, j.ID, "name", j.Name, "error", err)
 		o.rest(j.ID)
 		err = j.Requeue(err.Error())
 	}
 	if errors.Is(err, spool.ErrLost) {
-		o.env.Log.Warn("dropped: the job was taken away", "job", j.ID, "name", j.Name)
+		o.env.Log.Warn("dropped: the job was taken away", logging.JobKey, j.ID, "name", j.Name)
 		return nil
 	}
 	if errors.Is(err, spool.ErrSetAside) {
-		o.env.Log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+		o.env.Log.Error("given up", logging.JobKey, j.ID, "name", j.Name, "error", err)
 		return nil
 	}
 	if err != nil && j.Stage() == job.Organizing {
 		o.held = append(o.held, j)
 	}
-	return err
+	return job.WithID(j.ID, err)
 }
 
 // organize does what is still to be done for the job, in this order:
@@ -211,7 +212,7 @@ func (o *organizer) organize(ctx context.Context, j *spool.Job) error {
 	if err := j.Finish(); err != nil {
 		return err
 	}
-	o.env.Log.Info("done", "job", j.ID, "name", j.Name, "track", j.Track)
+	o.env.Log.Info("done", logging.JobKey, j.ID, "name", j.Name, "track", j.Track)
 	return nil
 }
 

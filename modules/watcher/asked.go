@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -114,7 +115,7 @@ func (w *watcher) dropSidecar(j *spool.Job, entry string) {
 		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		w.log.Warn("the sidecar of a song could not be removed", "name", job.Sidecar(entry), "error", err)
+		w.log.Warn("the sidecar of a song could not be removed", logging.JobKey, j.ID, "name", job.Sidecar(entry), "error", err)
 	}
 }
 

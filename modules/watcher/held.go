@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
@@ -93,16 +94,16 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 	case errors.Is(err, errMoved):
 		return nil
 	case errors.Is(err, spool.ErrSetAside):
-		w.log.Error("given up", "job", h.claim.ID, "error", err)
+		w.log.Error("given up", logging.JobKey, h.claim.ID, "error", err)
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		w.log.Warn("a job was removed while it was being taken", "job", h.claim.ID)
+		w.log.Warn("a job was removed while it was being taken", logging.JobKey, h.claim.ID)
 		return nil
 	case errors.Is(err, spool.ErrDamaged):
 		if aside := w.spool.Fresh(h.claim).SetAside(err); aside != nil {
 			return w.later(h, errors.Join(err, aside))
 		}
-		return err
+		return job.WithID(h.claim.ID, err)
 	case err != nil:
 		if j, loadErr := w.spool.Taken(h.claim); loadErr == nil { // It could not be moved.
 			return w.notFinished(j, h, err)
@@ -119,6 +120,7 @@ func (w *watcher) finishOne(ctx context.Context, h heldJob) error {
 // later holds a job that could not be finished, and returns the reason. A full disk is nothing that rest helps against, but a
 // large file rests for as long as it was read.
 func (w *watcher) later(h heldJob, err error) error {
+	err = job.WithID(h.claim.ID, err)
 	h.err, h.until = err, w.now().Add(max(restFor, h.took))
 	if h.size == 0 && spool.StopsAll(err) {
 		h.until = time.Time{}
@@ -131,7 +133,7 @@ func (w *watcher) later(h heldJob, err error) error {
 // reason may be its own and it has had its attempts.
 func (w *watcher) notFinished(j *spool.Job, h heldJob, err error) error {
 	if there, hasErr := place.Has(j.Dir()); j.Stage() != job.Incoming || !there && hasErr == nil {
-		return err // Where it could not be seen, it may be there: a disk may be away for a moment.
+		return job.WithID(j.ID, err) // Where it could not be seen, it may be there: a disk may be away for a moment.
 	}
 	if !errors.As(err, new(*noRoomError)) && !spool.Environment(err) && w.spool.Ready() == nil {
 		h.failed++
@@ -139,7 +141,7 @@ func (w *watcher) notFinished(j *spool.Job, h heldJob, err error) error {
 	if h.failed < spool.MaxAttempts {
 		return w.later(h, err)
 	}
-	w.log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+	w.log.Error("given up", logging.JobKey, j.ID, "name", j.Name, "error", err)
 	if j.Name == "" {
 		j.SetName(w.nameOf(j))
 	}
@@ -197,11 +199,11 @@ func (w *watcher) finished(j *spool.Job, h heldJob, err error) error {
 		w.beat()
 		return nil
 	case errors.Is(err, errChanging):
-		w.log.Info("waiting for a file that is still being written", "job", j.ID, "name", j.Name)
+		w.log.Info("waiting for a file that is still being written", logging.JobKey, j.ID, "name", j.Name)
 		w.hold(heldJob{claim: j.Claim(), changing: true})
 		return nil
 	case errors.Is(err, spool.ErrSetAside):
-		w.log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+		w.log.Error("given up", logging.JobKey, j.ID, "name", j.Name, "error", err)
 		return nil
 	default:
 		return w.notFinished(j, h, fmt.Errorf("taking job %s: %w", j.ID, err))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -39,7 +40,7 @@ type reading struct {
 func (w *watcher) readBeside(ctx context.Context, j *spool.Job, h heldJob) {
 	r := &reading{held: h, job: j, ended: make(chan struct{})}
 	w.reading = r
-	w.log.Info("reading a large file, which may take minutes", "job", j.ID, "name", w.nameOf(j), "bytes", h.size)
+	w.log.Info("reading a large file, which may take minutes", logging.JobKey, j.ID, "name", w.nameOf(j), "bytes", h.size)
 	w.beside.Go(func() {
 		defer close(r.ended)
 		begun := time.Now()

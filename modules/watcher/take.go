@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/title"
@@ -49,7 +50,7 @@ func (w *watcher) take(ctx context.Context, name string, settled facts) (took bo
 		w.dropSidecar(j, name)
 	}
 	if !looks(j.Path(job.TakenFolder, name), settled) {
-		w.log.Info("waiting for a file that was replaced or is written again", "job", j.ID, "name", name)
+		w.log.Info("waiting for a file that was replaced or is written again", logging.JobKey, j.ID, "name", name)
 		w.hold(heldJob{claim: j.Claim(), changing: true})
 		return true, nil
 	}
@@ -65,7 +66,7 @@ func (w *watcher) notTaken(j *spool.Job, name string, err error) (took bool, _ e
 	}
 	switch {
 	case errors.Is(discarded, spool.ErrNotEmpty):
-		w.log.Warn("a file was taken although the disk reported an error", "job", j.ID, "name", name, "error", err)
+		w.log.Warn("a file was taken although the disk reported an error", logging.JobKey, j.ID, "name", name, "error", err)
 		return true, nil
 	case errors.Is(err, fs.ErrNotExist): // It vanished, which is its owner's right.
 		return false, discarded
@@ -155,14 +156,14 @@ func (w *watcher) reject(j *spool.Job, taken string) error {
 	if err := j.Reject(taken, j.Error); err != nil {
 		return err
 	}
-	w.log.Warn("rejected", "job", j.ID, "name", j.Name, "reason", j.Error)
+	w.log.Warn("rejected", logging.JobKey, j.ID, "name", j.Name, "reason", j.Error)
 	return nil
 }
 
 func (w *watcher) publish(j *spool.Job, taken string) error {
 	err := makeSource(j, taken)
 	if errors.Is(err, errNoFile) {
-		w.log.Error("given up", "job", j.ID, "name", j.Name, "error", err)
+		w.log.Error("given up", logging.JobKey, j.ID, "name", j.Name, "error", err)
 		return j.Fail(err)
 	}
 	if err != nil {
@@ -174,7 +175,7 @@ func (w *watcher) publish(j *spool.Job, taken string) error {
 	if err := j.Move(job.Pending); err != nil {
 		return err
 	}
-	w.log.Info("taken", "job", j.ID, "name", j.Name, "type", j.MIME, "bytes", j.Size)
+	w.log.Info("taken", logging.JobKey, j.ID, "name", j.Name, "type", j.MIME, "bytes", j.Size)
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/lease"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -170,7 +171,7 @@ func (w *watcher) adopt() error {
 	claims, err := w.watch.Adopt()
 	for _, c := range claims {
 		w.hold(heldJob{claim: c})
-		w.log.Info("resuming a job of an earlier run, or of another watcher", "job", c.ID)
+		w.log.Info("resuming a job of an earlier run, or of another watcher", logging.JobKey, c.ID)
 	}
 	return err
 }

@@ -38,3 +38,50 @@ func (m manyErrors) Error() string {
 }
 
 func (m manyErrors) Unwrap() []error { return m }
+
+// An IDError is an error about one job. Its text is that of Err.
+type IDError struct {
+	ID  string
+	Err error
+}
+
+func (e *IDError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *IDError) Unwrap() error { return e.Err }
+
+// WithID says of which job an error is. It returns nil for nil.
+func WithID(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &IDError{ID: id, Err: err}
+}
+
+// IDErrors returns the errors about jobs that err is, wraps or joins: one for each job.
+func IDErrors(err error) (all []*IDError) {
+	switch e := err.(type) { //nolint:errorlint // it goes through the tree itself
+	case nil:
+	case *IDError:
+		return []*IDError{e}
+	case interface{ Unwrap() error }:
+		return IDErrors(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			for _, found := range IDErrors(part) {
+				if !slices.ContainsFunc(all, func(before *IDError) bool { return before.ID == found.ID }) {
+					all = append(all, found)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// IDOf returns the job of an error about one; "" where it is about none, or several.
+func IDOf(err error) string {
+	if all := IDErrors(err); len(all) == 1 {
+		return all[0].ID
+	}
+	return ""
+}

@@ -14,6 +14,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -31,6 +32,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/lease"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -132,10 +134,6 @@ func (s Service) environment(p process) (*Env, error) {
 		return nil, errors.New("refusing to run as root (UID 0): its files would belong to root; " +
 			"set APP_USER_ID in .env to your own and run `mage build up`")
 	}
-	log, err := newLogger(p.stderr, common.log)
-	if err != nil {
-		return nil, err
-	}
 	if err := common.check(); err != nil {
 		return nil, err
 	}
@@ -148,8 +146,10 @@ func (s Service) environment(p process) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("naming this worker: %w", err)
 	}
-	health := NewHealth(common.healthFile)
-	return &Env{Data: common.data, Poll: common.poll, Worker: worker, Times: common.times, Log: log, Health: health}, nil
+	return &Env{
+		Data: common.data, Poll: common.poll, Worker: worker, Times: common.times,
+		Log: logging.New(p.stderr, common.log), Health: NewHealth(common.healthFile),
+	}, nil
 }
 
 // commonFlags are those that every service has.
@@ -166,6 +166,9 @@ type commonFlags struct {
 func (c *commonFlags) check() error {
 	if c.wrong != nil {
 		return c.wrong
+	}
+	if err := logging.Check(c.log); err != nil {
+		return fmt.Errorf("-log %q: %w; set %s in .env and run `mage up`", c.log, err, logging.Setting)
 	}
 	if err := lease.CheckPoll(c.poll); err != nil {
 		return fmt.Errorf("-poll %s: %w; set PIPELINE_POLL in .env and run `mage up`", c.poll, err)
@@ -194,23 +197,12 @@ func (s Service) flags(stderr io.Writer) (*flag.FlagSet, *commonFlags) {
 	c.timeVar(flags, &c.poll, "poll", lease.PollSetting, s.Poll, "how long to wait before looking for work again")
 	c.timeVar(flags, &c.times.Lease, "lease", lease.LeaseSetting, lease.Default.Lease, "after how long without a sign of life another worker takes over")
 	c.timeVar(flags, &c.times.Renew, "renew", lease.RenewSetting, lease.Default.Renew, "how often a worker gives a sign of life")
-	flags.StringVar(&c.log, "log", "text", "how to log: text or json")
+	flags.StringVar(&c.log, "log", cmp.Or(os.Getenv(logging.Setting), logging.Text), "how to log: text or json; its default is $"+logging.Setting)
 	flags.StringVar(&c.healthFile, "health-file", filepath.Join("/tmp", s.Name+".health"), "the heartbeat file")
 	if s.Flags != nil {
 		s.Flags(flags)
 	}
 	return flags, c
-}
-
-func newLogger(w io.Writer, format string) (*slog.Logger, error) {
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, nil)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, nil)), nil
-	default:
-		return nil, fmt.Errorf("-log %q: it must be text or json", format)
-	}
 }
 
 const (
@@ -255,7 +247,7 @@ func (e *Env) Loop(ctx context.Context, turn Turn) error {
 			e.Log.Error("health", "error", healthErr)
 		}
 		if errs.isNews(err, time.Now()) {
-			e.Log.Error("cannot work", "error", short(err.Error()))
+			e.logError(err)
 		}
 		works := err == nil || isBeside
 		if works {
@@ -270,6 +262,23 @@ func (e *Env) Loop(ctx context.Context, turn Turn) error {
 	}
 	return nil
 }
+
+// logError logs what a turn met: with the ID of the job that it is about, or one more line for each where it is about several.
+func (e *Env) logError(err error) {
+	text := short(err.Error())
+	if id := job.IDOf(err); id != "" {
+		e.Log.Error("cannot work", logging.JobKey, id, "error", text)
+		return
+	}
+	e.Log.Error("cannot work", "error", text)
+	several := job.IDErrors(err)
+	for _, of := range several[:min(len(several), mostErrors)] {
+		e.Log.Error("cannot go on with a job", logging.JobKey, of.ID, "error", short(of.Error()))
+	}
+}
+
+// mostErrors is of how many jobs errors are logged that came together.
+const mostErrors = 10
 
 // checkMounts returns an error where a folder of the pipeline is another mount: songs move from one to the next by rename,
 // and who puts songs into the data folder on the host does not see them there.

@@ -97,9 +97,10 @@ func (s *Spool) ClaimBut(ctx context.Context, from, to job.Stage, worker string,
 			return nil, err
 		}
 		j, err := s.claim(from, to, id, worker)
-		switch {
-		case err == nil:
+		if err = job.WithID(id, err); err == nil {
 			return j, nil
+		}
+		switch {
 		case errors.Is(err, ErrSetAside) || StopsAll(err):
 			return nil, err
 		case !errors.Is(err, errTaken):

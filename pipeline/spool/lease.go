@@ -145,7 +145,7 @@ func (r *Recovery) Own(stage job.Stage) ([]Found, error) {
 		if to != "" {
 			found = append(found, Found{c.ID, stage, to, c.Worker})
 		}
-		errs = append(errs, err)
+		errs = append(errs, job.WithID(c.ID, err))
 	}
 	return found, job.JoinErrors(errs...)
 }
@@ -193,7 +193,7 @@ func (r *Recovery) look(since time.Duration) (found []Found, err error) {
 			if to != "" {
 				found = append(found, Found{c.ID, stage, to, c.Worker})
 			}
-			errs = append(errs, err)
+			errs = append(errs, job.WithID(c.ID, err))
 		}
 	}
 	r.seen = seen

@@ -12,6 +12,7 @@ import (
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/pipeline/lease"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/model"
 	"github.com/im2-audio/im2/pipeline/options"
 )
@@ -61,9 +62,9 @@ func problem(e project.Explanation, s project.Setting) string {
 		if e.Project == nil || e.Project.ModelCache() != "" {
 			err = s.CheckExecution()
 		}
-	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting:
-		if e.Project == nil || e.Project.TellsOfLeases() {
-			err = e.Values.CheckLease(s.Name)
+	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting:
+		if e.Project == nil || e.Project.TellsServices() {
+			err = e.Values.CheckService(s.Name)
 		}
 	case project.Web, project.WebAddress:
 		if e.Project == nil || e.Project.Web != "" {

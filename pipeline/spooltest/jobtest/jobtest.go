@@ -3,10 +3,12 @@ package jobtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/lease"
+	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -25,9 +28,40 @@ func Env(t *testing.T, data, worker string) (*service.Env, *bytes.Buffer) {
 	log := &bytes.Buffer{}
 	return &service.Env{
 		Data: data, Poll: time.Millisecond, Worker: worker, Times: lease.Default,
-		Log:    slog.New(slog.NewTextHandler(log, nil)),
+		Log:    slog.New(idChecker{slog.NewTextHandler(log, nil), t, false}),
 		Health: service.NewHealth(filepath.Join(t.TempDir(), "health")),
 	}, log
+}
+
+// An idChecker fails the test for a line that names a job and has not its ID where a program looks for it.
+type idChecker struct {
+	slog.Handler
+	t  *testing.T
+	ok bool
+}
+
+var anID = regexp.MustCompile(`\b\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}\b`)
+
+func (c idChecker) Handle(ctx context.Context, r slog.Record) error {
+	named := anID.FindString(r.Message)
+	var ids []string
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == logging.JobKey {
+			c.ok = true
+		}
+		ids = append(ids, anID.FindAllString(a.Value.String(), -1)...)
+		return true
+	})
+	slices.Sort(ids)
+	if ids = slices.Compact(ids); !c.ok && (named != "" || len(ids) == 1) { // Of several, each has a line of its own.
+		c.t.Errorf("%q names job %s%s, and not under %q", r.Message, named, ids, logging.JobKey)
+	}
+	return c.Handler.Handle(ctx, r)
+}
+
+func (c idChecker) WithAttrs(attrs []slog.Attr) slog.Handler {
+	has := slices.ContainsFunc(attrs, func(a slog.Attr) bool { return a.Key == logging.JobKey })
+	return idChecker{c.Handler.WithAttrs(attrs), c.t, c.ok || has}
 }
 
 // Folder returns the folder of a job that must be in this stage, whoever has it.
