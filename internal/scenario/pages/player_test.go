@@ -250,6 +250,26 @@ func TestThreeHours(t *testing.T) {
 	b.quiet("404")
 }
 
+// A song of an earlier version, or one whose peaks.json is of no use, has a plain time line, and is played like every other.
+func TestASongWithoutWaveforms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, short, song{name: "damaged", stems: stems, seconds: 20, sounds: []int{0}})
+	must(t, os.Remove(filepath.Join(s.data, "output", "short", "peaks.json")))
+	must(t, os.WriteFile(filepath.Join(s.data, "output", "damaged", "peaks.json"), []byte(`{"version":1,"bins":3,"full":127,"stems":[{"file":"vocals.wav","min":[1],"max":null}]}`), 0o644))
+	b := newTab(t)
+	for _, name := range []string{"short", "damaged"} {
+		b.open(s.song(t, name), 1440, 900)
+		b.until(`document.getElementById('player').player`)
+		// A line of one pixel in the middle: the canvas is empty above and below.
+		b.until(`(() => { const c = document.querySelector('.wave canvas'); const at = (y) => c.getContext('2d').getImageData(c.width / 2, y, 1, 1).data[3];
+			return at(Math.floor(c.height / 2)) > 0 && at(Math.floor(c.height / 4)) === 0; })()`)
+		b.click("#play")
+		b.until(playing)
+		b.wantHeard(1, 1, 1, 1)
+	}
+	b.quiet("willReadFrequently") // which this test does
+}
+
 // A stem that is gone before anything was played is said, and the others play.
 func TestAStemThatIsGone(t *testing.T) {
 	t.Parallel()

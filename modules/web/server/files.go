@@ -32,7 +32,7 @@ const (
 )
 
 // besideStems are files of a song that pages use beside its stems.
-var besideStems = []string{"cover.jpg", "peaks.json"}
+var besideStems = []string{"cover.jpg", job.PeaksFile}
 
 // songFile serves one file of a song: a stem that is named in its track.json, or one of besideStems. With ?download it is one to be kept.
 func (s *Server) songFile(w http.ResponseWriter, r *http.Request) {

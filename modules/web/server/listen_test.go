@@ -111,7 +111,7 @@ func TestALongArchiveHasNoLength(t *testing.T) {
 func TestTheSongsPage(t *testing.T) {
 	t.Parallel()
 	shifts, overlap := 2, 0.25
-	s, url, _ := listening(t, "song", map[string]any{
+	s, url, at := listening(t, "song", map[string]any{
 		"source": "a <b>.mp3", "duration_seconds": 215, "model": "htdemucs", "warnings": []string{"<script>"}, "gain": 0.5, "sum_db": 41.2, "source_rate": 48000,
 		"settings": options.Options{Format: options.FLAC, Bits: options.Bits24, Clip: options.Rescale, Overlap: &overlap, Shifts: &shifts, Rate: options.RateSource, Stems: []string{"vocals"}},
 	}, "vocals.flac", `01 "x" <i>.flac`)
@@ -124,8 +124,12 @@ func TestTheSongsPage(t *testing.T) {
 			t.Errorf("%q is not in the page", want)
 		}
 	}
-	if t.Failed() {
-		t.Log(page)
+	if t.Failed() || strings.Contains(page, "data-peaks") {
+		t.Errorf("it has no peaks.json:\n%s", page)
+	}
+	spooltest.Put(t, filepath.Join(at, "peaks.json"), "{}")
+	if page := get(t, s, url); !strings.Contains(page, `data-peaks="`+url+`/file/peaks.json"`) {
+		t.Errorf("it has a peaks.json:\n%s", page)
 	}
 }
 

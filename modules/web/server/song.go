@@ -2,6 +2,10 @@ package server
 
 import (
 	"net/http"
+	"path/filepath"
+
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
 )
 
 // songRoutes adds the pages and files of one song.
@@ -18,6 +22,8 @@ type songView struct {
 	Track track
 	// Lanes are its stems.
 	Lanes []lane
+	// Peaks says that there is what waveforms are drawn from; songs of earlier versions have none.
+	Peaks bool
 	// Facts say how it was made.
 	Facts []fact
 }
@@ -28,7 +34,7 @@ func (s *Server) songPage(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	view := songView{song: one, Lanes: lanesOf(s.stemsOf(one))}
+	view := songView{song: one, Lanes: lanesOf(s.stemsOf(one)), Peaks: place.Exists(filepath.Join(songFolder(s.data, one.Folder), job.PeaksFile))}
 	view.Track, _ = readTrack(s.data, one.Folder) // The song says what is wrong with it.
 	view.Facts = view.Track.facts()
 	s.show(w, http.StatusOK, "song", view)

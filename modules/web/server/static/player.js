@@ -35,10 +35,12 @@ class Player {
     this.select(this.selected);
     this.draw();
     this.show();
-    readPeaks(section.dataset.peaks).then((peaks) => {
-      this.peaks = peaks;
-      this.draw();
-    });
+    if (section.dataset.peaks) {
+      readPeaks(section.dataset.peaks).then((peaks) => {
+        this.peaks = peaks;
+        this.draw();
+      });
+    }
   }
 
   // Everything that makes sound is made at the first press: browsers allow none before, and nothing is loaded for who only

@@ -2,8 +2,7 @@
 
 const version = 1;
 
-// readPeaks returns the lists of each file, or an empty map where there is no peaks.json or one that is of no use: the page
-// has a plain time line then.
+// readPeaks returns the lists of each file, or an empty map where peaks.json is of no use: the page has a plain time line then.
 export async function readPeaks(address) {
   const found = new Map();
   try {
