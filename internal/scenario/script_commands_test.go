@@ -63,6 +63,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"free-port":   cmdPort,
 		"hold-port":   cmdHold,
 		"page":        cmdPage,
+		"browse":      cmdBrowse,
+		"click":       cmdClick,
+		"shows":       cmdShows,
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/im2-audio/im2/internal/dev/browser"
 	"github.com/im2-audio/im2/internal/dev/moby"
 	"github.com/im2-audio/im2/internal/dev/suite"
 	"github.com/im2-audio/im2/internal/dev/thorough"
@@ -39,6 +40,7 @@ type harness struct {
 	rootless func() error               // nil when a rootless engine can be started; asked once
 	engines  func() *semaphore.Weighted // how many separation engines the machine can hold
 	moby     func() (string, error)     // the folder of a current Docker Engine; built once
+	chromium func() (string, error)     // a browser; installed once
 
 	mu      sync.Mutex
 	leftOut map[string]int // why, and how many scripts
@@ -56,6 +58,9 @@ func newHarness(t *testing.T) *harness {
 	h.engines = sync.OnceValue(func() *semaphore.Weighted { return semaphore.NewWeighted(askMemory() / memoryOfEngine) })
 	h.moby = sync.OnceValues(func() (string, error) {
 		return moby.Build(context.Background(), run.Local{}, home, os.Getenv("IM2_REQUIRE_DOCKER") == "1")
+	})
+	h.chromium = sync.OnceValues(func() (string, error) {
+		return browser.Chromium(context.Background(), run.Local{}, os.Getenv("IM2_REQUIRE_DOCKER") == "1")
 	})
 	out := filepath.Join(h.bin, "mage")
 	if runtime.GOOS == "windows" {
@@ -129,6 +134,7 @@ func (h *harness) setup(env *testscript.Env) error {
 	}
 	env.Values[engineKey{}] = new(scriptEngine)
 	env.Values[clusterKey{}] = new(scriptCluster)
+	env.Values[tabKey{}] = new(scriptTab)
 	env.Values[harnessKey{}] = h
 	env.Setenv("MAGE", filepath.Join(h.bin, "mage"))
 	// Compose finds its containers by this name, so two scripts must not share one.
@@ -170,6 +176,8 @@ func (h *harness) condition(name string) (bool, error) {
 		err = askCluster()
 	case "rootless":
 		err = h.rootless()
+	case "chromium":
+		_, err = h.chromium()
 	case "ownerless":
 		err = askOwnerless()
 	case "root":

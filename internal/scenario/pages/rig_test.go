@@ -287,13 +287,8 @@ func newTab(t *testing.T) *tab {
 	t.Helper()
 	path, err := browser.Chromium(t.Context(), run.Local{}, required)
 	path = need(t, "Chromium", path, err)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("disable-audio-output", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
+	ctx, stop, err := browser.Start(path)
+	must(t, err)
 	t.Cleanup(stop)
 	b := &tab{t: t, ctx: ctx}
 	said := chromedp.Console(ctx)
@@ -358,7 +353,7 @@ func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	value, err := browser.Eval[T](ctx, expression)
 	must(b.t, err)
 	return value
 }
