@@ -123,10 +123,12 @@ configs: {c: {content: hello}}`,
   a: {image: x, user: "1:1", networks: [in]}
   b: {image: x, user: "1:1", networks: [in, out]}
   c: {image: x, user: "1:1", network_mode: none}
-networks: {in: {internal: true}, out: {}}`,
+  d: {image: x, user: "1:1", networks: [unanswered]}
+networks: {in: {internal: true}, out: {}, unanswered: {driver_opts: {com.docker.network.bridge.enable_ip_masquerade: "false"}}}`,
 			want: []string{
 				"name: network-in namespace: one spec: egress: - to: - podSelector: matchExpressions: - key: app.kubernetes.io/component operator: In values: - a - b",
 				"kubernetes.io/metadata.name: kube-system", "name: network-out namespace: one spec: egress: - {}", "clusterIP: None",
+				"name: network-unanswered namespace: one spec: egress: - to: - podSelector",
 			},
 			not: []string{"values: - a - b - c"},
 		},

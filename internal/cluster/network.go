@@ -80,11 +80,14 @@ func (r *renderer) members(services []string) metav1.LabelSelector {
 	}
 }
 
+// masquerade is the option of a network that lets the outside answer its containers.
+const masquerade = "com.docker.network.bridge.enable_ip_masquerade"
+
 func (r *renderer) oneNetwork(network string, members []string) {
 	pods := r.members(members)
 	peers := []networkingv1.NetworkPolicyPeer{{PodSelector: &pods}}
 	egress := []networkingv1.NetworkPolicyEgressRule{{To: peers}, dns()}
-	if !r.project.Compose.Networks[network].Internal {
+	if n := r.project.Compose.Networks[network]; !n.Internal && n.DriverOpts[masquerade] != "false" {
 		egress = []networkingv1.NetworkPolicyEgressRule{{}}
 	}
 	r.add(r.policy("network-"+Name(network), pods, networkingv1.NetworkPolicySpec{
