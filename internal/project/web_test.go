@@ -1,0 +1,92 @@
+package project_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/im2-audio/im2/internal/project"
+)
+
+func TestThePagesAreOnOrOff(t *testing.T) {
+	t.Parallel()
+	const file = "x-im2: {data: ./data, web: pages}\nservices: {pages: {image: x, ports: [\"${WEB_ADDRESS:-127.0.0.1:8420}:8080\"]}, other: {image: x, depends_on: [pages]}}\n"
+	ids := "APP_USER_ID=1\nAPP_GROUP_ID=1\n"
+	for _, c := range []struct {
+		name, compose, env, url string
+		web                     bool
+		services                []string
+	}{
+		{"on", file, "", "http://127.0.0.1:8420/", true, []string{"other", "pages"}},
+		{"off", file, "IM2_WEB=off\n", "", true, []string{"other"}},
+		{"elsewhere", file, "WEB_ADDRESS=[::1]:9\n", "http://[::1]:9/", true, []string{"other", "pages"}},
+		{"removed", strings.Replace(file, "pages: {image", "gone: {image", 1), "IM2_WEB=off\n", "", false, []string{"gone", "other"}},
+		{"another project", "services: {web: {image: x, ports: [\"80:80\"]}}\n", "IM2_WEB=off\n", "", false, []string{"web"}},
+		{"on all addresses", "x-im2: {web: web}\nservices: {web: {image: x, ports: [\"80:80\"]}}\n", "", "http://127.0.0.1:80/", true, []string{"web"}},
+		{"one of several ports", "x-im2: {web: web}\nservices: {web: {image: x, ports: [\"8000-8010:80\"]}}\n", "", "", true, []string{"web"}},
+	} {
+		compose := strings.Replace(c.compose, ", depends_on: [pages]", "", 1)
+		if c.web {
+			compose = c.compose
+		}
+		p, err := open(t, map[string]string{"docker-compose.yml": compose, ".env": ids + c.env})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if p.WebURL() != c.url || (p.Web != "") != c.web || p.WebOff() != (c.name == "off") || !slices.Equal(p.Services(), c.services) {
+			t.Errorf("%s: %q at %q, off %t, of %q", c.name, p.Web, p.WebURL(), p.WebOff(), p.Services())
+		}
+	}
+}
+
+func TestSettingsOfThePagesAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, value, want string }{
+		{project.Web, "on", ""},
+		{project.Web, "off", ""},
+		{project.Web, "no", `IM2_WEB is "no" in .env:1: it must be on or off; fix: correct it there, or remove the line`},
+		{project.WebAddress, "", ""},
+		{project.WebAddress, "127.0.0.1:8421", ""},
+		{project.WebAddress, "[::1]:8421", ""},
+		{project.WebAddress, "0.0.0.0:8420", "an address of this machine alone"},
+		{project.WebAddress, "8420", "an address of this machine alone"},
+		{project.WebAddress, "127.0.0.1:0", "an address of this machine alone"},
+		{project.WebAddress, "localhost:8420", "an address of this machine alone"},
+		{project.WebAddress, "192.168.1.2:8420", "an address of this machine alone"},
+		{project.BaseImage, "x", ""},
+	} {
+		s, err := project.ReadSettings(write(t, map[string]string{".env": c.name + "=" + c.value + "\n"}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.CheckWeb(c.name); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s=%s: %v; want %q", c.name, c.value, err, c.want)
+		}
+	}
+}
+
+// A service that only reads may have one folder of the data folder to write in: it moves nothing. All others may not.
+func TestOneFolderMayBeWritableForWhoOnlyReads(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, data, folder string
+		divided            bool
+	}{
+		{"the folder itself", "./data:/data:ro", "./data/proofs:/data/proofs", false},
+		{"in one that writes", "./data:/data", "./data/proofs:/data/proofs", true},
+		{"another folder", "./data:/data:ro", "./data/other:/data/proofs", true},
+		{"a volume", "./data:/data:ro", "vol:/data/proofs", true},
+	} {
+		p, err := open(t, map[string]string{
+			"docker-compose.yml": "x-im2: {data: ./data, folders: [proofs]}\nvolumes: {vol: {}}\nservices: {web: {image: x, volumes: [\"" + c.data + "\", \"" + c.folder + "\"]}}\n",
+			".env":               "APP_USER_ID=1\nAPP_GROUP_ID=1\n",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problem, _ := p.Divided(); (problem != "") != c.divided {
+			t.Errorf("%s: %q", c.name, problem)
+		}
+	}
+}
