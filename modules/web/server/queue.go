@@ -16,7 +16,7 @@ import (
 
 const (
 	// mostOnWay and mostEnded are how many jobs the queue's page shows.
-	mostOnWay, mostEnded = 200, 10
+	mostOnWay, mostEnded = 100, 10
 	// lookAgain is how long a look at the queue is good for: whoever asks more often makes the disk no more work.
 	lookAgain = time.Second
 )

@@ -55,14 +55,19 @@ func readTrack(data, folder string) (track, error) {
 	if err != nil {
 		return track{}, err
 	}
-	t.Stems = slices.DeleteFunc(t.Stems, func(name string) bool { return !isAudio(name) })
-	t.Stems = t.Stems[:min(len(t.Stems), mostStems)]
+	var stems []string
+	for _, name := range t.Stems {
+		if isAudio(name) && !slices.Contains(stems, name) && len(stems) < mostStems {
+			stems = append(stems, name)
+		}
+	}
+	t.Stems = stems
 	return t, nil
 }
 
 // isAudio reports whether a name can be that of an audio file of a song.
 func isAudio(name string) bool {
-	return job.OneName(name) != "" && len(name) <= title.Limit && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "\\\x00") &&
+	return job.OneName(name) != "" && len(name) <= title.Limit && !strings.HasPrefix(name, ".") && !strings.Contains(name, "\\") && printable(name) == name &&
 		strings.HasPrefix(mediaTypes[strings.ToLower(filepath.Ext(name))], "audio/")
 }
 
