@@ -172,7 +172,10 @@ func said(err error) string {
 		return fmt.Sprint(err)
 	}
 	lines := strings.Split(strings.TrimSpace(failed.Stderr), "\n")
-	for _, line := range lines { // after warnings and lines of a log
+	for i, line := range lines { // after warnings and lines of a log
+		if invalid.MatchString(line) {
+			return strings.TrimSpace(line + causes(lines[i+1:]))
+		}
 		if text, is := strings.CutPrefix(line, "error: "); is {
 			return text
 		}
@@ -181,6 +184,20 @@ func said(err error) string {
 		}
 	}
 	return cmp.Or(lines[len(lines)-1], failed.Error())
+}
+
+// invalid is the line in which kubectl says that the API server refuses an object. One cause is in it, several follow; what has changed may
+// be shown after each.
+var invalid = regexp.MustCompile(`\b[A-Z]\w+(\.[\w.]+)? "[^"]+" is invalid:`)
+
+func causes(lines []string) string {
+	var all []string
+	for _, line := range lines {
+		if cause, is := strings.CutPrefix(line, "* "); is {
+			all = append(all, cause)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // unreachable are parts of what kubectl says where no API server answers.
@@ -208,6 +225,9 @@ func (k *Kubectl) explain(ctx context.Context, err error) error {
 		return k.NoKind(kind[2], kind[1])
 	}
 	switch {
+	case invalid.MatchString(text) && strings.Contains(text, "immutable after creation") && strings.Contains(text, "PersistentVolume"):
+		return exit.Fixable(exit.Failed, exit.Fix{Type: "mage cluster-down -volumes", Note: "removes it with what the cluster keeps on it, the files of a share (nfs) excepted; the next cluster-up makes it again"},
+			"storage that is there cannot be changed: %s", text)
 	case strings.Contains(text, "Unauthorized") || strings.Contains(text, "must be logged in"):
 		return exit.Fixable(exit.Missing, exit.Fix{Note: "log in to it again, or get a new kubeconfig from its administrator"},
 			"the cluster of context %q does not accept your credentials: %s", k.Context, text)

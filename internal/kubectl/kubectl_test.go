@@ -70,6 +70,15 @@ func TestWhatIsWrongWithAClusterIsOneLine(t *testing.T) {
 			`case "$1" in config) echo home;; *) echo 'error: resource mapping not found for name: "demucs": no matches for kind "ScaledObject" in version "keda.sh/v1alpha1"' >&2; echo 'ensure CRDs are installed first' >&2; exit 1;; esac`,
 			`the cluster of context "home" has no keda.sh/v1alpha1 ScaledObject; fix: install what defines it on the cluster`, exit.Missing,
 		},
+		"an object that it refuses": {
+			`case "$1" in config) echo home;; *) printf 'Warning: x\nThe Deployment "web" is invalid: \n* spec.a: Required value\n* spec.b: Invalid value: "c": no\n' >&2; exit 1;; esac`,
+			`The Deployment "web" is invalid: spec.a: Required value; spec.b: Invalid value: "c": no`, exit.Failed,
+		},
+		"storage that is another one": {
+			`case "$1" in config) echo home;; *) printf 'error when serverside-applying "STDIN": PersistentVolumeClaim "data" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests\n  core.PersistentVolumeClaimSpec{\n  \tVolumeMode: nil,\n  }\n' >&2; exit 1;; esac`,
+			`storage that is there cannot be changed: error when serverside-applying "STDIN": PersistentVolumeClaim "data" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests; ` +
+				`fix: "mage cluster-down -volumes" removes it with what the cluster keeps on it, the files of a share (nfs) excepted; the next cluster-up makes it again`, exit.Failed,
+		},
 		"something else": {
 			`case "$1" in config) echo home;; *) echo 'error: exec plugin: not found' >&2; exit 1;; esac`, `exec plugin: not found`, exit.Failed,
 		},
