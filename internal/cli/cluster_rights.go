@@ -149,8 +149,9 @@ func freeNamespace(ctx context.Context, k *kubectl.Kubectl, p *project.Project) 
 	return nil
 }
 
-// removeOld removes what an earlier call made and the model of this one has not: services, and what lets others reach them. Storage stays.
-func (t Target) removeOld(ctx context.Context, p *project.Project, k *kubectl.Kubectl, model string) error {
+// removeOld removes what an earlier call made and this one has not: services, and what lets others reach them. Storage stays. What has a name
+// that this call has applied stays as well: another machine's call may have applied it since.
+func (t Target) removeOld(ctx context.Context, p *project.Project, k *kubectl.Kubectl, r cluster.Rendered) error {
 	kinds, err := scalers(ctx, k)
 	if err != nil {
 		return err
@@ -160,9 +161,14 @@ func (t Target) removeOld(ctx context.Context, p *project.Project, k *kubectl.Ku
 	if err != nil {
 		return fmt.Errorf("looking for what is no longer in the Compose file: %w", err)
 	}
+	applied := make(map[string]bool)
+	for _, o := range r.Objects {
+		version, kind := o.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
+		applied[kubectl.Object{APIVersion: version, Kind: kind, Meta: kubectl.Meta{Name: o.GetName()}}.Ref()] = true
+	}
 	var old []string
 	for _, o := range there {
-		if o.Meta.Annotations[cluster.AnnotationModel] != model && len(o.Meta.Owners) == 0 { // what has an owner goes with it
+		if o.Meta.Annotations[cluster.AnnotationModel] != r.Model && !applied[o.Ref()] && len(o.Meta.Owners) == 0 { // what has an owner goes with it
 			old = append(old, o.Ref())
 		}
 	}

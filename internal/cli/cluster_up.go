@@ -181,7 +181,7 @@ func (t Target) deploy(ctx context.Context, p *project.Project, k *kubectl.Kubec
 	if err := step.End(k.Apply(ctx, text)); err != nil {
 		return fmt.Errorf("applying the manifests: %w", err)
 	}
-	if err := t.removeOld(ctx, p, k, r.Model); err != nil {
+	if err := t.removeOld(ctx, p, k, r); err != nil {
 		return err
 	}
 	look := func(ctx context.Context) (kubectl.State, error) { return t.lookAtCluster(ctx, k, p) }
