@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/internal/run"
 )
 
@@ -28,9 +30,27 @@ func (s imageStore) Run(_ context.Context, c run.Cmd) error {
 	case "image rm":
 		delete(s, last)
 	case "image push":
+		if !strings.HasPrefix(last, "reg.test/") {
+			return &run.Error{Cmd: c, Stderr: "dial tcp 127.0.0.1:1: connect: connection refused", Err: errors.New("exit status 1")}
+		}
 		_, _ = io.WriteString(c.Stdout, "latest: digest: sha256:"+strings.Repeat("a", 64)+" size: 528\n")
 	}
 	return nil
+}
+
+// The name for a registry that does not answer is not kept, and the error says how to log in.
+func TestARegistryThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	store := imageStore{"shop-web": true}
+	_, err := (&Client{Docker: "docker", runner: store}).Push(t.Context(), "shop-web", "127.0.0.1:1/team/web:latest", io.Discard)
+	var coded *exit.Error
+	if !errors.As(err, &coded) || coded.Code != exit.Missing || !strings.Contains(err.Error(), "connection refused") ||
+		!strings.Contains(err.Error(), `; fix: "docker login 127.0.0.1:1" if it asks for a password; otherwise the engine must reach it`) {
+		t.Errorf("Push = %v", err)
+	}
+	if len(store) != 1 {
+		t.Errorf("the engine has %v", store)
+	}
 }
 
 // Of an image whose own name is that in the registry, nothing but the push is left to do: it is not removed.
