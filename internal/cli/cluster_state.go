@@ -41,14 +41,21 @@ func (t Target) lookAtCluster(ctx context.Context, k *kubectl.Kubectl, p *projec
 	return k.Look(ctx, cluster.Name(p.Name()), selector(p), cluster.LabelService)
 }
 
-// cluster opens the project and finds kubectl and the cluster.
+// cluster opens the project and finds kubectl and the cluster, where no other project must have the namespace.
 func (t Target) cluster(ctx context.Context) (*project.Project, *kubectl.Kubectl, error) {
 	p, err := t.project(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	k, err := t.kubectl(ctx, p)
-	return p, k, err
+	if err != nil {
+		return nil, nil, err
+	}
+	// Who may not read the namespace is told by what follows which rights are missing.
+	if other, err := sameProject(ctx, k, p); other.Meta.Name != "" && err != nil {
+		return nil, nil, err
+	}
+	return p, k, nil
 }
 
 // clusterStatus is the answer of "mage cluster-status -json".
@@ -78,6 +85,7 @@ func (t Target) ClusterStatus(ctx context.Context, asJSON bool) error {
 	if asJSON {
 		return t.UI.JSON(clusterStatus{p.Name(), k.Context, cluster.Name(p.Name()), state, append([]proof.Left{}, proofs...), holder})
 	}
+	t.noteOthers(p, state, proofs)
 	if len(state.Services) == 0 {
 		t.UI.Note(`%s is not on %s; "mage cluster-up" starts it there`, p.Name(), k.Context)
 		return nil
@@ -85,6 +93,30 @@ func (t Target) ClusterStatus(ctx context.Context, asJSON bool) error {
 	t.printCluster(state)
 	t.printLeaseholder(holder)
 	return nil
+}
+
+// seenWithin is how old the proof of a service may be that works: it is written again each minute.
+const seenWithin = 3 * time.Minute
+
+// noteOthers says which services of other clusters work on the data folder.
+func (t Target) noteOthers(p *project.Project, state kubectl.State, proofs []proof.Left) {
+	ours := make(map[string]bool)
+	for _, pod := range state.Pods {
+		ours[pod.Name] = true
+	}
+	for _, service := range p.Compose.Services {
+		ours[service.Hostname] = true
+	}
+	var others []string
+	for _, one := range proofs {
+		if one.Err == nil && one.Engine == proof.Kubernetes && one.Unseen < seenWithin && !ours[one.Host] {
+			others = append(others, safetext.Line(fmt.Sprintf("%s on %s (project %s)", one.Host, cmp.Or(one.Node, "no node"), one.Project)))
+		}
+	}
+	if len(others) > 0 {
+		t.UI.Note("pods of another cluster, or pods that were killed in the last minutes, work on this data folder: %s; "+
+			"two clusters with one share take each other's songs: stop one of them", safetext.List(others, 10, ", "))
+	}
 }
 
 // proofsOf are the proofs in the data folder. What cannot be read is said.
