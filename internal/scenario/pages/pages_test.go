@@ -3,8 +3,12 @@
 package pages_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -54,6 +58,30 @@ var music = song{name: "Mirror Lake", stems: stems, seconds: 215, wave: func(ste
 	}
 }}
 
+// lake is a picture for its cover.
+func lake(t *testing.T) []byte {
+	t.Helper()
+	const size, shore = 256, 140
+	picture := image.NewRGBA(image.Rect(0, 0, size, size))
+	for y := range size {
+		for x := range size {
+			height := float64(y)
+			if y > shore { // what the water mirrors
+				height = 2*shore - float64(y)*0.98 + 3*math.Sin(float64(y)/2.5)
+			}
+			hill := shore - 40 - 26*math.Sin(float64(x)/31) - 12*math.Sin(float64(x)/13+1)
+			c := color.RGBA{uint8(90 + height*0.9), uint8(120 + height*0.5), 190, 255}
+			if height > hill {
+				c = color.RGBA{38, uint8(70 + (height-hill)/3), 90, 255}
+			}
+			picture.Set(x, y, c)
+		}
+	}
+	var text bytes.Buffer
+	must(t, png.Encode(&text, picture))
+	return text.Bytes()
+}
+
 // putJob makes a job in a stage of the queue.
 func putJob(t *testing.T, data string, number int, name string, stage job.Stage, change func(*job.Record)) string {
 	t.Helper()
@@ -88,6 +116,8 @@ func putProgress(t *testing.T, data, id string, percent int) {
 // busy is a site in which much goes on.
 func busy(t *testing.T) site {
 	t.Helper()
+	music := music
+	music.cover = lake(t)
 	s := newSite(t, music, song{name: "Paper Boats", stems: stems, seconds: 187}, song{name: "Night Train", stems: []string{"vocals", "no_vocals"}, seconds: 251})
 	putProgress(t, s.data, putJob(t, s.data, 1, "North Wind.flac", job.Separating, func(r *job.Record) { r.Attempt = 1 }), 63)
 	putJob(t, s.data, 2, "Harbour Lights.mp3", job.Pending, nil)

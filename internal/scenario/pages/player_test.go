@@ -270,6 +270,22 @@ func TestASongWithoutWaveforms(t *testing.T) {
 	b.quiet("willReadFrequently") // which this test does
 }
 
+// The song without its vocals, beside its stems, would be heard twice: it is muted until somebody wants it.
+func TestASumIsMutedAtFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, song{name: "both", stems: []string{"vocals", "drums", "both (Instrumental)"}, seconds: 20, sounds: []int{0}})
+	b := newTab(t)
+	b.open(s.song(t, "both"), 360, 740)
+	b.click("#play")
+	b.until(playing)
+	b.wantHeard(1, 1, 0)
+	b.click(".lane:nth-child(3) .mute")
+	b.wantHeard(1, 1, 1)
+	b.press("3")
+	b.wantHeard(0, 0, 1)
+	b.quiet("")
+}
+
 // A stem that is gone before anything was played is said, and the others play.
 func TestAStemThatIsGone(t *testing.T) {
 	t.Parallel()

@@ -60,6 +60,8 @@ type song struct {
 	seconds int
 	// sounds are the frames in which all stems are not silent, from each of these on for 20 seconds.
 	sounds []int
+	// cover is a picture, as a PNG file; nil for none.
+	cover []byte
 	// wave is how loud a stem is said to be in each bin of peaks.json, from 0 to 1; nil for what is true.
 	wave func(stem, bin int) float64
 }
@@ -122,6 +124,9 @@ func (s song) put(t *testing.T, data string) {
 			}
 		}
 		waves = append(waves, wave)
+	}
+	if s.cover != nil {
+		must(t, os.WriteFile(filepath.Join(folder, "cover.png"), s.cover, 0o644))
 	}
 	text, err := peaks.New(frames, rate, waves).Bytes()
 	must(t, err)

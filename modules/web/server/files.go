@@ -19,7 +19,7 @@ import (
 // mediaTypes are those of the files that are served, by their extensions. Nothing else is, and nothing is guessed.
 var mediaTypes = map[string]string{
 	".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg",
-	".json": "application/json", ".jpg": "image/jpeg",
+	".json": "application/json", ".jpg": "image/jpeg", ".png": "image/png",
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
@@ -31,8 +31,11 @@ const (
 	slowest = 32 << 10
 )
 
-// besideStems are files of a song that pages use beside its stems.
-var besideStems = []string{"cover.jpg", job.PeaksFile}
+// covers are what the picture of a song can be called, and besideStems all files that pages use beside its stems.
+var (
+	covers      = []string{"cover.jpg", "cover.png"}
+	besideStems = append([]string{job.PeaksFile}, covers...)
+)
 
 // songFile serves one file of a song: a stem that is named in its track.json, or one of besideStems. With ?download it is one to be kept.
 func (s *Server) songFile(w http.ResponseWriter, r *http.Request) {

@@ -128,15 +128,19 @@ func TestTheSongsPage(t *testing.T) {
 		t.Errorf("it has no peaks.json:\n%s", page)
 	}
 	spooltest.Put(t, filepath.Join(at, "peaks.json"), "{}")
-	if page := get(t, s, url); !strings.Contains(page, `data-peaks="`+url+`/file/peaks.json"`) {
-		t.Errorf("it has a peaks.json:\n%s", page)
+	spooltest.Put(t, filepath.Join(at, "cover.png"), "picture")
+	if page := get(t, s, url); !strings.Contains(page, `data-peaks="`+url+`/file/peaks.json"`) || !strings.Contains(page, `src="`+url+`/file/cover.png"`) {
+		t.Errorf("it has a peaks.json, and a cover:\n%s", page)
+	}
+	if w := request(t, s, url+"/file/cover.png", nil); w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/png" {
+		t.Errorf("the cover: %d, %s", w.Code, w.Header())
 	}
 }
 
 func TestWords(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
-		"vocals.wav": "Vocals", "no_vocals.mp3": "All but vocals", "piano.flac": "Piano", "Artist - Title (Vocals).flac": "Artist - Title (Vocals)", "no_.wav": "no_", ".wav": "",
+		"vocals.wav": "Vocals", "no_vocals.mp3": "All but vocals", "piano.flac": "Piano", "Artist - Title (Vocals).flac": "Artist - Title (Vocals)", "no_.wav": "no_", ".wav": "", "Élan (Instrumental).flac": "Élan (Instrumental)",
 	} {
 		if got := label(file); got != want {
 			t.Errorf("label(%q) = %q; want %q", file, got, want)
@@ -154,6 +158,13 @@ func TestWords(t *testing.T) {
 		if got := kind(c.o); got != c.want {
 			t.Errorf("kind(%v) = %q; want %q", c.o, got, c.want)
 		}
+	}
+	lanes := lanesOf([]string{"vocals.flac", "no_vocals.flac", "Song (Instrumental).flac"})
+	if lanes[0].Sum || lanes[1].Sum || !lanes[2].Sum {
+		t.Errorf("muted at first: %+v", lanes)
+	}
+	if lanes := lanesOf([]string{"Song (Instrumental).flac"}); lanes[0].Sum {
+		t.Errorf("muted at first: %+v", lanes)
 	}
 	if facts := new(track).facts(); len(facts) > 0 {
 		t.Errorf("an empty track.json tells %v", facts)

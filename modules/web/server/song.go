@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"path/filepath"
+	"slices"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -24,6 +25,8 @@ type songView struct {
 	Lanes []lane
 	// Peaks says that there is what waveforms are drawn from; songs of earlier versions have none.
 	Peaks bool
+	// Cover is the name of its picture; "" for none.
+	Cover string
 	// Facts say how it was made.
 	Facts []fact
 }
@@ -34,7 +37,11 @@ func (s *Server) songPage(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	view := songView{song: one, Lanes: lanesOf(s.stemsOf(one)), Peaks: place.Exists(filepath.Join(songFolder(s.data, one.Folder), job.PeaksFile))}
+	has := func(name string) bool { return place.Exists(filepath.Join(songFolder(s.data, one.Folder), name)) }
+	view := songView{song: one, Lanes: lanesOf(s.stemsOf(one)), Peaks: has(job.PeaksFile)}
+	if i := slices.IndexFunc(covers, has); i >= 0 {
+		view.Cover = covers[i]
+	}
 	view.Track, _ = readTrack(s.data, one.Folder) // The song says what is wrong with it.
 	view.Facts = view.Track.facts()
 	s.show(w, http.StatusOK, "song", view)

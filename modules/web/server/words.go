@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,27 +16,37 @@ import (
 type lane struct {
 	// File is its name, Label what it is called.
 	File, Label string
+	// Sum says that it has what other stems have, too, as the song without its vocals does: it is muted at first.
+	Sum bool
 }
 
 // lanesOf are the stems of a song for the player.
 func lanesOf(files []string) []lane {
+	stems := slices.ContainsFunc(files, isStem)
 	lanes := make([]lane, len(files))
 	for i, file := range files {
-		lanes[i] = lane{file, label(file)}
+		lanes[i] = lane{file, label(file), stems && !isStem(file)}
 	}
 	return lanes
+}
+
+const restPrefix = "no_"
+
+// isStem reports whether a file is one stem of a model, or all others.
+func isStem(file string) bool {
+	return slices.Contains(options.Stems, strings.TrimPrefix(strings.TrimSuffix(file, filepath.Ext(file)), restPrefix))
 }
 
 // label is what the stem in a file is called: "Vocals", or "All but vocals" for no_vocals.wav.
 func label(file string) string {
 	name := short(strings.TrimSuffix(file, filepath.Ext(file)))
-	if rest, ok := strings.CutPrefix(name, "no_"); ok && rest != "" {
+	if !isStem(file) {
+		return name
+	}
+	if rest, ok := strings.CutPrefix(name, restPrefix); ok {
 		return "All but " + rest
 	}
-	if options.IsFile(file) {
-		return strings.ToUpper(name[:1]) + name[1:]
-	}
-	return name
+	return strings.ToUpper(name[:1]) + name[1:]
 }
 
 // A fact is one line about how a song was made.

@@ -79,7 +79,7 @@ func (s *Server) members(one *song) ([]member, error) {
 	if len(members) == 0 {
 		return nil, nil
 	}
-	for _, name := range []string{job.TrackFile, "cover.jpg"} {
+	for _, name := range append([]string{job.TrackFile}, covers...) {
 		if err := add(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, job.ErrNotFile) {
 			return nil, err
 		}

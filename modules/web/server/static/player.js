@@ -4,7 +4,7 @@ import { Decoded, Streamed } from './sound.js';
 import { clock, drawRuler, drawWave, readPeaks } from './wave.js';
 
 // mostDecoded is how many bytes of samples are kept in memory; longer songs are streamed.
-const mostDecoded = (navigator.deviceMemory ?? 8) <= 4 ? 256e6 : 768e6;
+const mostDecoded = (navigator.deviceMemory ?? (matchMedia('(pointer: coarse)').matches ? 2 : 8)) <= 4 ? 256e6 : 768e6;
 const hop = 5; // seconds that an arrow key goes
 const shortestLoop = 0.05;
 
@@ -24,7 +24,7 @@ class Player {
       volume: lane.querySelector('.volume'),
       wave: lane.querySelector('.wave'),
       level: lane.querySelector('.level'),
-      muted: false,
+      muted: 'sum' in lane.dataset,
       soloed: false,
       failed: false,
     }));
@@ -33,6 +33,7 @@ class Player {
     this.bind();
     section.hidden = false;
     this.select(this.selected);
+    this.mix();
     this.draw();
     this.show();
     if (section.dataset.peaks) {
