@@ -45,6 +45,8 @@ type organizer struct {
 	held []*spool.Job
 	// resting has when jobs may be tried again whose attempts failed.
 	resting map[string]time.Time
+	// older are songs of earlier versions, for when there is nothing else to do.
+	older older
 }
 
 func newOrganizer(env *service.Env) *organizer {
@@ -62,7 +64,7 @@ func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
 	j, err := o.spool.ClaimBut(ctx, job.Separated, job.Organizing, o.env.Worker, o.rests)
 	switch {
 	case errors.Is(err, spool.ErrNone):
-		return false, service.Beside(nil, held)
+		return o.measureOlder(ctx), service.Beside(nil, held)
 	case errors.Is(err, spool.ErrSetAside):
 		o.env.Log.Error("given up", logging.JobKey, job.IDOf(err), "error", err)
 		return true, service.Beside(nil, held)
