@@ -45,7 +45,7 @@ const state = `(() => { const { sound } = document.getElementById('player').play
 	return JSON.stringify({ playing: sound.playing, at: sound.position(), positions: sound.positions(), elements: sound.stems.map(({ element: e }) =>
 		e && [e.readyState, e.paused, e.ended, e.seeking, e.currentTime, e.error?.message, Array.from({ length: e.buffered.length }, (_, i) => [e.buffered.start(i), e.buffered.end(i)])]) }); })()`
 
-const playing = `document.getElementById('player').player.sound?.playing`
+const playing = `Boolean(document.getElementById('player').player.sound?.playing)`
 
 const level = 0.4 / 1.7320508 // of the first stem: white noise from -0.4 to 0.4
 
@@ -298,6 +298,25 @@ func TestAStemThatIsGone(t *testing.T) {
 	b.wantHeard(1, 1, 0, 1)
 	if said := b.text("trouble"); said != "Bass cannot be played: the server answered 404. The others go on." {
 		t.Errorf("said %q", said)
+	}
+	b.quiet("404")
+}
+
+// A song whose stems are all gone says so, each time.
+func TestAllStemsAreGone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, short)
+	b := newTab(t)
+	b.open(s.song(t, "short"), 1440, 900)
+	for _, stem := range stems {
+		must(t, os.Remove(filepath.Join(s.data, "output", "short", stem+".wav")))
+	}
+	for range 2 {
+		b.click("#play")
+		b.until(`document.getElementById('trouble').lastElementChild?.textContent === 'The song cannot be played: none of its stems can be read.'`)
+		if eval[bool](b, playing) || b.text("play") != "Play" {
+			t.Error("nothing plays")
+		}
 	}
 	b.quiet("404")
 }

@@ -65,10 +65,10 @@ class Player {
     sound.onend = () => this.show();
     sound.onwait = (waits) => $('player').classList.toggle('waits', waits);
     await sound.load((text) => this.say(text));
+    this.say('');
+    if (sound.alive.length === 0) throw new Error('none of its stems can be read');
     sound.at = this.at ?? 0;
     this.sound = sound;
-    if (sound.alive.length === 0) throw new Error('none of the stems can be played');
-    this.say('');
   }
 
   async toggle() {
@@ -189,6 +189,7 @@ class Player {
   }
 
   trouble(text) {
+    if ($('trouble').lastElementChild?.textContent === text) return;
     const line = document.createElement('p');
     line.textContent = text;
     $('trouble').append(line);
