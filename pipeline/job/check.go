@@ -184,7 +184,10 @@ func (r *Record) check() error {
 	if _, err := r.AudioFiles(); err != nil {
 		return err
 	}
-	if err := errors.Join(in("options", r.Options.Check(nil)), in("settings", r.Settings.Check(nil))); err != nil {
+	if !slices.Contains([]string{"", CoverJPEG, CoverPNG}, r.Cover) {
+		return wrong("cover", r.Cover, "it is not the name of a picture")
+	}
+	if err := errors.Join(in("options", r.Options.Check(nil)), in("settings", r.Settings.Check(nil)), in("tags", r.Tags.Check())); err != nil {
 		return err
 	}
 	return r.checkNumbers()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/tags"
 )
 
 // What a forged record says is refused with the name of the field, before anything is done with it.
@@ -44,6 +45,11 @@ func TestRecordsThatNoServiceWrites(t *testing.T) {
 		good + `,"settings":{"overlap":2}`:                             "settings: overlap",
 		good + `,"files":["../vocals.wav"]`:                            "files",
 		good + `,"files":["vocals.wav","vocals.wav"]`:                  "named twice",
+		good + `,"tags":{"title":"a\u202eb"}`:                          "tags: title",
+		good + `,"tags":{"../x":"a"}`:                                  "tags: \"../x\"",
+		good + `,"tags":["title"]`:                                     "tags",
+		good + `,"cover":"../cover.jpg"`:                               "cover \"../cover.jpg\"",
+		good + `,"cover":"cover.svg"`:                                  "cover",
 		good + `,"sha256":"abc"`:                                       "sha256",
 		good + `,"duplicate_of":"../x"`:                                "duplicate_of",
 		good + `,"mime":"a\nb"`:                                        "mime",
@@ -76,7 +82,11 @@ func TestNoRecordIsTooLong(t *testing.T) {
 	r.SetName(name)
 	r.SetArchived(name)
 	r.SetRejected(name)
-	r.Files = options.Options{Format: options.FLAC}.Files(options.Stems)
+	r.Files, r.Cover = options.Options{Format: options.FLAC}.Files(options.Stems), CoverJPEG
+	for _, f := range tags.Fields {
+		said := strings.Repeat("<", tags.Longest) + strings.Repeat(" f1b0a5a2-57a4-4d4c-8f1b-8a1f1e6f4a11", 20)
+		r.Tags = r.Tags.With(f.Name, tags.Read(map[string]string{f.Name: said})[f.Name])
+	}
 	for range 1000 {
 		r.Warnings = append(r.Warnings, long)
 	}

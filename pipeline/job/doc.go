@@ -5,7 +5,7 @@
 // # What is on disk
 //
 //	input/                                  people put songs here; ".NAME.im2.json" beside NAME says how to separate it
-//	output/<track>/                         stems, track.json and peaks.json
+//	output/<track>/                         stems, track.json, peaks.json and the song's cover
 //	archive/                                originals of separated songs
 //	rejected/                               refused files, each with a text that says why
 //	queue/watcher/<worker>.<token>          which watcher takes files; "free" while none does

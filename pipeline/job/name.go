@@ -42,6 +42,9 @@ const (
 	StemsFolder = "stems"
 	PeaksFile   = "peaks.json"
 	TrackFile   = "track.json"
+	// CoverJPEG and CoverPNG are the names of a picture beside the stems.
+	CoverJPEG = "cover.jpg"
+	CoverPNG  = "cover.png"
 	// WorkFolder is scratch space of the worker.
 	WorkFolder = "work"
 	// TakenFolder holds the song under its own name until it is the source.

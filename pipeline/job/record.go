@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/tags"
 )
 
 // A Record is what job.json holds. Programs of other people read it: its JSON names must not change.
@@ -56,6 +57,10 @@ type Record struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// SourceRate is the song's sample rate in Hz.
 	SourceRate int `json:"source_rate,omitempty"`
+	// Tags are what the song's file says of it.
+	Tags tags.Tags `json:"tags,omitempty"`
+	// Cover is the name of the picture beside the stems, CoverJPEG or CoverPNG; "" for none.
+	Cover string `json:"cover,omitempty"`
 	// EngineVersion is the options.EngineVersion of the stems; 0 in jobs of earlier versions.
 	EngineVersion int `json:"engine_version,omitempty"`
 	// Attempt counts how often separating was begun. It does not count a worker that was stopped

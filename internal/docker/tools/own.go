@@ -41,7 +41,7 @@ var (
 			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
 			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "internal/safetext", "ownership",
 			"pipeline/handover", "pipeline/job", "pipeline/lease", "pipeline/modelfolder", "pipeline/options", "pipeline/pause", "pipeline/place", "pipeline/proof",
-			"pipeline/queue", "pipeline/spool", "pipeline/title", "pipeline/weights",
+			"pipeline/queue", "pipeline/spool", "pipeline/tags", "pipeline/title", "pipeline/weights",
 		},
 	}
 	// Measure is the command with which "mage bench" measures others.
@@ -52,7 +52,7 @@ var (
 	// SpoolBench is the command that measures how the services hand jobs on.
 	SpoolBench = Own{
 		Name: "spoolbench", Package: modulePath + "/pipeline/spool/spoolbench",
-		Sources: []string{"pipeline/job", "pipeline/lease", "pipeline/options", "pipeline/pause", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/title", "pipeline/weights"},
+		Sources: []string{"pipeline/job", "pipeline/lease", "pipeline/options", "pipeline/pause", "pipeline/place", "pipeline/spool", "pipeline/spool/spoolbench", "pipeline/tags", "pipeline/title", "pipeline/weights"},
 	}
 	// Mage is the mage command in the version that the checkout has, as people install it.
 	Mage = Own{Name: "mage", Package: "github.com/magefile/mage"}
