@@ -55,12 +55,21 @@ func (b *bench) add(name string, changes ...func(r *job.Record)) *spool.Job {
 	}
 	spooltest.Put(b.t, j.Path(job.SourceFile), "sound of "+j.ID)
 	spooltest.Must(b.t, os.Mkdir(j.Path(job.StemsFolder), place.FolderMode))
-	for _, stem := range options.Recorded(j.Files) {
+	for _, stem := range filesOf(j) {
 		spooltest.Put(b.t, j.Path(job.StemsFolder, stem), stem+" of "+j.ID)
 	}
 	spooltest.Put(b.t, j.Path("progress.json"), "{}")
 	spooltest.Must(b.t, j.Move(job.Separated))
 	return j
+}
+
+// filesOf are the files that come with a job's stems.
+func filesOf(j *spool.Job) []string {
+	files := options.Recorded(j.Files)
+	if j.Cover != "" {
+		files = append(slices.Clone(files), j.Cover)
+	}
+	return files
 }
 
 // wantDone checks that the job is done, and that its results are where its record says.
@@ -69,7 +78,7 @@ func (b *bench) wantDone(id string) *spool.Job {
 	j := jobtest.In(b.t, b.spool, job.Done, id)
 	spooltest.WantNames(b.t, j.Dir(), "job.json")
 	track := filepath.Join(b.spool.Output(), j.Track)
-	files := options.Recorded(j.Files)
+	files := filesOf(j)
 	spooltest.WantNames(b.t, track, slices.Sorted(slices.Values(append([]string{job.TrackFile}, files...)))...)
 	for _, stem := range files {
 		spooltest.WantText(b.t, filepath.Join(track, stem), stem+" of "+id)

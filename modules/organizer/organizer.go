@@ -18,6 +18,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/service"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/tags"
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
@@ -233,6 +234,9 @@ func checkFiles(j *spool.Job, haveStems bool) error {
 		for _, file := range options.Recorded(j.Files) {
 			files = append(files, filepath.Join(job.StemsFolder, file))
 		}
+		if j.Cover != "" {
+			files = append(files, filepath.Join(job.StemsFolder, j.Cover))
+		}
 	}
 	for _, file := range files {
 		info, err := place.Local.Lstat(j.Path(file))
@@ -337,6 +341,8 @@ type trackInfo struct {
 	SumDB         *float64        `json:"sum_db,omitempty"`
 	Warnings      []string        `json:"warnings,omitempty"`
 	SourceRate    int             `json:"source_rate,omitempty"`
+	Tags          tags.Tags       `json:"tags,omitempty"`
+	Cover         string          `json:"cover,omitempty"`
 	EngineVersion int             `json:"engine_version"`
 }
 
@@ -358,6 +364,8 @@ func writeTrack(j *spool.Job, now time.Time) error {
 		SumDB:           j.SumDB,
 		Warnings:        j.Warnings,
 		SourceRate:      j.SourceRate,
+		Tags:            j.Tags,
+		Cover:           j.Cover,
 		EngineVersion:   max(1, j.EngineVersion),
 	}
 	if name := j.RawName(); !title.Kept(name) {

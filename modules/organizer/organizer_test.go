@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
+	"github.com/im2-audio/im2/pipeline/tags"
 )
 
 func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
@@ -48,7 +50,7 @@ func TestStemsAndOriginalGoWherePeopleFindThem(t *testing.T) {
 	if fmt.Sprint(got["stems"]) != "[vocals.wav drums.wav bass.wav other.wav]" || got["finished"] == nil || got["created"] == nil {
 		t.Errorf("track.json = %s", data)
 	}
-	for _, unknown := range []string{"settings", "gain", "sum_db", "warnings", "source_rate", "name_changed_from"} {
+	for _, unknown := range []string{"settings", "gain", "sum_db", "warnings", "source_rate", "tags", "cover", "name_changed_from"} {
 		if got[unknown] != nil {
 			t.Errorf("track.json of an earlier engine says %s: %v", unknown, got[unknown])
 		}
@@ -111,7 +113,9 @@ func TestTrackJSONTellsHowTheStemsWereMade(t *testing.T) {
 	b := newBench(t)
 	settings := options.Options{TwoStems: "vocals", Format: options.FLAC}.Over(options.Default())
 	sum := 25.5
+	said := tags.Tags{"title": "<Aux>", "artist": "Band", "musicbrainz_trackid": "f1b0a5a2-57a4-4d4c-8f1b-8a1f1e6f4a11"}
 	id := b.add("aux.mp3", func(r *job.Record) {
+		r.Tags, r.Cover = said, job.CoverPNG
 		r.Settings, r.Files = settings, settings.Files(options.DefaultStems)
 		r.Gain, r.SumDB, r.Warnings, r.SourceRate, r.EngineVersion = 0.5, &sum, []string{"it is quiet"}, 48000, options.EngineVersion
 	}).ID
@@ -126,7 +130,7 @@ func TestTrackJSONTellsHowTheStemsWereMade(t *testing.T) {
 	}
 	spooltest.Must(t, json.Unmarshal(data, &got))
 	if !got.Settings.Equal(settings) || strings.Join(got.Stems, " ") != "vocals.flac no_vocals.flac" || got.Gain != 0.5 || *got.SumDB != 25.5 ||
-		len(got.Warnings) != 1 || got.SourceRate != 48000 || got.EngineVersion != 2 || got.Track != "aux_" || got.NameChangedFrom != "aux" {
+		len(got.Warnings) != 1 || !maps.Equal(got.Tags, said) || got.Cover != "cover.png" || got.SourceRate != 48000 || got.EngineVersion != 2 || got.Track != "aux_" || got.NameChangedFrom != "aux" {
 		t.Errorf("track.json = %s", data)
 	}
 }

@@ -194,6 +194,21 @@ func TestForgedJobsDelayNobody(t *testing.T) {
 	spooltest.WantNames(t, outside)
 }
 
+// A link in the place of a cover leads no program that shows it elsewhere.
+func TestACoverIsAFile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	j := b.add("song.mp3", func(r *job.Record) { r.Cover = job.CoverJPEG })
+	cover := j.Path(job.StemsFolder, job.CoverJPEG)
+	spooltest.Must(t, errors.Join(os.Remove(cover), os.Symlink("/etc/passwd", cover)))
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	if failed := jobtest.In(t, b.spool, job.Failed, j.ID); !strings.Contains(failed.Error, "cover.jpg: something that is not a file") {
+		t.Errorf("error = %q", failed.Error)
+	}
+	spooltest.WantNames(t, b.spool.Output())
+}
+
 // An organizer in a container that was made anew has another name, and takes up what the one
 // before it left: not at once, since that one may be at work.
 func TestTheJobsOfALostOrganizerAreTakenUp(t *testing.T) {
