@@ -177,7 +177,7 @@ func readWAV(path string) ([]float64, error) {
 		binary.LittleEndian.Uint16(data[22:]) != 2 || binary.LittleEndian.Uint32(data[24:]) != rate || binary.LittleEndian.Uint16(data[34:]) != 16 {
 		return nil, fmt.Errorf("%s is no plain 16-bit stereo WAV file of %d Hz", path, rate)
 	}
-	data = data[44:]
+	data = data[44:][:min(int(binary.LittleEndian.Uint32(data[40:])), len(data)-44)] // Tags are behind it.
 	samples := make([]float64, len(data)/4)
 	for i := range samples {
 		left := int16(binary.LittleEndian.Uint16(data[4*i:]))

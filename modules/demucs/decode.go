@@ -17,6 +17,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/tags"
 )
 
 const (
@@ -44,6 +45,9 @@ type decoded struct {
 	// rate is the source's own, in Hz, and sourceFrames how many frames the mix would have at that.
 	rate         int
 	sourceFrames int64
+	// tags and cover are the source's.
+	tags  tags.Tags
+	cover int
 	// warnings are what people should know.
 	warnings []string
 }
@@ -93,7 +97,8 @@ func (w *worker) decode(ctx context.Context, j *spool.Job, path string) (decoded
 	if err != nil {
 		return decoded{frames: mix.kept / mixFrameSize}, err
 	}
-	d.frames = mix.frames()
+	d.frames, d.tags, d.cover = mix.frames(), s.tags, s.cover
+	d.warnings = append(s.warnings, d.warnings...)
 	return d, w.settings.checkLength(j.Name, d.frames)
 }
 

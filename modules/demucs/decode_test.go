@@ -168,7 +168,7 @@ func TestSeconds(t *testing.T) {
 		{tag: "9223372036854775807:0:0"},
 		{track: probedStream{StartPTS: ticks(2000), TimeBase: "1/1000"}, tag: "0:0:3", want: 1},
 	} {
-		tt.track.Tags.Duration = tt.tag
+		tt.track.Tags = map[string]string{"DURATION": tt.tag}
 		if got := (&probed{}).seconds(&tt.track, true); got != tt.want {
 			t.Errorf("%v: %g; want %g", tt.track, got, tt.want)
 		}

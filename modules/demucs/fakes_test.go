@@ -48,6 +48,15 @@ func fake(behavior string, args []string) int { //nolint:funlen // a table of pr
 	switch behavior {
 	case "ffprobe":
 		_, _ = fmt.Fprintln(os.Stdout, `{"streams": [{"index": 0, "codec_type": "audio"}], "format": {"format_name": "wav"}}`)
+	case "ffprobe-tags":
+		_, _ = fmt.Fprintln(os.Stdout, `{"streams": [{"index": 0, "codec_type": "audio"},
+			{"index": 1, "codec_type": "video", "codec_name": "png", "disposition": {"attached_pic": 1}}],
+			"format": {"format_name": "mp3", "tags": {"TITLE": "A\u0007 Song", "artist": "Band", "track": "3"}}}`)
+	case "ffprobe-long-tags":
+		if strings.Contains(strings.Join(args, " "), "format_tags") {
+			return fake("ffprobe-endless", args)
+		}
+		return fake("ffprobe", args)
 	case "ffprobe-full": // The words of a file.
 		return say("[matroska,webm @ 0x55d0b0] EBML header using unsupported features: matroska ENOSPC: No space left on device", 1)
 	case "ffprobe-endless":
@@ -56,6 +65,15 @@ func fake(behavior string, args []string) int { //nolint:funlen // a table of pr
 		}
 	case "ffmpeg":
 		_, _ = os.Stdout.Write(floatWAV(mixRate, 2, 0, make([]float32, 2*fakeFrames)))
+	case "ffmpeg-cover": // The picture is the song.
+		if !slices.Contains(args, "image2pipe") {
+			return fake("ffmpeg", args)
+		}
+		picture, err := os.ReadFile("source")
+		if err != nil {
+			return say(err.Error(), 1)
+		}
+		_, _ = os.Stdout.Write(picture)
 	case "ffmpeg-full-later": // It decodes, and then says that there is no room for what it encodes.
 		if slices.Contains(args, "flac") {
 			_, _ = io.Copy(io.Discard, os.Stdin)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/im2-audio/im2/modules/demucs/render"
 	"github.com/im2-audio/im2/pipeline/job"
@@ -11,6 +12,8 @@ import (
 	"github.com/im2-audio/im2/pipeline/peaks"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/tags"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // rawFolder is the folder in a job's work folder that the engine writes the raw stems into.
@@ -34,9 +37,18 @@ func (p prepared) stems() []string { return options.Options{}.Names(p.manifest.S
 func (w *worker) finishing(j *spool.Job, settings options.Options, model prepared, source decoded) render.Job {
 	return render.Job{
 		Mix: mixName, Raw: rawFolder, Out: job.StemsFolder, Frames: source.frames, Sources: model.stems(), Options: settings,
-		SourceRate: source.rate, SourceFrames: source.sourceFrames,
+		SourceRate: source.rate, SourceFrames: source.sourceFrames, Tags: titled(source.tags, j.Name),
 		FFmpeg: w.runFFmpeg, Progress: w.progress(j, job.Finishing),
 	}
+}
+
+// titled returns the tags of a song, with the name of its file where they have no title.
+func titled(t tags.Tags, fileName string) tags.Tags {
+	name, _ := title.Split(fileName)
+	if name = tags.Clean(name); t[tags.Title] != "" || name == "" {
+		return t
+	}
+	return t.With(tags.Title, name)
 }
 
 func (w *worker) finish(ctx context.Context, j *spool.Job, finishing render.Job) (made render.Made, err error) {
@@ -71,7 +83,11 @@ func (w *worker) runFFmpeg(ctx context.Context, p render.Process) error {
 // keepStems puts the files that the finishing made on the disk and makes them the job's, with what their waveforms are
 // drawn from. Everything else that was made on the way is dropped.
 func keepStems(ctx context.Context, j *spool.Job, waves peaks.Peaks) error {
-	for _, file := range j.Files {
+	files := j.Files
+	if j.Cover != "" {
+		files = append(slices.Clone(files), j.Cover)
+	}
+	for _, file := range files {
 		if err := ctx.Err(); err != nil { // A slow disk may take long for each.
 			return fmt.Errorf("keeping the stems: %w", err)
 		}
@@ -82,7 +98,7 @@ func keepStems(ctx context.Context, j *spool.Job, waves peaks.Peaks) error {
 	if err := j.Mkdir(job.StemsFolder); err != nil {
 		return fmt.Errorf("keeping the stems: %w", err)
 	}
-	for _, file := range j.Files {
+	for _, file := range files {
 		if err := place.Local.Rename(j.Path(job.WorkFolder, job.StemsFolder, file), j.Path(job.StemsFolder, file)); err != nil {
 			return fmt.Errorf("keeping the stems: %w", err)
 		}

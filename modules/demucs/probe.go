@@ -18,11 +18,12 @@ import (
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
+	"github.com/im2-audio/im2/pipeline/tags"
 )
 
 const (
-	// longestAnswer bounds what ffprobe may say of a file, in bytes.
-	longestAnswer = 4 << 20
+	// longestAnswer bounds what ffprobe may say of a file, in bytes. A tag of 1 MB can be 6 MB of it.
+	longestAnswer = 16 << 20
 	// packetsForStart is in how many packets of a track the first one that can be played must be.
 	packetsForStart = 64
 	// longestTime is the longest time in a file that is believed, in seconds: 3 years. At any sample rate
@@ -46,13 +47,19 @@ type source struct {
 	bitRate int64
 	// ends says that seconds is to the sample when the track ends, so that the rest is an encoder's.
 	ends bool
+	// tags are what the file says of the song, and cover is the stream of its picture; -1 for none.
+	tags  tags.Tags
+	cover int
+	// warnings are what people should know of those.
+	warnings []string
 }
 
 // A probed file is what ffprobe says.
 type probed struct {
 	Format struct {
-		Names   string `json:"format_name"`
-		Seconds number `json:"duration"`
+		Names   string            `json:"format_name"`
+		Seconds number            `json:"duration"`
+		Tags    map[string]string `json:"tags"`
 	} `json:"format"`
 	Streams []probedStream `json:"streams"`
 	Frames  []struct {
@@ -72,9 +79,7 @@ type probedStream struct {
 	Flags    struct {
 		Cover int `json:"attached_pic"`
 	} `json:"disposition"`
-	Tags struct {
-		Duration string `json:"DURATION"`
-	} `json:"tags"`
+	Tags map[string]string `json:"tags"`
 }
 
 // A number is one that ffprobe writes as text.
@@ -98,10 +103,9 @@ func readArgs() []string {
 // audio track, is a *rejection.
 func (w *worker) probe(ctx context.Context, j *spool.Job) (source, error) {
 	guessed := false
-	p, err := w.askProbe(ctx, j, func(line string) {
+	p, warnings, err := w.askSource(ctx, j, func(line string) {
 		guessed = guessed || strings.Contains(line, "Estimating duration from bitrate")
-	}, "-show_entries", "format=format_name,duration:stream=index,codec_type,codec_name,sample_rate,bit_rate,time_base,start_pts,duration_ts"+
-		":stream_disposition=attached_pic:stream_tags=DURATION")
+	})
 	if err != nil {
 		return source{}, err
 	}
@@ -109,8 +113,14 @@ func (w *worker) probe(ctx context.Context, j *spool.Job) (source, error) {
 	if track == nil {
 		return source{}, noSound(j.Name)
 	}
-	s := source{codec: track.Codec, rate: int(track.Rate), bitRate: int64(track.BitRate)}
+	s := source{
+		codec: track.Codec, rate: int(track.Rate), bitRate: int64(track.BitRate),
+		tags: tags.Read(p.Format.Tags), cover: p.cover(), warnings: warnings,
+	}
 	s.kind, _ = audio.OfDemuxer(p.Format.Names)
+	if slices.Contains(s.kind.Demuxers, "ogg") { // Elsewhere the title of a track is "Stereo" and the like.
+		s.tags = tags.Read(track.Tags)
+	}
 	if !guessed {
 		s.seconds = p.seconds(track, len(others) == 0)
 	}
@@ -139,7 +149,25 @@ func (s *source) manual() bool {
 	return s.codec == "vorbis" && slices.Contains(s.kind.Demuxers, "ogg")
 }
 
-// askProbe runs ffprobe on the source. said gets each line of its standard error.
+// askSource asks for the file's format, tracks and tags. Tags that are too long are a warning.
+func (w *worker) askSource(ctx context.Context, j *spool.Job, said func(string)) (p probed, warnings []string, err error) {
+	const entries = "format=format_name,duration:stream=index,codec_type,codec_name,sample_rate,bit_rate,time_base,start_pts,duration_ts" +
+		":stream_disposition=attached_pic:stream_tags=DURATION"
+	names := strings.Join(tags.Said(), ",")
+	p, err = w.askProbe(ctx, j, said, "-show_entries", entries+",comment,"+names+":format_tags="+names)
+	if errors.Is(err, errTooMuch) {
+		warnings = []string{"the song's tags are too long: the stems have none of them"}
+		p, err = w.askProbe(ctx, j, said, "-show_entries", entries)
+	}
+	if errors.Is(err, errTooMuch) {
+		err = &rejection{fmt.Sprintf("%q cannot be read: it has more tracks than a song has. "+
+			"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", j.Name)}
+	}
+	return p, warnings, err
+}
+
+// askProbe runs ffprobe on the source. said gets each line of its standard error. The error is errTooMuch where it says more
+// than longestAnswer.
 func (w *worker) askProbe(ctx context.Context, j *spool.Job, said func(string), args ...string) (probed, error) {
 	var answer bytes.Buffer
 	c := command{
@@ -151,10 +179,7 @@ func (w *worker) askProbe(ctx context.Context, j *spool.Job, said func(string), 
 		stderr: &lineWriter{line: said},
 		stall:  w.settings.stall,
 	}
-	if err := c.run(ctx); errors.Is(err, errTooMuch) {
-		return probed{}, &rejection{fmt.Sprintf("%q cannot be read: it has more tracks than a song has. "+
-			"Export the song again as WAV, FLAC or MP3; then put it into input/ again.", j.Name)}
-	} else if err != nil {
+	if err := c.run(ctx); err != nil {
 		return probed{}, undecodable(j.Name, err)
 	}
 	var p probed
@@ -194,7 +219,7 @@ func (p *probed) said(track *probedStream, alone bool) float64 {
 	}
 	var h, m int
 	var s float64
-	if n, _ := fmt.Sscanf(track.Tags.Duration, "%d:%d:%f", &h, &m, &s); n == 3 { // Matroska: when it ends
+	if n, _ := fmt.Sscanf(track.Tags["DURATION"], "%d:%d:%f", &h, &m, &s); n == 3 { // Matroska: when it ends
 		return float64(h)*3600 + float64(m)*60 + s - track.start()
 	}
 	if alone {
@@ -227,7 +252,7 @@ func (w *worker) firstFrame(ctx context.Context, j *spool.Job, track *probedStre
 	p, err := w.askProbe(ctx, j, func(string) {}, append(args, "-select_streams", "a:0",
 		"-read_intervals", fmt.Sprintf("%%+#%d", packetsForStart), "-show_entries", "frame=pts")...)
 	var rejected *rejection
-	if errors.As(err, &rejected) {
+	if errors.As(err, &rejected) || errors.Is(err, errTooMuch) {
 		return 0, false, nil // Decoding will tell whether anything can be read.
 	}
 	if err != nil {

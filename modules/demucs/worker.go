@@ -307,10 +307,14 @@ func (w *worker) separate(ctx context.Context, j *spool.Job) (err error) {
 	if err != nil {
 		return err
 	}
+	cover, warnings, err := w.keepCover(ctx, j, source.cover)
+	if err != nil {
+		return err
+	}
 	j.DurationSeconds = float64(source.frames) / mixRate
 	j.Engine, j.EngineVersion, j.Model, j.Error = w.settings.engine, options.EngineVersion, model.name, ""
-	j.Settings, j.SourceRate = settings, source.rate
-	j.Files, j.Gain, j.SumDB, j.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings)
+	j.Settings, j.SourceRate, j.Tags, j.Cover = settings, source.rate, source.tags, cover
+	j.Files, j.Gain, j.SumDB, j.Warnings = made.Files, made.Gain, made.SumDB, slices.Concat(source.warnings, made.Warnings, warnings)
 	return keepStems(ctx, j, made.Peaks)
 }
 

@@ -79,12 +79,13 @@ func (s *sink) Write(p []byte) (int, error) {
 
 // encoderArgs make ffmpeg encode its standard input into its file descriptor 3. That is a file and no
 // pipe because the lengths that are at its start are known at its end.
-func (r *renderer) encoderArgs() []string {
+func (r *renderer) encoderArgs(stem string) []string {
 	kind, codec := map[int]string{16: "s16le", 24: "s24le", 32: "f32le"}[r.format.bits], []string{"-c:a", "flac", "-f", "flac"}
 	if r.format.ext == options.MP3 {
-		codec = []string{"-c:a", "libmp3lame", "-b:a", strconv.Itoa(mp3Bits), "-id3v2_version", "0", "-f", "mp3"}
+		codec = []string{"-c:a", "libmp3lame", "-b:a", strconv.Itoa(mp3Bits), "-f", "mp3"}
 	}
 	args := append(append(quiet(), from(kind, r.rate)...), bitExact()...)
+	args = append(args, r.tagArgs(r.tagsOf(stem))...)
 	return append(append(args, codec...), "-y", "file:/dev/fd/3")
 }
 
@@ -93,7 +94,7 @@ func (r *renderer) encode(ctx context.Context, out output, gain float64, file *o
 	pipe, feed := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := r.FFmpeg(ctx, Process{What: "ffmpeg (encoding)", Args: r.encoderArgs(), Stdin: pipe, File: file})
+		err := r.FFmpeg(ctx, Process{What: "ffmpeg (encoding)", Args: r.encoderArgs(out.name), Stdin: pipe, File: file})
 		_ = pipe.CloseWithError(errEncoderEnded)
 		ended <- err
 	}()
@@ -189,6 +190,10 @@ const mp3TagCRC = 190
 func finishMP3(file *os.File, frames int64) error {
 	head := make([]byte, 1024)
 	n, err := file.ReadAt(head, 0)
+	start := id3Size(head[:n])
+	if start > 0 {
+		n, err = file.ReadAt(head, start)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -219,13 +224,13 @@ func finishMP3(file *os.File, frames int64) error {
 		crc := head[tag+crcAt:][:2]
 		clear(crc) // Below 32 kHz it is among the bytes that it covers, as zeros.
 		binary.BigEndian.PutUint16(crc, crc16(head[:mp3TagCRC]))
-		if _, err := file.WriteAt(head, 0); err != nil {
+		if _, err := file.WriteAt(head, start); err != nil {
 			return err
 		}
 	}
 	info, err := file.Stat()
-	if err == nil && info.Size() < size {
-		err = fmt.Errorf("it has %d bytes, its header says %d", info.Size(), size)
+	if err == nil && info.Size()-start < size {
+		err = fmt.Errorf("it has %d bytes, its header says %d", info.Size()-start, size)
 	}
 	return err
 }
@@ -250,9 +255,9 @@ const (
 	unknown32 = math.MaxUint32
 )
 
-// wavHeader is what comes before the samples of a WAV file. A file of 4 GiB or more is an RF64 file
+// wavHeader is what comes before the samples of a WAV file that has so many bytes behind them. A file of 4 GiB or more is an RF64 file
 // (EBU Tech 3306), which has its sizes in 64 bits.
-func wavHeader(f format, rate int, frames int64) []byte {
+func wavHeader(f format, rate int, frames, behind int64) []byte {
 	frameSize := int64(channels * f.bits / 8)
 	data := frames * frameSize
 	about := appendFormat(nil, f, rate, frameSize)
@@ -260,7 +265,7 @@ func wavHeader(f format, rate int, frames int64) []byte {
 		about = appendChunk(about, "fact", factSize)
 		about = binary.LittleEndian.AppendUint32(about, short(frames))
 	}
-	riff := int64(len("WAVE")+len(about)+8) + data
+	riff := int64(len("WAVE")+len(about)+8) + data + behind
 	if riff < unknown32 && data < unknown32 {
 		h := append(appendChunk(nil, "RIFF", uint32(riff)), "WAVE"...)
 		return appendChunk(append(h, about...), "data", uint32(data))
@@ -302,7 +307,8 @@ func short(n int64) uint32 {
 
 func (r *renderer) writeWAV(ctx context.Context, out output, gain float64, file *os.File) error {
 	buf := bufio.NewWriterSize(file, blockFrames*RawFrame)
-	if _, err := buf.Write(wavHeader(r.format, r.rate, r.frames)); err != nil {
+	info := infoChunk(r.tagsOf(out.name))
+	if _, err := buf.Write(wavHeader(r.format, r.rate, r.frames, int64(len(info)))); err != nil {
 		return err
 	}
 	samples := newQuantizer(r.format, gain, buf)
@@ -310,6 +316,9 @@ func (r *renderer) writeWAV(ctx context.Context, out output, gain float64, file 
 		return err
 	}
 	if err := r.complete(samples); err != nil {
+		return err
+	}
+	if _, err := buf.Write(info); err != nil {
 		return err
 	}
 	return buf.Flush()

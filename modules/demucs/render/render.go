@@ -28,6 +28,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/peaks"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/tags"
 )
 
 const (
@@ -77,6 +78,8 @@ type Job struct {
 	// 0 where they are not known. They count only for options.RateSource.
 	SourceRate   int
 	SourceFrames int64
+	// Tags are the song's. Each file gets them, with its stem in the title: "Song (Vocals)".
+	Tags tags.Tags
 	// FFmpeg runs ffmpeg.
 	FFmpeg func(ctx context.Context, p Process) error
 	// Progress is called now and then, by one goroutine at a time; nil for nobody.

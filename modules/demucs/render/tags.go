@@ -1,0 +1,81 @@
+package render
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/tags"
+)
+
+// tagsOf are the tags of the stem of that name: those of the song, and "Song (No Vocals)" as its title.
+func (r *renderer) tagsOf(stem string) tags.Tags {
+	title := r.Tags[tags.Title]
+	if title == "" {
+		return r.Tags
+	}
+	words := strings.Split(stem, "_")
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return r.Tags.With(tags.Title, title+" ("+strings.Join(words, " ")+")")
+}
+
+// tagArgs make ffmpeg write tags into the file that it encodes. ID3v2.4 has its texts in UTF-8.
+func (r *renderer) tagArgs(t tags.Tags) []string {
+	var args []string
+	mp3 := r.format.ext == options.MP3
+	if mp3 {
+		version := "0"
+		if len(t) > 0 {
+			version = "4"
+		}
+		args = append(args, "-id3v2_version", version)
+	}
+	for _, f := range tags.Fields {
+		text := t[f.Name]
+		if text == "" {
+			continue
+		}
+		name := f.Name
+		if mp3 && f.MP3 != "" {
+			name = f.MP3
+		}
+		if number, total, found := strings.Cut(text, "/"); found && !mp3 && f.Totals != nil {
+			args = append(args, "-metadata", f.Totals[0]+"="+total)
+			text = number
+		}
+		args = append(args, "-metadata", name+"="+text)
+	}
+	return args
+}
+
+// infoChunk is what a WAV file can say of the tags, nil for nothing. It goes behind the samples, so that these begin where
+// simple programs expect them.
+func infoChunk(t tags.Tags) []byte {
+	info := []byte("INFO")
+	for _, f := range tags.Fields {
+		text := t[f.Name]
+		if text == "" || f.RIFF == "" {
+			continue
+		}
+		zeros := 2 - len(text)%2 // One ends it, and one more makes its length even: not every program knows of padding.
+		info = append(appendChunk(info, f.RIFF, uint32(len(text)+zeros)), text...)
+		info = append(info, make([]byte, zeros)...)
+	}
+	if len(info) == len("INFO") {
+		return nil
+	}
+	return append(appendChunk(nil, "LIST", uint32(len(info))), info...)
+}
+
+// id3Size is how long the ID3v2 tag is that a file of this beginning has before its first frame
+// (https://id3.org/id3v2.4.0-structure); 0 for none.
+func id3Size(head []byte) int64 {
+	const header = 10
+	if len(head) < header || string(head[:3]) != "ID3" {
+		return 0
+	}
+	size := binary.BigEndian.Uint32(head[6:])
+	return header + int64(size&0x7f|size>>1&0x3f80|size>>2&0x1fc000|size>>3&0xfe00000)
+}
