@@ -41,12 +41,13 @@ func Separate(ctx context.Context, file string,
 	model *string, // a model that "mage demucs-cache" has prepared
 	sum *string, // exact: the stems add up to the song; model: as the model makes them
 	rate *string, // 44100, or source: the song's own sample rate
+	output *string, // stems, instrumental: the song without its vocals, or both
 	again *bool, // separate it again
 	json *bool, // print the result as JSON
 ) error {
 	asked := map[string]string{
 		"stems": value(stems), "twoStems": value(twoStems), "format": value(format), "bits": value(bits), "clip": value(clip),
-		"overlap": value(overlap), "model": value(model), "sum": value(sum), "rate": value(rate),
+		"overlap": value(overlap), "model": value(model), "sum": value(sum), "rate": value(rate), "output": value(output),
 	}
 	if shifts != nil {
 		asked["shifts"] = strconv.Itoa(*shifts)

@@ -80,7 +80,7 @@ func (t Target) values(ctx context.Context) usage.Values {
 				return named(slices.Sorted(slices.Values(auditFormats)))
 			}
 			return ofOption(name)
-		case "stems", "twoStems", "bits", "clip", "sum", "rate":
+		case "stems", "twoStems", "bits", "clip", "sum", "rate", "output":
 			return ofOption(name)
 		case "threshold":
 			return named([]string{nonroot.Error.String(), nonroot.Warning.String(), nonroot.Note.String()})

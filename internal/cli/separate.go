@@ -118,7 +118,7 @@ func checkAsked(p *project.Project, asked options.Options) error {
 	if err != nil {
 		return err
 	}
-	all := asked.Over(service).Over(options.Default())
+	all := asked.Over(service).Complete()
 	known, err := stemsOf(p, all.Model)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (s Settings) Separation() (options.Options, error) {
 			given = append(given, fmt.Sprintf("%s in %s", setting.Name, setting.Where()))
 		}
 	}
-	all, stems := o.Over(options.Default()), []string(nil)
+	all, stems := o.Complete(), []string(nil)
 	if all.Model == options.Default().Model {
 		stems = options.DefaultStems
 	}

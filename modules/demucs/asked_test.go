@@ -73,7 +73,7 @@ func TestTheSettingsOfAJob(t *testing.T) {
 	} {
 		j := &spool.Job{Record: job.Record{Options: asked}}
 		got, err := s.settingsOf(j, stems)
-		if want += " -clip=rescale -overlap=0.25 -shifts=0 -model=htdemucs -sum=model -rate=44100"; err != nil || got.String() != want {
+		if want += " -clip=rescale -overlap=0.25 -shifts=0 -model=htdemucs -sum=model -rate=44100 -output=stems"; err != nil || got.String() != want {
 			t.Errorf("settings = %q, %v; want %q", got, err, want)
 		}
 	}

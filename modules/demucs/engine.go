@@ -188,7 +188,7 @@ func (w *worker) separateKnown(ctx context.Context, name string) (err error) {
 		return fmt.Errorf("trying the engine: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	settings := options.Options{Model: name}.Over(options.Default())
+	settings := options.Options{Model: name}.Complete()
 	model, err := w.models.find(settings.Model)
 	if err != nil {
 		return err

@@ -35,9 +35,10 @@ func (p prepared) stems() []string { return options.Options{}.Names(p.manifest.S
 
 // finishing is what is to be made of the raw stems of a job.
 func (w *worker) finishing(j *spool.Job, settings options.Options, model prepared, source decoded) render.Job {
+	described := titled(source.tags, j.Name)
 	return render.Job{
 		Mix: mixName, Raw: rawFolder, Out: job.StemsFolder, Frames: source.frames, Sources: model.stems(), Options: settings,
-		SourceRate: source.rate, SourceFrames: source.sourceFrames, Tags: titled(source.tags, j.Name),
+		SourceRate: source.rate, SourceFrames: source.sourceFrames, Tags: described, Instrumental: options.InstrumentalName(described[tags.Title]),
 		FFmpeg: w.runFFmpeg, Progress: w.progress(j, job.Finishing),
 	}
 }

@@ -46,14 +46,14 @@ func (s *settings) readOptions() error {
 			return fmt.Errorf("-%s %.60q: it must be %s; set %s in .env and run `mage up`", flagOf(f), *text, f.Allowed, f.Setting)
 		}
 	}
-	if err := s.options.Over(options.Default()).Check(nil); err != nil {
+	if err := s.options.Complete().Check(nil); err != nil {
 		return fmt.Errorf("the flags contradict each other: %w; set DEMUCS_STEMS and the like in .env and run `mage up`", err)
 	}
 	return nil
 }
 
 func (s *settings) checkStems(model prepared) error {
-	if err := s.options.Over(options.Default()).Check(model.stems()); err != nil {
+	if err := s.options.Complete().Check(model.stems()); err != nil {
 		return fmt.Errorf("the settings ask for what the model %s cannot do: %w; set DEMUCS_STEMS and DEMUCS_TWO_STEMS in .env and run `mage up`",
 			model.name, err)
 	}
@@ -64,7 +64,7 @@ func (s *settings) checkStems(model prepared) error {
 // told, over the defaults. stems are those that the model makes; nil where that is not known. Where
 // that cannot be done, the error is a rejection.
 func (s *settings) settingsOf(j *spool.Job, stems []string) (options.Options, error) {
-	all := j.Options.Over(s.options).Over(options.Default())
+	all := j.Options.Over(s.options).Complete()
 	if err := all.Check(stems); err != nil {
 		return all, &rejection{fmt.Sprintf("%q cannot be separated with its options: %v. They were %s; "+
 			"put it into input/ again with other options, as docs/song.md describes.", j.Name, err, cmp.Or(j.Options.String(), "no options"))}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/tags"
@@ -80,6 +81,27 @@ func TestASongWithoutTags(t *testing.T) {
 	if j.Tags != nil || j.Cover != "" {
 		t.Errorf("tags %q, cover %q; want none of either", j.Tags, j.Cover)
 	}
+}
+
+// The file of a song without its vocals has the title as its name, and the record knows it.
+func TestTheInstrumentalHasTheTitleAsItsName(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	b.settings.ffprobe = program(t, "ffprobe-tags")
+	b.settings.options.Stems = []string{"bass"} // The song's own options win.
+	j, err := b.spool.Create("watcher")
+	spooltest.Must(t, err)
+	j.SetName("other name.mp3")
+	j.Options = options.Options{Output: options.OutputInstrumental, Format: options.WAV}
+	spooltest.Put(t, j.Path(job.SourceFile), "sound")
+	spooltest.Must(t, j.Move(job.Pending))
+	_, err = b.turn(t.Context())
+	spooltest.Must(t, err)
+	got := b.in(job.Separated, j.ID)
+	if files, err := got.AudioFiles(); err != nil || len(files) != 1 || files[0] != "A Song (Instrumental).wav" {
+		t.Errorf("files = %q, %v", files, err)
+	}
+	spooltest.WantNames(t, got.Path(job.StemsFolder), job.PeaksFile, "A Song (Instrumental).wav")
 }
 
 // A picture that is none, or that no program should open, is left out, and the song is separated.

@@ -30,7 +30,11 @@ func (o Options) Check(known []string) error {
 	if known == nil {
 		known = Stems
 	}
-	for _, stem := range append(slices.Clone(o.Stems), o.TwoStems) {
+	needed := append(slices.Clone(o.Stems), o.TwoStems)
+	if o.Instrumental() {
+		needed = append(needed, vocals)
+	}
+	for _, stem := range needed {
 		if stem != "" && !slices.Contains(known, stem) {
 			return fmt.Errorf("the model has no stem %q: it has %s", stem, strings.Join(inOrder(known), ", "))
 		}
@@ -38,6 +42,8 @@ func (o Options) Check(known []string) error {
 	switch {
 	case len(o.Stems) > 0 && o.TwoStems != "":
 		return errors.New("stems and two stems contradict each other: give one of them")
+	case o.Output == OutputInstrumental && (len(o.Stems) > 0 || o.TwoStems != ""):
+		return errors.New("output instrumental has no stems: leave stems and two stems out, or choose the output both")
 	case o.Format == MP3 && o.Bits != "":
 		return fmt.Errorf("bits %q: an mp3 file has none; leave them out, or choose the format wav or flac", o.Bits)
 	case !fits(o.Format, o.Bits):

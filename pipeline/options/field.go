@@ -58,6 +58,7 @@ var Fields = []Field{
 	},
 	few("sum", "DEMUCS_SUM", "whether the stems add up to the song", func(o *Options) any { return &o.Sum }, SumModel, SumExact),
 	few("rate", "DEMUCS_RATE", "the sample rate of the files", func(o *Options) any { return &o.Rate }, Rate44100, RateSource),
+	few("output", "DEMUCS_OUTPUT", "which files are made", func(o *Options) any { return &o.Output }, OutputStems, OutputInstrumental, OutputBoth),
 }
 
 func few(name, setting, about string, of func(*Options) any, values ...string) Field {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // EngineVersion counts the changes of the engine that people can hear. The record of a job has
@@ -41,6 +43,13 @@ const (
 	SumModel = "model"
 	// SumExact adds what the stems lack of the mix to "other".
 	SumExact = "exact"
+
+	// OutputStems writes the stems.
+	OutputStems = "stems"
+	// OutputInstrumental writes the song without its vocals instead, as one file.
+	OutputInstrumental = "instrumental"
+	// OutputBoth writes the stems, and the song without its vocals.
+	OutputBoth = "both"
 
 	// Rate44100 writes stems at the rate of the model.
 	Rate44100 = "44100"
@@ -71,6 +80,8 @@ type Options struct {
 	Sum string `json:"sum,omitempty"`
 	// Rate is Rate44100 or RateSource.
 	Rate string `json:"rate,omitempty"`
+	// Output is OutputStems, OutputInstrumental or OutputBoth.
+	Output string `json:"output,omitempty"`
 }
 
 // Default returns the options of a song without options.
@@ -78,16 +89,33 @@ func Default() Options {
 	overlap, shifts := 0.25, 0
 	return Options{
 		Format: WAV, Bits: Bits16, Clip: Rescale, Overlap: &overlap, Shifts: &shifts,
-		Model: "htdemucs", Sum: SumModel, Rate: Rate44100,
+		Model: "htdemucs", Sum: SumModel, Rate: Rate44100, Output: OutputStems,
 	}
 }
 
+// Complete returns o with the defaults for what it does not say. The song without its vocals is FLAC by default, with the stems
+// beside it: in a WAV file there is no room for all of its tags.
+func (o Options) Complete() Options {
+	base := Default()
+	if o.Instrumental() && fits(FLAC, o.Bits) {
+		base.Format = FLAC
+	}
+	return o.Over(base)
+}
+
+// Instrumental reports whether the song without its vocals is asked for.
+func (o Options) Instrumental() bool { return o.Output == OutputInstrumental || o.Output == OutputBoth }
+
 // Over returns o with what it does not say taken from base. Where o says something that what base
-// says contradicts (two stems where base has some only, a format without the bits of base, bits that
+// says contradicts (stems where base has none, two stems where it has some only, a format without the bits of base, bits that
 // the format of base has not), that of base is dropped: a service with other defaults can still be asked for everything.
 func (o Options) Over(base Options) Options {
-	if len(o.Stems) == 0 && o.TwoStems == "" {
+	some := len(o.Stems) > 0 || o.TwoStems != ""
+	if !some && o.Output != OutputInstrumental {
 		o.Stems, o.TwoStems = base.Stems, base.TwoStems
+	}
+	if o.Output == "" && (base.Output != OutputInstrumental || !some) {
+		o.Output = base.Output
 	}
 	if o.Format == "" && (o.Bits == "" || fits(base.Format, o.Bits)) {
 		o.Format = base.Format
@@ -153,6 +181,9 @@ const restPrefix = "no_"
 // everywhere. The first four are those of the default model.
 var Stems = []string{"vocals", "drums", "bass", "other", "guitar", "piano"}
 
+// vocals is the stem that the instrumental lacks.
+const vocals = "vocals"
+
 // DefaultStems are the stems of the default model.
 var DefaultStems = Stems[:4:4]
 
@@ -173,9 +204,12 @@ func inOrder(stems []string) []string {
 }
 
 // Names returns what the audio files of these options are called, without extension, when the
-// model makes the stems known: the stems that were asked for in their order, or the two.
+// model makes the stems known: the stems that were asked for in their order, or the two. The song without its
+// vocals is not among them.
 func (o Options) Names(known []string) []string {
 	switch {
+	case o.Output == OutputInstrumental:
+		return nil
 	case o.TwoStems != "":
 		return []string{o.TwoStems, restPrefix + o.TwoStems}
 	case len(o.Stems) > 0:
@@ -185,7 +219,7 @@ func (o Options) Names(known []string) []string {
 	}
 }
 
-// Files returns the names of the audio files of these options. Format must be set.
+// Files returns the names of the stems' files of these options. Format must be set.
 func (o Options) Files(known []string) []string {
 	files := o.Names(known)
 	for i := range files {
@@ -203,10 +237,30 @@ func Recorded(files []string) []string {
 	return Default().Files(DefaultStems)
 }
 
-// IsFile reports whether name is one that Files can return: who reads the name of a file in a
-// record uses it for nothing else.
-func IsFile(name string) bool {
-	stem, ext, found := strings.Cut(name, ".")
-	return found && slices.Contains(Stems, strings.TrimPrefix(stem, restPrefix)) &&
-		slices.Contains([]string{WAV, FLAC, MP3}, ext)
+// instrumentalEnd ends the name of the file of a song without its vocals, before its extension.
+const instrumentalEnd = " (Instrumental)"
+
+// InstrumentalName is the name of the file of a song without its vocals, without extension.
+func InstrumentalName(songTitle string) string { return title.Safe(songTitle) + instrumentalEnd }
+
+// IsFile reports whether name is one that Files can return, or InstrumentalName with an extension: who reads the name of a
+// file in a record uses it for nothing else.
+func IsFile(name string) bool { return StemOf(name) != "" }
+
+// StemOf returns the stem that is in the file of that name, OutputInstrumental for the song without its vocals, and "" for a
+// name that is none of IsFile.
+func StemOf(name string) string {
+	for _, ext := range []string{WAV, FLAC, MP3} {
+		stem, found := strings.CutSuffix(name, "."+ext)
+		if !found {
+			continue
+		}
+		if slices.Contains(Stems, strings.TrimPrefix(stem, restPrefix)) {
+			return stem
+		}
+		if songTitle, found := strings.CutSuffix(stem, instrumentalEnd); found && title.Safe(songTitle) == songTitle {
+			return OutputInstrumental
+		}
+	}
+	return ""
 }

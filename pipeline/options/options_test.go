@@ -22,7 +22,7 @@ func TestDefaultIsWhole(t *testing.T) {
 			t.Errorf("%s is %q", f.Name, o.Get(f.Name))
 		}
 	}
-	if want := "-format=wav -bits=16 -clip=rescale -overlap=0.25 -shifts=0 -model=htdemucs -sum=model -rate=44100"; o.String() != want {
+	if want := "-format=wav -bits=16 -clip=rescale -overlap=0.25 -shifts=0 -model=htdemucs -sum=model -rate=44100 -output=stems"; o.String() != want {
 		t.Errorf("String = %q, want %q", o.String(), want)
 	}
 	if got, want := o.Files([]string{"drums", "bass", "other", "vocals"}), []string{"vocals.wav", "drums.wav", "bass.wav", "other.wav"}; !slices.Equal(got, want) {
@@ -56,6 +56,10 @@ func TestOver(t *testing.T) {
 		"zero was said":                   {Options{Overlap: number(0.0), Shifts: number(0)}, Options{Overlap: number(0.1), Shifts: number(2)}, Options{Overlap: number(0.0), Shifts: number(0)}},
 		"two stems over some":             {Options{TwoStems: "vocals"}, Options{Stems: []string{"drums"}}, Options{TwoStems: "vocals"}},
 		"some over two":                   {Options{Stems: []string{"drums"}}, Options{TwoStems: "vocals"}, Options{Stems: []string{"drums"}}},
+		"no stems over some":              {Options{Output: OutputInstrumental}, Options{Stems: []string{"drums"}}, Options{Output: OutputInstrumental}},
+		"both over some":                  {Options{Output: OutputBoth}, Options{Stems: []string{"drums"}}, Options{Output: OutputBoth, Stems: []string{"drums"}}},
+		"some over no stems":              {Options{Stems: []string{"drums"}}, Options{Output: OutputInstrumental}, Options{Stems: []string{"drums"}}},
+		"two over both":                   {Options{TwoStems: "bass"}, Options{Output: OutputBoth}, Options{Output: OutputBoth, TwoStems: "bass"}},
 		"those of the service":            {Options{}, Options{TwoStems: "vocals"}, Options{TwoStems: "vocals"}},
 		"mp3 over bits":                   {Options{Format: MP3}, Options{Bits: Bits24}, Options{Format: MP3}},
 		"flac over float":                 {Options{Format: FLAC}, Options{Bits: BitsFloat}, Options{Format: FLAC}},
@@ -98,6 +102,8 @@ func TestCheck(t *testing.T) {
 		`model ".": it must be`:                                         {Model: "."},
 		`sum "all": it must be model or exact`:                          {Sum: "all"},
 		`rate "48000": it must be 44100 or source`:                      {Rate: "48000"},
+		`output instrumental has no stems: leave stems and two stems`:   {Output: OutputInstrumental, TwoStems: "bass"},
+		`output "karaoke": it must be stems, instrumental or both`:      {Output: "karaoke"},
 		`stems and two stems contradict each other: give one of them`:   {Stems: []string{"bass"}, TwoStems: "bass"},
 		`bits "24": an mp3 file has none; leave them out, or choose`:    {Format: MP3, Bits: Bits24},
 		`bits "float": a flac file cannot have them; choose the format`: {Format: FLAC, Bits: BitsFloat},
@@ -106,6 +112,9 @@ func TestCheck(t *testing.T) {
 		if (want == "") != (err == nil) || (err != nil && !strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("Check(%+v) = %v, want %q", o, err, want)
 		}
+	}
+	if err := (Options{Output: OutputBoth}).Check([]string{"drums", "other"}); err == nil || !strings.Contains(err.Error(), `no stem "vocals"`) {
+		t.Errorf("without vocals: %v", err)
 	}
 	if err := (Options{TwoStems: "piano"}).Check(nil); err != nil {
 		t.Errorf("of an unknown model: %v", err)
@@ -117,13 +126,13 @@ func TestSetAndGet(t *testing.T) {
 	var o Options
 	for name, text := range map[string]string{
 		"stems": "drums,vocals", "format": "flac", "bits": "24", "clip": "none", "overlap": "0.1", "shifts": "3",
-		"model": "mine", "sum": "exact", "rate": "source",
+		"model": "mine", "sum": "exact", "rate": "source", "output": "both",
 	} {
 		if err := o.Set(name, text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if want := "-stems=vocals,drums -format=flac -bits=24 -clip=none -overlap=0.1 -shifts=3 -model=mine -sum=exact -rate=source"; o.String() != want {
+	if want := "-stems=vocals,drums -format=flac -bits=24 -clip=none -overlap=0.1 -shifts=3 -model=mine -sum=exact -rate=source -output=both"; o.String() != want {
 		t.Errorf("String = %q, want %q", o.String(), want)
 	}
 	for _, f := range Fields {
@@ -174,6 +183,7 @@ func TestFiles(t *testing.T) {
 		"vocals.wav drums.wav bass.wav other.wav guitar.wav piano.wav": {Format: WAV},
 		"drums.mp3 other.mp3":        {Format: MP3, Stems: []string{"other", "drums"}},
 		"vocals.flac no_vocals.flac": {Format: FLAC, TwoStems: "vocals"},
+		"":                           {Format: FLAC, Output: OutputInstrumental},
 	} {
 		files := o.Files(six)
 		if strings.Join(files, " ") != want {
@@ -185,9 +195,53 @@ func TestFiles(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"", ".", "vocals", "vocals.", "vocals.WAV", "vocals.wav.wav", "no_.wav", "no_no_vocals.wav", "../vocals.wav", "vocals.wav/", "track.json", "mix.wav"} {
+	for _, name := range []string{
+		"", ".", "vocals", "vocals.", "vocals.WAV", "vocals.wav.wav", "no_.wav", "no_no_vocals.wav", "../vocals.wav", "vocals.wav/", "track.json", "mix.wav",
+		" (Instrumental).wav", "a (Instrumental).exe", "../a (Instrumental).wav", "a/b (Instrumental).wav", ".a (Instrumental).wav", "-a (Instrumental).mp3",
+		"a\nb (Instrumental).wav", "a\u202eb (Instrumental).wav", strings.Repeat("a", 201) + " (Instrumental).wav", "CON (Instrumental).wav", "a (instrumental).wav",
+	} {
 		if IsFile(name) {
 			t.Errorf("%q is taken for a file of stems", name)
+		}
+	}
+}
+
+// Whatever a song's title is, the file without its vocals has a name that every system can have, and that is known again.
+func TestInstrumentalName(t *testing.T) {
+	t.Parallel()
+	for _, title := range []string{"Song", "", "..", "../../x", "-rf", "AC/DC: v1.2.mp3", "\xff", "a\x1b[2Jb", "CON", "x (Instrumental)", strings.Repeat("é", 300)} {
+		name := InstrumentalName(title)
+		for _, ext := range []string{WAV, FLAC, MP3} {
+			if file := name + "." + ext; StemOf(file) != OutputInstrumental || len(file) > 255 || strings.ContainsAny(file, "/\\\x1b") {
+				t.Errorf("%q becomes %q", title, file)
+			}
+		}
+	}
+	if got := InstrumentalName("AC/DC: v1.2.mp3"); got != "AC_DC_ v1.2.mp3 (Instrumental)" {
+		t.Errorf("%q", got)
+	}
+	if got := StemOf("no_vocals.flac"); got != "no_vocals" {
+		t.Errorf("StemOf = %q", got)
+	}
+}
+
+// The song without its vocals is FLAC, unless something else is said that FLAC is not.
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		o            Options
+		format, bits string
+	}{
+		{Options{}, WAV, Bits16},
+		{Options{Output: OutputStems}, WAV, Bits16},
+		{Options{Output: OutputInstrumental}, FLAC, Bits16},
+		{Options{Output: OutputBoth, Bits: Bits24}, FLAC, Bits24},
+		{Options{Output: OutputBoth, Bits: BitsFloat}, WAV, BitsFloat},
+		{Options{Output: OutputInstrumental, Format: MP3}, MP3, ""},
+		{Options{Output: OutputInstrumental, Format: WAV}, WAV, Bits16},
+	} {
+		if got := tt.o.Complete(); got.Format != tt.format || got.Bits != tt.bits || got.Check(nil) != nil {
+			t.Errorf("%v: %v", tt.o, got)
 		}
 	}
 }

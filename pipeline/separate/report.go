@@ -30,7 +30,7 @@ type answer struct {
 	Job   string `json:"job"`
 	Name  string `json:"name"`
 	Track string `json:"track"`
-	// Stems has the path of each stem.
+	// Stems has the path of each stem, and of the song without its vocals as "instrumental".
 	Stems map[string]string `json:"stems"`
 	// TrackJSON is the path of the track's description.
 	TrackJSON string `json:"track_json"`
@@ -87,8 +87,7 @@ func (s *separation) answer(j queue.Job, track string, files []string) error {
 	}
 	for _, file := range files {
 		path := s.rel(job.OutputFolder, track, file)
-		stem, _, _ := strings.Cut(file, ".")
-		a.Stems[stem] = path
+		a.Stems[options.StemOf(file)] = path
 		if !s.JSON {
 			s.UI.Result("%s", safetext.Quoted(path))
 		}

@@ -113,9 +113,14 @@ const (
 	replacement = "_"
 )
 
-// Folder makes a folder's name from a song's file name, whatever bytes that has: its title, with what
-// not every system can have replaced. It is never empty, "." or "..", and has at most LongestFolder
-// bytes of valid UTF-8. The accents stay as they are written, composed or not.
+// Folder makes a folder's name from a song's file name: Safe makes it of the title.
+func Folder(fileName string) string {
+	name, _ := Split(fileName)
+	return Safe(name)
+}
+
+// Safe makes a name from a text, whatever bytes that has, by replacing what not every system can have. It is never empty, "."
+// or "..", and has at most LongestFolder bytes of valid UTF-8. The accents stay as they are written, composed or not.
 //
 // What it replaces is what "Naming Files, Paths, and Namespaces" of Windows forbids
 // (https://learn.microsoft.com/windows/win32/fileio/naming-a-file), which includes what Linux and
@@ -124,9 +129,8 @@ const (
 // what Python's pathvalidate does with those. Beyond that, marks that turn the direction of text
 // around become "_", and dots, hyphens and spaces at the start are dropped, which would hide the
 // folder or make it look like an option.
-func Folder(fileName string) string {
-	name, _ := Split(fileName)
-	name = strings.ToValidUTF8(name, replacement)
+func Safe(text string) string {
+	name := strings.ToValidUTF8(text, replacement)
 	name = noDevice(trimEnds(strings.Map(replaceRune, name)))
 	name = trimEnds(Shorten(name, LongestFolder))
 	if name == "" {

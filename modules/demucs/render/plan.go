@@ -40,8 +40,8 @@ type plan struct {
 	uses []int
 }
 
-// newPlan decides what is made of the stems of a model.
-func newPlan(sources []string, o options.Options) (plan, error) {
+// newPlan decides what is made of the stems of a model. instrumental is the name of the song without its vocals.
+func newPlan(sources []string, o options.Options, instrumental string) (plan, error) {
 	p := plan{inputs: append([]string{""}, sources...), uses: make([]int, 1+len(sources))}
 	rest := -1
 	if o.Sum == options.SumExact {
@@ -70,6 +70,13 @@ func newPlan(sources []string, o options.Options) (plan, error) {
 			return plan{}, fmt.Errorf("the model has no stem %q: it has %q", name, sources)
 		}
 		p.outputs = append(p.outputs, output{name, stem(i)})
+	}
+	if o.Instrumental() {
+		i := slices.Index(sources, "vocals")
+		if i < 0 {
+			return plan{}, fmt.Errorf("the model has no vocals that could be left out: it has %q", sources)
+		}
+		p.outputs = append(p.outputs, output{instrumental, theRest(stem, i, len(sources))})
 	}
 	for _, out := range p.outputs {
 		for i, factor := range out.factors {

@@ -78,6 +78,8 @@ type Job struct {
 	// 0 where they are not known. They count only for options.RateSource.
 	SourceRate   int
 	SourceFrames int64
+	// Instrumental is the name of the file without vocals, without extension, if Options ask for one.
+	Instrumental string
 	// Tags are the song's. Each file gets them, with its stem in the title: "Song (Vocals)".
 	Tags tags.Tags
 	// FFmpeg runs ffmpeg.
@@ -152,7 +154,7 @@ type renderer struct {
 }
 
 func newRenderer(job Job) (*renderer, error) {
-	p, err := newPlan(job.Sources, job.Options)
+	p, err := newPlan(job.Sources, job.Options, job.Instrumental)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,9 @@
 package render
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"math"
@@ -16,6 +18,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/peaks"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
+	"github.com/im2-audio/im2/pipeline/tags"
 )
 
 // step is the distance of two neighbouring samples.
@@ -174,6 +177,55 @@ func TestAnExactSumIsTheMix(t *testing.T) {
 			if made.SumDB == nil || *made.SumDB < 25 || *made.SumDB > 45 {
 				t.Errorf("the sum of the model's stems is within %v dB", *made.SumDB)
 			}
+		}
+	}
+}
+
+// The song without its vocals is the sum of the model's other stems, or with an exact sum the mix minus the vocals.
+func TestInstrumental(t *testing.T) {
+	t.Parallel()
+	const frames, name = blockFrames + 3, "Song v1.2 (Instrumental)"
+	for _, ask := range []options.Options{
+		{Output: options.OutputInstrumental},
+		{Output: options.OutputInstrumental, Sum: options.SumExact},
+		{Output: options.OutputBoth},
+		{Output: options.OutputBoth, Sum: options.SumExact, Stems: []string{"drums", "vocals"}},
+		{Output: options.OutputBoth, TwoStems: "bass"},
+	} {
+		s := newSong(frames)
+		ask.Bits = options.BitsFloat
+		job := put(t, s, wave(ask))
+		job.Instrumental, job.Tags = name, tags.Tags{"title": "Song v1.2"}
+		room, err := job.Room()
+		spooltest.Must(t, err)
+		made := finish(t, job)
+		if want := append(wave(ask).Files(options.DefaultStems), name+".wav"); !slices.Equal(made.Files, want) {
+			t.Errorf("%v made %q; want %q", ask, made.Files, want)
+		}
+		if least := int64(len(made.Files)) * frames * RawFrame; room < least {
+			t.Errorf("%v: %d bytes of room for files of %d", ask, room, least)
+		}
+		want := make([]float32, frames*channels)
+		for i := range want {
+			want[i] = s.mix[i] - s.stems["vocals"][i]
+			if ask.Sum != options.SumExact {
+				want[i] = s.stems["drums"][i] + s.stems["bass"][i] + s.stems["other"][i]
+			}
+		}
+		data, err := os.ReadFile(path(job, name+".wav"))
+		spooltest.Must(t, err)
+		info := bytes.Index(data, []byte("LIST"))
+		if info < 0 || !bytes.Contains(data[info:], []byte("Song v1.2 (Instrumental)\x00")) {
+			t.Fatal("it has no title of its own")
+		}
+		samples := data[info-frames*channels*4:][:frames*channels*4]
+		for i := range want {
+			if got := math.Float32frombits(binary.LittleEndian.Uint32(samples[4*i:])); math.Abs(float64(got-want[i])) > 1e-6 {
+				t.Fatalf("%v: sample %d is %g; want %g", ask, i, got, want[i])
+			}
+		}
+		if left, _ := os.ReadDir(filepath.Join(job.Work.Name(), job.Raw)); len(left) > 0 {
+			t.Errorf("%v left %v", ask, left)
 		}
 	}
 }

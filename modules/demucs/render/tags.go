@@ -14,6 +14,9 @@ func (r *renderer) tagsOf(stem string) tags.Tags {
 	if title == "" {
 		return r.Tags
 	}
+	if stem == r.Instrumental {
+		stem = options.OutputInstrumental
+	}
 	words := strings.Split(stem, "_")
 	for i, word := range words {
 		words[i] = strings.ToUpper(word[:1]) + word[1:]
