@@ -115,12 +115,10 @@ func (w *worker) probe(ctx context.Context, j *spool.Job) (source, error) {
 	}
 	s := source{
 		codec: track.Codec, rate: int(track.Rate), bitRate: int64(track.BitRate),
-		tags: tags.Read(p.Format.Tags), cover: p.cover(), warnings: warnings,
+		cover: p.cover(), warnings: warnings,
 	}
 	s.kind, _ = audio.OfDemuxer(p.Format.Names)
-	if slices.Contains(s.kind.Demuxers, "ogg") { // Elsewhere the title of a track is "Stereo" and the like.
-		s.tags = tags.Read(track.Tags)
-	}
+	s.tags = s.tagsIn(p, track, j.Path(job.SourceFile))
 	if !guessed {
 		s.seconds = p.seconds(track, len(others) == 0)
 	}
