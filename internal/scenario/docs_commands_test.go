@@ -23,9 +23,11 @@ import (
 func otherPrograms() map[string]string {
 	return map[string]string{
 		"go install tool": "TestMageCanBeInstalled runs it",
-		"go install github.com/im2-audio/im2/cmd/im2@latest":                 "im2-command builds it from this checkout",
-		"sudo mount -t nfs -o vers=4.2,hard fileserver:/songs pipeline-data": "it is for a machine that has a file server; nfsrig mounts one",
-		"sudo chcon -Rt container_file_t pipeline-data":                      "it is for machines on which SELinux confines containers",
+		"go install github.com/im2-audio/im2/cmd/im2@latest":                                                            "im2-command builds it from this checkout",
+		"sudo mount -t nfs -o vers=4.2,hard fileserver:/songs pipeline-data":                                            "it is for a machine that has a file server; nfsrig mounts one",
+		"kubectl -n im2 create secret docker-registry registry --from-file=.dockerconfigjson=$HOME/.docker/config.json": "it is for a registry that asks for a password",
+		`kubectl -n im2 patch serviceaccount default --patch={"imagePullSecrets": [{"name": "registry"}]}`:              "as above",
+		"sudo chcon -Rt container_file_t pipeline-data":                                                                 "it is for machines on which SELinux confines containers",
 	}
 }
 
