@@ -73,7 +73,7 @@ func Audit(ctx context.Context, root, folder string) (Audited, error) {
 			return Audited{}, err
 		}
 		for _, doc := range parsed.Docs {
-			if err := a.object(composefile.Place{File: parsed, Value: doc}, ""); err != nil {
+			if err := a.object(composefile.Place{File: parsed, Value: doc}, "", ""); err != nil {
 				return Audited{}, err
 			}
 		}
@@ -98,20 +98,18 @@ type auditor struct {
 var templates = [][]string{{"spec", "template"}, {"spec", "jobTemplate", "spec", "template"}, {"template"}}
 
 // object checks one object, or those of a list. As kubectl reads it, a list is what has items, whatever its kind is, and an item
-// that has no kind and no version has those of the list: implied is that kind, "" outside of a list.
-func (a *auditor) object(at composefile.Place, implied string) error {
-	kind := text(at, "kind")
-	if kind == "" && text(at, "apiVersion") == "" {
-		kind = implied
-	} else if text(at, "apiVersion") == "" {
-		return nil
+// that has no kind and no version has those of the list: impliedKind and impliedVersion, "" outside of a list.
+func (a *auditor) object(at composefile.Place, impliedKind, impliedVersion string) error {
+	kind, version := text(at, "kind"), text(at, "apiVersion")
+	if kind == "" && version == "" {
+		kind, version = impliedKind, impliedVersion
 	}
-	if kind == "" {
+	if kind == "" || version == "" {
 		return nil
 	}
 	if items, ok := at.Below("items"); ok {
 		for _, item := range items.Items() {
-			if err := a.object(item, strings.TrimSuffix(kind, "List")); err != nil {
+			if err := a.object(item, strings.TrimSuffix(kind, "List"), version); err != nil {
 				return err
 			}
 		}
@@ -124,7 +122,7 @@ func (a *auditor) object(at composefile.Place, implied string) error {
 	case "Pod":
 		return a.pod(at, at, kind)
 	}
-	group, _, grouped := strings.Cut(text(at, "apiVersion"), "/")
+	group, _, grouped := strings.Cut(version, "/")
 	if grouped && !slices.Contains(ownGroups, group) {
 		a.foreign(at, kind, group)
 		return nil

@@ -155,6 +155,7 @@ func TestKindsOfOthers(t *testing.T) {
 		"containers by name":   {"apiVersion: a.test/v1\nkind: A\nspec: {template: {spec: {containers: {a: {image: x}}}}}", "", "A.a.test k8s/a.yaml:1", 0},
 		"known to have none":   {"apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec: {scaleTargetRef: {name: a}}", "", "", 0},
 		"of a list":            {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: a.test/v1, kind: A}\n", "", "A.a.test k8s/a.yaml:4", 0},
+		"of its own list":      {"apiVersion: ray.io/v1\nkind: RayClusterList\nitems:\n- {spec: {headGroupSpec: {template: {spec: " + bad + "}}}}\n- {}\n", "K01 4", "RayCluster.ray.io k8s/a.yaml:5", 1},
 		"the cluster's own":    {"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n---\napiVersion: v1\nkind: Secret\n---\na: b", "", "", 0},
 		"aliases":              {"apiVersion: a.test/v1\nkind: A\nspec: {a: &a {b: 1}, c: *a, d: *a}", "", "A.a.test k8s/a.yaml:1", 0},
 	} {
