@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/im2-audio/im2/modules/web/server"
@@ -15,6 +16,8 @@ import (
 
 const (
 	defaultPoll = time.Second
+	// heap is how much memory the program may take before it tidies up more often: its container has 256 MB.
+	heap = 192 << 20
 	// hostsSetting names the hosts, beside this machine, by which a browser may ask for the pages.
 	hostsSetting = "WEB_HOSTS"
 )
@@ -44,6 +47,7 @@ func webService() service.Service {
 
 // run serves the pages until ctx ends, or they can be served no longer.
 func run(ctx context.Context, env *service.Env, listen, hosts string) error {
+	debug.SetMemoryLimit(heap)
 	names, err := server.ParseHosts(hosts)
 	if err != nil {
 		return err

@@ -96,14 +96,25 @@ type failure struct {
 }
 
 func (s *Server) failedPage(w http.ResponseWriter, r *http.Request) {
-	listing, err := s.queue.queue.List(r.Context())
+	view, err := s.lookFailed(r)
 	if err != nil {
 		s.failed(w, "reading the queue", err)
 		return
 	}
+	s.show(w, http.StatusOK, "failed", view)
+}
+
+// lookFailed reads the jobs of the page that is asked for.
+func (s *Server) lookFailed(r *http.Request) (view failedView, err error) {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	listing, err := s.queue.queue.List(r.Context())
+	if err != nil {
+		return view, err
+	}
 	ids := listing.IDs(job.Failed, job.Rejected)
 	slices.Reverse(ids)
-	view := failedView{pager: pagerOf(r, url.URL{Path: "/failed"}, len(ids))}
+	view.pager = pagerOf(r, url.URL{Path: "/failed"}, len(ids))
 	from, to := view.bounds()
 	for _, id := range ids[from:to] {
 		j, err := listing.Get(r.Context(), id)
@@ -111,7 +122,7 @@ func (s *Server) failedPage(w http.ResponseWriter, r *http.Request) {
 			view.Jobs = append(view.Jobs, s.failureOf(j))
 		}
 	}
-	s.show(w, http.StatusOK, "failed", view)
+	return view, r.Context().Err()
 }
 
 // dataFolder is what the data folder is called on the host, unless the project has another one.

@@ -46,7 +46,7 @@ func wantPlain(t *testing.T, what, page string) {
 		if n.Type != html.ElementNode {
 			continue
 		}
-		if n.Data == "img" || n.Data == "script" && len(n.Attr) == 0 {
+		if n.Data == "script" && len(n.Attr) == 0 {
 			t.Errorf("%s has the element %s", what, n.Data)
 		}
 		for _, a := range n.Attr {

@@ -35,7 +35,7 @@ type queueView struct {
 	queue *queue.Queue
 	now   func() time.Time
 
-	mu     sync.Mutex
+	mu     sync.Mutex // held while records are read, so that few are in memory at once
 	looked time.Time
 	last   queueState
 }
@@ -112,10 +112,10 @@ func rowOf(j queue.Job, now time.Time) row {
 	if percent, known := j.Progress.Percent(); known && j.Stage == job.Separating {
 		r.Percent = percent
 	}
-	if folder := job.OneName(j.Track); j.Stage == job.Done && folder != "" {
-		r.Song = keyOf(folder)
+	if j.Stage == job.Done && j.Track != "" {
+		r.Song = keyOf(j.Track)
 	}
-	r.History, r.Options, r.Settings = nil, options.Options{}, options.Options{} // A page needs none of it, and a record may be large.
+	r.History, r.Files, r.Warnings, r.Options, r.Settings = nil, nil, nil, options.Options{}, options.Options{} // A page needs none of it, and a record may be large.
 	return r
 }
 

@@ -164,6 +164,8 @@ func (s *Server) notFound(w http.ResponseWriter, _ *http.Request) {
 
 // failed answers a request whose data could not be read.
 func (s *Server) failed(w http.ResponseWriter, what string, err error) {
-	s.log.Error(what, "error", err)
+	if !errors.Is(err, context.Canceled) { // Else who asked is gone.
+		s.log.Error(what, "error", err)
+	}
 	s.show(w, http.StatusServiceUnavailable, "failure", printable(fmt.Sprintf("%s: %v", what, err)))
 }

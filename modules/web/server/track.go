@@ -13,8 +13,11 @@ import (
 	"github.com/im2-audio/im2/pipeline/title"
 )
 
-// mostStems is how many files of a song are shown.
-const mostStems = 64
+// mostStems and mostWarnings are how many files and notes of a song are shown.
+const mostStems, mostWarnings = 64, 32
+
+// reading bounds how many track.json are in memory at once: whoever wrote them, and however many clients ask.
+var reading = make(chan struct{}, 4)
 
 // A track is what track.json says of a song. Whoever can write to the data folder can write anything there.
 type track struct {
@@ -42,6 +45,8 @@ type tags struct {
 
 // readTrack reads the track.json in a folder of output/. It returns only stems whose names can be those of files in the folder.
 func readTrack(data, folder string) (track, error) {
+	reading <- struct{}{}
+	defer func() { <-reading }()
 	f, err := place.Open(filepath.Join(songFolder(data, folder), job.TrackFile))
 	if err != nil {
 		return track{}, err
@@ -62,6 +67,7 @@ func readTrack(data, folder string) (track, error) {
 		}
 	}
 	t.Stems = stems
+	t.Warnings = slices.Clone(t.Warnings[:min(len(t.Warnings), mostWarnings)]) // so that nothing holds the others
 	return t, nil
 }
 
