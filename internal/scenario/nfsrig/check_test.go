@@ -5,6 +5,7 @@ package nfsrig_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math"
@@ -100,6 +101,9 @@ func names(songs int) (all []string) {
 	return all
 }
 
+// besideStems are the files that each song has beside its stems.
+var besideStems = []string{"track.json", "peaks.json"}
+
 // faultsOf are what is wrong with the results of one song.
 func faultsOf(folder string, n int) (wrong []string) {
 	name := songName(n)
@@ -107,8 +111,14 @@ func faultsOf(folder string, n int) (wrong []string) {
 		wrong = append(wrong, fmt.Sprintf("archive/%s.wav is not the song: %d bytes, %v", name, len(kept), err))
 	}
 	files, err := os.ReadDir(filepath.Join(folder, "output", name))
-	if err != nil || len(files) != len(stemNames)+1 {
+	if err != nil || len(files) != len(stemNames)+len(besideStems) {
 		return append(wrong, fmt.Sprintf("output/%s has %d files, %v", name, len(files), err))
+	}
+	for _, file := range besideStems {
+		text, err := os.ReadFile(filepath.Join(folder, "output", name, file))
+		if err != nil || !json.Valid(text) {
+			wrong = append(wrong, fmt.Sprintf("output/%s/%s is not whole: %d bytes, %v", name, file, len(text), err))
+		}
 	}
 	for i, stem := range stemNames {
 		path := filepath.Join(folder, "output", name, stem+".wav")
