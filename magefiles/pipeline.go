@@ -96,6 +96,19 @@ func Resume(ctx context.Context) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Resume(ctx) })
 }
 
+// Prune removes stems, originals, rejected files and records of songs that ended long ago.
+// What is on its way, and what failed, is not touched. It says what was removed, and how many bytes.
+func Prune(ctx context.Context,
+	older *string, // only what ended longer ago than this, such as 30d, 2w or 12h (default 30d)
+	keep *string, // what stays, with commas: output, archive, rejected, done
+	dryRun *bool, // only say what would be removed
+	json *bool, // print JSON
+) error {
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Prune(ctx, cli.Prune{Older: value(older), Keep: value(keep), DryRun: value(dryRun), JSON: value(json)})
+	})
+}
+
 // DemucsCache (demucs-cache) creates the model cache and prepares the Demucs weights in it.
 // The download is checked, and continues after an interrupt. The weights are Meta's, for
 // personal and research use only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared

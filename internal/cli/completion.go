@@ -93,6 +93,8 @@ func (t Target) values(ctx context.Context) usage.Values {
 			return checkCandidates()
 		case "state":
 			return named(stageNames())
+		case "keep":
+			return named(kindNames())
 		case "precision":
 			return named(weights.Precisions())
 		case "file":

@@ -12,7 +12,7 @@ import (
 // TestEveryArgumentHasValuesOrIsFree makes whoever adds an argument decide what completes it.
 func TestEveryArgumentHasValuesOrIsFree(t *testing.T) {
 	t.Parallel()
-	free := []string{"lengths", "name", "user", "run", "packages", "overlap", "since", "baseline", "replicas"} // free text; of Go tests, "run" is a pattern, "packages" are patterns; overlap is a number; baseline any file
+	free := []string{"lengths", "name", "user", "run", "packages", "overlap", "since", "baseline", "replicas", "older"} // free text; of Go tests, "run" is a pattern, "packages" are patterns; overlap is a number; baseline any file
 	root := t.TempDir()
 	files := map[string]string{
 		".env":               "APP_USER_ID=1000\nAPP_GROUP_ID=1000\n",

@@ -19,6 +19,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/proof"
+	"github.com/im2-audio/im2/pipeline/prune"
 	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -63,13 +64,14 @@ type putOptions struct {
 	song         handover.Song
 	cache, model string
 	job, id, by  string
+	prune        prune.Options
 }
 
 // parsePut reads the command line; what is wrong with it goes to stderr, too.
 func parsePut(args []string, stderr io.Writer) (putOptions, error) {
 	var o putOptions
 	if len(args) == 0 {
-		return o, exit.Errorf(exit.Unusable, "usage: try | song | model | retry | cancel | pause | resume | identify, and flags")
+		return o, exit.Errorf(exit.Unusable, "usage: try | song | model | retry | cancel | pause | resume | prune | identify, and flags")
 	}
 	o.verb = args[0]
 	flags := flag.NewFlagSet(Put, flag.ContinueOnError)
@@ -87,6 +89,7 @@ func parsePut(args []string, stderr io.Writer) (putOptions, error) {
 	flags.StringVar(&o.model, "model", "", "the name of the model's folder in it")
 	flags.StringVar(&o.job, "job", "", "the ID of the job to bring back or to cancel")
 	flags.StringVar(&o.by, "by", "", "who pauses")
+	flags.Func("prune", "what to prune, as JSON", func(text string) error { return json.Unmarshal([]byte(text), &o.prune) })
 	flags.StringVar(&o.id, "id", "", "the ID of a data folder that has none; a random one otherwise")
 	if err := flags.Parse(args[1:]); err != nil {
 		return o, exit.Errorf(exit.Unusable, "reading the command line: %w", err)
@@ -115,6 +118,9 @@ func (o putOptions) run(ctx context.Context, stdin io.Reader) (said message.Mess
 		return said, pause.Set(o.folder, o.by, -1, -1)
 	case "resume":
 		return said, pause.Clear(o.folder)
+	case "prune":
+		pruned, err := prune.Run(ctx, o.folder, o.prune)
+		return message.Message{Pruned: &pruned}, err
 	case "identify":
 		_, err := proof.MakeID(o.folder, o.id, -1, -1)
 		return said, err

@@ -21,6 +21,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/modelfolder"
 	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/proof"
+	"github.com/im2-audio/im2/pipeline/prune"
 	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
@@ -228,6 +229,28 @@ func (f Folder) Resume(ctx context.Context) error {
 		_, err := f.put(ctx, e, nil, "resume")
 		return err
 	})
+}
+
+// Prune is prune.Run.
+func (f Folder) Prune(ctx context.Context, o prune.Options) (result prune.Result, err error) {
+	err = f.either(ctx, func() error {
+		result, err = prune.Run(ctx, f.Data, o)
+		return err
+	}, func(e *engine.Engine) error {
+		asked, err := json.Marshal(o)
+		if err != nil {
+			return fmt.Errorf("writing down what to prune: %w", err)
+		}
+		said, err := f.put(ctx, e, nil, "prune", "-prune="+string(asked))
+		if err == nil && said.Pruned == nil {
+			err = errors.New("the container did not say what it removed")
+		}
+		if err == nil {
+			result = *said.Pruned
+		}
+		return err
+	})
+	return result, err
 }
 
 // ModelFolder makes the folder of a prepared model in the model cache, which is open, and a folder in the data folder.

@@ -18,7 +18,7 @@ type Group struct {
 func (u *Usage) Groups() []Group {
 	groups := []Group{
 		{"every day", []string{"up", "open", "status", "separate", "jobs", "cancel", "retry", "pause", "resume", "build", "logs", "restart", "down"}},
-		{"data and model", []string{"reset-permissions", "demucs-cache", "clean"}},
+		{"data and model", []string{"reset-permissions", "demucs-cache", "prune", "clean"}},
 		{"checks and figures", []string{"audit", "verify", "bench"}},
 		{"many machines", []string{"cluster-up", "cluster-status", "cluster-logs", "cluster-down", "cluster-render"}},
 		{"a new machine, a new service", []string{"setup", "doctor", "env", "new", "remove", "completion", "help"}},

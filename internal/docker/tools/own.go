@@ -40,7 +40,7 @@ var (
 		Sources: []string{
 			"internal/exit", "internal/helper", "internal/helper/im2-helper", "internal/idmap",
 			"internal/machine/doctor/probe", "internal/permissions/message", "internal/helper/probe", "internal/safetext", "ownership",
-			"pipeline/handover", "pipeline/job", "pipeline/lease", "pipeline/modelfolder", "pipeline/options", "pipeline/pause", "pipeline/place", "pipeline/proof",
+			"pipeline/handover", "pipeline/job", "pipeline/lease", "pipeline/modelfolder", "pipeline/options", "pipeline/pause", "pipeline/place", "pipeline/proof", "pipeline/prune",
 			"pipeline/queue", "pipeline/spool", "pipeline/tags", "pipeline/title", "pipeline/weights",
 		},
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/im2-audio/im2/ownership"
 	"github.com/im2-audio/im2/pipeline/handover"
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/prune"
 	"github.com/im2-audio/im2/pipeline/queue"
 )
 
@@ -34,6 +35,8 @@ type Message struct {
 	Placed *handover.Placed `json:"placed,omitempty"`
 	// Stage is where a job waits that was brought back.
 	Stage job.Stage `json:"stage,omitempty"`
+	// Pruned is what was removed.
+	Pruned *prune.Result `json:"pruned,omitempty"`
 	// Problem is why something could not be written.
 	Problem *ProblemError `json:"problem,omitempty"`
 }

@@ -100,6 +100,14 @@ var Notes = map[string]Note{
 		Failed:   "the data folder cannot be written", Unusable: noData,
 		More: "song.md",
 	},
+	"prune": {
+		Examples: []Example{
+			{"mage prune -dryRun", "what is older than 30 days, and how much it is"},
+			{"mage prune -older=2w -keep=rejected", "what is older than two weeks, but no rejected files"},
+		},
+		Failed: "something could not be removed, or is not what its record says", Unusable: noData + "; no such age or kind",
+		More: "song.md",
+	},
 	"reset-permissions": {
 		Examples: []Example{
 			{"mage reset-permissions -dryRun", "only count"},

@@ -1,0 +1,133 @@
+package prune
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/queue"
+)
+
+// findStrays lists what is in the folders that people see.
+func (p *pruner) findStrays(ctx context.Context) error {
+	p.strays, p.seen = map[stray]bool{}, map[stray]time.Time{}
+	for _, kind := range []Kind{Output, Archive, Rejected} {
+		if p.keeps(kind) {
+			continue
+		}
+		entries, err := place.Local.ReadDir(p.folder(kind))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			s := stray{kind, entry.Name()}
+			if info, err := entry.Info(); err == nil && kind != Output {
+				p.seen[s] = changed(info)
+			}
+			if hidden := strings.HasPrefix(s.name, ".") && !strings.HasPrefix(s.name, asidePrefix); hidden {
+				continue
+			}
+			if is, err := p.isOldStray(kind)(filepath.Join(p.folder(kind), s.name)); is && err == nil {
+				p.strays[s] = true
+			}
+		}
+	}
+	return nil
+}
+
+// isOldStray returns what reports whether an entry is old by itself: in output/, a folder with the description of a track; elsewhere,
+// a file.
+func (p *pruner) isOldStray(kind Kind) func(path string) (bool, error) {
+	return func(path string) (bool, error) {
+		info, err := place.Local.Lstat(path)
+		if err != nil {
+			return false, err
+		}
+		if kind != Output {
+			return info.Mode().IsRegular() && info.ModTime().Before(p.Before) && (isAside(path) || changed(info).Before(p.Before)), nil
+		}
+		if !info.IsDir() {
+			return false, nil
+		}
+		_, finished, err := readTrack(path)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoTrack) {
+			return false, nil // somebody else's
+		}
+		return err == nil && !finished.IsZero() && finished.Before(p.Before), err
+	}
+}
+
+// isAside reports whether an entry got a name of this package, which has changed it.
+func isAside(path string) bool { return strings.HasPrefix(filepath.Base(path), asidePrefix) }
+
+var errNoTrack = errors.New("its track.json says nothing")
+
+// readTrack returns the job of a folder in output/, and when it was put there.
+func readTrack(folder string) (id string, finished time.Time, err error) {
+	text, err := place.Local.ReadFile(filepath.Join(folder, job.TrackFile))
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	var track struct {
+		Job      string    `json:"job"`
+		Finished time.Time `json:"finished"`
+	}
+	if err := json.Unmarshal(text, &track); err != nil || !job.ValidID(track.Job) {
+		return "", time.Time{}, errNoTrack
+	}
+	return track.Job, track.Finished, nil
+}
+
+// readJobs reads all records: what a job names is no stray, and those that ended long ago are noted.
+func (p *pruner) readJobs(ctx context.Context) error {
+	p.archived, p.rejected = map[string]string{}, map[string]string{}
+	for j, err := range queue.New(p.data).Jobs(ctx) {
+		if err != nil {
+			return err
+		}
+		archived, rejected := j.RawArchived(), j.RawRejected()
+		if archived != "" {
+			p.archived[archived] = max(p.archived[archived], j.ID)
+		}
+		if rejected != "" {
+			p.rejected[rejected] = max(p.rejected[rejected], j.ID)
+		}
+		delete(p.strays, stray{Output, j.Track})
+		delete(p.strays, stray{Archive, archived})
+		delete(p.strays, stray{Rejected, rejected})
+		delete(p.strays, stray{Rejected, job.ReasonFile(rejected)})
+		for _, kind := range []Kind{Output, Archive, Rejected} { // what an earlier call had begun with
+			delete(p.strays, stray{kind, asidePrefix + j.ID})
+		}
+		if j.Stage != job.Done && j.Stage != job.Rejected || !p.isOld(&j) {
+			continue
+		}
+		if j.Problem != "" {
+			p.problem("queue/%s/%s: %s", j.Stage, j.ID, j.Problem)
+			continue
+		}
+		p.jobs = append(p.jobs, ended{j.ID, j.Stage, j.Track, archived, rejected, j.Size})
+	}
+	return nil
+}
+
+// isOld reports whether a job ended long ago.
+func (p *pruner) isOld(j *queue.Job) bool {
+	at := j.Made()
+	if last := j.Last(); last.Stage == j.Stage && last.Start.After(at) {
+		at = last.Start
+	}
+	return at.Before(p.Before)
+}
