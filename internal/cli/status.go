@@ -17,6 +17,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
+	"github.com/im2-audio/im2/pipeline/space"
 )
 
 // jobsShown is how many jobs on their way a person is shown.
@@ -35,6 +36,8 @@ type status struct {
 	Watcher *leaseholder `json:"watcher"`
 	// Paused says since when workers take no song; null where they do.
 	Paused *pause.Pause `json:"paused"`
+	// Disk is that of the data folder; null where its size is not known.
+	Disk *space.Disk `json:"disk"`
 }
 
 // leaseholder is the watcher that has the lease.
@@ -106,10 +109,10 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 			counts = nil
 		}
 	}
-	holder := t.leaseholder(ctx, p)
+	holder, disk := t.leaseholder(ctx, p), diskOf(p)
 	if asJSON {
 		return term.JSONList(t.UI, "jobs", underway(ctx, p, counts),
-			status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts, Watcher: holder, Paused: paused})
+			status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts, Watcher: holder, Paused: paused, Disk: disk})
 	}
 	s.Print(services, imageTexts(plan))
 	for _, c := range services {
@@ -126,7 +129,22 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 	}
 	t.printCounts(counts)
 	t.notePaused(paused)
+	if warning := disk.Warning(); warning != "" {
+		t.UI.Note(`%s: %s; "mage prune" makes some`, p.Rel(p.Data), warning)
+	}
 	return nil
+}
+
+// diskOf returns what is known of the disk of a project's data folder; nil for nothing.
+func diskOf(p *project.Project) *space.Disk {
+	if p.Data == "" {
+		return nil
+	}
+	limit, err := space.Parse(p.Settings.Get(space.Setting).Value)
+	if err != nil {
+		limit = space.Default // "mage up" refuses it
+	}
+	return limit.Look(p.Data)
 }
 
 // imageTexts says of each image whether it is up to date.

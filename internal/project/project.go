@@ -18,6 +18,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/logging"
+	"github.com/im2-audio/im2/pipeline/space"
 )
 
 // Project is a folder with a Compose file, resolved.
@@ -175,8 +176,8 @@ func (s Setting) CheckExecution() error {
 	return nil
 }
 
-// ServiceSettings are those of all services: how they find out that one of them was lost, and how they log.
-var ServiceSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting}
+// ServiceSettings are those of all services: how they find out that one of them was lost, how they log, and what stays free.
+var ServiceSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting}
 
 // TellsServices reports whether a service of the project is given ServiceSettings: other projects may use the names for
 // something else.
@@ -196,14 +197,18 @@ func (s Settings) CheckService(name string) error {
 		return nil
 	}
 	setting, _ := s.inForce(name)
-	d, err := time.Duration(0), error(nil)
-	if name != logging.Setting {
+	var d time.Duration
+	var err error
+	switch name {
+	case logging.Setting:
+		err = logging.Check(setting.Value)
+	case space.Setting:
+		_, err = space.Parse(setting.Value)
+	default:
 		d, err = lease.Parse(setting.Value, time.Second)
 	}
 	switch {
 	case err != nil:
-	case name == logging.Setting:
-		err = logging.Check(setting.Value)
 	case name == lease.PollSetting:
 		err = lease.CheckPoll(d)
 	case name == lease.LeaseSetting:

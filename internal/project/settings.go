@@ -23,6 +23,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/proof"
+	"github.com/im2-audio/im2/pipeline/space"
 )
 
 // Names of the settings that the targets themselves read.
@@ -173,6 +174,7 @@ func defaults(root string, environ []string) (Settings, error) {
 		lease.PollSetting:  "",
 		lease.LeaseSetting: "",
 		lease.RenewSetting: "",
+		space.Setting:      "",
 	} {
 		values[name] = Setting{Name: name, Value: value, Source: FromDefault}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/space"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -45,6 +47,39 @@ func TestStemsWithoutRoomAreNotBegun(t *testing.T) {
 	_, err := b.turn(t.Context())
 	spooltest.Must(t, err)
 	b.in(job.Separated, id)
+}
+
+// Below the limit a worker takes nothing, says why, and goes on by itself; and where nothing waits it has nothing to say.
+func TestNothingIsTakenBelowTheLimit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "ffmpeg", "engine")
+	if err := unix.Mount("tmpfs", b.env.Data, "tmpfs", 0, "size=64m,mode=0755"); err != nil {
+		t.Skipf("LEFT OUT: a disk that fills up, because a small one cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(b.env.Data, unix.MNT_DETACH) })
+	b.env.MinFree = space.Limit{Bytes: 40 << 20}
+	spooltest.Must(t, b.ready(t.Context()))
+	filler := filepath.Join(b.env.Data, "filler")
+	spooltest.Put(t, filler, strings.Repeat("x", 30<<20))
+	if _, err := b.turn(t.Context()); err != nil {
+		t.Errorf("turn without a song = %v", err)
+	}
+	first, second := b.add("first", "sound").ID, b.add("second", "sound").ID
+	for range 3 {
+		busy, err := b.turn(t.Context())
+		if busy || !errors.Is(err, space.ErrLow) || !strings.Contains(err.Error(), "36 MB free, less than the 42 MB that PIPELINE_MIN_FREE keeps: no song is taken until there is room") {
+			t.Fatalf("turn = %v, %v; want ErrLow", busy, err)
+		}
+	}
+	if j := b.in(job.Pending, first); j.Attempt != 0 {
+		t.Errorf("attempt %d; want it not counted", j.Attempt)
+	}
+	spooltest.Must(t, os.Remove(filler))
+	for _, id := range []string{first, second} {
+		_, err := b.turn(t.Context())
+		spooltest.Must(t, err)
+		b.in(job.Separated, id)
+	}
 }
 
 // A disk that does not even let a job be handed back is not the job's fault.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -72,7 +73,14 @@ func (w *worker) turn(ctx context.Context) (busy bool, err error) {
 		return false, errors.Join(found, err)
 	}
 	w.noRoom = nil
-	j, err := w.spool.ClaimBut(ctx, job.Pending, job.Separating, w.env.Worker, w.lacksRoom)
+	low := sync.OnceValue(func() error { return w.env.MinFree.Check(w.spool.StageFolder(job.Pending)) })
+	j, err := w.spool.ClaimBut(ctx, job.Pending, job.Separating, w.env.Worker, func(id string) bool {
+		if err := low(); err != nil { // Asked once for a turn, and not where nothing waits.
+			w.noRoom = err
+			return true
+		}
+		return w.lacksRoom(id)
+	})
 	w.notePause(err)
 	switch {
 	case errors.Is(err, spool.ErrPaused):

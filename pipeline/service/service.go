@@ -35,6 +35,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/proof"
+	"github.com/im2-audio/im2/pipeline/space"
 	"github.com/im2-audio/im2/pipeline/spool"
 )
 
@@ -70,6 +71,8 @@ type Env struct {
 	Worker string
 	// Times are those of the leases.
 	Times lease.Times
+	// MinFree is how much of the disk of the data folder stays free.
+	MinFree space.Limit
 	// Log goes to standard error.
 	Log *slog.Logger
 	// Health is the heartbeat.
@@ -148,7 +151,7 @@ func (s Service) environment(p process) (*Env, error) {
 	}
 	return &Env{
 		Data: common.data, Poll: common.poll, Worker: worker, Times: common.times,
-		Log: logging.New(p.stderr, common.log), Health: NewHealth(common.healthFile),
+		MinFree: common.limit, Log: logging.New(p.stderr, common.log), Health: NewHealth(common.healthFile),
 	}, nil
 }
 
@@ -159,6 +162,8 @@ type commonFlags struct {
 	healthFile string
 	poll       time.Duration
 	times      lease.Times
+	minFree    string
+	limit      space.Limit
 	// wrong is what is wrong with the environment; nil for nothing.
 	wrong error
 }
@@ -170,6 +175,11 @@ func (c *commonFlags) check() error {
 	if err := logging.Check(c.log); err != nil {
 		return fmt.Errorf("-log %q: %w; set %s in .env and run `mage up`", c.log, err, logging.Setting)
 	}
+	limit, err := space.Parse(c.minFree)
+	if err != nil {
+		return fmt.Errorf("-min-free %.60q: %w; set %s in .env and run `mage up`", c.minFree, err, space.Setting)
+	}
+	c.limit = limit
 	if err := lease.CheckPoll(c.poll); err != nil {
 		return fmt.Errorf("-poll %s: %w; set PIPELINE_POLL in .env and run `mage up`", c.poll, err)
 	}
@@ -197,6 +207,7 @@ func (s Service) flags(stderr io.Writer) (*flag.FlagSet, *commonFlags) {
 	c.timeVar(flags, &c.poll, "poll", lease.PollSetting, s.Poll, "how long to wait before looking for work again")
 	c.timeVar(flags, &c.times.Lease, "lease", lease.LeaseSetting, lease.Default.Lease, "after how long without a sign of life another worker takes over")
 	c.timeVar(flags, &c.times.Renew, "renew", lease.RenewSetting, lease.Default.Renew, "how often a worker gives a sign of life")
+	flags.StringVar(&c.minFree, "min-free", os.Getenv(space.Setting), "how much of the data folder's disk stays free, such as 2g or 5%; its default is $"+space.Setting+", or the smaller one of 1 GiB and 2 %")
 	flags.StringVar(&c.log, "log", cmp.Or(os.Getenv(logging.Setting), logging.Text), "how to log: text or json; its default is $"+logging.Setting)
 	flags.StringVar(&c.healthFile, "health-file", filepath.Join("/tmp", s.Name+".health"), "the heartbeat file")
 	if s.Flags != nil {

@@ -60,6 +60,7 @@ func TestWrongUseExitsWith2AndSaysWhy(t *testing.T) {
 		{"unknown flag", 1000, []string{"-x"}, "flag provided but not defined: -x"},
 		{"argument", 1000, []string{"run"}, `unknown argument "run"`},
 		{"log format", 1000, []string{"-log", "xml"}, `-log "xml": it must be text or json`},
+		{"free space", 1000, []string{"-min-free", "much"}, `-min-free "much": it must be a size such as 2g or 500m, a share of the disk such as 5%, or 0 for no limit; set PIPELINE_MIN_FREE in .env and run ` + "`mage up`"},
 		{"poll", 1000, []string{"-poll", "0s"}, "-poll 0s: it must be more than zero"},
 		{"poll that seems to hang", 1000, []string{"-poll", "11s"}, "-poll 11s: it must be at most 10s"},
 		{

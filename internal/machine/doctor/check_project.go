@@ -15,6 +15,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/model"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/space"
 )
 
 // Settings explains the settings of a project as project.Explain does, with what only those
@@ -62,7 +63,7 @@ func problem(e project.Explanation, s project.Setting) string {
 		if e.Project == nil || e.Project.ModelCache() != "" {
 			err = s.CheckExecution()
 		}
-	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting:
+	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting:
 		if e.Project == nil || e.Project.TellsServices() {
 			err = e.Values.CheckService(s.Name)
 		}
