@@ -8,12 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -84,41 +82,3 @@ func TestMetrics(t *testing.T) {
 	}
 	cancel()
 }
-
-// Counts are good for a moment, and a data folder that is away is said, not counted as empty.
-func TestCountsAreKeptForAMoment(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.add("song.mp3")
-	now := time.Now()
-	c := &counter{data: b.env.Data, now: func() time.Time { return now }}
-	ask := func() (int, string) {
-		w := new(recorder)
-		c.ServeHTTP(w, nil)
-		return w.code, w.text.String()
-	}
-	_, first := ask()
-	b.add("another.mp3")
-	if _, again := ask(); again != first {
-		t.Errorf("counted at once again:\n%s", again)
-	}
-	now = now.Add(countedFor)
-	if _, later := ask(); !strings.Contains(later, "im2_queue_jobs{stage=\"separated\"} 2\n") {
-		t.Errorf("not counted again:\n%s", later)
-	}
-	spooltest.Must(t, os.RemoveAll(b.env.Data))
-	now = now.Add(countedFor)
-	if code, text := ask(); code != http.StatusServiceUnavailable || strings.Contains(text, "im2_queue_jobs{") {
-		t.Errorf("%d: %s", code, text)
-	}
-}
-
-// recorder is an answer that is kept.
-type recorder struct {
-	code int
-	text strings.Builder
-}
-
-func (r *recorder) Header() http.Header            { return http.Header{} }
-func (r *recorder) WriteHeader(code int)           { r.code = code }
-func (r *recorder) Write(text []byte) (int, error) { return r.text.Write(text) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/modules/web/server"
+	"github.com/im2-audio/im2/pipeline/metrics"
 	"github.com/im2-audio/im2/pipeline/service"
 )
 
@@ -57,7 +58,7 @@ func run(ctx context.Context, env *service.Env, listen, hosts string) error {
 	if err != nil {
 		return fmt.Errorf("-listen %s: %w", listen, err)
 	}
-	s, err := server.New(server.Options{Data: env.Data, Hosts: names, Log: env.Log, Poll: env.Poll})
+	s, err := server.New(server.Options{Data: env.Data, Hosts: names, Log: env.Log, Poll: env.Poll, Metrics: metrics.Handler(metrics.Options{Data: env.Data, Limit: env.MinFree})})
 	if err != nil {
 		return err
 	}

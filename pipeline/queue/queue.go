@@ -70,6 +70,39 @@ func (q *Queue) Jobs(ctx context.Context, stages ...job.Stage) iter.Seq2[Job, er
 	}
 }
 
+// In reads the jobs in one stage, the oldest first, and lists no other. A job that moves meanwhile is left out.
+func (q *Queue) In(ctx context.Context, stage job.Stage) iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		root, err := q.open()
+		if root == nil {
+			if err != nil {
+				yield(Job{}, err)
+			}
+			return
+		}
+		defer func() { _ = root.Close() }() // It was only read.
+		spots, err := q.listStage(ctx, root, stage)
+		if err != nil {
+			yield(Job{}, err)
+			return
+		}
+		for _, id := range slices.Sorted(maps.Keys(spots)) {
+			if err := ctx.Err(); err != nil {
+				yield(Job{}, fmt.Errorf("queue/%s: %w", stage, err))
+				return
+			}
+			if j, ok := readJob(root, stage, id, spots[id].name); ok && !yield(j, nil) {
+				return
+			}
+		}
+	}
+}
+
+// GetIn is Get for a job that was seen in this stage, where it is looked for first.
+func (q *Queue) GetIn(ctx context.Context, id string, stage job.Stage) (Job, error) {
+	return q.getFrom(ctx, id, stage, id)
+}
+
 // IDs returns the IDs of the jobs in all stages, oldest first. It reads no records.
 func (q *Queue) IDs(ctx context.Context) ([]string, error) {
 	where, err := q.locate(ctx)

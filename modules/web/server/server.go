@@ -47,6 +47,8 @@ type Options struct {
 	Hosts []string
 	// Log is told of what failed.
 	Log *slog.Logger
+	// Metrics answers /metrics; nil for none.
+	Metrics http.Handler
 	// Poll is how often the live page looks for changes.
 	Poll time.Duration
 }
@@ -61,12 +63,13 @@ type Server struct {
 	library *library
 	queue   *queueView
 	feed    *feed
+	metrics http.Handler
 	now     func() time.Time
 }
 
 // New makes the server of a data folder, and reads nothing of that yet. The error is one of the program itself.
 func New(o Options) (*Server, error) {
-	s := &Server{data: o.Data, hosts: o.Hosts, log: o.Log, library: newLibrary(o.Data), now: time.Now}
+	s := &Server{data: o.Data, hosts: o.Hosts, log: o.Log, library: newLibrary(o.Data), metrics: o.Metrics, now: time.Now}
 	s.queue = &queueView{queue: queue.New(o.Data), now: s.time}
 	s.feed = newFeed(max(o.Poll, time.Second/10), s.liveQueue)
 	var err error
@@ -103,6 +106,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", s.queuePage)
 	mux.HandleFunc("GET /live", s.feed.ServeHTTP)
 	mux.HandleFunc("GET /library", s.libraryPage)
+	if s.metrics != nil {
+		mux.Handle("GET /metrics", s.metrics)
+	}
 	mux.HandleFunc("GET /failed", s.failedPage)
 	mux.HandleFunc("GET /static/{name}", s.staticFile)
 	s.songRoutes(mux)
