@@ -7,6 +7,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/logging"
+	"github.com/im2-audio/im2/pipeline/notify"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/space"
@@ -60,6 +61,7 @@ func (s Settings) Known() []Known {
 	}
 	return append(known,
 		Known{WebAddress, "where the pages are on this machine", true},
+		Known{notify.Setting, "the webhook that the pages' service tells of songs that are done or failed; what may be secret is not shown", true},
 		Known{WebHosts, "names by which a browser may ask for the pages, beside localhost", true},
 		Known{proof.NodeVariable, "the name of this machine in the proofs of services", true},
 		Known{"COMPOSE_FILE", "the Compose files to read", true},
@@ -76,8 +78,14 @@ func (s Settings) Known() []Known {
 // ProxyNames are the variables of proxies, each also in lower case. They are BuildKit's predefined arguments.
 var ProxyNames = []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"}
 
-// showable removes a password from the address of a proxy or an engine.
+// showable removes a password from the address of a proxy or an engine, and all but the host from that of a webhook.
 func showable(name, value string) string {
+	if name == notify.Setting && value != "" {
+		if u, err := url.Parse(value); err == nil && u.Host != "" {
+			return u.Scheme + "://" + u.Host + "/***"
+		}
+		return "***"
+	}
 	if !slices.Contains(ProxyNames, strings.ToUpper(name)) && name != "DOCKER_HOST" {
 		return value
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/execution"
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/logging"
+	"github.com/im2-audio/im2/pipeline/notify"
 	"github.com/im2-audio/im2/pipeline/space"
 )
 
@@ -177,7 +178,7 @@ func (s Setting) CheckExecution() error {
 }
 
 // ServiceSettings are those of all services: how they find out that one of them was lost, how they log, and what stays free.
-var ServiceSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting}
+var ServiceSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting, notify.Setting}
 
 // TellsServices reports whether a service of the project is given ServiceSettings: other projects may use the names for
 // something else.
@@ -200,6 +201,10 @@ func (s Settings) CheckService(name string) error {
 	var d time.Duration
 	var err error
 	switch name {
+	case notify.Setting:
+		if err := notify.CheckURL(setting.Value); err != nil { // It may have a secret in it, which is not shown.
+			return exit.Errorf(exit.Unusable, "%s in %s: %w; fix: correct it there, or remove the line", setting.Name, setting.Where(), err)
+		}
 	case logging.Setting:
 		err = logging.Check(setting.Value)
 	case space.Setting:

@@ -40,7 +40,7 @@ func webService() service.Service {
 			if _, err := server.ParseHosts(hosts); err != nil {
 				return fmt.Errorf("-hosts %.60q: %w; set %s in .env and run `mage up`", hosts, err, hostsSetting)
 			}
-			return nil
+			return checkWebhook()
 		},
 		Run: func(ctx context.Context, env *service.Env) error { return run(ctx, env, listen, hosts) },
 	}
@@ -65,6 +65,7 @@ func run(ctx context.Context, env *service.Env, listen, hosts string) error {
 	env.Log.Info("serving pages", "address", listener.Addr().String())
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer notifyWebhook(ctx, env)()
 	served := make(chan error, 1)
 	go func() {
 		err := s.Serve(ctx, listener)

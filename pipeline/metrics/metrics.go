@@ -7,7 +7,6 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -112,9 +111,8 @@ type collector struct {
 	err    error
 	// values are the gauges.
 	values []prometheus.Metric
-	// ended has how many jobs have ended, and known which of them were counted; nil before the first look.
-	ended       map[job.Stage]int
-	known       map[job.Stage]map[string]bool
+	// ends finds the jobs that end; endedLooked is when it looked last.
+	ends        *queue.Ends
 	endedLooked time.Time
 }
 
@@ -127,7 +125,7 @@ func newCollector(o Options) *collector {
 		attempts: counter(attempts), losses: counter(losses), failed: counter(failed),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{Name: rejected.name, Help: rejected.help}, rejected.labels),
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: seconds.name, Help: seconds.help, Buckets: buckets}, seconds.labels),
-		ended:    map[job.Stage]int{},
+		ends:     queue.New(o.Data).Ends(job.Done, job.Rejected, job.Failed),
 	}
 	for _, kind := range []string{kindDuplicate, kindFile, kindSeparation} { // From the start, or the first one is seen by no rate.
 		c.rejected.WithLabelValues(kind)
@@ -226,7 +224,7 @@ func (c *collector) read(ctx context.Context) (values []prometheus.Metric, err e
 	if err := c.readEnded(ctx); err != nil {
 		return nil, err
 	}
-	for stage, n := range c.ended {
+	for stage, n := range c.ends.Counts() {
 		add(endedJobs, float64(n), string(stage))
 	}
 	return values, nil
@@ -260,42 +258,19 @@ func (c *collector) readLeases(ctx context.Context, add func(d desc, value float
 
 // readEnded counts jobs that ended, and reads the records of those that did so since the last look.
 func (c *collector) readEnded(ctx context.Context) error {
-	if c.known != nil && c.now().Sub(c.endedLooked) < endedFor {
+	if c.ends.Counts() != nil && c.now().Sub(c.endedLooked) < endedFor {
 		return nil
 	}
-	first := c.known == nil
-	known, read := map[job.Stage]map[string]bool{}, 0
-	for _, stage := range job.Stages {
-		if !stage.Final() {
-			continue
-		}
-		ids, err := c.queue.Waiting(ctx, stage)
-		if err != nil {
-			return err
-		}
-		c.ended[stage], known[stage] = len(ids), make(map[string]bool, len(ids))
-		for _, id := range ids {
-			if first || c.known[stage][id] {
-				known[stage][id] = true
-				continue
-			}
-			if read++; read > mostRead {
-				continue // It is new the next time, too.
-			}
-			j, err := c.queue.GetIn(ctx, id, stage)
-			if errors.Is(err, queue.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			known[stage][id] = true
-			if j.Stage == stage && j.Problem == "" {
-				c.count(&j)
-			}
+	ended, err := c.ends.Look(ctx, mostRead)
+	if err != nil {
+		return err
+	}
+	for _, j := range ended {
+		if j.Problem == "" {
+			c.count(&j)
 		}
 	}
-	c.known, c.endedLooked = known, c.now()
+	c.endedLooked = c.now()
 	return nil
 }
 

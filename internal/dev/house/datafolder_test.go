@@ -14,7 +14,7 @@ import (
 // dataFolder are the folders of packages that handle what is below the data folder.
 var dataFolder = []string{
 	"internal/helper/probe", "internal/machine/doctor", "internal/permissions", "modules/demucs", "modules/organizer", "modules/watcher", "modules/web", "modules/web/server", "nonroot/verify",
-	"pipeline/metrics", "pipeline/model", "pipeline/pause", "pipeline/proof", "pipeline/prune", "pipeline/queue", "pipeline/separate", "pipeline/service", "pipeline/spool",
+	"pipeline/metrics", "pipeline/model", "pipeline/notify", "pipeline/pause", "pipeline/proof", "pipeline/prune", "pipeline/queue", "pipeline/separate", "pipeline/service", "pipeline/spool",
 }
 
 // byPath are the functions that find a file by its path, and follow links in it.

@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/model"
+	"github.com/im2-audio/im2/pipeline/notify"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/space"
 )
@@ -63,7 +64,7 @@ func problem(e project.Explanation, s project.Setting) string {
 		if e.Project == nil || e.Project.ModelCache() != "" {
 			err = s.CheckExecution()
 		}
-	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting:
+	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting, notify.Setting:
 		if e.Project == nil || e.Project.TellsServices() {
 			err = e.Values.CheckService(s.Name)
 		}
