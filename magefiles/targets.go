@@ -205,8 +205,9 @@ func Setup(ctx context.Context,
 func Verify(ctx context.Context,
 	service *string, // only this service's containers
 	proofs *bool, // only what services say of themselves in the data folder, on all machines; needs no engine
-	json *bool, // print JSON
+	format *string, // text, json or html (default text)
+	json *bool, // the same as -format=json
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return targets.Verify(ctx, service, proofs, json, wait)
+	return targets.Verify(ctx, service, proofs, format, json, wait)
 }

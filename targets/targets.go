@@ -150,11 +150,12 @@ func Audit(ctx context.Context,
 func Verify(ctx context.Context,
 	service *string, // only this service's containers
 	proofs *bool, // only what services say of themselves in the data folder, on all machines; needs no engine
-	json *bool, // print JSON
+	format *string, // text, json or html (default text)
+	json *bool, // the same as -format=json
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
 	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
-		return t.Verify(ctx, cli.Verify{Service: value(service), Proofs: value(proofs), JSON: value(json), Wait: wait})
+		return t.Verify(ctx, cli.Verify{Service: value(service), Proofs: value(proofs), Format: or(format, "text"), JSON: value(json), Wait: wait})
 	})
 }
 

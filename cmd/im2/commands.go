@@ -141,10 +141,12 @@ docs/audit.md of IM2.`, [][2]string{
 next one. See docs/verify.md of IM2.`, [][2]string{
 			{"service", "only this service's containers"},
 			{"proofs", "only what services say of themselves in the data folder, on all machines; needs no engine"},
-			{"json", "print JSON"},
+			{"format", "text, json or html (default text)"},
+			{"json", "the same as --format=json"},
 			{"wait", "wait at most this long for another command on the project (default: until it is done)"},
 		}, [][2]string{
 			{"im2 verify --service=demucs --json", "one service, for programs"},
+			{"im2 verify --format=html > verify.html", "a page to send to somebody"},
 			{"im2 verify --proofs", "what services on all machines that share the data folder say of themselves"},
 		}, [][2]string{
 			{"1", "a check failed, or did not find the container that runs as root"},

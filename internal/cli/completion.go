@@ -76,8 +76,11 @@ func (t Target) values(ctx context.Context) usage.Values {
 		case "web":
 			return named(project.WebValues)
 		case "format":
-			if target == "audit" {
+			switch target {
+			case "audit":
 				return named(slices.Sorted(slices.Values(auditFormats)))
+			case "verify":
+				return named(slices.Sorted(slices.Values(verifyFormats)))
 			}
 			return ofOption(name)
 		case "stems", "twoStems", "bits", "clip", "sum", "rate", "output":

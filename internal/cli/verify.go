@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,9 @@ type Verify struct {
 	Service string
 	// Proofs checks what services say of themselves, and nothing else.
 	Proofs bool
-	// JSON prints the report as JSON.
+	// Format is text, json or html.
+	Format string
+	// JSON is the format json.
 	JSON bool
 	// Wait is how long to wait for other commands on the project; nil as long as it takes.
 	Wait *time.Duration
@@ -38,6 +41,12 @@ type Verify struct {
 
 // Verify proves on the running containers that nothing is root and that files come out right.
 func (t Target) Verify(ctx context.Context, o Verify) error {
+	if o.JSON {
+		o.Format = "json"
+	}
+	if !slices.Contains(verifyFormats, o.Format) {
+		return exit.Errorf(exit.Unusable, "-format=%s: %s are the formats", o.Format, english.WordSeries(verifyFormats, "and"))
+	}
 	if o.Proofs {
 		return t.verifyProofs(ctx, o)
 	}
@@ -78,15 +87,24 @@ func (t Target) Verify(ctx context.Context, o Verify) error {
 	if err != nil {
 		return verifyError(ctx, c, p, err)
 	}
-	return t.answer(p, report, o.JSON)
+	return t.answer(p, report, o.Format)
 }
 
+// verifyFormats are how a report can be shown.
+var verifyFormats = []string{"text", "json", "html"}
+
 // answer prints a report. The error says how many checks failed.
-func (t Target) answer(p *project.Project, report verify.Report, asJSON bool) (err error) {
+func (t Target) answer(p *project.Project, report verify.Report, format string) (err error) {
 	shown := shownReport(report)
-	if asJSON {
+	switch format {
+	case "json":
 		err = t.UI.JSON(shown)
-	} else {
+	case "html":
+		var page string
+		if page, err = shown.page(time.Now()); err == nil {
+			t.UI.Result("%s", page)
+		}
+	default:
 		t.printReport(shown)
 	}
 	if err == nil && report.Result == nonroot.Error {

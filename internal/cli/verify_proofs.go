@@ -28,10 +28,10 @@ func (t Target) verifyProofs(ctx context.Context, o Verify) error {
 	if err != nil {
 		return verifyError(ctx, nil, p, err)
 	}
-	if !o.JSON {
+	if o.Format == "text" {
 		t.UI.Note("this is what services say of themselves: nothing else is checked")
 	}
-	return t.answer(p, report, o.JSON)
+	return t.answer(p, report, o.Format)
 }
 
 // proofsOf reads the proofs that the services of the project leave; nil for a project whose services leave none.

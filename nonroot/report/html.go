@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/im2-audio/im2/internal/look"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/nonroot"
 )
@@ -65,6 +66,6 @@ func HTML(w io.Writer, project string, r nonroot.Report, o Options) error {
 		project = strings.ToValidUTF8(project, "?")
 	}
 	return pages.Execute(w, map[string]any{
-		"Project": project, "Rows": rows, "Findings": r.Findings, "Summary": summary(r, o), "Outcomes": outcomes(r),
+		"Project": project, "Rows": rows, "Findings": r.Findings, "Summary": summary(r, o), "Outcomes": outcomes(r), "Style": look.Style,
 	})
 }

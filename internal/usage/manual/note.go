@@ -200,6 +200,7 @@ var Notes = map[string]Note{
 	"verify": {
 		Examples: []Example{
 			{"mage verify -service=demucs -json", "one service, for programs"},
+			{"mage verify -format=html > verify.html", "a page to send to somebody"},
 			{"mage verify -proofs", "what services on all machines that share the data folder say of themselves"},
 		},
 		Failed: "a check failed, or did not find the container that runs as root", Unusable: noProject + "; nothing runs", Missing: noEngine + "; an engine without Linux containers",
