@@ -134,11 +134,13 @@ func faultsOf(folder string, n int) (wrong []string) {
 // loudness is the largest sample of a WAV file of 16 bits.
 func loudness(wav []byte) (most float64) {
 	at := bytes.Index(wav, []byte("data"))
-	if at < 0 {
+	if at < 0 || at+8 > len(wav) {
 		return -1
 	}
-	for at += 8; at+2 <= len(wav); at += 2 {
-		most = max(most, math.Abs(float64(int16(binary.LittleEndian.Uint16(wav[at:])))/(1<<15)))
+	samples := wav[at+8:]
+	samples = samples[:min(len(samples), int(binary.LittleEndian.Uint32(wav[at+4:])))] // tags are behind them
+	for ; len(samples) >= 2; samples = samples[2:] {
+		most = max(most, math.Abs(float64(int16(binary.LittleEndian.Uint16(samples)))/(1<<15)))
 	}
 	return most
 }
