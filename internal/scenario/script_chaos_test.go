@@ -262,17 +262,31 @@ func checkResult(ts *testscript.TestScript, data, song, undisturbed string, i in
 	kind := filepath.Join(undisturbed, fmt.Sprintf("kind-%d", i%len(kinds)))
 	track := filepath.Join(data, "output", stemOf(song))
 	for _, stem := range []string{"vocals.wav", "drums.wav", "bass.wav", "other.wav"} {
-		sameBytes(ts, filepath.Join(track, stem), filepath.Join(kind, stem))
+		same(ts, filepath.Join(track, stem), filepath.Join(kind, stem), untagged)
 	}
-	sameBytes(ts, filepath.Join(data, "archive", filepath.Base(song)), song)
+	same(ts, filepath.Join(data, "archive", filepath.Base(song)), song, bytes.Clone)
 }
 
-func sameBytes(ts *testscript.TestScript, got, want string) {
+// untagged is a WAV file without what says how long it is and without what is behind the samples: each song has a title of its own there.
+func untagged(wav []byte) []byte {
+	const riff, chunk = 12, 8
+	for at := riff; at+chunk <= len(wav); {
+		end := at + chunk + int(binary.LittleEndian.Uint32(wav[at+4:]))
+		if string(wav[at:at+4]) == "data" && end <= len(wav) {
+			return wav[chunk:end]
+		}
+		at = end + end%2
+	}
+	return nil
+}
+
+// same compares the parts of two files that count.
+func same(ts *testscript.TestScript, got, want string, part func([]byte) []byte) {
 	a, err := os.ReadFile(got)
 	ts.Check(err)
 	b, err := os.ReadFile(want)
 	ts.Check(err)
-	if !bytes.Equal(a, b) {
+	if !bytes.Equal(part(a), part(b)) || len(part(a)) == 0 {
 		ts.Fatalf("%s (%d bytes) is not the same as %s (%d bytes)", got, len(a), want, len(b))
 	}
 }
