@@ -21,7 +21,7 @@ import (
 // otherPrograms are the documented commands of other programs than Mage, and why no test
 // here has to run them. One that no page has any more is an error.
 func otherPrograms() map[string]string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // "imagePullSecrets" is a word of Kubernetes, and nothing secret
 		"go install tool": "TestMageCanBeInstalled runs it",
 		"go install github.com/im2-audio/im2/cmd/im2@latest":                                                            "im2-command builds it from this checkout",
 		"sudo mount -t nfs -o vers=4.2,hard fileserver:/songs pipeline-data":                                            "it is for a machine that has a file server; nfsrig mounts one",
