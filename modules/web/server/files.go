@@ -14,6 +14,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // mediaTypes are those of the files that are served, by their extensions. Nothing else is, and nothing is guessed.
@@ -66,7 +67,7 @@ func (s *Server) songFile(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", mediaTypes[strings.ToLower(path.Ext(name))])
 	w.Header().Set("Cache-Control", "private, no-cache")
 	if r.URL.Query().Has("download") {
-		w.Header().Set("Content-Disposition", attachment(one.Title+" - "+name))
+		w.Header().Set("Content-Disposition", attachment(title.Safe(one.Title)+" - "+name))
 	}
 	http.ServeContent(steadyWriter(w, info.Size()), r, "", info.ModTime(), f)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,34 @@ func listening(t *testing.T, folder string, track map[string]any, stems ...strin
 	putSong(t, data, folder, track, stems...)
 	spooltest.Must(t, s.Refresh(t.Context()))
 	return s, "/song/" + keyOf(folder), filepath.Join(data, job.OutputFolder, folder)
+}
+
+// A song's title comes from its file, and is a name that can be given to a folder, whatever it says. Its files are found under theirs.
+func TestTitlesOfOthers(t *testing.T) {
+	t.Parallel()
+	for title, want := range map[string]string{
+		"..": "", ".": "", "CON": "CON_", "a/../../b": "a_.._.._b", strings.Repeat("漢", 200): "", "Song #1? 100%": "Song #1_ 100%",
+	} {
+		s, url, _ := listening(t, "song", map[string]any{"tags": map[string]any{"title": title}}, "Song #1 100%41 (Instrumental).wav")
+		text := request(t, s, url+"/stems.zip", nil).Body.Bytes()
+		z, err := zip.NewReader(bytes.NewReader(text), int64(len(text)))
+		spooltest.Must(t, err)
+		folder, name, _ := strings.Cut(z.File[0].Name, "/")
+		if strings.Contains(name, "/") || strings.Trim(folder, ".") == "" || len(folder) > 255 || want != "" && folder != want {
+			t.Errorf("%.20q: the archive has %q", title, z.File[0].Name)
+		}
+		page := get(t, s, url)
+		found := regexp.MustCompile(`data-src="([^"]+)"`).FindStringSubmatch(page)
+		if len(found) != 2 {
+			t.Fatalf("the page has no stem: %s", page)
+		}
+		if answer := request(t, s, found[1], nil); answer.Code != http.StatusOK || !strings.HasPrefix(answer.Body.String(), "sound of") {
+			t.Errorf("%s = %d", found[1], answer.Code)
+		}
+		if n := strings.Count(page, "Song%20%231%20100%2541%20%28Instrumental%29.wav") + strings.Count(page, "Song%20%231%20100%2541%20(Instrumental).wav"); n != 3 {
+			t.Errorf("%d addresses of the stem are right; want 3: %s", n, page)
+		}
+	}
 }
 
 // All stems come as one archive of the length that was said, under names that every system can have.
@@ -55,7 +84,7 @@ func TestAllStemsAsOneArchive(t *testing.T) {
 			t.Errorf("%s is %q, %v", f.Name, content, err)
 		}
 	}
-	folder := ".._a_ _song_\ufffd "
+	folder := "_a_ _song__"
 	if want := []string{folder + "/vocals.wav", folder + "/no_vocals.wav", folder + "/track.json", folder + "/cover.jpg"}; !slices.Equal(names, want) {
 		t.Errorf("it has %q; want %q", names, want)
 	}
@@ -117,7 +146,7 @@ func TestTheSongsPage(t *testing.T) {
 	}, "vocals.flac", `01 "x" <i>.flac`)
 	page := get(t, s, url)
 	for _, want := range []string{
-		`data-seconds="215"`, `data-file="vocals.flac" data-label="Vocals"`, `data-file="01 &#34;x&#34; &lt;i&gt;.flac"`, `/file/01%20%22x%22%20%3ci%3e.flac"`,
+		`data-seconds="215"`, `data-file="vocals.flac" data-label="Vocals"`, `data-file="01 &#34;x&#34; &lt;i&gt;.flac"`, `/file/01%20%22x%22%20%3Ci%3E.flac"`,
 		`aria-label="Solo Vocals"`, "a &lt;b&gt;.mp3", "FLAC, 24 bits, the source&#39;s sample rate", "48 kHz", "6.02 dB", "2 times, each shifted a little", "25 %", "&lt;script&gt;",
 	} {
 		if !strings.Contains(page, want) {

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"html/template"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ func (s *Server) functions() template.FuncMap {
 		"ago":    func(t time.Time) string { return ago(s.now(), t) },
 		"time":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"length": length,
+		"path":   url.PathEscape, // html/template leaves "#" and "?" in a path as they are
 		"add":    func(a, b int) int { return a + b },
 	}
 }

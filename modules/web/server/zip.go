@@ -15,6 +15,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/title"
 )
 
 // A member is a file of a song that goes into a zip archive.
@@ -44,7 +45,7 @@ func (s *Server) songZip(w http.ResponseWriter, r *http.Request) {
 	size, exact := zipSize(members)
 	w.Header().Set("Content-Type", "application/zip")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Disposition", attachment(one.Title+".zip"))
+	w.Header().Set("Content-Disposition", attachment(title.Safe(one.Title)+".zip"))
 	if exact {
 		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 	}
@@ -67,7 +68,7 @@ func (s *Server) members(one *song) ([]member, error) {
 			err = fmt.Errorf("%s: %w", name, job.ErrNotFile)
 		}
 		if err == nil {
-			members = append(members, member{at, path.Join(safeName(one.Title), safeName(name)), info.Size(), info.ModTime()})
+			members = append(members, member{at, path.Join(title.Safe(one.Title), safeName(name)), info.Size(), info.ModTime()})
 		}
 		return err
 	}
