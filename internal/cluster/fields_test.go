@@ -57,6 +57,13 @@ func TestFields(t *testing.T) { //nolint:funlen // a table of cases
 			want:    []string{"name: web-published", "name: p8080-tcp port: 8080 protocol: TCP targetPort: 80", "name: p53-udp port: 53 protocol: UDP", "ingress: - ports: - port: 443 protocol: TCP - port: 53 protocol: UDP podSelector"},
 			said:    []string{"ports.0: kubectl -n one port-forward service/web-published 8080 alone"},
 		},
+		"a webhook": {
+			service: `environment: {NOTIFY_URL: "https://hooks.example.com/s3cret", OTHER: "1"}`,
+			want:    []string{"- name: NOTIFY_URL valueFrom: secretKeyRef: key: NOTIFY_URL name: web-notify", `- name: OTHER value: "1"`},
+			not:     []string{"s3cret"},
+			said:    []string{"environment.NOTIFY_URL: the Secret web-notify is not created: kubectl -n one create secret generic web-notify --from-literal=NOTIFY_URL=ADDRESS"},
+		},
+		"no webhook": {service: `environment: {NOTIFY_URL: ""}`, not: []string{"secretKeyRef"}},
 		"GPUs": {
 			service: `deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 2, capabilities: [gpu, utility, graphics]}]}}}`,
 			want:    []string{`limits: nvidia.com/gpu: "2"`, "name: NVIDIA_DRIVER_CAPABILITIES value: utility,graphics", "runAsNonRoot: true", "effect: NoSchedule key: nvidia.com/gpu"},

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/im2-audio/im2/nonroot/kubernetes"
+	"github.com/im2-audio/im2/pipeline/notify"
 	"github.com/im2-audio/im2/pipeline/proof"
 )
 
@@ -122,7 +123,14 @@ func (p *pod) environment() {
 	all := make(map[string]corev1.EnvVar)
 	set := func(name, value string) { all[name] = corev1.EnvVar{Name: name, Value: escape(value)} }
 	for name, value := range p.service.Environment {
-		if value != nil { // one without a value is not set
+		switch {
+		case value == nil: // it is not set
+		case name == notify.Setting && *value != "": // It may have a secret in it, and manifests are kept where many read them.
+			secret := Name(p.service.Name) + "-notify"
+			p.lack("environment."+name, "the Secret %s is not created: kubectl -n %s create secret generic %s --from-literal=%s=ADDRESS", secret, p.namespace, secret, name)
+			key := &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: name}
+			all[name] = corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: key}}
+		default:
 			set(name, *value)
 		}
 	}
