@@ -105,7 +105,7 @@ var Notes = map[string]Note{
 			{"mage prune -dryRun", "what is older than 30 days, and how much it is"},
 			{"mage prune -older=2w -keep=rejected", "what is older than two weeks, but no rejected files"},
 		},
-		Failed: "something could not be removed, or is not what its record says", Unusable: noData + "; no such age or kind",
+		Failed: "something could not be read or removed, or a record is damaged", Unusable: noData + "; no such age or kind",
 		More: "song.md",
 	},
 	"reset-permissions": {
