@@ -28,6 +28,8 @@ const Setting = "NOTIFY_URL"
 const (
 	// lookEvery is how often jobs are looked for that ended.
 	lookEvery = 2 * time.Second
+	// restFor is how many times as long as a look takes nothing is looked for: many songs have ended, and listing them is work for a share.
+	restFor = 10
 	// mostWaiting is how many songs wait to be told; the oldest are dropped, which is logged.
 	mostWaiting = 1000
 	// mostRead is how many records are read at a time.
@@ -100,12 +102,16 @@ func (n *Notifier) Run(ctx context.Context) {
 	wait, next, failing := firstWait, time.Time{}, false
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var looked time.Time
+	var took time.Duration
 	for {
-		if err := n.look(ctx); err != nil && ctx.Err() == nil && !failing {
-			n.log.Error("looking for songs that ended", "error", err)
-			failing = true
-		} else if err == nil {
-			failing = false
+		if began := time.Now(); began.Sub(looked) >= restFor*took {
+			err := n.look(ctx)
+			if err != nil && ctx.Err() == nil && !failing {
+				n.log.Error("looking for songs that ended", "error", err)
+			}
+			failing = err != nil
+			looked, took = time.Now(), time.Since(began)
 		}
 		for len(n.waiting) > 0 && ctx.Err() == nil && !time.Now().Before(next) {
 			if n.first(ctx) {
