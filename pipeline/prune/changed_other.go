@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !darwin
 
 package prune
 
@@ -7,5 +7,9 @@ import (
 	"time"
 )
 
-// changed is when an entry was changed last, as far as every system says so.
+// tellsChange is whether changed tells when an entry got its place: by the time of its content alone, a song that was put there today may
+// be old.
+const tellsChange = false
+
+// changed is when the content of an entry was changed last.
 func changed(info fs.FileInfo) time.Time { return info.ModTime() }

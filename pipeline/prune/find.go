@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,8 +49,9 @@ func (p *pruner) findStrays(ctx context.Context) error {
 	return nil
 }
 
-// isOldStray returns what reports whether an entry is old by itself: in output/, a folder with the description of a track; elsewhere,
-// a file.
+// isOldStray returns what reports whether an entry is old by itself: in output/, a folder with the description of a track that is not
+// one of a job in p.unsure, or what a call that was killed has left of one; elsewhere, a file, where the system tells when it was put
+// there.
 func (p *pruner) isOldStray(kind Kind) func(path string) (bool, error) {
 	return func(path string) (bool, error) {
 		info, err := place.Local.Lstat(path)
@@ -56,17 +59,33 @@ func (p *pruner) isOldStray(kind Kind) func(path string) (bool, error) {
 			return false, err
 		}
 		if kind != Output {
-			return info.Mode().IsRegular() && info.ModTime().Before(p.Before) && (isAside(path) || changed(info).Before(p.Before)), nil
+			return tellsChange && info.Mode().IsRegular() && info.ModTime().Before(p.Before) && (isAside(path) || changed(info).Before(p.Before)), nil
 		}
 		if !info.IsDir() {
 			return false, nil
 		}
-		_, finished, err := readTrack(path)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoTrack) {
+		id, finished, err := readTrack(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return isAside(path), nil // Else it is somebody else's.
+		}
+		if errors.Is(err, errNoTrack) {
 			return false, nil // somebody else's
 		}
-		return err == nil && !finished.IsZero() && finished.Before(p.Before), err
+		return err == nil && !finished.IsZero() && finished.Before(p.Before) && !p.unsure[id], err
 	}
+}
+
+// isRest reports whether path has what is left of a folder that was being removed, without the description of its track.
+func isRest(path string) (bool, error) {
+	if !isAside(path) {
+		return false, nil
+	}
+	info, err := place.Local.Lstat(path)
+	if err != nil || !info.IsDir() {
+		return false, err
+	}
+	there, err := place.Has(filepath.Join(path, job.TrackFile))
+	return !there && err == nil, err
 }
 
 // isAside reports whether an entry got a name of this package, which has changed it.
@@ -92,7 +111,7 @@ func readTrack(folder string) (id string, finished time.Time, err error) {
 
 // readJobs reads all records: what a job names is no stray, and those that ended long ago are noted.
 func (p *pruner) readJobs(ctx context.Context) error {
-	p.archived, p.rejected = map[string]string{}, map[string]string{}
+	p.archived, p.rejected, p.unsure = map[string]string{}, map[string]string{}, map[string]bool{}
 	for j, err := range queue.New(p.data).Jobs(ctx) {
 		if err != nil {
 			return err
@@ -111,6 +130,9 @@ func (p *pruner) readJobs(ctx context.Context) error {
 		for _, kind := range []Kind{Output, Archive, Rejected} { // what an earlier call had begun with
 			delete(p.strays, stray{kind, asidePrefix + j.ID})
 		}
+		if p.isUnsure(&j) {
+			p.unsure[j.ID] = true
+		}
 		if j.Stage != job.Done && j.Stage != job.Rejected || !p.isOld(&j) {
 			continue
 		}
@@ -120,7 +142,49 @@ func (p *pruner) readJobs(ctx context.Context) error {
 		}
 		p.jobs = append(p.jobs, ended{j.ID, j.Stage, j.Track, archived, rejected, j.Size})
 	}
+	p.leaveUnsure()
 	return nil
+}
+
+// isUnsure reports whether a job may have put files where its record does not say: that is damaged, or was, and a new one has its place
+// (see spool.Job.SetAside). Where the damaged one was missing, or the job was tried again, the history begins late.
+func (p *pruner) isUnsure(j *queue.Job) bool {
+	if j.Problem != "" {
+		return true
+	}
+	if j.Stage == job.Failed {
+		damaged, err := place.Has(filepath.Join(p.data, job.QueueFolder, string(j.Stage), j.ID, job.DamagedFile))
+		if damaged || err != nil {
+			return true
+		}
+	}
+	if j.RawArchived() != "" || len(j.History) == 0 {
+		return false
+	}
+	if j.Stage == job.Done && p.isOld(j) {
+		return false // What is left of it is as old.
+	}
+	first := j.History[0].Stage
+	return first == job.Separated || first == job.Organizing
+}
+
+// leaveUnsure lets all files stay that may be those of a job in p.unsure. A folder in output/ says itself whose it is.
+func (p *pruner) leaveUnsure() {
+	if len(p.unsure) == 0 {
+		return
+	}
+	var left []string
+	for s := range p.strays {
+		if s.kind != Output {
+			left = append(left, string(s.kind)+"/")
+			delete(p.strays, s)
+		}
+	}
+	if len(left) > 0 {
+		slices.Sort(left)
+		p.problem("%s: files that no record names were left, since the record of job %s is damaged",
+			strings.Join(slices.Compact(left), ", "), slices.Min(slices.Collect(maps.Keys(p.unsure))))
+	}
 }
 
 // isOld reports whether a job ended long ago.

@@ -151,6 +151,8 @@ type pruner struct {
 	strays map[stray]bool
 	// archived has the last job that names a file in archive/, and rejected the same for rejected/.
 	archived, rejected map[string]string
+	// unsure has the IDs of jobs that may have put files where their records do not say.
+	unsure map[string]bool
 	// jobs are those that ended long ago.
 	jobs []ended
 }
@@ -184,8 +186,11 @@ func (p *pruner) folder(kind Kind) string {
 func (p *pruner) keeps(kind Kind) bool { return slices.Contains(p.Keep, kind) }
 
 func (p *pruner) run(ctx context.Context) error {
+	folders := []string{filepath.Join(p.data, job.QueueFolder)}
 	for _, kind := range Kinds {
-		folder := p.folder(kind)
+		folders = append(folders, p.folder(kind))
+	}
+	for _, folder := range folders {
 		if err := place.Writable(folder); !p.DryRun && err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &fs.PathError{Op: "write in", Path: folder, Err: err}
 		}
@@ -225,6 +230,9 @@ func (p *pruner) pruneDone(j ended) {
 		gone = !there && err == nil
 	default:
 		gone = p.remove(Output, j.track, j.id, func(path string) (bool, error) {
+			if rest, err := isRest(path); rest || err != nil {
+				return rest, err
+			}
 			id, _, err := readTrack(path)
 			if errors.Is(err, errNoTrack) || errors.Is(err, fs.ErrNotExist) {
 				err = nil

@@ -31,6 +31,9 @@ func (p *pruner) remove(kind Kind, name, id string, is func(path string) (bool, 
 		if err == nil {
 			err = p.removeAt(kind, at, aside, before, is)
 		}
+		if errors.Is(err, errOther) {
+			return false // The next call looks again.
+		}
 		if err != nil {
 			p.problem("%s/%q: %v", kind, name, err)
 			return false
@@ -43,6 +46,9 @@ func (p *pruner) remove(kind Kind, name, id string, is func(path string) (bool, 
 	}
 	return true
 }
+
+// errOther is returned for what is another one's than it was a moment before: it has its name again, and is no trouble.
+var errOther = errors.New("it is another one's by now")
 
 func (p *pruner) removeAt(kind Kind, at, aside string, before fs.FileInfo, is func(path string) (bool, error)) error {
 	bytes := p.bytes(at)
@@ -62,7 +68,10 @@ func (p *pruner) removeAt(kind Kind, at, aside string, before fs.FileInfo, is fu
 		same := os.SameFile(before, now) && before.ModTime().Equal(now.ModTime()) // The number of one may be another's by now.
 		if err != nil || !meant || !same {
 			_, backErr := place.Local.Put(aside, filepath.Dir(at), place.FileNames(filepath.Base(at)), nil)
-			return errors.Join(err, backErr)
+			if err = errors.Join(err, backErr); err == nil {
+				err = errOther
+			}
+			return err
 		}
 	}
 	if err := place.Local.RemoveAll(aside); err != nil {
@@ -80,12 +89,18 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// removeRecord removes a job from the queue. What is in it besides its record goes with it.
+// removeRecord removes a job from the queue. What is in it besides its record goes with it. It is moved away first, to where the watcher
+// removes what a crash left: a job that is there without its record is a problem for ever.
 func (p *pruner) removeRecord(kind Kind, j ended) {
 	path := filepath.Join(p.data, job.QueueFolder, string(j.stage), j.id)
 	bytes := p.bytes(path)
 	if !p.DryRun {
-		if err := place.Local.RemoveAll(path); err != nil {
+		temp := filepath.Join(p.data, job.QueueFolder, place.TempPrefix+job.NewToken())
+		err := place.Local.RenameNew(path, temp)
+		if err == nil {
+			err = place.Local.RemoveAll(temp)
+		}
+		if ignoreMissing(err) != nil {
 			p.problem("queue/%s/%s: %v", j.stage, j.id, err)
 			return
 		}
