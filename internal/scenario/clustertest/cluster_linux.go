@@ -38,7 +38,7 @@ func (c *cluster) start(ctx context.Context, nodes int) error {
 	if c.programs, err = kubernetes.Build(ctx, run.Local{}, c.checkout); err != nil {
 		return err
 	}
-	engine, err := moby.Build(ctx, run.Local{}, c.checkout, false)
+	engine, err := moby.Build(ctx, run.Local{}, c.checkout, true) // who starts a cluster is root, and asked for it
 	if err != nil {
 		return err
 	}
