@@ -58,7 +58,7 @@ func run(ctx context.Context, env *service.Env, listen, hosts string) error {
 	if err != nil {
 		return fmt.Errorf("-listen %s: %w", listen, err)
 	}
-	s, err := server.New(server.Options{Data: env.Data, Hosts: names, Log: env.Log, Poll: env.Poll, Metrics: metrics.Handler(metrics.Options{Data: env.Data, Limit: env.MinFree})})
+	s, err := server.New(server.Options{Data: env.Data, Hosts: names, Log: env.Log, MinFree: env.MinFree, Poll: env.Poll, Metrics: metrics.Handler(metrics.Options{Data: env.Data, Limit: env.MinFree})})
 	if err != nil {
 		return err
 	}

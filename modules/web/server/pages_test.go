@@ -13,6 +13,8 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/pause"
+	"github.com/im2-audio/im2/pipeline/space"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -108,6 +110,34 @@ func TestHostileNamesAndRecordsAreText(t *testing.T) {
 			r.URL.RawQuery = q.Encode()
 		})
 		wantPlain(t, fmt.Sprintf("the search for %.20q", text), w.Body.String())
+	}
+}
+
+func TestTheQueueSaysWhyNoSongIsTaken(t *testing.T) {
+	t.Parallel()
+	s, data := newServer(t)
+	if text := get(t, s, "/"); strings.Contains(text, `class="problem"`) {
+		t.Errorf("nothing is wrong: %s", text)
+	}
+	spooltest.Must(t, pause.Set(data, "anna<b>@studio", -1, -1))
+	s.queue.limit = space.Limit{Percent: 99.99}
+	s.now = func() time.Time { return time.Now().Add(5 * time.Minute) }
+	live, err := s.liveQueue(t.Context())
+	spooltest.Must(t, err)
+	for _, text := range []string{get(t, s, "/"), string(live)} {
+		for _, want := range []string{
+			"Paused, 5 min ago by anna&lt;b&gt;@studio: workers finish what they have", "mage resume", "than the ", "workers take no song until there is room. &#34;mage prune&#34; makes room.",
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is not in %s", want, text)
+			}
+		}
+	}
+	spooltest.Must(t, pause.Clear(data))
+	s.queue.limit = space.Limit{}
+	s.now = func() time.Time { return time.Now().Add(10 * time.Minute) }
+	if text := get(t, s, "/"); strings.Contains(text, `class="problem"`) {
+		t.Errorf("it goes on: %s", text)
 	}
 }
 

@@ -6,12 +6,15 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/queue"
+	"github.com/im2-audio/im2/pipeline/space"
 )
 
 const (
@@ -33,6 +36,8 @@ var states = map[job.Stage]string{
 // A queueView looks at the queue for all who ask, at most once a second.
 type queueView struct {
 	queue *queue.Queue
+	data  string
+	limit space.Limit
 	now   func() time.Time
 
 	mu     sync.Mutex // held while records are read, so that few are in memory at once
@@ -42,6 +47,8 @@ type queueView struct {
 
 // queueState is what the queue's page shows.
 type queueState struct {
+	// Notices say why no song is taken, or soon will not be, and what to do.
+	Notices []string
 	// Counts are the stages that have jobs, in their order.
 	Counts []stageCount
 	// Rows are those on their way, oldest first, and then those that ended last.
@@ -79,7 +86,11 @@ func (v *queueView) look(ctx context.Context) (queueState, error) {
 	if err != nil {
 		return queueState{}, err
 	}
-	var state queueState
+	notices, err := v.notices()
+	if err != nil {
+		return queueState{}, err
+	}
+	state := queueState{Notices: notices}
 	counts := listing.Counts()
 	for _, stage := range job.Stages {
 		if n := counts[stage]; n > 0 {
@@ -102,6 +113,28 @@ func (v *queueView) look(ctx context.Context) (queueState, error) {
 	}
 	v.last, v.looked = state, v.now()
 	return state, nil
+}
+
+// notices are what is wrong with all songs.
+func (v *queueView) notices() (all []string, err error) {
+	paused, err := pause.Read(v.data)
+	if err != nil {
+		return nil, err
+	}
+	if paused != nil {
+		text := "Paused"
+		if since := ago(v.now(), paused.Since); since != "" {
+			text += ", " + since + " ago"
+		}
+		if paused.By != "" {
+			text += " by " + paused.By
+		}
+		all = append(all, text+": workers finish what they have, and take nothing new until somebody types \"mage resume\".")
+	}
+	if warning := v.limit.Look(v.data).Warning(); warning != "" {
+		all = append(all, strings.ToUpper(warning[:1])+warning[1:]+". \"mage prune\" makes room.")
+	}
+	return all, nil
 }
 
 func rowOf(j queue.Job, now time.Time) row {

@@ -25,6 +25,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/im2-audio/im2/pipeline/queue"
+	"github.com/im2-audio/im2/pipeline/space"
 )
 
 const (
@@ -49,6 +50,8 @@ type Options struct {
 	Log *slog.Logger
 	// Metrics answers /metrics; nil for none.
 	Metrics http.Handler
+	// MinFree is how much of the data folder's disk stays free; pages warn before.
+	MinFree space.Limit
 	// Poll is how often the live page looks for changes.
 	Poll time.Duration
 }
@@ -70,7 +73,7 @@ type Server struct {
 // New makes the server of a data folder, and reads nothing of that yet. The error is one of the program itself.
 func New(o Options) (*Server, error) {
 	s := &Server{data: o.Data, hosts: o.Hosts, log: o.Log, library: newLibrary(o.Data), metrics: o.Metrics, now: time.Now}
-	s.queue = &queueView{queue: queue.New(o.Data), now: s.time}
+	s.queue = &queueView{queue: queue.New(o.Data), data: o.Data, limit: o.MinFree, now: s.time}
 	s.feed = newFeed(max(o.Poll, time.Second/10), s.liveQueue)
 	var err error
 	if s.assets, err = readAssets(); err != nil {
