@@ -46,6 +46,9 @@ type older struct {
 // job that comes meanwhile is not kept waiting. What goes wrong is no trouble for songs to come, and is tried again after
 // lookForOlder.
 func (o *organizer) measureOlder(ctx context.Context) bool {
+	if len(o.held) > 0 { // They are kept by turns.
+		return false
+	}
 	defer o.env.Health.KeepAlive(ctx)()
 	if len(o.older.songs) == 0 {
 		if !o.older.looked.IsZero() && o.now().Sub(o.older.looked) < lookForOlder {
@@ -57,7 +60,7 @@ func (o *organizer) measureOlder(ctx context.Context) bool {
 		song := o.older.songs[0]
 		err := o.measureSong(ctx, song)
 		if errors.Is(err, errJobWaits) || ctx.Err() != nil {
-			return true
+			return false // That job may be one that rests: it is not asked for again at once.
 		}
 		o.older.songs = o.older.songs[1:]
 		switch name, _ := filepath.Rel(o.spool.Output(), song); {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/peaks"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -99,9 +100,14 @@ func TestAJobIsNotKeptWaitingForAnOlderSong(t *testing.T) {
 		t.Errorf("measuring while a job waits: %v", err)
 	}
 	spooltest.WantNames(t, song, job.TrackFile, "vocals.wav")
-	if !b.measureOlder(t.Context()) || len(b.older.songs) != 1 {
+	if b.measureOlder(t.Context()) || len(b.older.songs) != 1 {
 		t.Errorf("put off: %v", b.older.songs)
 	}
+	b.held = []*spool.Job{nil} // Whose lease would end meanwhile.
+	if b.measureOlder(t.Context()) || len(b.older.songs) != 1 {
+		t.Errorf("put off for jobs in its hands: %v", b.older.songs)
+	}
+	b.held = nil
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b.measureOlder(ctx)
