@@ -63,7 +63,7 @@ func TestKeepOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(strings.Replace(string(alone), "\nnetworks:\n", "\n\n  loudness:\n    <<: *service\n    build:\n\n      context: ./modules/loudness\n      args: *ids\n\nnetworks:\n", 1))
+	write(string(alone) + "\n\n  loudness:\n    <<: *service\n    build:\n\n      context: ./modules/loudness\n      args: *ids\n")
 	if err := keepOurs(project); err != nil {
 		t.Fatal(err)
 	}
