@@ -210,7 +210,7 @@ func TestKeys(t *testing.T) {
 func TestThreeHours(t *testing.T) {
 	t.Parallel()
 	const later = 2 * 3600
-	long := song{name: "long", stems: stems, seconds: 3 * 3600, sounds: []int{0, later * rate}}
+	long := song{name: "long", stems: stems, seconds: 3 * 3600, sounds: []int{0, later * rate}, wave: func(int, int) float64 { return 0.2 }}
 	s := newSite(t, long)
 	b := newTab(t)
 	b.open(s.song(t, "long"), 1440, 900)

@@ -62,7 +62,7 @@ type song struct {
 	sounds []int
 	// cover is a picture, as a PNG file; nil for none.
 	cover []byte
-	// wave is how loud a stem is said to be in each bin of peaks.json, from 0 to 1; nil for what is true.
+	// wave is how loud a stem is said to be in each bin of peaks.json, from 0 to 1; nil for what is true, which takes long for hours.
 	wave func(stem, bin int) float64
 }
 
@@ -100,7 +100,9 @@ func (s song) put(t *testing.T, data string) {
 		must(t, out.Truncate(int64(len(header))+frames*channels*2))
 		at := 0
 		for _, from := range s.sounds {
-			meter.Add(make([]float32, (from-at)*channels))
+			if s.wave == nil {
+				meter.Add(make([]float32, (from-at)*channels))
+			}
 			n := min(20*rate, int(frames)-from)
 			samples, block := make([]float32, 0, n*channels), make([]byte, 0, n*channels*2)
 			for frame := from; frame < from+n; frame++ {
@@ -110,7 +112,9 @@ func (s song) put(t *testing.T, data string) {
 					block = binary.LittleEndian.AppendUint16(block, uint16(int16(x*(1<<15))))
 				}
 			}
-			meter.Add(samples)
+			if s.wave == nil {
+				meter.Add(samples)
+			}
 			_, err = out.WriteAt(block, int64(len(header)+from*channels*2))
 			must(t, err)
 			at = from + n
