@@ -80,6 +80,18 @@ func noise(frame int) float64 {
 	return float64(x)/(1<<31) - 1
 }
 
+// sound is what is heard of the stem i from a frame on, as samples and as what a file has of them.
+func sound(i, from, n int) (samples []float32, block []byte) {
+	for frame := from; frame < from+n; frame++ {
+		x := amplitude(i) * noise(frame)
+		for range channels {
+			samples = append(samples, float32(x))
+			block = binary.LittleEndian.AppendUint16(block, uint16(int16(x*(1<<15))))
+		}
+	}
+	return samples, block
+}
+
 // put makes the song below data. What is silent takes no room on the disk.
 func (s song) put(t *testing.T, data string) {
 	t.Helper()
@@ -103,21 +115,13 @@ func (s song) put(t *testing.T, data string) {
 			if s.wave == nil {
 				meter.Add(make([]float32, (from-at)*channels))
 			}
-			n := min(20*rate, int(frames)-from)
-			samples, block := make([]float32, 0, n*channels), make([]byte, 0, n*channels*2)
-			for frame := from; frame < from+n; frame++ {
-				x := amplitude(i) * noise(frame)
-				for range channels {
-					samples = append(samples, float32(x))
-					block = binary.LittleEndian.AppendUint16(block, uint16(int16(x*(1<<15))))
-				}
-			}
+			samples, block := sound(i, from, min(20*rate, int(frames)-from))
 			if s.wave == nil {
 				meter.Add(samples)
 			}
 			_, err = out.WriteAt(block, int64(len(header)+from*channels*2))
 			must(t, err)
-			at = from + n
+			at = from + len(samples)/channels
 		}
 		must(t, out.Close())
 		wave := meter.Stem(file, 1)
