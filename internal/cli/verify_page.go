@@ -10,8 +10,8 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"github.com/im2-audio/im2/internal/look"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/pipeline/look"
 )
 
 //go:embed verify.html

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/im2-audio/im2/internal/look"
 	"github.com/im2-audio/im2/internal/safetext"
 	"github.com/im2-audio/im2/nonroot"
+	"github.com/im2-audio/im2/pipeline/look"
 )
 
 //go:embed report.html

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/im2-audio/im2/internal/look"
+	"github.com/im2-audio/im2/pipeline/look"
 )
 
 var colour = regexp.MustCompile(`--[a-z]+: #[0-9a-f]{3,6};`)
