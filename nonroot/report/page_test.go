@@ -69,6 +69,31 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// What is said of a service and of a finding has a colour.
+func TestVerdictsHaveAColour(t *testing.T) {
+	t.Parallel()
+	var r nonroot.Report
+	for _, o := range []nonroot.Outcome{nonroot.Root, nonroot.NonRoot, nonroot.StepsDown, nonroot.NotJudged} {
+		r.Verdicts = append(r.Verdicts, nonroot.Verdict{Outcome: o})
+	}
+	for _, l := range []nonroot.Level{nonroot.Error, nonroot.Warning, nonroot.Note} {
+		r.Findings = append(r.Findings, nonroot.Finding{Level: l})
+	}
+	var b strings.Builder
+	if err := report.HTML(&b, "demo", r, mage()); err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`class="verdict ([a-z-]+)"`).FindAllStringSubmatch(b.String(), -1)
+	if len(said) != len(r.Verdicts)+len(r.Findings) {
+		t.Errorf("the page says %q", said)
+	}
+	for _, m := range said {
+		if rule := regexp.MustCompile(`\.` + m[1] + `\b[^{}]*\{ color: var`); !rule.MatchString(b.String()) {
+			t.Errorf("%q has no colour", m[1])
+		}
+	}
+}
+
 // A workflow command is one line, and nothing in it begins another.
 func TestGitHub(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,5 @@
-// Package look has the stylesheet of pages that are sent to somebody: the reports of audit and verify.
+// Package look has the stylesheet of all pages: those of the service web, and the reports of audit and verify. What only the pages of
+// web need is in stylesheets of its own.
 package look
 
 import (
@@ -9,6 +10,6 @@ import (
 //go:embed look.css
 var text string
 
-// Style is the stylesheet, to be put into the page itself: a page that is sent has no other file. Classes are what reports say of
-// things: "ok", "fail", "root" and so on.
+// Style has colours, light and dark, type, tables and the focus, and classes for what is said of a job, a service or a check:
+// "done", "root", "fail" and so on. Web serves it; a report has it in the page itself, because a page that is sent has no other file.
 var Style = template.CSS(text) //nolint:gosec // it is a file of this package, and has nothing of others

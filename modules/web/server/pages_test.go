@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/look"
 	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/space"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -315,5 +316,21 @@ func TestStemsCanBeHeardFromAnyPoint(t *testing.T) {
 	}
 	if got := w.Header().Get("Content-Type"); got != "audio/wav" {
 		t.Errorf("Content-Type is %s", got)
+	}
+}
+
+// Pages have the stylesheet that reports have too, and no colours that differ from it.
+func TestTheSharedStylesheet(t *testing.T) {
+	t.Parallel()
+	s, _ := newServer(t)
+	address := regexp.MustCompile(`href="(/static/look\.css\?[0-9a-f]+)"`).FindStringSubmatch(get(t, s, "/"))
+	if address == nil {
+		t.Fatal("no page links it")
+	}
+	if got := get(t, s, address[1]); got != string(look.Style) {
+		t.Errorf("it is %q", got)
+	}
+	if own := regexp.MustCompile(`#[0-9a-f]{3,8}\b`).FindAllString(get(t, s, "/static/style.css"), -1); own != nil {
+		t.Errorf("style.css has the colours %q", own)
 	}
 }

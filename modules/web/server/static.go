@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"path"
 	"time"
+
+	"github.com/im2-audio/im2/pipeline/look"
 )
 
 //go:embed static
@@ -26,16 +28,20 @@ func readAssets() (map[string]asset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what pages are made of: %w", err)
 	}
-	all := make(map[string]asset)
+	all := map[string]asset{"look.css": newAsset([]byte(look.Style))}
 	for _, e := range entries {
 		text, err := static.ReadFile(path.Join("static", e.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("reading what pages are made of: %w", err)
 		}
-		sum := sha256.Sum256(text)
-		all[e.Name()] = asset{text, hex.EncodeToString(sum[:6])}
+		all[e.Name()] = newAsset(text)
 	}
 	return all, nil
+}
+
+func newAsset(text []byte) asset {
+	sum := sha256.Sum256(text)
+	return asset{text, hex.EncodeToString(sum[:6])}
 }
 
 // assetAddress is where pages find a file of static/. The browser keeps it as long as that is the same.
