@@ -1,11 +1,13 @@
 package prune
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,26 +25,44 @@ func (p *pruner) findStrays(ctx context.Context) error {
 		if p.keeps(kind) {
 			continue
 		}
-		entries, err := place.Local.ReadDir(p.folder(kind))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		if err := p.findStraysIn(ctx, kind, "", 1); err != nil {
 			return err
 		}
-		for _, entry := range entries {
-			if err := ctx.Err(); err != nil {
+	}
+	return nil
+}
+
+// findStraysIn lists the folder dir of a kind's, with slashes, and in output/ the folders of songs below it.
+func (p *pruner) findStraysIn(ctx context.Context, kind Kind, dir string, depth int) error {
+	entries, err := place.Local.ReadDir(filepath.Join(p.folder(kind), filepath.FromSlash(dir)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil && depth > 1 {
+		p.problem("%s/%q: %v", kind, dir, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s := stray{kind, path.Join(dir, entry.Name())}
+		if info, err := entry.Info(); err == nil && kind != Output {
+			p.seen[s] = changed(info)
+		}
+		at := filepath.Join(p.folder(kind), filepath.FromSlash(s.name))
+		if hidden := strings.HasPrefix(entry.Name(), ".") && !isAside(at); hidden {
+			continue
+		}
+		if is, err := p.isOldStray(kind)(at); is && err == nil {
+			p.strays[s] = true
+		}
+		if kind == Output && depth < job.SongDepth && entry.IsDir() && !isAside(at) && !place.Exists(filepath.Join(at, job.TrackFile)) {
+			if err := p.findStraysIn(ctx, kind, s.name, depth+1); err != nil {
 				return err
-			}
-			s := stray{kind, entry.Name()}
-			if info, err := entry.Info(); err == nil && kind != Output {
-				p.seen[s] = changed(info)
-			}
-			if hidden := strings.HasPrefix(s.name, ".") && !strings.HasPrefix(s.name, asidePrefix); hidden {
-				continue
-			}
-			if is, err := p.isOldStray(kind)(filepath.Join(p.folder(kind), s.name)); is && err == nil {
-				p.strays[s] = true
 			}
 		}
 	}
@@ -50,7 +70,8 @@ func (p *pruner) findStrays(ctx context.Context) error {
 }
 
 // isOldStray returns what reports whether an entry is old by itself: in output/, a folder with the description of a track that is not
-// one of a job in p.unsure, or what a call that was killed has left of one; elsewhere, a file, where the system tells when it was put
+// one of a job in p.unsure, or what a call that was killed has left of one; in a folder there, it must say that it was put there, since
+// people may have moved it; elsewhere, a file, where the system tells when it was put
 // there.
 func (p *pruner) isOldStray(kind Kind) func(path string) (bool, error) {
 	return func(path string) (bool, error) {
@@ -64,14 +85,17 @@ func (p *pruner) isOldStray(kind Kind) func(path string) (bool, error) {
 		if !info.IsDir() {
 			return false, nil
 		}
-		id, finished, err := readTrack(path)
+		track, err := readTrack(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return isAside(path), nil // Else it is somebody else's.
 		}
 		if errors.Is(err, errNoTrack) {
 			return false, nil // somebody else's
 		}
-		return err == nil && !finished.IsZero() && finished.Before(p.Before) && !p.unsure[id], err
+		at, relErr := filepath.Rel(p.folder(Output), path)
+		moved := filepath.Dir(at) != "." && filepath.ToSlash(at) != track.Track && !isAside(path)
+		old := !track.Finished.IsZero() && track.Finished.Before(p.Before)
+		return err == nil && old && !moved && !p.unsure[track.Job], cmp.Or(err, relErr)
 	}
 }
 
@@ -93,20 +117,22 @@ func isAside(path string) bool { return strings.HasPrefix(filepath.Base(path), a
 
 var errNoTrack = errors.New("its track.json says nothing")
 
-// readTrack returns the job of a folder in output/, and when it was put there.
-func readTrack(folder string) (id string, finished time.Time, err error) {
+// A track is what track.json says of a folder in output/: whose it is, and where and when it was put.
+type track struct {
+	Job      string    `json:"job"`
+	Track    string    `json:"track"`
+	Finished time.Time `json:"finished"`
+}
+
+func readTrack(folder string) (t track, err error) {
 	text, err := place.Local.ReadFile(filepath.Join(folder, job.TrackFile))
 	if err != nil {
-		return "", time.Time{}, err
+		return track{}, err
 	}
-	var track struct {
-		Job      string    `json:"job"`
-		Finished time.Time `json:"finished"`
+	if err := json.Unmarshal(text, &t); err != nil || !job.ValidID(t.Job) {
+		return track{}, errNoTrack
 	}
-	if err := json.Unmarshal(text, &track); err != nil || !job.ValidID(track.Job) {
-		return "", time.Time{}, errNoTrack
-	}
-	return track.Job, track.Finished, nil
+	return t, nil
 }
 
 // readJobs reads all records: what a job names is no stray, and those that ended long ago are noted.
@@ -127,9 +153,10 @@ func (p *pruner) readJobs(ctx context.Context) error {
 		delete(p.strays, stray{Archive, archived})
 		delete(p.strays, stray{Rejected, rejected})
 		delete(p.strays, stray{Rejected, job.ReasonFile(rejected)})
-		for _, kind := range []Kind{Output, Archive, Rejected} { // what an earlier call had begun with
+		for _, kind := range []Kind{Archive, Rejected} { // what an earlier call had begun with
 			delete(p.strays, stray{kind, asidePrefix + j.ID})
 		}
+		delete(p.strays, stray{Output, path.Join(path.Dir(j.Track), asidePrefix+j.ID)})
 		if p.isUnsure(&j) {
 			p.unsure[j.ID] = true
 		}

@@ -157,10 +157,10 @@ type pruner struct {
 	jobs []ended
 }
 
-// A stray is an entry of one of the folders.
+// A stray is an entry of one of the folders, in output/ perhaps of a folder in it.
 type stray struct {
 	kind Kind
-	name string
+	name string // with slashes
 }
 
 // An ended is what is needed of a job's record.
@@ -226,18 +226,18 @@ func (p *pruner) pruneDone(j ended) {
 	switch {
 	case j.track == "":
 	case p.keeps(Output):
-		there, err := place.Has(filepath.Join(p.folder(Output), j.track))
+		there, err := place.Has(filepath.Join(p.folder(Output), filepath.FromSlash(j.track)))
 		gone = !there && err == nil
 	default:
 		gone = p.remove(Output, j.track, j.id, func(path string) (bool, error) {
 			if rest, err := isRest(path); rest || err != nil {
 				return rest, err
 			}
-			id, _, err := readTrack(path)
+			track, err := readTrack(path)
 			if errors.Is(err, errNoTrack) || errors.Is(err, fs.ErrNotExist) {
 				err = nil
 			}
-			return id == j.id, err
+			return track.Job == j.id, err
 		})
 	}
 	if !p.keeps(Archive) && j.archived != "" && p.archived[j.archived] == j.id {

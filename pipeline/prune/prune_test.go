@@ -65,8 +65,9 @@ func (b *bench) job(stage job.Stage, at, more string) (id string) {
 // done puts a job that is done, with its results.
 func (b *bench) done(name, at string) (id string) {
 	b.t.Helper()
-	id = b.job(job.Done, at, fmt.Sprintf(`"track": %q, "archived": %q, "size": 5,`, name, name+".mp3"))
-	b.put("archive/"+name+".mp3", "sound")
+	file := strings.ReplaceAll(name, "/", " - ") + ".mp3"
+	id = b.job(job.Done, at, fmt.Sprintf(`"track": %q, "archived": %q, "size": 5,`, name, file))
+	b.put("archive/"+file, "sound")
 	b.track(name, id, at)
 	return id
 }
@@ -173,6 +174,55 @@ func TestWhatEndedLongAgoIsRemoved(t *testing.T) {
 	}
 	if again := b.run(Options{}); again.Bytes() != 0 {
 		t.Errorf("a second time: %+v", again)
+	}
+}
+
+// Songs in folders of artists and albums are beside those in folders of their own. Folders that are empty then go, and what people
+// have put or moved there stays.
+func TestSongsInFoldersOfAlbums(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.done("flat", longAgo)
+	b.done("A/First/01 x", longAgo)
+	young := b.done("A/Second/01 y", future)
+	b.done("B/First/01 x", longAgo)
+	b.done("B/First/01 x (2)", longAgo)
+	b.done("D/First/x", longAgo)
+	b.put("output/D/cover.jpg", "mine")
+	// Of no job.
+	forgotten := "20250102T030405.00000%dZ-00000000"
+	tell := func(name, track string, n int, at string) {
+		b.put("output/"+name+"/track.json", fmt.Sprintf(`{"job": %q, "track": %q, "finished": %q}`, fmt.Sprintf(forgotten, n), track, at))
+	}
+	tell("C/First/01 x", "C/First/01 x", 0, longAgo)
+	tell("C/First/02 y", "C/First/02 y", 1, future)
+	tell("mine/x", "x", 2, longAgo)
+	tell("mine/E/First/x", "mine/E/First/x", 3, longAgo)
+	b.put("output/mine/.prune-0011aabb/vocals.wav", "la la la")
+	b.must(errors.Join(os.MkdirAll(filepath.Join(b.data, "output/none/none"), 0o755), os.Mkdir(filepath.Join(b.data, "beside"), 0o755)))
+	b.must(os.Symlink("../../beside", filepath.Join(b.data, "output/none/link")))
+	b.put("beside/01 x/track.json", fmt.Sprintf(`{"job": %q, "track": "none/link/01 x", "finished": %q}`, fmt.Sprintf(forgotten, 4), longAgo))
+	// A call that was killed had begun with these.
+	killed, damaged := b.done("F/First/01 x", longAgo), b.job(job.Done, future, "")
+	b.must(os.Rename(filepath.Join(b.data, "output/F/First/01 x"), filepath.Join(b.data, "output/F/First/.prune-"+killed)))
+	removed := b.done("G/First/01 x", longAgo)
+	b.must(os.RemoveAll(filepath.Join(b.data, "output/G/First")))
+	b.put(record(job.Done, damaged), "{")
+	b.put("output/H/First/01 x/track.json", fmt.Sprintf(`{"job": %q, "track": "H/First/01 x", "finished": %q}`, damaged, longAgo))
+
+	dry := b.run(Options{DryRun: true})
+	r := b.run(Options{})
+	b.wantNames(
+		record(job.Done, young), "archive/A - Second - 01 y.mp3", "output/A/Second/01 y/track.json", "output/A/Second/01 y/vocals.wav",
+		"output/D/cover.jpg", "output/C/First/02 y/track.json", "output/mine/x/track.json", "output/mine/E/First/x/track.json",
+		"output/none/link", "output/none/none", "beside/01 x/track.json",
+		record(job.Done, damaged), "output/H/First/01 x/track.json",
+	)
+	if !maps.Equal(dry.Counts, r.Counts) || r.Counts[Output].Items != 8 {
+		t.Errorf("a dry run says %+v, and then there were %+v", dry, r)
+	}
+	if there, err := filepath.Glob(filepath.Join(b.data, "output/*")); err != nil || len(there) != 6 {
+		t.Errorf("output/ has %q, %v; all that is empty by now, %s's, is gone", there, err, removed)
 	}
 }
 

@@ -40,7 +40,7 @@ func (p *pruner) remove(kind Kind, name, id string, is func(path string) (bool, 
 		}
 	}
 	for dir := filepath.Dir(path); dir != p.folder(kind) && !p.DryRun; dir = filepath.Dir(dir) {
-		if place.Local.Remove(dir) != nil { // there is something in it
+		if err := place.Local.Remove(dir); ignoreMissing(err) != nil { // there is something in it
 			break
 		}
 	}
