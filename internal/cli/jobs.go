@@ -164,7 +164,7 @@ func (t Target) printList(jobs iter.Seq2[listedJob, error]) error {
 
 // olderEngine reports whether a song has stems that an engine with known faults made.
 func olderEngine(data string, j *queue.Job) bool {
-	track := job.OneName(j.Track)
+	track := job.SongFolder(j.Track)
 	if j.Stage != job.Done || j.EngineVersion >= options.EngineVersion || track == "" {
 		return false
 	}
@@ -173,7 +173,7 @@ func olderEngine(data string, j *queue.Job) bool {
 		return false
 	}
 	defer func() { _ = root.Close() }() // It was only read.
-	info, err := root.Lstat(path.Join("output", track))
+	info, err := root.Lstat(path.Join(job.OutputFolder, track))
 	return err == nil && info.IsDir()
 }
 

@@ -20,8 +20,6 @@ import (
 const (
 	// lookForOlder is how often output/ is searched for songs without peaks.json: there are new ones only if somebody puts them there.
 	lookForOlder = time.Hour
-	// songDepth is how many folders below output/ a song can be: artist, album and title.
-	songDepth = 3
 	// lookForJobs is how long a job may wait for an organizer that measures an older song.
 	lookForJobs = time.Second
 )
@@ -54,7 +52,7 @@ func (o *organizer) measureOlder(ctx context.Context) bool {
 		if !o.older.looked.IsZero() && o.now().Sub(o.older.looked) < lookForOlder {
 			return false
 		}
-		o.older = older{songs: withoutPeaks(ctx, o.spool.Output(), songDepth), looked: o.now()}
+		o.older = older{songs: withoutPeaks(ctx, o.spool.Output(), job.SongDepth), looked: o.now()}
 	}
 	for len(o.older.songs) > 0 && ctx.Err() == nil {
 		song := o.older.songs[0]

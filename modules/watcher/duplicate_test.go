@@ -35,8 +35,14 @@ func (b *bench) end(how func(j *spool.Job) error) *spool.Job {
 // finished makes a job done, with its stems in output/.
 func (b *bench) finished() *spool.Job {
 	b.t.Helper()
+	return b.finishedAs("the track")
+}
+
+// finishedAs is finished, with the stems in this folder.
+func (b *bench) finishedAs(track string) *spool.Job {
+	b.t.Helper()
 	return b.end(func(j *spool.Job) error {
-		j.Track = "the track"
+		j.Track = track
 		return errors.Join(os.MkdirAll(filepath.Join(b.spool.Output(), j.Track), place.FolderMode), os.Remove(j.Path(job.SourceFile)), j.Finish())
 	})
 }
@@ -52,6 +58,7 @@ func TestTheSameSongIsDoneOnceAndSaysSo(t *testing.T) {
 		{"it is being separated", func(b *bench) { _, _ = b.spool.Claim(b.t.Context(), job.Pending, job.Separating, "w") }, "that is under way as job "},
 		{"it is done", func(b *bench) { b.finished() }, `whose stems are in output/the track. It was not separated a second time. ` +
 			`If it should be, move it back into input/ as "copy.again.wav", or run ` + "`mage separate FILE -again`"},
+		{"it is done, in an album", func(b *bench) { b.finishedAs("Band/First/01 Song") }, "whose stems are in output/Band/First/01 Song. It was not "},
 	}
 	for _, tt := range tests {
 		for _, restarted := range []bool{false, true} {
@@ -84,6 +91,10 @@ func TestWhatCameToNothingIsTriedAnew(t *testing.T) {
 		"rejected": func(b *bench) { b.end(func(j *spool.Job) error { return j.Reject(j.Path(job.SourceFile), "bad") }) },
 		"its stems were removed": func(b *bench) {
 			spooltest.Must(b.t, os.Remove(filepath.Join(b.spool.Output(), b.finished().Track)))
+		},
+		"its stems were removed, and not those of its album": func(b *bench) {
+			j := b.finishedAs("Band/First/01 Song")
+			spooltest.Must(b.t, os.Rename(filepath.Join(b.spool.Output(), j.Track), filepath.Join(b.spool.Output(), "Band/First/02 Other")))
 		},
 		"its job was removed": func(b *bench) { spooltest.Must(b.t, os.RemoveAll(b.oneJob(job.Pending).Dir())) },
 	} {

@@ -123,7 +123,7 @@ func counts(s *spool.Spool, j *spool.Job) (bool, error) {
 		if j.Track == "" {
 			return false, nil
 		}
-		return place.Has(filepath.Join(s.Output(), j.Track))
+		return place.Has(filepath.Join(s.Output(), filepath.FromSlash(j.Track)))
 	default:
 		return true, nil
 	}

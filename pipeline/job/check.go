@@ -163,8 +163,8 @@ func (r *Record) check() error {
 			return wrong(f.field, exact(f.text, f.raw), err.Error())
 		}
 	}
-	if OneName(r.Track) != r.Track || len(r.Track) > title.Limit || strings.ContainsFunc(r.Track, unicode.IsControl) {
-		return wrong("track", r.Track, "it is not the name of a folder of stems")
+	if r.Track != SongFolder(r.Track) {
+		return wrong("track", r.Track, "it is not a folder that stems can have")
 	}
 	if !isWord(r.MIME) {
 		return wrong("mime", r.MIME, notWord)

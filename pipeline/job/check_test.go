@@ -37,6 +37,8 @@ func TestRecordsThatNoServiceWrites(t *testing.T) {
 		good + `,"track":"../../etc"`:                                  "track \"../../etc\"",
 		good + `,"track":"a\u001b[2J"`:                                 "track \"a\\x1b[2J\"",
 		good + `,"track":"/x"`:                                         "track",
+		good + `,"track":"a/../../x"`:                                  "track",
+		good + `,"track":"a/b/c/d"`:                                    "track",
 		good + `,"track":"` + long + `"`:                               "track",
 		good + `,"model":"../models/demucs/evil.onnx"`:                 "model",
 		good + `,"options":{"model":"../evil"}`:                        "options: model",
@@ -76,7 +78,7 @@ func TestRecordsThatNoServiceWrites(t *testing.T) {
 func TestNoRecordIsTooLong(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\x01\xff<", 1<<16)
-	r := Record{ID: id, SHA256: strings.Repeat("ab", 32), Error: long, Track: strings.Repeat("x", 255), Attempt: 3}
+	r := Record{ID: id, SHA256: strings.Repeat("ab", 32), Error: long, Track: strings.Repeat(strings.Repeat("<", 255)+"/", SongDepth)[:SongDepth*256-1], Attempt: 3}
 	r.MIME, r.Engine, r.Model = strings.Repeat("m", 255), strings.Repeat("e", 255), strings.Repeat("m", 64)
 	name := strings.Repeat("\x01", 127) + strings.Repeat("\xff", 128)
 	r.SetName(name)
@@ -182,7 +184,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, name := range []string{r.RawName(), r.RawArchived(), r.RawRejected(), r.Track} {
+		for _, name := range append(strings.Split(r.Track, "/"), r.RawName(), r.RawArchived(), r.RawRejected()) {
 			wantName(t, name)
 		}
 		if !ValidID(r.ID) || r.Name == "" || len(r.History) > mostVisits {

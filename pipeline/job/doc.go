@@ -5,7 +5,8 @@
 // # What is on disk
 //
 //	input/                                  people put songs here; ".NAME.im2.json" beside NAME says how to separate it
-//	output/<track>/                         stems, track.json, peaks.json and the song's cover
+//	output/<track>/                         stems, track.json, peaks.json and the song's cover; a track is one folder, or
+//	                                        <artist>/<album>/<title>
 //	archive/                                originals of separated songs
 //	rejected/                               refused files, each with a text that says why
 //	queue/watcher/<worker>.<token>          which watcher takes files; "free" while none does
@@ -40,6 +41,6 @@
 // # What readers must not trust
 //
 // Every container that has the data folder can write anything there. Read files with Read, which
-// refuses what is no regular file or is too long; use Track only through OneName, and the
+// refuses what is no regular file or is too long; use Track only through SongFolder, and the
 // names of stems only through AudioFiles.
 package job

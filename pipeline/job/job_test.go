@@ -228,6 +228,23 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func TestSongFolder(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("x", 255)
+	for _, track := range []string{"song", "a b", "Artist/Album/01 Song", "a/b", "...", longest + "/" + longest + "/" + longest} {
+		if got := SongFolder(track); got != track {
+			t.Errorf("SongFolder(%q) = %q", track, got)
+		}
+	}
+	for _, track := range []string{
+		"", ".", "..", "/", "/song", "song/", "a//b", "a/./b", "a/../b", "../a", "a/b/..", "a/b/c/d", "a\x00b", "a/b\x1b/c", longest + "x", "a/" + longest + "x",
+	} {
+		if got := SongFolder(track); got != "" {
+			t.Errorf("SongFolder(%q) = %q", track, got)
+		}
+	}
+}
+
 func TestPercent(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/im2-audio/im2/pipeline/title"
 )
@@ -85,6 +86,24 @@ const ReasonExtension = ".txt"
 // shortened for it.
 func ReasonFile(name string) string {
 	return title.Shorten(name, title.Limit-len(ReasonExtension)) + ReasonExtension
+}
+
+// SongDepth is how many folders below OutputFolder a song's folder is at most: artist, album and title.
+const SongDepth = 3
+
+// SongFolder returns track if it can be the folder of a song in OutputFolder, one to SongDepth names with slashes between them, and
+// "" if it leads elsewhere.
+func SongFolder(track string) string {
+	names := strings.Split(track, "/")
+	if len(names) > SongDepth {
+		return ""
+	}
+	for _, name := range names {
+		if OneName(name) == "" || len(name) > title.Limit || strings.ContainsFunc(name, unicode.IsControl) {
+			return ""
+		}
+	}
+	return track
 }
 
 // OneName returns name if it is the name of one entry of a folder, and "" if it leads elsewhere.

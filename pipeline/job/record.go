@@ -25,7 +25,7 @@ type Record struct {
 	MIME string `json:"mime,omitempty"`
 	// Created is when the job was made, in UTC.
 	Created time.Time `json:"created,omitzero"`
-	// Track is the name of the folder in output/, once decided.
+	// Track is the song's folder in output/, once decided, as SongFolder takes it: with slashes on every system.
 	Track string `json:"track,omitempty"`
 	// Archived is the file's name in archive/, once decided; ArchivedBytes as NameBytes.
 	Archived      string `json:"archived,omitempty"`

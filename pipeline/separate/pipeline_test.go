@@ -1,6 +1,7 @@
 package separate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -161,12 +162,12 @@ func (p *pipeline) separate(r *job.Record) error {
 		return errors.Join(err, p.move(r, job.Separating, job.Failed))
 	}
 	err = errors.Join(err, p.move(r, job.Separating, job.Separated), p.move(r, job.Separated, job.Organizing))
-	track := filepath.Join(p.data, "output", "the track")
-	err = errors.Join(err, os.MkdirAll(track, 0o700))
 	changed := *r
 	if p.change != nil {
 		p.change(&changed, job.Organizing)
 	}
+	track := filepath.Join(p.data, "output", cmp.Or(job.SongFolder(changed.Track), "the track"))
+	err = errors.Join(err, os.MkdirAll(track, 0o700))
 	for _, file := range options.Recorded(changed.Files) {
 		if options.IsFile(file) && strings.TrimSuffix(file, ".wav") != p.without {
 			err = errors.Join(err, os.WriteFile(filepath.Join(track, file), nil, 0o600))

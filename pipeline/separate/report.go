@@ -61,9 +61,9 @@ func (s *separation) report(j queue.Job, h handed) error {
 		return exit.Errorf(exit.Failed, `separating %q: given up after %s: %s; %s"mage logs -service=demucs" says more`,
 			h.name, tries, plain(j.Error), s.kept(j))
 	}
-	track := job.OneName(j.Track)
+	track := job.SongFolder(j.Track)
 	if track == "" {
-		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %q is no name of a folder of stems",
+		return exit.Errorf(exit.Failed, "separating %q: job %s is done, but %q is no folder that stems can have",
 			h.name, j.ID, j.Track)
 	}
 	files, err := j.AudioFiles()

@@ -111,8 +111,15 @@ func TestSongComesOutAsStems(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
+	for _, folder := range []string{"the track", "Band/First/01 Song"} {
+		testJSON(t, folder)
+	}
+}
+
+func testJSON(t *testing.T, folder string) {
+	t.Helper()
 	data := newData(t)
-	(&pipeline{t: t, data: data, end: job.Done}).start()
+	(&pipeline{t: t, data: data, end: job.Done, change: func(r *job.Record, _ job.Stage) { r.Track = folder }}).start()
 	s := newTry(t, data, "song.mp3")
 	err := Run(t.Context(), Request{Data: data, File: s.File, JSON: true, UI: s.UI, Put: s.Put, Poll: time.Millisecond})
 	if err != nil {
@@ -122,8 +129,8 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(s.out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	track := filepath.Join(data, "output", "the track")
-	if got.Track != "the track" || got.Name != "song.mp3" || !job.ValidID(got.Job) || len(got.Stems) != 4 ||
+	track := filepath.Join(data, "output", folder)
+	if got.Track != folder || got.Name != "song.mp3" || !job.ValidID(got.Job) || len(got.Stems) != 4 ||
 		got.Stems["drums"] != filepath.Join(track, "drums.wav") || got.TrackJSON != filepath.Join(track, "track.json") {
 		t.Errorf("answer %+v", got)
 	}
@@ -167,13 +174,13 @@ func TestJobDoesNotSucceed(t *testing.T) {
 		{"a stem is missing", func(p *pipeline) { p.without = "bass" }, []string{"is done, but", "bass.wav is missing in"}},
 		{"a track elsewhere", func(p *pipeline) {
 			p.change = func(r *job.Record, _ job.Stage) { r.Track = "../input" }
-		}, []string{`is done, but reading job.json: track "../input": it is not the name of a folder of stems`}},
+		}, []string{`is done, but reading job.json: track "../input": it is not a folder that stems can have`}},
 		{"files elsewhere", func(p *pipeline) {
 			p.change = func(r *job.Record, _ job.Stage) { r.Files = []string{"vocals.wav", "../../.env"} }
 		}, []string{`is done, but reading job.json: files "../../.env": it is not a stem`}},
 		{"no track", func(p *pipeline) {
 			p.change = func(r *job.Record, _ job.Stage) { r.Track = "" }
-		}, []string{`"" is no name of a folder`}},
+		}, []string{`"" is no folder that stems can have`}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

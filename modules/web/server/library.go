@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	// mostDepth is how deep in output/ songs are: ARTIST/ALBUM/SONG.
-	mostDepth = 3
 	// settled is how old a folder's time of change must be: what happens in the same moment as a look may leave no other one.
 	settled = 3 * time.Second
 	// lookForMissing is how often a song that is not known is looked for.
@@ -163,7 +161,7 @@ func (l *library) sort(ctx context.Context, s *shelf, folder string, depth int, 
 		switch {
 		case has:
 			songs[name], changed = l.read(path.Join(folder, name), info.ModTime()), true
-		case depth+1 < mostDepth:
+		case depth+1 < job.SongDepth:
 			shelves[name] = cmp.Or(s.shelves[name], &shelf{})
 		}
 	}

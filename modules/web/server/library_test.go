@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -69,6 +70,28 @@ func TestTheLibraryFollowsTheFolder(t *testing.T) {
 	spooltest.Must(t, s.Refresh(t.Context()))
 	if got := titles(s, ""); got != "" {
 		t.Errorf("without output/ there are %s", got)
+	}
+}
+
+// A song in the folder of an album is one like the others: its row leads to its page, and that to its files.
+func TestASongOfAnAlbum(t *testing.T) {
+	t.Parallel()
+	s, data := newServer(t)
+	const folder = "Band & Co/First #1/01 Söng"
+	putSong(t, data, folder, map[string]any{"stems": []string{"vocals.wav"}, "tags": map[string]any{"title": "Söng"}}, "vocals.wav")
+	spooltest.Must(t, os.WriteFile(filepath.Join(data, job.OutputFolder, folder, job.CoverJPEG), nil, 0o644))
+	putJob(t, data, job.Done, 1, map[string]any{"name": "a.mp3", "track": folder})
+	page := "/song/" + keyOf(folder)
+	if text := get(t, s, "/"); !strings.Contains(text, `<a href="`+page+`">a.mp3</a>`) {
+		t.Errorf("the queue has no link to it: %s", text)
+	}
+	if text := get(t, s, page); !strings.Contains(text, "<h1>Söng</h1>") || !strings.Contains(text, page+"/file/vocals.wav") {
+		t.Errorf("its page: %s", text)
+	}
+	for _, file := range []string{"/file/vocals.wav", "/file/cover.jpg", "/stems.zip"} {
+		if w := request(t, s, page+file, nil); w.Code != http.StatusOK {
+			t.Errorf("%s: %d", file, w.Code)
+		}
 	}
 }
 
