@@ -15,6 +15,7 @@ import (
 	"github.com/im2-audio/im2/internal/kubectl"
 	"github.com/im2-audio/im2/internal/project"
 	"github.com/im2-audio/im2/internal/safetext"
+	"github.com/im2-audio/im2/pipeline/pause"
 	"github.com/im2-audio/im2/pipeline/proof"
 )
 
@@ -68,6 +69,8 @@ type clusterStatus struct {
 	Proofs []proof.Left `json:"proofs"`
 	// Watcher is the watcher that takes songs; null where none does, or this machine has no data folder.
 	Watcher *leaseholder `json:"watcher"`
+	// Paused says since when workers take no song; null where they do, or this machine has no data folder.
+	Paused *pause.Pause `json:"paused"`
 }
 
 // ClusterStatus prints what the cluster has of the project.
@@ -81,9 +84,9 @@ func (t Target) ClusterStatus(ctx context.Context, asJSON bool) error {
 		return fmt.Errorf("asking for %s on %s: %w", p.Name(), k.Context, err)
 	}
 	proofs := t.proofsOf(p)
-	holder := t.leaseholder(ctx, p)
+	holder, paused := t.leaseholder(ctx, p), t.pauseOf(p)
 	if asJSON {
-		return t.UI.JSON(clusterStatus{p.Name(), k.Context, cluster.Name(p.Name()), state, append([]proof.Left{}, proofs...), holder})
+		return t.UI.JSON(clusterStatus{p.Name(), k.Context, cluster.Name(p.Name()), state, append([]proof.Left{}, proofs...), holder, paused})
 	}
 	t.noteOthers(p, state, proofs)
 	if len(state.Services) == 0 {
@@ -92,6 +95,7 @@ func (t Target) ClusterStatus(ctx context.Context, asJSON bool) error {
 	}
 	t.printCluster(state)
 	t.printLeaseholder(holder)
+	t.notePaused(paused)
 	return nil
 }
 

@@ -68,6 +68,18 @@ func (t Target) paused(ctx context.Context) (*project.Project, *pause.Pause, err
 	return p, before, exit.With(exit.Failed, err)
 }
 
+// pauseOf reads whether a project is paused; nil where it is not, or has no data folder. What cannot be read is said.
+func (t Target) pauseOf(p *project.Project) *pause.Pause {
+	if p.Data == "" {
+		return nil
+	}
+	paused, err := pause.Read(p.Data)
+	if err != nil {
+		t.UI.Note("%v", err)
+	}
+	return paused
+}
+
 // notePaused says that the project is paused, if it is.
 func (t Target) notePaused(p *pause.Pause) {
 	if p != nil {

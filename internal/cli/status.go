@@ -99,17 +99,13 @@ func (t Target) Status(ctx context.Context, asJSON bool) error {
 		t.UI.Note("the images are not shown: %v", err)
 	}
 	var counts map[job.Stage]int
-	var paused *pause.Pause
 	if p.Data != "" {
-		if paused, err = pause.Read(p.Data); err != nil {
-			t.UI.Note("%v", err)
-		}
 		if counts, err = queue.New(p.Data).Count(ctx); err != nil {
 			t.UI.Note("the jobs are not shown: %v", err)
 			counts = nil
 		}
 	}
-	holder, disk := t.leaseholder(ctx, p), diskOf(p)
+	holder, paused, disk := t.leaseholder(ctx, p), t.pauseOf(p), diskOf(p)
 	if asJSON {
 		return term.JSONList(t.UI, "jobs", underway(ctx, p, counts),
 			status{Project: p.Name(), Services: services, Images: plan.Modules, Counts: counts, Watcher: holder, Paused: paused, Disk: disk})

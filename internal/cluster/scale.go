@@ -23,6 +23,7 @@ const (
 	counting    = "organizer"
 	metricsPort = 9090
 	// metric counts the songs that wait and those that a worker has: by those that wait alone, workers would be ended in the middle of one.
+	// While workers take no song, it counts only those that they have.
 	metric = "im2_queue_unseparated_jobs"
 	// mostWorkers is how many workers there are at most where nobody says how many.
 	mostWorkers = 8

@@ -52,7 +52,7 @@ type desc struct {
 
 var (
 	queueJobs   = desc{"im2_queue_jobs", "Jobs in a stage of the queue.", []string{"stage"}}
-	unseparated = desc{"im2_queue_unseparated_jobs", "Jobs that wait for a worker or have one.", nil}
+	unseparated = desc{"im2_queue_unseparated_jobs", "Jobs that a worker has, and unless workers take no song those that wait for one.", nil}
 	endedJobs   = desc{"im2_ended_jobs", "Jobs that are done, were rejected, or failed.", []string{"stage"}}
 	oldest      = desc{"im2_queue_oldest_seconds", "How long ago the oldest song that has not ended was taken; 0 where there is none.", nil}
 	leases      = desc{"im2_lease_seconds", "How long ago a worker gave a sign of life for a job that it has, by its own clock.", []string{"stage", "worker"}}
@@ -182,7 +182,13 @@ func (c *collector) read(ctx context.Context) (values []prometheus.Metric, err e
 	add := func(d desc, value float64, labels ...string) {
 		values = append(values, prometheus.MustNewConstMetric(d.described(), prometheus.GaugeValue, value, labels...))
 	}
-	waiting, first := 0, time.Time{}
+	p, err := pause.Read(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	disk := c.Limit.Look(c.Data)
+	rest := p != nil || disk != nil && disk.Low // Then more workers are of no use.
+	unseparatedJobs, first := 0, time.Time{}
 	for _, stage := range job.Stages {
 		if stage.Final() {
 			continue
@@ -192,8 +198,8 @@ func (c *collector) read(ctx context.Context) (values []prometheus.Metric, err e
 			return nil, err
 		}
 		add(queueJobs, float64(len(ids)), string(stage))
-		if stage == job.Pending || stage == job.Separating {
-			waiting += len(ids)
+		if stage == job.Separating || stage == job.Pending && !rest {
+			unseparatedJobs += len(ids)
 		}
 		if len(ids) > 0 {
 			made := (&job.Record{ID: ids[0]}).Made()
@@ -202,7 +208,7 @@ func (c *collector) read(ctx context.Context) (values []prometheus.Metric, err e
 			}
 		}
 	}
-	add(unseparated, float64(waiting))
+	add(unseparated, float64(unseparatedJobs))
 	age := 0.0
 	if !first.IsZero() {
 		age = max(0, c.now().Sub(first).Seconds())
@@ -211,15 +217,11 @@ func (c *collector) read(ctx context.Context) (values []prometheus.Metric, err e
 	if err := c.readLeases(ctx, add); err != nil {
 		return nil, err
 	}
-	p, err := pause.Read(c.Data)
-	if err != nil {
-		return nil, err
-	}
 	add(paused, map[bool]float64{true: 1}[p != nil])
-	if d := c.Limit.Look(c.Data); d != nil {
-		add(diskFree, float64(d.Free))
-		add(diskSize, float64(d.Size))
-		add(diskLeast, float64(d.Least))
+	if disk != nil {
+		add(diskFree, float64(disk.Free))
+		add(diskSize, float64(disk.Size))
+		add(diskLeast, float64(disk.Least))
 	}
 	if err := c.readEnded(ctx); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package metrics
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -128,7 +129,7 @@ func TestWhatIsThere(t *testing.T) {
 	families := b.ask(time.Second)
 	b.want(families, map[string]string{
 		"im2_queue_jobs incoming": "0", "im2_queue_jobs pending": "2", "im2_queue_jobs separating": "1", "im2_queue_jobs separated": "1", "im2_queue_jobs organizing": "0",
-		"im2_queue_unseparated_jobs": "3", "im2_queue_oldest_seconds": "3601.999999", "im2_paused": "1",
+		"im2_queue_unseparated_jobs": "1", "im2_queue_oldest_seconds": "3601.999999", "im2_paused": "1",
 		"im2_lease_seconds separating host-1": "12", "im2_ended_jobs done": "0", "im2_ended_jobs failed": "0", "im2_queue_jobs done": "none",
 	})
 	free := families["im2_disk_free_bytes"].GetMetric()[0].GetGauge().GetValue()
@@ -137,6 +138,32 @@ func TestWhatIsThere(t *testing.T) {
 		t.Errorf("%f of %f bytes are free, and %f must be", free, size, least)
 	}
 	b.want(b.ask(endedFor), map[string]string{"im2_ended_jobs done": "1"})
+}
+
+// Who scales workers is told of songs that wait only while workers take songs; of those that workers have, always.
+func TestNoWorkerIsWantedThatRests(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	room, none := space.Limit{Bytes: 1}, space.Limit{Bytes: math.MaxInt64}
+	for range 5 {
+		b.job(job.Pending, "", "")
+	}
+	b.job(job.Separating, ".host-1.0011aabb", "")
+	for _, c := range []struct {
+		paused bool
+		limit  space.Limit
+		want   string
+	}{{false, room, "6"}, {true, room, "1"}, {false, none, "1"}, {true, none, "1"}, {false, room, "6"}} {
+		b.c.Limit = c.limit
+		b.must(pause.Clear(b.data))
+		if c.paused {
+			b.must(pause.Set(b.data, "anna", -1, -1))
+		}
+		b.want(b.ask(goodFor), map[string]string{"im2_queue_unseparated_jobs": c.want, "im2_queue_jobs pending": "5"})
+	}
+	b.must(pause.Set(b.data, "anna", -1, -1))
+	b.must(os.RemoveAll(filepath.Join(b.data, "queue/separating")))
+	b.want(b.ask(goodFor), map[string]string{"im2_queue_unseparated_jobs": "0"})
 }
 
 // Of jobs that had ended before, nothing is counted but how many they are; of those that end later, each is counted once.
