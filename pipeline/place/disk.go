@@ -287,11 +287,12 @@ func (p Placer) Put(src, dir string, names Naming, announce func(name string) er
 // scratch is a folder of the caller's own on the same file system, for the temporary file:
 // people never see that in the folder of path, whatever happens.
 func (p Placer) PutText(path, text, scratch string) error {
-	if p.holds(path, text) {
+	mine, err := p.holds(path, text)
+	if mine {
 		return nil
 	}
-	if taken, err := p.Has(path); taken || err != nil {
-		return fmt.Errorf("writing %q: %w", path, cmp.Or(err, fs.ErrExist))
+	if taken, hasErr := p.Has(path); taken || err != nil || hasErr != nil {
+		return fmt.Errorf("writing %q: %w", path, cmp.Or(err, hasErr, fs.ErrExist))
 	}
 	temp, err := p.making(scratch, []byte(text), true)
 	if err != nil {
@@ -305,12 +306,18 @@ func (p Placer) PutText(path, text, scratch string) error {
 }
 
 // holds reports whether path is a regular file with this text. It opens nothing else: people
-// can put a FIFO there, and reading that would wait for ever.
-func (p Placer) holds(path, text string) bool {
+// can put a FIFO there, and reading that would wait for ever. What this user may not read is none.
+func (p Placer) holds(path, text string) (bool, error) {
 	info, err := p.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(text)) {
-		return false
+	if err == nil && (!info.Mode().IsRegular() || info.Size() != int64(len(text))) {
+		return false, nil
 	}
-	data, err := p.ReadFile(path)
-	return err == nil && string(data) == text
+	var data []byte
+	if err == nil {
+		data, err = p.ReadFile(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return false, nil
+	}
+	return err == nil && string(data) == text, err
 }

@@ -137,6 +137,28 @@ func TestPutText(t *testing.T) {
 	spooltest.WantNames(t, scratch)
 }
 
+// A text that cannot be read just now may be one's own: nothing may be made under another name, or the first one is left.
+func TestPutTextWhereReadingFails(t *testing.T) {
+	t.Parallel()
+	dir, scratch := t.TempDir(), t.TempDir()
+	path := filepath.Join(dir, "f.txt")
+	if err := Local.PutText(path, "why", scratch); err != nil {
+		t.Fatal(err)
+	}
+	failing := Placer{Disk: noReads{Local.Disk}}
+	if err := failing.PutText(path, "why", scratch); !errors.Is(err, syscall.EIO) || errors.Is(err, fs.ErrExist) {
+		t.Errorf("error = %v; want that of the disk", err)
+	}
+	spooltest.WantNames(t, scratch)
+}
+
+// noReads is a disk on which no file can be read.
+type noReads struct{ Disk }
+
+func (noReads) ReadFile(path string) ([]byte, error) {
+	return nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EIO}
+}
+
 func mkdirWith(t *testing.T, dir, file string) {
 	t.Helper()
 	if err := os.Mkdir(dir, FolderMode); err != nil {
