@@ -42,9 +42,15 @@ func (m *model) rest() bool {
 			return false
 		}
 	}
-	for _, name := range m.list("/queue") {
-		if strings.HasPrefix(name, place.TempPrefix) { // The holder of the watcher's lease removes it.
-			return false
+	swept := []string{"/queue"}
+	for _, lease := range m.list("/queue/" + job.WatcherFolder) {
+		swept = append(swept, "/queue/"+job.WatcherFolder+"/"+lease)
+	}
+	for _, folder := range swept {
+		for _, name := range m.list(folder) {
+			if strings.HasPrefix(name, place.TempPrefix) { // The holder of the watcher's lease removes it.
+				return false
+			}
 		}
 	}
 	return len(m.list("/input")) == 0
