@@ -24,6 +24,7 @@ type ownEngine struct {
 	programs string // the folder that has its programs; "" for those of the machine
 	remapped bool   // it gives containers other IDs (userns-remap)
 	cmd      *exec.Cmd
+	ended    chan struct{} // closed when cmd has ended
 }
 
 // cmdEngine starts an engine for this script alone and points DOCKER_HOST to it, with the images
@@ -74,7 +75,7 @@ func (e *ownEngine) end(signal syscall.Signal) error {
 	if err := e.cmd.Process.Signal(signal); err != nil {
 		return err
 	}
-	_ = e.cmd.Wait() // it was ended
+	<-e.ended
 	return nil
 }
 
@@ -198,7 +199,18 @@ func (e *ownEngine) start() error {
 		"--pidfile="+filepath.Join(e.folder, "pid"))
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM}
-	if err := e.cmd.Start(); err != nil {
+	started := make(chan error)
+	e.ended = make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // Pdeathsig is sent when the thread ends, not the process
+		err := e.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = e.cmd.Wait() // it is ended
+		}
+		close(e.ended)
+	}()
+	if err := <-started; err != nil {
 		return err
 	}
 	return answers(e.host(), log.Name())
@@ -256,8 +268,10 @@ func (e *ownEngine) stop(ts *testscript.TestScript) {
 		args := append([]string{"--host=" + e.host(), "rm", "--force", "--volumes"}, strings.Fields(string(ids))...)
 		_ = exec.Command("docker", args...).Run()
 	}
-	_ = e.cmd.Process.Signal(syscall.SIGTERM)
-	_ = e.cmd.Wait()
+	if e.cmd.Process != nil {
+		_ = e.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	<-e.ended
 	mounts, _ := filepath.Glob(filepath.Join(e.folder, "exec", "netns", "*"))
 	for _, mount := range append(mounts, filepath.Join(e.folder, "data")) {
 		_ = unix.Unmount(mount, unix.MNT_DETACH) // left by one that was killed
