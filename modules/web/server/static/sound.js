@@ -112,6 +112,8 @@ export class Decoded extends Sound {
 const often = 100; // milliseconds between two looks at the elements
 const near = 0.0015; // seconds: stems that are so close need no correction
 const far = 0.25; // seconds: stems that are so far apart are set, not hurried
+const tick = 20; // milliseconds between two looks at whether something was reached
+const patience = 2000; // milliseconds that a seek may take before another one: Chromium plays no more after seeks there and back at once
 const ready = 3; // HTMLMediaElement.HAVE_FUTURE_DATA
 
 // Streamed plays a long song from the server as it comes. Each element has its own clock, so that the others are made
@@ -143,8 +145,19 @@ export class Streamed extends Sound {
     this.pause();
     this.at = at;
     this.playing = true;
+    this.onwait(true);
+    const turn = this.turn = {};
+    await this.until(turn, () => !this.alive.some(({ element }) => element.seeking), patience);
+    if (this.turn !== turn) return;
     for (const { element } of this.alive) element.currentTime = at;
     await this.go();
+  }
+
+  // until returns when something is reached, for which there is no event, when another turn came, or after some milliseconds.
+  async until(turn, reached, most = Infinity) {
+    for (let waited = 0; this.turn === turn && waited < most && !reached(); waited += tick) {
+      await new Promise((resolve) => { setTimeout(resolve, tick); });
+    }
   }
 
   // go starts all elements when all have data.
@@ -153,8 +166,7 @@ export class Streamed extends Sound {
     clearInterval(this.timer);
     this.onwait(true);
     for (const { element } of this.alive) element.pause();
-    const reached = () => this.alive.every(({ element }) => element.ended || (!element.seeking && element.readyState >= ready));
-    while (this.turn === turn && !reached()) await new Promise((resolve) => { setTimeout(resolve, 20); }); // there is no event for all of them
+    await this.until(turn, () => this.alive.every(({ element }) => element.ended || (!element.seeking && element.readyState >= ready)));
     if (this.turn !== turn) return;
     for (const { element } of this.alive) element.playbackRate = 1;
     await Promise.allSettled(this.alive.filter(({ element }) => !element.ended).map(({ element }) => element.play()));
