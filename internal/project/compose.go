@@ -91,7 +91,7 @@ func (s Settings) takenIn(ctx context.Context, files []string, how reading) ([]i
 	if !r.others && broken == nil {
 		return r.found, r.checkWays(types.NewMapping(s.Environ()))
 	}
-	if r.audit && r.values > maxValues {
+	if r.extended > maxExtends || r.audit && r.values > maxValues {
 		return nil, broken
 	}
 	// Without other files, compose-go says what is wrong with these, and where the data folder is.

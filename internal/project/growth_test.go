@@ -73,6 +73,27 @@ func TestSettingsThatMultiply(t *testing.T) {
 	}
 }
 
+// TestAssignments compares with the regular expression that says where one begins.
+func TestAssignments(t *testing.T) {
+	t.Parallel()
+	slow := regexp.MustCompile(`(?m)^\s*(?:export\s+)?[A-Za-z_][\w.-]*\s*[=:]`)
+	random := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"a", "Z_7", "7", ".-", "=", ":", " ", "\n", "\n\n", "\t", "\r\n", "\v", "#", "$", "é", "export", "export ", "A=1\n"}
+	for range 20_000 {
+		var text strings.Builder
+		for range random.IntN(16) {
+			text.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		var want []int
+		for _, m := range slow.FindAllStringIndex(text.String(), -1) {
+			want = append(want, m[0])
+		}
+		if got := assignments([]byte(text.String())); !slices.Equal(got, want) {
+			t.Fatalf("%q: %d, not %d", text.String(), got, want)
+		}
+	}
+}
+
 // TestAssignedNames compares with the regular expression that says what a name is.
 func TestAssignedNames(t *testing.T) {
 	t.Parallel()
@@ -87,8 +108,21 @@ func TestAssignedNames(t *testing.T) {
 		for _, m := range slow.FindAllSubmatch(text, -1) {
 			want = append(want, string(m[1]))
 		}
-		if got := slices.Collect(assignedNames(text)); !slices.Equal(got, want) {
+		slices.Sort(want)
+		if got := slices.Sorted(assignedNames(text)); !slices.Equal(got, want) {
 			t.Fatalf("%q: %q, not %q", text, got, want)
+		}
+	}
+}
+
+// TestValuesOfText counts without decoding.
+func TestValuesOfText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"": 0, "a": 1, "{a: 1, b: [1, 2, {c: 3}]}": 7, "a: &a {b: 1}\nc: *a\n": 4, "a: 1\n---\n[b]\n": 4, "a: 1\n---\n[b\n": 2,
+	} {
+		if got := valuesOfText([]byte(text)); got != want {
+			t.Errorf("%q: %d, not %d", text, got, want)
 		}
 	}
 }

@@ -121,6 +121,13 @@ func (r *references) read(what, path string) ([]document, error) {
 	if r.size += len(text); r.size > run.MostFile {
 		return nil, exit.Errorf(exit.Unusable, "reading %s %s: with it, the Compose files have more than %d MiB", what, path, run.MostFile>>20)
 	}
+	tooMany := exit.Errorf(exit.Unusable, "reading %s %s: with it, the Compose files have more than the %d values that are audited; fix: part the project", what, path, maxValues)
+	if r.audit && len(text) > maxValues { // a value takes a byte at least
+		if n := valuesOfText(text); n > maxValues {
+			r.values += n
+			return nil, tooMany
+		}
+	}
 	var all []document
 	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
 		var raw any
@@ -130,7 +137,7 @@ func (r *references) read(what, path string) ([]document, error) {
 			return nil, exit.Errorf(exit.Unusable, "reading %s %s: %w", what, path, err)
 		}
 		if r.values += values(raw); r.audit && r.values > maxValues {
-			return nil, exit.Errorf(exit.Unusable, "reading %s %s: with it, the Compose files have more than the %d values that are audited; fix: part the project", what, path, maxValues)
+			return nil, tooMany
 		}
 		all = append(all, r.reduce(mapping(raw)))
 	}
@@ -279,7 +286,8 @@ func digest(paths []string, folder, working string, env types.Mapping) string {
 	sum := sha256.New()
 	sum.Write(fmt.Appendf(nil, "%q", append(paths, folder, working)))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		sum.Write(fmt.Appendf(nil, "%d %s%d %s", len(name), name, len(env[name]), env[name]))
+		sum.Write(fmt.Appendf(nil, "%d %s%d ", len(name), name, len(env[name])))
+		_, _ = io.WriteString(sum, env[name])
 	}
 	return string(sum.Sum(nil))
 }

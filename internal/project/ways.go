@@ -1,11 +1,13 @@
 package project
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/im2-audio/im2/internal/exit"
 )
@@ -30,6 +32,31 @@ func values(of any) int {
 	case []any:
 		for _, value := range of {
 			n += values(value)
+		}
+	}
+	return n
+}
+
+// valuesOfText counts what the documents of a text have before anchors are used. It is for texts of any size: when a mapping with a
+// million keys is decoded, the YAML package compares each with each other.
+func valuesOfText(text []byte) int {
+	n := 0
+	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var document yaml.Node
+		if decoder.Decode(&document) != nil { // io.EOF, or what is said when it is decoded
+			return n
+		}
+		for _, root := range document.Content {
+			n += valuesOfNode(root)
+		}
+	}
+}
+
+func valuesOfNode(of *yaml.Node) int {
+	n := 1
+	for i, below := range of.Content {
+		if of.Kind != yaml.MappingNode || i%2 == 1 {
+			n += valuesOfNode(below)
 		}
 	}
 	return n
