@@ -76,7 +76,7 @@ func TestTheRecordTellsWhatWasMade(t *testing.T) {
 		!got.Settings.Equal(j.Options.Over(options.Default())) {
 		t.Errorf("record = %+v", got.Record)
 	}
-	for file, tags := range map[string]int64{"vocals.wav": 12 + 8 + 14, "no_vocals.wav": 12 + 8 + 18} { // The titles alone.
+	for file, tags := range map[string]int64{"vocals.wav": 12 + 8 + 14 + 8 + 10 + 10 + 14, "no_vocals.wav": 12 + 8 + 18 + 8 + 10 + 10 + 18} { // The titles alone.
 		if info, err := os.Stat(got.Path(job.StemsFolder, file)); err != nil || info.Size() != 44+6*fakeFrames+tags {
 			t.Errorf("%s has %d bytes, %v", file, info.Size(), err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"maps"
@@ -14,6 +15,8 @@ import (
 const (
 	// mostFrames is how many frames of an ID3v2 tag are looked through.
 	mostFrames = 4096
+	// mostUnsynchronised is how much of a tag is read whose bytes have to be changed back first.
+	mostUnsynchronised = 16 << 20
 	// longestUFID is the longest frame that is read, in bytes.
 	longestUFID = 256
 	// musicBrainzOwner begins the frame with the ID that MusicBrainz gives a recording.
@@ -55,24 +58,52 @@ func readUFID(r io.ReaderAt) string {
 	if _, err := r.ReadAt(head[:], 0); err != nil || string(head[:3]) != "ID3" {
 		return ""
 	}
-	const version4, unsynchronised, extended = 4, 0x80, 0x40
+	const unsynchronised, extended, dataLength = 0x80, 0x40, 0x01
 	version, flags := head[3], head[5]
-	if version < 3 || version > version4 || flags&(unsynchronised|extended) != 0 { // Sizes would not be what they say.
+	if version < 2 || version > 4 {
 		return ""
 	}
-	end := int64(len(head)) + syncsafe(head[6:])
-	for at, n := int64(len(head)), 0; at < end && n < mostFrames; n++ {
-		if _, err := r.ReadAt(head[:], at); err != nil || head[0] == 0 {
+	tag := io.NewSectionReader(r, int64(len(head)), syncsafe(head[6:]))
+	if version < 4 && flags&unsynchronised != 0 { // In version 4, each frame is by itself, and its size is right.
+		text, _ := io.ReadAll(io.LimitReader(tag, mostUnsynchronised)) // What could be read may do.
+		text = bytes.ReplaceAll(text, []byte("\xff\x00"), []byte("\xff"))
+		tag = io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text)))
+	}
+	at := int64(0)
+	if flags&extended != 0 {
+		if version == 2 { // There it means compressed.
 			return ""
 		}
-		size := int64(binary.BigEndian.Uint32(head[4:]))
-		if version == version4 {
-			size = syncsafe(head[4:])
+		_, _ = tag.ReadAt(head[:4], 0) // If there is nothing, there is no frame either.
+		at = syncsafe(head[:])
+		if version == 3 {
+			at = 4 + int64(binary.BigEndian.Uint32(head[:]))
 		}
-		at += int64(len(head))
-		if string(head[:4]) == "UFID" && size <= longestUFID && at+size <= end {
+	}
+	for range mostFrames {
+		header, name := head[:], "UFID"
+		if version == 2 {
+			header, name = head[:6], "UFI"
+		}
+		if _, err := tag.ReadAt(header, at); err != nil || header[0] == 0 {
+			return ""
+		}
+		at += int64(len(header))
+		var size int64
+		switch version {
+		case 2:
+			size = int64(header[3])<<16 | int64(header[4])<<8 | int64(header[5])
+		case 3:
+			size = int64(binary.BigEndian.Uint32(header[4:]))
+		default:
+			size = syncsafe(header[4:])
+		}
+		if strings.HasPrefix(string(header), name) && size <= longestUFID {
 			frame := make([]byte, size)
-			_, err := r.ReadAt(frame, at)
+			_, err := tag.ReadAt(frame, at)
+			if version == 4 && header[9]&dataLength != 0 {
+				frame = frame[min(4, size):]
+			}
 			if id, found := strings.CutPrefix(string(frame), musicBrainzOwner); err == nil && found {
 				return id
 			}

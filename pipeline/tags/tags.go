@@ -39,20 +39,22 @@ type Field struct {
 	Totals []string
 	// MP3 is how ffmpeg is told to write it into an MP3 file, where that is not Name.
 	MP3 string
-	// RIFF is the chunk of a WAV file for it; "" for none.
+	// RIFF is the chunk of a WAV file for it, within "INFO"; "" for none.
 	RIFF string
+	// ID3 is the frame of an ID3v2.4 tag for it; "" for a TXXX frame that says MP3.
+	ID3 string
 }
 
 // Fields are all tags that are kept.
 var Fields = []Field{
-	{Name: Title, said: []string{"title"}, RIFF: "INAM"},
-	{Name: "artist", said: []string{"artist", "author"}, RIFF: "IART"},
-	{Name: "album", said: []string{"album"}, RIFF: "IPRD"},
-	{Name: "album_artist", said: []string{"album_artist", "albumartist", "album artist"}},
-	{Name: "track", said: []string{"track", "tracknumber"}, Totals: []string{"tracktotal", "totaltracks"}, RIFF: "IPRT"},
-	{Name: "disc", said: []string{"disc", "discnumber"}, Totals: []string{"disctotal", "totaldiscs"}},
-	{Name: "date", said: []string{"date", "year"}, RIFF: "ICRD"},
-	{Name: "genre", said: []string{"genre"}, RIFF: "IGNR"},
+	{Name: Title, said: []string{"title"}, RIFF: "INAM", ID3: "TIT2"},
+	{Name: "artist", said: []string{"artist", "author"}, RIFF: "IART", ID3: "TPE1"},
+	{Name: "album", said: []string{"album"}, RIFF: "IPRD", ID3: "TALB"},
+	{Name: "album_artist", said: []string{"album_artist", "albumartist", "album artist"}, ID3: "TPE2"},
+	{Name: "track", said: []string{"track", "tracknumber"}, Totals: []string{"tracktotal", "totaltracks"}, RIFF: "IPRT", ID3: "TRCK"},
+	{Name: "disc", said: []string{"disc", "discnumber"}, Totals: []string{"disctotal", "totaldiscs"}, ID3: "TPOS"},
+	{Name: "date", said: []string{"date", "year"}, RIFF: "ICRD", ID3: "TDRC"},
+	{Name: "genre", said: []string{"genre"}, RIFF: "IGNR", ID3: "TCON"},
 	// The names that MusicBrainz Picard gives them (https://picard-docs.musicbrainz.org/en/appendices/tag_mapping.html).
 	musicBrainz("Track"), musicBrainz("Release Track"), musicBrainz("Album"), musicBrainz("Release Group"),
 	musicBrainz("Artist"), musicBrainz("Album Artist"), musicBrainz("Work"),

@@ -307,8 +307,8 @@ func short(n int64) uint32 {
 
 func (r *renderer) writeWAV(ctx context.Context, out output, gain float64, file *os.File) error {
 	buf := bufio.NewWriterSize(file, blockFrames*RawFrame)
-	info := infoChunk(r.tagsOf(out.name))
-	if _, err := buf.Write(wavHeader(r.format, r.rate, r.frames, int64(len(info)))); err != nil {
+	more := tagChunks(r.tagsOf(out.name))
+	if _, err := buf.Write(wavHeader(r.format, r.rate, r.frames, int64(len(more)))); err != nil {
 		return err
 	}
 	samples := newQuantizer(r.format, gain, buf)
@@ -318,7 +318,7 @@ func (r *renderer) writeWAV(ctx context.Context, out output, gain float64, file 
 	if err := r.complete(samples); err != nil {
 		return err
 	}
-	if _, err := buf.Write(info); err != nil {
+	if _, err := buf.Write(more); err != nil {
 		return err
 	}
 	return buf.Flush()

@@ -53,8 +53,10 @@ func (r *renderer) tagArgs(t tags.Tags) []string {
 	return args
 }
 
-// infoChunk is what a WAV file can say of the tags, nil for nothing. It goes behind the samples, so that these begin where
-// simple programs expect them.
+// tagChunks are the tags as a WAV file has them, nil for none: in INFO, which all programs read and which lacks some, and all of them
+// in the chunk that Picard and other programs write. They go behind the samples, so that these begin where simple programs expect them.
+func tagChunks(t tags.Tags) []byte { return append(infoChunk(t), id3Chunk(t)...) }
+
 func infoChunk(t tags.Tags) []byte {
 	info := []byte("INFO")
 	for _, f := range tags.Fields {
@@ -70,6 +72,36 @@ func infoChunk(t tags.Tags) []byte {
 		return nil
 	}
 	return append(appendChunk(nil, "LIST", uint32(len(info))), info...)
+}
+
+// id3Chunk is an ID3v2.4 tag (https://id3.org/id3v2.4.0-structure), with its texts in UTF-8; nil for no tags. It is as in MP3 files.
+func id3Chunk(t tags.Tags) []byte {
+	const utf8 = "\x03"
+	var frames []byte
+	add := func(name, content string) {
+		frames = append(appendSyncsafe(append(frames, name...), len(content)), 0, 0)
+		frames = append(frames, content...)
+	}
+	for _, f := range tags.Fields {
+		switch text := t[f.Name]; {
+		case text == "":
+		case f.ID3 != "":
+			add(f.ID3, utf8+text)
+		default:
+			add("TXXX", utf8+f.MP3+"\x00"+text)
+		}
+	}
+	if frames == nil {
+		return nil
+	}
+	tag := append(appendSyncsafe([]byte("ID3\x04\x00\x00"), len(frames)), frames...)
+	chunk := append(appendChunk(nil, "id3 ", uint32(len(tag))), tag...)
+	return append(chunk, make([]byte, len(chunk)%2)...)
+}
+
+// appendSyncsafe appends 28 bits, in bytes of which none has its highest bit.
+func appendSyncsafe(to []byte, n int) []byte {
+	return append(to, byte(n>>21&0x7f), byte(n>>14&0x7f), byte(n>>7&0x7f), byte(n&0x7f))
 }
 
 // id3Size is how long the ID3v2 tag is that a file of this beginning has before its first frame
