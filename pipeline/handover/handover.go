@@ -8,6 +8,7 @@
 package handover
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -33,6 +34,9 @@ const mostNames = 10_000
 // spareRoom is what a copy leaves of the disk.
 const spareRoom = 1 << 20
 
+// Unknown is the size of a song that nobody knows before its end.
+const Unknown = -1
+
 var (
 	// ErrChanged is returned for a song that is being written.
 	ErrChanged = errors.New("it changed while it was copied; wait until it is complete")
@@ -54,8 +58,10 @@ func (e *OpenError) Unwrap() error { return e.Err }
 type Song struct {
 	// Name is its name, as the watcher takes names.
 	Name string
-	// Size is how many bytes it has.
+	// Size is how many bytes it has; Unknown where only its end tells.
 	Size int64
+	// Pattern is that of the name under which it is copied, with random text for "*"; "" is job.UploadPattern.
+	Pattern string
 	// Again asks for it also where the pipeline has it.
 	Again bool
 	// Options are what is asked for; the zero value is nothing.
@@ -71,7 +77,7 @@ type Placed struct {
 }
 
 // Put copies content into the input folder of data, and gives it the first of the song's names that is
-// free. Content that has not the size is ErrChanged. The files belong to uid and gid; -1 leaves them to this
+// free. Content that has another size than a known one is ErrChanged. The files belong to uid and gid; -1 leaves them to this
 // process's user. On an error nothing is left there. An error that wraps fs.ErrPermission comes before
 // anything of content is read, unless giving files away is refused.
 func Put(ctx context.Context, data string, song Song, content io.Reader, uid, gid int) (Placed, error) {
@@ -81,10 +87,10 @@ func Put(ctx context.Context, data string, song Song, content io.Reader, uid, gi
 	}
 	defer func() { _ = input.Close() }() // It has nothing to lose.
 	// A file that is nothing but a hole is of any size. What the services write meanwhile has to fit as well.
-	if err := place.CheckRoom(filepath.Join(data, job.InputFolder), song.Size+spareRoom); err != nil {
+	if err := place.CheckRoom(filepath.Join(data, job.InputFolder), max(song.Size, 0)+spareRoom); err != nil {
 		return Placed{}, err
 	}
-	p := putting{Song: song, input: input, uid: uid, gid: gid, temp: strings.Replace(job.UploadPattern, "*", rand.Text(), 1)}
+	p := putting{Song: song, input: input, uid: uid, gid: gid, temp: strings.Replace(cmp.Or(song.Pattern, job.UploadPattern), "*", rand.Text(), 1)}
 	sum, err := p.copy(ctx, content)
 	var placed Placed
 	if err == nil {
@@ -129,11 +135,14 @@ func (p putting) copy(ctx context.Context, content io.Reader) (string, error) {
 	}
 	defer func() { _ = f.Close() }() // The one that counts is below.
 	sum := sha256.New()
-	copied, err := io.Copy(io.MultiWriter(f, sum), place.Reader(ctx, io.LimitReader(content, p.Size+1), func(int) {}))
+	if p.Size != Unknown {
+		content = io.LimitReader(content, p.Size+1)
+	}
+	copied, err := io.Copy(io.MultiWriter(f, sum), place.Reader(ctx, content, func(int) {}))
 	if err != nil {
 		return "", err
 	}
-	if copied != p.Size {
+	if p.Size != Unknown && copied != p.Size {
 		return "", ErrChanged
 	}
 	if err := place.Finish(f, p.uid, p.gid); err != nil {

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -106,3 +107,39 @@ func TestNothingIsLeftOfASongThatFailed(t *testing.T) {
 		t.Errorf("without a folder: %v", err)
 	}
 }
+
+// The size of a song that comes from elsewhere may be known at its end alone.
+func TestASongOfUnknownSize(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	in := filepath.Join(data, job.InputFolder)
+	if err := os.Mkdir(in, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"song.mp3", "song (2).mp3"} {
+		seen := ""
+		content := io.MultiReader(strings.NewReader("so"), readerFunc(func([]byte) (int, error) {
+			parts, _ := filepath.Glob(filepath.Join(in, job.BrowserPattern))
+			seen = strings.Join(parts, " ")
+			return 0, io.EOF
+		}), strings.NewReader("ng"))
+		placed, err := Put(t.Context(), data, Song{Name: "song.mp3", Size: Unknown, Pattern: job.BrowserPattern}, content, -1, -1)
+		if text, readErr := os.ReadFile(filepath.Join(in, want)); err != nil || placed.Entry != want || string(text) != "song" || readErr != nil {
+			t.Errorf("%+v, %v: %q, %v; want %s", placed, err, text, readErr, want)
+		}
+		if seen == "" {
+			t.Error("it was not copied under the name that was asked for")
+		}
+	}
+	broken := errors.New("broken")
+	if _, err := Put(t.Context(), data, Song{Name: "song.mp3", Size: Unknown}, io.MultiReader(strings.NewReader("so"), readerFunc(func([]byte) (int, error) { return 0, broken })), -1, -1); !errors.Is(err, broken) {
+		t.Errorf("error = %v", err)
+	}
+	if entries, err := os.ReadDir(in); err != nil || len(entries) != 2 {
+		t.Errorf("there is %v, %v", entries, err)
+	}
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

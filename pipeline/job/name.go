@@ -59,6 +59,8 @@ const (
 const (
 	// UploadPattern is the name of a song that "mage separate" is copying into input/, with random text for "*".
 	UploadPattern = ".im2-*.part"
+	// BrowserPattern is as UploadPattern for a song that comes from a browser. UploadPattern has it, too.
+	BrowserPattern = ".im2-web-*.part"
 	// MostEntry is how many bytes the name of a song in input/ may have if it has a sidecar.
 	MostEntry = title.Limit - len(sidecarStart) - len(sidecarEnd)
 

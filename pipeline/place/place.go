@@ -146,19 +146,28 @@ const leftoverAge = 24 * time.Hour
 
 // Sweep removes from the folder dir what crashes left there: entries whose name matches one of
 // the patterns (see filepath.Match), as SweepIf does.
-func Sweep(dir string, patterns ...string) {
-	SweepIf(dir, func(name string) bool {
+func Sweep(dir string, patterns ...string) { SweepIf(dir, matcher(patterns)) }
+
+func matcher(patterns []string) func(name string) bool {
+	return func(name string) bool {
 		return slices.ContainsFunc(patterns, func(pattern string) bool {
 			ok, err := filepath.Match(pattern, name)
 			return ok && err == nil
 		})
-	})
+	}
 }
 
 // SweepIf removes from the folder dir the entries whose name is a leftover's and that nobody has
 // touched for a day. Folders are removed only when they are empty. It does what it can: leftovers do
 // no harm but to take room.
-func SweepIf(dir string, leftover func(name string) bool) {
+func SweepIf(dir string, leftover func(name string) bool) { sweep(dir, leftoverAge, leftover) }
+
+// SweepOlder is Sweep for what nobody has touched for so long.
+func SweepOlder(dir string, age time.Duration, patterns ...string) {
+	sweep(dir, age, matcher(patterns))
+}
+
+func sweep(dir string, age time.Duration, leftover func(name string) bool) {
 	entries, err := Local.ReadDir(dir)
 	if err != nil {
 		return
@@ -168,7 +177,7 @@ func SweepIf(dir string, leftover func(name string) bool) {
 			continue
 		}
 		info, err := entry.Info()
-		if err == nil && time.Since(info.ModTime()) > leftoverAge {
+		if err == nil && time.Since(info.ModTime()) > age {
 			_ = Local.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}

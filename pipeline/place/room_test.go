@@ -126,4 +126,7 @@ func TestSweepRemovesOldLeftoversAlone(t *testing.T) {
 	Sweep(dir, TempPrefix+"*", ClaimPrefix+"*", ".im2-*.part")
 	spooltest.WantNames(t, dir, ".claim-full", ".tmp-new", "my.part", "song.mp3")
 	Sweep(filepath.Join(dir, "gone"), "*")
+	SweepOlder(dir, leftoverAge+time.Hour, "my.part")
+	SweepOlder(dir, time.Hour, "*.mp3", ".tmp-*")
+	spooltest.WantNames(t, dir, ".claim-full", ".tmp-new", "my.part")
 }

@@ -1,6 +1,7 @@
 package separate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -222,14 +223,7 @@ const (
 // would make the watcher take it for one that is still being written (a dot at the
 // beginning, or the extension of a download).
 func inputName(path string) string {
-	name := strings.TrimLeft(filepath.Base(path), ".")
-	for title.Unfinished(name) {
-		name = strings.TrimSuffix(name, filepath.Ext(name))
-	}
-	if name == "" {
-		return nameless
-	}
-	return name
+	return cmp.Or(title.Whole(filepath.Base(path)), nameless)
 }
 
 // shown is a name on a line of its own or in a progress line: short, and in quotes where

@@ -104,8 +104,15 @@ func (d *Disk) Warning() string {
 var ErrLow = errors.New("no song is taken until there is room")
 
 // Check returns an error that wraps ErrLow where less is free than must be. If it is not known, enough is.
-func (l Limit) Check(dir string) error {
-	if d := l.Look(dir); d != nil && d.Low {
+func (l Limit) Check(dir string) error { return l.CheckFor(dir, 0) }
+
+// CheckFor is Check for when so many more bytes are on the disk.
+func (l Limit) CheckFor(dir string, more int64) error {
+	d := l.Look(dir)
+	if d != nil && !d.Low && d.Free-d.Least < more {
+		return fmt.Errorf("the disk of the data folder has %s free, and %s more would leave less than the %s that %s keeps: %w; `mage prune` makes some", place.Bytes(d.Free), place.Bytes(more), place.Bytes(d.Least), Setting, ErrLow)
+	}
+	if d != nil && d.Low {
 		return fmt.Errorf("the disk of the data folder has %s free, less than the %s that %s keeps: %w; `mage prune` makes some", place.Bytes(d.Free), place.Bytes(d.Least), Setting, ErrLow)
 	}
 	return nil

@@ -66,4 +66,10 @@ func TestWarnings(t *testing.T) {
 	if err := (Limit{}).Check(t.TempDir()); err != nil {
 		t.Errorf("Check without a limit = %v", err)
 	}
+	if err := (Limit{}).CheckFor(t.TempDir(), 1<<62); !errors.Is(err, ErrLow) || !strings.Contains(err.Error(), "more would leave less") {
+		t.Errorf("CheckFor more than there is = %v; want ErrLow", err)
+	}
+	if err := (Limit{}).CheckFor(t.TempDir(), 1); err != nil {
+		t.Errorf("CheckFor one byte = %v", err)
+	}
 }

@@ -49,6 +49,16 @@ func Unfinished(name string) bool {
 	return slices.Contains(unfinished, strings.ToLower(filepath.Ext(name)))
 }
 
+// Whole returns a name without what keeps the watcher from taking a file: the dots at the beginning, which hide it, and the extensions
+// of a file that is still being written. Nothing may be left of it.
+func Whole(name string) string {
+	name = strings.TrimLeft(name, ".")
+	for Unfinished(name) {
+		name = strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	return name
+}
+
 // again before the extension of a name asks for a song to be separated although that was done before:
 // "song.again.mp3". It is no part of the song's name.
 const again = ".again"
