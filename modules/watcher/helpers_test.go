@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/audio"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -42,7 +43,7 @@ func newBenchOn(t *testing.T, data string) *bench {
 	t.Helper()
 	env, log := jobtest.Env(t, data, "host")
 	b := &bench{t: t, log: log, clock: time.Now()}
-	b.watcher = newWatcher(env, settleTime, defaultMaxSize*gigabyte)
+	b.watcher = newWatcher(env, settleTime, audio.Largest)
 	b.now = func() time.Time { return b.clock }
 	spooltest.Must(t, b.open())
 	spooltest.Must(t, b.acquire(t.Context()))

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/audio"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
@@ -45,7 +46,7 @@ func (b *bench) lookFor(d time.Duration) {
 func TestATooLargeSongIsRejected(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.sparse("a.wav", defaultMaxSize*gigabyte+1)
+	b.sparse("a.wav", audio.Largest+1)
 	b.lookFor(5 * time.Second)
 	if reason := b.oneJob(job.Rejected).Error; !strings.Contains(reason, `"a.wav" is too large: it has 531.0 GB, and a song may have 531.0 GB.`) ||
 		!strings.Contains(reason, "-max-size") {

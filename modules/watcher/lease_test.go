@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/audio"
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -21,7 +22,7 @@ func newSecond(b *bench) *bench {
 	b.t.Helper()
 	env, log := jobtest.Env(b.t, b.data, "second")
 	second := &bench{t: b.t, log: log, clock: time.Now()}
-	second.watcher = newWatcher(env, settleTime, defaultMaxSize*gigabyte)
+	second.watcher = newWatcher(env, settleTime, audio.Largest)
 	second.now = func() time.Time { return second.clock }
 	b.t.Cleanup(second.release)
 	return second

@@ -10,15 +10,14 @@ import (
 	"os"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/audio"
 	"github.com/im2-audio/im2/pipeline/service"
 )
 
 const (
 	defaultPoll   = time.Second
 	defaultSettle = 2 * time.Second
-	// defaultMaxSize has room for the longest track that is separated, a day, in 8 channels of 32 bits at 192 kHz.
-	defaultMaxSize = 531
-	gigabyte       = 1_000_000_000
+	gigabyte      = 1_000_000_000
 )
 
 func main() {
@@ -34,7 +33,7 @@ func watcherService() service.Service {
 		Flags: func(flags *flag.FlagSet) {
 			flags.DurationVar(&settle, "settle", defaultSettle,
 				"how long a file must stay unchanged before it is taken")
-			flags.Int64Var(&maxSize, "max-size", defaultMaxSize, "how large a song may be, in GB; a larger one is rejected")
+			flags.Int64Var(&maxSize, "max-size", audio.Largest/gigabyte, "how large a song may be, in GB; a larger one is rejected")
 		},
 		Check: func() error {
 			if settle < 0 {

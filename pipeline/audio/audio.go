@@ -16,6 +16,10 @@ import (
 	"strings"
 )
 
+// Largest is how many bytes a song may have unless the watcher is told otherwise: the longest track that is separated, a day in 8
+// channels of 32 bits at 192 kHz.
+const Largest = 531_000_000_000
+
 // HeadSize is how much of a file's beginning the signatures need, in bytes.
 const HeadSize = 512
 
