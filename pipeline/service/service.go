@@ -26,6 +26,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,6 +55,8 @@ type Service struct {
 	Poll time.Duration
 	// Flags adds the service's own flags; nil for none.
 	Flags func(*flag.FlagSet)
+	// Apart are folders of the pipeline that may be mounts of their own: this service moves no song to or from another one.
+	Apart []string
 	// Check says what is wrong with the values of the service's own flags; nil for no check.
 	Check func() error
 	// Run works until ctx ends; most services just call Env.Loop.
@@ -77,6 +80,8 @@ type Env struct {
 	Log *slog.Logger
 	// Health is the heartbeat.
 	Health *Health
+
+	apart []string
 }
 
 // A process is the outside world of a service, so that tests can give it another one.
@@ -151,7 +156,7 @@ func (s Service) environment(p process) (*Env, error) {
 	}
 	return &Env{
 		Data: common.data, Poll: common.poll, Worker: worker, Times: common.times,
-		MinFree: common.limit, Log: logging.New(p.stderr, common.log), Health: NewHealth(common.healthFile),
+		MinFree: common.limit, Log: logging.New(p.stderr, common.log), Health: NewHealth(common.healthFile), apart: s.Apart,
 	}, nil
 }
 
@@ -294,7 +299,7 @@ const mostErrors = 10
 // checkMounts returns an error where a folder of the pipeline is another mount: songs move from one to the next by rename,
 // and who puts songs into the data folder on the host does not see them there.
 func (e *Env) checkMounts() error {
-	name := place.MountIn(e.Data, job.Folders()...)
+	name := place.MountIn(e.Data, slices.DeleteFunc(job.Folders(), func(name string) bool { return slices.Contains(e.apart, name) })...)
 	if name == "" {
 		return nil
 	}
