@@ -15,9 +15,12 @@ import (
 func Up(ctx context.Context,
 	replicas *string, // number of demucs workers, or SERVICE=NUMBER,...; remembered (auto: as many as fit)
 	web *string, // on or off: whether the pages for a browser are started, too; remembered
+	webUpload *string, // on or off: whether songs can be put in with a browser; remembered
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), value(web), wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Up(ctx, value(replicas), cli.Pages{Web: value(web), Upload: value(webUpload)}, wait)
+	})
 }
 
 // Status shows each service's state, health, UID:GID and image, and the unfinished jobs.

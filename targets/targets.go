@@ -34,7 +34,9 @@ func Up(ctx context.Context,
 	web *string, // on or off: whether the project's pages are started, too; remembered
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
 ) error {
-	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error { return t.Up(ctx, value(replicas), value(web), wait) })
+	return cli.Run(ctx, func(ctx context.Context, t cli.Target) error {
+		return t.Up(ctx, value(replicas), cli.Pages{Web: value(web)}, wait)
+	})
 }
 
 // Open opens the project's pages in a browser, and prints their address.

@@ -45,7 +45,7 @@ func (t Target) ClusterUp(ctx context.Context, o ClusterUp) error {
 	if err != nil {
 		return err
 	}
-	if err := t.checkPipeline(p, ""); err != nil {
+	if err := t.checkPipeline(p, Pages{}); err != nil {
 		return err
 	}
 	if len(p.Built()) > 0 && p.Cluster.Registry == "" {

@@ -73,7 +73,7 @@ func (t Target) values(ctx context.Context) usage.Values {
 		switch name {
 		case "shell":
 			return named(usage.Shells())
-		case "web":
+		case "web", "webUpload":
 			return named(project.WebValues)
 		case "format":
 			switch target {

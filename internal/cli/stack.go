@@ -24,12 +24,12 @@ const quickPercent = 800
 
 // Up brings the pipeline up: folders with the right owner, images, model, services.
 // replicas says how many containers services have, as SERVICE=NUMBER with commas, and is remembered. Otherwise there are as
-// many demucs workers as the engine's machine holds, unless the Compose file says how many. web is on or off, whether its pages are
-// started, and is remembered; "" for as it was. wait is how long to wait for other commands on the project.
-func (t Target) Up(ctx context.Context, replicas, web string, wait *time.Duration) error {
+// many demucs workers as the engine's machine holds, unless the Compose file says how many. pages are
+// remembered, too. wait is how long to wait for other commands on the project.
+func (t Target) Up(ctx context.Context, replicas string, pages Pages, wait *time.Duration) error {
 	collect := debug.SetGCPercent(quickPercent)
 	defer debug.SetGCPercent(collect)
-	t, rememberWeb, err := t.withWeb(web)
+	t, rememberWeb, err := t.withWeb(pages)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (t Target) Up(ctx context.Context, replicas, web string, wait *time.Duratio
 	if err != nil {
 		return err
 	}
-	if err := t.checkPipeline(p, web); err != nil {
+	if err := t.checkPipeline(p, pages); err != nil {
 		return err
 	}
 	if t.stillUp(ctx, p, c, want) {
@@ -91,8 +91,8 @@ func (t Target) Up(ctx context.Context, replicas, web string, wait *time.Duratio
 }
 
 // checkPipeline refuses settings, flags and folders with which the pipeline cannot work.
-func (t Target) checkPipeline(p *project.Project, web string) error {
-	if err := checkWeb(p, web); err != nil {
+func (t Target) checkPipeline(p *project.Project, pages Pages) error {
+	if err := checkWeb(p, pages); err != nil {
 		return err
 	}
 	if err := t.checkModel(p); err != nil {

@@ -14,48 +14,71 @@ import (
 	"github.com/im2-audio/im2/internal/run"
 )
 
-// withWeb is the target for a project whose pages are on or off as a flag says; "" for as it is remembered. remember writes that to
-// .env.local.
-func (t Target) withWeb(flag string) (with Target, remember func(*project.Project), err error) {
-	if flag == "" {
-		return t, func(*project.Project) {}, nil
-	}
-	if !slices.Contains(project.WebValues, flag) {
-		return t, nil, exit.Errorf(exit.Unusable, "-web=%s: it must be on or off", flag)
-	}
+// webFlags are the flags that are settings of the pages, "web" before the other one.
+var webFlags = []struct{ name, setting string }{{"web", project.Web}, {"webUpload", project.WebUpload}}
+
+// Pages are the flags of webFlags: on or off, or "" for as it is remembered.
+type Pages struct {
+	// Web is whether the pages are started, Upload whether songs can be put in with them.
+	Web, Upload string
+}
+
+// withWeb is the target for a project whose pages are as the flags say. remember writes that to .env.local.
+func (t Target) withWeb(flags Pages) (with Target, remember func(*project.Project), err error) {
 	before, err := project.ReadSettings(t.Root, t.Environ)
-	if err != nil {
-		return t, nil, err
-	}
 	with = t
-	with.Environ = append(slices.Clone(t.Environ), project.Web+"="+flag)
-	return with, func(p *project.Project) {
-		switch setting := before.Get(project.Web); {
-		case setting.Value == flag:
-		case setting.Source == project.FromEnvironment:
-			t.UI.Note("%s of the environment counts again next time", project.Web)
+	with.Environ = slices.Clone(t.Environ)
+	var wrote []project.Setting
+	for i, value := range []string{flags.Web, flags.Upload} {
+		switch flag := webFlags[i]; {
+		case value == "":
+		case !slices.Contains(project.WebValues, value):
+			return t, nil, exit.Errorf(exit.Unusable, "-%s=%s: it must be on or off", flag.name, value)
+		case err != nil:
+			return t, nil, err
 		default:
-			if err := project.WriteLocal(p.Root, project.Web, flag); err != nil {
-				t.UI.Note("not remembered: %v", err)
-				return
-			}
-			t.UI.Note("wrote %s=%s to %s", project.Web, flag, project.LocalFile)
+			with.Environ = append(with.Environ, flag.setting+"="+value)
+			wrote = append(wrote, project.Setting{Name: flag.setting, Value: value})
+		}
+	}
+	return with, func(p *project.Project) {
+		for _, s := range wrote {
+			t.rememberWeb(p, before.Get(s.Name), s.Value)
 		}
 	}, nil
 }
 
+// rememberWeb writes a setting to .env.local, unless it was the same before.
+func (t Target) rememberWeb(p *project.Project, before project.Setting, value string) {
+	switch {
+	case before.Value == value:
+	case before.Source == project.FromEnvironment:
+		t.UI.Note("%s of the environment counts again next time", before.Name)
+	default:
+		if err := project.WriteLocal(p.Root, before.Name, value); err != nil {
+			t.UI.Note("not remembered: %v", err)
+			return
+		}
+		t.UI.Note("wrote %s=%s to %s", before.Name, value, project.LocalFile)
+	}
+}
+
 // checkWeb refuses settings with which the pages cannot be served.
-func checkWeb(p *project.Project, flag string) error {
-	if p.Web == "" && flag != "" {
-		return exit.Errorf(exit.Unusable, "-web=%s: %w", flag, noPages(p))
+func checkWeb(p *project.Project, flags Pages) error {
+	for i, value := range []string{flags.Web, flags.Upload} {
+		if p.Web == "" && value != "" {
+			return exit.Errorf(exit.Unusable, "-%s=%s: %w", webFlags[i].name, value, noPages(p))
+		}
 	}
 	if p.Web == "" {
 		return nil
 	}
-	if err := p.Settings.CheckWeb(project.Web); err != nil {
-		return err
+	for _, name := range []string{project.Web, project.WebUpload, project.WebAddress} {
+		if err := p.Settings.CheckWeb(name); err != nil {
+			return err
+		}
 	}
-	return p.Settings.CheckWeb(project.WebAddress)
+	return nil
 }
 
 func noPages(p *project.Project) error {
@@ -94,7 +117,7 @@ func (t Target) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkWeb(p, ""); err != nil {
+	if err := checkWeb(p, Pages{}); err != nil {
 		return err
 	}
 	at := p.WebURL()

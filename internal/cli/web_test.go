@@ -54,6 +54,7 @@ func TestTheBrowserOfEachSystem(t *testing.T) {
 func TestWhetherPagesAreOnIsRemembered(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, local, environ, flag, want, said string }{
+		{"uploads", "A=1\n", "", "upload", "A=1\nIM2_WEB_UPLOAD=on\n", "wrote IM2_WEB_UPLOAD=on to .env.local"},
 		{"off", "", "", "off", "IM2_WEB=off\n", "wrote IM2_WEB=off to .env.local"},
 		{"on as it is", "A=1\n", "", "on", "A=1\n", ""},
 		{"on again", "IM2_WEB=off\nA=1\n", "", "on", "A=1\nIM2_WEB=on\n", "wrote IM2_WEB=on to .env.local"},
@@ -67,7 +68,11 @@ func TestWhetherPagesAreOnIsRemembered(t *testing.T) {
 		}
 		ui, _, said := term.Test()
 		target := Target{Root: root, Environ: []string{"APP_USER_ID=1", "APP_GROUP_ID=1", c.environ}, UI: ui}
-		with, remember, err := target.withWeb(c.flag)
+		flags := Pages{Web: c.flag}
+		if c.flag == "upload" {
+			flags = Pages{Upload: "on"}
+		}
+		with, remember, err := target.withWeb(flags)
 		if err != nil {
 			t.Fatal(err)
 		}

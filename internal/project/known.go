@@ -40,6 +40,7 @@ func (s Settings) Known() []Known {
 	}
 	known = append(known, Known{Replicas, "containers of services, such as demucs=2; \"mage up -replicas\" writes it", false})
 	known = append(known, Known{Web, "whether the pages for a browser are started: on, or off; \"mage up -web\" writes it", false})
+	known = append(known, Known{WebUpload, "whether songs can be put in with a browser: on, or off; \"mage up -webUpload\" writes it", false})
 	known = append(known, Known{DataID, "the ID of the only data folder to work with, as its file " + proof.IDFile + " has it", false})
 	known = append(known,
 		Known{lease.PollSetting, "how often services look for work, at most 10s", false},

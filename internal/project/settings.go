@@ -44,6 +44,10 @@ const (
 	Replicas = "IM2_REPLICAS"
 	// Web is on or off: whether the service with the pages is started; "mage up -web" writes it.
 	Web = "IM2_WEB"
+	// WebUpload is on or off: whether songs can be put in with a browser; "mage up -webUpload" writes it. The Compose file is told
+	// inputReadOnly, which follows from it: the service with the pages may write to the input folder only then.
+	WebUpload     = "IM2_WEB_UPLOAD"
+	inputReadOnly = "IM2_INPUT_READ_ONLY"
 	// WebAddress is where the pages are on this machine, as IP:PORT; empty for the Compose file's own. WebHosts are further names of it.
 	WebAddress = "WEB_ADDRESS"
 	WebHosts   = "WEB_HOSTS"
@@ -170,6 +174,7 @@ func defaults(root string, environ []string) (Settings, error) {
 		DataID:          "",
 		Replicas:        "",
 		Web:             webOn,
+		WebUpload:       webOff,
 
 		lease.PollSetting:  "",
 		lease.LeaseSetting: "",
@@ -222,7 +227,8 @@ func (s Settings) Environ() []string {
 	for _, v := range s.All() {
 		env = append(env, v.Name+"="+v.Value)
 	}
-	return env
+	env = slices.DeleteFunc(env, func(entry string) bool { return strings.HasPrefix(entry, inputReadOnly+"=") })
+	return append(env, inputReadOnly+"="+strconv.FormatBool(s.Get(WebUpload).Value != webOn))
 }
 
 func (s *Settings) readFile(source Source, lenient bool) error {

@@ -11,13 +11,13 @@ import (
 	"github.com/im2-audio/im2/internal/exit"
 )
 
-// The values of Web.
+// The values of Web and WebUpload.
 const (
 	webOn  = "on"
 	webOff = "off"
 )
 
-// WebValues are the values that Web can have.
+// WebValues are the values that Web and WebUpload can have.
 var WebValues = []string{webOn, webOff}
 
 // placeWeb disables the service with the pages where it is to be left out. One that x-im2 names and that is not there is none: it may
@@ -54,12 +54,12 @@ func (p *Project) WebURL() string {
 	return ""
 }
 
-// CheckWeb returns an error where Web or WebAddress cannot be used; nil for any other setting. Its exit code is exit.Unusable.
+// CheckWeb returns an error where Web, WebUpload or WebAddress cannot be used; nil for any other setting. Its exit code is exit.Unusable.
 func (s Settings) CheckWeb(name string) error {
 	setting, _ := s.inForce(name)
 	var err error
 	switch {
-	case name == Web && !slices.Contains(WebValues, setting.Value):
+	case (name == Web || name == WebUpload) && !slices.Contains(WebValues, setting.Value):
 		err = fmt.Errorf("it must be %s or %s", webOn, webOff)
 	case name == WebAddress && setting.Value != "":
 		at, parseErr := netip.ParseAddrPort(setting.Value)

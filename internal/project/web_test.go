@@ -1,6 +1,7 @@
 package project_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,8 @@ func TestSettingsOfThePagesAreChecked(t *testing.T) {
 		{project.Web, "on", ""},
 		{project.Web, "off", ""},
 		{project.Web, "no", `IM2_WEB is "no" in .env:1: it must be on or off; fix: correct it there, or remove the line`},
+		{project.WebUpload, "on", ""},
+		{project.WebUpload, "yes", `IM2_WEB_UPLOAD is "yes" in .env:1: it must be on or off; fix: correct it there, or remove the line`},
 		{project.WebAddress, "", ""},
 		{project.WebAddress, "127.0.0.1:8421", ""},
 		{project.WebAddress, "[::1]:8421", ""},
@@ -87,6 +90,36 @@ func TestOneFolderMayBeWritableForWhoOnlyReads(t *testing.T) {
 		}
 		if problem, _ := p.Divided(); (problem != "") != c.divided {
 			t.Errorf("%s: %q", c.name, problem)
+		}
+	}
+}
+
+// The service with the pages may write to the input folder if uploads are on, and then alone; no setting says otherwise.
+func TestTheInputFolderIsWritableWithUploadsAlone(t *testing.T) {
+	t.Parallel()
+	compose, err := os.ReadFile("../../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for env, want := range map[string]bool{
+		"": true, "IM2_WEB_UPLOAD=off\n": true, "IM2_WEB_UPLOAD=on\n": false, "IM2_WEB_UPLOAD=maybe\n": true,
+		"IM2_INPUT_READ_ONLY=false\n": true, "IM2_WEB_UPLOAD=on\nIM2_INPUT_READ_ONLY=true\n": false,
+	} {
+		p, err := open(t, map[string]string{"docker-compose.yml": string(compose), ".env": "APP_USER_ID=1\nAPP_GROUP_ID=1\n" + env})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var writable []string
+		for _, v := range p.Compose.Services["web"].Volumes {
+			if !v.ReadOnly {
+				writable = append(writable, v.Target)
+			}
+		}
+		if readOnly := !slices.Contains(writable, "/pipeline-data/input"); readOnly != want || !slices.Contains(writable, "/pipeline-data/proofs") || slices.Contains(writable, "/pipeline-data") {
+			t.Errorf("with %q, %v are writable", env, writable)
+		}
+		if problem, _ := p.Divided(); problem != "" {
+			t.Errorf("with %q: %s", env, problem)
 		}
 	}
 }

@@ -66,6 +66,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"free-port":   cmdPort,
 		"hold-port":   cmdHold,
 		"page":        cmdPage,
+		"upload":      cmdUpload,
 		"browse":      cmdBrowse,
 		"click":       cmdClick,
 		"shows":       cmdShows,

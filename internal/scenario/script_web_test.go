@@ -1,9 +1,12 @@
 package scenario_test
 
 import (
+	"bytes"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -60,4 +63,25 @@ func cmdPage(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s: %s; want %s with %q", args[0], got, args[1], want)
+}
+
+// cmdUpload sends a file to the pages as the form there does, without a proxy. The answer must have a status and a text that matches.
+func cmdUpload(ts *testscript.TestScript, neg bool, args []string) {
+	checkUsage(ts, neg, args, 4, "upload FILE URL STATUS PATTERN")
+	body := new(bytes.Buffer)
+	form := multipart.NewWriter(body)
+	part, err := form.CreateFormFile("file", filepath.Base(args[0]))
+	ts.Check(err)
+	_, err = io.WriteString(part, ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Check(form.Close())
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	response, err := client.Post(args[1], form.FormDataContentType(), body)
+	ts.Check(err)
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	_ = response.Body.Close()
+	ts.Check(err)
+	if strconv.Itoa(response.StatusCode) != args[2] || !regexp.MustCompile(args[3]).Match(text) {
+		ts.Fatalf("%s: %d %s; want %s with %q", args[1], response.StatusCode, text, args[2], args[3])
+	}
 }

@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 		{"build --force", `"build" has no flag "--force"; did you mean "-force"?`},
 		{"build -dry-run", `"build" has no flag "-dry-run"; did you mean "-dryRun"?`},
 		{"build -job", `"build" has no flag "-job"; did you mean "-jobs=NUMBER"?`},
-		{"up -zzz", `"up" has no flag "-zzz"; it has -replicas, -web, -wait`},
+		{"up -zzz", `"up" has no flag "-zzz"; it has -replicas, -web, -webUpload, -wait`},
 		{"lint -f", `"lint" takes no flags, got "-f"; "mage help lint" explains it`},
 		{"down -wait=soon", `"-wait=soon" of "down": "soon" is not a time such as 30s or 10m`},
 		{"build -module demucs", `"-module" of "build" needs its value after a "=": -module=demucs`},

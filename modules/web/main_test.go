@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/im2-audio/im2/modules/web/server"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
@@ -29,7 +30,7 @@ func TestTheServiceServesUntilItIsStopped(t *testing.T) {
 	address := free.Addr().String()
 	spooltest.Must(t, free.Close())
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, env, address, "music.example") }()
+	go func() { done <- run(ctx, env, address, "music.example", server.Options{}) }()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/library", nil)
 		spooltest.Must(t, err)
@@ -46,7 +47,7 @@ func TestTheServiceServesUntilItIsStopped(t *testing.T) {
 			t.Fatalf("it does not serve: %v", err)
 		}
 	}
-	if err := run(ctx, env, address, ""); err == nil || !strings.Contains(err.Error(), "-listen "+address) {
+	if err := run(ctx, env, address, "", server.Options{}); err == nil || !strings.Contains(err.Error(), "-listen "+address) {
 		t.Errorf("a port that is taken: %v", err)
 	}
 	cancel()
@@ -57,13 +58,16 @@ func TestTheServiceServesUntilItIsStopped(t *testing.T) {
 
 func TestFlagsAreChecked(t *testing.T) {
 	t.Parallel()
-	for hosts, right := range map[string]bool{"": true, "music.example": true, "http://music.example": false} {
+	for flags, right := range map[string]bool{
+		"-hosts=": true, "-hosts=music.example": true, "-hosts=http://music.example": false,
+		"-upload=on": true, "-upload=off": true, "-upload=yes": false, "-upload-max=1": true, "-upload-max=0": false, "-upload-max=9999999999": false,
+	} {
 		s := webService()
-		flags := flag.NewFlagSet("web", flag.ContinueOnError)
-		s.Flags(flags)
-		spooltest.Must(t, flags.Parse([]string{"-hosts", hosts}))
+		set := flag.NewFlagSet("web", flag.ContinueOnError)
+		s.Flags(set)
+		spooltest.Must(t, set.Parse([]string{flags}))
 		if err := s.Check(); (err == nil) != right {
-			t.Errorf("-hosts %q: %v", hosts, err)
+			t.Errorf("%s: %v", flags, err)
 		}
 	}
 }

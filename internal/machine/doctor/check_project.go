@@ -68,7 +68,7 @@ func problem(e project.Explanation, s project.Setting) string {
 		if e.Project == nil || e.Project.TellsServices() {
 			err = e.Values.CheckService(s.Name)
 		}
-	case project.Web, project.WebAddress:
+	case project.Web, project.WebUpload, project.WebAddress:
 		if e.Project == nil || e.Project.Web != "" {
 			err = e.Values.CheckWeb(s.Name)
 		}

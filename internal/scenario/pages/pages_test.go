@@ -12,6 +12,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -183,7 +185,7 @@ func TestPagesAreForEverybody(t *testing.T) {
 	need(t, "axe-core", "", err)
 	s := busy(t)
 	b := newTab(t)
-	pages := map[string]string{"queue": s.url + "/", "library": s.url + "/library", "failed": s.url + "/failed", "song": s.song(t, "Mirror"), "missing": s.url + "/nothing"}
+	pages := map[string]string{"queue": s.url + "/", "library": s.url + "/library", "failed": s.url + "/failed", "upload": s.url + "/upload", "song": s.song(t, "Mirror"), "missing": s.url + "/nothing"}
 	for name, url := range pages {
 		for _, size := range sizes {
 			for _, dark := range []bool{false, true} {
@@ -229,6 +231,52 @@ func TestARowMovesLive(t *testing.T) {
 	b.click(fmt.Sprintf(`[id="job-%s"] a`, id))
 	b.until(`document.querySelectorAll('.lane').length === 4`)
 	b.quiet("")
+}
+
+// Songs that are chosen are sent one after the other, with their progress, and what is no song is said beside it.
+func TestSongsAreSent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	folder, input := t.TempDir(), filepath.Join(s.data, job.InputFolder)
+	var files []string
+	for name, text := range map[string]string{"one.wav": string(wavHeader(8<<20)) + string(make([]byte, 32<<20)), "two.wav": string(wavHeader(1)), "letter.mp3": strings.Repeat("Dear reader. ", 4<<20)} {
+		files = append(files, filepath.Join(folder, name))
+		must(t, os.WriteFile(files[len(files)-1], []byte(text), 0o644))
+	}
+	must(t, os.WriteFile(filepath.Join(input, "two.wav"), nil, 0o644))
+	b := newTab(t)
+	b.open(s.url+"/upload", 1440, 900)
+	b.run(`(() => { window.seen = new Set(); new MutationObserver(() => document.querySelectorAll('#files progress').forEach((p) => seen.add(p.value))).observe(document.getElementById('files'), { childList: true, subtree: true, characterData: true }); })()`)
+	b.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), files))
+	b.click("#upload button")
+	b.until(`document.getElementById('said').textContent === '2 sent, 1 not taken.'`)
+	if text := b.text("files"); !strings.Contains(text, "one.wav sent") || !strings.Contains(text, "two.wav sent as two (2).wav") || !strings.Contains(text, "letter.mp3 It is not audio: its content is of the type text/plain") {
+		t.Errorf("the page says %q", text)
+	}
+	if values := eval[[]float64](b, `[...seen].filter((v) => v > 0 && v < 100)`); len(values) == 0 {
+		t.Error("no progress was shown")
+	}
+	entries, err := os.ReadDir(input)
+	must(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{"one.wav", "two (2).wav", "two.wav"}; !slices.Equal(names, want) {
+		t.Errorf("in input/ there are %q; want %q", names, want)
+	}
+	axe, err := axe()
+	need(t, "axe-core", "", err)
+	b.wantAccessible(axe, "songs that were sent")
+	b.quiet("415")
+
+	// The form alone does it, too.
+	b.open(s.url+"/upload", 1440, 900)
+	b.run(`(() => { const old = document.getElementById('upload'); old.replaceWith(old.cloneNode(true)); })()`)
+	b.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), files))
+	b.click("#upload button")
+	b.until(`document.querySelectorAll('#files .done').length === 2 && document.querySelectorAll('#files .problem').length === 1`)
+	b.quiet("415")
 }
 
 // TestPictures makes those in docs/ with IM2_UPDATE_SCRIPTS=1. They must be looked at: no test says whether a page is ugly.

@@ -207,10 +207,11 @@ func newSite(t *testing.T, songs ...song) site {
 	must(t, os.Mkdir(health, 0o777))
 	must(t, os.Chmod(health, 0o777))
 	said := new(lockedBuffer)
-	cmd := exec.CommandContext(t.Context(), path, "-data", data, "-listen", "127.0.0.1:0", "-health-file", filepath.Join(health, "web"))
+	cmd := exec.CommandContext(t.Context(), path, "-data", data, "-listen", "127.0.0.1:0", "-upload=on", "-health-file", filepath.Join(health, "web"))
 	cmd.Env = append(os.Environ(), "IM2_PROOF=off")
 	cmd.Stderr = said
 	if os.Geteuid() == 0 {
+		must(t, os.Chown(filepath.Join(data, "input"), appUser, appUser))
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: appUser, Gid: appUser}}
 	}
 	must(t, cmd.Start())

@@ -27,6 +27,7 @@ var Notes = map[string]Note{
 			{"mage up -replicas=demucs=2", "two workers, for two songs at the same time, from now on"},
 			{"mage up -replicas=auto", "as many as memory and processors allow again"},
 			{"mage up -web=off", "without the pages for a browser, from now on"},
+			{"mage up -webUpload=on", "songs can be put in with a browser, from now on"},
 		},
 		Failed:   "an image, the folders or the model could not be created; a service would run as root or did not become healthy",
 		Unusable: noProject + "; fewer than one worker, or more than fit; something cannot be built",

@@ -25,6 +25,8 @@ var here = []string{"localhost", "127.0.0.1", "::1"}
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
+var crossOrigin = http.NewCrossOriginProtection()
+
 // ParseHosts reads names of hosts, or addresses, with commas between them.
 func ParseHosts(text string) ([]string, error) {
 	var hosts []string
@@ -85,7 +87,7 @@ func (s *Server) secure(next http.Handler) http.Handler {
 				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second)) // Who sends on is not waited for.
 			}
 			if status == http.StatusMethodNotAllowed {
-				w.Header().Set("Allow", "GET, HEAD")
+				w.Header().Set("Allow", s.allowed(r))
 			}
 			http.Error(w, err.Error(), status)
 			return
@@ -94,15 +96,27 @@ func (s *Server) secure(next http.Handler) http.Handler {
 	})
 }
 
+// takes reports whether the address takes songs that a browser sends.
+func (s *Server) takes(r *http.Request) bool { return s.uploads != nil && r.URL.Path == uploadPath }
+
+// allowed are the methods of an address.
+func (s *Server) allowed(r *http.Request) string {
+	if s.takes(r) {
+		return "GET, HEAD, POST"
+	}
+	return "GET, HEAD"
+}
+
 // refusal says why a request gets no answer; nil for one that does.
 func (s *Server) refusal(r *http.Request) (status int, err error) {
 	path := r.URL.Path
 	switch {
+	case r.Method == http.MethodPost && s.takes(r):
+		return s.refusalOfPost(r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return http.StatusMethodNotAllowed, errors.New("there is nothing to be changed here")
 	case !s.knows(r.Host):
-		return http.StatusForbidden, fmt.Errorf("these pages are not those of %.60q; fix: ask for http://localhost with their port, or add the name to WEB_HOSTS in .env.local and run \"mage up\"",
-			printable(hostOf(r.Host)))
+		return http.StatusForbidden, unknownHost(r.Host)
 	case r.ContentLength != 0:
 		return http.StatusBadRequest, errors.New("a request has no body here")
 	case len(r.RequestURI) > mostAddress:
@@ -110,6 +124,22 @@ func (s *Server) refusal(r *http.Request) (status int, err error) {
 	case !strings.HasPrefix(path, "/"), strings.ContainsAny(path, "\\\x00"), strings.Contains(path, "//"),
 		slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool { return part == "." || part == ".." }):
 		return http.StatusNotFound, errors.New("there is no such page")
+	}
+	return 0, nil
+}
+
+func unknownHost(header string) error {
+	return fmt.Errorf("these pages are not those of %.60q; fix: ask for http://localhost with their port, or add the name to WEB_HOSTS in .env.local and run \"mage up\"",
+		printable(hostOf(header)))
+}
+
+// refusalOfPost is refusal for a request that changes something: it has to come from a page of this service, or from no page.
+func (s *Server) refusalOfPost(r *http.Request) (status int, err error) {
+	if !s.knows(r.Host) {
+		return http.StatusForbidden, unknownHost(r.Host)
+	}
+	if err := crossOrigin.Check(r); err != nil {
+		return http.StatusForbidden, errors.New("songs are sent from the pages of this service alone, not from those of another site")
 	}
 	return 0, nil
 }

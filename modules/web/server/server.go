@@ -1,5 +1,5 @@
 // Package server is the web pages of the pipeline: the queue, the library of finished songs, and what went wrong. It reads
-// the data folder, and writes nothing.
+// the data folder, and writes nothing, unless songs may be put into input/ with a browser.
 //
 // What comes from the data folder is never a path here, and never markup: addresses name songs by keys that were made from
 // their folders, files are opened below that folder alone and without following a link, and html/template escapes all
@@ -48,6 +48,9 @@ type Options struct {
 	Hosts []string
 	// Log is told of what failed.
 	Log *slog.Logger
+	// Upload says that songs can be put into input/, and MostUpload how many bytes each may have.
+	Upload     bool
+	MostUpload int64
 	// Metrics answers /metrics; nil for none.
 	Metrics http.Handler
 	// MinFree is how much of the data folder's disk stays free; pages warn before.
@@ -67,6 +70,7 @@ type Server struct {
 	queue   *queueView
 	feed    *feed
 	metrics http.Handler
+	uploads *uploads // nil where nothing can be put in
 	now     func() time.Time
 }
 
@@ -75,6 +79,9 @@ func New(o Options) (*Server, error) {
 	s := &Server{data: o.Data, hosts: o.Hosts, log: o.Log, library: newLibrary(o.Data), metrics: o.Metrics, now: time.Now}
 	s.queue = &queueView{queue: queue.New(o.Data), data: o.Data, limit: o.MinFree, now: s.time}
 	s.feed = newFeed(max(o.Poll, time.Second/10), s.liveQueue)
+	if o.Upload {
+		s.uploads = newUploads(o)
+	}
 	var err error
 	if s.assets, err = readAssets(); err != nil {
 		return nil, err
@@ -85,8 +92,14 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) time() time.Time { return s.now() }
 
-// Refresh looks for new songs. The error says why that was not possible.
-func (s *Server) Refresh(ctx context.Context) error { return s.library.refresh(ctx) }
+// Refresh looks for new songs, and whether songs can be put in. The error says why that was not possible.
+func (s *Server) Refresh(ctx context.Context) error {
+	err := s.library.refresh(ctx)
+	if s.uploads != nil {
+		err = errors.Join(err, s.uploads.tend())
+	}
+	return err
+}
 
 // Serve answers on a listener until ctx ends. The error is why it ended before.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
@@ -97,6 +110,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = h.Close() }) // Nothing is lost.
 	defer stop()
+	if s.uploads != nil {
+		defer s.uploads.end()
+	}
 	if err := h.Serve(netutil.LimitListener(l, mostConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving pages: %w", err)
 	}
@@ -113,6 +129,10 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle("GET /metrics", s.metrics)
 	}
 	mux.HandleFunc("GET /failed", s.failedPage)
+	if s.uploads != nil {
+		mux.HandleFunc("GET "+uploadPath, s.uploadPage)
+		mux.HandleFunc("POST "+uploadPath, s.upload)
+	}
 	mux.HandleFunc("GET /static/{name}", s.staticFile)
 	s.songRoutes(mux)
 	mux.HandleFunc("/", s.notFound)

@@ -22,6 +22,7 @@ func (s *Server) functions() template.FuncMap {
 		"text":   printable,
 		"short":  short,
 		"asset":  s.assetAddress,
+		"upload": func() bool { return s.uploads != nil },
 		"ago":    func(t time.Time) string { return ago(s.now(), t) },
 		"time":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"length": length,
