@@ -182,8 +182,14 @@ func TestNoSecretIsInTheArchive(t *testing.T) {
 func TestAnArchiveHasALimit(t *testing.T) {
 	t.Parallel()
 	b := New("x", time.Now())
+	text := "first\n" + strings.Repeat("0123456789\n", MostPart/8) + "last\n"
 	for i := range 20 {
-		b.Add(string(rune('a'+i))+".txt", "first\n"+strings.Repeat("0123456789\n", MostPart/8)+"last\n")
+		name := string(rune('a'+i)) + ".txt"
+		if i == 0 || i == 19 {
+			b.Add(name, text)
+		} else { // Add without looking for secrets, which takes half a second for each
+			b.add(name, short(text))
+		}
 	}
 	file, err := b.Write(t.TempDir())
 	if err != nil {
@@ -205,12 +211,13 @@ func TestAnArchiveHasALimit(t *testing.T) {
 func TestATailHasWholeLines(t *testing.T) {
 	t.Parallel()
 	var tail Tail
-	for range 5 * MostPart / 10 {
-		_, _ = tail.Write([]byte("s3-cr3t-0"))
+	line := strings.Repeat("s3-cr3t-0", 11)
+	for range 5 * MostPart / 100 {
+		_, _ = tail.Write([]byte(line))
 		_, _ = tail.Write([]byte("\n"))
 	}
 	text := tail.String()
-	if len(text) > MostPart || len(text) < MostPart-10 || strings.Trim(strings.ReplaceAll(text, "s3-cr3t-0\n", ""), "") != "" {
+	if len(text) > MostPart || len(text) < MostPart-100 || strings.Trim(strings.ReplaceAll(text, line+"\n", ""), "") != "" {
 		t.Errorf("%d bytes: %.20q", len(text), text)
 	}
 	var one Tail
