@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/im2-audio/im2/internal/dev/thorough"
@@ -16,11 +18,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	flag.Parse()
-	if thorough.Of(1, 0) == 0 { // without engines, scenarios wait more than they compute
-		if err := flag.Set("test.parallel", "6"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	// Scenarios wait more than they compute, the less so the more of them run.
+	if err := flag.Set("test.parallel", strconv.Itoa(max(thorough.Of(4, 6), runtime.GOMAXPROCS(0)))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }

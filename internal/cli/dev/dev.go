@@ -51,7 +51,7 @@ func (o Test) Do(ctx context.Context, t cli.Target) error {
 		t.UI.Note("scenarios that need a Docker engine are left out: %v", missing)
 	}
 	s := suite.Suite{
-		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Packages: o.Packages, Race: o.Race, Coverage: o.Coverage, Cluster: o.Cluster,
+		Home: t.Home, Environ: t.Environ, Runner: t.Runner, UI: t.UI, Out: t.UI.Stdout(), Filter: o.Run, Packages: o.Packages, Race: o.Race, Vetted: o.Lint, Coverage: o.Coverage, Cluster: o.Cluster,
 	}
 	if err := s.CanRace(ctx); o.Race && err != nil {
 		t.UI.Note("not looking for data races: %v", err)

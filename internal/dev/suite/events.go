@@ -14,7 +14,8 @@ import (
 // what that takes is their sum.
 const (
 	scenarios       = "TestScripts/"
-	scenarioPackage = module + "internal/scenario"
+	scenarioFolder  = "internal/scenario"
+	scenarioPackage = module + scenarioFolder
 )
 
 // event is one line of "go test -json"; "go doc test2json" and "go help buildjson" explain it.

@@ -38,6 +38,8 @@ type Suite struct {
 	Packages string
 	// Race has the race detector in all tests. It needs a C compiler.
 	Race bool
+	// Vetted says that "go vet" has seen all code: go test leaves it out then.
+	Vetted bool
 	// Coverage counts which statements run: in tests, and in the targets that scenarios run.
 	Coverage bool
 	// Cluster also runs the tests that start machines and a cluster: for these ClusterVar is 1.
@@ -59,11 +61,18 @@ func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 	args := []string{"test", "-json", "-shuffle=on", "-timeout=" + limit}
 	if s.Race {
 		args = append(args, "-race")
+		// The detector's own second at the end of each program is for races in threads that go on: a tenth is enough
+		// for these, and there are hundreds of programs. What the user asks for wins, as the last.
+		environ = append(environ, "GORACE="+strings.TrimSpace("atexit_sleep_ms=100 "+run.Getenv(s.Environ, "GORACE")))
+	}
+	if s.Vetted {
+		args = append(args, "-vet=off")
 	}
 	if s.Filter != "" {
 		args = append(args, "-run", s.Filter)
 	}
-	packages := strings.Split(cmp.Or(s.Packages, "./..."), ",")
+	// The scenarios take the longest by far, and wait most of that time: the others run meanwhile.
+	packages := strings.Split(cmp.Or(s.Packages, "./"+scenarioFolder+",./..."), ",")
 	var data string
 	if s.Coverage {
 		var err error

@@ -2,7 +2,9 @@ package suite_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -194,6 +196,35 @@ func TestOnlyWhatTheFilterNames(t *testing.T) {
 	_, table, _, notes, err := runSuite(t, suite.Suite{Filter: "^TestSign$"}, "")
 	if err != nil || strings.Contains(table+notes, "scenario") {
 		t.Errorf("%v: %s%s", err, table, notes)
+	}
+}
+
+// asked keeps what is run, and runs nothing.
+type asked struct{ cmd run.Cmd }
+
+func (a *asked) Run(_ context.Context, c run.Cmd) error {
+	a.cmd = c
+	return nil
+}
+
+func TestScenariosAreTheFirst(t *testing.T) {
+	t.Parallel()
+	for packages, want := range map[string]string{"": "./internal/scenario ./...", "./a,./b": "./a ./b"} {
+		for _, on := range []bool{false, true} {
+			var a asked
+			ui, _, _ := term.Test()
+			s := suite.Suite{Runner: &a, UI: ui, Out: io.Discard, Packages: packages, Race: on, Vetted: on, Environ: []string{"GORACE=halt_on_error=1"}}
+			if _, err := s.Run(t.Context(), new(term.Spent)); err != nil {
+				t.Fatal(err)
+			}
+			said := strings.Join(a.cmd.Args, " ")
+			if !strings.HasSuffix(said, " "+want) || strings.Contains(said, " -race ") != on || strings.Contains(said, " -vet=off ") != on {
+				t.Errorf("%q, %t: %s", packages, on, said)
+			}
+			if got := run.Getenv(a.cmd.Env, "GORACE"); !strings.HasSuffix(got, "halt_on_error=1") || strings.HasPrefix(got, "atexit_sleep_ms=100 ") != on {
+				t.Errorf("%t: GORACE is %q", on, got)
+			}
+		}
 	}
 }
 
