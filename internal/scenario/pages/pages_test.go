@@ -10,6 +10,8 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -277,6 +279,49 @@ func TestSongsAreSent(t *testing.T) {
 	b.click("#upload button")
 	b.until(`document.querySelectorAll('#files .done').length === 2 && document.querySelectorAll('#files .problem').length === 1`)
 	b.quiet("415")
+}
+
+// A song that others are in the way of is sent again by the page.
+func TestASongWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var others []net.Conn
+	drop := func() {
+		for _, c := range others {
+			_ = c.Close()
+		}
+	}
+	defer drop()
+	for range 4 + 100 { // that are served, and that wait
+		var dial net.Dialer
+		c, err := dial.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+		must(t, err)
+		others = append(others, c)
+		_, err = fmt.Fprint(c, "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n")
+		must(t, err)
+	}
+	impatient := http.Client{Timeout: time.Second}
+	waitFor(t, "the service to have no place left", func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/upload", strings.NewReader("--x--"))
+		must(t, err)
+		request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		answer, err := impatient.Do(request)
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode == http.StatusServiceUnavailable
+	})
+	path := filepath.Join(t.TempDir(), "song.wav")
+	must(t, os.WriteFile(path, wavHeader(1), 0o644))
+	b := newTab(t)
+	b.open(s.url+"/upload", 1440, 900)
+	b.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{path}))
+	b.click("#upload button")
+	b.until(`document.getElementById('files').textContent.includes('waits for others')`)
+	drop()
+	b.until(`document.getElementById('files').textContent.includes('song.wav sent')`)
+	b.quiet("503")
 }
 
 // TestPictures makes those in docs/ with IM2_UPDATE_SCRIPTS=1. They must be looked at: no test says whether a page is ugly.

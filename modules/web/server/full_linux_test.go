@@ -39,7 +39,7 @@ func TestAFullDisk(t *testing.T) {
 	spooltest.WantNames(t, input, "small.wav")
 
 	spooltest.Must(t, unix.Mount("", data, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	if w := send(t, s, nil, file{"other.wav", wave}); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "mounted read-only") {
+	if w := send(t, s, nil, file{"other.wav", wave}); w.Code != http.StatusInternalServerError || w.Header().Get("Retry-After") != "" || !strings.Contains(w.Body.String(), "mounted read-only") {
 		t.Errorf("read-only: %d, %s", w.Code, w.Body)
 	}
 	if err := s.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "read-only file system") {

@@ -133,11 +133,11 @@ func (u *uploads) problemOf(err error) *problem {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &problem{http.StatusInsufficientStorage, "The disk of the data folder is full. \"mage prune\" makes room.", true}
 	case errors.Is(err, syscall.EROFS):
-		return &problem{http.StatusServiceUnavailable, "The folder input/ is mounted read-only: type \"mage up\".", true}
+		return &problem{http.StatusInternalServerError, "The folder input/ is mounted read-only: type \"mage up\".", true}
 	case errors.Is(err, fs.ErrPermission):
-		return &problem{http.StatusServiceUnavailable, "The service may not write to the folder input/: type \"mage reset-permissions\".", true}
+		return &problem{http.StatusInternalServerError, "The service may not write to the folder input/: type \"mage reset-permissions\".", true}
 	case errors.As(err, &opening), errors.Is(err, fs.ErrNotExist):
-		return &problem{http.StatusServiceUnavailable, "The folder input/ is not there, or was replaced: type \"mage up\".", true}
+		return &problem{http.StatusInternalServerError, "The folder input/ is not there, or was replaced: type \"mage up\".", true}
 	}
 	return &problem{http.StatusInternalServerError, "It could not be written: " + printable(err.Error()), true}
 }
@@ -284,7 +284,10 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p[:min(int64(len(p)), b.left)])
 	b.read += int64(n)
 	b.left -= int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
+		_ = b.control.SetReadDeadline(time.Time{}) // Who has sent all may wait until it is on the disk.
+	case err != nil:
 		err = &clientError{err}
 	}
 	return n, err

@@ -202,7 +202,7 @@ func TestWhatIsNoSongIsRefused(t *testing.T) {
 		}
 	}
 	spooltest.Must(t, os.Remove(input))
-	if w := send(t, s, nil, good); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "input/ is not there") {
+	if w := send(t, s, nil, good); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "input/ is not there") {
 		t.Errorf("without a folder: %d, %s", w.Code, w.Body)
 	}
 	if err := s.Refresh(t.Context()); runtime.GOOS == "linux" && (err == nil || !strings.Contains(err.Error(), "cannot be put into input/")) {
@@ -316,7 +316,7 @@ func TestErrorsAreSaidInWords(t *testing.T) {
 	t.Parallel()
 	s, _ := newUploadServer(t, nil)
 	for err, want := range map[error]string{
-		fs.ErrPermission:               `503 The service may not write to the folder input/: type "mage reset-permissions".`,
+		fs.ErrPermission:               `500 The service may not write to the folder input/: type "mage reset-permissions".`,
 		context.Canceled:               "400 It stopped before its end, and nothing of it was kept. Send it again.",
 		errors.New("x: \x1b[31m"):      "500 It could not be written: x: \uFFFD[31m",
 		&clientError{io.ErrNoProgress}: "400 It stopped before its end, and nothing of it was kept. Send it again.",
