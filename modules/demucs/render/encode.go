@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/im2-audio/im2/pipeline/mp3info"
 	"github.com/im2-audio/im2/pipeline/options"
 )
 
@@ -188,9 +189,9 @@ const mp3TagCRC = 190
 // ffmpeg writes down the last one only; then the rest is added to what the tag says. It also makes sure
 // that as many bytes are there as the tag says.
 func finishMP3(file *os.File, frames int64) error {
-	head := make([]byte, 1024)
+	head := make([]byte, mp3info.Head)
 	n, err := file.ReadAt(head, 0)
-	start := id3Size(head[:n])
+	start := mp3info.ID3Size(head[:n])
 	if start > 0 {
 		n, err = file.ReadAt(head, start)
 	}
@@ -198,30 +199,20 @@ func finishMP3(file *os.File, frames int64) error {
 		return err
 	}
 	head = head[:n]
-	tag := bytes.Index(head, []byte("Info"))
-	if tag < 0 {
-		tag = bytes.Index(head, []byte("Xing"))
-	}
-	const countAt, bytesAt, delayAt, crcAt, tagSize = 8, 12, 141, 154, 156
-	if tag < 4 || len(head) < max(tag+tagSize, mp3TagCRC) || head[0] != 0xff {
+	const delayAt, crcAt = 141, 154
+	tag, found := mp3info.Read(head)
+	if !found || len(head) < mp3TagCRC {
 		return errors.New("its header has no length")
 	}
-	perFrame := int64(576)
-	if head[1]&0x18 == 0x18 { // MPEG 1
-		perFrame = 1152
-	}
-	count := int64(binary.BigEndian.Uint32(head[tag+countAt:]))
-	size := int64(binary.BigEndian.Uint32(head[tag+bytesAt:]))
-	ends := head[tag+delayAt:][:3]
-	delay, padding := int64(ends[0])<<4|int64(ends[1])>>4, int64(ends[1]&0x0f)<<8|int64(ends[2])
-	more := count*perFrame - delay - padding - frames
-	if more < 0 || more >= perFrame || padding+more >= 1<<12 {
-		return fmt.Errorf("it plays for %d frames; want %d", frames+more, frames)
+	more := tag.Samples() - frames
+	if more < 0 || more >= tag.PerFrame || tag.Padding+more >= 1<<12 {
+		return fmt.Errorf("it plays for %d frames; want %d", tag.Samples(), frames)
 	}
 	if more > 0 {
-		padding += more
+		padding := tag.Padding + more
+		ends := head[tag.At+delayAt:][:3]
 		ends[1], ends[2] = ends[1]&0xf0|byte(padding>>8), byte(padding)
-		crc := head[tag+crcAt:][:2]
+		crc := head[tag.At+crcAt:][:2]
 		clear(crc) // Below 32 kHz it is among the bytes that it covers, as zeros.
 		binary.BigEndian.PutUint16(crc, crc16(head[:mp3TagCRC]))
 		if _, err := file.WriteAt(head, start); err != nil {
@@ -229,8 +220,8 @@ func finishMP3(file *os.File, frames int64) error {
 		}
 	}
 	info, err := file.Stat()
-	if err == nil && info.Size()-start < size {
-		err = fmt.Errorf("it has %d bytes, its header says %d", info.Size()-start, size)
+	if err == nil && info.Size()-start < tag.Bytes {
+		err = fmt.Errorf("it has %d bytes, its header says %d", info.Size()-start, tag.Bytes)
 	}
 	return err
 }

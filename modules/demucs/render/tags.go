@@ -1,7 +1,6 @@
 package render
 
 import (
-	"encoding/binary"
 	"strings"
 
 	"github.com/im2-audio/im2/pipeline/options"
@@ -102,15 +101,4 @@ func id3Chunk(t tags.Tags) []byte {
 // appendSyncsafe appends 28 bits, in bytes of which none has its highest bit.
 func appendSyncsafe(to []byte, n int) []byte {
 	return append(to, byte(n>>21&0x7f), byte(n>>14&0x7f), byte(n>>7&0x7f), byte(n&0x7f))
-}
-
-// id3Size is how long the ID3v2 tag is that a file of this beginning has before its first frame
-// (https://id3.org/id3v2.4.0-structure); 0 for none.
-func id3Size(head []byte) int64 {
-	const header = 10
-	if len(head) < header || string(head[:3]) != "ID3" {
-		return 0
-	}
-	size := binary.BigEndian.Uint32(head[6:])
-	return header + int64(size&0x7f|size>>1&0x3f80|size>>2&0x1fc000|size>>3&0xfe00000)
 }

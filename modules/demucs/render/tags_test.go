@@ -164,18 +164,6 @@ func TestID3Chunk(t *testing.T) {
 	}
 }
 
-func TestID3Size(t *testing.T) {
-	t.Parallel()
-	for head, want := range map[string]int64{
-		"": 0, "ID3": 0, "\xff\xfb\x90\x64......": 0,
-		"ID3\x04\x00\x00\x00\x00\x00\x00": 10, "ID3\x04\x00\x00\x00\x00\x02\x2c": 310, "ID3\x04\x00\x00\x7f\x7f\x7f\x7f": 10 + 1<<28 - 1,
-	} {
-		if got := id3Size([]byte(head)); got != want {
-			t.Errorf("%q: %d; want %d", head, got, want)
-		}
-	}
-}
-
 // What is written into files of each kind is what another library and ffprobe read there, byte for byte the same each time. The
 // length of an MP3 file is still right behind the tag.
 func TestFfmpegWritesTags(t *testing.T) {
