@@ -57,6 +57,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"full-ffmpeg": cmdFullFFmpeg,
 		"tag":         cmdTag,
 		"tagged":      cmdTagged,
+		"near-peaks":  cmdNearPeaks,
 		"bad-tags":    cmdBadTags,
 		"state":       cmdState,
 		"ails":        cmdAils,

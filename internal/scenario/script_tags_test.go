@@ -3,17 +3,21 @@ package scenario_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dhowden/tag"
 	"github.com/go-audio/wav"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/im2-audio/im2/pipeline/peaks"
 )
 
 // An id3Tag is put before an MP3 file, by hand: no program of the pipeline writes it.
@@ -70,6 +74,28 @@ func cmdBadTags(ts *testscript.TestScript, neg bool, args []string) {
 	all.add("APIC", "image/png\x00\x04\x00<svg onload=alert(1)>")
 	all.add("APIC", "image/jpeg\x00\x03\x00\xff\xd8"+strings.Repeat("\x00", 200_000_000))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), all.before(sound), 0o644))
+}
+
+// cmdNearPeaks fails unless two peaks.json say the same, but for so many steps.
+func cmdNearPeaks(ts *testscript.TestScript, neg bool, args []string) {
+	checkUsage(ts, neg, args, 3, "near-peaks FILE FILE STEPS")
+	var both [2]peaks.Peaks
+	for i := range both {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[i])), &both[i]))
+	}
+	steps, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	a, b := both[0], both[1]
+	if a.Bins != b.Bins || a.Bins < 1000 || a.DurationSeconds != b.DurationSeconds || len(a.Stems) != len(b.Stems) {
+		ts.Fatalf("%d bins of %v s and %d stems; %d bins of %v s and %d stems", a.Bins, a.DurationSeconds, len(a.Stems), b.Bins, b.DurationSeconds, len(b.Stems))
+	}
+	for i, s := range a.Stems {
+		for bin := range a.Bins {
+			if o := b.Stems[i]; s.File != o.File || max(s.Min[bin]-o.Min[bin], o.Min[bin]-s.Min[bin], s.Max[bin]-o.Max[bin], o.Max[bin]-s.Max[bin]) > steps {
+				ts.Fatalf("%s, bin %d: %d to %d; %s: %d to %d", s.File, bin, s.Min[bin], s.Max[bin], o.File, o.Min[bin], o.Max[bin])
+			}
+		}
+	}
 }
 
 // cmdTagged fails unless other libraries than the pipeline's read a text from a FLAC, MP3 or WAV file that matches the pattern

@@ -14,6 +14,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/peaks"
+	"github.com/im2-audio/im2/pipeline/peaks/measure"
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
@@ -25,8 +26,8 @@ const (
 )
 
 var (
-	// errOtherFormat is returned for a song whose stems are no WAV files.
-	errOtherFormat = errors.New("its stems are no WAV files")
+	// errOtherFormat is returned for a song whose stems are files that cannot be measured.
+	errOtherFormat = errors.New("its stems are neither WAV, FLAC nor MP3 files")
 	// errJobWaits ends the measuring of an older song.
 	errJobWaits = errors.New("a job waits")
 )
@@ -40,7 +41,7 @@ type older struct {
 	first  error
 }
 
-// measureOlder makes the peaks.json of one song that has none, if its stems are WAV files, and reports whether there was one. A
+// measureOlder makes the peaks.json of one song that has none, and reports whether there was one. A
 // job that comes meanwhile is not kept waiting. What goes wrong is no trouble for songs to come, and is tried again after
 // lookForOlder.
 func (o *organizer) measureOlder(ctx context.Context) bool {
@@ -112,17 +113,17 @@ func (o *organizer) measureSong(ctx context.Context, song string) error {
 	}
 	files := options.Recorded(track.Stems)
 	for _, file := range files {
-		if !options.IsFile(file) || filepath.Ext(file) != "."+options.WAV {
+		if !options.IsFile(file) || !measure.Knows(file) {
 			return errOtherFormat
 		}
 	}
 	var all peaks.Peaks
 	for _, file := range files {
-		wav, stem, err := o.measureStem(ctx, song, file)
+		sound, err := o.measureStem(ctx, song, file)
 		if err != nil {
 			return err
 		}
-		all = peaks.New(wav.Frames, wav.Rate, append(all.Stems, stem))
+		all = peaks.New(sound.Frames, sound.Rate, append(all.Stems, sound.Stem))
 	}
 	data, err := all.Bytes()
 	if err != nil {
@@ -132,18 +133,13 @@ func (o *organizer) measureSong(ctx context.Context, song string) error {
 	return place.Local.WriteDurable(filepath.Join(song, job.PeaksFile), data)
 }
 
-func (o *organizer) measureStem(ctx context.Context, song, file string) (*peaks.WAV, peaks.Stem, error) {
+func (o *organizer) measureStem(ctx context.Context, song, file string) (measure.Sound, error) {
 	f, err := place.Open(filepath.Join(song, file))
 	if err != nil {
-		return nil, peaks.Stem{}, err
+		return measure.Sound{}, err
 	}
 	defer func() { _ = f.Close() }() // It was only read.
-	wav, err := peaks.OpenWAV(&patientReader{ctx, f, o, o.now()})
-	if err != nil {
-		return nil, peaks.Stem{}, fmt.Errorf("%s: %w", file, err)
-	}
-	stem, err := wav.Measure(file)
-	return wav, stem, err
+	return measure.File(&patientReader{ctx, f, o, o.now()}, file)
 }
 
 // A patientReader reads until a job waits for this organizer.

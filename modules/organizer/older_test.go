@@ -43,7 +43,13 @@ func TestOlderSongsGetTheirPeaks(t *testing.T) {
 	b := newBench(t)
 	flat := putOlder(t, b, "a song", "vocals.wav", "drums.wav")
 	deep := putOlder(t, b, "artist/album/01 song", "vocals.wav")
-	putOlder(t, b, "mp3", "vocals.mp3")
+	putOlder(t, b, "ogg", "vocals.ogg")
+	small := putOlder(t, b, "small", "vocals.flac", "drums.mp3")
+	for file, of := range map[string]string{"vocals.flac": "tagged.flac", "drums.mp3": "tagged.mp3"} {
+		sound, err := os.ReadFile(filepath.Join("../../pipeline/peaks/measure/testdata", of))
+		spooltest.Must(t, err)
+		spooltest.Put(t, filepath.Join(small, file), string(sound))
+	}
 	measured := putOlder(t, b, "measured", "vocals.wav")
 	spooltest.Put(t, filepath.Join(measured, job.PeaksFile), "as it is")
 	damaged := putOlder(t, b, "damaged", "vocals.wav")
@@ -58,7 +64,7 @@ func TestOlderSongsGetTheirPeaks(t *testing.T) {
 		t.Fatalf("turn = %v, %v", busy, err)
 	}
 	b.wantDone(id) // A job comes first.
-	for range 2 {
+	for range 3 {
 		if busy, err := b.turn(t.Context()); !busy || err != nil {
 			t.Errorf("turn = %v, %v; want one song measured", busy, err)
 		}
@@ -82,7 +88,14 @@ func TestOlderSongsGetTheirPeaks(t *testing.T) {
 		spooltest.WantNames(t, song, job.TrackFile, "vocals.wav")
 	}
 	spooltest.WantNames(t, hostile, job.TrackFile)
-	spooltest.WantNames(t, filepath.Join(b.spool.Output(), "mp3"), job.TrackFile, "vocals.mp3")
+	spooltest.WantNames(t, filepath.Join(b.spool.Output(), "ogg"), job.TrackFile, "vocals.ogg")
+	var got peaks.Peaks
+	text, err = os.ReadFile(filepath.Join(small, job.PeaksFile))
+	spooltest.Must(t, err)
+	spooltest.Must(t, json.Unmarshal(text, &got))
+	if len(got.Stems) != 2 || got.Stems[0].File != "vocals.flac" || got.Stems[1].File != "drums.mp3" || got.Bins != peaks.MostBins || got.DurationSeconds != 12345.0/44100 {
+		t.Errorf("of FLAC and MP3 files: %d stems, %d bins, %v s", len(got.Stems), got.Bins, got.DurationSeconds)
+	}
 }
 
 // A song that is being measured when a job comes is put off, and one that was put in later is found after an hour.
