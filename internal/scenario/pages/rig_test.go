@@ -6,6 +6,7 @@ package pages_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -64,6 +65,9 @@ type song struct {
 	cover []byte
 	// wave is how loud a stem is said to be in each bin of peaks.json, from 0 to 1; nil for what is true, which takes long for hours.
 	wave func(stem, bin int) float64
+	// made is the content of each stem's file, and ext its extension; without, they are WAV files with sounds.
+	made []byte
+	ext  string
 }
 
 var stems = []string{"vocals", "drums", "bass", "other"}
@@ -92,7 +96,7 @@ func sound(i, from, n int) (samples []float32, block []byte) {
 	return samples, block
 }
 
-// put makes the song below data. What is silent takes no room on the disk.
+// put makes the song below data.
 func (s song) put(t *testing.T, data string) {
 	t.Helper()
 	folder := filepath.Join(data, "output", s.name)
@@ -101,37 +105,14 @@ func (s song) put(t *testing.T, data string) {
 	var waves []peaks.Stem
 	var files []string
 	for i, stem := range s.stems {
-		file := stem + ".wav"
+		file := stem + cmp.Or(s.ext, ".wav")
 		files = append(files, file)
-		meter := peaks.NewMeter(frames, channels)
-		out, err := os.Create(filepath.Join(folder, file))
-		must(t, err)
-		header := wavHeader(frames)
-		_, err = out.Write(header)
-		must(t, err)
-		must(t, out.Truncate(int64(len(header))+frames*channels*2))
-		at := 0
-		for _, from := range s.sounds {
-			if s.wave == nil {
-				meter.Add(make([]float32, (from-at)*channels))
-			}
-			samples, block := sound(i, from, min(20*rate, int(frames)-from))
-			if s.wave == nil {
-				meter.Add(samples)
-			}
-			_, err = out.WriteAt(block, int64(len(header)+from*channels*2))
-			must(t, err)
-			at = from + len(samples)/channels
+		if s.made == nil {
+			waves = append(waves, s.putWAV(t, folder, file, i))
+			continue
 		}
-		must(t, out.Close())
-		wave := meter.Stem(file, 1)
-		for bin := range wave.Max {
-			if s.wave != nil {
-				wave.Max[bin] = int(s.wave(i, bin) * peaks.Full)
-				wave.Min[bin] = -wave.Max[bin] * 9 / 10
-			}
-		}
-		waves = append(waves, wave)
+		must(t, os.WriteFile(filepath.Join(folder, file), s.made, 0o644))
+		waves = append(waves, peaks.NewMeter(frames, channels).Stem(file, 1))
 	}
 	if s.cover != nil {
 		must(t, os.WriteFile(filepath.Join(folder, "cover.png"), s.cover, 0o644))
@@ -148,6 +129,41 @@ func (s song) put(t *testing.T, data string) {
 	})
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(folder, "track.json"), track, 0o644))
+}
+
+// putWAV makes the file of the stem i, and returns what is drawn of it. What is silent takes no room on the disk.
+func (s song) putWAV(t *testing.T, folder, file string, i int) peaks.Stem {
+	t.Helper()
+	frames := int64(s.seconds) * rate
+	meter := peaks.NewMeter(frames, channels)
+	out, err := os.Create(filepath.Join(folder, file))
+	must(t, err)
+	header := wavHeader(frames)
+	_, err = out.Write(header)
+	must(t, err)
+	must(t, out.Truncate(int64(len(header))+frames*channels*2))
+	at := 0
+	for _, from := range s.sounds {
+		if s.wave == nil {
+			meter.Add(make([]float32, (from-at)*channels))
+		}
+		samples, block := sound(i, from, min(20*rate, int(frames)-from))
+		if s.wave == nil {
+			meter.Add(samples)
+		}
+		_, err = out.WriteAt(block, int64(len(header)+from*channels*2))
+		must(t, err)
+		at = from + len(samples)/channels
+	}
+	must(t, out.Close())
+	wave := meter.Stem(file, 1)
+	for bin := range wave.Max {
+		if s.wave != nil {
+			wave.Max[bin] = int(s.wave(i, bin) * peaks.Full)
+			wave.Min[bin] = -wave.Max[bin] * 9 / 10
+		}
+	}
+	return wave
 }
 
 func wavHeader(frames int64) []byte {
