@@ -118,11 +118,11 @@ func putProgress(t *testing.T, data, id string, percent int) {
 }
 
 // busy is a site in which much goes on.
-func busy(t *testing.T) site {
+func busy(t *testing.T, flags ...string) site {
 	t.Helper()
 	music := music
 	music.cover = lake(t)
-	s := newSite(t, music, song{name: "Paper Boats", stems: stems, seconds: 187}, song{name: "Night Train", stems: []string{"vocals", "no_vocals"}, seconds: 251})
+	s := siteWith(t, flags, music, song{name: "Paper Boats", stems: stems, seconds: 187}, song{name: "Night Train", stems: []string{"vocals", "no_vocals"}, seconds: 251})
 	putProgress(t, s.data, putJob(t, s.data, 1, "North Wind.flac", job.Separating, func(r *job.Record) { r.Attempt = 1 }), 63)
 	putJob(t, s.data, 2, "Harbour Lights.mp3", job.Pending, nil)
 	putJob(t, s.data, 3, "Two Rivers.mp3", job.Pending, func(r *job.Record) { r.Attempt = 1 })
@@ -185,7 +185,7 @@ func TestPagesAreForEverybody(t *testing.T) {
 	t.Parallel()
 	text, err := axe()
 	need(t, "axe-core", "", err)
-	s := busy(t)
+	s := busy(t, uploads...)
 	b := newTab(t)
 	pages := map[string]string{"queue": s.url + "/", "library": s.url + "/library", "failed": s.url + "/failed", "upload": s.url + "/upload", "song": s.song(t, "Mirror"), "missing": s.url + "/nothing"}
 	for name, url := range pages {
@@ -238,7 +238,7 @@ func TestARowMovesLive(t *testing.T) {
 // Songs that are chosen are sent one after the other, with their progress, and what is no song is said beside it.
 func TestSongsAreSent(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := siteWith(t, uploads)
 	folder, input := t.TempDir(), filepath.Join(s.data, job.InputFolder)
 	var files []string
 	for name, text := range map[string]string{"one.wav": string(wavHeader(8<<20)) + string(make([]byte, 32<<20)), "two.wav": string(wavHeader(1)), "letter.mp3": strings.Repeat("Dear reader. ", 4<<20)} {
@@ -284,7 +284,7 @@ func TestSongsAreSent(t *testing.T) {
 // A song that others are in the way of is sent again by the page.
 func TestASongWaitsForOthers(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := siteWith(t, uploads)
 	var others []net.Conn
 	drop := func() {
 		for _, c := range others {
@@ -328,7 +328,7 @@ func TestASongWaitsForOthers(t *testing.T) {
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	if !updateShots {
-		for _, name := range []string{"queue", "library", "song"} {
+		for _, name := range []string{"queue", "library", "song", "upload"} {
 			for _, size := range sizes {
 				path := filepath.Join(shots, fmt.Sprintf("%s-%d.png", name, size[0]))
 				if info, err := os.Stat(path); err != nil || info.Size() > mostShot {
@@ -338,11 +338,17 @@ func TestPictures(t *testing.T) {
 		}
 		return
 	}
-	s := busy(t)
+	s, with := busy(t), siteWith(t, uploads)
+	var files []string
+	for name, text := range map[string]string{"Mirror Lake.wav": string(wavHeader(1)), "letter.mp3": "Dear reader"} {
+		files = append(files, filepath.Join(t.TempDir(), name))
+		must(t, os.WriteFile(files[len(files)-1], []byte(text), 0o644))
+	}
+	slices.Sort(files)
 	b := newTab(t)
 	must(t, os.MkdirAll(shots, 0o755))
 	for _, size := range sizes {
-		for name, url := range map[string]string{"queue": s.url + "/", "library": s.url + "/library", "song": s.song(t, "Mirror")} {
+		for name, url := range map[string]string{"queue": s.url + "/", "library": s.url + "/library", "song": s.song(t, "Mirror"), "upload": with.url + "/upload"} {
 			b.dark(size[0] == 768)
 			b.open(url, size[0], size[1])
 			b.until(`document.readyState === 'complete'`)
@@ -350,6 +356,11 @@ func TestPictures(t *testing.T) {
 				b.until(`document.getElementById('player').player.peaks?.size === 4`)
 				b.run(`(() => { const p = document.getElementById('player').player; p.seek(64); p.loopFrom(); p.seek(96); p.loopTo(); p.seek(73); p.say('') })()`)
 				b.press("1")
+			}
+			if name == "upload" {
+				b.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), files))
+				b.click("#upload button")
+				b.until(`document.querySelectorAll('#files li > .done, #files li > .problem').length === 2`)
 			}
 			picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 			must(t, err)

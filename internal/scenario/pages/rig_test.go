@@ -208,6 +208,15 @@ type site struct {
 // newSite starts the service on songs.
 func newSite(t *testing.T, songs ...song) site {
 	t.Helper()
+	return siteWith(t, nil, songs...)
+}
+
+// uploads are the flags of a service with which songs can be put in.
+var uploads = []string{"-upload=on"}
+
+// siteWith is newSite with further flags.
+func siteWith(t *testing.T, flags []string, songs ...song) site {
+	t.Helper()
 	path, err := program()
 	must(t, err)
 	base := t.TempDir()
@@ -223,7 +232,7 @@ func newSite(t *testing.T, songs ...song) site {
 	must(t, os.Mkdir(health, 0o777))
 	must(t, os.Chmod(health, 0o777))
 	said := new(lockedBuffer)
-	cmd := exec.CommandContext(t.Context(), path, "-data", data, "-listen", "127.0.0.1:0", "-upload=on", "-health-file", filepath.Join(health, "web"))
+	cmd := exec.CommandContext(t.Context(), path, append([]string{"-data", data, "-listen", "127.0.0.1:0", "-health-file", filepath.Join(health, "web")}, flags...)...)
 	cmd.Env = append(os.Environ(), "IM2_PROOF=off")
 	cmd.Stderr = said
 	if os.Geteuid() == 0 {

@@ -42,7 +42,7 @@ func TestAFullDisk(t *testing.T) {
 	if w := send(t, s, nil, file{"other.wav", wave}); w.Code != http.StatusInternalServerError || w.Header().Get("Retry-After") != "" || !strings.Contains(w.Body.String(), "mounted read-only") {
 		t.Errorf("read-only: %d, %s", w.Code, w.Body)
 	}
-	if err := s.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+	if err := s.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "mounted read-only: run `mage up`") {
 		t.Errorf("Refresh = %v", err)
 	}
 }

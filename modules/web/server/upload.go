@@ -68,7 +68,11 @@ func (u *uploads) tend() error {
 		u.swept = now
 		place.SweepOlder(u.folder(), leftAfter, job.BrowserPattern)
 	}
-	if err := place.Writable(u.folder()); err != nil {
+	err := place.Writable(u.folder())
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return errors.New("songs cannot be put into input/, which is mounted read-only: run `mage up`")
+	case err != nil:
 		return fmt.Errorf("songs cannot be put into input/: %w", err)
 	}
 	return nil
