@@ -60,6 +60,9 @@ func TestStemsInFLACAndMP3(t *testing.T) {
 		b.run(fmt.Sprintf(`document.getElementById('player').player.setLoop({ from: 0.25, to: %v })`, seconds-0.25))
 		b.click("#play")
 		b.until(playing)
+		if at := eval[float64](b, `document.getElementById('player').player.position()`); at < 0.25 {
+			t.Errorf("%s: it plays from %v, which is before the loop", name, at)
+		}
 		type measured struct {
 			Levels []float64 `json:"levels"`
 			Apart  float64   `json:"apart"`
@@ -99,10 +102,9 @@ func TestALoopOfALongSongIsRepeated(t *testing.T) {
 	s := newSite(t, song{name: "long", stems: stems, seconds: 3 * 3600, sounds: []int{3600 * rate}, wave: func(int, int) float64 { return 0.2 }})
 	b := newTab(t)
 	b.open(s.song(t, "long"), 1440, 900)
+	b.run(player + `.setLoop({ from: 3605, to: 3607 })`) // before anything plays
 	b.click("#play")
-	b.until(playing)
-	b.run(player + `.setLoop({ from: 3605, to: 3607 })`)
-	b.until(player + `.position() >= 3605`)
+	b.until(playing + ` && ` + player + `.position() > 3605`)
 	last, jumps := 0.0, 0
 	waitFor(t, "the loop to begin again twice", func() bool {
 		at := eval[float64](b, player+`.position()`)

@@ -68,6 +68,7 @@ class Player {
     this.say('');
     if (sound.alive.length === 0) throw new Error('none of its stems can be read');
     sound.at = this.at ?? 0;
+    if (this.loop) sound.setLoop(this.loop);
     this.sound = sound;
   }
 
