@@ -147,7 +147,7 @@ func TestWhatIsCancelledLasts(t *testing.T) {
 	for seed := range uint64(thorough.Of(20, 4)) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		m := newModel(seed)
-		disk := memView{m.disk, func() error { return nil }, m.token, func() bool { return false }}
+		disk := memView{m.disk, func() error { return nil }, m.token, func() bool { return false }, false}
 		s := on(disk, "/", m.now, m.token)
 		var ids []string
 		for range 5 {

@@ -24,6 +24,9 @@
 //   - Before anything outside of the folder is changed for a job (its source archived, its stems
 //     published), its stage is on the disk, and job.json has the name that the result gets. So
 //     nothing else was done for a job that a power cut puts back.
+//   - A song whose folder is below those of an artist and an album is put there by one rename, too. Those are made before, and
+//     are on the disk by then. Once job.json says where a song goes, all who have the job try that first, whatever they are
+//     told by then: one of them may be stopped in the middle.
 //   - Nothing else waits for the stage folders. They are put on the disk now and then, once for
 //     all renames since: a power cut may put a job back by a stage or two. Renames of one
 //     folder are taken to last in their order, which file systems with a journal and file servers

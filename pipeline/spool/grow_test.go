@@ -36,7 +36,7 @@ func TestADiskThatIsFullForTwoDays(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	clock := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
 	disk := newMemDisk(rng, func() time.Time { return clock })
-	view := memView{disk, func() error { return nil }, job.NewToken, func() bool { return false }}
+	view := memView{disk, func() error { return nil }, job.NewToken, func() bool { return false }, false}
 	for _, folder := range []string{job.QueueFolder, "queue/incoming", "queue/pending", "queue/separating", "queue/separated", "queue/failed"} {
 		spooltest.Must(t, view.Mkdir("/"+folder))
 	}

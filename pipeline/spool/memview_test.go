@@ -22,6 +22,8 @@ type memView struct {
 	// loses reports whether the answer to a rename that was made gets lost, as a file server's may:
 	// asked again, it finds nothing there.
 	loses func() bool
+	// replaces says that RenameNew can replace an empty folder by another, as on file servers.
+	replaces bool
 }
 
 func (v memView) ReadFile(path string) ([]byte, error) {
@@ -137,7 +139,8 @@ func (v memView) RenameNew(from, to string) error {
 	if err := v.gate(); err != nil {
 		return err
 	}
-	return v.renamed(from, to, false)
+	at, err := v.find(from)
+	return v.renamed(from, to, v.replaces && err == nil && v.nodes[at].folder)
 }
 
 func (v memView) Remove(path string) error {

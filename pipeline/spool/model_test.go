@@ -15,6 +15,13 @@ import (
 	"github.com/im2-audio/im2/pipeline/place"
 )
 
+// Where organizers put songs: into folders of their own, into those of artists and albums, or some this way and some that way.
+const (
+	onlyFlat = iota
+	onlyMedia
+	bothLayouts
+)
+
 const (
 	modelSongs = 6
 	// modelFaults is how often something goes wrong in one run.
@@ -33,11 +40,13 @@ type model struct {
 	procs []*proc
 	// faults are those still to come.
 	faults int
-	// alike gives all workers one name, as processes on one host have.
+	// alike gives all workers one name, as processes on one host have; and the disk is a file server's.
 	alike bool
 	// tokens makes the tokens of claims; a test replaces it by one that repeats itself.
 	tokens func() string
 	names  int
+	// layouts says where organizers put songs.
+	layouts int
 	// cancelled are the jobs of which Cancel said that they are; nil where nobody cancels any.
 	cancelled map[string]bool
 	// dark says that the power goes before the next step.
@@ -50,9 +59,10 @@ type model struct {
 func newModel(seed uint64) *model {
 	m := &model{rng: rand.New(rand.NewPCG(seed, 1)), clock: time.Date(2026, 11, 23, 11, 30, 0, 0, time.UTC), faults: modelFaults}
 	m.alike = seed%3 == 0
+	m.layouts = int(seed / 3 % 3)
 	m.tokens = m.token
 	m.disk = newMemDisk(m.rng, m.now)
-	view := memView{m.disk, func() error { return nil }, m.token, func() bool { return false }}
+	view := memView{m.disk, func() error { return nil }, m.token, func() bool { return false }, false}
 	for _, dir := range []string{"input", "output", "archive", "rejected", job.QueueFolder} {
 		_ = view.Mkdir("/" + dir)
 	}
@@ -187,7 +197,7 @@ func (m *model) startAs(role func(*proc), name string, after time.Duration) {
 		name = "w"
 	}
 	p := &proc{model: m, role: role, name: name, wakes: m.clock.Add(after), resume: make(chan bool), paused: make(chan bool)}
-	p.disk = memView{m.disk, p.ask, m.token, m.loses}
+	p.disk = memView{m.disk, p.ask, m.token, m.loses, m.alike}
 	p.spool = on(p.disk, "/", m.now, m.token)
 	p.spool.claimToken = m.tokens
 	m.procs = append(m.procs, p)

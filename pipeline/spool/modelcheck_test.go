@@ -53,6 +53,11 @@ func (m *model) rest() bool {
 			}
 		}
 	}
+	for _, holder := range m.list("/queue/watcher") {
+		if slices.ContainsFunc(m.list("/queue/watcher/"+holder), func(name string) bool { return strings.HasPrefix(name, place.TempPrefix) }) {
+			return false // It is being renewed.
+		}
+	}
 	return len(m.list("/input")) == 0
 }
 
@@ -106,11 +111,21 @@ func (m *model) check() error {
 	if same != 1 {
 		complain("%d of two equal songs were rejected as the same", same)
 	}
-	for _, folder := range []string{"/output", "/archive", "/rejected"} {
+	songs, empty := m.songs("/output", 1)
+	for _, path := range empty { // A process may be killed, or its job cancelled, before it has put something there.
+		if !isModelShelf(path) || m.layouts == onlyFlat {
+			complain("left empty: %s", path)
+		}
+	}
+	paths := songs
+	for _, folder := range []string{"/archive", "/rejected"} {
 		for _, name := range m.list(folder) {
-			if !results[folder+"/"+name] {
-				complain("no job has put this there: %s/%s", folder, name)
-			}
+			paths = append(paths, folder+"/"+name)
+		}
+	}
+	for _, path := range paths {
+		if !results[path] {
+			complain("no job has put this there: %s", path)
 		}
 	}
 	for _, path := range m.everything() {
@@ -118,10 +133,41 @@ func (m *model) check() error {
 			complain("left: %s", path)
 		}
 	}
-	if got := len(m.list("/output")) + len(m.list("/queue/failed")) + len(m.list("/queue/rejected")); got != modelSongs {
+	if got := len(songs) + len(m.list("/queue/failed")) + len(m.list("/queue/rejected")); got != modelSongs {
 		complain("%d results, failures and rejections of %d songs", got, modelSongs)
 	}
 	return errors.Join(wrong...)
+}
+
+// songs returns what is in a folder of output/ and those below it that songs can be in: those that songs share apart, and of them
+// only those that are empty.
+func (m *model) songs(folder string, depth int) (songs, empty []string) {
+	for _, name := range m.list(folder) {
+		path := folder + "/" + name
+		if depth == job.SongDepth || slices.Contains(m.list(path), job.TrackFile) {
+			songs = append(songs, path)
+			continue
+		}
+		below, emptyBelow := m.songs(path, depth+1)
+		songs, empty = append(songs, below...), append(empty, emptyBelow...)
+		if len(m.list(path)) == 0 {
+			empty = append(empty, path)
+		}
+	}
+	return songs, empty
+}
+
+// isModelShelf reports whether an empty path may be what an organizer makes before it moves a song there. A song may have had the
+// first name.
+func isModelShelf(path string) bool {
+	return slices.ContainsFunc(modelShelves, func(folders []string) bool {
+		for _, artist := range []string{folders[0], folders[0] + " (2)"} {
+			if strings.EqualFold(path, "/output/"+artist) || strings.EqualFold(path, "/output/"+artist+"/"+folders[1]) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // checkJob checks one job that rests.

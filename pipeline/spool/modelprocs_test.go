@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +30,8 @@ type proc struct {
 	wakes  time.Time
 	begun  bool
 	killed bool
+	// media makes an organizer put songs into folders of artists and albums.
+	media bool
 	// resume is false for a process that is killed; paused is false for one that has ended.
 	resume, paused chan bool
 }
@@ -298,8 +301,25 @@ func (p *proc) stems(j *Job, r *Recovery) error {
 	return j.Move(job.Separated)
 }
 
+// folders are those for a song of this name, as this organizer is told. All titles are alike; some artists are one where
+// capital letters count for nothing, and have the names of songs.
+func (p *proc) folders(name string) []string {
+	if !p.media {
+		return []string{name}
+	}
+	return append(slices.Clone(modelShelves[int(name[len(name)-1])%len(modelShelves)]), "01 title")
+}
+
+var modelShelves = [][]string{{"song 0", "First"}, {"SONG 0", "first"}, {"song 1", "First"}, {"Song 0", "Second"}}
+
 // organize is an organizer.
 func (p *proc) organize() {
+	switch p.model.layouts {
+	case onlyMedia:
+		p.media = true
+	case bothLayouts: // Somebody changes the setting, and starts them again.
+		p.media = p.model.rng.IntN(2) == 0
+	}
 	r := p.recovery()
 	_, _ = r.Own(job.Organizing)
 	for p.sleep(time.Second) {
@@ -333,10 +353,7 @@ func (p *proc) deliver(j *Job) error {
 			return err
 		}
 	} else {
-		if err := j.Deliver(job.StemsFolder, "/output", place.FolderNames(j.Name, place.NameLimit), func(name string) error {
-			j.Track = name
-			return j.Write([]byte(name), job.StemsFolder, "track.json")
-		}); err != nil {
+		if err := j.Publish(p.folders(j.Name), func() error { return j.Write([]byte(j.Track), job.StemsFolder, job.TrackFile) }); err != nil {
 			return err
 		}
 	}
