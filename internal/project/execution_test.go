@@ -56,6 +56,8 @@ func TestSettingsOfServicesAreChecked(t *testing.T) {
 		{"NOTIFY_URL=https://example.com/hook\n", ""},
 		{"NOTIFY_URL=s3cret\n", `NOTIFY_URL in .env:1: it must be an address such as https://example.com/hook; fix: correct it there, or remove the line`},
 		{"PIPELINE_MIN_FREE=much\n", `PIPELINE_MIN_FREE is "much" in .env:1: it must be a size such as 2g or 500m, a share of the disk such as 5%, or 0 for no limit; fix: correct it there, or remove the line`},
+		{"OUTPUT_LAYOUT=media\n", ""},
+		{"OUTPUT_LAYOUT=plex\n", `OUTPUT_LAYOUT is "plex" in .env:1: it must be flat or media; fix: correct it there, or remove the line`},
 		{"LOG_FORMAT=xml\n", `LOG_FORMAT is "xml" in .env:1: it must be text or json; fix: correct it there, or remove the line`},
 		{"PIPELINE_LEASE=10s\n", `PIPELINE_LEASE is "10s" in .env:1: a lease of 10s that is renewed every 4s would be taken from workers that are only slow: it must last for at least 3 renewals, 12s; fix: correct it there, or remove the line`},
 		{"PIPELINE_RENEW=30s\n", `PIPELINE_RENEW is "30s" in .env:1: a lease of 1m0s that is renewed every 30s would be taken from workers that are only slow: it must last for at least 3 renewals, 1m30s; fix: correct it there, or remove the line`},

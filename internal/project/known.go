@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/im2-audio/im2/pipeline/layout"
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/notify"
@@ -46,6 +47,7 @@ func (s Settings) Known() []Known {
 		Known{lease.PollSetting, "how often services look for work, at most 10s", false},
 		Known{lease.LeaseSetting, "after how long without a sign of life another worker takes over; 1m where it is empty", false},
 		Known{lease.RenewSetting, "how often a worker gives a sign of life; 4s where it is empty", false},
+		Known{layout.Setting, "which folders songs get in output/: flat, or media for ARTIST/ALBUM/NN TITLE", true},
 		Known{space.Setting, "how much of the data folder's disk stays free, such as 2g or 5%", false},
 		Known{logging.Setting, "how services log: text, or json, a job's ID in each line about a song", true},
 	)

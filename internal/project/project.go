@@ -16,6 +16,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/exit"
 	"github.com/im2-audio/im2/pipeline/execution"
+	"github.com/im2-audio/im2/pipeline/layout"
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/notify"
@@ -177,8 +178,9 @@ func (s Setting) CheckExecution() error {
 	return nil
 }
 
-// ServiceSettings are those of all services: how they find out that one of them was lost, how they log, and what stays free.
-var ServiceSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting, notify.Setting}
+// ServiceSettings are those of the services: how they find out that one of them was lost, how they log, what stays free, which
+// folders songs get, and who is told.
+var ServiceSettings = []string{lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting, layout.Setting, notify.Setting}
 
 // TellsServices reports whether a service of the project is given ServiceSettings: other projects may use the names for
 // something else.
@@ -205,6 +207,8 @@ func (s Settings) CheckService(name string) error {
 		if err := notify.CheckURL(setting.Value); err != nil { // It may have a secret in it, which is not shown.
 			return exit.Errorf(exit.Unusable, "%s in %s: %w; fix: correct it there, or remove the line", setting.Name, setting.Where(), err)
 		}
+	case layout.Setting:
+		err = layout.Check(setting.Value)
 	case logging.Setting:
 		err = logging.Check(setting.Value)
 	case space.Setting:

@@ -38,7 +38,7 @@ func newBenchOn(t *testing.T, data string) *bench {
 func newBenchAs(t *testing.T, data, worker string) *bench {
 	t.Helper()
 	env, _ := jobtest.Env(t, data, worker)
-	b := &bench{t: t, organizer: newOrganizer(env)}
+	b := &bench{t: t, organizer: newOrganizer(env, "")}
 	spooltest.Must(t, b.open())
 	return b
 }

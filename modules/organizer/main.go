@@ -3,11 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"time"
 
+	"github.com/im2-audio/im2/pipeline/layout"
 	"github.com/im2-audio/im2/pipeline/service"
 )
 
@@ -18,12 +21,19 @@ func main() {
 }
 
 func organizerService() service.Service {
-	var metrics string
+	var metrics, where string
 	return service.Service{
 		Name: "organizer",
 		Poll: defaultPoll,
 		Flags: func(f *flag.FlagSet) {
 			f.StringVar(&metrics, "metrics", "", "serve GET /metrics at this address, such as :9090")
+			f.StringVar(&where, "layout", cmp.Or(os.Getenv(layout.Setting), layout.Flat), "which folders songs get: flat or media; its default is $"+layout.Setting)
+		},
+		Check: func() error {
+			if err := layout.Check(where); err != nil {
+				return fmt.Errorf("-layout %.60q: %w; set %s in .env and run `mage up`", where, err, layout.Setting)
+			}
+			return nil
 		},
 		Run: func(ctx context.Context, env *service.Env) error {
 			if metrics != "" {
@@ -31,7 +41,7 @@ func organizerService() service.Service {
 					return err
 				}
 			}
-			return env.Loop(ctx, newOrganizer(env).turn)
+			return env.Loop(ctx, newOrganizer(env, where).turn)
 		},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/layout"
 	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -36,6 +37,8 @@ const restFor = 5 * time.Second
 type organizer struct {
 	env *service.Env
 	now func() time.Time
+	// layout is one of layout.Layouts; "" is layout.Flat.
+	layout string
 	// spool is nil until the data folder could be opened.
 	spool *spool.Spool
 	// recovery takes jobs back from workers that were lost.
@@ -50,8 +53,8 @@ type organizer struct {
 	older older
 }
 
-func newOrganizer(env *service.Env) *organizer {
-	return &organizer{env: env, now: time.Now, leftovers: true, resting: map[string]time.Time{}}
+func newOrganizer(env *service.Env, layout string) *organizer {
+	return &organizer{env: env, layout: layout, now: time.Now, leftovers: true, resting: map[string]time.Time{}}
 }
 
 func (o *organizer) turn(ctx context.Context) (busy bool, err error) {
@@ -279,45 +282,14 @@ func (o *organizer) archive(j *spool.Job) error {
 
 // putOut publishes the stems. They appear in output/ complete, with track.json, or not at all.
 func (o *organizer) putOut(j *spool.Job) error {
-	names, err := freeNames(o.spool.Output(), title.Folder(j.RawName()))
-	if err != nil {
-		return fmt.Errorf("organizing job %s: %w", j.ID, err)
-	}
-	return j.Deliver(job.StemsFolder, o.spool.Output(), names, func(name string) error {
-		j.Track = name
-		return writeTrack(j, o.now().UTC())
-	})
-}
-
-// freeNames numbers the name of a folder in dir, without the names that a system which does not tell
-// capital from small letters takes for one that is there: output/ is shared with such. Whether a name
-// is free on this one is seen when it is taken.
-func freeNames(dir, name string) (place.Naming, error) {
-	there, err := place.Local.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	taken := make(map[string]bool, len(there))
-	for _, other := range there {
-		taken[title.Fold(other.Name())] = true
-	}
-	numbered := place.FolderNames(name, title.LongestFolder)
-	return func(n int) string {
-		for i := 1; ; i++ {
-			if name := numbered(i); !taken[title.Fold(name)] {
-				if n--; n == 0 {
-					return name
-				}
-			}
-		}
-	}, nil
+	return j.Publish(layout.Folders(o.layout, j.RawName(), j.Tags), func() error { return writeTrack(j, o.now().UTC()) })
 }
 
 // A trackInfo is what track.json holds.
 type trackInfo struct {
 	// Job is the ID of the job that made the stems.
 	Job string `json:"job"`
-	// Track is the name of the folder in output/.
+	// Track is the folder in output/, with slashes.
 	Track string `json:"track"`
 	// Source is the file's original name for people to read; SHA256 tells it apart.
 	Source string `json:"source"`
@@ -368,9 +340,12 @@ func writeTrack(j *spool.Job, now time.Time) error {
 		Cover:           j.Cover,
 		EngineVersion:   max(1, j.EngineVersion),
 	}
-	if name := j.RawName(); !title.Kept(name) {
-		changed, _ := title.Split(name)
-		info.NameChangedFrom = strings.ToValidUTF8(changed, string(utf8.RuneError))
+	wanted, _ := title.Split(j.RawName())
+	if said := j.Tags[tags.Title]; said != "" && strings.Contains(j.Track, "/") { // Below an album, the title is that of the tags.
+		wanted = said
+	}
+	if wanted != title.Safe(wanted) {
+		info.NameChangedFrom = strings.ToValidUTF8(wanted, string(utf8.RuneError))
 	}
 	data, err := json.MarshalIndent(info, "", "  ")
 	if err != nil {

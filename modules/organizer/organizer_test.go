@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/layout"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spooltest"
@@ -170,6 +172,59 @@ func TestNamesForOtherSystems(t *testing.T) {
 	if got, want := strings.Join(tracks, "|"), "Song|song (2)|SONG (3)|\u00c4|A\u0308 (2)|NUL_|nul_ (2)|Song v1.2|Live 1999.12"; got != want {
 		t.Errorf("tracks = %s; want %s", got, want)
 	}
+}
+
+// With the layout for media servers, songs are in folders of their artists and albums, beside those of earlier settings.
+func TestSongsInFoldersOfAlbums(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	flat := b.add("Band.mp3").ID
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	b.layout = layout.Media
+	said := tags.Tags{"title": "Who?", "artist": "Band", "album": "First", "track": "3/12"}
+	for i, want := range []string{
+		"Band (2)/First/03 Who_", "Band (2)/First/03 Who_ (2)", "Band (2)/First/03 who_ (3)", "Unknown Artist/Unknown Album/song 3", "Unknown Artist/Unknown Album/song 3 (2)",
+	} {
+		id := b.add("song 3.mp3", func(r *job.Record) {
+			switch {
+			case i == 2:
+				r.Tags = said.With("album_artist", "BAND").With("title", "who?").With("album", "FIRST")
+			case i < 2:
+				r.Tags = said
+			}
+		}).ID
+		_, err := b.turn(t.Context())
+		spooltest.Must(t, err)
+		j := b.wantDone(id)
+		var got trackInfo
+		text, err := os.ReadFile(filepath.Join(b.spool.Output(), want, job.TrackFile))
+		spooltest.Must(t, err)
+		spooltest.Must(t, json.Unmarshal(text, &got))
+		changed := map[bool]string{true: j.Tags["title"]}[i < 3]
+		if j.Track != want || got.Track != want || got.NameChangedFrom != changed {
+			t.Errorf("track %q, and %q from %q; want %q from %q", j.Track, got.Track, got.NameChangedFrom, want, changed)
+		}
+	}
+	if j := b.wantDone(flat); j.Track != "Band" {
+		t.Errorf("track %q", j.Track)
+	}
+	wantModes(t, b.spool.Output())
+	spooltest.WantNames(t, b.spool.Output(), "Band", "Band (2)", "Unknown Artist")
+	spooltest.WantNames(t, filepath.Join(b.spool.Output(), "Band (2)"), "First")
+}
+
+func TestALayoutThatIsNone(t *testing.T) {
+	t.Setenv(layout.Setting, "plex")
+	s := organizerService()
+	flags := flag.NewFlagSet("organizer", flag.ContinueOnError)
+	s.Flags(flags)
+	want := "-layout \"plex\": it must be flat or media; set OUTPUT_LAYOUT in .env and run `mage up`"
+	if err := s.Check(); err == nil || err.Error() != want {
+		t.Errorf("Check = %v; want %s", err, want)
+	}
+	spooltest.Must(t, flags.Parse([]string{"-layout=media"}))
+	spooltest.Must(t, s.Check())
 }
 
 func TestHostileNames(t *testing.T) {

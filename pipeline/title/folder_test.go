@@ -71,13 +71,11 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-func TestKept(t *testing.T) {
+func TestSafeOr(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]bool{
-		"My Song.mp3": true, "Song v1.2": true, "CON.mp3": false, "what?.mp3": false, " a.mp3": false, "a\xff.mp3": false, "...": false,
-	} {
-		if Kept(name) != want {
-			t.Errorf("Kept(%q) = %v", name, !want)
+	for text, want := range map[string]string{"": "Unknown", "...": "Unknown", " ": "Unknown", "a": "a", "track": "track", "/": "_"} {
+		if got := SafeOr(text, "Unknown"); got != want {
+			t.Errorf("SafeOr(%q) = %q; want %q", text, got, want)
 		}
 	}
 }
@@ -112,7 +110,7 @@ func FuzzFolder(f *testing.F) {
 			strings.HasSuffix(got, "."), strings.HasSuffix(got, " "), device.MatchString(got):
 			t.Errorf("Folder(%q) = %q", in, got)
 		}
-		if again := Folder(got); !Kept(got) && titleOf(got) == got {
+		if again := Folder(got); again != got && titleOf(got) == got {
 			t.Errorf("Folder(%q) = %q, and of that %q", in, got, again)
 		}
 	})

@@ -139,7 +139,10 @@ func Folder(fileName string) string {
 // what Python's pathvalidate does with those. Beyond that, marks that turn the direction of text
 // around become "_", and dots, hyphens and spaces at the start are dropped, which would hide the
 // folder or make it look like an option.
-func Safe(text string) string {
+func Safe(text string) string { return SafeOr(text, nameless) }
+
+// SafeOr is Safe with another name for a text of which nothing remains.
+func SafeOr(text, nameless string) string {
 	name := strings.ToValidUTF8(text, replacement)
 	name = noDevice(trimEnds(strings.Map(replaceRune, name)))
 	name = trimEnds(Shorten(name, LongestFolder))
@@ -147,12 +150,6 @@ func Safe(text string) string {
 		return nameless
 	}
 	return name
-}
-
-// Kept reports whether a song's title is, byte for byte, the name that Folder makes of it.
-func Kept(fileName string) bool {
-	name, _ := Split(fileName)
-	return name == Folder(fileName)
 }
 
 func replaceRune(r rune) rune {

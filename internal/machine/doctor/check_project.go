@@ -11,6 +11,7 @@ import (
 
 	"github.com/im2-audio/im2/internal/build/image"
 	"github.com/im2-audio/im2/internal/project"
+	"github.com/im2-audio/im2/pipeline/layout"
 	"github.com/im2-audio/im2/pipeline/lease"
 	"github.com/im2-audio/im2/pipeline/logging"
 	"github.com/im2-audio/im2/pipeline/model"
@@ -64,7 +65,7 @@ func problem(e project.Explanation, s project.Setting) string {
 		if e.Project == nil || e.Project.ModelCache() != "" {
 			err = s.CheckExecution()
 		}
-	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting, notify.Setting:
+	case lease.PollSetting, lease.LeaseSetting, lease.RenewSetting, logging.Setting, space.Setting, layout.Setting, notify.Setting:
 		if e.Project == nil || e.Project.TellsServices() {
 			err = e.Values.CheckService(s.Name)
 		}
