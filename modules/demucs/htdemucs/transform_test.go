@@ -83,6 +83,7 @@ func TestReflect(t *testing.T) {
 // some bins of all frames, with sums over the samples as _spec and torch.stft pad them.
 func TestFramesAreTheDirectSum(t *testing.T) {
 	t.Parallel()
+	notUnderRaceDetector(t)
 	samples := append(noise(1, segment), noise(2, segment)...)
 	spec := make([]float32, 4*bins*frames)
 	htdemucs.NewTransform(2).Forward(samples, spec)

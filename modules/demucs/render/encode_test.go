@@ -277,7 +277,7 @@ func TestFfmpegThatFailsIsTold(t *testing.T) {
 	broken := errors.New("broken")
 	for _, which := range []string{"resampling", "encoding"} {
 		for _, eats := range []bool{false, true} {
-			job := put(t, newSong(30*blockFrames), wave(options.Options{Format: "flac", Rate: "source", Clip: "clamp"}))
+			job := put(t, newSong(6*blockFrames), wave(options.Options{Format: "flac", Rate: "source", Clip: "clamp"}))
 			job.SourceRate = 48000
 			job.FFmpeg = func(_ context.Context, p Process) error {
 				if strings.Contains(p.What, which) {

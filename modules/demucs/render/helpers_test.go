@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/options"
@@ -29,8 +30,21 @@ type song struct {
 
 func (s *song) frames() int { return len(s.mix) / channels }
 
-// newSong makes stems that are noise and tones, and a mix that they add up to within about 30 dB.
+// songs are those that newSong has made, by their frames: with the race detector, one takes half a second.
+var songs sync.Map
+
+// newSong returns stems that are noise and tones, and a mix that they add up to within about 30 dB.
 func newSong(frames int) *song {
+	made, _ := songs.LoadOrStore(frames, sync.OnceValue(func() *song { return makeSong(frames) }))
+	from := made.(func() *song)() //nolint:forcetypeassert // nothing else is in it
+	s := &song{mix: slices.Clone(from.mix), stems: make(map[string][]float32)}
+	for name, stem := range from.stems {
+		s.stems[name] = slices.Clone(stem)
+	}
+	return s
+}
+
+func makeSong(frames int) *song {
 	random := rand.New(rand.NewSource(11))
 	s := &song{mix: make([]float32, frames*channels), stems: make(map[string][]float32)}
 	for n, name := range sources() {
