@@ -173,7 +173,7 @@ const namesVar = "IM2_OWNERSHIP_NAMES"
 func TestManyNames(t *testing.T) {
 	t.Parallel()
 	var top string
-	names := thorough.Of(200_000, 20_000)
+	names := thorough.Of(80_000, 20_000)
 	if text := os.Getenv(namesVar); text != "" {
 		n, err := strconv.Atoi(text)
 		must(t, err)
