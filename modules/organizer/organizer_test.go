@@ -244,12 +244,24 @@ func TestHostileNames(t *testing.T) {
 
 func TestTwoOrganizersGiveEachTrackItsOwnFolder(t *testing.T) {
 	t.Parallel()
+	for _, layouts := range [][2]string{{layout.Flat, layout.Flat}, {layout.Media, layout.Media}, {layout.Flat, layout.Media}} {
+		t.Run(strings.Join(layouts[:], " and "), func(t *testing.T) {
+			t.Parallel()
+			testTwoOrganizers(t, layouts)
+		})
+	}
+}
+
+// testTwoOrganizers puts songs out whose artist is called as their files are.
+func testTwoOrganizers(t *testing.T, layouts [2]string) {
+	t.Helper()
 	const songs = 30
 	first := newBench(t)
 	second := newBenchAs(t, first.env.Data, "you")
+	first.layout, second.layout = layouts[0], layouts[1]
 	ids := make([]string, 0, songs)
 	for range songs {
-		ids = append(ids, first.add("song.mp3").ID)
+		ids = append(ids, first.add("song.mp3", func(r *job.Record) { r.Tags = tags.Tags{"artist": "song", "album": "First", "title": "song"} }).ID)
 	}
 	var wg sync.WaitGroup
 	for _, b := range []*bench{first, second} {
