@@ -101,13 +101,19 @@ func (x *chaos) say(format string, args ...any) {
 	x.t.Logf("%s  %s", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
 }
 
-// startAll starts the services of a machine. The clock of one machine is an hour ahead.
+// startAll starts the services of a machine. The clock of one machine is an hour ahead, and its organizer has another layout.
 func (x *chaos) startAll(m *machine) {
+	layout := "flat"
 	if m == x.clients[1] {
 		m.run("date", "-s", "1 hour")
+		layout = "media"
 	}
 	for _, name := range services {
-		x.start(m, name, 2*time.Second)
+		var args []string
+		if name == "organizer" {
+			args = []string{"-layout=" + layout}
+		}
+		x.start(m, name, 2*time.Second, args...)
 	}
 }
 

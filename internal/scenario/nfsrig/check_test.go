@@ -80,7 +80,14 @@ func (p place) belongs(songs int) bool {
 	case depth == 1:
 		return p.folder
 	case top == "output":
-		return slices.Contains(names(songs), p.parts[1]) && p.folder == (depth == 2)
+		in := p.parts[1:]
+		if len(in) <= len(shelf) && slices.Equal(in, shelf[:len(in)]) {
+			return p.folder
+		}
+		if len(in) > len(shelf) && slices.Equal(in[:len(shelf)], shelf) {
+			in = in[len(shelf):]
+		}
+		return slices.Contains(names(songs), in[0]) && p.folder == (len(in) == 1)
 	case top == "archive":
 		return depth == 2 && slices.Contains(names(songs), strings.TrimSuffix(p.parts[1], ".wav"))
 	case top != "queue":
@@ -101,6 +108,23 @@ func names(songs int) (all []string) {
 	return all
 }
 
+// shelf is where songs without tags are with -layout=media, which one of the organizers has.
+var shelf = []string{"Unknown Artist", "Unknown Album"}
+
+// folderOf is the only folder of a song, in output/ or on the shelf.
+func folderOf(folder, name string) (path string, err error) {
+	for _, in := range [][]string{nil, shelf} {
+		at := filepath.Join(slices.Concat([]string{folder, "output"}, in, []string{name})...)
+		if _, err := os.Lstat(at); err == nil {
+			if path != "" {
+				return "", fmt.Errorf("%s is out twice", name)
+			}
+			path = at
+		}
+	}
+	return path, nil
+}
+
 // besideStems are the files that each song has beside its stems.
 var besideStems = []string{"track.json", "peaks.json"}
 
@@ -110,18 +134,22 @@ func faultsOf(folder string, n int) (wrong []string) {
 	if kept, err := os.ReadFile(filepath.Join(folder, "archive", name+".wav")); err != nil || !bytes.Equal(kept, song(n)) {
 		wrong = append(wrong, fmt.Sprintf("archive/%s.wav is not the song: %d bytes, %v", name, len(kept), err))
 	}
-	files, err := os.ReadDir(filepath.Join(folder, "output", name))
+	out, err := folderOf(folder, name)
+	if err != nil {
+		return append(wrong, err.Error())
+	}
+	files, err := os.ReadDir(out)
 	if err != nil || len(files) != len(stemNames)+len(besideStems) {
 		return append(wrong, fmt.Sprintf("output/%s has %d files, %v", name, len(files), err))
 	}
 	for _, file := range besideStems {
-		text, err := os.ReadFile(filepath.Join(folder, "output", name, file))
+		text, err := os.ReadFile(filepath.Join(out, file))
 		if err != nil || !json.Valid(text) {
 			wrong = append(wrong, fmt.Sprintf("output/%s/%s is not whole: %d bytes, %v", name, file, len(text), err))
 		}
 	}
 	for i, stem := range stemNames {
-		path := filepath.Join(folder, "output", name, stem+".wav")
+		path := filepath.Join(out, stem+".wav")
 		wav, err := os.ReadFile(path)
 		want := float64(n+1) / 2000 * float64(i+1) / 10
 		if got := loudness(wav); err != nil || math.Abs(got-want) > 2.0/(1<<15) {
