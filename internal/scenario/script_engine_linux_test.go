@@ -24,7 +24,7 @@ type ownEngine struct {
 	programs string // the folder that has its programs; "" for those of the machine
 	remapped bool   // it gives containers other IDs (userns-remap)
 	cmd      *exec.Cmd
-	ended    chan struct{} // closed when cmd has ended
+	ended    <-chan struct{} // closed when cmd has ended
 }
 
 // cmdEngine starts an engine for this script alone and points DOCKER_HOST to it, with the images
@@ -199,21 +199,27 @@ func (e *ownEngine) start() error {
 		"--pidfile="+filepath.Join(e.folder, "pid"))
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM}
-	started := make(chan error)
-	e.ended = make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // Pdeathsig is sent when the thread ends, not the process
-		err := e.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = e.cmd.Wait() // it is ended
-		}
-		close(e.ended)
-	}()
-	if err := <-started; err != nil {
+	if e.ended, err = startTied(e.cmd); err != nil {
 		return err
 	}
 	return answers(e.host(), log.Name())
+}
+
+// startTied starts a process that gets a signal when its parent dies, and closes ended when it has ended. Linux sends that
+// signal when the thread ends that started it, which is therefore kept.
+func startTied(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
+	started, gone := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // it is ended
+		}
+		close(gone)
+	}()
+	return gone, <-started
 }
 
 // listenForEngine listens where the script's own engine can connect to; nil if it has none.
@@ -268,10 +274,12 @@ func (e *ownEngine) stop(ts *testscript.TestScript) {
 		args := append([]string{"--host=" + e.host(), "rm", "--force", "--volumes"}, strings.Fields(string(ids))...)
 		_ = exec.Command("docker", args...).Run()
 	}
-	if e.cmd.Process != nil {
-		_ = e.cmd.Process.Signal(syscall.SIGTERM)
+	if e.ended != nil {
+		if e.cmd.Process != nil {
+			_ = e.cmd.Process.Signal(syscall.SIGTERM)
+		}
+		<-e.ended
 	}
-	<-e.ended
 	mounts, _ := filepath.Glob(filepath.Join(e.folder, "exec", "netns", "*"))
 	for _, mount := range append(mounts, filepath.Join(e.folder, "data")) {
 		_ = unix.Unmount(mount, unix.MNT_DETACH) // left by one that was killed

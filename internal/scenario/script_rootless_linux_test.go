@@ -71,6 +71,7 @@ type rootlessEngine struct {
 	folder   string
 	programs string // the folder that has its programs; "" for those of the machine
 	cmd      *exec.Cmd
+	ended    <-chan struct{} // closed when cmd has ended
 }
 
 // cmdRootless starts a rootless engine for this script alone as an ordinary user, with the images that the machine's
@@ -136,7 +137,7 @@ func (e *rootlessEngine) start(uid int) error {
 	e.cmd = exec.Command("unshare", "--mount", "--propagation=slave", "sh", "-c", asRootless, "sh",
 		e.folder, strconv.Itoa(uid), strconv.Itoa(100*uid), script, e.programs)
 	e.cmd.Stdout, e.cmd.Stderr = log, log
-	if err := e.cmd.Start(); err != nil {
+	if e.ended, err = startTied(e.cmd); err != nil {
 		return err
 	}
 	return answers(e.host(), log.Name())
@@ -158,9 +159,9 @@ func (e *rootlessEngine) stop(ts *testscript.TestScript) {
 	if ids, err := exec.Command("docker", "--host="+e.host(), "ps", "--all", "--quiet").Output(); err == nil && len(ids) > 0 {
 		_ = exec.Command("docker", append([]string{"--host=" + e.host(), "rm", "--force", "--volumes"}, strings.Fields(string(ids))...)...).Run()
 	}
-	if e.cmd != nil && e.cmd.Process != nil {
+	if e.ended != nil && e.cmd.Process != nil {
 		_ = e.cmd.Process.Signal(syscall.SIGTERM)
-		_ = e.cmd.Wait()
+		<-e.ended
 	}
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline") // only a bad pattern fails
 	for _, path := range lines {                      // such as a container's, where the engine did not end in order
