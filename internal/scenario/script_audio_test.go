@@ -69,12 +69,14 @@ func harmony(seconds float64) []float64 {
 		t := float64(i) / rate
 		root := roots[int(t)%len(roots)]
 		soft := math.Min(1, math.Mod(t, 1)*20) // no click where the chord changes
-		for k, a := range []float64{0.5, 0.25, 0.12, 0.06} {
-			out[i] += 0.3 * a * soft * math.Sin(2*math.Pi*root/2*float64(k+1)*t)
+		sum := 0.0                             // the race detector checks each access to out
+		for k, a := range [...]float64{0.5, 0.25, 0.12, 0.06} {
+			sum += 0.3 * a * soft * math.Sin(2*math.Pi*root/2*float64(k+1)*t)
 		}
-		for _, ratio := range []float64{2, 2.52, 3} {
-			out[i] += 0.05 * soft * (math.Sin(2*math.Pi*root*ratio*t) + 0.4*math.Sin(4*math.Pi*root*ratio*t))
+		for _, ratio := range [...]float64{2, 2.52, 3} {
+			sum += 0.05 * soft * (math.Sin(2*math.Pi*root*ratio*t) + 0.4*math.Sin(4*math.Pi*root*ratio*t))
 		}
+		out[i] = sum
 	}
 	return out
 }

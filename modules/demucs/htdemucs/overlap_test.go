@@ -97,7 +97,7 @@ func TestMemory(t *testing.T) {
 		frames endless
 		shifts int
 		limit  uint64
-	}{{segment, 0, 4_500_000}, {9 * segment, 0, 4_500_000}, {2 * segment, 3, 13_500_000}} {
+	}{{segment, 0, 4_500_000}, {4 * segment, 0, 4_500_000}, {2 * segment, 3, 13_500_000}} {
 		net := newStill()
 		opt := htdemucs.Options{Overlap: 0.25, Shifts: test.shifts, Threads: 1}
 		var before, after runtime.MemStats
