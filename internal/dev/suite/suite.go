@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/im2-audio/im2/internal/dev/thorough"
@@ -71,8 +73,10 @@ func (s Suite) Run(ctx context.Context, spent *term.Spent) (Coverage, error) {
 	if s.Filter != "" {
 		args = append(args, "-run", s.Filter)
 	}
-	// The scenarios take the longest by far, and wait most of that time: the others run meanwhile.
 	packages := strings.Split(cmp.Or(s.Packages, "./"+scenarioFolder+",./..."), ",")
+	if s.Packages == "" { // the scenarios take the longest by far, and wait most of that time: the others run beside them
+		args = append(args, "-p="+strconv.Itoa(runtime.GOMAXPROCS(0)+1))
+	}
 	var data string
 	if s.Coverage {
 		var err error

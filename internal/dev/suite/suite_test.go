@@ -218,7 +218,7 @@ func TestScenariosAreTheFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 			said := strings.Join(a.cmd.Args, " ")
-			if !strings.HasSuffix(said, " "+want) || strings.Contains(said, " -race ") != on || strings.Contains(said, " -vet=off ") != on {
+			if !strings.HasSuffix(said, " "+want) || strings.Contains(said, " -race ") != on || strings.Contains(said, " -vet=off ") != on || strings.Contains(said, " -p=") != (packages == "") {
 				t.Errorf("%q, %t: %s", packages, on, said)
 			}
 			if got := run.Getenv(a.cmd.Env, "GORACE"); !strings.HasSuffix(got, "halt_on_error=1") || strings.HasPrefix(got, "atexit_sleep_ms=100 ") != on {
