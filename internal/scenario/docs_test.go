@@ -101,7 +101,7 @@ func TestTheIndexNamesEveryPage(t *testing.T) {
 func otherFlags() map[string][]string {
 	return map[string][]string{
 		"Mage":           {"-l", "-h", "-w", "-f", "-d", "-v", "-compile"},
-		"the services":   {"-max-duration", "-stall", "-settle", "-poll", "-metrics"},
+		"the services":   {"-max-duration", "-stall", "-settle", "-poll", "-metrics", "-upload-max"},
 		"find and chown": {"-R", "-exec", "-h"},
 		"docker exec":    {"-u"},
 		"cp and id":      {"-p"},

@@ -18,7 +18,7 @@ const Setting = "OUTPUT_LAYOUT"
 const (
 	// Flat gives each song a folder with the name of its file.
 	Flat = "flat"
-	// Media gives each song a folder ARTIST/ALBUM/NN TITLE by its tags, as Plex, Jellyfin and Navidrome expect.
+	// Media gives each song a folder ARTIST/ALBUM/NN TITLE by its tags.
 	Media = "media"
 )
 
