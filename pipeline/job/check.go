@@ -29,6 +29,8 @@ const (
 	mostWarnings = 32
 	// mostWord limits what only programs write.
 	mostWord = 255
+	// mostFiles is more than the audio files of a song: a model has up to 6 stems.
+	mostFiles = 16
 	// mostCount and mostSeconds limit numbers, so that sums of them are numbers.
 	mostCount   = 1 << 30
 	mostSeconds = 1e12
@@ -255,9 +257,12 @@ func isWord(text string) bool {
 }
 
 // AudioFiles returns the names of the stems in the job's folder in output/, and an error if one of them is no name that
-// a stem can have, or there are two of one name.
+// a stem can have, there are two of one name, or more than a song has.
 func (r *Record) AudioFiles() ([]string, error) {
 	files := options.Recorded(r.Files)
+	if len(files) > mostFiles {
+		return nil, fmt.Errorf("files: there are %d, and a song has at most %d", len(files), mostFiles)
+	}
 	for i, name := range files {
 		if !options.IsFile(name) || slices.Contains(files[:i], name) {
 			return nil, wrong("files", name, "it is not a stem, or named twice")

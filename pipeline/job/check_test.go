@@ -20,6 +20,10 @@ func TestRecordsThatNoServiceWrites(t *testing.T) {
 	t.Parallel()
 	const good = `"name":"song.mp3","attempt":1`
 	long := strings.Repeat("x", 256)
+	var names []string
+	for i := range 17 {
+		names = append(names, options.InstrumentalName(strconv.Itoa(i))+".wav")
+	}
 	if _, err := Parse([]byte(`{"id":"`+id+`",`+good+`}`), id); err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +51,7 @@ func TestRecordsThatNoServiceWrites(t *testing.T) {
 		good + `,"settings":{"overlap":2}`:                             "settings: overlap",
 		good + `,"files":["../vocals.wav"]`:                            "files",
 		good + `,"files":["vocals.wav","vocals.wav"]`:                  "named twice",
+		good + `,"files":["` + strings.Join(names, `","`) + `"]`:       "at most 16",
 		good + `,"tags":{"title":"a\u202eb"}`:                          "tags: title",
 		good + `,"tags":{"../x":"a"}`:                                  "tags: \"../x\"",
 		good + `,"tags":["title"]`:                                     "tags",
