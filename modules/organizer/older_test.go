@@ -7,15 +7,19 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/peaks"
+	"github.com/im2-audio/im2/pipeline/place"
 	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
@@ -37,7 +41,27 @@ func putOlder(t *testing.T, b *bench, folder string, stems ...string) string {
 	return at
 }
 
-// Songs of earlier versions get their peaks.json when there is nothing else to do, one in each turn; nothing else changes.
+// putLong makes a song whose vocals take so many reads, and gives the organizer a clock by which each of them takes a turn.
+func putLong(t *testing.T, b *bench, folder string, reads int) string {
+	t.Helper()
+	now := time.Now()
+	b.now = func() time.Time {
+		now = now.Add(lookForJobs)
+		return now
+	}
+	song := putOlder(t, b, folder, "vocals.wav")
+	const block = 8192
+	path := filepath.Join(song, "vocals.wav")
+	wav, err := os.ReadFile(path)
+	spooltest.Must(t, err)
+	binary.LittleEndian.PutUint32(wav[40:], uint32(reads*block*4))
+	spooltest.Put(t, path, string(wav))
+	spooltest.Must(t, os.Truncate(path, int64(44+reads*block*4)))
+	spooltest.Put(t, filepath.Join(song, job.TrackFile), fmt.Sprintf(`{"stems": ["vocals.wav"], "duration_seconds": %d}`, reads*block/44100))
+	return song
+}
+
+// Songs of earlier versions get their peaks.json when there is nothing else to do; nothing else changes.
 func TestOlderSongsGetTheirPeaks(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -64,17 +88,14 @@ func TestOlderSongsGetTheirPeaks(t *testing.T) {
 		t.Fatalf("turn = %v, %v", busy, err)
 	}
 	b.wantDone(id) // A job comes first.
-	for range 3 {
-		if busy, err := b.turn(t.Context()); !busy || err != nil {
-			t.Errorf("turn = %v, %v; want one song measured", busy, err)
-		}
-	}
 	var log bytes.Buffer
-	b.env.Log = slog.New(slog.NewTextHandler(&log, nil))
-	if busy, err := b.turn(t.Context()); busy || err != nil {
-		t.Errorf("turn = %v, %v; want nothing more to do", busy, err)
+	b.env.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	for busy := true; busy; {
+		var err error
+		busy, err = b.turn(t.Context())
+		spooltest.Must(t, err)
 	}
-	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "songs=") || !strings.Contains(said, `\"damaged\": vocals.wav: it is not a WAV file`) {
+	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "songs=3") || !strings.Contains(said, `\"damaged\": vocals.wav: it is not a WAV file`) {
 		t.Errorf("log = %s", said)
 	}
 	want := peaks.New(2, 44100, []peaks.Stem{{File: "vocals.wav", Min: []int{0, 0}, Max: []int{16, 0}}, {File: "drums.wav", Min: []int{0, 0}, Max: []int{32, 0}}})
@@ -98,48 +119,100 @@ func TestOlderSongsGetTheirPeaks(t *testing.T) {
 	}
 }
 
+// A track.json that is forged costs no time and no memory.
+func TestOlderSongsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	twice := putOlder(t, b, "twice", "vocals.wav", "vocals.wav")
+	var names []string
+	for i := range 17 {
+		names = append(names, options.InstrumentalName(strconv.Itoa(i))+".wav")
+	}
+	many := putOlder(t, b, "many", names...)
+	short := putOlder(t, b, "short", "vocals.wav")
+	spooltest.Put(t, filepath.Join(short, job.TrackFile), `{"stems": ["vocals.wav"], "duration_seconds": 215.4}`)
+	for b.measureOlder(t.Context()) {
+	}
+	for _, song := range []string{twice, many, short} {
+		if place.Exists(filepath.Join(song, job.PeaksFile)) {
+			t.Errorf("%s is measured", filepath.Base(song))
+		}
+	}
+}
+
 // A song that is being measured when a job comes is put off, and one that was put in later is found after an hour.
 func TestAJobIsNotKeptWaitingForAnOlderSong(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	now := time.Now()
-	b.now = func() time.Time {
-		now = now.Add(lookForJobs)
-		return now
+	song := putLong(t, b, "older", 20)
+	for range 5 {
+		if busy, err := b.turn(t.Context()); !busy || err != nil {
+			t.Fatalf("turn = %v, %v; want a song that takes longer", busy, err)
+		}
 	}
-	song := putOlder(t, b, "older", "vocals.wav")
 	id := b.add("song.mp3").ID
-	if err := b.measureSong(t.Context(), song); err == nil || !strings.Contains(err.Error(), errJobWaits.Error()) {
-		t.Errorf("measuring while a job waits: %v", err)
-	}
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	b.wantDone(id)
 	spooltest.WantNames(t, song, job.TrackFile, "vocals.wav")
-	if b.measureOlder(t.Context()) || len(b.older.songs) != 1 {
-		t.Errorf("put off: %v", b.older.songs)
-	}
 	b.held = []*spool.Job{nil} // Whose lease would end meanwhile.
-	if b.measureOlder(t.Context()) || len(b.older.songs) != 1 {
-		t.Errorf("put off for jobs in its hands: %v", b.older.songs)
+	ctx, cancel := context.WithCancel(t.Context())
+	if b.measureOlder(ctx) {
+		t.Error("measured with jobs in its hands")
 	}
 	b.held = nil
-	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	b.measureOlder(ctx)
-	spooltest.WantNames(t, song, job.TrackFile, "vocals.wav")
-	for range 2 {
-		_, err := b.turn(t.Context())
-		spooltest.Must(t, err)
+	if b.measureOlder(ctx) {
+		t.Error("measured after the end")
 	}
-	b.wantDone(id)
+	for b.measureOlder(t.Context()) {
+	}
 	spooltest.WantNames(t, song, job.PeaksFile, job.TrackFile, "vocals.wav")
 	later := putOlder(t, b, "later", "vocals.wav")
-	if b.measureOlder(t.Context()) {
+	if b.measureOlder(t.Context()) || place.Exists(filepath.Join(later, job.PeaksFile)) {
 		t.Error("output/ is looked at again at once")
 	}
-	now = now.Add(lookForOlder)
-	if !b.measureOlder(t.Context()) {
-		t.Error("output/ is not looked at again after an hour")
+	in, now := time.Duration(0), b.now
+	b.now = func() time.Time { return now().Add(in) }
+	in = lookForOlder
+	for b.measureOlder(t.Context()) {
 	}
 	spooltest.WantNames(t, later, job.PeaksFile, job.TrackFile, "vocals.wav")
+}
+
+// Jobs that come all the time keep no song from being measured to its end, and it is read once.
+func TestAnOlderSongIsMeasuredBetweenJobs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const reads = 50
+	songs := []string{putLong(t, b, "a long", reads), putOlder(t, b, "short", "vocals.wav")}
+	b.add("song.mp3")
+	turns := 1
+	for b.measureOlder(t.Context()) {
+		turns++
+	}
+	for _, song := range songs {
+		spooltest.WantNames(t, song, job.PeaksFile, job.TrackFile, "vocals.wav")
+	}
+	if turns < reads || turns > reads+30 {
+		t.Errorf("%d turns for %d reads", turns, reads)
+	}
+}
+
+// A song that takes without end is given up, and others are measured.
+func TestAnOlderSongThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var log bytes.Buffer
+	b.env.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	long, short := putLong(t, b, "a long", mostTurns+10), putOlder(t, b, "short", "vocals.wav")
+	for b.measureOlder(t.Context()) {
+	}
+	spooltest.WantNames(t, long, job.TrackFile, "vocals.wav")
+	spooltest.WantNames(t, short, job.PeaksFile, job.TrackFile, "vocals.wav")
+	if !strings.Contains(log.String(), errTooSlow.Error()) {
+		t.Errorf("log = %s", &log)
+	}
 }
 
 // What a kill left of a peaks.json is gone with the next one.
@@ -151,8 +224,7 @@ func TestAHalfPeaksFileIsNotLeft(t *testing.T) {
 	spooltest.Put(t, half, "{")
 	old := time.Now().Add(-48 * time.Hour)
 	spooltest.Must(t, os.Chtimes(half, old, old))
-	if !b.measureOlder(t.Context()) {
-		t.Error("it was not measured")
+	for b.measureOlder(t.Context()) {
 	}
 	spooltest.WantNames(t, song, job.PeaksFile, job.TrackFile, "vocals.wav")
 }

@@ -49,7 +49,7 @@ type organizer struct {
 	held []*spool.Job
 	// resting has when jobs may be tried again whose attempts failed.
 	resting map[string]time.Time
-	// older are songs of earlier versions, for when there is nothing else to do.
+	// older is the search for songs of earlier versions, for when there is nothing else to do.
 	older older
 }
 

@@ -42,15 +42,21 @@ type Sound struct {
 // Knows says whether File measures files of this name.
 func Knows(name string) bool { return measurers[filepath.Ext(name)] != nil }
 
-var measurers = map[string]func(r io.Reader, name string) (Sound, error){
+var measurers = map[string]func(r io.Reader, name string, accept Accept) (Sound, error){
 	"." + options.WAV:  wav,
 	"." + options.FLAC: ofFLAC,
 	"." + options.MP3:  ofMP3,
 }
 
-// File measures a file of this name, which Knows knows, and reads all of it. The error is one of r, io.ErrUnexpectedEOF for a file that ends too early,
-// or ErrDamaged; of WAV files, peaks.ErrFormat.
-func File(r io.Reader, name string) (sound Sound, err error) {
+// An Accept is asked before a sound is measured that is so long, by what its file says: rate is in Hz. File returns its error.
+type Accept func(frames int64, rate int) error
+
+// File measures a file of this name, which Knows knows, and reads all of it. accept may be nil. The error is one of accept or r,
+// io.ErrUnexpectedEOF for a file that ends too early, or ErrDamaged; of WAV files, peaks.ErrFormat.
+func File(r io.Reader, name string, accept Accept) (sound Sound, err error) {
+	if accept == nil {
+		accept = func(int64, int) error { return nil }
+	}
 	watched := &watchedReader{r: r}
 	defer func() {
 		if p := recover(); p != nil {
@@ -60,7 +66,7 @@ func File(r io.Reader, name string) (sound Sound, err error) {
 			err = fmt.Errorf("reading %s: %w", name, watched.err)
 		}
 	}()
-	return measurers[filepath.Ext(name)](watched, name)
+	return measurers[filepath.Ext(name)](watched, name, accept)
 }
 
 // A watchedReader keeps the error of a reader, other than its end.
@@ -77,16 +83,19 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func wav(r io.Reader, name string) (Sound, error) {
+func wav(r io.Reader, name string, accept Accept) (Sound, error) {
 	w, err := peaks.OpenWAV(r)
 	if err != nil {
+		return Sound{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := accept(w.Frames, w.Rate); err != nil {
 		return Sound{}, fmt.Errorf("%s: %w", name, err)
 	}
 	stem, err := w.Measure(name)
 	return Sound{w.Frames, w.Rate, stem}, err
 }
 
-func ofFLAC(r io.Reader, name string) (Sound, error) {
+func ofFLAC(r io.Reader, name string, accept Accept) (Sound, error) {
 	stream, err := flac.New(r)
 	if err != nil {
 		return Sound{}, fmt.Errorf("%s: %w: %w", name, ErrDamaged, err)
@@ -97,6 +106,9 @@ func ofFLAC(r io.Reader, name string) (Sound, error) {
 	}
 	channels := int(info.NChannels)
 	s := Sound{Frames: int64(info.NSamples), Rate: int(info.SampleRate)} //nolint:gosec // it has 36 bits
+	if err := accept(s.Frames, s.Rate); err != nil {
+		return Sound{}, fmt.Errorf("%s: %w", name, err)
+	}
 	meter := peaks.NewMeter(s.Frames, channels)
 	full := float32(int64(1) << (info.BitsPerSample - 1))
 	var block []float32
@@ -125,7 +137,7 @@ func ofFLAC(r io.Reader, name string) (Sound, error) {
 	return s, nil
 }
 
-func ofMP3(r io.Reader, name string) (Sound, error) {
+func ofMP3(r io.Reader, name string, accept Accept) (Sound, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	head, _ := in.Peek(mp3info.ID3Header)                     // A file that is too short is so below.
 	_, err := io.CopyN(io.Discard, in, mp3info.ID3Size(head)) // The decoder would have all of it in memory.
@@ -141,6 +153,9 @@ func ofMP3(r io.Reader, name string) (Sound, error) {
 		return Sound{}, fmt.Errorf("%s: %w: %w", name, ErrDamaged, err)
 	}
 	s := Sound{Frames: tag.Samples(), Rate: decoder.SampleRate()}
+	if err := accept(s.Frames, s.Rate); err != nil {
+		return Sound{}, fmt.Errorf("%s: %w", name, err)
+	}
 	before := tag.PerFrame + tag.Delay + decoderDelay // The frame of the tag is decoded, too.
 	if _, err := io.CopyN(io.Discard, decoder, before*mp3Frame); err != nil {
 		return Sound{}, fmt.Errorf("reading %s: %w", name, io.ErrUnexpectedEOF)

@@ -91,7 +91,7 @@ func TestFLACIsMeasuredExactly(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ frames, channels, bits int }{{1, 2, 16}, {4096, 2, 16}, {100_001, 2, 16}, {100_001, 2, 24}, {50_000, 1, 24}} {
 		samples := tones(c.frames, c.channels, c.bits)
-		got, err := measure.File(iotest.HalfReader(bytes.NewReader(flacFile(t, samples, c.channels, c.bits))), "vocals.flac")
+		got, err := measure.File(iotest.HalfReader(bytes.NewReader(flacFile(t, samples, c.channels, c.bits))), "vocals.flac", nil)
 		if err != nil || got.Frames != int64(c.frames) || got.Rate != rate || got.Stem.File != "vocals.flac" {
 			t.Fatalf("%+v: %d frames at %d Hz, %v", c, got.Frames, got.Rate, err)
 		}
@@ -105,7 +105,7 @@ func TestFLACIsMeasuredExactly(t *testing.T) {
 func TestFilesOfFfmpeg(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct{ frames, steps int }{"tagged.flac": {12345, 0}, "tagged.mp3": {12345, 4}, "tones.mp3": {rate / 2, 4}} {
-		got, err := measure.File(iotest.HalfReader(bytes.NewReader(readFile(t, name))), name)
+		got, err := measure.File(iotest.HalfReader(bytes.NewReader(readFile(t, name))), name, nil)
 		if err != nil || got.Frames != int64(want.frames) || got.Rate != rate {
 			t.Fatalf("%s: %d frames at %d Hz, %v", name, got.Frames, got.Rate, err)
 		}
@@ -134,25 +134,49 @@ func TestDamagedFiles(t *testing.T) {
 	files := map[string][]byte{"a.flac": readFile(t, "tagged.flac"), "a.mp3": readFile(t, "tagged.mp3"), "a.wav": []byte("RIFF\x00\x00\x00\x00WAVE")}
 	for name, file := range files {
 		for end := 0; end < len(file)/10*8; end += 1 + end/16 {
-			if _, err := measure.File(bytes.NewReader(file[:end]), name); err == nil {
+			if _, err := measure.File(bytes.NewReader(file[:end]), name, nil); err == nil {
 				t.Fatalf("%s: no error for %d bytes of %d", name, end, len(file))
 			}
 		}
 		for other := range files {
-			if _, err := measure.File(bytes.NewReader(file), other); err == nil && (other != name || name == "a.wav") {
+			if _, err := measure.File(bytes.NewReader(file), other, nil); err == nil && (other != name || name == "a.wav") {
 				t.Errorf("%s is taken for %s", name, other)
 			}
 		}
 		broken := errors.New("the disk is broken")
-		if _, err := measure.File(io.MultiReader(bytes.NewReader(file[:len(file)/2]), iotest.ErrReader(broken)), name); !errors.Is(err, broken) {
+		if _, err := measure.File(io.MultiReader(bytes.NewReader(file[:len(file)/2]), iotest.ErrReader(broken)), name, nil); !errors.Is(err, broken) {
 			t.Errorf("%s: %v; want %v", name, err, broken)
 		}
 	}
 	for name, text := range map[string]string{
 		"text.mp3": strings.Repeat("no sound at all ", 100), "text.flac": strings.Repeat("no sound at all ", 100), "long.mp3": "ID3\x04\x00\x00\x7f\x7f\x7f\x7f", "empty.mp3": "", "empty.flac": "",
 	} {
-		if _, err := measure.File(strings.NewReader(text), name); !errors.Is(err, measure.ErrDamaged) {
+		if _, err := measure.File(strings.NewReader(text), name, nil); !errors.Is(err, measure.ErrDamaged) {
 			t.Errorf("%s: %v; want ErrDamaged", name, err)
+		}
+	}
+}
+
+// What says that it lasts for weeks is refused before it is decoded, and with the error of the caller.
+func TestALengthThatIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	long := readFile(t, "tagged.flac")
+	long[21] |= 0x0f // The length has 36 bits (RFC 9639, 8.2).
+	copy(long[22:], "\xff\xff\xff\xff")
+	refused := errors.New("too long")
+	wav := "RIFF\x2c\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00\x44\xac\x00\x00\x10\xb1\x02\x00\x04\x00\x10\x00data\x08\x00\x00\x00"
+	for name, want := range map[string]struct {
+		file   string
+		frames int64
+	}{"a.flac": {string(long), 1<<36 - 1}, "a.mp3": {string(readFile(t, "tagged.mp3")), 12345}, "a.wav": {wav, 2}} {
+		_, err := measure.File(strings.NewReader(want.file), name, func(frames int64, hz int) error {
+			if frames != want.frames || hz != rate {
+				t.Errorf("%s: %d frames at %d Hz; want %d", name, frames, hz, want.frames)
+			}
+			return refused
+		})
+		if !errors.Is(err, refused) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -174,7 +198,7 @@ func FuzzFile(f *testing.F) {
 		if mp3 {
 			name = "a.mp3"
 		}
-		if s, err := measure.File(bytes.NewReader(file), name); err == nil && (len(s.Stem.Min) != len(s.Stem.Max) || len(s.Stem.Min) > peaks.MostBins) {
+		if s, err := measure.File(bytes.NewReader(file), name, nil); err == nil && (len(s.Stem.Min) != len(s.Stem.Max) || len(s.Stem.Min) > peaks.MostBins) {
 			t.Errorf("%+v", s)
 		}
 	})
