@@ -45,7 +45,11 @@ func (q *Queue) Watcher(ctx context.Context) (*Watcher, error) {
 		lease, err := root.Lstat(path.Join(job.WatcherFolder, name))
 		folder, err2 := root.Lstat(job.WatcherFolder)
 		if held && err == nil && err2 == nil {
-			return &Watcher{Holder: holder, Since: lease.ModTime().UTC(), Renewed: folder.ModTime().UTC()}, nil
+			since, renewed := lease.ModTime().UTC(), folder.ModTime().UTC()
+			if renewed.Before(since) { // It is marked right after it got its name.
+				renewed = since
+			}
+			return &Watcher{Holder: holder, Since: since, Renewed: renewed}, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // it may be on its way from one to the next

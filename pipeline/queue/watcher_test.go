@@ -68,8 +68,15 @@ func TestWhichWatcherHasTheLease(t *testing.T) {
 		t.Errorf("%+v; want a since after %s, and a renewal after that", first, began)
 	}
 
-	// Renewing changes no Since, and the next holder has one of its own.
+	// The mark that says since when comes after the name, on a busy machine by more than the clock's step.
 	folder := filepath.Join(data, job.QueueFolder, job.WatcherFolder)
+	named := time.Now().Add(-time.Minute)
+	must(t, os.Chtimes(folder, named, named))
+	if w := wantWatcher(t, data, "a"); w.Renewed.Before(w.Since) {
+		t.Errorf("%+v: it was renewed before it began", w)
+	}
+
+	// Renewing changes no Since, and the next holder has one of its own.
 	entries, err := os.ReadDir(folder)
 	must(t, err)
 	old := time.Now().Add(-time.Hour)
