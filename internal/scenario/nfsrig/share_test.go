@@ -95,6 +95,7 @@ func (c *cluster) prepare() {
 	c.server.run("mkdir", "-p", share+"/input", share+"/queue", share+"/output", share+"/archive", share+"/rejected")
 	c.server.run("sh", "-c", "echo "+dataID+" > "+share+"/data-id")
 	c.server.run("chown", "-R", fmt.Sprintf("%d:%d", user, user), share)
+	c.server.run("sync") // The server may lose its power within a minute.
 }
 
 func (c *cluster) mount(m *machine) {
