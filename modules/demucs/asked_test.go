@@ -35,7 +35,7 @@ func TestOptionsComeFromFlagsAndTheEnvironment(t *testing.T) {
 		t.Errorf("options = %q; want %q", got, want)
 	}
 	t.Setenv("DEMUCS_FORMAT", "ogg")
-	if err := parsed(t).readOptions(); err == nil || err.Error() != "-format \"ogg\": it must be wav, flac or mp3; set DEMUCS_FORMAT in .env and run `mage up`" {
+	if err := parsed(t).readOptions(); err == nil || err.Error() != "-format \"ogg\": it must be wav, flac or mp3; set DEMUCS_FORMAT in .env.local and run `mage up`" {
 		t.Errorf("error = %v", err)
 	}
 }

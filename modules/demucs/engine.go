@@ -44,7 +44,7 @@ func newEngine(s *settings) (Engine, error) {
 }
 
 func unknown(what, variable, value string, known ...string) error {
-	return fmt.Errorf("unknown %s %q: known are %s; set %s in .env and run `mage up`", what, value, strings.Join(known, ", "), variable)
+	return fmt.Errorf("unknown %s %q: known are %s; set %s in .env.local and run `mage up`", what, value, strings.Join(known, ", "), variable)
 }
 
 // An onnx engine runs HTDemucs on ONNX Runtime, in a separate process: what ends that ends nothing

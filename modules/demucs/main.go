@@ -117,7 +117,7 @@ func (s *settings) check() error {
 		return err
 	}
 	if !weights.ValidName(s.model) {
-		return fmt.Errorf("-model %q: no model can have that name; set DEMUCS_MODEL in .env and run `mage up`", s.model)
+		return fmt.Errorf("-model %q: no model can have that name; set DEMUCS_MODEL in .env.local and run `mage up`", s.model)
 	}
 	if !slices.Contains(weights.Precisions(), s.precision) {
 		return unknown("precision", "DEMUCS_PRECISION", s.precision, weights.Precisions()...)

@@ -43,18 +43,18 @@ func (s *settings) readOptions() error {
 		}
 		var wrong *options.FieldError
 		if err := s.options.Set(f.Name, *text); errors.As(err, &wrong) {
-			return fmt.Errorf("-%s %.60q: it must be %s; set %s in .env and run `mage up`", flagOf(f), *text, f.Allowed, f.Setting)
+			return fmt.Errorf("-%s %.60q: it must be %s; set %s in .env.local and run `mage up`", flagOf(f), *text, f.Allowed, f.Setting)
 		}
 	}
 	if err := s.options.Complete().Check(nil); err != nil {
-		return fmt.Errorf("the flags contradict each other: %w; set DEMUCS_STEMS and the like in .env and run `mage up`", err)
+		return fmt.Errorf("the flags contradict each other: %w; set DEMUCS_STEMS and the like in .env.local and run `mage up`", err)
 	}
 	return nil
 }
 
 func (s *settings) checkStems(model prepared) error {
 	if err := s.options.Complete().Check(model.stems()); err != nil {
-		return fmt.Errorf("the settings ask for what the model %s cannot do: %w; set DEMUCS_STEMS and DEMUCS_TWO_STEMS in .env and run `mage up`",
+		return fmt.Errorf("the settings ask for what the model %s cannot do: %w; set DEMUCS_STEMS and DEMUCS_TWO_STEMS in .env.local and run `mage up`",
 			model.name, err)
 	}
 	return nil
@@ -94,14 +94,14 @@ func (c *compute) addTo(flags *flag.FlagSet) {
 
 func (c *compute) check() error {
 	if err := execution.CheckProvider(c.provider); err != nil {
-		return fmt.Errorf("-provider: %w; set DEMUCS_PROVIDER in .env and run `mage up`", err)
+		return fmt.Errorf("-provider: %w; set DEMUCS_PROVIDER in .env.local and run `mage up`", err)
 	}
 	if err := execution.CheckMemory(c.mode); err != nil {
-		return fmt.Errorf("-memory: %w; set DEMUCS_MEMORY in .env and run `mage up`", err)
+		return fmt.Errorf("-memory: %w; set DEMUCS_MEMORY in .env.local and run `mage up`", err)
 	}
 	var err error
 	if c.threads, err = execution.ParseThreads(c.threadsText); err != nil {
-		return fmt.Errorf("-threads: %w; set DEMUCS_THREADS in .env and run `mage up`", err)
+		return fmt.Errorf("-threads: %w; set DEMUCS_THREADS in .env.local and run `mage up`", err)
 	}
 	return nil
 }

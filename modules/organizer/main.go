@@ -31,7 +31,7 @@ func organizerService() service.Service {
 		},
 		Check: func() error {
 			if err := layout.Check(where); err != nil {
-				return fmt.Errorf("-layout %.60q: %w; set %s in .env and run `mage up`", where, err, layout.Setting)
+				return fmt.Errorf("-layout %.60q: %w; set %s in .env.local and run `mage up`", where, err, layout.Setting)
 			}
 			return nil
 		},

@@ -219,7 +219,7 @@ func TestALayoutThatIsNone(t *testing.T) {
 	s := organizerService()
 	flags := flag.NewFlagSet("organizer", flag.ContinueOnError)
 	s.Flags(flags)
-	want := "-layout \"plex\": it must be flat or media; set OUTPUT_LAYOUT in .env and run `mage up`"
+	want := "-layout \"plex\": it must be flat or media; set OUTPUT_LAYOUT in .env.local and run `mage up`"
 	if err := s.Check(); err == nil || err.Error() != want {
 		t.Errorf("Check = %v; want %s", err, want)
 	}

@@ -51,10 +51,10 @@ func webService() service.Service {
 		},
 		Check: func() error {
 			if _, err := server.ParseHosts(hosts); err != nil {
-				return fmt.Errorf("-hosts %.60q: %w; set %s in .env and run `mage up`", hosts, err, hostsSetting)
+				return fmt.Errorf("-hosts %.60q: %w; set %s in .env.local and run `mage up`", hosts, err, hostsSetting)
 			}
 			if upload != on && upload != off {
-				return fmt.Errorf("-upload %.60q: it must be on or off; set %s in .env and run `mage up`", upload, uploadSetting)
+				return fmt.Errorf("-upload %.60q: it must be on or off; set %s in .env.local and run `mage up`", upload, uploadSetting)
 			}
 			if most < 1 || most > math.MaxInt64/gigabyte {
 				return fmt.Errorf("-upload-max %d: it must be from 1 to %d GB", most, math.MaxInt64/gigabyte)

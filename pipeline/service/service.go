@@ -178,18 +178,18 @@ func (c *commonFlags) check() error {
 		return c.wrong
 	}
 	if err := logging.Check(c.log); err != nil {
-		return fmt.Errorf("-log %q: %w; set %s in .env and run `mage up`", c.log, err, logging.Setting)
+		return fmt.Errorf("-log %q: %w; set %s in .env.local and run `mage up`", c.log, err, logging.Setting)
 	}
 	limit, err := space.Parse(c.minFree)
 	if err != nil {
-		return fmt.Errorf("-min-free %.60q: %w; set %s in .env and run `mage up`", c.minFree, err, space.Setting)
+		return fmt.Errorf("-min-free %.60q: %w; set %s in .env.local and run `mage up`", c.minFree, err, space.Setting)
 	}
 	c.limit = limit
 	if err := lease.CheckPoll(c.poll); err != nil {
-		return fmt.Errorf("-poll %s: %w; set PIPELINE_POLL in .env and run `mage up`", c.poll, err)
+		return fmt.Errorf("-poll %s: %w; set PIPELINE_POLL in .env.local and run `mage up`", c.poll, err)
 	}
 	if err := c.times.Check(); err != nil {
-		return fmt.Errorf("-lease %s -renew %s: %w; set PIPELINE_LEASE and PIPELINE_RENEW in .env and run `mage up`", c.times.Lease, c.times.Renew, err)
+		return fmt.Errorf("-lease %s -renew %s: %w; set PIPELINE_LEASE and PIPELINE_RENEW in .env.local and run `mage up`", c.times.Lease, c.times.Renew, err)
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func (c *commonFlags) timeVar(flags *flag.FlagSet, p *time.Duration, name, setti
 	text := os.Getenv(setting)
 	value, err := lease.Parse(text, value)
 	if err != nil {
-		c.wrong = errors.Join(c.wrong, fmt.Errorf("%s %.60q: %w; set it in .env and run `mage up`", setting, text, err))
+		c.wrong = errors.Join(c.wrong, fmt.Errorf("%s %.60q: %w; set it in .env.local and run `mage up`", setting, text, err))
 	}
 	flags.DurationVar(p, name, value, usage+"; its default is $"+setting)
 }

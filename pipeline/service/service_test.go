@@ -60,12 +60,12 @@ func TestWrongUseExitsWith2AndSaysWhy(t *testing.T) {
 		{"unknown flag", 1000, []string{"-x"}, "flag provided but not defined: -x"},
 		{"argument", 1000, []string{"run"}, `unknown argument "run"`},
 		{"log format", 1000, []string{"-log", "xml"}, `-log "xml": it must be text or json`},
-		{"free space", 1000, []string{"-min-free", "much"}, `-min-free "much": it must be a size such as 2g or 500m, a share of the disk such as 5%, or 0 for no limit; set PIPELINE_MIN_FREE in .env and run ` + "`mage up`"},
+		{"free space", 1000, []string{"-min-free", "much"}, `-min-free "much": it must be a size such as 2g or 500m, a share of the disk such as 5%, or 0 for no limit; set PIPELINE_MIN_FREE in .env.local and run ` + "`mage up`"},
 		{"poll", 1000, []string{"-poll", "0s"}, "-poll 0s: it must be more than zero"},
 		{"poll that seems to hang", 1000, []string{"-poll", "11s"}, "-poll 11s: it must be at most 10s"},
 		{
 			"lease", 1000, []string{"-lease", "11s"}, "-lease 11s -renew 4s: a lease of 11s that is renewed every 4s would be taken from workers that are only slow: " +
-				"it must last for at least 3 renewals, 12s; set PIPELINE_LEASE and PIPELINE_RENEW in .env and run `mage up`\n",
+				"it must last for at least 3 renewals, 12s; set PIPELINE_LEASE and PIPELINE_RENEW in .env.local and run `mage up`\n",
 		},
 		{"renew", 1000, []string{"-renew", "-1s"}, "a lease cannot be renewed every -1s"},
 		{"health with an unknown flag", 1000, []string{"health", "-x"}, "flag provided but not defined: -x"},
@@ -133,7 +133,7 @@ func TestSettingsAreTheDefaultsOfFlags(t *testing.T) {
 		t.Errorf("result = %+v, settings = %+v", got, env)
 	}
 	t.Setenv("PIPELINE_LEASE", "a minute")
-	if got = run(t.Context(), s); got.code != 2 || !strings.Contains(got.stderr, `PIPELINE_LEASE "a minute": it must be a time such as 90s or 500ms; set it in .env and run`) {
+	if got = run(t.Context(), s); got.code != 2 || !strings.Contains(got.stderr, `PIPELINE_LEASE "a minute": it must be a time such as 90s or 500ms; set it in .env.local and run`) {
 		t.Errorf("result = %+v", got)
 	}
 	t.Setenv("PIPELINE_LEASE", "")
