@@ -55,6 +55,7 @@ func TestSettingsOfServicesAreChecked(t *testing.T) {
 		{"LOG_FORMAT=json\nPIPELINE_MIN_FREE=5%\n", ""},
 		{"NOTIFY_URL=https://example.com/hook\n", ""},
 		{"NOTIFY_URL=s3cret\n", `NOTIFY_URL in .env:1: it must be an address such as https://example.com/hook; fix: correct it there, or remove the line`},
+		{"NOTIFY_URL=http://localhost:8000/s3cret\n", `NOTIFY_URL in .env:1: it names the container that tells the webhook; a receiver on this machine is host.docker.internal, as docs/web.md says; fix: correct it there, or remove the line`},
 		{"PIPELINE_MIN_FREE=much\n", `PIPELINE_MIN_FREE is "much" in .env:1: it must be a size such as 2g or 500m, a share of the disk such as 5%, or 0 for no limit; fix: correct it there, or remove the line`},
 		{"OUTPUT_LAYOUT=media\n", ""},
 		{"OUTPUT_LAYOUT=plex\n", `OUTPUT_LAYOUT is "plex" in .env:1: it must be flat or media; fix: correct it there, or remove the line`},

@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -50,6 +51,9 @@ func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > mostURL || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return errors.New("it must be an address such as https://example.com/hook")
+	}
+	if ip, _ := netip.ParseAddr(u.Hostname()); strings.EqualFold(u.Hostname(), "localhost") || ip.IsLoopback() {
+		return errors.New("it names the container that tells the webhook; a receiver on this machine is host.docker.internal, as docs/web.md says")
 	}
 	return nil
 }

@@ -163,12 +163,15 @@ func TestRunEnds(t *testing.T) {
 
 func TestAddresses(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"", "http://127.0.0.1:8000", "https://example.com/hook?token=x"} {
+	for _, good := range []string{"", "http://192.0.2.1:8000", "http://host.docker.internal:8000/", "https://example.com/hook?token=x"} {
 		if err := CheckURL(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"s3cret", "ftp://s3cret", "https://", "https:///s3cret", "http://s3cret\n", "file:///s3cret", "https://s3cret/" + strings.Repeat("x", mostURL)} {
+	for _, bad := range []string{
+		"s3cret", "ftp://s3cret", "https://", "https:///s3cret", "http://s3cret\n", "file:///s3cret", "https://s3cret/" + strings.Repeat("x", mostURL),
+		"http://127.0.0.1:8000/s3cret", "http://[::1]/s3cret", "https://LocalHost:8000/s3cret",
+	} {
 		if err := CheckURL(bad); err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%q: %v", bad, err)
 		}
