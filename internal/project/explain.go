@@ -96,10 +96,14 @@ func (e *Explanation) add(settings Settings, found []Problem) {
 	}
 	for _, k := range known {
 		setting, set := settings.inForce(k.Name)
-		if !set && k.optional {
+		fallback, decided := byServices[k.Name]
+		switch {
+		case set:
+		case decided:
+			setting = Setting{Name: k.Name, Value: fallback, Source: FromDefault}
+		case k.optional:
 			continue
-		}
-		if !set {
+		default:
 			setting = Setting{Name: k.Name, Source: FromNowhere}
 		}
 		explained := Explained{Setting: setting, About: k.About}

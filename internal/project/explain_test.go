@@ -36,13 +36,15 @@ func TestEverySettingSaysWhoSetIt(t *testing.T) {
 		t.Fatalf("%v, %+v", err, e)
 	}
 	for name, want := range map[string]string{ //nolint:gosec // G101: the stars are what is left of a password
-		"APP_USER_ID":  "1 .env:2 .env",
-		"APP_GROUP_ID": "2 .env.local:1 .env.local",
-		"BASE_IMAGE":   "mine the environment ",
-		"DEMUCS_MODEL": "htdemucs the default ",
-		"HTTPS_PROXY":  "http://me:***@proxy.test:3128 .env.local:2 .env.local",
-		"no_proxy":     ".test the environment ",
-		"DOCKER_HOST":  "ssh://me:***@host the environment ",
+		"APP_USER_ID":   "1 .env:2 .env",
+		"APP_GROUP_ID":  "2 .env.local:1 .env.local",
+		"BASE_IMAGE":    "mine the environment ",
+		"DEMUCS_MODEL":  "htdemucs the default ",
+		"OUTPUT_LAYOUT": "flat the default ",
+		"LOG_FORMAT":    "text the default ",
+		"HTTPS_PROXY":   "http://me:***@proxy.test:3128 .env.local:2 .env.local",
+		"no_proxy":      ".test the environment ",
+		"DOCKER_HOST":   "ssh://me:***@host the environment ",
 	} {
 		s := explained(t, e, name)
 		file := ""

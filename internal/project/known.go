@@ -78,6 +78,10 @@ func (s Settings) Known() []Known {
 	)
 }
 
+// byServices are the defaults of settings that services decide. No tool is told them: another project's Compose file may mean something
+// else by these names.
+var byServices = map[string]string{layout.Setting: layout.Flat, logging.Setting: logging.Text}
+
 // ProxyNames are the variables of proxies, each also in lower case. They are BuildKit's predefined arguments.
 var ProxyNames = []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"}
 
