@@ -12,7 +12,7 @@ import (
 // Test lints the code and runs every test; with a Docker engine also the real scenarios.
 // Without an engine, tests that need one are skipped, or fail if IM2_REQUIRE_DOCKER=1 is set.
 func Test(ctx context.Context,
-	lint *bool, // lint first (default true)
+	lint *bool, // whether to lint first (default true)
 	run *string, // only tests whose names match this pattern
 	packages *string, // only these packages, with commas, such as ./pipeline/... (default: all)
 	race *bool, // find data races, if there is a C compiler

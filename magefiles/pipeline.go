@@ -117,7 +117,7 @@ func Prune(ctx context.Context,
 // personal and research use only. Your own model, a fine-tuned or six-stem HTDemucs, is prepared
 // from its ONNX file.
 func DemucsCache(ctx context.Context,
-	fetch *bool, // download and prepare the model (default true)
+	fetch *bool, // whether to download and prepare the model (default true)
 	model *string, // the ONNX file of your own model, or a model's name (default DEMUCS_MODEL)
 	precision *string, // fp32 or int8 (default DEMUCS_PRECISION)
 	wait *time.Duration, // wait at most this long for another command on the project (default: until it is done)
