@@ -8,9 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -31,8 +33,11 @@ const (
 	// mostUploads is how many requests put songs in at the same time, and mostWaiting how many wait for that, for turnWithin at most.
 	mostUploads, mostWaiting = 4, 100
 	turnWithin               = time.Minute
-	// mostFiles is how many songs one request may have, and mostBetween how many bytes there may be between two of them.
-	mostFiles, mostBetween = 1000, 64 << 10
+	// mostFiles is how many songs one request may have, and mostBetween how many bytes there may be between two of them: fields
+	// without a file, and what a form says of the next song.
+	mostFiles, mostBetween = 1000, 8 << 10
+	// mostName is how many bytes of a browser's name for a song are kept, and said to people.
+	mostName = 512
 	// headBytes is how much of a song's beginning is looked at, as by the watcher.
 	headBytes = 3072
 	// lookEvery is after how many bytes it is asked whether the disk still has room.
@@ -159,7 +164,7 @@ func (u *uploads) errTooLarge() *problem {
 
 // A received is what became of a song that was sent.
 type received struct {
-	// Name is what the browser calls it, Entry how it is called in input/; that is "" where it was not taken.
+	// Name is what the browser calls it, cut to mostName, Entry how it is called in input/; that is "" where it was not taken.
 	Name, Entry string
 	problem     *problem
 }
@@ -169,9 +174,10 @@ func (r received) Problem() string { return r.problem.text }
 
 // receive takes the songs of a request. The error ended it before its end; it is a song's own problem if that is about the last one.
 func (u *uploads) receive(ctx context.Context, body *uploadBody, boundary string) (all []received, err error) {
+	defer func() { u.logRefused(all) }()
 	parts := multipart.NewReader(body, boundary)
-	for range mostFiles {
-		body.allow(mostBetween)
+	body.allow(mostBetween)
+	for {
 		part, err := parts.NextPart()
 		if err == io.EOF { //nolint:errorlint // One that is wrapped came before the end.
 			return all, nil
@@ -179,27 +185,77 @@ func (u *uploads) receive(ctx context.Context, body *uploadBody, boundary string
 		if err != nil {
 			return all, notAForm(err)
 		}
-		if part.FileName() == "" { // a field without a file
+		name, isFile, readable := fileName(part)
+		if !isFile {
 			if _, err := io.Copy(io.Discard, part); err != nil {
 				return all, err
 			}
 			continue
 		}
-		one := received{Name: part.FileName()}
+		if len(all) == mostFiles {
+			return all, &problem{http.StatusRequestEntityTooLarge, fmt.Sprintf("More than %d songs at once: send the others after these.", mostFiles), true}
+		}
 		body.allow(u.most + mostBetween)
-		if one.Entry, err = u.put(ctx, one.Name, part); err != nil {
+		one := received{Name: strings.Clone(title.Shorten(name, mostName))} // Else all that it was cut from stays in memory.
+		if readable {
+			one.Entry, err = u.put(ctx, name, part)
+		} else {
+			err = errNoName
+		}
+		if err != nil {
 			one.problem = u.problemOf(err)
-			u.log.Warn("a song from a browser was not taken", "name", one.Name, "reason", one.problem.text)
 		}
 		all = append(all, one)
 		if one.problem != nil && one.problem.ends {
 			return all, one.problem
 		}
-		if _, err := io.Copy(io.Discard, part); err != nil { // what was not read of one that is no audio
+		if _, err := io.Copy(io.Discard, part); err != nil { // what was not read of one that is no song
 			return all, err
 		}
+		body.allow(mostBetween)
 	}
-	return all, &problem{http.StatusRequestEntityTooLarge, fmt.Sprintf("More than %d songs at once: send the others after these.", mostFiles), true}
+}
+
+// logRefused says in one line which songs of a request were not taken: there may be a thousand.
+func (u *uploads) logRefused(all []received) {
+	var refused []received
+	for _, one := range all {
+		if one.problem != nil {
+			refused = append(refused, one)
+		}
+	}
+	if len(refused) > 0 {
+		u.log.Warn("songs from a browser were not taken", "count", len(refused), "first", refused[0].Name, "reason", refused[0].problem.text)
+	}
+}
+
+// errNoName is what a song is whose name the form has in a way that cannot be read.
+var errNoName = &problem{http.StatusBadRequest, "Its name cannot be read. Perhaps it has a quotation mark or a backslash in it: rename it.", false}
+
+var (
+	// givenName finds the name of a file in what a form says of a part of it.
+	givenName = regexp.MustCompile(`(?i);\s*filename\*?\s*=(.*)`)
+	// unescape turns back what forms of browsers and curl cannot have in a name, as the HTML standard has it
+	// (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data).
+	unescape = strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n")
+)
+
+// fileName is what a form calls the file that a part of it has. isFile is false where it has none: it is another field, or no file was
+// chosen. Where the name is not readable, name is what there is in its place.
+func fileName(part *multipart.Part) (name string, isFile, readable bool) {
+	if name := part.FileName(); name != "" {
+		return unescape.Replace(name), true, true
+	}
+	disposition := part.Header.Get("Content-Disposition")
+	given := givenName.FindStringSubmatch(disposition)
+	if given == nil {
+		return "", false, true
+	}
+	_, values, err := mime.ParseMediaType(disposition)
+	if _, empty := values["filename"]; err == nil && empty {
+		return "", false, true
+	}
+	return strings.Trim(given[1], `" `), true, false
 }
 
 // notAForm says of an error of the connection what it is, and of any other one that the form cannot be read.
@@ -215,6 +271,9 @@ func notAForm(err error) error {
 
 // put puts a song into input/ and returns the name that it has there.
 func (u *uploads) put(ctx context.Context, name string, content io.Reader) (entry string, err error) {
+	if err := u.limit.Check(u.folder()); err != nil { // Of many small songs, none is large enough for the look below.
+		return "", err
+	}
 	left := u.most
 	bytesRead, looked := int64(0), int64(0)
 	content = place.Reader(ctx, content, func(n int) { bytesRead += int64(n) })

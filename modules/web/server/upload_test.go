@@ -131,6 +131,8 @@ func TestSongsArePutIn(t *testing.T) {
 		{"<script>alert(1)<\\script>.wav", "script_.wav"},
 		{long + ".wav", long[:title.LongestFolder] + ".wav"},
 		{"🎵.wav", "🎵.wav"},
+		{"%22Heroes%22.wav", "_Heroes_.wav"}, // as browsers and curl send quotation marks
+		{"line%0D%0Abreak%0a.wav", "line__break%0a.wav"},
 	}
 	var files []file
 	want := []string{"taken.wav", "link.wav"}
@@ -190,7 +192,15 @@ func TestWhatIsNoSongIsRefused(t *testing.T) {
 			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 			r.Body = io.NopCloser(strings.NewReader("--x\r\nA: " + strings.Repeat("x", 1<<20)))
 		}, 400, "more than songs in it", nil},
-		{"too many", make([]file, mostFiles+1), nil, 413, "More than 1000 songs", nil},
+		{"a quotation mark without its end", nil, raw(`file"; filename="Live\"`), 400, `Live\</span> <span class="problem">Its name cannot be read`, []string{"good.wav"}},
+		{"two names", nil, raw(`file"; filename="a.wav"; filename="b.wav"`), 400, "Its name cannot be read", []string{"good.wav"}},
+		{"a name in what is no encoding", nil, raw(`file"; filename*=x`), 400, "Its name cannot be read", []string{"good.wav"}},
+		{"another field", nil, raw(`filename"`), 200, "sent", []string{"good.wav"}},
+		{"a file that was not chosen", nil, raw(`file"; filename=""`), 200, "sent", []string{"good.wav"}},
+		{"more of fields than there may be", nil, func(r *http.Request) {
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+			r.Body = io.NopCloser(strings.NewReader(strings.Repeat("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n", mostFiles)))
+		}, 400, "more than songs in it", nil},
 	} {
 		w := send(t, s, c.change, c.files...)
 		if w.Code != c.status || !strings.Contains(w.Body.String(), c.says) {
@@ -207,6 +217,16 @@ func TestWhatIsNoSongIsRefused(t *testing.T) {
 	}
 	if err := s.Refresh(t.Context()); runtime.GOOS == "linux" && (err == nil || !strings.Contains(err.Error(), "cannot be put into input/")) {
 		t.Errorf("Refresh without a folder: %v", err)
+	}
+}
+
+// raw makes a request one of a form whose first part is a song with these words behind its name=", and whose second one is good.wav.
+func raw(disposition string) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		r.ContentLength = -1
+		r.Body = io.NopCloser(strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"" + disposition + "\r\n\r\n" + wave +
+			"\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"good.wav\"\r\n\r\n" + wave + "\r\n--x--\r\n"))
 	}
 }
 
@@ -281,9 +301,11 @@ func TestSomeOfTheDiskStaysFree(t *testing.T) {
 	if w.Code != http.StatusInsufficientStorage || !strings.Contains(w.Body.String(), space.Setting) || !unread.Load() || w.Header().Get("Connection") != "close" {
 		t.Errorf("%d, read: %t, %s", w.Code, !unread.Load(), w.Body)
 	}
-	w = send(t, s, func(r *http.Request) { r.ContentLength = -1 }, file{"song.wav", wave + strings.Repeat("x", 2*lookEvery)})
-	if w.Code != http.StatusInsufficientStorage || !strings.Contains(w.Body.String(), space.Setting) {
-		t.Errorf("of unknown size: %d, %s", w.Code, w.Body)
+	for name, content := range map[string]string{"large": strings.Repeat("x", 2*lookEvery), "small": ""} {
+		w = send(t, s, func(r *http.Request) { r.ContentLength = -1 }, file{"song.wav", wave + content}, file{"other.wav", wave})
+		if w.Code != http.StatusInsufficientStorage || !strings.Contains(w.Body.String(), space.Setting) {
+			t.Errorf("%s, of unknown size: %d, %s", name, w.Code, w.Body)
+		}
 	}
 	spooltest.WantNames(t, input)
 	if text := get(t, s, uploadPath); !strings.Contains(text, space.Setting) {
