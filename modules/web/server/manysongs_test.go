@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/title"
@@ -48,7 +47,7 @@ func TestAThousandSongsAreTaken(t *testing.T) {
 }
 
 func bodyOf(r io.Reader) *uploadBody {
-	return &uploadBody{body: r, control: http.NewResponseController(httptest.NewRecorder()), begun: time.Now()}
+	return &uploadBody{body: r, control: http.NewResponseController(httptest.NewRecorder()), credit: pageWithin}
 }
 
 // Of long names a part is kept and said, and of many songs that are refused there is one line in the log.

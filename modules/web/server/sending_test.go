@@ -78,19 +78,21 @@ func TestNothingStaysOfHalfASong(t *testing.T) {
 // Who sends too slowly, or nothing more, is given up.
 func TestSlowSendersAreGivenUp(t *testing.T) {
 	t.Parallel()
+	const all = 4 << 20
 	for name, c := range map[string]struct {
+		first       int // bytes at once
 		sends       int // bytes each second; 0 for none
 		least, most time.Duration
 	}{
-		"sends nothing more": {0, chunkWithin, chunkWithin + 2*drainWithin},
-		"sends bytes":        {100, pageWithin, pageWithin + 2*drainWithin},
-		"sends too slowly":   {slowest / 2, 2*pageWithin - 2*time.Second, 2*pageWithin + 2*drainWithin},
-		"sends fast enough":  {slowest * 2, 0, 0},
+		"sends nothing more":         {8 << 10, 0, chunkWithin, chunkWithin + 2*drainWithin},
+		"sends bytes":                {8 << 10, 100, pageWithin, pageWithin + 2*drainWithin},
+		"sends too slowly":           {8 << 10, slowest / 2, 2*pageWithin - 2*time.Second, 2*pageWithin + 2*drainWithin},
+		"sends much, and then bytes": {all - 1<<20, 100, mostCredit, mostCredit + 2*drainWithin},
+		"sends fast enough":          {8 << 10, slowest * 2, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, input := newUploadServer(t, nil)
-			const all = 4 << 20
 			body, kind := formOf(t, file{"song.wav", wave + strings.Repeat("x", all)})
 			synctest.Test(t, func(t *testing.T) {
 				s := uploadServerOn(t, filepath.Dir(input), nil)
@@ -106,7 +108,7 @@ func TestSlowSendersAreGivenUp(t *testing.T) {
 				go func() { _, _ = io.Copy(io.Discard, here) }()
 				go func() {
 					_, err := fmt.Fprintf(here, "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", uploadPath, kind, body.Len())
-					_, _ = here.Write(body.Next(8 << 10))
+					_, _ = here.Write(body.Next(c.first))
 					for err == nil && c.sends > 0 && body.Len() > 0 {
 						time.Sleep(time.Second)
 						_, err = here.Write(body.Next(c.sends))

@@ -42,6 +42,8 @@ const (
 	headBytes = 3072
 	// lookEvery is after how many bytes it is asked whether the disk still has room.
 	lookEvery = 8 << 20
+	// mostCredit is how long who has sent fast may send slowly: a slot is not held for hours by who was fast for a minute.
+	mostCredit = time.Minute
 	// leftAfter is when a copy that nobody goes on with was left by a crash: who sends nothing for chunkWithin is given up.
 	leftAfter = time.Hour
 )
@@ -327,9 +329,10 @@ func entryName(name string) string {
 type uploadBody struct {
 	body    io.Reader
 	control *http.ResponseController
-	begun   time.Time
-	read    int64
-	left    int64
+	// credit is for how long the client may still be waited for. Waiting takes from it, and what comes adds to it, up to mostCredit.
+	// What this service needs to write a song takes nothing.
+	credit time.Duration
+	left   int64
 }
 
 // allow sets how many bytes may be read from now on.
@@ -339,13 +342,10 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, &problem{http.StatusBadRequest, "The request has more than songs in it.", true}
 	}
-	end := b.begun.Add(pageWithin + time.Duration(b.read/slowest)*time.Second)
-	if chunk := time.Now().Add(chunkWithin); chunk.Before(end) {
-		end = chunk
-	}
-	_ = b.control.SetReadDeadline(end) // What has none, such as a test's, waits for nobody.
+	began := time.Now()
+	_ = b.control.SetReadDeadline(began.Add(min(b.credit, chunkWithin))) // What has none, such as a test's, waits for nobody.
 	n, err := b.body.Read(p[:min(int64(len(p)), b.left)])
-	b.read += int64(n)
+	b.credit = min(b.credit-time.Since(began)+time.Duration(n)*time.Second/slowest, mostCredit)
 	b.left -= int64(n)
 	switch {
 	case errors.Is(err, io.EOF):

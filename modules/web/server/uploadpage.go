@@ -93,7 +93,7 @@ func (s *Server) takeUpload(r *http.Request, control *http.ResponseController) (
 		return nil, &problem{http.StatusServiceUnavailable, "Too many songs are being sent at once. Try again in a moment.", true}
 	}
 	defer s.uploads.leave()
-	body := &uploadBody{body: r.Body, control: control, begun: time.Now()}
+	body := &uploadBody{body: r.Body, control: control, credit: pageWithin}
 	files, err := s.uploads.receive(r.Context(), body, values["boundary"])
 	if err == nil && len(files) == 0 {
 		return nil, &problem{http.StatusBadRequest, "No file was chosen.", true}
