@@ -8,6 +8,10 @@
   const line = [];
   const count = { sent: 0, refused: 0 };
   let busy = false;
+  // A service without room for one more answers, and closes the connection: of a large song, a browser may see only that. So what is
+  // lost is sent again after so many seconds, and is given up when that has failed so often.
+  const pause = 10;
+  const mostLost = 6;
 
   const element = (name, kind, text) => {
     const e = document.createElement(name);
@@ -28,7 +32,7 @@
     next();
   };
 
-  const send = ({ file, row }) => {
+  const send = ({ file, row, lost = 0 }) => {
     const name = element("span", "name", file.name);
     const bar = document.createElement("progress");
     bar.max = 100;
@@ -42,6 +46,10 @@
       fail("It is too large.");
       return;
     }
+    const again = (text, seconds, times) => {
+      percent.textContent = text;
+      setTimeout(send, seconds * 1000, { file, row, lost: times });
+    };
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.upload.addEventListener("progress", (event) => {
@@ -49,11 +57,13 @@
       bar.value = Math.floor((event.loaded / event.total) * 100);
       percent.textContent = `${bar.value} %`;
     });
-    request.addEventListener("error", () => fail("The connection was lost. If the service still runs, choose the song again."));
+    request.addEventListener("error", () => {
+      if (lost < mostLost) again("the connection was lost, is sent again", pause, lost + 1);
+      else fail("The connection was lost. If the service still runs, choose the song again.");
+    });
     request.addEventListener("load", () => {
       if (request.status === 503 && request.getResponseHeader("Retry-After")) {
-        percent.textContent = "waits for others";
-        setTimeout(send, Number(request.getResponseHeader("Retry-After")) * 1000, { file, row });
+        again("waits for others", Number(request.getResponseHeader("Retry-After")), 0);
         return;
       }
       const page = new DOMParser().parseFromString(request.responseText, "text/html");
