@@ -39,7 +39,7 @@ func (p *pruner) findStraysIn(ctx context.Context, kind Kind, dir string, depth 
 		return nil
 	}
 	if err != nil && depth > 1 {
-		p.problem("%s/%q: %v", kind, dir, err)
+		p.problemAt(kind, dir, err)
 		return nil
 	}
 	if err != nil {

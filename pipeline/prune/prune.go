@@ -133,7 +133,7 @@ func Run(ctx context.Context, data string, o Options) (Result, error) {
 }
 
 func newPruner(data string, o Options) *pruner {
-	p := &pruner{Options: o, data: data, result: Result{Counts: map[Kind]Count{}, Problems: []string{}}}
+	p := &pruner{Options: o, data: data, result: Result{Counts: map[Kind]Count{}, Problems: []string{}}, shut: map[string]bool{}}
 	for _, kind := range Kinds {
 		p.result.Counts[kind] = Count{}
 	}
@@ -153,6 +153,8 @@ type pruner struct {
 	archived, rejected map[string]string
 	// unsure has the IDs of jobs that may have put files where their records do not say.
 	unsure map[string]bool
+	// shut has the folders of output/ of which problemAt has told.
+	shut map[string]bool
 	// jobs are those that ended long ago.
 	jobs []ended
 }
@@ -230,6 +232,9 @@ func (p *pruner) pruneDone(j ended) {
 		gone = !there && err == nil
 	default:
 		gone = p.remove(Output, j.track, j.id, func(path string) (bool, error) {
+			if info, err := place.Local.Lstat(path); err != nil || !info.IsDir() {
+				return false, err
+			}
 			if rest, err := isRest(path); rest || err != nil {
 				return rest, err
 			}

@@ -26,7 +26,12 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, data: t.TempDir()}
+	return newBenchIn(t, t.TempDir())
+}
+
+func newBenchIn(t *testing.T, data string) *bench {
+	t.Helper()
+	b := &bench{t: t, data: data}
 	for _, folder := range job.Folders() {
 		b.must(os.MkdirAll(filepath.Join(b.data, folder), 0o755))
 	}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -18,6 +20,9 @@ func (p *pruner) remove(kind Kind, name, id string, is func(path string) (bool, 
 	aside := filepath.Join(filepath.Dir(path), asidePrefix+id)
 	for _, at := range []string{aside, path} {
 		before, err := place.Local.Lstat(at)
+		if kind == Output && isElsewhere(err) {
+			return true
+		}
 		meant := false
 		if err == nil {
 			meant, err = is(at)
@@ -35,7 +40,7 @@ func (p *pruner) remove(kind Kind, name, id string, is func(path string) (bool, 
 			return false // The next call looks again.
 		}
 		if err != nil {
-			p.problem("%s/%q: %v", kind, name, err)
+			p.problemAt(kind, name, err)
 			return false
 		}
 	}
@@ -45,6 +50,11 @@ func (p *pruner) remove(kind Kind, name, id string, is func(path string) (bool, 
 		}
 	}
 	return true
+}
+
+// isElsewhere reports whether an error is that of a path with a link or a file in the place of a folder: somebody has moved that away.
+func isElsewhere(err error) bool {
+	return errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // errOther is returned for what is another one's than it was a moment before: it has its name again, and is no trouble.
@@ -126,6 +136,19 @@ func (p *pruner) problem(format string, args ...any) {
 		return
 	}
 	p.result.Problems = append(p.result.Problems, fmt.Sprintf(format, args...))
+}
+
+// problemAt tells of an error at an entry of a kind's folder; only once of what this user may not do in a folder of output/, or cannot
+// since that is read-only: there may be many songs in it.
+func (p *pruner) problemAt(kind Kind, name string, err error) {
+	top, _, _ := strings.Cut(name, "/")
+	if kind == Output && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+		if p.shut[top] {
+			return
+		}
+		p.shut[top] = true
+	}
+	p.problem("%s/%q: %v", kind, name, err)
 }
 
 // bytes is how many bytes the files in an entry have, as far as they are counted.
