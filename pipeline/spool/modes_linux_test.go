@@ -2,8 +2,11 @@ package spool
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/im2-audio/im2/pipeline/job"
@@ -58,6 +61,41 @@ func TestModesHoldNoJobBack(t *testing.T) {
 		wantOnlyIn(t, s, j.ID, job.Pending)
 		spooltest.WantNames(t, s.jobFolder(job.Pending, j.ID), job.RecordFile, job.SourceFile)
 	})
+}
+
+// Folders of artists and albums may be others'. A song waits until it may be put there.
+func TestAFolderOfAnArtistThatIsShutHoldsItsSongs(t *testing.T) {
+	t.Parallel()
+	const wanted = "Band/First/01 a"
+	for _, shut := range []string{"Band", "Band/First"} {
+		for _, mode := range []fs.FileMode{0, 0o300, 0o500, 0o600} {
+			for _, decided := range []string{"", wanted} {
+				if mode == 0o300 && decided != "" { // The songs that are there are not listed then.
+					continue
+				}
+				t.Run(fmt.Sprintf("%s %o %s", shut, mode, decided), func(t *testing.T) {
+					t.Parallel()
+					s := asNobody(t)
+					j := organizing(t, s)
+					j.Track = decided
+					path := filepath.Join(s.Output(), shut)
+					spooltest.Must(t, os.MkdirAll(path, place.FolderMode))
+					spooltest.Must(t, os.Chmod(path, mode))
+					for range MaxAttempts {
+						if err := j.Publish(strings.Split(wanted, "/"), describe(j)); !errors.Is(err, ErrNotWritable) || !Environment(err) || StopsAll(err) {
+							t.Errorf("Publish = %v", err)
+						}
+					}
+					if !place.Exists(j.Path(job.StemsFolder, "vocals.wav")) {
+						t.Error("the stems are gone")
+					}
+					spooltest.Must(t, os.Chmod(path, place.FolderMode))
+					spooltest.Must(t, j.Publish(strings.Split(wanted, "/"), describe(j)))
+					wantOut(t, s, j, wanted)
+				})
+			}
+		}
+	}
 }
 
 // So do those that are changed after the claim.

@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -21,7 +23,8 @@ const triesShelf = 8
 
 // Publish moves the finished stems of the job into output/. folders are the names that are wanted: the last one for the folder of
 // the song, those before it for folders that it is in, which other songs share. The song's gets a number where its name is
-// taken, also by one that other systems take for the same; the others where a song has theirs.
+// taken, also by one that other systems take for the same; the others where a song has theirs, or another file system is mounted.
+// Where this user may not write to a folder, the error wraps ErrNotWritable.
 //
 // Track is the folder, and the record is saved with it before each try; describe is called before that. Where
 // the record has one already, that is tried first, whatever folders says: a worker that was stopped may still move the stems there, and a job must
@@ -37,15 +40,19 @@ func (j *Job) Publish(folders []string, describe func() error) error {
 		}
 	}
 	shared, name := folders[:len(folders)-1], folders[len(folders)-1]
+	var apart []string
 	err := errNoShelf
 	for tries := 0; errors.Is(err, errNoShelf) && tries < triesShelf; tries++ {
-		err = j.publishIn(shared, name, describe)
+		err = j.publishIn(shared, name, apart, describe)
+		if isApart(err) {
+			apart = append(apart, outermost(j.Track))
+		}
 	}
 	return j.orLost(err)
 }
 
-func (j *Job) publishIn(shared []string, name string, describe func() error) error {
-	shelf, err := j.spool.shelf(shared)
+func (j *Job) publishIn(shared []string, name string, apart []string, describe func() error) error {
+	shelf, err := j.spool.shelf(shared, apart)
 	if err != nil {
 		return err
 	}
@@ -64,7 +71,7 @@ func (j *Job) publishAs(track string, describe func() error) (out bool, err erro
 		return false, err
 	}
 	if taken, err := d.Has(to); taken || err != nil {
-		return false, err
+		return false, notWritable(err)
 	}
 	j.Track = track
 	if err := describe(); err != nil {
@@ -86,7 +93,7 @@ func (j *Job) publishAs(track string, describe func() error) (out bool, err erro
 		} // Else somebody removed a folder of the shelf, since it was empty.
 	}
 	if err == nil {
-		return true, errors.Join(d.SyncFolder(filepath.Dir(to)), d.SyncFolder(filepath.Dir(stems)))
+		return true, errors.Join(notWritable(d.SyncFolder(filepath.Dir(to))), d.SyncFolder(filepath.Dir(stems)))
 	}
 	for _, folder := range slices.Backward(made) {
 		_ = d.Remove(folder) // Others may have put something there.
@@ -94,7 +101,30 @@ func (j *Job) publishAs(track string, describe func() error) (out bool, err erro
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}
-	return false, fmt.Errorf("moving the stems to %q: %w", to, place.Explain(err))
+	err = fmt.Errorf("moving the stems to %q: %w", to, place.Explain(notWritable(err)))
+	if top := outermost(track); isApart(err) && top != track && !slices.Contains(made, j.spool.outputPath(top)) {
+		err = fmt.Errorf("%w: %w", errNoShelf, err) // What was just made is where output/ is.
+	}
+	return false, err
+}
+
+// isApart reports whether an error is that of another file system, perhaps a read-only one, in the place of a folder in output/.
+// Where all of the data folder is read-only, a record cannot be saved, either.
+func isApart(err error) bool { return errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EROFS) }
+
+// outermost is the folder of output/ that a track is in, or the track itself.
+func outermost(track string) string {
+	first, _, _ := strings.Cut(track, "/")
+	return first
+}
+
+// notWritable makes of an error that this user may not do something in output/ one that holds the job until that is changed: the
+// folders of artists may have been made by others, such as a media server.
+func notWritable(err error) error {
+	if errors.Is(err, fs.ErrPermission) && !errors.Is(err, ErrNotWritable) {
+		return fmt.Errorf("%w: %w", ErrNotWritable, err)
+	}
+	return err
 }
 
 // outputPath is the path of a folder in output/ with slashes; "." is output/ itself.
@@ -103,8 +133,8 @@ func (s *Spool) outputPath(folder string) string {
 }
 
 // shelf returns the folder of output/, with slashes, for songs in folders of these names, and makes none. A folder is used that is
-// there already, if other systems take its name for the one that is wanted.
-func (s *Spool) shelf(folders []string) (string, error) {
+// there already, if other systems take its name for the one that is wanted, and it is none of apart.
+func (s *Spool) shelf(folders, apart []string) (string, error) {
 	at := "."
 	for _, folder := range folders {
 		there, err := s.namesIn(at)
@@ -119,6 +149,9 @@ func (s *Spool) shelf(folders []string) (string, error) {
 			}
 			for _, other := range same {
 				found = path.Join(at, other)
+				if slices.Contains(apart, found) {
+					continue
+				}
 				if err := s.checkShelf(found); !errors.Is(err, errNoShelf) {
 					return err == nil, err
 				}
@@ -138,7 +171,7 @@ func (s *Spool) shelf(folders []string) (string, error) {
 func (s *Spool) namesIn(folder string) (map[string][]string, error) {
 	entries, err := s.disk.ReadDir(s.outputPath(folder))
 	if ignore(err, fs.ErrNotExist) != nil {
-		return nil, err
+		return nil, notWritable(err)
 	}
 	names := make(map[string][]string, len(entries))
 	for _, e := range entries {
@@ -190,7 +223,7 @@ func (s *Spool) checkShelf(shelf string) error {
 		err = errNoShelf
 	}
 	if err != nil {
-		return fmt.Errorf("putting a song below %q: %w", at, err)
+		return fmt.Errorf("putting a song below %q: %w", at, notWritable(err))
 	}
 	return nil
 }

@@ -243,6 +243,62 @@ func TestOthersChangeTheFoldersMeanwhile(t *testing.T) {
 	}
 }
 
+// What is mounted in the place of an artist's folder, perhaps read-only, is not used, and stops nothing.
+func TestAnotherFileSystemInOutputIsNotUsed(t *testing.T) {
+	t.Parallel()
+	const wanted = "Band/First/01 a"
+	for _, mount := range []string{"Band", "Band/First"} {
+		for _, number := range []syscall.Errno{syscall.EXDEV, syscall.EROFS} {
+			for _, decided := range []string{"", wanted} {
+				for _, there := range []string{mount, "Band/First"} {
+					s := newSpool(t)
+					spooltest.Must(t, os.MkdirAll(filepath.Join(s.Output(), there), place.FolderMode))
+					j, stopped := organizing(t, s), false
+					j.Track = decided
+					s.disk.Disk = &meddling{s.disk.Disk, s.Output(), func(path string) error {
+						if strings.HasPrefix(path, mount+"/") && (number == syscall.EROFS || strings.HasSuffix(path, "/01 a")) && !place.Exists(filepath.Join(s.Output(), path)) {
+							stopped = true
+							return number
+						}
+						return nil
+					}}
+					if err := j.Publish(strings.Split(wanted, "/"), describe(j)); err != nil || !stopped {
+						t.Errorf("%s is a mount, %v: %v", mount, number, err)
+						continue
+					}
+					wantOut(t, s, j, "Band (2)/First/01 a")
+					if empty := emptyIn(t, s); len(empty) != 1 || empty[0] != there {
+						t.Errorf("left empty: %q; there was %q", empty, there)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Where that is so for all of output/, the error says it, and the record does not go from name to name.
+func TestOutputOnAnotherFileSystem(t *testing.T) {
+	t.Parallel()
+	for _, number := range []syscall.Errno{syscall.EXDEV, syscall.EROFS} {
+		for there, most := range map[string]string{"": "Band/First/01 a", "Band": "Band (2)/First/01 a"} {
+			s := newSpool(t)
+			spooltest.Must(t, os.MkdirAll(filepath.Join(s.Output(), there), place.FolderMode))
+			j := organizing(t, s)
+			s.disk.Disk = &meddling{s.disk.Disk, s.Output(), func(path string) error {
+				if number == syscall.EROFS && path != there || strings.HasSuffix(path, "/01 a") {
+					return number
+				}
+				return nil
+			}}
+			for range 3 {
+				if err := j.Publish([]string{"Band", "First", "01 a"}, describe(j)); !errors.Is(err, number) || !Environment(err) || j.Track != most {
+					t.Errorf("beside %q: Publish = %v, for %q", there, err, j.Track)
+				}
+			}
+		}
+	}
+}
+
 // Folders for a song that could not be moved into them are removed, and those that were there stay.
 func TestNoEmptyFolderIsLeft(t *testing.T) {
 	t.Parallel()
