@@ -96,6 +96,16 @@ func TestWhatCameToNothingIsTriedAnew(t *testing.T) {
 			j := b.finishedAs("Band/First/01 Song")
 			spooltest.Must(b.t, os.Rename(filepath.Join(b.spool.Output(), j.Track), filepath.Join(b.spool.Output(), "Band/First/02 Other")))
 		},
+		"its artist's folder was moved away, and a link left": func(b *bench) {
+			b.finishedAs("Band/First/01 Song")
+			band := filepath.Join(b.spool.Output(), "Band")
+			spooltest.Must(b.t, errors.Join(os.Rename(band, filepath.Join(b.data, "elsewhere")), os.Symlink("../elsewhere", band)))
+		},
+		"a file is in the place of its album": func(b *bench) {
+			album := filepath.Join(b.spool.Output(), filepath.Dir(b.finishedAs("Band/First/01 Song").Track))
+			spooltest.Must(b.t, os.RemoveAll(album))
+			spooltest.Put(b.t, album, "mine")
+		},
 		"its job was removed": func(b *bench) { spooltest.Must(b.t, os.RemoveAll(b.oneJob(job.Pending).Dir())) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +118,22 @@ func TestWhatCameToNothingIsTriedAnew(t *testing.T) {
 				t.Errorf("record = %+v", j.Record)
 			}
 		})
+	}
+}
+
+// Where the watcher may not look, the stems may be there.
+func TestUnprivilegedStemsInAFolderThatIsShut(t *testing.T) {
+	t.Parallel()
+	spooltest.NeedUnprivileged(t)
+	b := newBench(t)
+	b.drop("song.wav")
+	first := b.finishedAs("Band/First/01 Song")
+	band := filepath.Join(b.spool.Output(), "Band")
+	spooltest.Must(t, os.Chmod(band, 0o600))
+	t.Cleanup(func() { spooltest.Must(t, os.Chmod(band, place.FolderMode)) }) // Or else the test's folder could not be removed.
+	b.drop("copy.wav")
+	if j := b.oneJob(job.Rejected); j.DuplicateOf != first.ID {
+		t.Errorf("record = %+v", j.Record)
 	}
 }
 

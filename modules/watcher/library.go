@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/place"
@@ -123,7 +124,16 @@ func counts(s *spool.Spool, j *spool.Job) (bool, error) {
 		if j.Track == "" {
 			return false, nil
 		}
-		return place.Has(filepath.Join(s.Output(), filepath.FromSlash(j.Track)))
+		there, err := place.Has(filepath.Join(s.Output(), filepath.FromSlash(j.Track)))
+		switch {
+		case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
+			// A file or a link has the place of its artist's folder. What was moved away and is behind a link now is not found by
+			// the pipeline, no more than what was moved without one.
+			return false, nil
+		case errors.Is(err, fs.ErrPermission):
+			return true, nil // It may be there, and who wants it again can ask for that.
+		}
+		return there, err
 	default:
 		return true, nil
 	}
