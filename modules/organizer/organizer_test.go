@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ import (
 	"github.com/im2-audio/im2/pipeline/layout"
 	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/place"
+	"github.com/im2-audio/im2/pipeline/spool"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/spooltest/jobtest"
 	"github.com/im2-audio/im2/pipeline/tags"
@@ -293,4 +295,37 @@ func TestTheServiceWorksUntilItIsStopped(t *testing.T) {
 	cancel()
 	spooltest.Must(t, <-done)
 	b.wantDone(id)
+}
+
+// Songs wait for the folder of their artist alone, with what to do, and go where they were to go then.
+func TestUnprivilegedAFolderOfAnArtistThatIsShut(t *testing.T) {
+	t.Parallel()
+	spooltest.NeedUnprivileged(t)
+	b := newBench(t)
+	b.layout = layout.Media
+	of := func(artist string) string {
+		return b.add("a.mp3", func(r *job.Record) { r.Tags = tags.Tags{"artist": artist, "album": "First", "title": "Song"} }).ID
+	}
+	band := filepath.Join(b.spool.Output(), "Band")
+	spooltest.Must(t, os.Mkdir(band, place.FolderMode))
+	spooltest.Must(t, os.Chmod(band, 0o555))
+	t.Cleanup(func() { spooltest.Must(t, os.Chmod(band, place.FolderMode)) }) // Or else the test's folder could not be removed.
+	held, other := of("Band"), of("Other")
+	for range 2 * spool.MaxAttempts {
+		if _, err := b.turn(t.Context()); !errors.Is(err, spool.ErrNotWritable) || job.IDOf(err) != held {
+			t.Errorf("turn = %v", err)
+		}
+	}
+	if j := b.wantDone(other); j.Track != "Other/First/Song" {
+		t.Errorf("track = %q", j.Track)
+	}
+	if j := jobtest.In(t, b.spool, job.Organizing, held); j.Error != "" {
+		t.Errorf("error = %q", j.Error)
+	}
+	spooltest.Must(t, os.Chmod(band, place.FolderMode))
+	_, err := b.turn(t.Context())
+	spooltest.Must(t, err)
+	if j := b.wantDone(held); j.Track != "Band/First/Song" {
+		t.Errorf("track = %q", j.Track)
+	}
 }
