@@ -217,7 +217,7 @@ func (m *model) loses() bool { return m.fails() }
 
 // modelRuns is how many seeds are played.
 func modelRuns() uint64 {
-	return uint64(thorough.Of(300, 60))
+	return uint64(thorough.Of(150, 60))
 }
 
 // Whatever is killed or stopped at whatever step, and whenever the power goes, the invariant in
