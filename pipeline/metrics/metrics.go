@@ -17,6 +17,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/pause"
+	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/queue"
 	"github.com/im2-audio/im2/pipeline/space"
 )
@@ -28,6 +29,8 @@ const (
 	endedFor = 30 * time.Second
 	// mostRead is how many records of jobs that ended are read at a time; the others are read the next time.
 	mostRead = 1000
+	// livesFor is for how long a container counts as living that wrote its proof, as it does each minute.
+	livesFor = 3 * time.Minute
 	// mostHeld is of how many jobs in the hands of workers the leases are told.
 	mostHeld = 200
 	// within bounds an answer.
@@ -56,6 +59,7 @@ var (
 	endedJobs   = desc{"im2_ended_jobs", "Jobs that are done, were rejected, or failed.", []string{"stage"}}
 	oldest      = desc{"im2_queue_oldest_seconds", "How long ago the oldest song that has not ended was taken; 0 where there is none.", nil}
 	leases      = desc{"im2_lease_seconds", "How long ago a worker gave a sign of life for a job that it has, by its own clock.", []string{"stage", "worker"}}
+	services    = desc{"im2_services", "Containers of a service that gave a sign of life in the last three minutes.", []string{"service"}}
 	paused      = desc{"im2_paused", "1 while workers take no song because somebody paused them.", nil}
 	diskFree    = desc{"im2_disk_free_bytes", "Bytes free on the disk of the data folder.", nil}
 	diskSize    = desc{"im2_disk_size_bytes", "Bytes that the disk of the data folder has.", nil}
@@ -139,7 +143,7 @@ func newCollector(o Options) *collector {
 }
 
 // gauges are the metrics of Collect.
-var gauges = []desc{queueJobs, unseparated, endedJobs, oldest, leases, paused, diskFree, diskSize, diskLeast}
+var gauges = []desc{queueJobs, unseparated, endedJobs, oldest, leases, services, paused, diskFree, diskSize, diskLeast}
 
 func (d desc) described() *prometheus.Desc { return prometheus.NewDesc(d.name, d.help, d.labels, nil) }
 
@@ -217,6 +221,9 @@ func (c *collector) read(ctx context.Context) (values []prometheus.Metric, err e
 	if err := c.readLeases(ctx, add); err != nil {
 		return nil, err
 	}
+	if err := c.readServices(add); err != nil {
+		return nil, err
+	}
 	add(paused, map[bool]float64{true: 1}[p != nil])
 	if disk != nil {
 		add(diskFree, float64(disk.Free))
@@ -254,6 +261,28 @@ func (c *collector) readLeases(ctx context.Context, add func(d desc, value float
 	}
 	for h, age := range ages {
 		add(leases, age, h.stage, h.worker)
+	}
+	return nil
+}
+
+// readServices counts the containers that live, a worker without a song, too: each writes its proof again each minute.
+func (c *collector) readServices(add func(d desc, value float64, labels ...string)) error {
+	proofs, _, err := proof.List(c.Data)
+	if err != nil {
+		return err
+	}
+	living := map[string]float64{}
+	for _, p := range proofs {
+		if p.Err != nil {
+			continue
+		}
+		living[p.Service] += 0 // One that is gone is seen to be.
+		if p.Unseen < livesFor {
+			living[p.Service]++
+		}
+	}
+	for service, n := range living {
+		add(services, n, service)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/im2-audio/im2/pipeline/job"
 	"github.com/im2-audio/im2/pipeline/pause"
+	"github.com/im2-audio/im2/pipeline/proof"
 	"github.com/im2-audio/im2/pipeline/space"
 )
 
@@ -140,6 +141,30 @@ func TestWhatIsThere(t *testing.T) {
 	b.want(b.ask(endedFor), map[string]string{"im2_ended_jobs done": "1"})
 }
 
+// A worker counts while its container lives, whether it has a song or not.
+func TestWhichServicesLive(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	leave := func(name string, ago time.Duration, text string) {
+		path := filepath.Join(b.data, proof.Folder, name+".json")
+		b.must(os.MkdirAll(filepath.Dir(path), 0o755))
+		b.must(os.WriteFile(path, []byte(text), 0o644))
+		at := time.Now().Add(-ago)
+		b.must(os.Chtimes(path, at, at))
+	}
+	of := func(service, host string) string {
+		text, err := json.Marshal(proof.New(service, "1", host, "", proof.Rights{}, func(string) string { return "" }))
+		b.must(err)
+		return string(text)
+	}
+	leave("demucs-a", time.Second, of("demucs", "a"))
+	leave("demucs-b", 170*time.Second, of("demucs", "b"))
+	leave("demucs-c", 190*time.Second, of("demucs", "c"))
+	leave("watcher-a", time.Hour, of("watcher", "a"))
+	leave("evil-a", 0, `{"service": "evil"}`)
+	b.want(b.ask(0), map[string]string{"im2_services demucs": "2", "im2_services watcher": "0", "im2_services evil": "none"})
+}
+
 // Who scales workers is told of songs that wait only while workers take songs; of those that workers have, always.
 func TestNoWorkerIsWantedThatRests(t *testing.T) {
 	t.Parallel()
@@ -230,6 +255,8 @@ func TestTheNamesAreGood(t *testing.T) {
 	b := newBench(t)
 	held := b.job(job.Separating, ".host-1.0011aabb", "")
 	b.must(os.WriteFile(filepath.Join(held, "progress.json"), []byte(`{"updated": "2026-01-02T03:59:50Z"}`), 0o644))
+	proven := proof.New("demucs", "1", "a", "", proof.Rights{}, func(string) string { return "" })
+	defer proven.Keep(t.Context(), b.data)()
 	var all []*dto.MetricFamily
 	for _, family := range b.ask(0) {
 		all = append(all, family)
