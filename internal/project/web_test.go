@@ -123,3 +123,34 @@ func TestTheInputFolderIsWritableWithUploadsAlone(t *testing.T) {
 		}
 	}
 }
+
+// One service has a network, and the webhook's address, which may be a secret; and it has little memory.
+func TestTheServiceWithTheNetwork(t *testing.T) {
+	t.Parallel()
+	compose, err := os.ReadFile("../../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := open(t, map[string]string{"docker-compose.yml": string(compose), ".env": "APP_USER_ID=1\nAPP_GROUP_ID=1\nNOTIFY_URL=https://example.com/s3cret\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range p.Compose.Services {
+		told := strings.Contains(strings.Join(values(s.Environment), " "), "s3cret")
+		if web := name == "web"; told != web || (s.NetworkMode != "none") != web || (len(s.Ports) > 0) != web {
+			t.Errorf("%s: told the address %t, network %q, ports %v", name, told, s.NetworkMode, s.Ports)
+		}
+		if name == "web" && s.MemLimit != 256<<20 {
+			t.Errorf("it may have %d bytes of memory", s.MemLimit)
+		}
+	}
+}
+
+func values(environment map[string]*string) (all []string) {
+	for _, value := range environment {
+		if value != nil {
+			all = append(all, *value)
+		}
+	}
+	return all
+}
