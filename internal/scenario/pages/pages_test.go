@@ -208,33 +208,6 @@ func TestPagesAreForEverybody(t *testing.T) {
 	b.quiet("404")
 }
 
-// A row of the queue changes while it is looked at, until it leads to the song.
-func TestARowMovesLive(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, short)
-	b := newTab(t)
-	b.open(s.url+"/", 1440, 900)
-	b.until(`document.body.textContent.includes('Nothing was put in yet')`)
-	id := putJob(t, s.data, 1, "short.mp3", job.Pending, func(r *job.Record) { r.Track = short.name })
-	row := func(want string) {
-		t.Helper()
-		b.until(fmt.Sprintf(`document.getElementById('job-%s')?.textContent.includes(%q)`, id, want))
-	}
-	stage := func(s job.Stage) string { return filepath.Join(string(s), id) }
-	queue := filepath.Join(s.data, job.QueueFolder)
-	row("waiting")
-	must(t, os.Rename(filepath.Join(queue, stage(job.Pending)), filepath.Join(queue, stage(job.Separating))))
-	putProgress(t, s.data, id, 40)
-	row("40 %")
-	putProgress(t, s.data, id, 90)
-	row("90 %")
-	must(t, os.Rename(filepath.Join(queue, string(job.Separating), job.Claim{ID: id, Worker: "demucs-1", Token: "00c0ffee"}.Name()), filepath.Join(queue, stage(job.Done))))
-	row("done")
-	b.click(fmt.Sprintf(`[id="job-%s"] a`, id))
-	b.until(`document.querySelectorAll('.lane').length === 4`)
-	b.quiet("")
-}
-
 // Songs that are chosen are sent one after the other, with their progress, and what is no song is said beside it.
 func TestSongsAreSent(t *testing.T) {
 	t.Parallel()

@@ -5,16 +5,13 @@
   const lost = document.getElementById("lost");
 
   const patchRows = (body, next) => {
+    const focused = body.contains(document.activeElement) ? document.activeElement.closest("tr").id : null;
     let at = body.firstElementChild;
     for (const row of Array.from(next.children)) {
       const old = document.getElementById(row.id);
       if (old && old === at) at = at.nextElementSibling;
       const kept = old && old.outerHTML === row.outerHTML ? old : row;
-      if (old && kept !== old) {
-        const focused = old.contains(document.activeElement);
-        old.replaceWith(kept);
-        if (focused) kept.querySelector("a")?.focus();
-      }
+      if (old && kept !== old) old.replaceWith(kept);
       if (kept.nextElementSibling !== at || !kept.isConnected || kept.parentElement !== body) body.insertBefore(kept, at);
     }
     while (at) {
@@ -22,6 +19,8 @@
       at = at.nextElementSibling;
       gone.remove();
     }
+    // A row that was replaced, or moved to another place, has lost the focus.
+    if (focused && !body.contains(document.activeElement)) document.getElementById(focused)?.querySelector("a")?.focus({ preventScroll: true });
   };
 
   const patch = (text) => {
