@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,5 +55,17 @@ func TestVerifyPage(t *testing.T) {
 	}
 	if strings.ContainsAny(page, "\x1b\u202e") {
 		t.Error("the page has control characters")
+	}
+	const kept = "testdata/verify.html" // which a test of internal/scenario/pages opens in a browser
+	if os.Getenv("IM2_UPDATE_SCRIPTS") == "1" {
+		if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(kept, []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := os.ReadFile(kept); err != nil || string(text) != page {
+		t.Errorf("%s is not this page (%v); IM2_UPDATE_SCRIPTS=1 makes it", kept, err)
 	}
 }

@@ -179,6 +179,24 @@ func (b *tab) dark(on bool) {
 	must(b.t, err)
 }
 
+// wantForEverybody opens a page at every size, light and dark. The test fails for each serious fault that axe-core finds, and where the page is
+// wider than the screen. prepare runs after the page was opened.
+func (b *tab) wantForEverybody(text, name, address string, prepare func()) {
+	b.t.Helper()
+	for _, size := range sizes {
+		for _, dark := range []bool{false, true} {
+			what := fmt.Sprintf("%s at %d, dark: %v", name, size[0], dark)
+			b.dark(dark)
+			b.open(address, size[0], size[1])
+			prepare()
+			b.wantAccessible(text, what)
+			if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+				b.t.Errorf("%s is %d pixels wider than the screen", what, over)
+			}
+		}
+	}
+}
+
 // Every page can be used by everybody at every size: no serious fault that axe-core knows, light and dark, nothing that is
 // wider than the screen, and no complaint of the browser.
 func TestPagesAreForEverybody(t *testing.T) {
@@ -189,21 +207,12 @@ func TestPagesAreForEverybody(t *testing.T) {
 	b := newTab(t)
 	pages := map[string]string{"queue": s.url + "/", "library": s.url + "/library", "failed": s.url + "/failed", "upload": s.url + "/upload", "song": s.song(t, "Mirror"), "missing": s.url + "/nothing"}
 	for name, url := range pages {
-		for _, size := range sizes {
-			for _, dark := range []bool{false, true} {
-				what := fmt.Sprintf("%s at %d, dark: %v", name, size[0], dark)
-				b.dark(dark)
-				b.open(url, size[0], size[1])
-				if name == "song" {
-					b.until(`document.getElementById('player').player.peaks?.size === 4`)
-					b.press("1", "m", "m") // which colours buttons
-				}
-				b.wantAccessible(text, what)
-				if over := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
-					t.Errorf("%s is %d pixels wider than the screen", what, over)
-				}
+		b.wantForEverybody(text, name, url, func() {
+			if name == "song" {
+				b.until(`document.getElementById('player').player.peaks?.size === 4`)
+				b.press("1", "m", "m") // which colours buttons
 			}
-		}
+		})
 	}
 	b.quiet("404")
 }
