@@ -4,10 +4,17 @@ package pages_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/im2-audio/im2/internal/dev/browser"
@@ -21,9 +28,12 @@ type tab struct {
 
 	mu       sync.Mutex
 	troubles []string
+	// sites are those of the pages that were opened, and elsewhere what a page requested from another one.
+	sites     map[string]bool
+	elsewhere []string
 }
 
-// newTab starts a browser.
+// newTab starts a browser. The test fails if a page requests anything from another site than those that it opens.
 func newTab(t *testing.T) *tab {
 	t.Helper()
 	path, err := browser.Chromium(t.Context(), run.Local{}, required)
@@ -31,7 +41,15 @@ func newTab(t *testing.T) *tab {
 	ctx, stop, err := browser.Start(path)
 	must(t, err)
 	t.Cleanup(stop)
-	b := &tab{t: t, ctx: ctx}
+	b := &tab{t: t, ctx: ctx, sites: make(map[string]bool)}
+	must(t, chromedp.Listen(ctx, b.watch))
+	t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, address := range b.elsewhere {
+			t.Errorf("a page requests %s from another site", address)
+		}
+	})
 	said := chromedp.Console(ctx)
 	go func() {
 		for m, err := range said {
@@ -43,6 +61,33 @@ func newTab(t *testing.T) *tab {
 		}
 	}()
 	return b
+}
+
+// watch notes what a page requests from another site, and closes each dialog, which is trouble, too.
+func (b *tab) watch(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		if from := siteOf(e.Request.URL); from != "" && !b.sites[from] {
+			b.elsewhere = append(b.elsewhere, e.Request.URL)
+		}
+	case *page.EventJavascriptDialogOpening:
+		b.troubles = append(b.troubles, "it opens a dialog: "+e.Message)
+		go func() { _, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{}) }()
+	}
+}
+
+// siteOf is where an address leads; "" for one that has its content in it.
+func siteOf(address string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return address
+	case u.Scheme == "data" || u.Scheme == "blob" || u.Scheme == "about":
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // quiet fails the test for what the browser complained of so far, unless it has to do with allowed.
@@ -66,9 +111,12 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 }
 
 // open shows a page of this size, and waits until its scripts have run.
-func (b *tab) open(url string, width, height int64) {
+func (b *tab) open(address string, width, height int64) {
 	b.t.Helper()
-	b.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(url))
+	b.mu.Lock()
+	b.sites[siteOf(address)] = true
+	b.mu.Unlock()
+	b.do(chromedp.EmulateViewport(width, height), chromedp.Navigate(address))
 }
 
 func (b *tab) click(selector string) {
@@ -103,4 +151,27 @@ func eval[T any](b *tab, expression string) T {
 func (b *tab) until(expression string) {
 	b.t.Helper()
 	waitFor(b.t, expression, func() bool { return eval[bool](b, "Boolean("+expression+")") })
+}
+
+// What a page requests from another site, and a dialog, are noticed.
+func TestATabNoticesWhatAPageDoes(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<link rel="icon" href="data:,"><img src="/here.png"><img src="%s/there.png"><script>alert("hello")</script>`, other.URL)
+	}))
+	defer site.Close()
+	b := newTab(t)
+	b.open(site.URL, 360, 740)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if want := []string{other.URL + "/there.png"}; !slices.Equal(b.elsewhere, want) {
+		t.Errorf("it notices requests for %q; want %q", b.elsewhere, want)
+	}
+	if !slices.Contains(b.troubles, "it opens a dialog: hello") {
+		t.Errorf("it notices no dialog: %q", b.troubles)
+	}
+	b.elsewhere = nil
 }
