@@ -58,6 +58,8 @@ type song struct {
 	sounds []int
 	// cover is a picture, as a PNG file; nil for none.
 	cover []byte
+	// title is what its file says that it is called, and its artist and album; "" for nothing.
+	title string
 	// wave is how loud a stem is said to be in each bin of peaks.json, from 0 to 1; nil for what is true, which takes long for hours.
 	wave func(stem, bin int) float64
 	// made is the content of each stem's file, and ext its extension; without, they are WAV files with sounds.
@@ -120,6 +122,7 @@ func (s song) put(t *testing.T, data string) {
 		"duration_seconds": s.seconds, "engine": "onnx", "model": "htdemucs", "created": "2026-11-20T10:00:00Z", "finished": "2026-11-20T10:05:00Z",
 		"stems": files, "timings": map[string]float64{"separating": 60}, "source_rate": rate, "engine_version": 2, "gain": 0.93, "sum_db": 41.5,
 		"settings": map[string]any{"format": "wav", "bits": "16", "clip": "rescale", "overlap": 0.25, "shifts": 0, "model": "htdemucs", "sum": "model", "rate": "44100"},
+		"tags":     map[string]string{"title": s.title, "artist": s.title, "album": s.title},
 		"warnings": []string{"all stems were made quieter by 0.63 dB, so that none of them clips"},
 	})
 	must(t, err)
