@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/metrics"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 )
 
@@ -45,9 +47,25 @@ func TestNoAddressLeadsElsewhere(t *testing.T) {
 	spooltest.Must(t, os.Symlink(filepath.Dir(outside), filepath.Join(data, job.OutputFolder, "linkfolder")))
 	putJob(t, data, job.Done, 1, map[string]any{"name": "x.mp3"})
 	spooltest.Must(t, s.Refresh(t.Context()))
+	wantOnlyWhatIsListed(t, s, secret, nil)
+	if w := request(t, s, uploadPath, nil); w.Code != http.StatusNotFound {
+		t.Errorf("%s, which is off, = %d", uploadPath, w.Code)
+	}
+	s.uploads = newUploads(Options{Data: data, Log: s.log, MostUpload: 1 << 30})
+	s.metrics = metrics.Handler(metrics.Options{Data: data})
+	wantOnlyWhatIsListed(t, s, secret, []string{uploadPath, "/metrics"})
+}
 
+// wantOnlyWhatIsListed asks s, which has the song "song", for what it must not serve. more are pages that it has beside the others.
+func wantOnlyWhatIsListed(t *testing.T, s *Server, secret string, more []string) {
+	t.Helper()
 	key := keyOf("song")
-	for _, place := range []string{"/%s", "/song/%s", "/song/" + key + "/%s", "/song/" + key + "/file/%s", "/song/%s/file/vocals.wav", "/static/%s", "/live/%s", "/library/%s"} {
+	for _, target := range []string{"/static", "/static/", "/song", "/song/", "/song/" + key + "/", "/song/" + key + "/file", "/song/" + key + "/file/", "/song//stems.zip"} {
+		if w := request(t, s, target, nil); w.Code != http.StatusNotFound {
+			t.Errorf("GET %s = %d: %.200s", target, w.Code, w.Body)
+		}
+	}
+	for _, place := range []string{"/%s", "/song/%s", "/song/" + key + "/%s", "/song/" + key + "/file/%s", "/song/%s/file/vocals.wav", "/song/%s/stems.zip", "/static/%s", "/live/%s", "/library/%s", "/failed/%s", "/upload/%s", "/metrics/%s"} {
 		for _, attack := range attacks() {
 			target := fmt.Sprintf(place, attack)
 			w := request(t, s, target, nil)
@@ -57,9 +75,10 @@ func TestNoAddressLeadsElsewhere(t *testing.T) {
 			}
 		}
 	}
+	pages := append([]string{"/", "/library", "/failed", "/song/" + key, "/song/" + key + "/file/vocals.wav", "/static/style.css"}, more...)
 	for _, name := range []string{"q", "page", "download", "x"} {
 		for _, attack := range attacks() {
-			for _, page := range []string{"/", "/library", "/failed", "/song/" + key, "/song/" + key + "/file/vocals.wav", "/static/style.css"} {
+			for _, page := range pages {
 				w := request(t, s, page+"?"+name+"="+url.QueryEscape(attack), nil)
 				if w.Code != http.StatusOK || strings.Contains(w.Body.String(), secret) {
 					t.Errorf("GET %s?%s=%.60q = %d", page, name, attack, w.Code)
@@ -123,16 +142,32 @@ func TestNothingCanBeChanged(t *testing.T) {
 	}
 }
 
+var (
+	// namespace is the name of a kind of XML, which nothing asks for.
+	namespace = regexp.MustCompile(`\bxmlns(:\w+)?="http://www\.w3\.org/[\w/]+"`)
+	// elsewhere is the beginning of an address of another site: one with a scheme, or one without it in a text or in url().
+	elsewhere = regexp.MustCompile("(?i)\\b(https?|wss?|ftp):.{0,40}|[\"'`(]\\s*//.{0,40}")
+)
+
 // Each answer, whatever it is, says what browsers may do with it.
 func TestEachAnswerProtectsItself(t *testing.T) {
 	t.Parallel()
 	s, data := newServer(t)
+	s.uploads = newUploads(Options{Data: data, Log: s.log, MostUpload: 1 << 30})
 	putSong(t, data, "song", map[string]any{}, "vocals.wav")
 	spooltest.Must(t, s.Refresh(t.Context()))
-	for _, target := range []string{"/", "/library", "/failed", "/song/" + keyOf("song"), "/song/" + keyOf("song") + "/file/vocals.wav", "/static/style.css", "/static/live.js", "/none"} {
+	targets := []string{"/", "/library", "/failed", uploadPath, "/song/" + keyOf("song"), "/song/" + keyOf("song") + "/file/vocals.wav", "/none"}
+	for name := range s.assets {
+		targets = append(targets, "/static/"+name)
+	}
+	for _, target := range targets {
 		w := request(t, s, target, nil)
+		referrer := "no-referrer"
+		if target == uploadPath { // whose form would come without its origin
+			referrer = "same-origin"
+		}
 		for name, want := range map[string]string{
-			"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
+			"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": referrer, "X-Frame-Options": "DENY",
 			"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
 		} {
 			if got := w.Header().Get(name); got != want {
@@ -145,8 +180,8 @@ func TestEachAnswerProtectsItself(t *testing.T) {
 		if text := w.Body.String(); strings.Contains(text, "<style") || strings.Contains(text, " style=") || strings.Contains(text, "<script>") || strings.Contains(text, " onclick=") {
 			t.Errorf("%s has a script or a style in the page, which the policy forbids", target)
 		}
-		if text := w.Body.String(); strings.Contains(text, "http://") || strings.Contains(text, "https://") || strings.Contains(text, `="//`) {
-			t.Errorf("%s names another site", target)
+		if found := elsewhere.FindString(namespace.ReplaceAllString(w.Body.String(), "")); found != "" {
+			t.Errorf("%s names another site: %s", target, found)
 		}
 	}
 	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} {
