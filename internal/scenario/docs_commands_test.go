@@ -27,6 +27,7 @@ func otherPrograms() map[string]string {
 		"sudo mount -t nfs -o vers=4.2,hard fileserver:/songs pipeline-data":                                            "it is for a machine that has a file server; nfsrig mounts one",
 		"kubectl -n im2 create secret docker-registry registry --from-file=.dockerconfigjson=$HOME/.docker/config.json": "it is for a registry that asks for a password",
 		`kubectl -n im2 patch serviceaccount default --patch={"imagePullSecrets": [{"name": "registry"}]}`:              "as above",
+		"go test ./modules/web/server -run TestTheFirstPageIsFast -v":                                                   "\"mage test\" runs it with all others",
 		"sudo chcon -Rt container_file_t pipeline-data":                                                                 "it is for machines on which SELinux confines containers",
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/im2-audio/im2/pipeline/job"
+	"github.com/im2-audio/im2/pipeline/options"
 	"github.com/im2-audio/im2/pipeline/spooltest"
 	"github.com/im2-audio/im2/pipeline/title"
 )
@@ -152,12 +154,55 @@ func manySongs(s *Server, n int, name string) {
 	s.library.publish()
 }
 
-// Pages have less than 150 kB, also with 10,000 songs of long names, and as many that wait.
+// mostSent is how many bytes a browser gets for a page, with all that this has but pictures and sound.
+const mostSent = 150_000
+
+var (
+	linked   = regexp.MustCompile(`"(/static/[^"]+)"`)
+	imported = regexp.MustCompile(`\b(?:from|import)\s*\(?\s*['"]\./([^'"]+)['"]`)
+)
+
+// sentFor is how many bytes a browser without a cache gets for a page, with the styles, scripts and modules that it loads, and how many
+// these are.
+func sentFor(tb testing.TB, s *Server, page string) (bytes, loaded int) {
+	tb.Helper()
+	text := get(tb, s, page)
+	bytes = len(text)
+	seen := map[string]bool{}
+	var load func(address string)
+	load = func(address string) {
+		if seen[address] {
+			return
+		}
+		seen[address] = true
+		text := get(tb, s, address)
+		bytes += len(text)
+		for _, m := range imported.FindAllStringSubmatch(text, -1) {
+			load("/static/" + m[1])
+		}
+	}
+	for _, m := range linked.FindAllStringSubmatch(text, -1) {
+		load(m[1])
+	}
+	return bytes, len(seen)
+}
+
+// Pages have less than 150 kB with all that they load, also with 10,000 songs of long names, and as many that wait.
 func TestPagesAreSmall(t *testing.T) {
 	t.Parallel()
-	const most = 150_000
 	s, data := newServer(t)
+	s.uploads = newUploads(Options{Data: data, Log: s.log, MostUpload: 1 << 30})
 	long := strings.Repeat("x", 190)
+	stems := make([]string, 0, len(options.Stems)+1)
+	for _, stem := range options.Stems {
+		stems = append(stems, stem+".wav")
+	}
+	putSong(t, data, long, map[string]any{"warnings": []string{long}}, append(stems, long+" (Instrumental).wav")...)
+	spooltest.Must(t, s.Refresh(t.Context()))
+	song := "/song/" + keyOf(long)
+	if bytes, loaded := sentFor(t, s, song); bytes > mostSent || loaded != 7 || bytes < 30_000 { // its player is most of it
+		t.Errorf("%.20s has %d bytes with the %d files that it loads", song, bytes, loaded)
+	}
 	manySongs(s, 10_000, long)
 	for n := range 2 * mostOnWay {
 		for _, stage := range []job.Stage{job.Separating, job.Failed} {
@@ -166,34 +211,42 @@ func TestPagesAreSmall(t *testing.T) {
 				number += 1000
 			}
 			putJob(t, data, stage, number, map[string]any{"name": long + ".mp3", "error": strings.Repeat("y", 4000), "attempt": 3})
+			spooltest.Must(t, os.WriteFile(filepath.Join(data, job.QueueFolder, string(stage), id(number), job.ProgressFile), []byte(`{"phase":"separating","done":1,"total":3}`), 0o644))
 		}
 	}
-	for _, page := range []string{"/", "/library", "/library?q=" + long, "/library?page=200"} {
-		if text := get(t, s, page); len(text) > most || len(text) < 10_000 {
-			t.Errorf("%.20s has %d bytes", page, len(text))
+	for page, files := range map[string]int{"/": 4, "/library": 3, "/library?q=" + long: 3, "/library?page=200": 3} {
+		if bytes, loaded := sentFor(t, s, page); bytes > mostSent || bytes < 10_000 || loaded != files {
+			t.Errorf("%.20s has %d bytes with the %d files that it loads; want %d files", page, bytes, loaded, files)
 		}
 	}
-	if text := get(t, s, "/failed"); len(text) > 300_000 { // fifty times 4 kB of why
-		t.Errorf("/failed has %d bytes", len(text))
+	if bytes, loaded := sentFor(t, s, uploadPath); bytes > mostSent || loaded != 4 {
+		t.Errorf("%s has %d bytes with the %d files that it loads", uploadPath, bytes, loaded)
 	}
-	total := 0
-	for _, a := range s.assets {
-		total += len(a.text)
-	}
-	if total > most {
-		t.Errorf("scripts and styles have %d bytes", total)
+	if bytes, _ := sentFor(t, s, "/failed"); bytes > 2*mostSent { // fifty times 4 kB of why
+		t.Errorf("/failed has %d bytes", bytes)
 	}
 }
 
+// manyOnDisk has n songs on the disk, and the records of as many jobs that are done.
+func manyOnDisk(tb testing.TB, n int) (s *Server, data string) {
+	tb.Helper()
+	s, data = newServer(tb)
+	for i := range n {
+		name := fmt.Sprintf("song %d", i)
+		putJob(tb, data, job.Done, i, map[string]any{"name": name + ".mp3", "track": name})
+		putSong(tb, data, name, map[string]any{"duration_seconds": 200})
+	}
+	spooltest.Must(tb, s.Refresh(tb.Context()))
+	return s, data
+}
+
+// manyPages are the first pages that people ask for.
+var manyPages = []string{"/", "/library", "/library?q=song+99", "/failed"}
+
 // BenchmarkPages asks for pages over 10,000 songs, and looks at the disk for each of the queue's.
 func BenchmarkPages(b *testing.B) {
-	s, data := newServer(b)
-	for n := range 10_000 {
-		putJob(b, data, job.Done, n, map[string]any{"name": fmt.Sprintf("song %d.mp3", n), "track": fmt.Sprintf("song %d", n)})
-		putSong(b, data, fmt.Sprintf("song %d", n), map[string]any{"duration_seconds": 200}, "vocals.wav")
-	}
-	spooltest.Must(b, s.Refresh(b.Context()))
-	for _, page := range []string{"/", "/library", "/library?q=song+99", "/failed"} {
+	s, data := manyOnDisk(b, 10_000)
+	for _, page := range manyPages {
 		b.Run(page, func(b *testing.B) {
 			for b.Loop() {
 				s.queue.looked = time.Time{}
